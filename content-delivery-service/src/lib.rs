@@ -1,0 +1,1 @@
+//! Takes lectures in, makes them playable and streams them to those who may watch.

@@ -1,0 +1,1 @@
+//! Takes tasks about stored sources and makes them playable.

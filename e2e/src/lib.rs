@@ -1,0 +1,1 @@
+//! Black-box scenarios, browser tests and the layer check.

@@ -1,0 +1,3 @@
+//! The one binary: MoocFlix roles and commands.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The outside world: database, objects, bus, cache, tasks, hot bytes and the clock.

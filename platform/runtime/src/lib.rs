@@ -1,0 +1,1 @@
+//! What makes a service a process: HTTP, authentication, supervision, telemetry, configuration.
