@@ -1,0 +1,263 @@
+//! The playlist of a lecture's renditions.
+
+use std::fmt;
+
+use crate::text::{Quoted, Uri};
+
+/// The renditions of one lecture.
+///
+/// Shape: variants in the order in which a player without measurements should try them. Where there is audio and video,
+///        every variant refers to the one audio group; where there is no variant, each audio rendition becomes one, so
+///        that sound alone can be played
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Multivariant {
+    /// The video renditions.
+    pub variants: Vec<Variant>,
+    /// The audio renditions.
+    pub audio: Vec<AudioRendition>,
+}
+
+/// One video rendition.
+///
+/// Units: bits a second, of this rendition alone: the audio's are added when written
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// The URI of its media playlist, relative.
+    pub uri: String,
+    /// The name of its codec as in RFC 6381.
+    pub codec: String,
+    /// The rate of the segment with the highest one.
+    pub peak_bit_rate: u64,
+    /// The rate on average; left out of the playlist where not known yet.
+    pub average_bit_rate: Option<u64>,
+    /// Pixels across as shown.
+    pub width: u32,
+    /// Pixels down as shown.
+    pub height: u32,
+    /// Frames a second; left out where 0.
+    pub frame_rate: f64,
+}
+
+/// One audio rendition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AudioRendition {
+    /// The URI of its media playlist, relative.
+    pub uri: String,
+    /// The name of its codec as in RFC 6381.
+    pub codec: String,
+    /// The rate of the segment with the highest one, in bits a second.
+    pub peak_bit_rate: u64,
+    /// The rate on average; left out of the playlist where not known yet.
+    pub average_bit_rate: Option<u64>,
+    /// What a person chooses it by; made unique by a number where two are the same.
+    pub name: String,
+    /// A language tag (BCP 47 or ISO 639-2).
+    pub language: Option<String>,
+    /// Channels.
+    pub channels: u16,
+    /// Whether it is played unless a person chooses another; the first one is where none is.
+    pub default: bool,
+}
+
+const GROUP: &str = "audio";
+
+impl fmt::Display for Multivariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n")?;
+        if self.variants.is_empty() {
+            return self.audio.iter().try_for_each(|audio| write_audio_variant(f, audio));
+        }
+        let default = self.audio.iter().position(|audio| audio.default).unwrap_or(0);
+        for (n, audio) in self.audio.iter().enumerate() {
+            self.write_rendition(f, n, audio, n == default)?;
+        }
+        self.variants
+            .iter()
+            .try_for_each(|variant| self.write_variant(f, variant))
+    }
+}
+
+impl Multivariant {
+    /// RFC 8216 §4.3.4.1.1: the names within a group differ.
+    fn unique_name(&self, n: usize, name: &str) -> String {
+        let name = if name.trim().is_empty() { "Audio" } else { name };
+        let shown = |name: &str| Quoted(name).to_string();
+        let same = |other: &AudioRendition| shown(&other.name) == shown(name) || other.name.trim().is_empty();
+        match self.audio.iter().take(n).filter(|other| same(other)).count() {
+            0 => name.to_owned(),
+            before => format!("{} ({}.{n})", name.chars().take(200).collect::<String>(), before + 1),
+        }
+    }
+
+    fn write_rendition(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        n: usize,
+        audio: &AudioRendition,
+        default: bool,
+    ) -> fmt::Result {
+        let name = self.unique_name(n, &audio.name);
+        write!(f, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{GROUP}\",NAME={}", Quoted(&name))?;
+        if let Some(language) = audio.language.as_deref().filter(|language| is_language(language)) {
+            write!(f, ",LANGUAGE=\"{language}\"")?;
+        }
+        let default = if default { "YES" } else { "NO" };
+        write!(f, ",DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{}\"", audio.channels)?;
+        writeln!(f, ",URI=\"{}\"", Uri(&audio.uri))
+    }
+
+    fn write_variant(&self, f: &mut fmt::Formatter<'_>, variant: &Variant) -> fmt::Result {
+        // RFC 8216 §4.3.4.2: the largest sum over every combination of renditions that can be played together.
+        let peak = self.audio.iter().map(|audio| audio.peak_bit_rate).max().unwrap_or(0);
+        write!(
+            f,
+            "#EXT-X-STREAM-INF:BANDWIDTH={}",
+            variant.peak_bit_rate.saturating_add(peak)
+        )?;
+        let averages: Option<Vec<u64>> = self.audio.iter().map(|audio| audio.average_bit_rate).collect();
+        if let (Some(average), Some(audio)) = (variant.average_bit_rate, averages) {
+            let audio = audio.into_iter().max().unwrap_or(0);
+            write!(f, ",AVERAGE-BANDWIDTH={}", average.saturating_add(audio))?;
+        }
+        let mut codecs = vec![variant.codec.as_str()];
+        for audio in &self.audio {
+            if !codecs.contains(&audio.codec.as_str()) {
+                codecs.push(&audio.codec);
+            }
+        }
+        write!(
+            f,
+            ",CODECS={},RESOLUTION={}x{}",
+            Quoted(&codecs.join(",")),
+            variant.width,
+            variant.height
+        )?;
+        if variant.frame_rate > 0.0 && variant.frame_rate.is_finite() {
+            write!(f, ",FRAME-RATE={:.3}", variant.frame_rate)?;
+        }
+        if !self.audio.is_empty() {
+            write!(f, ",AUDIO=\"{GROUP}\"")?;
+        }
+        writeln!(f, "\n{}", Uri(&variant.uri))
+    }
+}
+
+fn write_audio_variant(f: &mut fmt::Formatter<'_>, audio: &AudioRendition) -> fmt::Result {
+    write!(f, "#EXT-X-STREAM-INF:BANDWIDTH={}", audio.peak_bit_rate)?;
+    if let Some(average) = audio.average_bit_rate {
+        write!(f, ",AVERAGE-BANDWIDTH={average}")?;
+    }
+    writeln!(f, ",CODECS={}\n{}", Quoted(&audio.codec), Uri(&audio.uri))
+}
+
+fn is_language(tag: &str) -> bool {
+    let part = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    tag.len() <= 35 && tag.split('-').all(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn audio(name: &str, language: Option<&str>) -> AudioRendition {
+        AudioRendition {
+            uri: "0/audio/media.m3u8".into(),
+            codec: "mp4a.40.2".into(),
+            peak_bit_rate: 130_000,
+            average_bit_rate: Some(128_000),
+            name: name.into(),
+            language: language.map(str::to_owned),
+            channels: 2,
+            default: false,
+        }
+    }
+
+    fn video() -> Variant {
+        Variant {
+            uri: "0/source/media.m3u8".into(),
+            codec: "avc1.640028".into(),
+            peak_bit_rate: 4_000_000,
+            average_bit_rate: Some(2_500_000),
+            width: 1920,
+            height: 1080,
+            frame_rate: 29.97,
+        }
+    }
+
+    #[test]
+    fn a_lecture_with_sound_has_an_audio_group() {
+        let text = Multivariant {
+            variants: vec![video()],
+            audio: vec![audio("English", Some("eng"))],
+        }
+        .to_string();
+        let expected = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+            #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"English\",LANGUAGE=\"eng\",DEFAULT=YES,AUTOSELECT=YES,\
+            CHANNELS=\"2\",URI=\"0/audio/media.m3u8\"\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=4130000,AVERAGE-BANDWIDTH=2628000,CODECS=\"avc1.640028,mp4a.40.2\",\
+            RESOLUTION=1920x1080,FRAME-RATE=29.970,AUDIO=\"audio\"\n0/source/media.m3u8\n";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn silent_and_sound_only_lectures_have_one_kind_alone() {
+        let silent = Multivariant {
+            variants: vec![video()],
+            audio: vec![],
+        }
+        .to_string();
+        assert!(!silent.contains("AUDIO"));
+        assert!(silent.contains("BANDWIDTH=4000000,AVERAGE-BANDWIDTH=2500000"));
+        let sound = Multivariant {
+            variants: vec![],
+            audio: vec![audio("", None)],
+        }
+        .to_string();
+        assert!(sound.ends_with(
+            "#EXT-X-STREAM-INF:BANDWIDTH=130000,AVERAGE-BANDWIDTH=128000,CODECS=\"mp4a.40.2\"\n0/audio/media.m3u8\n"
+        ));
+    }
+
+    #[test]
+    fn names_in_a_group_differ() {
+        let tracks = ["Audio", "", "Audio", "Dub"].map(|name| audio(name, None)).to_vec();
+        let text = Multivariant {
+            variants: vec![video()],
+            audio: tracks,
+        }
+        .to_string();
+        let names: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split("NAME=\"").nth(1)?.split('"').next())
+            .collect();
+        let distinct: std::collections::HashSet<&&str> = names.iter().collect();
+        assert_eq!(distinct.len(), 4, "{names:?}");
+    }
+
+    #[test]
+    fn a_hostile_name_can_not_leave_its_quotes() {
+        let hostile = "a\"\r\n#EXT-X-ENDLIST\u{2028}\",URI=\"http://evil/\0";
+        let text = Multivariant {
+            variants: vec![video()],
+            audio: vec![audio(hostile, Some("e\"\nn"))],
+        }
+        .to_string();
+        assert_eq!(text.lines().count(), 6);
+        assert!(text.contains("NAME=\"a'  #EXT-X-ENDLIST ',URI='http://evil/ \",DEFAULT"));
+        assert!(!text.contains("LANGUAGE"));
+    }
+
+    #[test]
+    fn an_average_that_is_not_known_is_not_told() {
+        let variant = Variant {
+            average_bit_rate: None,
+            ..video()
+        };
+        let text = Multivariant {
+            variants: vec![variant],
+            audio: vec![audio("a", None)],
+        }
+        .to_string();
+        assert!(!text.contains("AVERAGE-BANDWIDTH"));
+    }
+}
