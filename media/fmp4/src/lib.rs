@@ -1,1 +1,30 @@
 //! ISO base media files: reads MP4 and MOV, indexes their samples, writes CMAF segments.
+//!
+//! Nothing here opens a file. A [`Scanner`] says which byte ranges it wants and is stepped with the answers until it is
+//! done; its [`Scan`] describes the media and says whether segments can be cut from the stored bytes as they are. Where
+//! they can, the [`Index`] is stored beside the source; later [`IndexHead`] and one block of it are all that a segment
+//! needs. A segment is the head bytes of its [`SegmentPlan`], followed by the plan's source ranges in order.
+//!
+//! Times: the lecture's zero is media time one second in every track, so that what comes shortly before it (the priming
+//! packets of audio, decode times of reordered frames) can be told without negative numbers. No edit list is written.
+//!
+//! Nothing in a file is believed: a length must fit what encloses it, a count must fit its bytes, and an answer to wrong
+//! bytes is an error, never a panic and never an allocation larger than the bytes that asked for it.
+
+mod boxes;
+mod bytes;
+mod codec;
+mod error;
+mod index;
+mod movie;
+mod probe;
+mod samples;
+mod scan;
+mod segment;
+mod sniff;
+
+pub use error::{IndexError, Obstacle, ScanError};
+pub use index::{AudioShape, Index, IndexHead, IndexTrack, Segment, SegmentPlan, TrackKind, VideoShape};
+pub use probe::{AudioTrack, Probe, VideoTrack};
+pub use scan::{Limits, Scan, Scanner, Step, Verdict};
+pub use sniff::{Sniff, sniff};

@@ -1,0 +1,133 @@
+//! What can be wrong with a file or an index, in words and in stable codes.
+
+use thiserror::Error;
+
+use crate::bytes::Short;
+
+/// Why a file can't be used at all.
+///
+/// The words may be shown to the person who uploaded it; the code is stable.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum ScanError {
+    /// There is no byte, or no track with a sample in it.
+    #[error("there is no audio or video in this file")]
+    Empty,
+    /// The file ends before what its tables tell of.
+    #[error("the file is cut off: {0}")]
+    Truncated(&'static str),
+    /// The structure contradicts itself.
+    #[error("the file is damaged: {0}")]
+    Malformed(&'static str),
+    /// The structure is larger than any lecture needs.
+    #[error("the file is beyond what is accepted: {0}")]
+    Limits(&'static str),
+    /// The samples are encrypted.
+    #[error("the file is encrypted")]
+    Encrypted,
+    /// The samples are in another file.
+    #[error("the file refers to media outside itself")]
+    ExternalReference,
+    /// This is no MP4 or MOV; see [`crate::sniff`].
+    #[error("the file is no MP4 or MOV")]
+    NotMp4,
+}
+
+impl ScanError {
+    /// The stable code: `media_empty`, `media_truncated`, `media_malformed`, `media_limits`, `media_encrypted`,
+    /// `media_external_ref` or `media_type`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "media_empty",
+            Self::Truncated(_) => "media_truncated",
+            Self::Malformed(_) => "media_malformed",
+            Self::Limits(_) => "media_limits",
+            Self::Encrypted => "media_encrypted",
+            Self::ExternalReference => "media_external_ref",
+            Self::NotMp4 => "media_type",
+        }
+    }
+}
+
+impl From<Short> for ScanError {
+    fn from(_: Short) -> Self {
+        Self::Malformed("a box ends early")
+    }
+}
+
+/// Why a good file can't be cut into segments as it is, and needs to be encoded again.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The video is not H.264.
+    #[error("the video is {0}, not H.264")]
+    VideoCodec(String),
+    /// The profile, bit depth, chroma format, level or size is not one that every browser plays.
+    #[error("the video is {0}")]
+    VideoFormat(&'static str),
+    /// The parameters of the picture or of the sound change within the track.
+    #[error("the track has more than one sample description")]
+    SampleEntries,
+    /// There is audio that is not AAC-LC.
+    #[error("the audio is {0}, not AAC-LC")]
+    AudioCodec(String),
+    /// A frame that claims to be a key frame can't be decoded by itself, or frames are shown before their key frame.
+    #[error("a key frame depends on frames before it")]
+    OpenGop,
+    /// Key frames are further apart than the limit.
+    #[error("key frames are too far apart")]
+    KeyFrameGap,
+    /// The edit list hides, repeats or slows down parts of the media.
+    #[error("the edit list can't be kept: {0}")]
+    EditList(&'static str),
+    /// The time of the samples goes back, or can't be told in segments.
+    #[error("the times of the samples can't be kept: {0}")]
+    Timeline(&'static str),
+    /// The average bit rate, or a single segment, is above the limit.
+    #[error("the bit rate is above the limit")]
+    BitRate,
+    /// There are more frames a second than players take.
+    #[error("there are more than 120 frames a second")]
+    FrameRate,
+}
+
+impl Obstacle {
+    /// The stable code, such as `open_gop`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::VideoCodec(_) => "video_codec",
+            Self::VideoFormat(_) => "video_format",
+            Self::SampleEntries => "sample_entries",
+            Self::AudioCodec(_) => "audio_codec",
+            Self::OpenGop => "open_gop",
+            Self::KeyFrameGap => "key_frame_gap",
+            Self::EditList(_) => "edit_list",
+            Self::Timeline(_) => "timeline",
+            Self::BitRate => "bit_rate",
+            Self::FrameRate => "frame_rate",
+        }
+    }
+}
+
+/// Why the bytes of an index can't be used.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum IndexError {
+    /// These are not the bytes of an index.
+    #[error("no sample index")]
+    NotAnIndex,
+    /// The index was written by another version; scan the source again.
+    #[error("sample index of version {0}")]
+    Version(u16),
+    /// The bytes are damaged or incomplete.
+    #[error("damaged sample index: {0}")]
+    Damaged(&'static str),
+    /// There is no such track or segment.
+    #[error("no such track or segment")]
+    NoSuchSegment,
+}
+
+impl From<Short> for IndexError {
+    fn from(_: Short) -> Self {
+        Self::Damaged("it ends early")
+    }
+}

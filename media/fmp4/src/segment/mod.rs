@@ -1,0 +1,3 @@
+//! Writing of init segments and of the heads of media segments.
+
+pub(crate) mod moof;
