@@ -1,1 +1,31 @@
 //! What makes a service a process: HTTP, authentication, supervision, telemetry, configuration.
+//!
+//! A service hands over a [`Service`]: a URL [`Table`] whose rows carry their policy, and its work in
+//! the background. The process (`moocflix`) puts services together, and this crate serves them:
+//! connections with limits ([`server`]), a check in front of each row ([`Access`], [`Authenticator`]),
+//! refusals as problem documents ([`Problem`]), and one orderly end ([`Shutdown`]).
+
+mod authenticator;
+mod body;
+mod caller;
+mod extract;
+mod field_errors;
+mod guard;
+mod json;
+mod keys;
+mod problem;
+mod revocations;
+mod routes;
+mod service;
+
+pub use authenticator::{AuthError, Authenticator};
+pub use body::{BodyTimedOut, broken as broken_body, is_timeout as is_body_timeout};
+pub use caller::Caller;
+pub use extract::{Form, PathId, Query};
+pub use json::Json;
+pub use keys::{Keys, PublicKey};
+pub use problem::{FieldError, Problem, ProblemDocument};
+pub use revocations::{Revocations, Revoked};
+pub use routes::{Access, Routes, Row, Table};
+pub use service::{Background, Service, Shutdown};
+pub use utoipa_axum::routes;

@@ -1,0 +1,80 @@
+//! Query strings, forms and ids in paths, read with problems for answers.
+
+use crate::Problem;
+use crate::body;
+use crate::field_errors::blame;
+use crate::json::refuse_encoding;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
+use std::str::FromStr;
+
+/// Forms that are larger are refused.
+const MAX_FORM_BYTES: usize = 64 * 1_024;
+
+/// The query string; a bad or unknown field is 422 `invalid_request`.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        read_pairs(parts.uri.query().unwrap_or_default().as_bytes()).map(Self)
+    }
+}
+
+/// A form body (`application/x-www-form-urlencoded`).
+#[derive(Debug, Clone, Copy)]
+pub struct Form<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Form<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        refuse_encoding(request.headers())?;
+        let kind = request
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|kind| kind.to_str().ok())
+            .unwrap_or_default();
+        let essence = kind.split(';').next().unwrap_or_default().trim();
+        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "the body must be sent as `Content-Type: application/x-www-form-urlencoded`",
+            ));
+        }
+        let bytes = body::read_all(request.into_body(), MAX_FORM_BYTES).await?;
+        read_pairs(&bytes).map(Self)
+    }
+}
+
+fn read_pairs<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
+    let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(text));
+    serde_path_to_error::deserialize(pairs)
+        .map_err(|error| blame(&error.path().to_string(), &error.inner().to_string()))
+}
+
+/// The first parameter of the path as an id; a malformed id is an unknown id: 404 `not_found`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathId<T>(pub T);
+
+impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for PathId<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| unknown())?;
+        let first = params.iter().next().and_then(|(_, value)| value.parse().ok());
+        first.map(Self).ok_or_else(unknown)
+    }
+}
+
+fn unknown() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing of this id")
+}

@@ -1,0 +1,96 @@
+//! JSON bodies, in and out.
+//!
+//! Source: design §4 "Status": broken JSON 400, wrong media type 415, too large 413, fields 422
+
+use crate::Problem;
+use crate::body;
+use crate::field_errors::blame;
+use axum::extract::{FromRequest, Request};
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+/// Bodies that are larger are refused.
+const MAX_BYTES: usize = 1_024 * 1_024;
+
+/// A JSON body: read with every fault told by its own status, or written.
+#[derive(Debug, Clone, Copy)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        refuse_encoding(request.headers())?;
+        if !is_json(request.headers()) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "the body must be sent as `Content-Type: application/json`",
+            ));
+        }
+        let bytes = body::read_all(request.into_body(), MAX_BYTES).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(bytes) => ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response(),
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be written as JSON");
+                Problem::internal().into_response()
+            }
+        }
+    }
+}
+
+/// Refuses a body that is compressed: nothing here unpacks what a stranger packed.
+pub(crate) fn refuse_encoding(headers: &HeaderMap) -> Result<(), Problem> {
+    match headers.get(CONTENT_ENCODING) {
+        Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_content_encoding",
+            "the body must come as it is, without a Content-Encoding",
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(Ok(kind)) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else {
+        return false;
+    };
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if std::str::from_utf8(bytes).is_err() {
+        return Err(malformed("the body is not UTF-8"));
+    }
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+        Ok(value) => reader
+            .end()
+            .map(|()| value)
+            .map_err(|error| malformed(&error.to_string())),
+        Err(error) if !error.inner().is_data() => Err(malformed(&error.inner().to_string())),
+        Err(error) => match serde_json::from_slice::<IgnoredAny>(bytes) {
+            // A field may be wrong before the text breaks off: the broken text is the greater fault.
+            Err(broken) => Err(malformed(&broken.to_string())),
+            Ok(_) => Err(blame(&error.path().to_string(), &error.inner().to_string())),
+        },
+    }
+}
+
+fn malformed(why: &str) -> Problem {
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "malformed_json",
+        format!("the body is not JSON: {why}"),
+    )
+}

@@ -1,0 +1,161 @@
+//! How a request is refused: a problem document.
+//!
+//! Source: RFC 9457; design §4 "Status"
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+use std::borrow::Cow;
+use utoipa::ToSchema;
+
+/// A refusal with a stable code; the outermost layer adds the request's id.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    status: StatusCode,
+    code: Cow<'static, str>,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldError>,
+    headers: HeaderMap,
+}
+
+/// What is wrong with one field of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// The field, with dots where it lies deeper.
+    pub field: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// The problem document as it goes over the wire.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemDocument<'a> {
+    /// `urn:moocflix:problem:CODE`.
+    #[serde(rename = "type")]
+    kind: String,
+    /// The code in words.
+    title: String,
+    /// The status code again.
+    #[schema(value_type = i32)]
+    status: u16,
+    /// What was wrong with this request.
+    detail: &'a str,
+    /// The stable code that programs look at.
+    code: &'a str,
+    /// The request's id, as in the answer's `x-request-id` and in the logs.
+    request_id: Option<&'a str>,
+    /// One entry a field, where fields are to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<&'a [FieldError]>,
+}
+
+impl Problem {
+    /// A refusal with its status, its stable code and what was wrong.
+    pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            code: code.into(),
+            detail: detail.into(),
+            errors: Vec::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+
+    /// 422 `invalid_request`; fields to blame are added with [`Problem::field`].
+    #[must_use]
+    pub fn invalid() -> Self {
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "invalid_request",
+            "the request has fields that are missing, unknown or not as they must be",
+        )
+    }
+
+    /// 500 `internal_error`; whoever makes it has logged the cause.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "something went wrong here; the request id finds it in the logs",
+        )
+    }
+
+    /// Blames a field.
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
+        self.errors.push(FieldError {
+            field: field.into(),
+            message: message.into(),
+        });
+        self
+    }
+
+    /// Adds a header to the answer; a value that no header can hold is left out.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: impl AsRef<str>) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value.as_ref()) {
+            self.headers.append(name, value);
+        }
+        self
+    }
+
+    /// Says after how many seconds it is worth to ask again.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        self.header(RETRY_AFTER, seconds.to_string())
+    }
+
+    /// The status that it answers with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// The body, with the request's id where it is known.
+    pub(crate) fn document(&self, request_id: Option<&str>) -> Vec<u8> {
+        let document = ProblemDocument {
+            kind: format!("urn:moocflix:problem:{}", self.code),
+            title: title(&self.code),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: &self.code,
+            request_id,
+            errors: (!self.errors.is_empty()).then_some(&self.errors),
+        };
+        serde_json::to_vec(&document).unwrap_or_default()
+    }
+}
+
+/// `not_playable` → `Not playable`.
+fn title(code: &str) -> String {
+    let words = code.replace('_', " ");
+    let mut letters = words.chars();
+    letters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from(self.document(None)));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for (name, value) in &self.headers {
+            headers.append(name, value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
