@@ -1,0 +1,94 @@
+//! Which package may depend on which.
+
+use super::tree::{Package, Tree};
+
+/// What a package is in the house, by its folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tier {
+    Root,
+    Service,
+    /// Takes the tasks of a service, and names that service.
+    Jobs,
+    Page,
+    Runtime,
+    Adapters,
+    Backing,
+    Contracts,
+    Media,
+    Scenarios,
+}
+
+pub(super) fn tier(package: &Package) -> Option<Tier> {
+    let parts: Vec<&str> = package.folder.split('/').collect();
+    Some(match parts.as_slice() {
+        ["moocflix"] => Tier::Root,
+        [service] if service.ends_with("-service") => Tier::Service,
+        [service, _] if service.ends_with("-service") => Tier::Jobs,
+        ["web"] => Tier::Page,
+        ["platform", "runtime"] => Tier::Runtime,
+        ["platform", "adapters"] => Tier::Adapters,
+        ["platform", "backing"] => Tier::Backing,
+        ["platform", "contracts"] => Tier::Contracts,
+        ["media", _] => Tier::Media,
+        ["e2e"] => Tier::Scenarios,
+        _ => return None,
+    })
+}
+
+/// Whether a package of one tier may name a package of another. Two services are another rule's.
+fn may_name(from: Tier, to: Tier) -> bool {
+    use Tier::{Adapters, Backing, Contracts, Jobs, Media, Page, Root, Runtime, Scenarios, Service};
+    match from {
+        Root => to != Scenarios,
+        Service | Jobs => matches!(
+            to,
+            Runtime | Backing | Contracts | Media | Service | Jobs | Page | Adapters
+        ),
+        Page => matches!(to, Runtime | Backing | Contracts | Service | Jobs | Adapters),
+        Runtime => matches!(to, Backing | Contracts | Adapters),
+        Adapters => matches!(to, Backing | Contracts),
+        Backing => matches!(to, Contracts | Adapters),
+        Media => to == Media,
+        Contracts | Scenarios => false,
+    }
+}
+
+/// Every dependency between two packages of the workspace.
+fn pairs(tree: &Tree) -> impl Iterator<Item = (&Package, &Package)> {
+    tree.packages.iter().flat_map(move |from| {
+        from.dependencies
+            .values()
+            .filter_map(move |it| tree.named(it))
+            .map(move |to| (from, to))
+    })
+}
+
+fn told(from: &Package, to: &Package) -> (String, String) {
+    (from.name.clone(), format!("depends on {}", to.name))
+}
+
+pub(super) fn arrows(tree: &Tree) -> Vec<(String, String)> {
+    let up = |(from, to): &(&Package, &Package)| tier(from).zip(tier(to)).is_some_and(|(from, to)| !may_name(from, to));
+    pairs(tree).filter(up).map(|(from, to)| told(from, to)).collect()
+}
+
+pub(super) fn known(tree: &Tree) -> Vec<(String, String)> {
+    let homeless = tree.packages.iter().filter(|it| tier(it).is_none());
+    homeless
+        .map(|it| (it.name.clone(), format!("{} is no room of the house", it.folder)))
+        .collect()
+}
+
+pub(super) fn services_apart(tree: &Tree) -> Vec<(String, String)> {
+    let serves = |it: &Package| matches!(tier(it), Some(Tier::Service | Tier::Jobs | Tier::Page));
+    let parent = |from: &Package, to: &Package| {
+        tier(from) == Some(Tier::Jobs) && from.folder.split('/').next() == Some(to.folder.as_str())
+    };
+    let wrong = pairs(tree).filter(|(from, to)| serves(from) && serves(to) && !parent(from, to));
+    wrong.map(|(from, to)| told(from, to)).collect()
+}
+
+pub(super) fn adapters(tree: &Tree) -> Vec<(String, String)> {
+    let wrong = pairs(tree).filter(|(from, to)| tier(to) == Some(Tier::Adapters) && tier(from) != Some(Tier::Root));
+    wrong.map(|(from, to)| told(from, to)).collect()
+}
