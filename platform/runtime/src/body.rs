@@ -166,6 +166,7 @@ where
             Poll::Pending => {
                 ready!(this.timer.as_mut().poll(context));
                 this.ended = true;
+                crate::metrics::cut("body");
                 Poll::Ready(Some(Err(Box::new(BodyTimedOut))))
             }
         }

@@ -1,0 +1,231 @@
+//! Configuration: defaults, then a file, then the environment.
+//!
+//! The defaults files name every key there is, so a key that none of them has is a mistake: an error in
+//! a file, a warning in the environment (where another program's variable may stand). An empty text
+//! means that a key is not set.
+
+use serde::de::DeserializeOwned;
+use std::fmt::Write;
+use std::path::Path;
+use toml::{Table, Value};
+use url::Url;
+
+/// What every variable of ours begins with.
+const PREFIX: &str = "MOOCFLIX_";
+/// Variables of ours that are no configuration.
+const OTHERS: [&str; 3] = ["MOOCFLIX_TOKEN", "MOOCFLIX_TEST_POSTGRES", "MOOCFLIX_BIN"];
+
+/// A configuration with what is worth telling about it.
+#[derive(Debug)]
+pub struct Loaded<T> {
+    /// The configuration.
+    pub value: T,
+    /// What was found and not understood.
+    pub warnings: Vec<String>,
+    tree: Table,
+}
+
+/// Why there is no configuration; the message names the key and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ConfigError(String);
+
+/// The variables of this process that may be configuration.
+#[must_use]
+pub fn environment() -> Vec<(String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with(PREFIX))
+        .collect()
+}
+
+/// Puts defaults, file and environment together, the later over the earlier.
+pub fn load<T: DeserializeOwned>(
+    defaults: &[&str],
+    file: Option<&Path>,
+    environment: &[(String, String)],
+) -> Result<Loaded<T>, ConfigError> {
+    let mut tree = Table::new();
+    for text in defaults {
+        let table = text
+            .parse()
+            .map_err(|error| ConfigError(format!("a defaults file is broken: {error}")))?;
+        join(&mut tree, table);
+    }
+    if let Some(file) = file {
+        let name = file.display().to_string();
+        let text =
+            std::fs::read_to_string(file).map_err(|error| ConfigError(format!("cannot read {name}: {error}")))?;
+        let table = text
+            .parse::<Table>()
+            .map_err(|error| ConfigError(format!("{name} is not TOML: {error}")))?;
+        overlay(&mut tree, table, "", &name)?;
+    }
+    let mut warnings = Vec::new();
+    for (name, value) in environment {
+        if OTHERS.contains(&name.as_str()) {
+            continue;
+        }
+        let key = name.trim_start_matches(PREFIX).to_lowercase().replace("__", ".");
+        match find(&mut tree, &key) {
+            Some(place) => *place = read_variable(place, value).map_err(|must| wrong(name, &key, must))?,
+            None => warnings.push(format!(
+                "the environment variable {name} is no key of MoocFlix's (`{key}`)"
+            )),
+        }
+    }
+    let mut set = tree.clone();
+    drop_unset(&mut set);
+    let value = serde_path_to_error::deserialize(Value::Table(set))
+        .map_err(|error| ConfigError(format!("`{}`: {}", error.path(), error.inner().message())))?;
+    Ok(Loaded { value, warnings, tree })
+}
+
+impl<T> Loaded<T> {
+    /// All keys with their values, secrets hidden.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        for (key, value) in flatten(&self.tree) {
+            let shown = match value {
+                Value::String(secret) if !secret.is_empty() && is_secret(&key) => Value::from("(hidden)"),
+                Value::String(text) => Value::from(without_password(&text)),
+                other => other,
+            };
+            // Writing into a string cannot fail.
+            let _ = writeln!(text, "{key} = {shown}");
+        }
+        text
+    }
+
+    /// The names of all keys.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        flatten(&self.tree).into_iter().map(|(key, _)| key).collect()
+    }
+}
+
+fn is_secret(key: &str) -> bool {
+    ["secret", "password", "token_key"]
+        .iter()
+        .any(|word| key.rsplit('.').next().is_some_and(|name| name.contains(word)))
+}
+
+fn without_password(text: &str) -> String {
+    match Url::parse(text) {
+        Ok(mut url) if url.password().is_some() => {
+            let hidden = url.set_password(Some("hidden")).is_ok();
+            if hidden { url.to_string() } else { "(hidden)".to_owned() }
+        }
+        Ok(_) | Err(_) => text.to_owned(),
+    }
+}
+
+fn flatten(table: &Table) -> Vec<(String, Value)> {
+    let mut all = Vec::new();
+    for (name, value) in table {
+        match value {
+            Value::Table(inner) => {
+                all.extend(
+                    flatten(inner)
+                        .into_iter()
+                        .map(|(key, value)| (format!("{name}.{key}"), value)),
+                );
+            }
+            value => all.push((name.clone(), value.clone())),
+        }
+    }
+    all
+}
+
+fn join(into: &mut Table, from: Table) {
+    for (name, value) in from {
+        match (into.get_mut(&name), value) {
+            (Some(Value::Table(old)), Value::Table(new)) => join(old, new),
+            (_, value) => {
+                into.insert(name, value);
+            }
+        }
+    }
+}
+
+fn overlay(into: &mut Table, from: Table, section: &str, file: &str) -> Result<(), ConfigError> {
+    for (name, value) in from {
+        let key = if section.is_empty() {
+            name.clone()
+        } else {
+            format!("{section}.{name}")
+        };
+        let known: Vec<String> = into.keys().cloned().collect();
+        match (into.get_mut(&name), value) {
+            (None, _) => {
+                let known = known.join(", ");
+                return Err(ConfigError(format!(
+                    "{file}: unknown key `{key}` (known here: {known})"
+                )));
+            }
+            (Some(Value::Table(old)), Value::Table(new)) => overlay(old, new, &key, file)?,
+            (Some(old), new) => *old = convert(old, new).map_err(|must| wrong(file, &key, must))?,
+        }
+    }
+    Ok(())
+}
+
+fn wrong(place: &str, key: &str, must: &str) -> ConfigError {
+    ConfigError(format!("{place}: `{key}` must be {must}"))
+}
+
+/// Takes a file's value where it is of the default's kind.
+fn convert(old: &Value, new: Value) -> Result<Value, &'static str> {
+    match (old, new) {
+        (Value::Float(_), Value::Integer(whole)) => {
+            let whole = i32::try_from(whole).map_err(|_| "a number in a sensible range")?;
+            Ok(Value::Float(f64::from(whole)))
+        }
+        (old, new) if old.same_type(&new) => Ok(new),
+        (old, _) => Err(kind(old)),
+    }
+}
+
+/// Reads a variable as the default's kind.
+fn read_variable(old: &Value, text: &str) -> Result<Value, &'static str> {
+    let text = text.trim();
+    let read = match old {
+        Value::Integer(_) => text.parse().ok().map(Value::Integer),
+        Value::Float(_) => text.parse().ok().map(Value::Float),
+        Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
+        Value::Array(_) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Some(Value::Array(parts.map(Value::from).collect()))
+        }
+        Value::String(_) | Value::Datetime(_) | Value::Table(_) => Some(Value::from(text)),
+    };
+    read.ok_or(kind(old))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) | Value::Datetime(_) => "a text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number",
+        Value::Boolean(_) => "true or false",
+        Value::Array(_) => "a list of texts",
+        Value::Table(_) => "a section",
+    }
+}
+
+fn find<'a>(table: &'a mut Table, key: &str) -> Option<&'a mut Value> {
+    match key.split_once('.') {
+        Some((section, rest)) => find(table.get_mut(section)?.as_table_mut()?, rest),
+        None => table.get_mut(key).filter(|value| !value.is_table()),
+    }
+}
+
+fn drop_unset(table: &mut Table) {
+    table.retain(|_, value| value.as_str() != Some(""));
+    for (_, value) in table.iter_mut() {
+        if let Value::Table(inner) = value {
+            drop_unset(inner);
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Numbers for operators, in Prometheus' text form.
+
+use crate::Background;
+use http::{Method, StatusCode};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+use std::time::Duration;
+
+/// One metric as `docs/metrics.md` lists it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name in `/metrics`.
+    pub name: &'static str,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// What it counts, and its unit.
+    pub help: &'static str,
+}
+
+const REQUESTS: &str = "moocflix_http_requests_total";
+const SECONDS: &str = "moocflix_http_request_seconds";
+const CONNECTIONS: &str = "moocflix_http_connections";
+const CUT: &str = "moocflix_http_connections_cut_total";
+
+/// What this crate counts.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: REQUESTS,
+        kind: "counter",
+        labels: &["method", "route", "status"],
+        help: "requests answered; the route is the pattern, never the path",
+    },
+    Metric {
+        name: SECONDS,
+        kind: "histogram",
+        labels: &["route"],
+        help: "seconds from a request's head to its answer's head",
+    },
+    Metric {
+        name: CONNECTIONS,
+        kind: "gauge",
+        labels: &[],
+        help: "connections that are open",
+    },
+    Metric {
+        name: CUT,
+        kind: "counter",
+        labels: &["reason"],
+        help: "connections and bodies cut by a time limit: head, body, idle, write",
+    },
+];
+
+/// Upper bounds of the histograms' buckets, in seconds.
+const BUCKETS: &[f64] = &[
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
+];
+
+/// Reads the numbers out.
+#[derive(Clone)]
+pub struct MetricsHandle(PrometheusHandle);
+
+/// Starts counting; once in a process.
+pub fn install() -> Result<MetricsHandle, BuildError> {
+    PrometheusBuilder::new()
+        .set_buckets(BUCKETS)?
+        .install_recorder()
+        .map(MetricsHandle)
+}
+
+impl MetricsHandle {
+    /// All numbers as text.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Keeps the histograms small; nothing else does.
+    #[must_use]
+    pub fn upkeep(&self) -> Background {
+        let handle = self.0.clone();
+        Background::new("metrics upkeep", move |shutdown| async move {
+            let mut ticks = tokio::time::interval(Duration::from_secs(5));
+            loop {
+                tokio::select! {
+                    _ = ticks.tick() => handle.run_upkeep(),
+                    () = shutdown.requested() => return Ok(()),
+                }
+            }
+        })
+    }
+}
+
+/// Tells the recorder what the metrics of a table mean.
+pub fn describe(table: &[Metric]) {
+    for metric in table {
+        match metric.kind {
+            "counter" => metrics::describe_counter!(metric.name, metric.help),
+            "gauge" => metrics::describe_gauge!(metric.name, metric.help),
+            _ => metrics::describe_histogram!(metric.name, metric.help),
+        }
+    }
+}
+
+/// A request was answered.
+pub(crate) fn request(method: &Method, route: &str, status: StatusCode, elapsed: Duration) {
+    let route = route.to_owned();
+    metrics::counter!(REQUESTS, "method" => known(method), "route" => route.clone(), "status" => status.as_u16().to_string())
+        .increment(1);
+    metrics::histogram!(SECONDS, "route" => route).record(elapsed.as_secs_f64());
+}
+
+/// A stranger can make methods up: they share one label.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// A connection was cut by a time limit.
+pub(crate) fn cut(reason: &'static str) {
+    metrics::counter!(CUT, "reason" => reason).increment(1);
+}
+
+/// Something that is open and counted as long as the value lives.
+pub(crate) struct Open(metrics::Gauge);
+
+impl Open {
+    pub(crate) fn connection() -> Self {
+        let gauge = metrics::gauge!(CONNECTIONS);
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}

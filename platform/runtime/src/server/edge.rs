@@ -1,0 +1,375 @@
+//! What every request passes on its way in, and every answer on its way out.
+
+use super::ServerLimits;
+use super::watch::{Answer, Running, Watch};
+use crate::body::{Leftover, Patient};
+use crate::client_address;
+use crate::{Problem, Shutdown};
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, MatchedPath, Request};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures::FutureExt;
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, HOST, HeaderName,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
+use tokio::time::Instant;
+use tower::ServiceExt;
+use tracing::Instrument;
+use uuid::Uuid;
+
+const MAX_URI_BYTES: usize = 8 * 1_024;
+const MAX_HEAD_BYTES: usize = 32 * 1_024;
+const MAX_HEADERS: usize = 100;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The routes with what stands around them; one for all connections.
+pub(super) struct Edge {
+    router: Router,
+    limits: ServerLimits,
+    shutdown: Shutdown,
+}
+
+impl Edge {
+    pub(super) fn new(router: Router, limits: ServerLimits, shutdown: Shutdown) -> Self {
+        let router = router.layer(tower::layer::layer_fn(|inner| NotesRoute { inner }));
+        Self {
+            router,
+            limits,
+            shutdown,
+        }
+    }
+
+    pub(super) fn limits(&self) -> &ServerLimits {
+        &self.limits
+    }
+
+    pub(super) fn shutdown(&self) -> &Shutdown {
+        &self.shutdown
+    }
+}
+
+/// The id of a request, made here; an id that comes with the request is not believed.
+#[derive(Debug, Clone)]
+pub struct RequestId(Arc<str>);
+
+impl RequestId {
+    /// The id as answers and logs show it.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for RequestId {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_else(|| Self(Arc::from(""))))
+    }
+}
+
+/// The route that a request was matched to: the pattern, never the path with what it holds.
+#[derive(Clone, Default)]
+struct Route(Arc<OnceLock<MatchedPath>>);
+
+impl Route {
+    fn as_str(&self) -> &str {
+        self.0.get().map_or("unmatched", MatchedPath::as_str)
+    }
+}
+
+/// Notes the matched route where the edge can see it, also after a panic.
+#[derive(Clone)]
+struct NotesRoute<S> {
+    inner: S,
+}
+
+impl<S: tower::Service<Request>> tower::Service<Request> for NotesRoute<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> S::Future {
+        let extensions = request.extensions();
+        if let (Some(route), Some(path)) = (extensions.get::<Route>(), extensions.get::<MatchedPath>()) {
+            // A request is matched once.
+            let _ = route.0.set(path.clone());
+            tracing::Span::current().record("route", path.as_str());
+        }
+        self.inner.call(request)
+    }
+}
+
+/// Answers one request.
+pub(super) async fn answer(
+    edge: Arc<Edge>,
+    watch: Arc<Watch>,
+    peer: SocketAddr,
+    request: http::Request<Incoming>,
+) -> Result<Response<AnswerBody>, Infallible> {
+    let started = Instant::now();
+    let multiplexed = request.version() == Version::HTTP_2;
+    let running = watch.begin(multiplexed);
+    let (mut parts, incoming) = request.into_parts();
+    let id = RequestId(Uuid::now_v7().to_string().into());
+    let route = Route::default();
+    let method = parts.method.clone();
+    let expects_continue = parts.headers.contains_key(EXPECT);
+    parts.extensions.insert(id.clone());
+    parts.extensions.insert(route.clone());
+    parts.extensions.insert(client_address::resolve(
+        peer,
+        &parts.headers,
+        &edge.limits.trusted_proxies,
+    ));
+    let span = tracing::info_span!("request", id = id.as_str(), %method, route = tracing::field::Empty);
+    let (body, leftover) = patient(incoming, &edge.limits);
+    let mut response = route_safely(&edge, parts, body).instrument(span.clone()).await;
+    if let Some(leftover) = leftover.filter(|_| !multiplexed) {
+        if !leftover.drain(expects_continue).await {
+            watch.leaves_unread();
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+    finish(&mut response, &id, route.as_str());
+    let elapsed = started.elapsed();
+    crate::metrics::request(&method, route.as_str(), response.status(), elapsed);
+    span.in_scope(|| log(&response, route.as_str(), elapsed.as_secs_f64() * 1_000.0));
+    Ok(response.map(|body| AnswerBody::new(body, running, multiplexed)))
+        .map(|response| end_streams_at_shutdown(response, &edge.shutdown))
+}
+
+fn patient(incoming: Incoming, limits: &ServerLimits) -> (Body, Option<Leftover<Incoming>>) {
+    if incoming.is_end_stream() {
+        return (Body::empty(), None);
+    }
+    let (body, leftover) = Patient::new(incoming, limits.body_idle_timeout);
+    (Body::new(body), Some(leftover))
+}
+
+/// Checks the head, finds the route and answers; a panic is a 500.
+async fn route_safely(edge: &Edge, mut parts: Parts, body: Body) -> Response {
+    if let Some(problem) = refuse_head(&parts) {
+        return problem.into_response();
+    }
+    drop_trailing_slash(&mut parts.uri);
+    let routed = edge.router.clone().oneshot(Request::from_parts(parts, body));
+    match AssertUnwindSafe(routed).catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_) => {
+            tracing::error!("a handler panicked");
+            Problem::internal().into_response()
+        }
+    }
+}
+
+fn refuse_head(parts: &Parts) -> Option<Problem> {
+    if parts
+        .uri
+        .path_and_query()
+        .is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES)
+    {
+        let detail = format!("the address is longer than {MAX_URI_BYTES} bytes");
+        return Some(Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail));
+    }
+    let bytes: usize = parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if bytes > MAX_HEAD_BYTES || parts.headers.len() > MAX_HEADERS {
+        let detail = format!("the headers are more than {MAX_HEADERS} or larger than {MAX_HEAD_BYTES} bytes");
+        return Some(Problem::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers_too_large",
+            detail,
+        ));
+    }
+    let hosts = parts.headers.get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && parts.version == Version::HTTP_11) {
+        return Some(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_host",
+            "a request has one Host header",
+        ));
+    }
+    None
+}
+
+/// `/api/v1/users/profile/` is `/api/v1/users/profile`.
+fn drop_trailing_slash(uri: &mut Uri) {
+    let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else {
+        return;
+    };
+    let shorter = uri
+        .query()
+        .map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let mut parts = uri.clone().into_parts();
+    if let Ok(shorter) = shorter.parse() {
+        parts.path_and_query = Some(shorter);
+        if let Ok(new) = Uri::from_parts(parts) {
+            *uri = new;
+        }
+    }
+}
+
+/// Makes each refusal a problem with the request's id, and adds the headers that every answer has.
+fn finish(response: &mut Response, id: &RequestId, route: &str) {
+    if let Some(problem) = plain_refusal(response) {
+        let allow = response.headers_mut().remove(ALLOW);
+        *response = problem.into_response();
+        if let Some(allow) = allow {
+            response.headers_mut().insert(ALLOW, allow);
+        }
+    }
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let document = problem.document(Some(id.as_str()));
+        response.headers_mut().remove(CONTENT_LENGTH);
+        *response.body_mut() = Body::from(document);
+    }
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(id.as_str()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    set_default(headers, REFERRER_POLICY, "no-referrer");
+    set_default(
+        headers,
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; frame-ancestors 'none'",
+    );
+    if route.starts_with("/api/") {
+        set_default(headers, CACHE_CONTROL, "no-store");
+    }
+}
+
+fn set_default(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    headers.entry(name).or_insert(HeaderValue::from_static(value));
+}
+
+/// A refusal that the framework made, as a problem; a refusal that a service made stays as it is.
+fn plain_refusal(response: &Response) -> Option<Problem> {
+    let status = response.status();
+    if !(status.is_client_error() || status.is_server_error()) || response.extensions().get::<Problem>().is_some() {
+        return None;
+    }
+    let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let from_framework = match kind {
+        Some(kind) => kind.starts_with(b"text/plain"),
+        None => matches!(status, StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED),
+    };
+    from_framework.then(|| match status {
+        StatusCode::NOT_FOUND => Problem::new(status, "not_found", "there is nothing at this address"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Problem::new(status, "method_not_allowed", "this address does not take that method")
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(status, "too_large", "the body is too large"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(
+            status,
+            "unsupported_media_type",
+            "the body is of a kind that is not taken here",
+        ),
+        StatusCode::INTERNAL_SERVER_ERROR => Problem::internal(),
+        _ => Problem::new(status, "bad_request", "the request is not as it must be"),
+    })
+}
+
+fn log(response: &Response, route: &str, ms: f64) {
+    let status = response.status().as_u16();
+    let quiet = route.starts_with("/p/") || route.starts_with("/health/") || route == "/metrics";
+    if quiet && status < 500 {
+        tracing::debug!(status, ms, "answered");
+    } else {
+        tracing::info!(status, ms, "answered");
+    }
+}
+
+/// A stream of events has no end of its own: it ends when the process is asked to end.
+fn end_streams_at_shutdown(response: Response<AnswerBody>, shutdown: &Shutdown) -> Response<AnswerBody> {
+    let is_stream = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+    if !is_stream {
+        return response;
+    }
+    let shutdown = shutdown.clone();
+    response.map(|mut body| {
+        body.ends = Some(Box::pin(async move { shutdown.requested().await }));
+        body
+    })
+}
+
+/// An answer's body; the request runs until it is sent or dropped.
+pub(super) struct AnswerBody {
+    inner: Body,
+    running: Running,
+    progress: Option<Arc<Answer>>,
+    ends: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl AnswerBody {
+    fn new(inner: Body, running: Running, multiplexed: bool) -> Self {
+        let progress = multiplexed.then(|| running.watch().answer());
+        Self {
+            inner,
+            running,
+            progress,
+            ends: None,
+        }
+    }
+}
+
+impl HttpBody for AnswerBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = self.get_mut();
+        if this
+            .ends
+            .as_mut()
+            .is_some_and(|ends| ends.as_mut().poll(context).is_ready())
+        {
+            return Poll::Ready(None);
+        }
+        let watch = this.running.watch();
+        if let Some(progress) = &this.progress {
+            watch.asked(progress);
+        }
+        let polled = Pin::new(&mut this.inner).poll_frame(context);
+        if let (Some(progress), Poll::Ready(Some(Ok(_)))) = (&this.progress, &polled) {
+            watch.handed(progress);
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

@@ -1,0 +1,180 @@
+//! What a connection is doing, kept so that its driver knows when it has been silent for too long.
+
+use super::ServerLimits;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Nothing of a request's head has come yet.
+const NO_HEAD: u64 = u64::MAX;
+
+/// One connection's state, written by its socket, its requests and its answers.
+pub(super) struct Watch {
+    started: Instant,
+    running: AtomicUsize,
+    served: AtomicUsize,
+    /// When the first byte of the head that is being read came, in milliseconds since the start.
+    head_since: AtomicU64,
+    /// When a request ended or a byte could be written last.
+    active_at: AtomicU64,
+    multiplexed: AtomicBool,
+    unread: AtomicBool,
+    answers: Mutex<Vec<Weak<Answer>>>,
+}
+
+/// How one answer of a multiplexed connection gets on.
+pub(super) struct Answer {
+    /// When a piece was handed to the connection that has not asked for the next; 0 while it has.
+    handed_at: AtomicU64,
+}
+
+/// What the driver does with the connection now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing is due before this moment.
+    Until(Instant),
+    /// It has been idle.
+    Idle,
+    /// The head of a request did not come to its end.
+    HeadTimedOut,
+    /// Nobody reads the answer.
+    Stalled,
+}
+
+impl Watch {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            started: Instant::now(),
+            running: AtomicUsize::new(0),
+            served: AtomicUsize::new(0),
+            head_since: AtomicU64::new(NO_HEAD),
+            active_at: AtomicU64::new(0),
+            multiplexed: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
+            answers: Mutex::new(Vec::new()),
+        })
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(NO_HEAD - 1)
+    }
+
+    /// Bytes came in.
+    pub(super) fn has_read(&self) {
+        if self.running.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == NO_HEAD {
+            self.head_since.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
+    /// Bytes went out.
+    pub(super) fn has_written(&self) {
+        self.active_at.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// The head of a request is complete; the request runs until the value is dropped.
+    pub(super) fn begin(self: &Arc<Self>, multiplexed: bool) -> Running {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        self.served.fetch_add(1, Ordering::Relaxed);
+        self.head_since.store(NO_HEAD, Ordering::Relaxed);
+        self.multiplexed.store(multiplexed, Ordering::Relaxed);
+        Running {
+            watch: Arc::clone(self),
+        }
+    }
+
+    /// The rest of a body was left unread: the socket is closed with care.
+    pub(super) fn leaves_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn left_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    /// An answer on a multiplexed connection, where the socket alone does not show a stall.
+    pub(super) fn answer(&self) -> Arc<Answer> {
+        let answer = Arc::new(Answer {
+            handed_at: AtomicU64::new(0),
+        });
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.retain(|answer| answer.strong_count() > 0);
+        answers.push(Arc::downgrade(&answer));
+        answer
+    }
+
+    /// A piece of an answer was handed over.
+    pub(super) fn handed(&self, answer: &Answer) {
+        answer.handed_at.store(self.now().max(1), Ordering::Relaxed);
+    }
+
+    /// The next piece of an answer is asked for.
+    pub(super) fn asked(&self, answer: &Answer) {
+        answer.handed_at.store(0, Ordering::Relaxed);
+    }
+
+    /// Looks at the state and the limits.
+    pub(super) fn judge(&self, limits: &ServerLimits) -> Verdict {
+        let running = self.running.load(Ordering::Relaxed);
+        if running > 0 {
+            return self.judge_answers(limits);
+        }
+        let multiplexed = self.multiplexed.load(Ordering::Relaxed);
+        let head_since = self.head_since.load(Ordering::Relaxed);
+        let first = self.served.load(Ordering::Relaxed) == 0;
+        if !multiplexed && (first || head_since != NO_HEAD) {
+            let since = if first { 0 } else { head_since };
+            // Who sent nothing at all (a browser that connects ahead) would not understand a 408.
+            let verdict = if head_since == NO_HEAD {
+                Verdict::Idle
+            } else {
+                Verdict::HeadTimedOut
+            };
+            return self.after(since, limits.header_timeout, verdict);
+        }
+        self.after(
+            self.active_at.load(Ordering::Relaxed),
+            limits.idle_timeout,
+            Verdict::Idle,
+        )
+    }
+
+    fn judge_answers(&self, limits: &ServerLimits) -> Verdict {
+        let answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        let handed = answers
+            .iter()
+            .filter_map(Weak::upgrade)
+            .map(|answer| answer.handed_at.load(Ordering::Relaxed));
+        match handed.filter(|at| *at > 0).min() {
+            Some(oldest) => self.after(oldest, limits.write_timeout, Verdict::Stalled),
+            None => Verdict::Until(Instant::now() + limits.write_timeout / 2),
+        }
+    }
+
+    fn after(&self, since: u64, limit: Duration, verdict: Verdict) -> Verdict {
+        let due = self.started + Duration::from_millis(since) + limit;
+        if due <= Instant::now() {
+            verdict
+        } else {
+            Verdict::Until(due)
+        }
+    }
+}
+
+/// A request that runs.
+pub(super) struct Running {
+    watch: Arc<Watch>,
+}
+
+impl Running {
+    pub(super) fn watch(&self) -> &Arc<Watch> {
+        &self.watch
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.watch.has_written();
+        self.watch.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
