@@ -170,6 +170,12 @@ impl Authenticator {
         Ok(caller)
     }
 
+    /// Whether a caller who was let through has been signed out since.
+    #[must_use]
+    pub fn refuses(&self, caller: &Caller) -> bool {
+        self.inner.revocations.refuses(caller)
+    }
+
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
         self.inner.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }

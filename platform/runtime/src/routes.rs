@@ -250,6 +250,12 @@ impl Routes {
         self
     }
 
+    /// Puts something of the service's own around all its routes, such as a check that comes before each of them.
+    pub fn around(mut self, wrap: impl FnOnce(Router) -> Router) -> Self {
+        self.router = wrap(self.router);
+        self
+    }
+
     /// Every row, for the test that walks role × route.
     #[must_use]
     pub fn rows(&self) -> &[Row] {
