@@ -1,0 +1,185 @@
+//! `moocflix upload FILE`: sends a lecture by tus and can be stopped at any time.
+//!
+//! The upload's address, which carries its own key, is kept in the user's cache folder, so that the
+//! same command goes on where the last one was stopped, without a password. A key that has run out is
+//! asked for again with the owner's sign-in.
+
+mod account;
+mod address;
+mod password;
+mod progress;
+mod source;
+mod state;
+mod tus;
+
+use self::account::Account;
+use self::address::Server;
+use self::progress::Progress;
+use self::source::Source;
+use self::state::{Kept, State};
+use self::tus::{Refusal, Tus};
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often a video's state is asked for.
+const ASK_EVERY: Duration = Duration::from_millis(300);
+
+/// Sends a lecture to a server and goes on where it was stopped.
+#[derive(Debug, clap::Args)]
+pub(crate) struct UploadArgs {
+    /// The file to send.
+    file: PathBuf,
+    /// The server's address.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    server: String,
+    /// Whom to sign in as; the password is asked for.
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "token")]
+    email: Option<String>,
+    /// Read the password from standard input instead of asking for it.
+    #[arg(long)]
+    password_stdin: bool,
+    /// An access token, instead of signing in.
+    #[arg(long, env = "MOOCFLIX_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    token: Option<String>,
+    /// The lecture's title; the file's name without one.
+    #[arg(long)]
+    title: Option<String>,
+    /// Come back only when the lecture can be watched.
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: UploadArgs) -> Result<()> {
+    let work = send(args);
+    tokio::select! {
+        done = work => done,
+        _ = tokio::signal::ctrl_c() => bail!("stopped; the same command goes on from here"),
+    }
+}
+
+async fn send(args: UploadArgs) -> Result<()> {
+    let server = Server::parse(&args.server)?;
+    let source = Source::open(&args.file).await?;
+    let mut account = Account::new(&server, args.email, args.token, args.password_stdin)?;
+    let state = State::of(&server, &source)?;
+    let tus = Tus::new(&server)?;
+    let title = args.title.as_deref();
+    let mut kept = begin(&tus, &state, &source, &mut account, title).await?;
+    let progress = Progress::new(source.length);
+    let mut renewed = false;
+    while let Err(refusal) = tus.send(&kept.url, &source, &progress).await {
+        match refusal {
+            // the key may have died with a sign-out everywhere: its owner can have the next one
+            Refusal::Key if !renewed => {
+                renewed = true;
+                kept = renew(&tus, &state, &source, &kept, &mut account, title).await?;
+            }
+            Refusal::Final(error) => {
+                state.forget();
+                return Err(error);
+            }
+            Refusal::Key => bail!("the server no longer takes this upload"),
+            Refusal::Later(error) => return Err(error.context("gave up for now; the same command goes on from here")),
+        }
+    }
+    state.forget();
+    progress.done();
+    say(&format!(
+        "{} is uploaded: {}",
+        source.name,
+        server.lecture(&kept.video_id)
+    ))?;
+    if args.wait {
+        wait(&server, &kept.video_id, &mut account).await?;
+    }
+    account.sign_out().await;
+    Ok(())
+}
+
+/// The upload to go on with: the one that was stopped, or a new one.
+async fn begin(tus: &Tus, state: &State, source: &Source, account: &mut Account, title: Option<&str>) -> Result<Kept> {
+    match state.read() {
+        Some(kept) => Ok(kept),
+        None => create(tus, state, source, account, title).await,
+    }
+}
+
+async fn create(tus: &Tus, state: &State, source: &Source, account: &mut Account, title: Option<&str>) -> Result<Kept> {
+    let token = account.token().await?;
+    let kept = tus.create(source, title, &token).await?;
+    state.keep(&kept)?;
+    Ok(kept)
+}
+
+/// Asks for the address of an upload whose key is no longer taken; a new upload where it is gone.
+async fn renew(
+    tus: &Tus,
+    state: &State,
+    source: &Source,
+    kept: &Kept,
+    account: &mut Account,
+    title: Option<&str>,
+) -> Result<Kept> {
+    let video = account.video(&kept.video_id).await?;
+    let Some(upload) = video
+        .and_then(|it| it.upload)
+        .filter(|it| it.length.is_none_or(|it| it == source.length))
+    else {
+        state.forget();
+        return create(tus, state, source, account, title).await;
+    };
+    let again = Kept {
+        url: upload.url,
+        video_id: kept.video_id.clone(),
+    };
+    state.keep(&again)?;
+    Ok(again)
+}
+
+/// What the command reads of a video.
+#[derive(Debug, Deserialize)]
+struct Video {
+    status: String,
+    reason: Option<Reason>,
+    upload: Option<OpenUpload>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Reason {
+    code: String,
+    message: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct OpenUpload {
+    url: String,
+    length: Option<u64>,
+}
+
+async fn wait(server: &Server, video_id: &str, account: &mut Account) -> Result<()> {
+    loop {
+        let video = account.video(video_id).await?.context("the lecture is gone")?;
+        match (video.status.as_str(), video.reason) {
+            ("playable" | "ready", _) => return say(&format!("it can be watched: {}", server.lecture(video_id))),
+            ("failed", reason) => {
+                bail!(
+                    "it can't be played: {}",
+                    reason.map_or_else(|| "no reason given".to_owned(), |it| it.message)
+                )
+            }
+            (_, Some(reason)) if reason.code == "needs_transcoding" => {
+                bail!("it is stored, but can't be played as it is: {}", reason.message)
+            }
+            ("deleted", _) => bail!("the lecture was deleted"),
+            _ => tokio::time::sleep(ASK_EVERY).await,
+        }
+    }
+}
+
+fn say(line: &str) -> Result<()> {
+    Ok(writeln!(std::io::stdout(), "{line}")?)
+}

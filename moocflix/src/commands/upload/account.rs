@@ -1,0 +1,149 @@
+//! The sign-in behind an upload: a given token, or one that is kept fresh.
+
+use super::address::Server;
+use super::{Video, password, tus};
+use anyhow::{Context, Result, bail};
+use reqwest::{Client, Response, StatusCode};
+use serde::Deserialize;
+use std::time::{Duration, Instant};
+
+/// How long before its end a token is renewed.
+const MARGIN: Duration = Duration::from_secs(20);
+
+#[derive(Debug, Deserialize)]
+struct Tokens {
+    access_token: String,
+    expires_in: u64,
+    refresh_token: Option<String>,
+}
+
+/// Who uploads.
+pub(super) struct Account {
+    server: Server,
+    client: Client,
+    email: Option<String>,
+    password_stdin: bool,
+    given: Option<String>,
+    tokens: Option<(Tokens, Instant)>,
+}
+
+impl Account {
+    pub(super) fn new(
+        server: &Server,
+        email: Option<String>,
+        token: Option<String>,
+        password_stdin: bool,
+    ) -> Result<Self> {
+        // an address that is given wins over a token that may be left in the environment
+        let given = if email.is_some() { None } else { token };
+        Ok(Self {
+            server: server.clone(),
+            client: tus::client()?,
+            email,
+            password_stdin,
+            given,
+            tokens: None,
+        })
+    }
+
+    /// A token that is good for the next request.
+    pub(super) async fn token(&mut self) -> Result<String> {
+        if let Some(given) = &self.given {
+            return Ok(given.clone());
+        }
+        let tokens = match self.tokens.take() {
+            Some((tokens, at)) if at.elapsed() + MARGIN < Duration::from_secs(tokens.expires_in) => (tokens, at),
+            Some((
+                Tokens {
+                    refresh_token: Some(refresh),
+                    ..
+                },
+                _,
+            )) => (self.refresh(&refresh).await?, Instant::now()),
+            Some(_) | None => (self.sign_in().await?, Instant::now()),
+        };
+        let token = tokens.0.access_token.clone();
+        self.tokens = Some(tokens);
+        Ok(token)
+    }
+
+    async fn sign_in(&self) -> Result<Tokens> {
+        let email = self.email.as_deref().context("give --email or MOOCFLIX_TOKEN")?;
+        let password = if self.password_stdin {
+            password::from_stdin()?
+        } else {
+            password::ask(email)?
+        };
+        let body = serde_json::json!({ "email": email, "password": password });
+        let url = self.server.join("/api/v1/users/login")?;
+        let answer = self
+            .client
+            .post(url)
+            .json(&body)
+            .send()
+            .await
+            .with_context(|| self.unreached())?;
+        tokens(answer, "sign in").await
+    }
+
+    async fn refresh(&self, refresh_token: &str) -> Result<Tokens> {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token)];
+        let url = self.server.join("/api/v1/users/token")?;
+        let answer = self
+            .client
+            .post(url)
+            .form(&form)
+            .send()
+            .await
+            .with_context(|| self.unreached())?;
+        tokens(answer, "stay signed in").await
+    }
+
+    /// A video's details; nothing where it is gone.
+    pub(super) async fn video(&mut self, video_id: &str) -> Result<Option<Video>> {
+        let token = self.token().await?;
+        let url = self.server.join(&format!("/api/v1/content/{video_id}"))?;
+        let answer = self
+            .client
+            .get(url)
+            .bearer_auth(token)
+            .send()
+            .await
+            .with_context(|| self.unreached())?;
+        match answer.status() {
+            StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
+            status if status.is_success() => Ok(Some(answer.json().await?)),
+            _ => bail!("the lecture's details: {}", tus::problem(answer).await),
+        }
+    }
+
+    /// Ends the sign-in that this command made.
+    pub(super) async fn sign_out(&mut self) {
+        let Some((
+            Tokens {
+                refresh_token: Some(refresh),
+                ..
+            },
+            _,
+        )) = self.tokens.take()
+        else {
+            return;
+        };
+        if let Ok(url) = self.server.join("/api/v1/users/logout") {
+            let body = serde_json::json!({ "refresh_token": refresh });
+            // a sign-in that can't be ended now runs out by itself
+            let _ = self.client.post(url).json(&body).send().await;
+        }
+    }
+
+    fn unreached(&self) -> String {
+        format!("{} can't be reached", self.server.as_str())
+    }
+}
+
+async fn tokens(answer: Response, what: &str) -> Result<Tokens> {
+    if answer.status().is_success() {
+        return Ok(answer.json().await?);
+    }
+    bail!("could not {what}: {}", tus::problem(answer).await)
+}

@@ -1,0 +1,255 @@
+//! tus 1.0.0 from the client's side: create, ask for the offset, send the rest, try again.
+//!
+//! Source: <https://tus.io/protocols/resumable-upload>
+
+use super::address::Server;
+use super::progress::Progress;
+use super::source::Source;
+use super::state::Kept;
+use anyhow::{Context, Error, Result, anyhow, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use reqwest::{Body, Client, RequestBuilder, Response, StatusCode, Url};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// Failures in a row, without one byte of progress between them, before the command gives up.
+const TRIES: u32 = 12;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// A request that moves nothing for so long is ended and tried again.
+const STANDSTILL: Duration = Duration::from_secs(60);
+
+/// Why an upload did not come to its end.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The key in the upload's address is not taken.
+    Key,
+    /// The server will never take this file.
+    Final(Error),
+    /// It did not work for now.
+    Later(Error),
+}
+
+/// How one attempt ended, when not well.
+enum Miss {
+    Refused(Refusal),
+    /// Worth another try, after a pause that the server may have asked for.
+    Again(Error, Option<Duration>),
+}
+
+#[derive(Deserialize)]
+struct Problem {
+    code: String,
+    detail: Option<String>,
+    title: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Created {
+    id: String,
+}
+
+/// A client without a limit on a whole request: uploads are long.
+pub(super) fn client() -> Result<Client> {
+    let agent = concat!("moocflix/", env!("CARGO_PKG_VERSION"));
+    let client = Client::builder()
+        .user_agent(agent)
+        .connect_timeout(Duration::from_secs(10));
+    client
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .context("make an HTTP client")
+}
+
+/// What the server said is wrong, in a line.
+pub(super) async fn problem(answer: Response) -> String {
+    let status = answer.status();
+    match answer.json::<Problem>().await {
+        Ok(it) => format!("{} ({})", it.detail.or(it.title).unwrap_or_default(), it.code),
+        Err(_) => format!("the server answered {status}"),
+    }
+}
+
+/// The server's tus side.
+pub(super) struct Tus {
+    server: Server,
+    client: Client,
+}
+
+impl Tus {
+    pub(super) fn new(server: &Server) -> Result<Self> {
+        Ok(Self {
+            server: server.clone(),
+            client: client()?,
+        })
+    }
+
+    /// Begins an upload.
+    pub(super) async fn create(&self, source: &Source, title: Option<&str>, token: &str) -> Result<Kept> {
+        let mut metadata = vec![("filename", source.name.as_str()), ("filetype", source.media_type())];
+        metadata.extend(title.map(|it| ("title", it)));
+        let metadata: Vec<_> = metadata
+            .iter()
+            .map(|(key, it)| format!("{key} {}", STANDARD.encode(it)))
+            .collect();
+        let request = self
+            .client
+            .post(self.server.join("/api/v1/content/upload")?)
+            .bearer_auth(token);
+        let request = request
+            .header("Upload-Length", source.length)
+            .header("Upload-Metadata", metadata.join(","));
+        let answer = tus(request).header(CONTENT_LENGTH, 0).send().await;
+        let answer = answer.with_context(|| format!("{} can't be reached", self.server.as_str()))?;
+        if answer.status() != StatusCode::CREATED {
+            bail!("the upload was not begun: {}", problem(answer).await);
+        }
+        let url = answer
+            .headers()
+            .get(LOCATION)
+            .and_then(|it| it.to_str().ok())
+            .map(str::to_owned);
+        let url = url.context("the server gave no address for the upload")?;
+        let video: Created = answer.json().await.context("the server's answer to the upload")?;
+        Ok(Kept {
+            url,
+            video_id: video.id,
+        })
+    }
+
+    /// Sends what the server does not have yet, however often the line breaks.
+    pub(super) async fn send(&self, url: &str, source: &Source, progress: &Progress) -> Result<(), Refusal> {
+        let url = self.server.join(url).map_err(Refusal::Final)?;
+        let (mut misses, mut furthest) = (0, None);
+        loop {
+            let (error, pause) = match self.attempt(&url, source, progress, &mut furthest, &mut misses).await {
+                Ok(()) => return Ok(()),
+                Err(Miss::Refused(refusal)) => return Err(refusal),
+                Err(Miss::Again(error, pause)) => (error, pause),
+            };
+            misses += 1;
+            if misses >= TRIES {
+                return Err(Refusal::Later(error));
+            }
+            let pause = pause
+                .unwrap_or(FIRST_PAUSE * 2_u32.pow(misses.min(7) - 1))
+                .min(LONGEST_PAUSE);
+            progress.waits(&format!("{error:#}; tries again in {:.1} s", pause.as_secs_f64()));
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn attempt(
+        &self,
+        url: &Url,
+        source: &Source,
+        progress: &Progress,
+        furthest: &mut Option<u64>,
+        misses: &mut u32,
+    ) -> Result<(), Miss> {
+        let offset = self.offset(url, source).await?;
+        if furthest.is_some_and(|it| offset > it) {
+            *misses = 0;
+        }
+        *furthest = Some(offset);
+        progress.resume(offset);
+        if offset == source.length {
+            return Ok(());
+        }
+        let told = progress.clone();
+        let bytes = source
+            .from(offset, Box::new(move |at| told.at(at)))
+            .await
+            .map_err(|it| Miss::Refused(Refusal::Final(it)))?;
+        let request = self
+            .client
+            .patch(url.clone())
+            .header(CONTENT_TYPE, "application/offset+octet-stream");
+        let request = request
+            .header("Upload-Offset", offset)
+            .header(CONTENT_LENGTH, source.length - offset);
+        let sending = tus(request).body(Body::wrap_stream(bytes)).send();
+        let answer = tokio::select! {
+            answer = sending => answer.map_err(lost)?,
+            () = standstill(progress) => {
+                return Err(Miss::Again(anyhow!("nothing moved for {} s", STANDSTILL.as_secs()), None));
+            }
+        };
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(miss(answer).await)
+        }
+    }
+
+    async fn offset(&self, url: &Url, source: &Source) -> Result<u64, Miss> {
+        let asked = tus(self.client.head(url.clone()))
+            .timeout(STANDSTILL)
+            .send()
+            .await
+            .map_err(lost)?;
+        if !asked.status().is_success() {
+            return Err(miss(asked).await);
+        }
+        let number = |name: &str| {
+            asked
+                .headers()
+                .get(name)
+                .and_then(|it| it.to_str().ok()?.parse::<u64>().ok())
+        };
+        let offset = number("Upload-Offset").ok_or_else(|| Miss::Again(anyhow!("the server told no offset"), None))?;
+        if offset > source.length || number("Upload-Length").is_some_and(|it| it != source.length) {
+            return Err(Miss::Refused(Refusal::Final(anyhow!(
+                "the server has another file under this upload"
+            ))));
+        }
+        Ok(offset)
+    }
+}
+
+fn tus(request: RequestBuilder) -> RequestBuilder {
+    request.header("Tus-Resumable", "1.0.0")
+}
+
+/// Comes back when no byte has left for a while.
+async fn standstill(progress: &Progress) {
+    let mut before = progress.sent();
+    loop {
+        tokio::time::sleep(STANDSTILL).await;
+        let now = progress.sent();
+        if now == before {
+            return;
+        }
+        before = now;
+    }
+}
+
+fn lost(error: reqwest::Error) -> Miss {
+    // the address carries the upload's key
+    let error = Error::new(error.without_url());
+    Miss::Again(error.context("the line broke"), None)
+}
+
+async fn miss(answer: Response) -> Miss {
+    let status = answer.status();
+    let asked = answer
+        .headers()
+        .get(RETRY_AFTER)
+        .and_then(|it| it.to_str().ok()?.parse().ok());
+    let told = Error::msg(problem(answer).await);
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
+            Miss::Refused(Refusal::Key)
+        }
+        // another writer, a stale offset, a full disk, a busy server: all of them pass
+        StatusCode::CONFLICT
+        | StatusCode::LOCKED
+        | StatusCode::REQUEST_TIMEOUT
+        | StatusCode::TOO_MANY_REQUESTS
+        | StatusCode::INSUFFICIENT_STORAGE => Miss::Again(told, asked.map(Duration::from_secs)),
+        status if status.is_server_error() => Miss::Again(told, asked.map(Duration::from_secs)),
+        _ => Miss::Refused(Refusal::Final(told.context("the server does not take this file"))),
+    }
+}
