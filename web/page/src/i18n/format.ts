@@ -1,0 +1,61 @@
+import { language, plural, t } from './text';
+
+const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
+
+/** A size in decimal units, as file managers and providers tell it. */
+export function bytes(count: number): string {
+  let value = Math.max(0, count);
+  let unit = 0;
+  while (value >= 999.5 && unit < units.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  const digits = unit === 0 || value >= 99.95 ? 0 : 1;
+  const number = new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  return `${number.format(value)}\u00a0${units[unit]}`;
+}
+
+/** A position or length on a clock: 4:05, 1:02:03. */
+export function clock(seconds: number): string {
+  const whole = Number.isFinite(seconds) ? Math.max(0, Math.floor(seconds)) : 0;
+  const two = (value: number) => String(value).padStart(2, '0');
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor(whole / 60) % 60;
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+/** A position in words, for those who listen: "1 minute 5 seconds". */
+export function spokenTime(seconds: number): string {
+  const whole = Number.isFinite(seconds) ? Math.max(0, Math.floor(seconds)) : 0;
+  const parts: string[] = [];
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor(whole / 60) % 60;
+  if (hours > 0) parts.push(plural('time.hours', hours));
+  if (minutes > 0) parts.push(plural('time.minutes', minutes));
+  if (whole % 60 > 0 || parts.length === 0) parts.push(plural('time.seconds', whole % 60));
+  return parts.join(' ');
+}
+
+/** A length that is still ahead, as roughly as it is known. */
+export function roughly(seconds: number): string {
+  if (seconds < 50) return t('time.lessThanMinute');
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 60) return t('time.about', { time: plural('time.minutes', minutes) });
+  const hours = Math.floor(minutes / 60);
+  const rest = Math.round((minutes % 60) / 5) * 5;
+  const time = rest > 0 && rest < 60 ? `${plural('time.hours', hours)} ${plural('time.minutes', rest)}` : plural('time.hours', rest === 60 ? hours + 1 : hours);
+  return t('time.about', { time });
+}
+
+const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
+const moment = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+
+/** The day of an RFC 3339 time. */
+export function date(time: string): string {
+  return day.format(new Date(time));
+}
+
+/** Day and hour of an RFC 3339 time. */
+export function dateTime(time: string): string {
+  return moment.format(new Date(time));
+}

@@ -1,0 +1,44 @@
+import type { Video } from '../api/wire';
+import { session } from '../session/session.svelte';
+
+/** Takes a stream of server-sent events apart; feed it text as it comes. */
+export class EventReader {
+  #rest = '';
+
+  /** The events that are complete now. */
+  feed(text: string): { name: string; data: string }[] {
+    const blocks = (this.#rest + text).replace(/\r\n?/g, '\n').split('\n\n');
+    this.#rest = blocks.pop() ?? '';
+    return blocks.map(readBlock).filter((event) => event.data !== '');
+  }
+}
+
+function readBlock(block: string): { name: string; data: string } {
+  let name = 'message';
+  const data: string[] = [];
+  for (const line of block.split('\n')) {
+    const [, field, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+    if (field === 'event') name = value ?? name;
+    if (field === 'data') data.push(value ?? '');
+  }
+  return { name, data: data.join('\n') };
+}
+
+/**
+ * Reads a lecture's events until the server closes them. EventSource can't send the bearer, and a token in the address
+ * would end up in logs, so the stream is read by fetch.
+ */
+export async function readEvents(videoId: string, told: (video: Video) => void, signal: AbortSignal): Promise<void> {
+  const request = new Request(`/api/v1/content/${videoId}/events`, { headers: { Accept: 'text/event-stream' }, signal });
+  const answer = await session.fetch(request);
+  if (!answer.ok || answer.body === null) throw new TypeError(`no events: ${answer.status}`);
+  const events = new EventReader();
+  const lines = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await lines.read();
+    if (done) return;
+    for (const event of events.feed(value)) {
+      if (event.name === 'video') told(JSON.parse(event.data) as Video);
+    }
+  }
+}

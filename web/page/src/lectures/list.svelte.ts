@@ -1,0 +1,70 @@
+import { api } from '../api/client';
+import { body, Problem } from '../api/problem';
+import type { Video } from '../api/wire';
+import { unsettled } from './state';
+
+const pageSize = 20;
+const most = 100;
+const pollEvery = 3000;
+
+/** Puts a fresh beginning of the list before what was loaded after it. */
+export function merge(fresh: Video[], freshIsAll: boolean, old: Video[]): Video[] {
+  const last = fresh.at(-1);
+  if (freshIsAll || last === undefined) return fresh;
+  const known = new Set(fresh.map((video) => video.id));
+  // Ids are UUIDv7 and the list is newest first, so what comes later in the list has a smaller id.
+  return [...fresh, ...old.filter((video) => !known.has(video.id) && video.id < last.id)];
+}
+
+/** My lectures, newest first, kept up to date while they are shown. */
+export class LectureList {
+  items = $state.raw<Video[]>([]);
+  problem = $state<Problem | null>(null);
+  loaded = $state(false);
+  loadingMore = $state(false);
+  hasMore = $derived.by(() => this.#cursor !== null);
+  #cursor = $state<string | null>(null);
+
+  async load(): Promise<void> {
+    try {
+      const limit = Math.min(most, Math.max(pageSize, this.items.length));
+      const page = await body(api.GET('/api/v1/content', { params: { query: { limit } } }));
+      const next = page.next_cursor ?? null;
+      const before = this.items.length;
+      this.items = merge(page.items, next === null, this.items);
+      // Beyond the fresh part the old cursor still holds.
+      if (before <= page.items.length || next === null) this.#cursor = next;
+      this.problem = null;
+      this.loaded = true;
+    } catch (thrown) {
+      // What is shown stays; a lost connection is told by the page itself.
+      if (!this.loaded) this.problem = Problem.of(thrown);
+    }
+  }
+
+  async more(): Promise<void> {
+    if (this.#cursor === null || this.loadingMore) return;
+    this.loadingMore = true;
+    try {
+      const query = { limit: pageSize, cursor: this.#cursor };
+      const page = await body(api.GET('/api/v1/content', { params: { query } }));
+      const known = new Set(this.items.map((video) => video.id));
+      this.items = [...this.items, ...page.items.filter((video) => !known.has(video.id))];
+      this.#cursor = page.next_cursor ?? null;
+      this.problem = null;
+    } catch (thrown) {
+      this.problem = Problem.of(thrown);
+    } finally {
+      this.loadingMore = false;
+    }
+  }
+
+  /** Asks again every few seconds while something is under way and the page can be seen; returns the end of it. */
+  follow(): () => void {
+    void this.load();
+    const timer = setInterval(() => {
+      if (!document.hidden && (!this.loaded || this.items.some(unsettled))) void this.load();
+    }, pollEvery);
+    return () => clearInterval(timer);
+  }
+}

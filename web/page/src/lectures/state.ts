@@ -1,0 +1,43 @@
+import type { Key } from '../i18n/text';
+import type { Video } from '../api/wire';
+
+/** How a state is meant: something is under way, all is well, attention is needed, or it is over. */
+export type Tone = 'busy' | 'good' | 'warn' | 'bad';
+
+/** A lecture's state in words. */
+export function told(video: Video): { text: Key; tone: Tone } {
+  switch (video.status) {
+    case 'uploading':
+      return { text: 'status.uploading', tone: 'busy' };
+    case 'processing':
+      return needsTranscoding(video) ? { text: 'status.needsTranscoding', tone: 'warn' } : { text: 'status.processing', tone: 'busy' };
+    case 'playable':
+      return { text: 'status.playable', tone: 'good' };
+    case 'ready':
+      return { text: 'status.ready', tone: 'good' };
+    case 'failed':
+      return { text: 'status.failed', tone: 'bad' };
+    default:
+      return { text: 'status.deleted', tone: 'bad' };
+  }
+}
+
+export function needsTranscoding(video: Video): boolean {
+  return video.status === 'processing' && video.reason?.code === 'needs_transcoding';
+}
+
+export function canPlay(video: Video): boolean {
+  return video.status === 'playable' || video.status === 'ready';
+}
+
+/** Whether the server will change this lecture by itself. */
+export function unsettled(video: Video): boolean {
+  if (needsTranscoding(video)) return false;
+  return video.status === 'uploading' || video.status === 'processing' || video.status === 'playable';
+}
+
+/** The share that has arrived of an upload under way, 0 to 1. */
+export function arrived(video: Video): number {
+  const upload = video.upload;
+  return upload?.length ? upload.offset / upload.length : 0;
+}

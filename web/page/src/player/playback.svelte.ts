@@ -1,0 +1,190 @@
+import type Hls from 'hls.js';
+import type { ErrorData } from 'hls.js';
+import { api } from '../api/client';
+import { body, Problem } from '../api/problem';
+import type { PlaybackSession } from '../api/wire';
+import { t } from '../i18n/text';
+
+/** How often a server may refuse the media of a session it has just opened, before it is believed. */
+const mostRefusals = 3;
+const longestWait = 15_000;
+/** A second decoding error within this time is not mended by trying again. */
+const mendWindow = 10_000;
+
+/**
+ * Plays a lecture in a video element. A playback session ends by itself (a laptop that slept), and lines break:
+ * both are met by opening the stream again at the position, without asking the viewer.
+ */
+export class Playback {
+  /** Why it can't go on; the viewer may try again. */
+  problem = $state<Problem | null>(null);
+  /** Whether it waits for the connection to come back. */
+  reconnecting = $state(false);
+
+  #hls: Hls | null = null;
+  #refusals = 0;
+  #attempt = 0;
+  #mendedAt = 0;
+  #generation = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #beat: ReturnType<typeof setInterval> | undefined;
+  #native = false;
+  readonly #gone = new AbortController();
+
+  constructor(
+    private readonly video: HTMLVideoElement,
+    private readonly videoId: string,
+  ) {
+    const { signal } = this.#gone;
+    window.addEventListener('online', () => this.reconnecting && this.#loadAgain(0), { signal });
+    video.addEventListener('error', () => this.#native && this.#reopenSoon(1000), { signal });
+  }
+
+  /** Opens the stream and loads its beginning; it doesn't play by itself. */
+  async open(): Promise<void> {
+    this.problem = null;
+    this.#refusals = 0;
+    this.#attempt = 0;
+    await this.#open(this.video.currentTime, false);
+  }
+
+  close(): void {
+    this.#gone.abort();
+    this.#drop();
+    this.video.removeAttribute('src');
+    this.video.load();
+  }
+
+  async #open(position: number, play: boolean): Promise<void> {
+    this.#drop();
+    const generation = ++this.#generation;
+    try {
+      const path = { video_id: this.videoId };
+      // The header is what asks for the session itself instead of a redirect to its playlist.
+      const asked = api.GET('/api/v1/content/{video_id}/stream', { params: { path }, headers: { Accept: 'application/json' } });
+      const [stream, { default: Player }] = await Promise.all([body<PlaybackSession>(asked), import('hls.js')]);
+      if (generation !== this.#generation || this.#gone.signal.aborted) return;
+      // Native HLS is the second choice: it tells nothing about errors, so a session that ran out can't be met.
+      if (Player.isSupported()) this.#attach(Player, stream, position);
+      else if (this.video.canPlayType('application/vnd.apple.mpegurl') !== '') this.#attachNative(stream, position);
+      else throw new Problem(0, 'unsupported', t('player.errorUnsupported'));
+      this.#keepAlive(stream);
+      if (play) void this.video.play().catch(() => undefined);
+    } catch (thrown) {
+      if (generation === this.#generation && !this.#gone.signal.aborted) this.#couldNotOpen(Problem.of(thrown));
+    }
+  }
+
+  #attach(Player: typeof Hls, stream: PlaybackSession, position: number): void {
+    const hls = new Player({
+      // Segments come as fragmented MP4, which hls.js hands on as it is: a worker would cost a start-up and gain nothing.
+      enableWorker: false,
+      startPosition: position > 0 ? position : -1,
+      maxBufferLength: 30,
+      backBufferLength: 90,
+      capLevelToPlayerSize: true,
+    });
+    this.#hls = hls;
+    hls.on(Player.Events.ERROR, (_name, data) => this.#failed(Player, data));
+    hls.on(Player.Events.FRAG_BUFFERED, () => {
+      this.#refusals = 0;
+      this.#attempt = 0;
+      this.reconnecting = false;
+    });
+    hls.attachMedia(this.video);
+    hls.loadSource(stream.hls_url);
+  }
+
+  #attachNative(stream: PlaybackSession, position: number): void {
+    this.#native = true;
+    this.video.addEventListener('loadedmetadata', () => (this.video.currentTime = position), { once: true });
+    this.video.src = stream.hls_url;
+  }
+
+  #failed(Player: typeof Hls, data: ErrorData): void {
+    const status = data.response?.code ?? 0;
+    // 403 is all that a session that ended says; whether one may watch at all, the API tells in words.
+    if (status === 403 || status === 410) {
+      this.#refused();
+    } else if (data.fatal && data.type === Player.ErrorTypes.NETWORK_ERROR) {
+      this.reconnecting = true;
+      this.#loadAgain(this.#nextWait());
+    } else if (data.fatal && data.type === Player.ErrorTypes.MEDIA_ERROR) {
+      this.#mend();
+    } else if (data.fatal) {
+      this.#giveUp(new Problem(0, 'media', t('player.errorLoad')));
+    }
+  }
+
+  #refused(): void {
+    this.#refusals += 1;
+    if (this.#refusals > mostRefusals) this.#giveUp(new Problem(403, 'refused', t('player.errorRefused')));
+    else this.#reopenSoon(this.#refusals === 1 ? 0 : 1000);
+  }
+
+  #mend(): void {
+    const now = performance.now();
+    if (this.#mendedAt > 0 && now - this.#mendedAt < mendWindow) {
+      this.#giveUp(new Problem(0, 'media', t('player.errorMedia')));
+      return;
+    }
+    this.#mendedAt = now;
+    this.#hls?.recoverMediaError();
+  }
+
+  #couldNotOpen(problem: Problem): void {
+    const waits = problem.code === 'network' || problem.status === 429 || problem.status >= 500;
+    if (!waits || this.#attempt > 20) {
+      this.#giveUp(problem);
+      return;
+    }
+    this.reconnecting = true;
+    this.#reopenSoon(this.#nextWait());
+  }
+
+  #nextWait(): number {
+    return Math.min(longestWait, 500 * 2 ** this.#attempt++);
+  }
+
+  /** Goes on loading where it broke off; what is loaded already keeps playing meanwhile. */
+  #loadAgain(after: number): void {
+    const hls = this.#hls;
+    if (hls === null || hls.levels.length === 0) {
+      this.#reopenSoon(after);
+      return;
+    }
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => hls.startLoad(), after);
+  }
+
+  #reopenSoon(after: number): void {
+    const position = this.video.currentTime;
+    const play = !this.video.paused;
+    this.#drop();
+    this.#timer = setTimeout(() => void this.#open(position, play), after);
+  }
+
+  #giveUp(problem: Problem): void {
+    this.#drop();
+    this.reconnecting = false;
+    this.problem = problem;
+  }
+
+  /** Tells the server that a paused player, which loads nothing, is still there. */
+  #keepAlive(stream: PlaybackSession): void {
+    const beat = async () => {
+      if (document.hidden && this.video.paused) return;
+      const answer = await fetch(stream.heartbeat_url, { method: 'POST' }).catch(() => null);
+      if (answer?.status === 403 && this.#hls !== null) this.#refused();
+    };
+    this.#beat = setInterval(() => void beat(), stream.heartbeat_interval * 1000);
+  }
+
+  #drop(): void {
+    clearTimeout(this.#timer);
+    clearInterval(this.#beat);
+    this.#native = false;
+    this.#hls?.destroy();
+    this.#hls = null;
+  }
+}

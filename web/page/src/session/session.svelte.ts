@@ -1,0 +1,181 @@
+import createClient from 'openapi-fetch';
+import { Problem, body } from '../api/problem';
+import type { paths } from '../api/schema';
+import type { Role, Tokens, User } from '../api/wire';
+import { alone } from './alone';
+import { marker } from './marker';
+
+type State = 'starting' | 'in' | 'out';
+/** Why somebody is signed out, where it needs telling. */
+export type Farewell = 'expired' | 'deactivated' | null;
+type News = { kind: 'signed-in' | 'signed-out' };
+
+const now = () => Date.now();
+/** A token is renewed when a fifth of its life is left, so that no request has to wait for it. */
+const renewAt = 0.8;
+
+/**
+ * Who is signed in. The refresh token is a cookie that no script can read; the access token lives here, in memory,
+ * and nowhere else. Tabs renew one after another, because each renewal changes the cookie that all of them share.
+ */
+export class Session {
+  state = $state<State>('starting');
+  user = $state<User | null>(null);
+  farewell = $state<Farewell>(null);
+
+  #token = '';
+  #expires = 0;
+  #renewAt = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #renewing: Promise<boolean> | null = null;
+  #plain = createClient<paths>({ baseUrl: location.origin, fetch: (request) => fetch(request) });
+  #mine = createClient<paths>({ baseUrl: location.origin, fetch: (request) => this.fetch(request) });
+  #tabs = new BroadcastChannel('moocflix');
+
+  constructor() {
+    this.#tabs.onmessage = (event: MessageEvent<News>) => void this.#hear(event.data);
+    // Timers sleep with the machine: on waking, look at the clock.
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden && this.state === 'in' && now() >= this.#renewAt) void this.renew().catch(() => undefined);
+    });
+  }
+
+  /** Finds out at the start whether this browser is signed in. */
+  async start(): Promise<void> {
+    if (!marker.isSet()) {
+      this.state = 'out';
+      return;
+    }
+    await this.renew();
+  }
+
+  is(role: Role): boolean {
+    return this.user?.roles.includes(role) ?? false;
+  }
+
+  get mayUpload(): boolean {
+    return this.is('instructor') || this.is('admin');
+  }
+
+  async signUp(email: string, password: string, name: string): Promise<void> {
+    await body(this.#plain.POST('/api/v1/users/signup', { body: { email, password, name } }));
+    await this.signIn(email, password);
+  }
+
+  async signIn(email: string, password: string, reactivate = false): Promise<void> {
+    const wish = reactivate ? { email, password, cookie: true, reactivate } : { email, password, cookie: true };
+    const answer = await body(this.#plain.POST('/api/v1/users/login', { body: wish }));
+    this.#keep(answer);
+    this.farewell = null;
+    marker.set();
+    this.#tell({ kind: 'signed-in' });
+  }
+
+  /** Signs out here, or everywhere; here it counts even when the server can't be told. */
+  async signOut(everywhere = false): Promise<void> {
+    try {
+      await body(this.#mine.POST('/api/v1/users/logout', { body: everywhere ? { everywhere } : {} }));
+    } catch (thrown) {
+      if (everywhere) throw thrown;
+    }
+    this.end(null);
+    this.#tell({ kind: 'signed-out' });
+  }
+
+  /** Forgets who was signed in. */
+  end(farewell: Farewell): void {
+    clearTimeout(this.#timer);
+    this.#token = '';
+    this.#expires = 0;
+    this.user = null;
+    this.state = 'out';
+    this.farewell = farewell;
+    marker.clear();
+  }
+
+  /** Takes over what the server now says about the person. */
+  changed(user: User): void {
+    if (user.id === this.user?.id) this.user = user;
+  }
+
+  /** An access token that is still good for a while. */
+  async token(): Promise<string> {
+    if (this.state !== 'out' && now() >= this.#expires) await this.renew();
+    return this.#token;
+  }
+
+  /** fetch with the bearer; a refused token is renewed once and the request sent again. */
+  async fetch(request: Request): Promise<Response> {
+    const again = request.clone();
+    const used = await this.token();
+    const answer = await fetch(withBearer(request, used));
+    if (answer.status !== 401 || !(await this.#isAboutTheToken(answer))) return answer;
+    if (this.#token === used && !(await this.renew())) return answer;
+    return fetch(withBearer(again, this.#token));
+  }
+
+  /** Trades the cookie for a new access token; false when there is nothing to trade any more. */
+  renew(): Promise<boolean> {
+    this.#renewing ??= alone('moocflix-renew', () => this.#trade()).finally(() => {
+      this.#renewing = null;
+    });
+    return this.#renewing;
+  }
+
+  async #trade(): Promise<boolean> {
+    const form = { grant_type: 'refresh_token' } as const;
+    const asked = this.#plain.POST('/api/v1/users/token', {
+      body: form,
+      bodySerializer: (fields) => new URLSearchParams(fields as Record<string, string>),
+    });
+    try {
+      const answer = await body(asked);
+      this.#keep(answer);
+      return true;
+    } catch (thrown) {
+      const problem = Problem.of(thrown);
+      // Only a refusal ends the sign-in; a server that is away doesn't.
+      if (problem.status !== 400 && problem.status !== 401 && problem.status !== 403) throw problem;
+      this.end('expired');
+      return false;
+    }
+  }
+
+  #keep(tokens: Tokens): void {
+    const lifetime = tokens.expires_in;
+    this.user = tokens.user;
+    this.state = 'in';
+    this.#token = tokens.access_token;
+    this.#expires = now() + (lifetime - 5) * 1000;
+    this.#renewAt = now() + lifetime * renewAt * 1000;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#renewQuietly(), lifetime * renewAt * 1000);
+  }
+
+  #renewQuietly(): void {
+    // A failure is no news: the next request tries again and tells.
+    void this.renew().catch(() => undefined);
+  }
+
+  async #isAboutTheToken(answer: Response): Promise<boolean> {
+    const problem = Problem.parse(answer.status, await answer.clone().text());
+    return problem.code !== 'reauthentication_required' && problem.code !== 'invalid_credentials';
+  }
+
+  async #hear(news: News): Promise<void> {
+    if (news.kind === 'signed-out') this.end(null);
+    else await this.renew().catch(() => false);
+  }
+
+  #tell(news: News): void {
+    this.#tabs.postMessage(news);
+  }
+}
+
+function withBearer(request: Request, token: string): Request {
+  if (token !== '') request.headers.set('Authorization', `Bearer ${token}`);
+  return request;
+}
+
+/** The sign-in of this tab. */
+export const session = new Session();
