@@ -1,1 +1,35 @@
 //! Serves the embedded page.
+//!
+//! Vite builds `page/` into `page/dist`, with a `.br` and a `.gz` beside each file; a release build embeds the folder,
+//! a dev build reads it at run time. Files have their address ([`files`]); every other address that a browser opens
+//! gets `index.html`, whose script knows what to show there ([`pages`]). What belongs to the API or to the media plane
+//! is never answered here.
+
+mod encoding;
+mod files;
+mod pages;
+
+use axum::Router;
+use axum::routing::get;
+use runtime::{Routes, Service};
+
+/// The service that serves the page.
+#[must_use]
+pub fn service() -> Service {
+    Service {
+        name: "web",
+        routes: Routes::none().around(add),
+        tasks: Vec::new(),
+    }
+}
+
+fn add(router: Router) -> Router {
+    router
+        .route("/", get(pages::index))
+        .route("/assets/{*file}", get(files::asset))
+        .route("/favicon.svg", get(files::favicon))
+        .fallback(pages::any_other)
+}
+
+#[cfg(test)]
+mod tests;

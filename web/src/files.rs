@@ -1,0 +1,98 @@
+//! The files that Vite built.
+
+use crate::encoding;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use rust_embed::{Embed, EmbeddedFile};
+
+/// Vite puts a hash of the content in these names, so that what a name means never changes.
+const FOREVER: &str = "public, max-age=31536000, immutable";
+/// These may change at any update: browsers ask each time, and mostly hear that nothing has changed.
+pub(crate) const ASK_AGAIN: &str = "no-cache";
+
+#[derive(Embed)]
+#[folder = "page/dist"]
+pub(crate) struct Dist;
+
+/// A script, a style sheet or a picture of the page.
+pub(crate) async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Response {
+    serve(&format!("assets/{file}"), FOREVER, &headers)
+}
+
+/// The sign of the page in a tab.
+pub(crate) async fn favicon(headers: HeaderMap) -> Response {
+    serve("favicon.svg", ASK_AGAIN, &headers)
+}
+
+/// A file of the page in the smallest form that the client takes; 404 if there is none of that name.
+pub(crate) fn serve(name: &str, cache: &'static str, headers: &HeaderMap) -> Response {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
+    if !name.chars().all(plain) || name.contains("..") {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let Some(file) = Dist::get(name) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let kind = media_type(&file);
+    for encoding in encoding::accepted(headers) {
+        let Some(stored) = Dist::get(&format!("{name}{}", encoding.suffix())) else {
+            continue;
+        };
+        let mut response = reply(stored, encoding.suffix(), headers);
+        let head = response.headers_mut();
+        head.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
+        head.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+        if response.status() == StatusCode::OK {
+            let head = response.headers_mut();
+            head.insert(CONTENT_TYPE, kind);
+            if let Some(name) = encoding.name() {
+                head.insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+            }
+        }
+        return response;
+    }
+    StatusCode::NOT_FOUND.into_response()
+}
+
+fn reply(file: EmbeddedFile, form: &str, headers: &HeaderMap) -> Response {
+    // Each stored form has a tag of its own: they are different bytes.
+    let tag = format!(
+        "\"{}{form}\"",
+        URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..18])
+    );
+    let mut response = if knows(headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        file.data.into_response()
+    };
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    response
+}
+
+fn knows(headers: &HeaderMap, tag: &str) -> bool {
+    let lists = headers
+        .get_all(IF_NONE_MATCH)
+        .into_iter()
+        .filter_map(|list| list.to_str().ok());
+    lists
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}
+
+fn media_type(file: &EmbeddedFile) -> HeaderValue {
+    let kind = file.metadata.mimetype();
+    let text = kind.starts_with("text/") && !kind.contains("charset");
+    let kind = if text {
+        format!("{kind}; charset=utf-8")
+    } else {
+        kind.to_owned()
+    };
+    HeaderValue::from_str(&kind).unwrap_or(HeaderValue::from_static("application/octet-stream"))
+}
