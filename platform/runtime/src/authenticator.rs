@@ -145,6 +145,18 @@ impl Authenticator {
         }
     }
 
+    /// Whose tokens it takes; who makes tokens writes this into them.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.inner.issuer
+    }
+
+    /// Whom the tokens that it takes are for.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.inner.audience
+    }
+
     /// Checks a token and says whose it is.
     pub fn verify(&self, token: &str) -> Result<Caller, AuthError> {
         if token.len() > MAX_TOKEN_BYTES {
