@@ -32,6 +32,16 @@ impl Index {
         bytes
     }
 
+    /// Tells every segment where its block is in the encoded index: behind the head, one after the other.
+    pub(crate) fn place_blocks(&mut self) {
+        let mut at = crate::bytes::wide(head::encode(&self.head).len());
+        for segment in self.head.tracks.iter_mut().flat_map(|track| &mut track.segments) {
+            let length = segment.block.end.saturating_sub(segment.block.start);
+            segment.block = at..at.saturating_add(length);
+            at = segment.block.end;
+        }
+    }
+
     /// What the head of the encoded index tells, without encoding it.
     #[must_use]
     pub fn head(&self) -> &IndexHead {

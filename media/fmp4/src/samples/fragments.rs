@@ -1,0 +1,174 @@
+//! Movie fragments: samples that are told beside their data instead of in the movie's tables.
+//!
+//! Source: ISO/IEC 14496-12 §8.8
+
+use super::{Defaults, MAX_SAMPLES, Packed, Sample};
+use crate::boxes::{check_structure, children, find};
+use crate::bytes::Cursor;
+use crate::error::{Obstacle, ScanError};
+use crate::movie::Movie;
+
+/// The fragments of a file, read one after the other.
+#[derive(Debug, Default)]
+pub(crate) struct Fragments {
+    tracks: Vec<FragmentedTrack>,
+    count: u64,
+    obstacle: Option<Obstacle>,
+}
+
+#[derive(Debug)]
+struct FragmentedTrack {
+    id: u32,
+    defaults: Defaults,
+    packed: Packed,
+    /// When the next sample is decoded if nothing else is said; none before the first.
+    next: Option<i64>,
+    /// The last sample: how long it lasts is known when the next fragment tells its time.
+    held: Option<(i64, Sample)>,
+}
+
+impl Fragments {
+    pub(crate) fn new(movie: &Movie<'_>) -> Result<Self, ScanError> {
+        let tracks = movie.tracks.iter().map(|track| {
+            let next = if track.tables.count() == 0 { None } else { Some(track.tables.end()?) };
+            let (id, defaults) = (track.id, track.defaults);
+            Ok(FragmentedTrack { id, defaults, packed: Packed::default(), next, held: None })
+        });
+        Ok(Self { tracks: tracks.collect::<Result<_, ScanError>>()?, count: 0, obstacle: None })
+    }
+
+    /// Reads the body of the `moof` box that begins at `place` in a file of `file` bytes.
+    pub(crate) fn read(&mut self, place: u64, body: &[u8], file: u64) -> Result<(), ScanError> {
+        check_structure(body)?;
+        let mut position = place;
+        for child in children(body) {
+            match child? {
+                (kind, body) if kind == *b"traf" => position = self.read_track(place, position, body, file)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one track's part; gives the place after its data.
+    fn read_track(&mut self, moof: u64, position: u64, body: &[u8], file: u64) -> Result<u64, ScanError> {
+        let header = find(body, *b"tfhd")?.ok_or(ScanError::Malformed("a fragment without a header"))?;
+        let mut cursor = Cursor::new(header);
+        let (_, flags) = cursor.version_and_flags()?;
+        let id = cursor.u32()?;
+        let base = match flags {
+            _ if flags & 0x1 != 0 => cursor.u64()?,
+            _ if flags & 0x2_0000 != 0 => moof,
+            _ => position,
+        };
+        let Some(track) = self.tracks.iter_mut().find(|track| track.id == id) else { return Ok(position) };
+        let mut defaults = track.defaults;
+        let told = [
+            (0x2, &mut defaults.description),
+            (0x8, &mut defaults.duration),
+            (0x10, &mut defaults.size),
+            (0x20, &mut defaults.flags),
+        ];
+        for (flag, value) in told {
+            if flags & flag != 0 {
+                *value = cursor.u32()?;
+            }
+        }
+        if defaults.description > 1 {
+            self.obstacle.get_or_insert(Obstacle::SampleEntries);
+        }
+        if let Some(time) = find(body, *b"tfdt")? {
+            let mut cursor = Cursor::new(time);
+            let long = cursor.version_and_flags()?.0 == 1;
+            let time = i64::try_from(cursor.versioned(long)?);
+            let time = time.map_err(|_| ScanError::Malformed("times are out of range"))?;
+            if let Err(obstacle) = track.begin_at(time) {
+                self.obstacle.get_or_insert(obstacle);
+            }
+        }
+        let mut place = base;
+        for child in children(body) {
+            let (kind, body) = child?;
+            if kind == *b"trun" {
+                place = track.read_run(base, place, defaults, body, file, &mut self.count)?;
+            }
+        }
+        Ok(place)
+    }
+
+    /// No fragment follows: the samples of each track, in the order of the movie's tracks.
+    pub(crate) fn finish(self) -> Result<(Vec<Packed>, Option<Obstacle>), ScanError> {
+        let tracks = self.tracks.into_iter().map(|mut track| {
+            track.release(None)?;
+            Ok(track.packed)
+        });
+        Ok((tracks.collect::<Result<_, ScanError>>()?, self.obstacle))
+    }
+}
+
+impl FragmentedTrack {
+    /// A fragment says when its first sample is decoded: the sample before it lasts until then.
+    fn begin_at(&mut self, time: i64) -> Result<(), Obstacle> {
+        match (&mut self.held, self.next) {
+            (Some((start, held)), _) => {
+                let duration = time.checked_sub(*start).and_then(|duration| u32::try_from(duration).ok());
+                held.duration = duration.ok_or(Obstacle::Timeline("a fragment begins before the one before it"))?;
+                self.next = Some(time);
+            }
+            (None, None) => self.next = Some(time),
+            (None, Some(next)) if next != time => {
+                return Err(Obstacle::Timeline("fragments do not follow the movie's own samples"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, next: Option<(i64, Sample)>) -> Result<(), ScanError> {
+        if let Some((time, sample)) = std::mem::replace(&mut self.held, next) {
+            self.packed.begin_at(time);
+            self.packed.push(sample)?;
+        }
+        Ok(())
+    }
+
+    /// Reads a `trun`; gives the place after its data.
+    fn read_run(
+        &mut self,
+        base: u64,
+        follows: u64,
+        defaults: Defaults,
+        body: &[u8],
+        file: u64,
+        total: &mut u64,
+    ) -> Result<u64, ScanError> {
+        let out_of_range = ScanError::Malformed("a place out of range");
+        let mut cursor = Cursor::new(body);
+        let (_, flags) = cursor.version_and_flags()?;
+        let count = cursor.u32()?;
+        let mut place = follows;
+        if flags & 0x1 != 0 {
+            place = base.checked_add_signed(cursor.i32()?.into()).ok_or(out_of_range)?;
+        }
+        let mut first_flags = if flags & 0x4 == 0 { None } else { Some(cursor.u32()?) };
+        // A run may tell nothing of each sample but their count, so that its bytes do not bound it.
+        *total = total.saturating_add(count.into());
+        if *total > file.min(MAX_SAMPLES) {
+            return Err(ScanError::Limits("more samples than the file has room for"));
+        }
+        let mut time = self.next.unwrap_or(0);
+        for _ in 0..count {
+            let mut field = |flag: u32, otherwise: u32| if flags & flag == 0 { Ok(otherwise) } else { cursor.u32() };
+            let duration = field(0x100, defaults.duration)?;
+            let size = field(0x200, defaults.size)?;
+            let own_flags = field(0x400, first_flags.take().unwrap_or(defaults.flags))?;
+            let composition = field(0x800, 0)?.cast_signed();
+            let sample = Sample { offset: place, size, duration, composition, sync: own_flags & 0x1_0000 == 0 };
+            place = sample.end().ok_or(out_of_range)?;
+            self.release(Some((time, sample)))?;
+            time = time.checked_add(duration.into()).ok_or(ScanError::Malformed("times are out of range"))?;
+        }
+        self.next = Some(time);
+        Ok(place)
+    }
+}

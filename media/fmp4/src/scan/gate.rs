@@ -1,0 +1,335 @@
+//! The judgement on a file's tracks: what they are, and whether they can be cut as they are.
+
+use super::Limits;
+use super::keyframes::KeyFrameCheck;
+use super::survey::Survey;
+use crate::codec::aac::{AacConfig, Stream};
+use crate::codec::avc::AvcConfig;
+use crate::codec::{four_letters, plain_name};
+use crate::error::{Obstacle, ScanError};
+use crate::movie::{AudioEntry, Entry, Handler, Movie, Span, Track, VideoEntry};
+use crate::probe::{AudioTrack, Probe, VideoTrack};
+use crate::samples::{Packed, Samples};
+
+/// More languages than these are not served.
+const MAX_AUDIO: usize = 8;
+const MAX_FRAMES_A_SECOND: u64 = 120;
+const MAX_PIXELS_ACROSS: u32 = 16_000;
+
+pub(super) struct Judgement {
+    pub(super) probe: Probe,
+    pub(super) choice: Result<Choice, Obstacle>,
+}
+
+/// The tracks to be cut.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) video: Option<Chosen>,
+    pub(super) audio: Vec<Chosen>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Chosen {
+    /// Its place among the movie's tracks.
+    pub(super) track: usize,
+    pub(super) packed: Packed,
+    pub(super) survey: Survey,
+    /// From media time to lecture time, in ticks.
+    pub(super) shift: i64,
+}
+
+impl Chosen {
+    pub(super) fn check(&self, movie: &Movie<'_>) -> Result<KeyFrameCheck, ScanError> {
+        let track = movie.tracks.get(self.track).ok_or(ScanError::Malformed("no such track"))?;
+        let config = avc(track).ok_or(ScanError::Malformed("no decoder configuration"))?;
+        Ok(KeyFrameCheck::new(config.length_size, &config.units, self.survey.candidates.clone()))
+    }
+}
+
+/// A track with what its samples are together.
+struct Surveyed {
+    index: usize,
+    packed: Packed,
+    survey: Survey,
+}
+
+pub(super) fn judge(
+    movie: &Movie<'_>,
+    packed: Vec<Packed>,
+    is_mov: bool,
+    file: u64,
+    limits: &Limits,
+) -> Result<Judgement, ScanError> {
+    let (video, audio) = survey(movie, packed, file)?;
+    if video.is_none() && audio.is_empty() {
+        return Err(ScanError::Empty);
+    }
+    let probe = probe(movie, video.as_ref(), &audio, is_mov)?;
+    let choice = choose(movie, video, audio, &probe, limits);
+    Ok(Judgement { probe, choice })
+}
+
+/// Looks at the samples of every track of sound or pictures, and keeps what may be served.
+fn survey(
+    movie: &Movie<'_>,
+    packed: Vec<Packed>,
+    file: u64,
+) -> Result<(Option<Surveyed>, Vec<Surveyed>), ScanError> {
+    let mut videos = Vec::new();
+    let mut audio = Vec::new();
+    for ((index, track), packed) in movie.tracks.iter().enumerate().zip(packed) {
+        if track.handler == Handler::Other {
+            continue;
+        }
+        track.tables.check_room(file)?;
+        let Some(survey) = Survey::of(Samples::new(&track.tables, &packed), track.timescale, file)? else { continue };
+        let surveyed = Surveyed { index, packed, survey };
+        if track.handler == Handler::Audio { audio.push(surveyed) } else { videos.push(surveyed) }
+    }
+    audio.truncate(MAX_AUDIO);
+    // Cover pictures and the pictures of chapters are tracks of video too.
+    let rank = |surveyed: &Surveyed| {
+        let track = movie.tracks.get(surveyed.index);
+        let still = track.is_none_or(|track| matches!(format(track), b"jpeg" | b"png " | b"mjpa" | b"mjpb" | b"gif "));
+        (still, track.is_none_or(|track| !track.enabled))
+    };
+    let video = videos.into_iter().min_by_key(rank);
+    Ok((video, audio))
+}
+
+fn format<'a>(track: &'a Track<'_>) -> &'a [u8; 4] {
+    match &track.entry {
+        Some(Entry::Video(entry)) => &entry.format,
+        Some(Entry::Audio(entry)) => &entry.format,
+        None => b"none",
+    }
+}
+
+pub(super) fn video_entry<'a, 'm>(track: &'a Track<'m>) -> Option<&'a VideoEntry<'m>> {
+    match &track.entry {
+        Some(Entry::Video(entry)) => Some(entry),
+        _ => None,
+    }
+}
+
+pub(super) fn audio_entry<'a, 'm>(track: &'a Track<'m>) -> Option<&'a AudioEntry<'m>> {
+    match &track.entry {
+        Some(Entry::Audio(entry)) => Some(entry),
+        _ => None,
+    }
+}
+
+/// The decoder configuration of a track of H.264.
+pub(super) fn avc<'m>(track: &Track<'m>) -> Option<AvcConfig<'m>> {
+    let entry = video_entry(track).filter(|entry| matches!(&entry.format, b"avc1" | b"avc3"))?;
+    AvcConfig::parse(entry.config?).ok()
+}
+
+/// The decoder configuration of a track of MPEG-4 AAC, of whatever kind.
+pub(super) fn aac<'m>(track: &Track<'m>) -> Option<(AacConfig, &'m [u8])> {
+    let entry = audio_entry(track).filter(|entry| &entry.format == b"mp4a")?;
+    let stream = Stream::parse(entry.stream?).ok().filter(|stream| stream.object_type == 0x40)?;
+    Some((AacConfig::parse(stream.config).ok()?, stream.config))
+}
+
+/// Bits a second, rounded up.
+pub(super) fn bit_rate(bytes: u64, ticks: u64, timescale: u32) -> u64 {
+    let bits = u128::from(bytes) * 8 * u128::from(timescale);
+    u64::try_from(bits.div_ceil(u128::from(ticks.max(1)))).unwrap_or(u64::MAX)
+}
+
+fn probe(
+    movie: &Movie<'_>,
+    video: Option<&Surveyed>,
+    audio: &[Surveyed],
+    is_mov: bool,
+) -> Result<Probe, ScanError> {
+    let mut duration = 0;
+    let mut rates = 0_u64;
+    for surveyed in video.into_iter().chain(audio) {
+        let Some(track) = movie.tracks.get(surveyed.index) else { continue };
+        // Where the edit list can't be kept, the media's own length is the best that is known.
+        let shift = shift(movie, track, &surveyed.survey).unwrap_or(surveyed.survey.first.saturating_neg());
+        let end = u128::try_from(surveyed.survey.end.saturating_add(shift)).unwrap_or(0);
+        let micros = end * 1_000_000 / u128::from(track.timescale.max(1));
+        duration = duration.max(u64::try_from(micros).unwrap_or(u64::MAX));
+        rates = rates.saturating_add(average(track, &surveyed.survey));
+    }
+    if duration == 0 {
+        return Err(ScanError::Empty);
+    }
+    let video = match video.and_then(|video| Some((movie.tracks.get(video.index)?, video))) {
+        Some((track, video)) => Some(describe_video(track, &video.survey)?),
+        None => None,
+    };
+    let tracks = audio.iter().filter_map(|audio| Some((movie.tracks.get(audio.index)?, audio)));
+    let audio = tracks.map(|(track, audio)| describe_audio(track, &audio.survey)).collect();
+    let container = if is_mov { "mov" } else { "mp4" };
+    Ok(Probe { container, duration, video, audio, average_bit_rate: rates })
+}
+
+fn average(track: &Track<'_>, survey: &Survey) -> u64 {
+    bit_rate(survey.bytes, survey.length(), track.timescale)
+}
+
+fn describe_video(track: &Track<'_>, survey: &Survey) -> Result<VideoTrack, ScanError> {
+    let entry = video_entry(track);
+    let format = entry.map_or(*b"none", |entry| entry.format);
+    let shape = shape(track);
+    if shape.width.max(shape.height) > MAX_PIXELS_ACROSS {
+        return Err(ScanError::Limits("the picture is too large"));
+    }
+    let (mut width, mut height) = shape.shown();
+    if track.orientation.is_sideways() {
+        (width, height) = (height, width);
+    }
+    let codec_string = avc(track).map_or_else(|| four_letters(format), |config| config.codec_string(format));
+    Ok(VideoTrack {
+        codec: plain_name(format),
+        codec_string,
+        width,
+        height,
+        frame_rate: f64::from(thousandths(track, survey)) / 1000.0,
+        rotation: track.orientation.degrees(),
+        average_bit_rate: average(track, survey),
+    })
+}
+
+/// Frames in a thousand seconds.
+fn thousandths(track: &Track<'_>, survey: &Survey) -> u32 {
+    let length = u128::from(survey.length().max(1));
+    let frames = u128::from(survey.count) * u128::from(track.timescale) * 1000;
+    u32::try_from((frames + length / 2) / length).unwrap_or(u32::MAX)
+}
+
+/// The coded picture and the shape of its pixels.
+pub(super) struct Shape {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) pixel_aspect: (u32, u32),
+}
+
+impl Shape {
+    /// Pixels as shown, before turning: the side that grows is the one that is changed.
+    pub(super) fn shown(&self) -> (u32, u32) {
+        let (across, down) = self.pixel_aspect;
+        let stretched = |length: u32, by: u32, of: u32| {
+            let length = (u64::from(length) * u64::from(by) + u64::from(of) / 2) / u64::from(of.max(1));
+            u32::try_from(length).unwrap_or(u32::MAX).min(MAX_PIXELS_ACROSS)
+        };
+        if across >= down {
+            (stretched(self.width, across, down), self.height)
+        } else {
+            (self.width, stretched(self.height, down, across))
+        }
+    }
+}
+
+pub(super) fn shape(track: &Track<'_>) -> Shape {
+    let sps = avc(track).map(|config| config.sps);
+    let entry = video_entry(track);
+    let told = entry.map_or((0, 0), |entry| (entry.width.into(), entry.height.into()));
+    let (width, height) = sps.map_or(told, |sps| (sps.width, sps.height));
+    let pixel_aspect = entry.and_then(|entry| entry.pixel_aspect).or(sps.and_then(|sps| sps.pixel_aspect));
+    Shape { width, height, pixel_aspect: pixel_aspect.unwrap_or((1, 1)) }
+}
+
+fn describe_audio(track: &Track<'_>, survey: &Survey) -> AudioTrack {
+    let entry = audio_entry(track);
+    let format = entry.map_or(*b"none", |entry| entry.format);
+    let config = aac(track).map(|(config, _)| config);
+    let object = entry.and_then(|entry| Stream::parse(entry.stream?).ok()).map(|stream| stream.object_type);
+    let told = entry.map_or((0, 0), |entry| (entry.channels, entry.sample_rate));
+    let (channels, sample_rate) = config.map_or(told, |config| (config.channels, config.sample_rate));
+    AudioTrack {
+        codec: match object {
+            Some(0x69 | 0x6b) => "mp3".to_owned(),
+            _ => plain_name(format),
+        },
+        codec_string: config.map_or_else(|| four_letters(format), AacConfig::codec_string),
+        // A layout that the stream itself tells is not known here; the sample entry's number is the best guess.
+        channels: if channels == 0 { told.0 } else { channels },
+        sample_rate,
+        language: track.language.clone(),
+        average_bit_rate: average(track, survey),
+    }
+}
+
+fn shift(movie: &Movie<'_>, track: &Track<'_>, survey: &Survey) -> Result<i64, Obstacle> {
+    let sample_rate = match track.handler {
+        Handler::Audio => aac(track).map(|(config, _)| config.sample_rate),
+        _ => None,
+    };
+    let Survey { first, last, .. } = *survey;
+    let span = Span { timescale: track.timescale, sample_rate, first, last };
+    track.edits.shift(movie.timescale, movie.fragmented, span)
+}
+
+fn choose(
+    movie: &Movie<'_>,
+    video: Option<Surveyed>,
+    audio: Vec<Surveyed>,
+    probe: &Probe,
+    limits: &Limits,
+) -> Result<Choice, Obstacle> {
+    let served = audio.iter().filter_map(|audio| movie.tracks.get(audio.index)).filter(|track| is_served(track));
+    let groups: Vec<u16> = served.map(|track| track.alternate_group).filter(|&group| group != 0).collect();
+    let video = video.map(|surveyed| {
+        let track = movie.tracks.get(surveyed.index).ok_or(Obstacle::SampleEntries)?;
+        video_obstacle(track, &surveyed.survey)?;
+        chosen(movie, track, surveyed)
+    });
+    let mut chosen_audio = Vec::new();
+    for surveyed in audio {
+        let Some(track) = movie.tracks.get(surveyed.index) else { continue };
+        if is_served(track) {
+            chosen_audio.push(chosen(movie, track, surveyed)?);
+        } else if track.enabled && !groups.contains(&track.alternate_group) {
+            return Err(Obstacle::AudioCodec(audio_words(track)));
+        }
+    }
+    let choice = Choice { video: video.transpose()?, audio: chosen_audio };
+    if choice.video.is_none() && choice.audio.is_empty() {
+        return Err(Obstacle::AudioCodec("of other kinds".to_owned()));
+    }
+    if probe.average_bit_rate > limits.max_bit_rate {
+        return Err(Obstacle::BitRate);
+    }
+    Ok(choice)
+}
+
+fn is_served(track: &Track<'_>) -> bool {
+    aac(track).is_some_and(|(config, _)| config.is_plain_low_complexity())
+}
+
+fn audio_words(track: &Track<'_>) -> String {
+    match aac(track) {
+        Some((config, _)) if matches!(config.object_type, 5 | 29) => "HE-AAC".to_owned(),
+        Some(_) => "an unusual kind of AAC".to_owned(),
+        None => plain_name(*format(track)),
+    }
+}
+
+fn chosen(movie: &Movie<'_>, track: &Track<'_>, surveyed: Surveyed) -> Result<Chosen, Obstacle> {
+    if track.descriptions != 1 {
+        return Err(Obstacle::SampleEntries);
+    }
+    let shift = shift(movie, track, &surveyed.survey)?;
+    Ok(Chosen { track: surveyed.index, packed: surveyed.packed, survey: surveyed.survey, shift })
+}
+
+fn video_obstacle(track: &Track<'_>, survey: &Survey) -> Result<(), Obstacle> {
+    let format = *format(track);
+    if !matches!(&format, b"avc1" | b"avc3") {
+        return Err(Obstacle::VideoCodec(plain_name(format)));
+    }
+    let config = avc(track).ok_or(Obstacle::VideoFormat("described in an unusual way"))?;
+    if let Some(obstacle) = config.obstacle() {
+        return Err(obstacle);
+    }
+    if u64::from(thousandths(track, survey)) > MAX_FRAMES_A_SECOND * 1000 + 500 {
+        return Err(Obstacle::FrameRate);
+    }
+    Ok(())
+}

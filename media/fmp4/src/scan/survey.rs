@@ -1,0 +1,144 @@
+//! The first look at a track: how long and how large it is, and where it might be cut.
+
+use super::TARGET_SECONDS;
+use crate::error::ScanError;
+use crate::samples::{Sample, Samples};
+
+/// A longer lecture is a broken file.
+const MAX_SECONDS: u64 = 12 * 3600;
+/// How many key frames are checked before only those at cuts are. Two cuts in a row are more than six seconds apart in
+/// sum, so that twelve hours never need more.
+pub(super) const MAX_CHECKED: usize = 16_384;
+
+/// A sample at which a segment might begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) index: u64,
+    /// When it is shown, in ticks of the media.
+    pub(crate) shown: i64,
+    pub(crate) offset: u64,
+    pub(crate) size: u32,
+}
+
+/// What the samples of a track are together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Survey {
+    pub(crate) count: u64,
+    pub(crate) bytes: u64,
+    /// When the first sample is shown, when the last one begins to be, and when it ends.
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+    pub(crate) end: i64,
+    /// The samples that the file calls key frames, or, where they are too many, those at cuts.
+    pub(crate) candidates: Vec<Candidate>,
+}
+
+impl Survey {
+    /// Looks at every sample; none where there is no sample.
+    pub(crate) fn of(mut samples: Samples<'_>, timescale: u32, file: u64) -> Result<Option<Self>, ScanError> {
+        let mut survey =
+            Self { count: 0, bytes: 0, first: i64::MAX, last: i64::MIN, end: i64::MIN, candidates: Vec::new() };
+        let mut planned = Planner::new(timescale);
+        while let Some((decoded, sample)) = samples.next()? {
+            let shown = survey.add(decoded, &sample, file)?;
+            if sample.sync {
+                let index = survey.count - 1;
+                let candidate = Candidate { index, shown, offset: sample.offset, size: sample.size };
+                if survey.candidates.len() <= MAX_CHECKED {
+                    survey.candidates.push(candidate);
+                }
+                planned.add(candidate);
+            }
+        }
+        if survey.count == 0 {
+            return Ok(None);
+        }
+        if survey.candidates.len() > MAX_CHECKED {
+            survey.candidates = planned.finish(survey.end);
+        }
+        let length = survey.end.checked_sub(survey.first).and_then(|length| u64::try_from(length).ok());
+        match length {
+            Some(length) if length / u64::from(timescale.max(1)) < MAX_SECONDS => Ok(Some(survey)),
+            _ => Err(ScanError::Limits("longer than 12 hours")),
+        }
+    }
+
+    fn add(&mut self, decoded: i64, sample: &Sample, file: u64) -> Result<i64, ScanError> {
+        let wrong = ScanError::Malformed("times are out of range");
+        if sample.end().is_none_or(|end| end > file) {
+            return Err(ScanError::Truncated("it tells of more media than there is"));
+        }
+        let shown = decoded.checked_add(sample.composition.into()).ok_or(wrong)?;
+        let end = shown.checked_add(sample.duration.into()).ok_or(wrong)?;
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(sample.size.into());
+        self.first = self.first.min(shown);
+        self.last = self.last.max(shown);
+        self.end = self.end.max(end);
+        Ok(shown)
+    }
+
+    /// How long it lasts, in ticks.
+    pub(crate) fn length(&self) -> u64 {
+        u64::try_from(self.end.saturating_sub(self.first)).unwrap_or(0)
+    }
+}
+
+/// Chooses cuts among candidates that come in order: whole groups of pictures up to the target, at least one.
+pub(super) struct Planner {
+    target: i64,
+    cuts: Vec<Candidate>,
+    last: Option<Candidate>,
+}
+
+impl Planner {
+    pub(super) fn new(timescale: u32) -> Self {
+        Self { target: i64::from(timescale).saturating_mul(TARGET_SECONDS), cuts: Vec::new(), last: None }
+    }
+
+    pub(super) fn add(&mut self, candidate: Candidate) {
+        let Some(cut) = self.cuts.last() else { return self.cuts.push(candidate) };
+        let limit = cut.shown.saturating_add(self.target);
+        if candidate.shown > limit {
+            // The one before this is the last within the target; where there is none, the group itself is longer.
+            let next = self.last.take().unwrap_or(candidate);
+            self.cuts.push(next);
+            if next != candidate {
+                return self.add(candidate);
+            }
+        } else {
+            self.last = Some(candidate);
+        }
+    }
+
+    /// No candidate follows, and the track ends at `end`.
+    pub(super) fn finish(mut self, end: i64) -> Vec<Candidate> {
+        let late = self.cuts.last().is_some_and(|cut| end > cut.shown.saturating_add(self.target));
+        self.cuts.extend(self.last.filter(|_| late));
+        self.cuts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cuts(seconds: &[i64], end: i64) -> Vec<i64> {
+        let mut planner = Planner::new(10);
+        for (index, &second) in (0..).zip(seconds) {
+            planner.add(Candidate { index, shown: second * 10, offset: 0, size: 0 });
+        }
+        planner.finish(end * 10).iter().map(|cut| cut.shown / 10).collect()
+    }
+
+    #[test]
+    fn segments_are_whole_groups_up_to_the_target() {
+        assert_eq!(cuts(&[0, 2, 4, 6, 8, 10, 12, 14], 16), [0, 6, 12]);
+        assert_eq!(cuts(&[0, 2, 4, 6], 8), [0, 6]);
+        assert_eq!(cuts(&[0, 2, 4], 6), [0]);
+        assert_eq!(cuts(&[0, 4, 8, 12], 13), [0, 4, 8]);
+        assert_eq!(cuts(&[0, 9, 18, 19, 27], 30), [0, 9, 18, 19, 27]);
+        assert_eq!(cuts(&[0, 1, 20], 21), [0, 1, 20]);
+        assert_eq!(cuts(&[], 0), [0; 0]);
+    }
+}

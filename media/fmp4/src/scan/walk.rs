@@ -1,0 +1,175 @@
+//! The walk over the boxes of a file, from one header to the next.
+
+use std::ops::Range;
+
+use crate::boxes::{Header, header};
+use crate::bytes::{narrow, wide};
+use crate::error::ScanError;
+use crate::movie::Movie;
+use crate::samples::Fragments;
+use crate::sniff::sniff;
+
+/// Read at each place where a header is expected: often enough for what follows it as well.
+const WINDOW: u64 = 64 << 10;
+const MAX_MOOV: u64 = 64 << 20;
+const MAX_MOOF: u64 = 16 << 20;
+/// Boxes beside media and fragments; a file has some ten.
+const MAX_OTHERS: u32 = 4096;
+/// A day of fragments of a tenth of a second.
+const MAX_FRAGMENTS: u32 = 1_000_000;
+
+const CUT_OFF: ScanError = ScanError::Truncated("a box ends early");
+
+/// Gathers the movie and the samples of its fragments.
+#[derive(Debug, Default)]
+pub(crate) struct Walk {
+    at: u64,
+    is_mov: bool,
+    moov: Option<Vec<u8>>,
+    fragments: Option<Fragments>,
+    others: u32,
+    moofs: u32,
+}
+
+/// The file's structure, complete.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub(crate) is_mov: bool,
+    pub(crate) moov: Vec<u8>,
+    pub(crate) fragments: Option<Fragments>,
+}
+
+enum Next {
+    /// The next header is at `at`.
+    Go,
+    /// This many bytes from `at` on are needed at once.
+    Need(u64),
+    End,
+}
+
+impl Walk {
+    /// What to read first of a file that is not empty.
+    pub(crate) fn first(file: u64) -> Range<u64> {
+        0..file.min(WINDOW)
+    }
+
+    /// Goes on with the bytes that were wanted; gives what to read next, or nothing at the end of the file.
+    pub(crate) fn answer(&mut self, bytes: &[u8], file: u64) -> Result<Option<Range<u64>>, ScanError> {
+        if self.at == 0 {
+            let kind = sniff(bytes);
+            if !kind.is_scannable() {
+                return Err(ScanError::NotMp4);
+            }
+            self.is_mov = kind == crate::Sniff::Mov;
+        }
+        let start = self.at;
+        loop {
+            let Some(window) = narrow(self.at.saturating_sub(start)).ok().and_then(|from| bytes.get(from..)) else {
+                return Ok(Some(self.window(WINDOW, file)));
+            };
+            match self.read(window, file)? {
+                Next::Go if self.at >= file => return Ok(None),
+                Next::Go => {}
+                Next::Need(length) => return Ok(Some(self.window(length, file))),
+                Next::End => return Ok(None),
+            }
+        }
+    }
+
+    fn window(&self, length: u64, file: u64) -> Range<u64> {
+        self.at..file.min(self.at.saturating_add(length))
+    }
+
+    fn read(&mut self, window: &[u8], file: u64) -> Result<Next, ScanError> {
+        let left = file.saturating_sub(self.at);
+        let header = match header(window) {
+            Ok(header) => header,
+            Err(_) if left < 16 && wide(window.len()) >= left => return self.stray(CUT_OFF),
+            Err(_) => return Ok(Next::Need(WINDOW)),
+        };
+        let size = header.size.unwrap_or(left);
+        if size < header.length {
+            return self.stray(ScanError::Malformed("a box is smaller than its header"));
+        }
+        match &header.kind {
+            b"moov" => self.movie(window, header, size, left),
+            b"moof" => self.fragment(window, header, size, left, file),
+            b"mdat" if size > left => Err(ScanError::Truncated("the media ends early")),
+            b"mdat" | b"styp" | b"sidx" | b"emsg" | b"prft" => self.pass(size),
+            _ if size > left => self.stray(CUT_OFF),
+            kind if !kind.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ' || *byte == 0xa9) => {
+                self.stray(ScanError::Malformed("there is something that is no box"))
+            }
+            _ => {
+                self.others += 1;
+                if self.others > MAX_OTHERS {
+                    return Err(ScanError::Limits("too many boxes"));
+                }
+                self.pass(size)
+            }
+        }
+    }
+
+    fn pass(&mut self, size: u64) -> Result<Next, ScanError> {
+        self.at = self.at.checked_add(size).ok_or(ScanError::Malformed("a place out of range"))?;
+        Ok(Next::Go)
+    }
+
+    /// Something that is no whole box: harmless behind a movie that is complete, an error in any other file.
+    fn stray(&self, error: ScanError) -> Result<Next, ScanError> {
+        if self.moov.is_some() && self.fragments.is_none() { Ok(Next::End) } else { Err(error) }
+    }
+
+    fn movie(&mut self, window: &[u8], header: Header, size: u64, left: u64) -> Result<Next, ScanError> {
+        if size > left {
+            return Err(ScanError::Truncated("the movie header ends early"));
+        }
+        if size > MAX_MOOV {
+            return Err(ScanError::Limits("the movie header is larger than 64 MiB"));
+        }
+        if self.moov.is_some() {
+            return Err(ScanError::Malformed("two movie headers"));
+        }
+        let Some(body) = window.get(narrow(header.length)?..narrow(size)?) else { return Ok(Next::Need(size)) };
+        let movie = Movie::parse(body)?;
+        if movie.fragmented {
+            self.fragments = Some(Fragments::new(&movie)?);
+        }
+        self.moov = Some(body.to_vec());
+        self.pass(size)
+    }
+
+    fn fragment(
+        &mut self,
+        window: &[u8],
+        header: Header,
+        size: u64,
+        left: u64,
+        file: u64,
+    ) -> Result<Next, ScanError> {
+        if size > left {
+            return Err(ScanError::Truncated("a fragment ends early"));
+        }
+        self.moofs += 1;
+        if size > MAX_MOOF || self.moofs > MAX_FRAGMENTS {
+            return Err(ScanError::Limits("too many or too large fragments"));
+        }
+        if self.moov.is_none() {
+            return Err(ScanError::Malformed("a fragment before the movie header"));
+        }
+        let Some(body) = window.get(narrow(header.length)?..narrow(size)?) else {
+            self.moofs -= 1;
+            return Ok(Next::Need(size.saturating_add(WINDOW)));
+        };
+        if let Some(fragments) = &mut self.fragments {
+            fragments.read(self.at, body, file)?;
+        }
+        self.pass(size)
+    }
+
+    /// The whole file was walked over.
+    pub(crate) fn finish(self) -> Result<Layout, ScanError> {
+        let moov = self.moov.ok_or(ScanError::Truncated("it has no movie header"))?;
+        Ok(Layout { is_mov: self.is_mov, moov, fragments: self.fragments })
+    }
+}
