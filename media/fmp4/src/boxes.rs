@@ -26,9 +26,21 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, Short> {
     let mut cursor = Cursor::new(bytes);
     let (size, kind) = (cursor.u32()?, cursor.array()?);
     Ok(match size {
-        0 => Header { kind, size: None, length: 8 },
-        1 => Header { kind, size: Some(cursor.u64()?), length: 16 },
-        size => Header { kind, size: Some(size.into()), length: 8 },
+        0 => Header {
+            kind,
+            size: None,
+            length: 8,
+        },
+        1 => Header {
+            kind,
+            size: Some(cursor.u64()?),
+            length: 16,
+        },
+        size => Header {
+            kind,
+            size: Some(size.into()),
+            length: 8,
+        },
     })
 }
 

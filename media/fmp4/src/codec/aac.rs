@@ -69,8 +69,9 @@ pub(crate) struct AacConfig {
     pub(crate) short_frames: bool,
 }
 
-const RATES: [u32; 13] =
-    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+const RATES: [u32; 13] = [
+    96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
+];
 
 impl AacConfig {
     /// Source: ISO/IEC 14496-3 §1.6.2.1
@@ -84,7 +85,12 @@ impl AacConfig {
             11 => 7,
             _ => return Err(Short),
         };
-        let mut told = Self { object_type, sample_rate, channels, short_frames: false };
+        let mut told = Self {
+            object_type,
+            sample_rate,
+            channels,
+            short_frames: false,
+        };
         if object_type == 2 {
             told.short_frames = bits.flag()?;
             if bits.flag()? {
@@ -117,7 +123,10 @@ fn object_type(bits: &mut Bits<'_>) -> Result<u32, Short> {
 fn sample_rate(bits: &mut Bits<'_>) -> Result<u32, Short> {
     match bits.number(4)? {
         15 => bits.number(24),
-        index => RATES.get(usize::try_from(index).map_err(|_| Short)?).copied().ok_or(Short),
+        index => RATES
+            .get(usize::try_from(index).map_err(|_| Short)?)
+            .copied()
+            .ok_or(Short),
     }
 }
 
@@ -157,9 +166,19 @@ mod tests {
         assert_eq!((plain.sample_rate, plain.channels), (44_100, 2));
         assert!(plain.is_plain_low_complexity());
         // What ffmpeg writes: "no band replication", said expressly.
-        assert!(AacConfig::parse(&[0x12, 0x10, 0x56, 0xe5, 0x00]).unwrap().is_plain_low_complexity());
-        assert_eq!(AacConfig::parse(&[0x12, 0x10, 0x56, 0xe5, 0x80]).unwrap().object_type, 5);
-        assert_eq!(AacConfig::parse(&[0x2b, 0x92, 0x08, 0x00]).unwrap().codec_string(), "mp4a.40.5");
+        assert!(
+            AacConfig::parse(&[0x12, 0x10, 0x56, 0xe5, 0x00])
+                .unwrap()
+                .is_plain_low_complexity()
+        );
+        assert_eq!(
+            AacConfig::parse(&[0x12, 0x10, 0x56, 0xe5, 0x80]).unwrap().object_type,
+            5
+        );
+        assert_eq!(
+            AacConfig::parse(&[0x2b, 0x92, 0x08, 0x00]).unwrap().codec_string(),
+            "mp4a.40.5"
+        );
     }
 
     #[test]
@@ -167,7 +186,13 @@ mod tests {
         let mut out = Vec::new();
         put_esds(&mut out, &[0x12, 0x10], 130_000, 128_000);
         assert_eq!(out.len(), usize::from(out[3]));
-        assert_eq!(Stream::parse(&out[8..]).unwrap(), Stream { object_type: 0x40, config: &[0x12, 0x10] });
+        assert_eq!(
+            Stream::parse(&out[8..]).unwrap(),
+            Stream {
+                object_type: 0x40,
+                config: &[0x12, 0x10]
+            }
+        );
     }
 
     proptest! {

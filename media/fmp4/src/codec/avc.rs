@@ -41,21 +41,41 @@ impl<'a> AvcConfig<'a> {
             units.push(unit);
         }
         let others = sets.split_off(sets.len().min(1));
-        Ok(Self { length_size, units, sps: *sets.first().ok_or(Short)?, others })
+        Ok(Self {
+            length_size,
+            units,
+            sps: *sets.first().ok_or(Short)?,
+            others,
+        })
     }
 
     /// Source: RFC 6381 §3.3
     pub(crate) fn codec_string(&self, format: [u8; 4]) -> String {
-        let Sps { profile, constraints, level, .. } = self.sps;
-        format!("{}.{profile:02x}{constraints:02x}{level:02x}", super::four_letters(format))
+        let Sps {
+            profile,
+            constraints,
+            level,
+            ..
+        } = self.sps;
+        format!(
+            "{}.{profile:02x}{constraints:02x}{level:02x}",
+            super::four_letters(format)
+        )
     }
 
     /// Whether every browser plays it: 8-bit 4:2:0 in Baseline, Main or High up to level 5.1.
     pub(crate) fn obstacle(&self) -> Option<Obstacle> {
-        if self.others.iter().any(|other| (other.width, other.height) != (self.sps.width, self.sps.height)) {
+        if self
+            .others
+            .iter()
+            .any(|other| (other.width, other.height) != (self.sps.width, self.sps.height))
+        {
             return Some(Obstacle::SampleEntries);
         }
-        std::iter::once(&self.sps).chain(&self.others).find_map(format_obstacle).map(Obstacle::VideoFormat)
+        std::iter::once(&self.sps)
+            .chain(&self.others)
+            .find_map(format_obstacle)
+            .map(Obstacle::VideoFormat)
     }
 }
 

@@ -31,5 +31,8 @@ pub(crate) fn plain_name(format: [u8; 4]) -> String {
 
 /// Four letters as text that can be shown.
 pub(crate) fn four_letters(format: [u8; 4]) -> String {
-    format.iter().map(|&byte| if byte.is_ascii_graphic() { char::from(byte) } else { '_' }).collect()
+    format
+        .iter()
+        .map(|&byte| if byte.is_ascii_graphic() { char::from(byte) } else { '_' })
+        .collect()
 }

@@ -35,11 +35,24 @@ impl Sps {
         }
         let [profile, constraints, level] = [bits.number(8)?, bits.number(8)?, bits.number(8)?].map(low_byte);
         bits.unsigned()?;
-        let (chroma_format, bit_depth) = if has_format(profile) { format(&mut bits)? } else { (1, 8) };
+        let (chroma_format, bit_depth) = if has_format(profile) {
+            format(&mut bits)?
+        } else {
+            (1, 8)
+        };
         skip_order(&mut bits)?;
         let (width, height) = size(&mut bits, chroma_format)?;
         let pixel_aspect = if bits.flag()? { aspect(&mut bits)? } else { None };
-        Ok(Self { profile, constraints, level, chroma_format, bit_depth, width, height, pixel_aspect })
+        Ok(Self {
+            profile,
+            constraints,
+            level,
+            chroma_format,
+            bit_depth,
+            width,
+            height,
+            pixel_aspect,
+        })
     }
 }
 
@@ -64,7 +77,10 @@ fn without_emulation(unit: &[u8]) -> Vec<u8> {
 }
 
 fn has_format(profile: u8) -> bool {
-    matches!(profile, 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135)
+    matches!(
+        profile,
+        100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135
+    )
 }
 
 fn format(bits: &mut Bits<'_>) -> Result<(u32, u32), Short> {

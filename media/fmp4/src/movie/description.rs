@@ -49,7 +49,9 @@ pub(crate) fn parse(body: &[u8], video: bool) -> Result<(usize, Option<Entry<'_>
     if entries.iter().any(|(format, _)| ENCRYPTED.contains(&format)) {
         return Err(ScanError::Encrypted);
     }
-    let Some((format, entry)) = entries.first() else { return Ok((0, None)) };
+    let Some((format, entry)) = entries.first() else {
+        return Ok((0, None));
+    };
     let mut cursor = Cursor::new(entry);
     cursor.skip(8)?;
     let entry = match video {
@@ -63,7 +65,14 @@ fn video_entry(format: Kind, mut cursor: Cursor<'_>) -> Result<VideoEntry<'_>, S
     cursor.skip(16)?;
     let (width, height) = (cursor.u16()?, cursor.u16()?);
     cursor.skip(50)?;
-    let mut entry = VideoEntry { format, width, height, config: None, pixel_aspect: None, colour: None };
+    let mut entry = VideoEntry {
+        format,
+        width,
+        height,
+        config: None,
+        pixel_aspect: None,
+        colour: None,
+    };
     for child in children(cursor.rest()) {
         // Other codecs' descriptions may end in anything.
         let (kind, body) = match child {
@@ -84,7 +93,11 @@ fn video_entry(format: Kind, mut cursor: Cursor<'_>) -> Result<VideoEntry<'_>, S
 fn aspect(body: &[u8]) -> Result<(u32, u32), Short> {
     let mut cursor = Cursor::new(body);
     let (across, down) = (cursor.u32()?, cursor.u32()?);
-    if across == 0 || down == 0 { Err(Short) } else { Ok((across, down)) }
+    if across == 0 || down == 0 {
+        Err(Short)
+    } else {
+        Ok((across, down))
+    }
 }
 
 /// Colour by code points; QuickTime's form has no flag for the full range.
@@ -129,7 +142,12 @@ fn audio_entry(format: Kind, mut cursor: Cursor<'_>, quicktime: bool) -> Result<
             _ => {}
         }
     }
-    Ok(AudioEntry { format, channels, sample_rate, stream })
+    Ok(AudioEntry {
+        format,
+        channels,
+        sample_rate,
+        stream,
+    })
 }
 
 /// The whole part of a positive IEEE 754 number of 64 bits, where it is below 2^32.

@@ -54,7 +54,11 @@ impl Edits {
             let duration = cursor.versioned(long)?;
             let media_time = if long { cursor.i64()? } else { cursor.i32()?.into() };
             let at_normal_rate = cursor.u32()? == 0x1_0000;
-            list.push(Edit { duration, media_time, at_normal_rate });
+            list.push(Edit {
+                duration,
+                media_time,
+                at_normal_rate,
+            });
         }
         Ok(Self { list })
     }

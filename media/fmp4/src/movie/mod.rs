@@ -50,7 +50,9 @@ impl<'a> Movie<'a> {
         if traks.len() > MAX_TRACKS {
             return Err(ScanError::Limits("too many tracks"));
         }
-        let timescale = timescale.filter(|&timescale| timescale > 0).ok_or(ScanError::Malformed("no movie header"))?;
+        let timescale = timescale
+            .filter(|&timescale| timescale > 0)
+            .ok_or(ScanError::Malformed("no movie header"))?;
         let mut tracks: Vec<Track<'a>> = traks.into_iter().map(Track::parse).collect::<Result<_, _>>()?;
         for track in &mut tracks {
             track.orientation = track.orientation.then(orientation);
@@ -58,7 +60,11 @@ impl<'a> Movie<'a> {
         if let Some(extends) = extends {
             track_defaults(extends, &mut tracks)?;
         }
-        Ok(Self { timescale, tracks, fragmented: extends.is_some() })
+        Ok(Self {
+            timescale,
+            tracks,
+            fragmented: extends.is_some(),
+        })
     }
 }
 

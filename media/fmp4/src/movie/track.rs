@@ -38,7 +38,10 @@ impl<'a> Track<'a> {
         let header = find(body, *b"tkhd")?.ok_or(ScanError::Malformed("a track without a header"))?;
         let media = find(body, *b"mdia")?.ok_or(ScanError::Malformed("a track without media"))?;
         let edits = match find(body, *b"edts")? {
-            Some(edits) => find(edits, *b"elst")?.map(Edits::parse).transpose()?.unwrap_or_default(),
+            Some(edits) => find(edits, *b"elst")?
+                .map(Edits::parse)
+                .transpose()?
+                .unwrap_or_default(),
             None => Edits::default(),
         };
         let mut track = Self {
@@ -139,7 +142,9 @@ fn language(packed: u16) -> Option<String> {
 ///
 /// Source: ISO/IEC 14496-12 §8.7.2: flag 1 says that the media is in the same file
 fn check_references(body: &[u8]) -> Result<(), ScanError> {
-    let Some(references) = find(body, *b"dref")? else { return Ok(()) };
+    let Some(references) = find(body, *b"dref")? else {
+        return Ok(());
+    };
     let mut cursor = Cursor::new(references);
     cursor.skip(8)?;
     for child in children(cursor.rest()) {

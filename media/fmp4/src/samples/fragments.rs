@@ -30,11 +30,25 @@ struct FragmentedTrack {
 impl Fragments {
     pub(crate) fn new(movie: &Movie<'_>) -> Result<Self, ScanError> {
         let tracks = movie.tracks.iter().map(|track| {
-            let next = if track.tables.count() == 0 { None } else { Some(track.tables.end()?) };
+            let next = if track.tables.count() == 0 {
+                None
+            } else {
+                Some(track.tables.end()?)
+            };
             let (id, defaults) = (track.id, track.defaults);
-            Ok(FragmentedTrack { id, defaults, packed: Packed::default(), next, held: None })
+            Ok(FragmentedTrack {
+                id,
+                defaults,
+                packed: Packed::default(),
+                next,
+                held: None,
+            })
         });
-        Ok(Self { tracks: tracks.collect::<Result<_, ScanError>>()?, count: 0, obstacle: None })
+        Ok(Self {
+            tracks: tracks.collect::<Result<_, ScanError>>()?,
+            count: 0,
+            obstacle: None,
+        })
     }
 
     /// Reads the body of the `moof` box that begins at `place` in a file of `file` bytes.
@@ -61,7 +75,9 @@ impl Fragments {
             _ if flags & 0x2_0000 != 0 => moof,
             _ => position,
         };
-        let Some(track) = self.tracks.iter_mut().find(|track| track.id == id) else { return Ok(position) };
+        let Some(track) = self.tracks.iter_mut().find(|track| track.id == id) else {
+            return Ok(position);
+        };
         let mut defaults = track.defaults;
         let told = [
             (0x2, &mut defaults.description),
@@ -111,7 +127,9 @@ impl FragmentedTrack {
     fn begin_at(&mut self, time: i64) -> Result<(), Obstacle> {
         match (&mut self.held, self.next) {
             (Some((start, held)), _) => {
-                let duration = time.checked_sub(*start).and_then(|duration| u32::try_from(duration).ok());
+                let duration = time
+                    .checked_sub(*start)
+                    .and_then(|duration| u32::try_from(duration).ok());
                 held.duration = duration.ok_or(Obstacle::Timeline("a fragment begins before the one before it"))?;
                 self.next = Some(time);
             }
@@ -163,10 +181,18 @@ impl FragmentedTrack {
             let size = field(0x200, defaults.size)?;
             let own_flags = field(0x400, first_flags.take().unwrap_or(defaults.flags))?;
             let composition = field(0x800, 0)?.cast_signed();
-            let sample = Sample { offset: place, size, duration, composition, sync: own_flags & 0x1_0000 == 0 };
+            let sample = Sample {
+                offset: place,
+                size,
+                duration,
+                composition,
+                sync: own_flags & 0x1_0000 == 0,
+            };
             place = sample.end().ok_or(out_of_range)?;
             self.release(Some((time, sample)))?;
-            time = time.checked_add(duration.into()).ok_or(ScanError::Malformed("times are out of range"))?;
+            time = time
+                .checked_add(duration.into())
+                .ok_or(ScanError::Malformed("times are out of range"))?;
         }
         self.next = Some(time);
         Ok(place)

@@ -54,7 +54,11 @@ pub(crate) struct Samples<'a> {
 impl<'a> Samples<'a> {
     pub(crate) fn new(tables: &Tables<'a>, packed: &'a Packed) -> Self {
         let time = if tables.count() == 0 { packed.start() } else { 0 };
-        Self { tables: tables.samples(), packed: packed.samples(), time }
+        Self {
+            tables: tables.samples(),
+            packed: packed.samples(),
+            time,
+        }
     }
 
     /// The next sample and its decode time.
@@ -65,7 +69,9 @@ impl<'a> Samples<'a> {
         };
         let Some(sample) = sample else { return Ok(None) };
         let time = self.time;
-        self.time = time.checked_add(sample.duration.into()).ok_or(ScanError::Malformed("times are out of range"))?;
+        self.time = time
+            .checked_add(sample.duration.into())
+            .ok_or(ScanError::Malformed("times are out of range"))?;
         Ok(Some((time, sample)))
     }
 }

@@ -63,12 +63,19 @@ impl Packed {
             self.bytes.put_signed_varint(sample.composition.into());
         }
         let end = sample.end().ok_or(ScanError::Malformed("a place out of range"))?;
-        self.last = Last { end, duration: sample.duration, composition: sample.composition };
+        self.last = Last {
+            end,
+            duration: sample.duration,
+            composition: sample.composition,
+        };
         Ok(())
     }
 
     pub(super) fn samples(&self) -> PackedSamples<'_> {
-        PackedSamples { cursor: Cursor::new(&self.bytes), last: Last::default() }
+        PackedSamples {
+            cursor: Cursor::new(&self.bytes),
+            last: Last::default(),
+        }
     }
 }
 
@@ -85,15 +92,27 @@ impl PackedSamples<'_> {
         }
         let flags = self.cursor.u8()?;
         let size = self.cursor.varint_u32()?;
-        let offset = if flags & FOLLOWS == 0 { self.cursor.varint()? } else { self.last.end };
+        let offset = if flags & FOLLOWS == 0 {
+            self.cursor.varint()?
+        } else {
+            self.last.end
+        };
         if flags & SAME_DURATION == 0 {
             self.last.duration = self.cursor.varint_u32()?;
         }
         if flags & SAME_COMPOSITION == 0 {
             self.last.composition = i32::try_from(self.cursor.signed_varint()?).map_err(|_| Short)?;
         }
-        let Last { duration, composition, .. } = self.last;
-        let sample = Sample { offset, size, duration, composition, sync: flags & SYNC != 0 };
+        let Last {
+            duration, composition, ..
+        } = self.last;
+        let sample = Sample {
+            offset,
+            size,
+            duration,
+            composition,
+            sync: flags & SYNC != 0,
+        };
         self.last.end = sample.end().ok_or(Short)?;
         Ok(Some(sample))
     }

@@ -38,10 +38,17 @@ impl Default for Chunks<'_> {
 
 #[derive(Clone, Copy, Debug)]
 enum Sizes<'a> {
-    Equal { size: u32, count: u32 },
+    Equal {
+        size: u32,
+        count: u32,
+    },
     Words(&'a [[u8; 4]]),
     /// Fields of 4, 8 or 16 bits.
-    Narrow { bits: u8, count: u32, bytes: &'a [u8] },
+    Narrow {
+        bits: u8,
+        count: u32,
+        bytes: &'a [u8],
+    },
 }
 
 impl Default for Sizes<'_> {
@@ -150,7 +157,11 @@ fn narrow_sizes(body: &[u8]) -> Result<Sizes<'_>, ScanError> {
         return Err(ScanError::Malformed("sizes of an unknown width"));
     }
     let needed = u64::from(count).saturating_mul(bits.into()).div_ceil(8);
-    if needed > wide(bytes.len()) { Err(NOT_ENOUGH) } else { Ok(Sizes::Narrow { bits, count, bytes }) }
+    if needed > wide(bytes.len()) {
+        Err(NOT_ENOUGH)
+    } else {
+        Ok(Sizes::Narrow { bits, count, bytes })
+    }
 }
 
 fn pair(entry: &[u8; 8]) -> (u32, u32) {
@@ -214,7 +225,13 @@ impl TableSamples<'_> {
             None => 0,
         };
         self.index += 1;
-        let sample = Sample { offset: self.position, size, duration, composition, sync: self.is_sync() };
+        let sample = Sample {
+            offset: self.position,
+            size,
+            duration,
+            composition,
+            sync: self.is_sync(),
+        };
         self.position = sample.end().ok_or(ScanError::Malformed("a place out of range"))?;
         Ok(Some(sample))
     }
@@ -247,7 +264,10 @@ impl TableSamples<'_> {
             Sizes::Words(words) => words.get(index).map(|word| u32::from_be_bytes(*word)).ok_or(Short),
             Sizes::Narrow { bits: 16, bytes, .. } => {
                 let pairs: &[[u8; 2]] = bytes.as_chunks().0;
-                pairs.get(index).map(|pair| u16::from_be_bytes(*pair).into()).ok_or(Short)
+                pairs
+                    .get(index)
+                    .map(|pair| u16::from_be_bytes(*pair).into())
+                    .ok_or(Short)
             }
             Sizes::Narrow { bits: 8, bytes, .. } => bytes.get(index).map(|&byte| byte.into()).ok_or(Short),
             Sizes::Narrow { bytes, .. } => {
@@ -302,7 +322,13 @@ mod tests {
             table(b"stss", &[2, 1, 3]),
         ]
         .concat();
-        let sample = |offset, size, duration, composition, sync| Sample { offset, size, duration, composition, sync };
+        let sample = |offset, size, duration, composition, sync| Sample {
+            offset,
+            size,
+            duration,
+            composition,
+            sync,
+        };
         let expected = [
             sample(100, 11, 10, 5, true),
             sample(1000, 12, 10, -7, false),
@@ -339,11 +365,17 @@ mod tests {
             assert!(Tables::parse(&table(kind, &[u32::MAX, 1, 1, 1])).is_err());
         }
         assert!(Tables::parse(&table(b"stsz", &[0, 1 << 31])).is_err());
-        assert!(matches!(Tables::parse(&table(b"stsz", &[1, 1 << 31])), Err(ScanError::Limits(_))));
+        assert!(matches!(
+            Tables::parse(&table(b"stsz", &[1, 1 << 31])),
+            Err(ScanError::Limits(_))
+        ));
         let crowded = Tables::parse(&table(b"stsz", &[1, 1 << 20])).map(|tables| tables.count());
         assert_eq!(crowded.unwrap(), 1 << 20);
         let table = table(b"stsz", &[1, 1 << 20]);
-        assert!(matches!(Tables::parse(&table).unwrap().check_room(660), Err(ScanError::Limits(_))));
+        assert!(matches!(
+            Tables::parse(&table).unwrap().check_room(660),
+            Err(ScanError::Limits(_))
+        ));
     }
 
     proptest! {

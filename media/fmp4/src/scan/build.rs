@@ -48,7 +48,11 @@ pub(super) fn index(
 ) -> Result<Index, Stop> {
     let mut blocks = Vec::new();
     let mut tracks = Vec::new();
-    let mut grid = Grid { cuts: Vec::new(), end: 0, timescale: 1 };
+    let mut grid = Grid {
+        cuts: Vec::new(),
+        end: 0,
+        timescale: 1,
+    };
     if let Some(video) = &judged.choice.video {
         let track = track_of(movie, video)?;
         let cuts = cuts(video, track, check, limits)?;
@@ -58,7 +62,14 @@ pub(super) fn index(
             end: lecture(video.survey.end),
             timescale: track.timescale,
         };
-        tracks.push(video_track(track, video, &cuts, &check.key_frames(), judged, &mut blocks)?);
+        tracks.push(video_track(
+            track,
+            video,
+            &cuts,
+            &check.key_frames(),
+            judged,
+            &mut blocks,
+        )?);
     }
     for audio in &judged.choice.audio {
         tracks.push(audio_track(track_of(movie, audio)?, audio, &grid, &mut blocks)?);
@@ -66,13 +77,22 @@ pub(super) fn index(
     if tracks.iter().any(|track| track.segments.is_empty()) {
         return Err(Obstacle::Timeline("a track has nothing to show").into());
     }
-    let mut index = Index { head: IndexHead { source_length: file, tracks }, blocks };
+    let mut index = Index {
+        head: IndexHead {
+            source_length: file,
+            tracks,
+        },
+        blocks,
+    };
     index.place_blocks();
     Ok(index)
 }
 
 fn track_of<'a, 'm>(movie: &'a Movie<'m>, chosen: &Chosen) -> Result<&'a Track<'m>, ScanError> {
-    movie.tracks.get(chosen.track).ok_or(ScanError::Malformed("no such track"))
+    movie
+        .tracks
+        .get(chosen.track)
+        .ok_or(ScanError::Malformed("no such track"))
 }
 
 /// Where the video is cut; refused where its key frames do not allow it.
@@ -84,9 +104,17 @@ fn cuts(video: &Chosen, track: &Track<'_>, check: &KeyFrameCheck, limits: &Limit
     if key_frames.first().is_none_or(|first| first.index != 0) {
         return Err(Obstacle::OpenGop);
     }
-    let gap = limits.max_key_frame_gap.as_micros().saturating_mul(track.timescale.into()) / 1_000_000;
+    let gap = limits
+        .max_key_frame_gap
+        .as_micros()
+        .saturating_mul(track.timescale.into())
+        / 1_000_000;
     let gap = i64::try_from(gap).unwrap_or(i64::MAX);
-    let ends = key_frames.iter().skip(1).map(|next| next.shown).chain([video.survey.end]);
+    let ends = key_frames
+        .iter()
+        .skip(1)
+        .map(|next| next.shown)
+        .chain([video.survey.end]);
     for (key_frame, end) in key_frames.iter().zip(ends) {
         if end.saturating_sub(key_frame.shown) > gap {
             let open = check.has_false_ones(key_frame.shown..end);
@@ -106,7 +134,7 @@ fn video_track(
     judged: &Judged,
     blocks: &mut Vec<u8>,
 ) -> Result<IndexTrack, Stop> {
-    let mut writer = Writer::new(true, track.timescale, video.shift, blocks);
+    let mut writer = Writer::new(true, track.timescale, video, blocks);
     let mut samples = Samples::new(&track.tables, &video.packed);
     let mut cuts = cuts.iter().peekable();
     let mut key_frames = key_frames.iter().peekable();
@@ -161,7 +189,7 @@ fn video_track(
 }
 
 fn audio_track(track: &Track<'_>, audio: &Chosen, grid: &Grid, blocks: &mut Vec<u8>) -> Result<IndexTrack, Stop> {
-    let mut writer = Writer::new(false, track.timescale, audio.shift, blocks);
+    let mut writer = Writer::new(false, track.timescale, audio, blocks);
     let mut samples = Samples::new(&track.tables, &audio.packed);
     let mut boundaries = grid.boundaries(track.timescale).peekable();
     let mut due = true;
@@ -195,7 +223,11 @@ fn audio_track(track: &Track<'_>, audio: &Chosen, grid: &Grid, blocks: &mut Vec<
             average: rates.average,
         },
     );
-    let kind = TrackKind::Audio(AudioShape { channels: config.channels, sample_rate: config.sample_rate, language });
+    let kind = TrackKind::Audio(AudioShape {
+        channels: config.channels,
+        sample_rate: config.sample_rate,
+        language,
+    });
     Ok(rates.track(kind, config.codec_string(), track.timescale, init, segments))
 }
 
@@ -217,7 +249,11 @@ impl Grid {
         };
         let step = i64::from(timescale).saturating_mul(TARGET_SECONDS);
         // Sound that ends a moment after the picture is no segment of its own.
-        let first = if self.end == 0 { step } else { scaled(self.end).saturating_add(step / 2) };
+        let first = if self.end == 0 {
+            step
+        } else {
+            scaled(self.end).saturating_add(step / 2)
+        };
         let even = std::iter::successors(Some(first), move |last| last.checked_add(step));
         self.cuts.iter().map(move |&cut| scaled(cut)).chain(even)
     }
@@ -229,6 +265,9 @@ struct Writer<'a> {
     shift: i64,
     /// From media time to the time that segments tell: the lecture's zero is at one second.
     told: i64,
+    /// Taken from the decode times and added to the offsets, so that none is negative: ffmpeg shows every sample of a
+    /// fragmented file late by the most negative offset that it has met.
+    lowest: i32,
     block: Block,
     /// When the open segment begins to be shown, in lecture time, and when its first sample is decoded.
     start: i64,
@@ -238,10 +277,21 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(video: bool, timescale: u32, shift: i64, blocks: &'a mut Vec<u8>) -> Self {
-        let told = shift.saturating_add(timescale.into());
+    fn new(video: bool, timescale: u32, chosen: &Chosen, blocks: &'a mut Vec<u8>) -> Self {
+        let (shift, lowest) = (chosen.shift, chosen.survey.lowest);
+        let told = shift.saturating_add(timescale.into()).saturating_add(lowest.into());
         let block = Block::default();
-        Self { video, shift, told, block, start: 0, decode_time: None, segments: Vec::new(), blocks }
+        Self {
+            video,
+            shift,
+            told,
+            lowest,
+            block,
+            start: 0,
+            decode_time: None,
+            segments: Vec::new(),
+            blocks,
+        }
     }
 
     /// Whether a sample decoded then has a time that is not negative.
@@ -262,12 +312,16 @@ impl<'a> Writer<'a> {
             self.decode_time = Some(time.map_err(|_| Obstacle::Timeline("it begins before zero"))?);
         }
         let end = sample.end().ok_or(Short)?;
-        self.block.push(sample.duration, sample.composition, sample.offset..end)?;
+        let offset = sample.composition.checked_sub(self.lowest);
+        let offset = offset.ok_or(Obstacle::Timeline("frames are shown long after they are decoded"))?;
+        self.block.push(sample.duration, offset, sample.offset..end)?;
         Ok(())
     }
 
     fn close(&mut self) -> Result<(), Stop> {
-        let Some(decode_time) = self.decode_time.take() else { return Ok(()) };
+        let Some(decode_time) = self.decode_time.take() else {
+            return Ok(());
+        };
         let bytes = moof::length(self.video, &self.block);
         if bytes > MAX_SEGMENT {
             return Err(Obstacle::BitRate.into());
@@ -277,7 +331,14 @@ impl<'a> Writer<'a> {
         let encoded = self.blocks.get(from..).unwrap_or_default();
         let (checksum, block) = (crc32(encoded), 0..wide(encoded.len()));
         let start = u64::try_from(self.start).unwrap_or(0);
-        self.segments.push(Segment { start, duration: 0, bytes, block, decode_time, checksum });
+        self.segments.push(Segment {
+            start,
+            duration: 0,
+            bytes,
+            block,
+            decode_time,
+            checksum,
+        });
         self.block.clear();
         Ok(())
     }
@@ -292,7 +353,10 @@ impl<'a> Writer<'a> {
         }
         let mut next = end;
         for segment in self.segments.iter_mut().rev() {
-            segment.duration = next.checked_sub(segment.start).filter(|&duration| duration > 0).unwrap_or(1);
+            segment.duration = next
+                .checked_sub(segment.start)
+                .filter(|&duration| duration > 0)
+                .unwrap_or(1);
             next = segment.start;
         }
         Ok(self.segments)
@@ -311,7 +375,12 @@ impl Rates {
         let bytes = segments.iter().map(|segment| segment.bytes).sum();
         let ticks = segments.iter().map(|segment| segment.duration).sum();
         let average = gate::bit_rate(bytes, ticks, timescale);
-        let half = segments.iter().map(|segment| segment.duration).max().unwrap_or(0).div_ceil(2);
+        let half = segments
+            .iter()
+            .map(|segment| segment.duration)
+            .max()
+            .unwrap_or(0)
+            .div_ceil(2);
         let mut peak = average;
         for from in 0..segments.len() {
             let (mut bytes, mut ticks) = (0_u64, 0_u64);
@@ -336,6 +405,14 @@ impl Rates {
         segments: Vec<Segment>,
     ) -> IndexTrack {
         let (peak_bit_rate, average_bit_rate) = (self.peak, self.average);
-        IndexTrack { kind, codec_string, timescale, init, segments, peak_bit_rate, average_bit_rate }
+        IndexTrack {
+            kind,
+            codec_string,
+            timescale,
+            init,
+            segments,
+            peak_bit_rate,
+            average_bit_rate,
+        }
     }
 }

@@ -41,9 +41,16 @@ pub(super) struct Chosen {
 
 impl Chosen {
     pub(super) fn check(&self, movie: &Movie<'_>) -> Result<KeyFrameCheck, ScanError> {
-        let track = movie.tracks.get(self.track).ok_or(ScanError::Malformed("no such track"))?;
+        let track = movie
+            .tracks
+            .get(self.track)
+            .ok_or(ScanError::Malformed("no such track"))?;
         let config = avc(track).ok_or(ScanError::Malformed("no decoder configuration"))?;
-        Ok(KeyFrameCheck::new(config.length_size, &config.units, self.survey.candidates.clone()))
+        Ok(KeyFrameCheck::new(
+            config.length_size,
+            &config.units,
+            self.survey.candidates.clone(),
+        ))
     }
 }
 
@@ -71,11 +78,7 @@ pub(super) fn judge(
 }
 
 /// Looks at the samples of every track of sound or pictures, and keeps what may be served.
-fn survey(
-    movie: &Movie<'_>,
-    packed: Vec<Packed>,
-    file: u64,
-) -> Result<(Option<Surveyed>, Vec<Surveyed>), ScanError> {
+fn survey(movie: &Movie<'_>, packed: Vec<Packed>, file: u64) -> Result<(Option<Surveyed>, Vec<Surveyed>), ScanError> {
     let mut videos = Vec::new();
     let mut audio = Vec::new();
     for ((index, track), packed) in movie.tracks.iter().enumerate().zip(packed) {
@@ -83,9 +86,15 @@ fn survey(
             continue;
         }
         track.tables.check_room(file)?;
-        let Some(survey) = Survey::of(Samples::new(&track.tables, &packed), track.timescale, file)? else { continue };
+        let Some(survey) = Survey::of(Samples::new(&track.tables, &packed), track.timescale, file)? else {
+            continue;
+        };
         let surveyed = Surveyed { index, packed, survey };
-        if track.handler == Handler::Audio { audio.push(surveyed) } else { videos.push(surveyed) }
+        if track.handler == Handler::Audio {
+            audio.push(surveyed)
+        } else {
+            videos.push(surveyed)
+        }
     }
     audio.truncate(MAX_AUDIO);
     // Cover pictures and the pictures of chapters are tracks of video too.
@@ -129,7 +138,9 @@ pub(super) fn avc<'m>(track: &Track<'m>) -> Option<AvcConfig<'m>> {
 /// The decoder configuration of a track of MPEG-4 AAC, of whatever kind.
 pub(super) fn aac<'m>(track: &Track<'m>) -> Option<(AacConfig, &'m [u8])> {
     let entry = audio_entry(track).filter(|entry| &entry.format == b"mp4a")?;
-    let stream = Stream::parse(entry.stream?).ok().filter(|stream| stream.object_type == 0x40)?;
+    let stream = Stream::parse(entry.stream?)
+        .ok()
+        .filter(|stream| stream.object_type == 0x40)?;
     Some((AacConfig::parse(stream.config).ok()?, stream.config))
 }
 
@@ -139,16 +150,13 @@ pub(super) fn bit_rate(bytes: u64, ticks: u64, timescale: u32) -> u64 {
     u64::try_from(bits.div_ceil(u128::from(ticks.max(1)))).unwrap_or(u64::MAX)
 }
 
-fn probe(
-    movie: &Movie<'_>,
-    video: Option<&Surveyed>,
-    audio: &[Surveyed],
-    is_mov: bool,
-) -> Result<Probe, ScanError> {
+fn probe(movie: &Movie<'_>, video: Option<&Surveyed>, audio: &[Surveyed], is_mov: bool) -> Result<Probe, ScanError> {
     let mut duration = 0;
     let mut rates = 0_u64;
     for surveyed in video.into_iter().chain(audio) {
-        let Some(track) = movie.tracks.get(surveyed.index) else { continue };
+        let Some(track) = movie.tracks.get(surveyed.index) else {
+            continue;
+        };
         // Where the edit list can't be kept, the media's own length is the best that is known.
         let shift = shift(movie, track, &surveyed.survey).unwrap_or(surveyed.survey.first.saturating_neg());
         let end = u128::try_from(surveyed.survey.end.saturating_add(shift)).unwrap_or(0);
@@ -163,10 +171,20 @@ fn probe(
         Some((track, video)) => Some(describe_video(track, &video.survey)?),
         None => None,
     };
-    let tracks = audio.iter().filter_map(|audio| Some((movie.tracks.get(audio.index)?, audio)));
-    let audio = tracks.map(|(track, audio)| describe_audio(track, &audio.survey)).collect();
+    let tracks = audio
+        .iter()
+        .filter_map(|audio| Some((movie.tracks.get(audio.index)?, audio)));
+    let audio = tracks
+        .map(|(track, audio)| describe_audio(track, &audio.survey))
+        .collect();
     let container = if is_mov { "mov" } else { "mp4" };
-    Ok(Probe { container, duration, video, audio, average_bit_rate: rates })
+    Ok(Probe {
+        container,
+        duration,
+        video,
+        audio,
+        average_bit_rate: rates,
+    })
 }
 
 fn average(track: &Track<'_>, survey: &Survey) -> u64 {
@@ -231,15 +249,23 @@ pub(super) fn shape(track: &Track<'_>) -> Shape {
     let entry = video_entry(track);
     let told = entry.map_or((0, 0), |entry| (entry.width.into(), entry.height.into()));
     let (width, height) = sps.map_or(told, |sps| (sps.width, sps.height));
-    let pixel_aspect = entry.and_then(|entry| entry.pixel_aspect).or(sps.and_then(|sps| sps.pixel_aspect));
-    Shape { width, height, pixel_aspect: pixel_aspect.unwrap_or((1, 1)) }
+    let pixel_aspect = entry
+        .and_then(|entry| entry.pixel_aspect)
+        .or(sps.and_then(|sps| sps.pixel_aspect));
+    Shape {
+        width,
+        height,
+        pixel_aspect: pixel_aspect.unwrap_or((1, 1)),
+    }
 }
 
 fn describe_audio(track: &Track<'_>, survey: &Survey) -> AudioTrack {
     let entry = audio_entry(track);
     let format = entry.map_or(*b"none", |entry| entry.format);
     let config = aac(track).map(|(config, _)| config);
-    let object = entry.and_then(|entry| Stream::parse(entry.stream?).ok()).map(|stream| stream.object_type);
+    let object = entry
+        .and_then(|entry| Stream::parse(entry.stream?).ok())
+        .map(|stream| stream.object_type);
     let told = entry.map_or((0, 0), |entry| (entry.channels, entry.sample_rate));
     let (channels, sample_rate) = config.map_or(told, |config| (config.channels, config.sample_rate));
     AudioTrack {
@@ -262,7 +288,12 @@ fn shift(movie: &Movie<'_>, track: &Track<'_>, survey: &Survey) -> Result<i64, O
         _ => None,
     };
     let Survey { first, last, .. } = *survey;
-    let span = Span { timescale: track.timescale, sample_rate, first, last };
+    let span = Span {
+        timescale: track.timescale,
+        sample_rate,
+        first,
+        last,
+    };
     track.edits.shift(movie.timescale, movie.fragmented, span)
 }
 
@@ -273,8 +304,14 @@ fn choose(
     probe: &Probe,
     limits: &Limits,
 ) -> Result<Choice, Obstacle> {
-    let served = audio.iter().filter_map(|audio| movie.tracks.get(audio.index)).filter(|track| is_served(track));
-    let groups: Vec<u16> = served.map(|track| track.alternate_group).filter(|&group| group != 0).collect();
+    let served = audio
+        .iter()
+        .filter_map(|audio| movie.tracks.get(audio.index))
+        .filter(|track| is_served(track));
+    let groups: Vec<u16> = served
+        .map(|track| track.alternate_group)
+        .filter(|&group| group != 0)
+        .collect();
     let video = video.map(|surveyed| {
         let track = movie.tracks.get(surveyed.index).ok_or(Obstacle::SampleEntries)?;
         video_obstacle(track, &surveyed.survey)?;
@@ -282,14 +319,19 @@ fn choose(
     });
     let mut chosen_audio = Vec::new();
     for surveyed in audio {
-        let Some(track) = movie.tracks.get(surveyed.index) else { continue };
+        let Some(track) = movie.tracks.get(surveyed.index) else {
+            continue;
+        };
         if is_served(track) {
             chosen_audio.push(chosen(movie, track, surveyed)?);
         } else if track.enabled && !groups.contains(&track.alternate_group) {
             return Err(Obstacle::AudioCodec(audio_words(track)));
         }
     }
-    let choice = Choice { video: video.transpose()?, audio: chosen_audio };
+    let choice = Choice {
+        video: video.transpose()?,
+        audio: chosen_audio,
+    };
     if choice.video.is_none() && choice.audio.is_empty() {
         return Err(Obstacle::AudioCodec("of other kinds".to_owned()));
     }
@@ -316,7 +358,12 @@ fn chosen(movie: &Movie<'_>, track: &Track<'_>, surveyed: Surveyed) -> Result<Ch
         return Err(Obstacle::SampleEntries);
     }
     let shift = shift(movie, track, &surveyed.survey)?;
-    Ok(Chosen { track: surveyed.index, packed: surveyed.packed, survey: surveyed.survey, shift })
+    Ok(Chosen {
+        track: surveyed.index,
+        packed: surveyed.packed,
+        survey: surveyed.survey,
+        shift,
+    })
 }
 
 fn video_obstacle(track: &Track<'_>, survey: &Survey) -> Result<(), Obstacle> {

@@ -72,7 +72,10 @@ impl KeyFrameCheck {
 
     /// The ranges to read next; none when all is known.
     pub(crate) fn wanted(&self) -> Vec<Range<u64>> {
-        self.looks.iter().map(|look| look.at..look.end.min(look.at.saturating_add(look.wanted))).collect()
+        self.looks
+            .iter()
+            .map(|look| look.at..look.end.min(look.at.saturating_add(look.wanted)))
+            .collect()
     }
 
     /// Goes on with the bytes of the wanted ranges.
@@ -104,7 +107,11 @@ impl KeyFrameCheck {
                 // The header is beyond what was read; where it is beyond the sample too, there is no slice.
                 let room = wide(self.length_size) < look.end.saturating_sub(at);
                 let read_on = at > look.at || wide(bytes.len()) < look.end.saturating_sub(look.at).min(look.wanted);
-                return if room && read_on { Seen::More { at, wanted: FIRST_READ } } else { Seen::Other };
+                return if room && read_on {
+                    Seen::More { at, wanted: FIRST_READ }
+                } else {
+                    Seen::Other
+                };
             };
             let whole = wide(self.length_size).saturating_add(length);
             if length == 0 || whole > look.end.saturating_sub(at) || SLICES.contains(&kind) {
@@ -118,7 +125,12 @@ impl KeyFrameCheck {
                 Some((unit, _)) if kind == SPS && !self.knows(unit) => return Seen::OtherSets,
                 Some((_, after)) => rest = after,
                 None if kind == SPS && whole > MAX_SET => return Seen::Other,
-                None if kind == SPS => return Seen::More { at, wanted: whole.saturating_add(FIRST_READ) },
+                None if kind == SPS => {
+                    return Seen::More {
+                        at,
+                        wanted: whole.saturating_add(FIRST_READ),
+                    };
+                }
                 None => rest = &[],
             }
             at = at.saturating_add(whole);
@@ -137,7 +149,9 @@ impl KeyFrameCheck {
     }
 
     fn knows(&self, unit: &[u8]) -> bool {
-        self.sets.iter().any(|set| Some(set.as_slice()) == unit.get(self.length_size..))
+        self.sets
+            .iter()
+            .any(|set| Some(set.as_slice()) == unit.get(self.length_size..))
     }
 
     /// Whether a picture brings parameters that the sample description does not tell.
@@ -148,7 +162,10 @@ impl KeyFrameCheck {
     /// The candidates that are key frames, in order.
     pub(crate) fn key_frames(&self) -> Vec<Candidate> {
         let pairs = self.candidates.iter().zip(&self.found);
-        pairs.filter(|(_, found)| **found).map(|(candidate, _)| *candidate).collect()
+        pairs
+            .filter(|(_, found)| **found)
+            .map(|(candidate, _)| *candidate)
+            .collect()
     }
 
     /// Whether one of the candidates between two times is no key frame.
@@ -170,7 +187,12 @@ mod tests {
     /// How many steps it took, whether it is a key frame, and whether its parameters are others.
     fn check(length_size: usize, sample: &[u8]) -> (u32, bool, bool) {
         let size = u32::try_from(sample.len()).unwrap();
-        let candidate = Candidate { index: 0, shown: 0, offset: 1000, size };
+        let candidate = Candidate {
+            index: 0,
+            shown: 0,
+            offset: 1000,
+            size,
+        };
         let set: &[u8] = &[0x67, 1, 2, 3];
         let mut check = KeyFrameCheck::new(length_size, &[set], vec![candidate]);
         let mut steps = 0;
@@ -211,14 +233,30 @@ mod tests {
     #[test]
     fn parameter_sets_within_the_sample_are_compared() {
         let slice = unit(4, &[0x65; 9]);
-        assert_eq!(check(4, &[unit(4, &[0x67, 1, 2, 3]), slice.clone()].concat()), (1, true, false));
-        assert_eq!(check(4, &[unit(4, &[0x67, 1, 2, 4]), slice.clone()].concat()), (1, false, true));
-        assert_eq!(check(4, &[unit(4, &[6; 250]), unit(4, &[0x67, 1, 2, 4]), slice].concat()), (2, false, true));
+        assert_eq!(
+            check(4, &[unit(4, &[0x67, 1, 2, 3]), slice.clone()].concat()),
+            (1, true, false)
+        );
+        assert_eq!(
+            check(4, &[unit(4, &[0x67, 1, 2, 4]), slice.clone()].concat()),
+            (1, false, true)
+        );
+        assert_eq!(
+            check(4, &[unit(4, &[6; 250]), unit(4, &[0x67, 1, 2, 4]), slice].concat()),
+            (2, false, true)
+        );
     }
 
     #[test]
     fn broken_samples_are_no_key_frames() {
-        for sample in [&[][..], &[0], &[0, 0, 0, 0, 0x65], &[0, 0, 1, 0, 0x65], &[0xff; 40], &[0, 0, 0, 1, 9]] {
+        for sample in [
+            &[][..],
+            &[0],
+            &[0, 0, 0, 0, 0x65],
+            &[0, 0, 1, 0, 0x65],
+            &[0xff; 40],
+            &[0, 0, 0, 1, 9],
+        ] {
             let (_, key_frame, _) = check(4, sample);
             assert!(!key_frame, "{sample:?}");
         }

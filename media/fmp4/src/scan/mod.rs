@@ -35,7 +35,10 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_bit_rate: 12_000_000, max_key_frame_gap: Duration::from_secs(10) }
+        Self {
+            max_bit_rate: 12_000_000,
+            max_key_frame_gap: Duration::from_secs(10),
+        }
     }
 }
 
@@ -115,7 +118,12 @@ impl Scanner {
     /// Begins to scan a file of `len` bytes.
     #[must_use]
     pub fn new(len: u64, limits: Limits) -> Self {
-        Self { file: len, limits, stage: Stage::Start, wanted: Vec::new() }
+        Self {
+            file: len,
+            limits,
+            stage: Stage::Start,
+            wanted: Vec::new(),
+        }
     }
 
     /// Goes on with the answers to the last step's ranges; the first step takes none.
@@ -161,14 +169,20 @@ impl Scanner {
         let movie = Movie::parse(&layout.moov)?;
         let (packed, obstacle) = match layout.fragments {
             Some(fragments) => fragments.finish()?,
-            None => (movie.tracks.iter().map(|_| crate::samples::Packed::default()).collect(), None),
+            None => (
+                movie.tracks.iter().map(|_| crate::samples::Packed::default()).collect(),
+                None,
+            ),
         };
         let judgement = gate::judge(&movie, packed, layout.is_mov, self.file, &self.limits)?;
         let probe = judgement.probe;
         let choice = match (obstacle, judgement.choice) {
             (None, Ok(choice)) => choice,
             (Some(obstacle), _) | (None, Err(obstacle)) => {
-                return Ok(Step::Done(Scan { probe, verdict: Verdict::NeedsTranscoding(obstacle) }));
+                return Ok(Step::Done(Scan {
+                    probe,
+                    verdict: Verdict::NeedsTranscoding(obstacle),
+                }));
             }
         };
         let check = match &choice.video {
@@ -176,7 +190,14 @@ impl Scanner {
             None => KeyFrameCheck::new(4, &[], Vec::new()),
         };
         drop(movie);
-        self.check_or_build(Box::new(Judged { moov: layout.moov, probe, choice }), check)
+        self.check_or_build(
+            Box::new(Judged {
+                moov: layout.moov,
+                probe,
+                choice,
+            }),
+            check,
+        )
     }
 
     fn check_or_build(&mut self, judged: Box<Judged>, check: KeyFrameCheck) -> Result<Step, ScanError> {
@@ -191,6 +212,9 @@ impl Scanner {
             Err(build::Stop::Obstacle(obstacle)) => Verdict::NeedsTranscoding(obstacle),
             Err(build::Stop::Error(error)) => return Err(error),
         };
-        Ok(Step::Done(Scan { probe: judged.probe, verdict }))
+        Ok(Step::Done(Scan {
+            probe: judged.probe,
+            verdict,
+        }))
     }
 }

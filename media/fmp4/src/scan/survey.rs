@@ -29,6 +29,8 @@ pub(crate) struct Survey {
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) end: i64,
+    /// The lowest time from decoding to showing, where it is negative; otherwise 0.
+    pub(crate) lowest: i32,
     /// The samples that the file calls key frames, or, where they are too many, those at cuts.
     pub(crate) candidates: Vec<Candidate>,
 }
@@ -36,14 +38,26 @@ pub(crate) struct Survey {
 impl Survey {
     /// Looks at every sample; none where there is no sample.
     pub(crate) fn of(mut samples: Samples<'_>, timescale: u32, file: u64) -> Result<Option<Self>, ScanError> {
-        let mut survey =
-            Self { count: 0, bytes: 0, first: i64::MAX, last: i64::MIN, end: i64::MIN, candidates: Vec::new() };
+        let mut survey = Self {
+            count: 0,
+            bytes: 0,
+            first: i64::MAX,
+            last: i64::MIN,
+            end: i64::MIN,
+            lowest: 0,
+            candidates: vec![],
+        };
         let mut planned = Planner::new(timescale);
         while let Some((decoded, sample)) = samples.next()? {
             let shown = survey.add(decoded, &sample, file)?;
             if sample.sync {
                 let index = survey.count - 1;
-                let candidate = Candidate { index, shown, offset: sample.offset, size: sample.size };
+                let candidate = Candidate {
+                    index,
+                    shown,
+                    offset: sample.offset,
+                    size: sample.size,
+                };
                 if survey.candidates.len() <= MAX_CHECKED {
                     survey.candidates.push(candidate);
                 }
@@ -56,7 +70,10 @@ impl Survey {
         if survey.candidates.len() > MAX_CHECKED {
             survey.candidates = planned.finish(survey.end);
         }
-        let length = survey.end.checked_sub(survey.first).and_then(|length| u64::try_from(length).ok());
+        let length = survey
+            .end
+            .checked_sub(survey.first)
+            .and_then(|length| u64::try_from(length).ok());
         match length {
             Some(length) if length / u64::from(timescale.max(1)) < MAX_SECONDS => Ok(Some(survey)),
             _ => Err(ScanError::Limits("longer than 12 hours")),
@@ -72,6 +89,7 @@ impl Survey {
         let end = shown.checked_add(sample.duration.into()).ok_or(wrong)?;
         self.count += 1;
         self.bytes = self.bytes.saturating_add(sample.size.into());
+        self.lowest = self.lowest.min(sample.composition);
         self.first = self.first.min(shown);
         self.last = self.last.max(shown);
         self.end = self.end.max(end);
@@ -93,11 +111,17 @@ pub(super) struct Planner {
 
 impl Planner {
     pub(super) fn new(timescale: u32) -> Self {
-        Self { target: i64::from(timescale).saturating_mul(TARGET_SECONDS), cuts: Vec::new(), last: None }
+        Self {
+            target: i64::from(timescale).saturating_mul(TARGET_SECONDS),
+            cuts: Vec::new(),
+            last: None,
+        }
     }
 
     pub(super) fn add(&mut self, candidate: Candidate) {
-        let Some(cut) = self.cuts.last() else { return self.cuts.push(candidate) };
+        let Some(cut) = self.cuts.last() else {
+            return self.cuts.push(candidate);
+        };
         let limit = cut.shown.saturating_add(self.target);
         if candidate.shown > limit {
             // The one before this is the last within the target; where there is none, the group itself is longer.
@@ -113,7 +137,10 @@ impl Planner {
 
     /// No candidate follows, and the track ends at `end`.
     pub(super) fn finish(mut self, end: i64) -> Vec<Candidate> {
-        let late = self.cuts.last().is_some_and(|cut| end > cut.shown.saturating_add(self.target));
+        let late = self
+            .cuts
+            .last()
+            .is_some_and(|cut| end > cut.shown.saturating_add(self.target));
         self.cuts.extend(self.last.filter(|_| late));
         self.cuts
     }
@@ -126,7 +153,12 @@ mod tests {
     fn cuts(seconds: &[i64], end: i64) -> Vec<i64> {
         let mut planner = Planner::new(10);
         for (index, &second) in (0..).zip(seconds) {
-            planner.add(Candidate { index, shown: second * 10, offset: 0, size: 0 });
+            planner.add(Candidate {
+                index,
+                shown: second * 10,
+                offset: 0,
+                size: 0,
+            });
         }
         planner.finish(end * 10).iter().map(|cut| cut.shown / 10).collect()
     }

@@ -64,7 +64,10 @@ impl Walk {
         }
         let start = self.at;
         loop {
-            let Some(window) = narrow(self.at.saturating_sub(start)).ok().and_then(|from| bytes.get(from..)) else {
+            let Some(window) = narrow(self.at.saturating_sub(start))
+                .ok()
+                .and_then(|from| bytes.get(from..))
+            else {
                 return Ok(Some(self.window(WINDOW, file)));
             };
             match self.read(window, file)? {
@@ -97,7 +100,10 @@ impl Walk {
             b"mdat" if size > left => Err(ScanError::Truncated("the media ends early")),
             b"mdat" | b"styp" | b"sidx" | b"emsg" | b"prft" => self.pass(size),
             _ if size > left => self.stray(CUT_OFF),
-            kind if !kind.iter().all(|byte| byte.is_ascii_graphic() || *byte == b' ' || *byte == 0xa9) => {
+            kind if !kind
+                .iter()
+                .all(|byte| byte.is_ascii_graphic() || *byte == b' ' || *byte == 0xa9) =>
+            {
                 self.stray(ScanError::Malformed("there is something that is no box"))
             }
             _ => {
@@ -111,13 +117,20 @@ impl Walk {
     }
 
     fn pass(&mut self, size: u64) -> Result<Next, ScanError> {
-        self.at = self.at.checked_add(size).ok_or(ScanError::Malformed("a place out of range"))?;
+        self.at = self
+            .at
+            .checked_add(size)
+            .ok_or(ScanError::Malformed("a place out of range"))?;
         Ok(Next::Go)
     }
 
     /// Something that is no whole box: harmless behind a movie that is complete, an error in any other file.
     fn stray(&self, error: ScanError) -> Result<Next, ScanError> {
-        if self.moov.is_some() && self.fragments.is_none() { Ok(Next::End) } else { Err(error) }
+        if self.moov.is_some() && self.fragments.is_none() {
+            Ok(Next::End)
+        } else {
+            Err(error)
+        }
     }
 
     fn movie(&mut self, window: &[u8], header: Header, size: u64, left: u64) -> Result<Next, ScanError> {
@@ -130,7 +143,9 @@ impl Walk {
         if self.moov.is_some() {
             return Err(ScanError::Malformed("two movie headers"));
         }
-        let Some(body) = window.get(narrow(header.length)?..narrow(size)?) else { return Ok(Next::Need(size)) };
+        let Some(body) = window.get(narrow(header.length)?..narrow(size)?) else {
+            return Ok(Next::Need(size));
+        };
         let movie = Movie::parse(body)?;
         if movie.fragmented {
             self.fragments = Some(Fragments::new(&movie)?);
@@ -139,14 +154,7 @@ impl Walk {
         self.pass(size)
     }
 
-    fn fragment(
-        &mut self,
-        window: &[u8],
-        header: Header,
-        size: u64,
-        left: u64,
-        file: u64,
-    ) -> Result<Next, ScanError> {
+    fn fragment(&mut self, window: &[u8], header: Header, size: u64, left: u64, file: u64) -> Result<Next, ScanError> {
         if size > left {
             return Err(ScanError::Truncated("a fragment ends early"));
         }
@@ -170,6 +178,10 @@ impl Walk {
     /// The whole file was walked over.
     pub(crate) fn finish(self) -> Result<Layout, ScanError> {
         let moov = self.moov.ok_or(ScanError::Truncated("it has no movie header"))?;
-        Ok(Layout { is_mov: self.is_mov, moov, fragments: self.fragments })
+        Ok(Layout {
+            is_mov: self.is_mov,
+            moov,
+            fragments: self.fragments,
+        })
     }
 }

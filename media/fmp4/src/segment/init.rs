@@ -41,7 +41,15 @@ pub(crate) fn video(timescale: u32, language: Option<&str>, track: &VideoInit<'_
     let info = |out: &mut Vec<u8>| {
         put_full_box(out, *b"vmhd", 0, 1, |out| out.extend_from_slice(&[0; 8]));
     };
-    movie(timescale, language, (b"vide", "MoocFlix video"), 0, header, info, |out| put_video_entry(out, track))
+    movie(
+        timescale,
+        language,
+        (b"vide", "MoocFlix video"),
+        0,
+        header,
+        info,
+        |out| put_video_entry(out, track),
+    )
 }
 
 /// Writes the init segment of an audio track.
@@ -53,7 +61,15 @@ pub(crate) fn audio(timescale: u32, language: Option<&str>, track: &AudioInit<'_
     let info = |out: &mut Vec<u8>| {
         put_full_box(out, *b"smhd", 0, 0, |out| out.extend_from_slice(&[0; 4]));
     };
-    movie(timescale, language, (b"soun", "MoocFlix audio"), 0x100, header, info, |out| put_audio_entry(out, track))
+    movie(
+        timescale,
+        language,
+        (b"soun", "MoocFlix audio"),
+        0x100,
+        header,
+        info,
+        |out| put_audio_entry(out, track),
+    )
 }
 
 fn put_video_entry(out: &mut Vec<u8>, track: &VideoInit<'_>) {
@@ -93,7 +109,10 @@ fn put_audio_entry(out: &mut Vec<u8>, track: &AudioInit<'_>) {
         put_u16(out, 16);
         out.extend_from_slice(&[0; 4]);
         // 16.16; a rate above 65,535 is told by the decoder's configuration alone.
-        put_u32(out, u16::try_from(track.sample_rate).map_or(0, |rate| u32::from(rate) << 16));
+        put_u32(
+            out,
+            u16::try_from(track.sample_rate).map_or(0, |rate| u32::from(rate) << 16),
+        );
         put_esds(out, track.config, rate(track.peak), rate(track.average));
     });
 }
@@ -144,7 +163,9 @@ fn movie(
             });
         });
         put_box(out, *b"mvex", |out| {
-            put_full_box(out, *b"trex", 0, 0, |out| [1, 1, 0, 0, 0].into_iter().for_each(|word| put_u32(out, word)));
+            put_full_box(out, *b"trex", 0, 0, |out| {
+                [1, 1, 0, 0, 0].into_iter().for_each(|word| put_u32(out, word))
+            });
         });
     });
     out
@@ -187,5 +208,7 @@ fn put_tables(out: &mut Vec<u8>, entry: impl FnOnce(&mut Vec<u8>)) {
 /// Three letters in five bits each; `und` where none is told.
 fn packed_language(language: Option<&str>) -> u16 {
     let letters = language.map_or(*b"und", |language| *language.as_bytes().first_chunk().unwrap_or(b"und"));
-    letters.iter().fold(0, |packed, letter| (packed << 5) | u16::from(letter & 0x1f))
+    letters
+        .iter()
+        .fold(0, |packed, letter| (packed << 5) | u16::from(letter & 0x1f))
 }

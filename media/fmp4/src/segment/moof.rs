@@ -58,7 +58,9 @@ pub(crate) fn head(sequence: u32, decode_time: u64, video: bool, block: &Block) 
     let layout = Layout::of(video, block);
     let total = layout.length();
     let offset = u32::try_from(total).map_err(|_| too_long)?;
-    let data = u32::try_from(block.data_length()).ok().and_then(|data| data.checked_add(MDAT_HEADER));
+    let data = u32::try_from(block.data_length())
+        .ok()
+        .and_then(|data| data.checked_add(MDAT_HEADER));
     let mut out = Vec::with_capacity(usize::try_from(total).map_err(|_| too_long)?);
     put_box(&mut out, *b"moof", |out| {
         put_full_box(out, *b"mfhd", 0, 0, |out| put_u32(out, sequence));

@@ -1,0 +1,1 @@
+//! The sources that can't be cut as they are, each recognised for what it is.
