@@ -1,0 +1,168 @@
+//! The things that the doctor looks at.
+
+use super::Finding::{self, Doubtful, Good, Missing};
+use crate::data_dir;
+use crate::settings::Settings;
+use rustix::fs::{FsWord, statfs, statvfs};
+use rustix::process::{Resource, getrlimit};
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+const GIB: u64 = 1_024 * 1_024 * 1_024;
+/// Below this, a lecture hardly fits.
+const LOW_SPACE: u64 = 5 * GIB;
+const LOW_OPEN_FILES: u64 = 4_096;
+
+/// Looks at everything.
+pub(super) async fn all(settings: &Settings) -> Vec<(&'static str, Finding)> {
+    let mut findings = vec![
+        ("ffmpeg", program("ffmpeg").await),
+        ("ffprobe", program("ffprobe").await),
+        ("data directory", folder(&settings.data_dir)),
+    ];
+    if settings.data_dir.is_dir() {
+        findings.push(("file system", file_system(&settings.data_dir)));
+        findings.push(("free space", space(&settings.data_dir)));
+        findings.push(("secret key", secret(settings)));
+    }
+    findings.push(("address", address(&settings.listen).await));
+    if let Some(listen) = &settings.metrics_listen {
+        findings.push(("metrics", address(listen).await));
+    }
+    findings.push(("open files", open_files()));
+    findings
+}
+
+async fn program(name: &'static str) -> Finding {
+    match Command::new(name).arg("-version").output().await {
+        Ok(output) if output.status.success() => {
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            Good(
+                text.lines()
+                    .next()
+                    .and_then(|line| line.split(" Copyright").next())
+                    .unwrap_or_default()
+                    .to_owned(),
+            )
+        }
+        Ok(output) => Missing(
+            format!("{name} fails: {}", output.status),
+            "apt-get install --reinstall ffmpeg".to_owned(),
+        ),
+        Err(_) => Missing(
+            format!("{name} is not on the PATH"),
+            "apt-get install ffmpeg".to_owned(),
+        ),
+    }
+}
+
+fn folder(folder: &Path) -> Finding {
+    let shown = folder.display();
+    let how = || format!("make {shown} this user's (chown), or choose another folder with --data-dir");
+    if let Err(error) = data_dir::prepare(folder) {
+        return Missing(format!("{error:#}"), how());
+    }
+    let probe = folder.join(format!(".doctor.{}", std::process::id()));
+    let written = fs::File::create(&probe).and_then(|mut file| file.write_all(b"x").and_then(|()| file.sync_all()));
+    let removed = fs::remove_file(&probe);
+    match written.and(removed) {
+        Ok(()) => Good(format!("{shown} can be written")),
+        Err(error) => Missing(format!("{shown} cannot be written: {error}"), how()),
+    }
+}
+
+/// Source: statfs(2), the magic numbers of file systems
+fn file_system(folder: &Path) -> Finding {
+    let kind = match statfs(folder) {
+        Ok(stat) => stat.f_type,
+        Err(error) => {
+            return Missing(
+                format!("cannot be told: {error}"),
+                "look at the disk with dmesg".to_owned(),
+            );
+        }
+    };
+    let known: [(FsWord, &str); 8] = [
+        (0xef53, "ext4"),
+        (0x5846_5342, "xfs"),
+        (0x9123_683e, "btrfs"),
+        (0x2fc1_2fc1, "zfs"),
+        (0x794c_7630, "overlay"),
+        (0x0102_1994, "tmpfs"),
+        (0x6969, "nfs"),
+        (0xff53_4d42, "cifs"),
+    ];
+    match known.iter().find(|(magic, _)| *magic == kind).map(|(_, name)| *name) {
+        Some("tmpfs") => Doubtful(
+            "tmpfs: everything is lost at the next boot".to_owned(),
+            "choose a folder on a disk",
+        ),
+        Some(name @ ("nfs" | "cifs")) => Doubtful(
+            format!("{name}: SQLite's locks are not safe there"),
+            "choose a local disk, or set database_url to PostgreSQL",
+        ),
+        Some("overlay") => Doubtful(
+            "overlay: everything is lost with the container".to_owned(),
+            "mount a volume at the data directory",
+        ),
+        Some(name) => Good(name.to_owned()),
+        None => Good(format!("of kind {kind:#x}")),
+    }
+}
+
+fn space(folder: &Path) -> Finding {
+    match statvfs(folder) {
+        Ok(stat) => {
+            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+            let text = format!("{}.{} GiB", free / GIB, free % GIB * 10 / GIB);
+            if free < LOW_SPACE {
+                Doubtful(text, "an hour of 1080p takes one to three GiB; make room")
+            } else {
+                Good(text)
+            }
+        }
+        Err(error) => Missing(
+            format!("cannot be told: {error}"),
+            "look at the disk with df".to_owned(),
+        ),
+    }
+}
+
+fn secret(settings: &Settings) -> Finding {
+    match data_dir::secret(&settings.data_dir, settings.secret_key.as_ref()) {
+        Ok(_) if settings.secret_key.is_some() => Good("from the configuration".to_owned()),
+        Ok(_) => Good("in the data directory".to_owned()),
+        Err(error) => Missing(
+            format!("{error:#}"),
+            "put the key back from a backup; with a new one everybody signs in again".to_owned(),
+        ),
+    }
+}
+
+async fn address(listen: &str) -> Finding {
+    match TcpListener::bind(listen).await {
+        Ok(_) => Good(format!("{listen} is free")),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => Missing(
+            format!("{listen} is taken by another program (or by a server of MoocFlix that runs)"),
+            "stop it, or choose another port with --listen".to_owned(),
+        ),
+        Err(error) => Missing(
+            format!("{listen}: {error}"),
+            "choose an address of this machine with --listen".to_owned(),
+        ),
+    }
+}
+
+fn open_files() -> Finding {
+    match getrlimit(Resource::Nofile).maximum {
+        Some(most) if most < LOW_OPEN_FILES => Doubtful(
+            format!("at most {most}"),
+            "raise the hard limit (LimitNOFILE= in systemd); a viewer takes one or two",
+        ),
+        Some(most) => Good(format!("at most {most}")),
+        None => Good("no limit".to_owned()),
+    }
+}

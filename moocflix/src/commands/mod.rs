@@ -1,0 +1,68 @@
+//! What a person types.
+
+mod config;
+mod doctor;
+mod migrate;
+mod openapi;
+mod serve;
+mod upload;
+mod user;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Lectures: upload them, watch them a second later.
+#[derive(Debug, Parser)]
+#[command(name = "moocflix", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the API, the media and the page.
+    Serve(serve::ServeArgs),
+    /// Bring the database up to date without serving.
+    Migrate(migrate::MigrateArgs),
+    /// Send a lecture, and go on where it was stopped.
+    Upload(upload::UploadArgs),
+    /// Accounts, made and changed on this machine.
+    User(user::UserArgs),
+    /// Say what is missing on this machine, and how to get it.
+    Doctor(doctor::DoctorArgs),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// The configuration.
+    Config(config::ConfigArgs),
+}
+
+/// Runs a command.
+pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.command {
+        Command::Serve(args) => Box::pin(serve::run(args)).await?,
+        Command::Migrate(args) => migrate::run(args).await?,
+        Command::Upload(args) => Box::pin(upload::run(args)).await?,
+        Command::User(args) => Box::pin(user::run(args)).await?,
+        Command::Doctor(args) => return doctor::run(args).await,
+        Command::Openapi => Box::pin(openapi::run()).await?,
+        Command::Config(args) => config::run(args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says why a command failed.
+pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr().lock(), "moocflix: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// Writes what the command was asked for.
+fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,85 @@
+//! `moocflix serve`: plays all roles, or some.
+
+use super::say;
+use crate::compose::{self, Composed};
+use crate::data_dir;
+use crate::roles::Roles;
+use crate::settings::{self, Overrides};
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use runtime::{Running, telemetry};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io::ErrorKind;
+use tokio::net::TcpListener;
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    overrides: Overrides,
+    /// The address to serve at; port 0 takes a free one.
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Option<String>,
+    /// The roles to play, with commas between; all without it.
+    #[arg(long, value_name = "ROLES", value_delimiter = ',')]
+    roles: Vec<String>,
+}
+
+pub(super) async fn run(args: ServeArgs) -> Result<()> {
+    let roles = Roles::parse(&args.roles)?;
+    let loaded = settings::load(&args.overrides, args.listen.as_deref())?;
+    let settings = loaded.value;
+    telemetry::init(settings.log_format, &settings.log_filter)?;
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    data_dir::prepare(&settings.data_dir)?;
+    // A worker has the folder beside its server, not instead of it.
+    let _lock = if roles.is_worker() {
+        None
+    } else {
+        Some(data_dir::lock(&settings.data_dir)?)
+    };
+    raise_open_files();
+    let mut running = Running::new();
+    running.start(runtime::signals(running.shutdown()));
+    let Composed { router, metrics, tasks } = Box::pin(compose::compose(&settings, &roles, running.shutdown())).await?;
+    let listener = bind("listen", &settings.listen).await?;
+    let address = listener.local_addr()?;
+    if let Some(listen) = &settings.metrics_listen {
+        running.serve(bind("metrics_listen", listen).await?, metrics, settings.limits()?);
+    }
+    for task in tasks {
+        running.start(task);
+    }
+    running.serve(listener, router, settings.limits()?);
+    say(&format!("listening on http://{address}\n"))?;
+    for row in roles.rows() {
+        tracing::info!(role = row.name, serves = row.serves, "plays");
+    }
+    tracing::info!(%address, data_dir = %settings.data_dir.display(), "serving");
+    running.wait().await.map_err(|why| anyhow!(why))
+}
+
+async fn bind(key: &str, address: &str) -> Result<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(listener),
+        Err(error) if error.kind() == ErrorKind::AddrInUse => {
+            bail!(
+                "{key}: {address} is taken by another program; stop it, or choose another port (port 0 takes a free one)"
+            )
+        }
+        Err(error) => Err(error).with_context(|| format!("{key}: cannot listen on {address}")),
+    }
+}
+
+/// A connection is an open file, and the usual limit of 1024 is for programs of the eighties.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}

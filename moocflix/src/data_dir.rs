@@ -1,0 +1,127 @@
+//! The data directory: made private, locked by one server, with a secret of its own.
+
+use anyhow::{Context, Result, bail};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustix::fs::{FlockOperation, flock};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+const LOCK: &str = "moocflix.lock";
+const SECRET: &str = "secret.key";
+const SECRET_BYTES: usize = 32;
+
+/// Makes the folder when it is not there, for its owner alone.
+pub(crate) fn prepare(folder: &Path) -> Result<()> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.with_context(|| format!("cannot make the data directory {}", folder.display()))
+}
+
+/// Held as long as the server runs; the system gives it up when the process ends, however it ends.
+pub(crate) struct Lock {
+    _file: File,
+}
+
+/// Takes the folder for this server.
+pub(crate) fn lock(folder: &Path) -> Result<Lock> {
+    let path = folder.join(LOCK);
+    let opened = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path);
+    let mut file = opened.with_context(|| format!("cannot open {}", path.display()))?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let holder = fs::read_to_string(&path).unwrap_or_default();
+        bail!(
+            "another MoocFlix server (process {}) uses the data directory {}; stop it, or give this one another with --data-dir",
+            holder.trim(),
+            folder.display()
+        );
+    }
+    file.set_len(0)
+        .and_then(|()| writeln!(file, "{}", std::process::id()))
+        .context("cannot write the lock file")?;
+    Ok(Lock { _file: file })
+}
+
+/// The secret of the installation: the configured one, or one that is made here once.
+pub(crate) fn secret(folder: &Path, configured: Option<&SecretString>) -> Result<SecretSlice<u8>> {
+    if let Some(text) = configured {
+        return Ok(text.expose_secret().as_bytes().to_vec().into());
+    }
+    let path = folder.join(SECRET);
+    if !path.exists() {
+        make_secret(folder, &path).with_context(|| format!("cannot make {}", path.display()))?;
+    }
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    match STANDARD.decode(text.trim()) {
+        Ok(bytes) if bytes.len() == SECRET_BYTES => Ok(bytes.into()),
+        Ok(_) | Err(_) => bail!("{} is not the key that MoocFlix has made", path.display()),
+    }
+}
+
+/// Whole or not at all: written aside, then linked, so that of two processes one makes it.
+fn make_secret(folder: &Path, path: &Path) -> Result<()> {
+    let mut bytes = [0; SECRET_BYTES];
+    File::open("/dev/urandom").and_then(|mut source| std::io::Read::read_exact(&mut source, &mut bytes))?;
+    let aside = folder.join(format!("{SECRET}.{}", std::process::id()));
+    let mut file = OpenOptions::new()
+        .create(true)
+        .truncate(true)
+        .write(true)
+        .mode(0o600)
+        .open(&aside)?;
+    writeln!(file, "{}", STANDARD.encode(bytes))?;
+    file.sync_all()?;
+    let linked = fs::hard_link(&aside, path);
+    fs::remove_file(&aside)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error.into()),
+        Ok(()) | Err(_) => Ok(File::open(folder)?.sync_all()?),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn the_secret_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("a/b");
+        prepare(&data).unwrap();
+        let first = secret(&data, None).unwrap();
+        assert_eq!(first.expose_secret(), secret(&data, None).unwrap().expose_secret());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&data.join(SECRET)), 0o600);
+        assert_eq!(mode(&data), 0o700);
+        assert_eq!(fs::read_dir(&data).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_broken_secret_is_told_and_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(SECRET), "short").unwrap();
+        assert!(secret(folder.path(), None).is_err());
+        assert_eq!(fs::read_to_string(folder.path().join(SECRET)).unwrap(), "short");
+    }
+
+    #[test]
+    fn a_folder_is_one_server_s_until_it_lets_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let held = lock(folder.path()).unwrap();
+        let error = lock(folder.path()).err().unwrap().to_string();
+        assert!(
+            error.contains(&std::process::id().to_string()) && error.contains("--data-dir"),
+            "{error}"
+        );
+        drop(held);
+        assert!(lock(folder.path()).is_ok());
+    }
+}

@@ -1,0 +1,175 @@
+//! The configuration of the whole: this crate's keys, and a section for each service.
+
+use anyhow::{Context, Result, bail};
+use runtime::TrustedProxy;
+use runtime::config::{self, Loaded};
+use runtime::server::ServerLimits;
+use runtime::telemetry::LogFormat;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use url::Url;
+
+/// The defaults of every crate; together they name every key there is.
+pub(crate) const DEFAULTS: &[&str] = &[include_str!("../config/default.toml")];
+
+/// Everything that can be set.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) data_dir: PathBuf,
+    pub(crate) listen: String,
+    pub(crate) metrics_listen: Option<String>,
+    pub(crate) public_url: Option<String>,
+    database_url: Option<String>,
+    storage_url: Option<String>,
+    cache_url: String,
+    bus_url: String,
+    trusted_proxies: Vec<String>,
+    pub(crate) log_format: LogFormat,
+    pub(crate) log_filter: String,
+    pub(crate) secret_key: Option<SecretString>,
+    server: Server,
+    pub(crate) tasks: Tasks,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Server {
+    header_timeout: f64,
+    idle_timeout: f64,
+    body_idle_timeout: f64,
+    write_timeout: f64,
+    drain_timeout: f64,
+}
+
+/// How tasks are worked on.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tasks {
+    pub(crate) lease_seconds: u64,
+    pub(crate) slots: usize,
+}
+
+/// Flags that stand over file and environment.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct Overrides {
+    /// A file with configuration keys.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Where MoocFlix keeps its data.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Reads the configuration and checks it.
+pub(crate) fn load(overrides: &Overrides, listen: Option<&str>) -> Result<Loaded<Settings>> {
+    let mut environment = config::environment();
+    if let Some(folder) = &overrides.data_dir {
+        let folder = folder.to_str().context("--data-dir: the path is not UTF-8")?;
+        environment.push(("MOOCFLIX_DATA_DIR".to_owned(), folder.to_owned()));
+    }
+    if let Some(listen) = listen {
+        environment.push(("MOOCFLIX_LISTEN".to_owned(), listen.to_owned()));
+    }
+    let mut loaded = config::load::<Settings>(DEFAULTS, overrides.config.as_deref(), &environment)?;
+    loaded.value.data_dir = std::path::absolute(&loaded.value.data_dir).context("data_dir")?;
+    loaded.value.validate()?;
+    Ok(loaded)
+}
+
+/// The defaults alone, in a folder.
+pub(crate) fn defaults(folder: &Path) -> Result<Settings> {
+    let mut settings = config::load::<Settings>(DEFAULTS, None, &[])?.value;
+    settings.data_dir = folder.to_owned();
+    Ok(settings)
+}
+
+impl Settings {
+    fn validate(&self) -> Result<()> {
+        speaks(
+            "database_url",
+            &self.database_url(),
+            &["sqlite", "postgres", "postgresql"],
+        )?;
+        speaks("storage_url", &self.storage_url(), &["file"])?;
+        speaks("cache_url", &self.cache_url, &["memory"])?;
+        speaks("bus_url", &self.bus_url, &["embedded"])?;
+        if let Some(url) = &self.public_url {
+            speaks("public_url", url, &["http", "https"])?;
+        }
+        if self
+            .secret_key
+            .as_ref()
+            .is_some_and(|key| key.expose_secret().len() < 32)
+        {
+            bail!("secret_key: must have at least 32 characters");
+        }
+        let within = |key: &str, value: u64, low: u64, high: u64| {
+            if (low..=high).contains(&value) {
+                Ok(())
+            } else {
+                bail!("tasks.{key} = {value}: must be {low} to {high}")
+            }
+        };
+        within("lease_seconds", self.tasks.lease_seconds, 1, 600)?;
+        within("slots", u64::try_from(self.tasks.slots)?, 0, 64)?;
+        self.limits().map(|_| ())
+    }
+
+    /// The database's URL, the default filled in.
+    pub(crate) fn database_url(&self) -> String {
+        self.database_url
+            .clone()
+            .unwrap_or_else(|| folder_url("sqlite", &self.data_dir))
+    }
+
+    /// The object store's URL, the default filled in.
+    pub(crate) fn storage_url(&self) -> String {
+        self.storage_url
+            .clone()
+            .unwrap_or_else(|| folder_url("file", &self.data_dir.join("objects")))
+    }
+
+    /// The server's limits.
+    pub(crate) fn limits(&self) -> Result<ServerLimits> {
+        let seconds = |key: &str, value: f64, low: f64, high: f64| {
+            if (low..=high).contains(&value) {
+                Ok(Duration::from_secs_f64(value))
+            } else {
+                bail!("server.{key} = {value}: must be {low} to {high} seconds")
+            }
+        };
+        let proxies = self.trusted_proxies.iter().map(|text| text.parse::<TrustedProxy>());
+        let server = &self.server;
+        Ok(ServerLimits {
+            header_timeout: seconds("header_timeout", server.header_timeout, 0.1, 600.0)?,
+            idle_timeout: seconds("idle_timeout", server.idle_timeout, 0.1, 3_600.0)?,
+            body_idle_timeout: seconds("body_idle_timeout", server.body_idle_timeout, 0.1, 3_600.0)?,
+            write_timeout: seconds("write_timeout", server.write_timeout, 0.1, 3_600.0)?,
+            drain_timeout: seconds("drain_timeout", server.drain_timeout, 0.0, 25.0)?,
+            trusted_proxies: proxies.collect::<Result<_, _>>().context("trusted_proxies")?,
+        })
+    }
+}
+
+fn folder_url(scheme: &str, folder: &Path) -> String {
+    // An absolute path has a file URL; a relative one never comes here.
+    let path = Url::from_file_path(folder).map_or_else(|()| folder.display().to_string(), |url| url.path().to_owned());
+    format!("{scheme}://{path}")
+}
+
+/// Refuses a back end that this build has no adapter for, before anything is opened.
+fn speaks(key: &str, url: &str, schemes: &[&str]) -> Result<()> {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    if schemes.contains(&scheme) {
+        return Ok(());
+    }
+    let known = schemes
+        .iter()
+        .map(|scheme| format!("{scheme}:"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    bail!("{key}: this build speaks {known} and not `{scheme}:`")
+}
