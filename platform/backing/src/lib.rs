@@ -1,5 +1,15 @@
 //! The outside world: database, objects, bus, cache, tasks, hot bytes and the clock.
+//!
+//! Each port (`objects`, `bus`, `cache`) is a trait, its embedded adapter and `conformance`, one
+//! suite that every adapter passes. The database is no port but two pools behind one face.
 
-mod clock;
+pub mod cache;
+pub mod clock;
+pub mod db;
+pub mod hot;
+mod metric;
+pub mod objects;
 
 pub use clock::Clock;
+pub use db::{Db, DbError, Migration, Tx};
+pub use metric::METRICS;

@@ -1,0 +1,1 @@
+//! What every cache must do, whichever adapter it is.

@@ -1,0 +1,248 @@
+//! The database: one text per query for SQLite and PostgreSQL.
+//!
+//! Placeholders are `$1`, `$2`, …; arguments come from [`args!`](crate::args), rows go into types
+//! made by [`record!`](crate::record). Column types that both engines agree on: ids are BLOB or
+//! UUID, times and whole numbers INTEGER or BIGINT, booleans INTEGER or BOOLEAN, JSON is TEXT in
+//! both, bytes are BLOB or BYTEA. Where the dialects must differ, [`Sql::both`] takes two texts.
+
+mod connect;
+mod error;
+mod migrate;
+mod record;
+mod signals;
+mod value;
+
+pub use error::DbError;
+pub use migrate::Migration;
+pub use record::{Column, Record, Row, parse};
+pub(crate) use signals::Signals;
+pub use value::Value;
+
+/// Why a row could not be read; services name it through the macros alone.
+pub type ColumnError = sqlx::Error;
+
+use sqlx::postgres::PgPool;
+use sqlx::sqlite::SqlitePool;
+use sqlx::{Postgres, Sqlite, Transaction};
+use std::sync::Arc;
+
+/// A statement; a plain text when both engines read it alike.
+#[derive(Debug, Clone, Copy)]
+pub struct Sql {
+    sqlite: &'static str,
+    postgres: &'static str,
+}
+
+impl Sql {
+    /// Two texts that say the same, for the few places where the dialects must differ.
+    #[must_use]
+    pub const fn both(sqlite: &'static str, postgres: &'static str) -> Self {
+        Self { sqlite, postgres }
+    }
+}
+
+impl From<&'static str> for Sql {
+    fn from(text: &'static str) -> Self {
+        Self::both(text, text)
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Pools {
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    Postgres(PgPool),
+}
+
+/// A service's own schema; clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pools: Pools,
+    signals: Arc<Signals>,
+}
+
+impl Db {
+    /// Opens a service's schema, creates it when absent and brings it up to date under a lock.
+    ///
+    /// Shape: `sqlite:///dir` means the file `/dir/{service}.sqlite`; `postgres://…` the schema
+    /// named like the service. Backing's own tables come first in each.
+    /// Errors: [`DbError::Migration`] when a migration that already ran was edited
+    pub async fn open(url: &str, service: &'static str, migrations: &'static [Migration]) -> Result<Self, DbError> {
+        migrate::check_order(migrations)?;
+        let pools = connect::open(url, service).await?;
+        migrate::run(&pools, service, migrations).await?;
+        Ok(Self {
+            pools,
+            signals: Arc::default(),
+        })
+    }
+
+    /// Reads outside a transaction, never waiting for a writer.
+    #[must_use]
+    pub fn read(&self) -> Reader<'_> {
+        Reader(&self.pools)
+    }
+
+    /// Begins a transaction that writes; dropped without commit it is rolled back.
+    ///
+    /// On SQLite there is one writer at a time, and it holds the lock from here on.
+    pub async fn write(&self) -> Result<Tx, DbError> {
+        let inner = match &self.pools {
+            Pools::Sqlite { write, .. } => TxInner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx {
+            inner,
+            signals: Arc::clone(&self.signals),
+            pushed: false,
+            enqueued: false,
+        })
+    }
+
+    /// Whether the engine is PostgreSQL.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
+    }
+
+    /// Closes all connections once running queries have ended.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.signals
+    }
+}
+
+/// Runs single reading statements.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a>(&'a Pools);
+
+impl Reader<'_> {
+    /// All rows.
+    pub async fn all<T: Record>(&self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Vec<T>, DbError> {
+        let sql = sql.into();
+        match self.0 {
+            Pools::Sqlite { read, .. } => {
+                let rows = sqlx::query_with(sql.sqlite, value::sqlite(args)?)
+                    .fetch_all(read)
+                    .await?;
+                rows.iter().map(|row| record::read(&Row::Sqlite(row))).collect()
+            }
+            Pools::Postgres(pool) => {
+                let rows = sqlx::query_with(sql.postgres, value::postgres(args)?)
+                    .fetch_all(pool)
+                    .await?;
+                rows.iter().map(|row| record::read(&Row::Postgres(row))).collect()
+            }
+        }
+    }
+
+    /// The first row, if there is one.
+    pub async fn one<T: Record>(&self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Option<T>, DbError> {
+        let sql = sql.into();
+        match self.0 {
+            Pools::Sqlite { read, .. } => {
+                let row = sqlx::query_with(sql.sqlite, value::sqlite(args)?)
+                    .fetch_optional(read)
+                    .await?;
+                row.map(|row| record::read(&Row::Sqlite(&row))).transpose()
+            }
+            Pools::Postgres(pool) => {
+                let row = sqlx::query_with(sql.postgres, value::postgres(args)?)
+                    .fetch_optional(pool)
+                    .await?;
+                row.map(|row| record::read(&Row::Postgres(&row))).transpose()
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+enum TxInner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// A transaction that writes.
+#[derive(Debug)]
+pub struct Tx {
+    inner: TxInner,
+    signals: Arc<Signals>,
+    pushed: bool,
+    enqueued: bool,
+}
+
+impl Tx {
+    /// All rows of a statement, `RETURNING` included.
+    pub async fn all<T: Record>(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Vec<T>, DbError> {
+        let sql = sql.into();
+        match &mut self.inner {
+            TxInner::Sqlite(tx) => {
+                let rows = sqlx::query_with(sql.sqlite, value::sqlite(args)?)
+                    .fetch_all(&mut **tx)
+                    .await?;
+                rows.iter().map(|row| record::read(&Row::Sqlite(row))).collect()
+            }
+            TxInner::Postgres(tx) => {
+                let rows = sqlx::query_with(sql.postgres, value::postgres(args)?)
+                    .fetch_all(&mut **tx)
+                    .await?;
+                rows.iter().map(|row| record::read(&Row::Postgres(row))).collect()
+            }
+        }
+    }
+
+    /// The first row of a statement, if there is one; the statement runs to its end.
+    pub async fn one<T: Record>(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Option<T>, DbError> {
+        Ok(self.all(sql, args).await?.into_iter().next())
+    }
+
+    /// Runs a statement and tells how many rows it changed.
+    pub async fn run(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<u64, DbError> {
+        let sql = sql.into();
+        Ok(match &mut self.inner {
+            TxInner::Sqlite(tx) => sqlx::query_with(sql.sqlite, value::sqlite(args)?)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+            TxInner::Postgres(tx) => sqlx::query_with(sql.postgres, value::postgres(args)?)
+                .execute(&mut **tx)
+                .await?
+                .rows_affected(),
+        })
+    }
+
+    /// Makes the changes durable, then wakes whoever waits for what was pushed or enqueued.
+    pub async fn commit(self) -> Result<(), DbError> {
+        match self.inner {
+            TxInner::Sqlite(tx) => tx.commit().await?,
+            TxInner::Postgres(tx) => tx.commit().await?,
+        }
+        self.signals.committed(self.pushed, self.enqueued);
+        Ok(())
+    }
+
+    /// Gives the changes up at once instead of when the transaction is dropped.
+    pub async fn rollback(self) -> Result<(), DbError> {
+        match self.inner {
+            TxInner::Sqlite(tx) => tx.rollback().await?,
+            TxInner::Postgres(tx) => tx.rollback().await?,
+        }
+        Ok(())
+    }
+
+    pub(crate) fn mark_pushed(&mut self) {
+        self.pushed = true;
+    }
+
+    pub(crate) fn mark_enqueued(&mut self) {
+        self.enqueued = true;
+    }
+}

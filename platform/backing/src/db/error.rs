@@ -1,0 +1,95 @@
+//! What can go wrong with the database, in the words that services act on.
+
+/// A statement or connection that failed.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// A row like this exists already; the text names the constraint (PostgreSQL) or the columns (SQLite).
+    #[error("not unique: {0}")]
+    Unique(String),
+    /// No space is left on the database's disk.
+    #[error("the database's disk is full")]
+    Full,
+    /// The database can't be reached or is too busy just now; the same again may succeed.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// The schema does not fit this program.
+    #[error("the database's schema does not fit: {0}")]
+    Migration(String),
+    /// Anything else; a mistake in a statement, most likely.
+    #[error("database error: {0}")]
+    Other(#[source] sqlx::Error),
+}
+
+impl DbError {
+    /// Whether a unique constraint on this column refused the row.
+    ///
+    /// Both engines' texts contain the column's name as long as PostgreSQL's constraints keep
+    /// their default names (`users_email_key`).
+    #[must_use]
+    pub fn is_unique_on(&self, column: &str) -> bool {
+        matches!(self, Self::Unique(name) if name.contains(column))
+    }
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error as E;
+        match error {
+            E::Database(ref cause) => {
+                let code = cause.code().unwrap_or_default().into_owned();
+                if cause.is_unique_violation() {
+                    Self::Unique(violated(cause.as_ref()))
+                } else if cause.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+                    of_sqlite(&code, error)
+                } else {
+                    of_postgres(&code, error)
+                }
+            }
+            E::Io(_) | E::Tls(_) | E::Protocol(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed => {
+                Self::Unavailable(error.to_string())
+            }
+            other => Self::Other(other),
+        }
+    }
+}
+
+fn violated(cause: &dyn sqlx::error::DatabaseError) -> String {
+    match cause.constraint() {
+        Some(name) => name.to_owned(),
+        None => {
+            let message = cause.message();
+            message
+                .rsplit_once("failed: ")
+                .map_or(message, |(_, columns)| columns)
+                .to_owned()
+        }
+    }
+}
+
+/// Source: <https://sqlite.org/rescode.html>, primary code in the low byte
+fn of_sqlite(code: &str, error: sqlx::Error) -> DbError {
+    const BUSY: u32 = 5;
+    const LOCKED: u32 = 6;
+    const IO: u32 = 10;
+    const FULL: u32 = 13;
+    const CANNOT_OPEN: u32 = 14;
+    const IO_GROW_SHARED_MEMORY: u32 = 4874; // the -shm file could not grow: no space either
+    let code: u32 = code.parse().unwrap_or(0);
+    match (code, code & 0xff) {
+        (IO_GROW_SHARED_MEMORY, _) | (_, FULL) => DbError::Full,
+        (_, BUSY | LOCKED | IO | CANNOT_OPEN) => DbError::Unavailable(error.to_string()),
+        _ => DbError::Other(error),
+    }
+}
+
+/// Source: PostgreSQL 15, appendix A; class 08 connection, 53 resources, 57P shutdown, 40 try again
+fn of_postgres(code: &str, error: sqlx::Error) -> DbError {
+    match code {
+        "53100" => DbError::Full,
+        "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57P05" => DbError::Unavailable(error.to_string()),
+        _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("58") => {
+            DbError::Unavailable(error.to_string())
+        }
+        _ => DbError::Other(error),
+    }
+}

@@ -1,0 +1,115 @@
+//! Arguments of statements, bound with their exact type on both engines.
+
+use super::DbError;
+use contracts::{EventId, PlaybackId, Roles, SessionId, Timestamp, UserId, VideoId};
+use sqlx::Arguments as _;
+use sqlx::postgres::PgArguments;
+use sqlx::sqlite::SqliteArguments;
+use uuid::Uuid;
+
+/// One argument; made by [`args!`](crate::args) from the types that columns may have.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// A whole number or a time.
+    I64(Option<i64>),
+    /// A truth value.
+    Bool(Option<bool>),
+    /// A number with a fraction.
+    F64(Option<f64>),
+    /// A text, JSON included.
+    Text(Option<String>),
+    /// Bytes.
+    Bytes(Option<Vec<u8>>),
+    /// An id.
+    Uuid(Option<Uuid>),
+}
+
+/// Makes the list of a statement's arguments: `args![id, name, 3i64]`.
+#[macro_export]
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { vec![$($crate::db::Value::from($value)),*] };
+}
+
+macro_rules! from {
+    ($($type:ty => $variant:ident($convert:expr)),* $(,)?) => {$(
+        impl From<$type> for Value {
+            fn from(value: $type) -> Self {
+                Self::$variant(Some($convert(value)))
+            }
+        }
+
+        impl From<Option<$type>> for Value {
+            fn from(value: Option<$type>) -> Self {
+                Self::$variant(value.map($convert))
+            }
+        }
+    )*};
+}
+
+from! {
+    i64 => I64(std::convert::identity),
+    i32 => I64(i64::from),
+    u32 => I64(i64::from),
+    Timestamp => I64(|moment: Timestamp| moment.0),
+    bool => Bool(std::convert::identity),
+    f64 => F64(std::convert::identity),
+    String => Text(std::convert::identity),
+    &str => Text(str::to_owned),
+    &String => Text(|text: &String| text.clone()),
+    serde_json::Value => Text(|json: serde_json::Value| json.to_string()),
+    &serde_json::Value => Text(|json: &serde_json::Value| json.to_string()),
+    Roles => Text(|roles: Roles| roles.to_string()),
+    &Roles => Text(|roles: &Roles| roles.to_string()),
+    Vec<u8> => Bytes(std::convert::identity),
+    &[u8] => Bytes(<[u8]>::to_vec),
+    Uuid => Uuid(std::convert::identity),
+    UserId => Uuid(Uuid::from),
+    SessionId => Uuid(Uuid::from),
+    VideoId => Uuid(Uuid::from),
+    PlaybackId => Uuid(Uuid::from),
+    EventId => Uuid(Uuid::from),
+}
+
+impl<const N: usize> From<[u8; N]> for Value {
+    fn from(bytes: [u8; N]) -> Self {
+        Self::Bytes(Some(bytes.to_vec()))
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Value {
+    fn from(bytes: &[u8; N]) -> Self {
+        Self::Bytes(Some(bytes.to_vec()))
+    }
+}
+
+pub(super) fn sqlite(values: Vec<Value>) -> Result<SqliteArguments, DbError> {
+    let mut arguments = SqliteArguments::default();
+    for value in values {
+        match value {
+            Value::I64(value) => arguments.add(value),
+            Value::Bool(value) => arguments.add(value),
+            Value::F64(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+            Value::Uuid(value) => arguments.add(value),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}
+
+pub(super) fn postgres(values: Vec<Value>) -> Result<PgArguments, DbError> {
+    let mut arguments = PgArguments::default();
+    for value in values {
+        match value {
+            Value::I64(value) => arguments.add(value),
+            Value::Bool(value) => arguments.add(value),
+            Value::F64(value) => arguments.add(value),
+            Value::Text(value) => arguments.add(value),
+            Value::Bytes(value) => arguments.add(value),
+            Value::Uuid(value) => arguments.add(value),
+        }
+        .map_err(sqlx::Error::Encode)?;
+    }
+    Ok(arguments)
+}

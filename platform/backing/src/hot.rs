@@ -1,0 +1,158 @@
+//! Bytes kept in memory: bounded, and loaded once however many ask at the same time.
+
+use crate::metric;
+use bytes::Bytes;
+use moka::future::Cache;
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// What an entry costs beside its bytes, roughly.
+const OVERHEAD: usize = 256;
+
+/// Hot bytes by key; clones share them.
+#[derive(Clone)]
+pub struct Hot<K> {
+    entries: Cache<K, Bytes>,
+    /// Counts the calls of `forget_if`; bytes that were being loaded meanwhile are not kept.
+    forgotten: Arc<AtomicU64>,
+}
+
+impl<K> std::fmt::Debug for Hot<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hot")
+    }
+}
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Hot<K> {
+    /// Keeps up to `max_bytes`; 0 keeps nothing, and loads are still shared.
+    #[must_use]
+    pub fn new(max_bytes: u64) -> Self {
+        let entries = Cache::builder()
+            .max_capacity(max_bytes)
+            .weigher(|_, bytes: &Bytes| u32::try_from(bytes.len() + OVERHEAD).unwrap_or(u32::MAX))
+            .support_invalidation_closures()
+            .build();
+        Self {
+            entries,
+            forgotten: Arc::default(),
+        }
+    }
+
+    /// The bytes of a key, from memory or by `load`; of all who ask at once only one loads.
+    ///
+    /// Errors: a failed load is told to all who waited for it, and not kept
+    pub async fn get_or_load<E, F>(&self, key: K, load: F) -> Result<Bytes, Arc<E>>
+    where
+        E: Send + Sync + 'static,
+        F: Future<Output = Result<Bytes, E>> + Send,
+    {
+        let loaded = AtomicBool::new(false);
+        let before = self.forgotten.load(Ordering::SeqCst);
+        let counted = async {
+            loaded.store(true, Ordering::Relaxed);
+            load.await
+        };
+        let result = self.entries.try_get_with(key.clone(), counted).await;
+        if loaded.load(Ordering::Relaxed) {
+            metrics::counter!(metric::HOT_MISSES).increment(1);
+            if self.forgotten.load(Ordering::SeqCst) != before {
+                self.entries.invalidate(&key).await;
+            }
+        } else {
+            metrics::counter!(metric::HOT_HITS).increment(1);
+        }
+        result
+    }
+
+    /// Forgets every key that the question says yes to, and whatever is being loaded just now.
+    pub fn forget_if(&self, question: impl Fn(&K) -> bool + Send + Sync + 'static) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        // refused only by a cache that was built without support for it
+        let _ = self.entries.invalidate_entries_if(move |key, _| question(key));
+    }
+
+    /// Roughly how many bytes are kept.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.entries.weighted_size()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::future::join_all;
+    use std::sync::atomic::AtomicUsize;
+
+    async fn load(loads: &AtomicUsize, bytes: &'static [u8]) -> Result<Bytes, String> {
+        loads.fetch_add(1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        Ok(Bytes::from_static(bytes))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn ten_thousand_who_ask_for_one_cold_key_cause_one_load() {
+        let (hot, loads) = (Hot::new(1 << 20), AtomicUsize::new(0));
+        let asks = (0..10_000).map(|_| hot.get_or_load(1, load(&loads, b"segment")));
+        for got in join_all(asks).await {
+            assert_eq!(got.unwrap(), "segment");
+        }
+        assert_eq!(loads.load(Ordering::SeqCst), 1);
+    }
+
+    #[tokio::test]
+    async fn a_failed_load_is_told_to_all_who_wait_and_tried_again_by_the_next() {
+        let (hot, fails) = (Hot::new(1 << 20), AtomicUsize::new(0));
+        let asks = (0..10).map(|_| {
+            hot.get_or_load(1, async {
+                fails.fetch_add(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                Err::<Bytes, _>("disk")
+            })
+        });
+        for got in join_all(asks).await {
+            assert_eq!(*got.unwrap_err(), "disk");
+        }
+        assert_eq!(fails.load(Ordering::SeqCst), 1);
+        let good = hot
+            .get_or_load(1, async { Ok::<_, &str>(Bytes::from_static(b"good")) })
+            .await;
+        assert_eq!(good.unwrap(), "good");
+    }
+
+    #[tokio::test]
+    async fn what_is_forgotten_is_loaded_again_and_the_rest_stays() {
+        let (hot, loads) = (Hot::new(1 << 20), AtomicUsize::new(0));
+        for key in [1, 2] {
+            hot.get_or_load(key, load(&loads, b"old")).await.unwrap();
+        }
+        hot.forget_if(|key| *key == 1);
+        assert_eq!(hot.get_or_load(1, load(&loads, b"new")).await.unwrap(), "new");
+        assert_eq!(hot.get_or_load(2, load(&loads, b"new")).await.unwrap(), "old");
+        assert_eq!(loads.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn bytes_that_were_on_their_way_while_something_was_forgotten_are_not_kept() {
+        let (hot, loads) = (Hot::new(1 << 20), AtomicUsize::new(0));
+        let forgetting = async {
+            hot.forget_if(|_| true);
+            load(&loads, b"stale").await
+        };
+        assert_eq!(hot.get_or_load(1, forgetting).await.unwrap(), "stale");
+        assert_eq!(hot.get_or_load(1, load(&loads, b"fresh")).await.unwrap(), "fresh");
+    }
+
+    #[tokio::test]
+    async fn memory_stays_within_its_bound() {
+        let hot = Hot::new(100_000);
+        for key in 0..100 {
+            let bytes = async { Ok::<_, String>(Bytes::from(vec![0; 10_000])) };
+            hot.get_or_load(key, bytes).await.unwrap();
+        }
+        hot.entries.run_pending_tasks().await;
+        assert!(hot.bytes() <= 100_000, "{}", hot.bytes());
+    }
+}
