@@ -3,4 +3,15 @@
 //! The scenarios in `tests/scenarios` start the real binary and talk to it as its users do; what
 //! they need for that stands here. Nothing of the workspace is linked in.
 
+pub mod api;
+pub mod chance;
 pub mod layers;
+pub mod media;
+pub mod playlist;
+pub mod process;
+pub mod raw;
+pub mod server;
+pub mod settings;
+pub mod stage;
+pub mod tools;
+pub mod tus;

@@ -1,0 +1,157 @@
+//! Test media: made by ffmpeg once, kept under `target/media`.
+
+mod boxes;
+
+use crate::{settings, tools};
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+
+/// Lets one test make a file while others that want it wait.
+static MAKING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// A file that ffmpeg makes from these arguments; the extension of the name is its container.
+pub async fn make(name: &str, arguments: &[&str]) -> Result<PathBuf> {
+    let (stem, extension) = name.rsplit_once('.').context("a name with an extension")?;
+    let digest = Sha256::digest(arguments.join("\u{1f}"));
+    let folder = settings::target().join("media");
+    let path = folder.join(format!(
+        "{stem}-{:02x}{:02x}{:02x}.{extension}",
+        digest[0], digest[1], digest[2]
+    ));
+    let _one = MAKING.lock().await;
+    if !path.exists() {
+        std::fs::create_dir_all(&folder)?;
+        let part = folder.join(format!("part-{}.{extension}", uuid::Uuid::new_v4()));
+        tools::output(tools::ffmpeg().args(arguments).arg(&part), &[]).await?;
+        std::fs::rename(&part, &path)?;
+    }
+    Ok(path)
+}
+
+/// Arguments for a picture that changes in every frame, and a tone.
+#[must_use]
+pub fn picture(size: &str, rate: &str, seconds: u32) -> Vec<String> {
+    let video = format!("testsrc2=size={size}:rate={rate}:duration={seconds}");
+    let audio = format!("sine=frequency=330:beep_factor=3:sample_rate=48000:duration={seconds}");
+    ["-f", "lavfi", "-i", &video, "-f", "lavfi", "-i", &audio]
+        .map(str::to_owned)
+        .to_vec()
+}
+
+/// A short lecture that every part of the product can play: 640×360, 25 frames a second, stereo.
+pub async fn short() -> Result<PathBuf> {
+    lecture(12, &["-movflags", "+faststart"]).await
+}
+
+/// A lecture of some seconds with more arguments for ffmpeg.
+pub async fn lecture(seconds: u32, more: &[&str]) -> Result<PathBuf> {
+    let source = picture("640x360", "25", seconds);
+    let mut arguments: Vec<&str> = source.iter().map(String::as_str).collect();
+    arguments.extend([
+        "-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-pix_fmt", "yuv420p",
+    ]);
+    arguments.extend(["-c:a", "aac", "-b:a", "64k", "-ac", "2"]);
+    arguments.extend(more);
+    make("lecture.mp4", &arguments).await
+}
+
+/// The file's SHA-256 in hexadecimal.
+pub fn sha256(path: &Path) -> Result<String> {
+    let mut hash = Sha256::new();
+    let mut file = std::fs::File::open(path)?;
+    let mut block = vec![0; 1 << 20];
+    loop {
+        let read = std::io::Read::read(&mut file, &mut block)?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&block[..read]);
+    }
+    Ok(hash
+        .finalize()
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+}
+
+/// Every frame's checksum as ffmpeg decodes them, in order.
+pub async fn frames(input: &str) -> Result<Vec<String>> {
+    sums(
+        input,
+        &["-map", "0:v:0", "-fps_mode", "passthrough", "-pix_fmt", "yuv420p"],
+    )
+    .await
+}
+
+/// Every audio packet's checksum as it stands in the file, in order.
+pub async fn audio_packets(input: &str) -> Result<Vec<String>> {
+    sums(input, &["-map", "0:a:0", "-c", "copy"]).await
+}
+
+async fn sums(input: &str, map: &[&str]) -> Result<Vec<String>> {
+    let mut command = tools::ffmpeg();
+    command.args(["-i", input]).args(map).args(["-f", "framemd5", "-"]);
+    let text = String::from_utf8(tools::output(&mut command, &[]).await?)?;
+    let lines = text.lines().filter(|it| !it.starts_with('#'));
+    Ok(lines
+        .filter_map(|it| it.rsplit(',').next())
+        .map(|it| it.trim().to_owned())
+        .collect())
+}
+
+/// When a kind of packets is shown, in seconds, sorted: `v:0` or `a:0`.
+pub async fn times(input: &str, stream: &str) -> Result<Vec<f64>> {
+    let show = ["-select_streams", stream, "-show_entries", "packet=pts_time"];
+    let found = tools::probe(input, &show).await?;
+    let packets = found["packets"].as_array().context("packets")?;
+    let time = |it: &serde_json::Value| it["pts_time"].as_str().and_then(|it| it.parse().ok());
+    let mut times: Vec<f64> = packets.iter().filter_map(time).collect();
+    times.sort_by(f64::total_cmp);
+    Ok(times)
+}
+
+/// The size of each packet in decoding order.
+pub async fn sizes(input: &str, stream: &str) -> Result<Vec<u64>> {
+    let show = ["-select_streams", stream, "-show_entries", "packet=size"];
+    let found = tools::probe(input, &show).await?;
+    let packets = found["packets"].as_array().context("packets")?;
+    Ok(packets
+        .iter()
+        .filter_map(|it| it["size"].as_str()?.parse().ok())
+        .collect())
+}
+
+/// A minute, repeated without encoding it again.
+pub async fn long(minutes: u32) -> Result<PathBuf> {
+    let minute = picture("256x144", "12", 60);
+    let mut arguments: Vec<&str> = minute.iter().map(String::as_str).collect();
+    arguments.extend([
+        "-c:v", "libx264", "-preset", "veryfast", "-crf", "36", "-g", "72", "-pix_fmt", "yuv420p",
+    ]);
+    arguments.extend(["-c:a", "aac", "-ar", "16000", "-ac", "1", "-b:a", "16k"]);
+    let minute = make("minute.mp4", &arguments).await?;
+    let (times, minute) = ((minutes - 1).to_string(), minute.to_string_lossy().into_owned());
+    make("long.mp4", &["-stream_loop", &times, "-i", &minute, "-c", "copy"]).await
+}
+
+/// A copy that begins in the middle of a group of pictures, by an edit that skips its start.
+pub async fn cut_in_the_middle_of_a_gop() -> Result<PathBuf> {
+    let whole = lecture(12, &[]).await?.to_string_lossy().into_owned();
+    make("cut.mp4", &["-ss", "3.1", "-i", &whole, "-c", "copy"]).await
+}
+
+/// A track whose later chunks have a sample entry of their own, of another size.
+pub async fn two_sample_entries() -> Result<PathBuf> {
+    let source = picture("320x180", "25", 6);
+    let mut arguments: Vec<&str> = source.iter().map(String::as_str).collect();
+    arguments.extend([
+        "-map", "0:v", "-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-pix_fmt", "yuv420p",
+    ]);
+    let other = make("other.mp4", &arguments).await?;
+    boxes::two_entries(&lecture(12, &[]).await?, &other)
+}
+
+/// A copy with 64-bit chunk offsets.
+pub fn far_offsets(path: &Path) -> Result<PathBuf> {
+    boxes::far_offsets(path)
+}

@@ -1,0 +1,94 @@
+//! One server, its client, and what is checked after every scenario whatever it was about.
+
+use crate::api::{Account, Api};
+use crate::server::{Server, Start};
+use crate::tools;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::io::Write;
+
+/// A scenario's server and client.
+#[derive(Debug)]
+pub struct Stage {
+    /// The server.
+    pub server: Server,
+    /// A client of it.
+    pub api: Api,
+    accounts: u32,
+}
+
+impl Stage {
+    /// Makes an account by the command line, as an operator does, and signs in.
+    pub async fn account(&mut self, role: &str) -> Result<Account> {
+        self.accounts += 1;
+        let email = format!("{role}{}@example.org", self.accounts);
+        let password = uuid::Uuid::new_v4().to_string();
+        self.api.secret(&password);
+        let words = [
+            "user",
+            "create",
+            "--email",
+            &email,
+            "--name",
+            "Someone",
+            "--role",
+            role,
+            "--password-stdin",
+        ];
+        self.server.moocflix(&words, &format!("{password}\n")).await?;
+        self.api.login(&email, &password).await
+    }
+
+    /// Every playlist that was fetched passes hls-parser in strict mode.
+    async fn playlists_are_strict(&self) -> Result<()> {
+        let playlists = self.api.playlists();
+        if playlists.is_empty() {
+            return Ok(());
+        }
+        let input = serde_json::to_vec(&playlists)?;
+        let found = tools::output(&mut tools::node("strict.mjs")?, &input).await?;
+        let faults: Vec<Value> = serde_json::from_slice(&found)?;
+        ensure!(faults.is_empty(), "hls-parser: {faults:#?}");
+        Ok(())
+    }
+
+    /// No secret that was seen stands in the log, and nothing fell over.
+    fn log_is_clean(&self) -> Result<()> {
+        let log = self.server.log();
+        for secret in self.api.secrets() {
+            let line = log.lines().find(|it| it.contains(&secret));
+            ensure!(line.is_none(), "a secret in the log: {line:?}");
+        }
+        let fell = log.lines().find(|it| it.contains("panicked at"));
+        ensure!(fell.is_none(), "{fell:?}");
+        Ok(())
+    }
+}
+
+/// Plays a scenario on a fresh server with some settings, and checks what must hold after each.
+pub async fn scenario(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
+    let server = Server::start(start).await?;
+    let api = Api::new(&server.url())?;
+    let mut stage = Stage {
+        server,
+        api,
+        accounts: 0,
+    };
+    let mut played = Box::pin(play(&mut stage)).await;
+    if played.is_ok() {
+        played = stage.log_is_clean();
+    }
+    if played.is_ok() {
+        played = stage.playlists_are_strict().await;
+    }
+    if played.is_err() {
+        let log = stage.server.log();
+        let tail: Vec<_> = log.lines().rev().take(40).collect();
+        // what the server said helps whoever looks for the cause
+        let _ = writeln!(std::io::stderr(), "the server's last lines:");
+        for line in tail.iter().rev() {
+            let _ = writeln!(std::io::stderr(), "  {line}");
+        }
+    }
+    played.context("the scenario")
+}

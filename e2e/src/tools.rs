@@ -1,0 +1,83 @@
+//! Other people's programs that prove things: ffmpeg, ffprobe, Node, Python.
+
+use crate::settings;
+use anyhow::{Context, Result, ensure};
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+/// Runs a program to its end and gives what it printed; a failure tells what it complained of.
+pub async fn output(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
+    let told = format!("{:?}", command.as_std());
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command.spawn().with_context(|| told.clone())?;
+    let mut pipe = child.stdin.take().context("its input")?;
+    let feed = async move {
+        // a program that does not read its input says so by its exit code
+        let _ = pipe.write_all(input).await;
+        drop(pipe);
+    };
+    let ((), done) = tokio::join!(feed, child.wait_with_output());
+    let done = done?;
+    let complaint = String::from_utf8_lossy(&done.stderr).into_owned();
+    let said = String::from_utf8_lossy(&done.stdout)
+        .chars()
+        .take(2_000)
+        .collect::<String>();
+    ensure!(done.status.success(), "{told}: {}\n{complaint}\n{said}", done.status);
+    Ok(done.stdout)
+}
+
+/// ffmpeg, quiet and patient with others on the machine.
+#[must_use]
+pub fn ffmpeg() -> Command {
+    let mut command = Command::new("nice");
+    command.args([
+        "-n",
+        "5",
+        "ffmpeg",
+        "-nostdin",
+        "-hide_banner",
+        "-loglevel",
+        "error",
+        "-y",
+    ]);
+    command
+}
+
+/// ffprobe with an input, its answer as JSON.
+pub async fn probe(input: &str, show: &[&str]) -> Result<serde_json::Value> {
+    let mut command = Command::new("ffprobe");
+    command.args(["-v", "error", "-of", "json"]).args(show).arg(input);
+    Ok(serde_json::from_slice(&output(&mut command, &[]).await?)?)
+}
+
+fn script(folder: &str, name: &str) -> PathBuf {
+    settings::root().join("e2e").join(folder).join(name)
+}
+
+/// A script of `e2e/node`.
+pub fn node(name: &str) -> Result<Command> {
+    let packages = settings::root().join("e2e/node/node_modules");
+    ensure!(
+        packages.is_dir(),
+        "{} is not there: npm ci --prefix e2e/node, or ./test",
+        packages.display()
+    );
+    let mut command = Command::new("node");
+    command.arg(script("node", name));
+    Ok(command)
+}
+
+/// A script of `e2e/python`.
+pub fn python(name: impl AsRef<OsStr>) -> Result<Command> {
+    let mut command = Command::new(settings::python()?);
+    command.arg(settings::root().join("e2e/python").join(name.as_ref()));
+    Ok(command)
+}

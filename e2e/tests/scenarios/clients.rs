@@ -1,0 +1,62 @@
+//! Other people's tus clients work as they are, also when their token runs out on the way.
+
+use anyhow::{Context, Result, ensure};
+use e2e::server::Start;
+use e2e::stage::{Stage, scenario};
+use e2e::{media, tools};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio::process::Command;
+
+async fn big() -> Result<PathBuf> {
+    media::lecture(
+        20,
+        &["-vf", "noise=alls=60:allf=t", "-crf", "18", "-movflags", "+faststart"],
+    )
+    .await
+}
+
+async fn upload(stage: &Stage, mut client: Command, token: &str, path: &Path, pause: u32) -> Result<Value> {
+    let chunk = std::fs::metadata(path)?.len() / 6;
+    client
+        .env("TOKEN", token)
+        .arg(format!("{}/api/v1/content/upload", stage.api.base))
+        .arg(path);
+    client.args([chunk.to_string(), pause.to_string()]);
+    let said = tools::output(&mut client, &[]).await?;
+    serde_json::from_slice(&said).with_context(|| String::from_utf8_lossy(&said).into_owned())
+}
+
+/// Uploads by a client while the token that it has runs out, and looks at what came.
+async fn outlives_its_token(make: fn() -> Result<Command>, name: &str) -> Result<()> {
+    scenario(Start::default().set("USERS__ACCESS_TOKEN_SECONDS", 3), async |stage| {
+        let path = big().await?;
+        let owner = stage.account("instructor").await?;
+        let begun = Instant::now();
+        let said = upload(stage, make()?, &owner.token, &path, 1_000).await?;
+        ensure!(begun.elapsed() > Duration::from_secs(5), "the token did not run out");
+        let late = stage.api.get("/api/v1/users/profile", &owner.token).await?;
+        late.problem(401, "unauthenticated")
+            .context("the token should have run out")?;
+
+        let owner = stage.api.login(&owner.email, &owner.password).await?;
+        let id = said["id"].as_str().context("an id")?;
+        let video = stage.api.becomes(id, &owner.token, &["playable", "ready"]).await?;
+        ensure!(video["source"]["bytes"] == std::fs::metadata(&path)?.len(), "{video}");
+        ensure!(video["title"] == format!("By {name}"), "{video}");
+        ensure!(video["source"]["filename"] == format!("{name}.mp4"), "{video}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tus_js_client_uploads_beyond_its_tokens_life() -> Result<()> {
+    outlives_its_token(|| tools::node("upload.mjs"), "tus-js-client").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tuspy_uploads_beyond_its_tokens_life() -> Result<()> {
+    outlives_its_token(|| tools::python("upload.py"), "tuspy").await
+}

@@ -1,0 +1,198 @@
+//! The command line: upload that can be stopped, people, and what an operator asks.
+
+use anyhow::{Context, Result, ensure};
+use e2e::server::Start;
+use e2e::stage::{Stage, scenario};
+use e2e::{media, playlist, process, settings};
+use rustix::process::{Pid, Signal, kill_process};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{Child, Command};
+
+/// `moocflix upload`, with a cache folder of its own.
+fn upload(stage: &Stage, cache: &std::path::Path, words: &[&str]) -> Result<Command> {
+    let mut command = Command::new(settings::binary()?);
+    command
+        .arg("upload")
+        .args(words)
+        .args(["--server", &stage.server.url()])
+        .env("XDG_CACHE_HOME", cache);
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    Ok(command)
+}
+
+async fn with_password(mut command: Command, password: &str) -> Result<Child> {
+    let mut child = command.spawn()?;
+    child
+        .stdin
+        .take()
+        .context("its input")?
+        .write_all(format!("{password}\n").as_bytes())
+        .await?;
+    Ok(child)
+}
+
+async fn ended(child: Child) -> Result<(bool, String)> {
+    let done = child.wait_with_output().await?;
+    let said = [done.stdout, done.stderr]
+        .map(|it| String::from_utf8_lossy(&it).into_owned())
+        .concat();
+    Ok((done.status.success(), said))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lecture_is_sent_and_its_address_is_told() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let cache = tempfile::tempdir()?;
+        let path = media::short().await?.to_string_lossy().into_owned();
+        let words = [
+            path.as_str(),
+            "--email",
+            &owner.email,
+            "--password-stdin",
+            "--title",
+            "By hand",
+            "--wait",
+        ];
+        let (well, said) = ended(with_password(upload(stage, cache.path(), &words)?, &owner.password).await?).await?;
+        ensure!(well, "{said}");
+        let list = stage
+            .api
+            .get("/api/v1/content", &owner.token)
+            .await?
+            .expect(200)?
+            .json();
+        let id = list["items"][0]["id"].as_str().context("a lecture")?;
+        ensure!(
+            list["items"][0]["title"] == "By hand" && list["items"][0]["status"] == "ready",
+            "{list}"
+        );
+        ensure!(
+            said.contains(&format!("{}/lectures/{id}", stage.server.url())),
+            "{said}"
+        );
+        ensure!(said.contains("100 %"), "without a terminal there are lines: {said}");
+
+        let words = [path.as_str(), "--email", &owner.email, "--password-stdin"];
+        let (well, said) = ended(with_password(upload(stage, cache.path(), &words)?, "wrong").await?).await?;
+        ensure!(!well && said.contains("invalid_credentials"), "{said}");
+        let mut token = upload(stage, cache.path(), &[path.as_str()])?;
+        let (well, said) = ended(token.env("MOOCFLIX_TOKEN", &owner.token).spawn()?).await?;
+        ensure!(well, "{said}");
+        let mut empty = upload(stage, cache.path(), &["/dev/null", "--email", &owner.email])?;
+        let (well, said) = ended(empty.spawn()?).await?;
+        ensure!(!well && said.contains("/dev/null"), "{said}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_was_stopped_goes_on_without_a_password() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let cache = tempfile::tempdir()?;
+        let noise = ["-vf", "noise=alls=60:allf=t", "-crf", "18", "-movflags", "+faststart"];
+        let path = media::lecture(20, &noise).await?.to_string_lossy().into_owned();
+        let words = [path.as_str(), "--email", &owner.email, "--password-stdin"];
+        let sending = with_password(upload(stage, cache.path(), &words)?, &owner.password).await?;
+        let pid = Pid::from_raw(i32::try_from(sending.id().context("a process")?)?).context("a process id")?;
+        // stopped by the system while it sends, so that the file is not through before the kill
+        let begun = process::until("an upload", Duration::from_secs(20), async || {
+            let list = stage
+                .api
+                .get("/api/v1/content?status=uploading", &owner.token)
+                .await?
+                .expect(200)?
+                .json();
+            Ok(list["items"][0]["id"].as_str().map(str::to_owned))
+        });
+        let id = begun.await?;
+        kill_process(pid, Signal::KILL)?;
+        ended(sending).await?;
+        let before = stage.api.video(&id, &owner.token).await?;
+        let (well, said) = ended(upload(stage, cache.path(), &[&path, "--email", &owner.email])?.spawn()?).await?;
+        ensure!(well, "{before}: {said}");
+        let list = stage
+            .api
+            .get("/api/v1/content", &owner.token)
+            .await?
+            .expect(200)?
+            .json();
+        ensure!(
+            list["items"].as_array().is_some_and(|it| it.len() == 1),
+            "it began anew: {list}"
+        );
+        stage.api.becomes(&id, &owner.token, &["playable", "ready"]).await?;
+        let session = stage.api.session(&id, &owner.token).await?;
+        playlist::open(&stage.api, &session.hls_url).await?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_outlives_a_server_that_is_killed() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let cache = tempfile::tempdir()?;
+        let noise = ["-vf", "noise=alls=60:allf=t", "-crf", "18", "-movflags", "+faststart"];
+        let path = media::lecture(20, &noise).await?.to_string_lossy().into_owned();
+        let words = [path.as_str(), "--email", &owner.email, "--password-stdin", "--wait"];
+        let sending = with_password(upload(stage, cache.path(), &words)?, &owner.password).await?;
+        for pause in [150, 250] {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            stage.server.restart().await?;
+        }
+        let (well, said) = ended(sending).await?;
+        ensure!(well || said.contains("can't be reached"), "{said}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_are_told_what_they_ask() -> Result<()> {
+    let start = Start::default().set("SECRET_KEY", "a-secret-that-nobody-may-read-0123456789");
+    scenario(start, async |stage| {
+        let learner = stage.account("learner").await?;
+        stage
+            .server
+            .moocflix(&["user", "role", "--email", &learner.email, "--role", "instructor"], "")
+            .await?;
+        let again = stage.api.login(&learner.email, &learner.password).await?;
+        let profile = stage
+            .api
+            .get("/api/v1/users/profile", &again.token)
+            .await?
+            .expect(200)?
+            .json();
+        ensure!(
+            profile["roles"]
+                .as_array()
+                .is_some_and(|it| it.contains(&"instructor".into())),
+            "{profile}"
+        );
+        stage
+            .api
+            .get("/api/v1/users/profile", &learner.token)
+            .await?
+            .problem(401, "unauthenticated")?;
+
+        let shown = stage.server.moocflix(&["config", "check"], "").await?;
+        ensure!(
+            shown.contains("listen") && !shown.contains("nobody-may-read"),
+            "{shown}"
+        );
+        let doctor = stage.server.moocflix(&["doctor"], "").await?;
+        ensure!(doctor.to_lowercase().contains("ffmpeg"), "{doctor}");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,17 @@
+//! What MoocFlix must show, one file a line of it, on the real binary and as its users do.
+
+mod clients;
+mod command_line;
+mod deleted;
+mod frames;
+mod full_disk;
+mod killed;
+mod memory;
+mod metrics;
+mod page;
+mod policies;
+mod process;
+mod slow;
+mod strangers;
+mod watch;
+mod wrong_input;

@@ -1,0 +1,74 @@
+//! An upload of any length takes little memory.
+
+use anyhow::{Result, ensure};
+use bytes::Bytes;
+use e2e::process::anonymous_memory;
+use e2e::server::Start;
+use e2e::stage::{Stage, scenario};
+use e2e::{settings, tus};
+use std::time::Duration;
+
+const MIB: u64 = 1 << 20;
+
+/// A file of some length that begins like an MP4 and goes on with one large box.
+fn body(length: u64) -> reqwest::Body {
+    let head = [
+        &24_u32.to_be_bytes()[..],
+        b"ftypisom\0\0\x02\0isomavc1",
+        &1_u32.to_be_bytes(),
+        b"mdat",
+    ]
+    .concat();
+    let head = Bytes::from([head, (length - 24).to_be_bytes().to_vec()].concat());
+    let block = Bytes::from(vec![0x5a; 256 << 10]);
+    let stream = futures::stream::unfold((0, head), move |(sent, next)| {
+        let (left, block) = (length - sent, block.clone());
+        async move {
+            let part = next.slice(..usize::try_from(left.min(next.len() as u64)).unwrap_or(next.len()));
+            (left > 0).then(|| (Ok::<_, std::io::Error>(part.clone()), (sent + part.len() as u64, block)))
+        }
+    });
+    reqwest::Body::wrap_stream(stream)
+}
+
+async fn send(stage: &Stage, token: &str, length: u64) -> Result<()> {
+    let upload = tus::create(&stage.api, token, length).await?;
+    let request = tus::patch(&stage.api, &upload.url, 0, body(length)).timeout(Duration::from_secs(600));
+    stage
+        .api
+        .send(request.header("content-length", length))
+        .await?
+        .expect(204)?;
+    stage
+        .api
+        .delete(&format!("/api/v1/content/{}/delete", upload.id), token)
+        .await?
+        .expect(202)?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_upload_grows_the_server_by_16_mib_at_most() -> Result<()> {
+    let length = if settings::long() { 2_048 * MIB } else { 512 * MIB };
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        send(stage, &owner.token, 8 * MIB).await?;
+        let pid = stage.server.pid()?;
+        let before = anonymous_memory(pid)?;
+        let mut peak = before;
+        let watch = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                peak = peak.max(anonymous_memory(pid).unwrap_or_default());
+            }
+        };
+        tokio::select! {
+            sent = send(stage, &owner.token, length) => sent?,
+            () = watch => {}
+        }
+        let grown = (peak - before) / MIB;
+        ensure!(grown <= 16, "{grown} MiB more for {} MiB", length / MIB);
+        Ok(())
+    })
+    .await
+}

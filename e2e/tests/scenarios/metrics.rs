@@ -1,0 +1,154 @@
+//! Every metric of `docs/metrics.md` is there and moves when what it counts happens.
+
+use anyhow::{Context, Result, ensure};
+use e2e::raw::Wire;
+use e2e::server::Start;
+use e2e::settings;
+use e2e::stage::{Stage, scenario};
+use e2e::{media, playlist, tus};
+use reqwest::Method;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Names in the first column of the document's tables.
+fn documented() -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(settings::root().join("docs/metrics.md"))?;
+    let cells = text.lines().filter_map(|it| it.strip_prefix("| `")?.split('`').next());
+    Ok(cells
+        .filter(|it| it.starts_with("moocflix_"))
+        .map(|it| it.split('{').next().unwrap_or(it).to_owned())
+        .collect())
+}
+
+/// Every series with its value; a histogram's by its sum and count.
+async fn numbers(stage: &Stage, token: &str) -> Result<BTreeMap<String, f64>> {
+    let text = stage.api.get("/metrics", token).await?.expect(200)?.text();
+    let lines = text
+        .lines()
+        .filter(|it| !it.starts_with('#'))
+        .filter_map(|it| it.rsplit_once(' '));
+    Ok(lines
+        .filter_map(|(name, value)| Some((name.to_owned(), value.parse().ok()?)))
+        .collect())
+}
+
+fn of<'a>(numbers: &'a BTreeMap<String, f64>, metric: &str) -> Vec<(&'a String, &'a f64)> {
+    let same = |name: &str| {
+        let bare = name.split('{').next().unwrap_or(name);
+        bare == metric
+            || ["_sum", "_count", "_bucket"]
+                .iter()
+                .any(|it| bare.strip_suffix(it) == Some(metric))
+    };
+    numbers.iter().filter(|(name, _)| same(name)).collect()
+}
+
+/// Does everything that is counted.
+async fn busy(stage: &mut Stage) -> Result<()> {
+    let owner = stage.account("instructor").await?;
+    let bytes = std::fs::read(media::short().await?)?;
+    let id = stage.api.playable(&media::short().await?, &owner.token).await?;
+    let upload = tus::create(&stage.api, &owner.token, bytes.len() as u64).await?;
+    tus::send(&stage.api, &upload.url, 0, bytes[..5_000].to_vec())
+        .await?
+        .expect(204)?;
+    stage
+        .api
+        .upload("no video at all", &owner.token)
+        .await
+        .err()
+        .context("no video is refused")?;
+    let session = stage.api.session(&id, &owner.token).await?;
+    for _ in 0..2 {
+        let rendition = playlist::open(&stage.api, &session.hls_url).await?.remove(0);
+        for path in &rendition.segments {
+            stage.api.fetch(path).await?.expect(200)?;
+        }
+    }
+    stage
+        .api
+        .fetch(&session.hls_url.replace("/p/", "/p/x"))
+        .await?
+        .expect(403)?;
+    let wrong = serde_json::json!({ "email": owner.email, "password": "not the password at all" });
+    stage
+        .api
+        .json(Method::POST, "/api/v1/users/login", "", &wrong)
+        .await?
+        .expect(401)?;
+    let mut silent = Wire::open(stage.server.address()).await?;
+    silent.write(b"GET / HTTP/1.1\r\n").await?;
+    silent.rest(Duration::from_secs(8)).await?;
+    stage
+        .api
+        .delete(&format!("/api/v1/content/{id}/delete"), &owner.token)
+        .await?
+        .expect(202)?;
+    stage
+        .api
+        .json(
+            Method::POST,
+            "/api/v1/users/logout",
+            &owner.token,
+            &serde_json::json!({}),
+        )
+        .await?
+        .expect(204)?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_documented_metric_moves() -> Result<()> {
+    scenario(Start::default().set("SERVER__HEADER_TIMEOUT", "1.0"), async |stage| {
+        let admin = stage.account("admin").await?;
+        stage
+            .api
+            .send(stage.api.request(Method::GET, "/metrics"))
+            .await?
+            .expect(401)?;
+        let before = numbers(stage, &admin.token).await?;
+        busy(stage).await?;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let after = numbers(stage, &admin.token).await?;
+        let documented = documented()?;
+        ensure!(documented.len() >= 8, "only {documented:?} are documented");
+        let still: Vec<_> = documented
+            .iter()
+            .filter(|it| of(&before, it) == of(&after, it))
+            .collect();
+        ensure!(still.is_empty(), "these did not move: {still:?}");
+        let names = after.keys().filter(|it| it.starts_with("moocflix_"));
+        let unknown: Vec<_> = names
+            .filter(|it| !documented.iter().any(|known| it.starts_with(known.as_str())))
+            .collect();
+        ensure!(unknown.is_empty(), "these are not documented: {unknown:?}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_have_an_address_of_their_own_where_one_is_set() -> Result<()> {
+    scenario(Start::default().set("METRICS_LISTEN", "127.0.0.1:0"), async |stage| {
+        let log = stage.server.log();
+        let told = log
+            .split(|it: char| it.is_whitespace() || it == '"')
+            .filter(|it| it.contains("127.0.0.1:"));
+        let mut addresses: Vec<_> = told
+            .map(|it| it.trim_start_matches("http://").trim_end_matches("/metrics"))
+            .collect();
+        addresses.retain(|it| *it != stage.server.address());
+        let address = addresses
+            .first()
+            .with_context(|| format!("where are the metrics? {log}"))?;
+        let (status, text) = e2e::raw::get(address, "GET", "/metrics", "").await?;
+        ensure!(
+            status == 200 && text.contains("moocflix_http_requests_total"),
+            "{status} {text}"
+        );
+        let (status, _) = e2e::raw::get(address, "GET", "/api/v1/content", "").await?;
+        ensure!(status == 404, "only metrics are there, not {status}");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,111 @@
+//! What a newcomer sees: `./run` says where to look, and the sample lecture plays there in Chromium.
+
+use anyhow::{Context, Result, ensure};
+use e2e::settings;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::process::Command;
+
+/// A free port; taken again a moment later.
+fn free_port() -> Result<u16> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+struct Running {
+    child: tokio::process::Child,
+    out: std::path::PathBuf,
+    address: String,
+}
+
+impl Running {
+    /// `./run` on a data folder, until it says where to look.
+    async fn start(data: &std::path::Path, port: u16) -> Result<Self> {
+        let out = data.with_extension("out");
+        let file = fs::File::create(&out)?;
+        let mut command = Command::new(settings::root().join("run"));
+        command
+            .arg("--no-build")
+            .env("MOOCFLIX_DATA_DIR", data)
+            .env("MOOCFLIX_LISTEN", format!("127.0.0.1:{port}"));
+        command
+            .env_remove("MOOCFLIX_TEST_POSTGRES")
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let mut child = command.kill_on_drop(true).spawn()?;
+        let begun = Instant::now();
+        loop {
+            let said = fs::read_to_string(&out)?;
+            if let Some((_, rest)) = said.split_once("MoocFlix is at ") {
+                let address = rest
+                    .split_whitespace()
+                    .next()
+                    .unwrap_or_default()
+                    .trim_end_matches("\u{1b}[0m");
+                return Ok(Self {
+                    child,
+                    out,
+                    address: address.to_owned(),
+                });
+            }
+            ensure!(child.try_wait()?.is_none(), "./run ended: {said}");
+            ensure!(
+                begun.elapsed() < Duration::from_secs(10),
+                "nothing was said within 10 s: {said}"
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Ctrl-C.
+    async fn stop(mut self) -> Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.child.id().context("it runs")?)?).context("a process id")?;
+        kill_process(pid, Signal::INT)?;
+        let status = tokio::time::timeout(Duration::from_secs(35), self.child.wait()).await??;
+        ensure!(status.success(), "{status}: {}", fs::read_to_string(&self.out)?);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn run_says_where_to_look_and_the_sample_lecture_plays() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let data = folder.path().join("data");
+    let port = free_port()?;
+    let running = Running::start(&data, port).await?;
+    let signs = data.join("sign-ins");
+    ensure!(
+        fs::metadata(&signs)?.permissions().mode() & 0o777 == 0o600,
+        "others may read the sign-ins"
+    );
+
+    let second = Command::new(settings::root().join("run"))
+        .arg("--no-build")
+        .env("MOOCFLIX_DATA_DIR", folder.path().join("other"))
+        .env("MOOCFLIX_LISTEN", format!("127.0.0.1:{port}"))
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&second.stderr).into_owned();
+    ensure!(!second.status.success() && said.contains("is taken"), "{said}");
+
+    let mut tour = Command::new("node");
+    tour.arg(settings::root().join("web/page/test/browser/run.mjs"));
+    tour.env("MOOCFLIX_URL", &running.address)
+        .env("MOOCFLIX_SIGN_INS", &signs);
+    let toured = e2e::tools::output(&mut tour, &[]).await;
+    toured.with_context(|| fs::read_to_string(&running.out).unwrap_or_default())?;
+    running.stop().await?;
+
+    let passwords = fs::read_to_string(&signs)?;
+    let again = Running::start(&data, port).await?;
+    ensure!(fs::read_to_string(&signs)? == passwords, "the sign-ins changed");
+    let said = fs::read_to_string(&again.out)?;
+    ensure!(
+        passwords.lines().all(|it| said.contains(it)),
+        "the sign-ins are not told again: {said}"
+    );
+    again.stop().await
+}

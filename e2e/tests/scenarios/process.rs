@@ -1,0 +1,160 @@
+//! The process as operators meet it: locks, ports, signals, restarts, roles.
+
+use anyhow::{Context, Result, ensure};
+use e2e::server::{Server, Start};
+use e2e::stage::scenario;
+use e2e::{media, playlist, process};
+use std::time::Duration;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_on_the_same_data_or_port_says_what_is_wrong() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let (status, said) = Server::refused(&Start::default(), "127.0.0.1:0", stage.server.data())?;
+        ensure!(
+            !status.success() && status.code() != Some(124),
+            "a second server started: {said}"
+        );
+        ensure!(
+            said.contains(&stage.server.data().to_string_lossy().into_owned()),
+            "which folder? {said}"
+        );
+        let fresh = tempfile::tempdir()?;
+        let (status, said) = Server::refused(&Start::default(), stage.server.address(), fresh.path())?;
+        ensure!(
+            !status.success() && status.code() != Some(124),
+            "a taken port was taken again: {said}"
+        );
+        ensure!(said.contains(stage.server.address()), "which port? {said}");
+        stage.api.get("/health/ready", "").await?.expect(200)?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_lets_requests_end_and_exits_with_0() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let bytes = bytes::Bytes::from(std::fs::read(media::short().await?)?);
+        let blocks: Vec<_> = bytes.chunks(32 << 10).map(bytes::Bytes::copy_from_slice).collect();
+        let slow = futures::stream::unfold(blocks.into_iter(), |mut blocks| async move {
+            tokio::time::sleep(Duration::from_millis(60)).await;
+            blocks.next().map(|it| (Ok::<_, std::io::Error>(it), blocks))
+        });
+        let api = stage.api.clone();
+        let sending = api.upload(reqwest::Body::wrap_stream(slow), &owner.token);
+        let ending = async {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            stage.server.terminate().await
+        };
+        let (sent, ended) = tokio::join!(sending, ending);
+        let id = sent.context("a request that ran when the end came")?;
+        ensure!(ended?.code() == Some(0), "not 0");
+        stage.server.restart().await?;
+        stage.api.becomes(&id, &owner.token, &["playable", "ready"]).await?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sign_ins_and_playback_survive_a_restart() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let id = stage.api.playable(&media::short().await?, &owner.token).await?;
+        let session = stage.api.session(&id, &owner.token).await?;
+        for clean in [true, false] {
+            if clean {
+                let status = stage.server.terminate().await?;
+                ensure!(status.success(), "{status}");
+            }
+            stage.server.restart().await?;
+            stage
+                .api
+                .get("/api/v1/users/profile", &owner.token)
+                .await?
+                .expect(200)?;
+            playlist::open(&stage.api, &session.hls_url).await?;
+        }
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", owner.refresh.as_str()),
+        ];
+        let request = stage
+            .api
+            .request(reqwest::Method::POST, "/api/v1/users/token")
+            .form(&form);
+        let tokens = stage.api.send(request).await?.expect(200)?.json();
+        stage.api.secret(tokens["access_token"].as_str().context("a token")?);
+        stage.api.secret(tokens["refresh_token"].as_str().context("a token")?);
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn logout_survives_a_restart() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let id = stage.api.playable(&media::short().await?, &owner.token).await?;
+        let session = stage.api.session(&id, &owner.token).await?;
+        let out = serde_json::json!({});
+        stage
+            .api
+            .json(reqwest::Method::POST, "/api/v1/users/logout", &owner.token, &out)
+            .await?
+            .expect(204)?;
+        stage.server.restart().await?;
+        stage
+            .api
+            .get("/api/v1/users/profile", &owner.token)
+            .await?
+            .problem(401, "unauthenticated")?;
+        stage.api.fetch(&session.hls_url).await?.expect(403)?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scans_may_run_in_a_process_of_their_own() -> Result<()> {
+    let start = Start::default().argument("--roles").argument("users,content,web");
+    scenario(start, async |stage| {
+        let owner = stage.account("instructor").await?;
+        let id = stage
+            .api
+            .upload(std::fs::read(media::short().await?)?, &owner.token)
+            .await?;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        ensure!(
+            stage.api.video(&id, &owner.token).await?["status"] == "processing",
+            "nobody could have scanned it"
+        );
+        let jobs = Start::default()
+            .on(stage.server.data())
+            .argument("--roles")
+            .argument("transcode");
+        let jobs = Server::start(jobs).await.context("a second process for the jobs")?;
+        let playable = stage.api.becomes(&id, &owner.token, &["playable", "ready"]).await;
+        playable.with_context(|| jobs.log())?;
+        let session = stage.api.session(&id, &owner.token).await?;
+        playlist::open(&stage.api, &session.hls_url).await?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_tells_that_it_lives_and_is_ready() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        for path in ["/health/live", "/health/ready", "/health/ready/"] {
+            let ready = process::until(path, Duration::from_secs(5), async || {
+                let answer = stage.api.send(stage.api.request(reqwest::Method::GET, path)).await?;
+                Ok((answer.status == 200).then_some(()))
+            });
+            ready.await?;
+        }
+        Ok(())
+    })
+    .await
+}
