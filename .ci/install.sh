@@ -1,0 +1,56 @@
+# Sourced by ./run and ./test: says or installs what the machine lacks.
+# Debian packages come by apt-get where we are root; Rust and Node are a person's own choice and only named.
+
+say() { printf '\033[1m%s\033[0m\n' "$*"; }
+die() { printf '%s\n' "$*" >&2; exit 1; }
+
+# at_least HAVE WANT: whether a version such as 20.20.2 is not below another
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
+
+# packages PROBE=PACKAGE...: a probe is a command, or a file where it begins with a slash
+packages() {
+  local missing=() pair probe
+  for pair in "$@"; do
+    probe=${pair%%=*}
+    case $probe in
+      /*) [ -e "$probe" ] || missing+=("${pair#*=}") ;;
+      *) command -v "$probe" >/dev/null 2>&1 || missing+=("${pair#*=}") ;;
+    esac
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  command -v apt-get >/dev/null 2>&1 || die "Missing, by their Debian names: ${missing[*]}"
+  [ "$(id -u)" = 0 ] || die "Missing: ${missing[*]}. Install with: sudo apt-get install ${missing[*]}"
+  say "Installing ${missing[*]}"
+  apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+rust_and_node() {
+  command -v cargo >/dev/null 2>&1 || [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH=$HOME/.cargo/bin:$PATH
+  command -v cargo >/dev/null 2>&1 || die "Rust 1.95 or newer is needed: https://rustup.rs"
+  local rust node
+  rust=$(rustc --version | cut -d ' ' -f 2)
+  at_least "$rust" 1.95.0 || die "Rust 1.95 or newer is needed, this is $rust: rustup update"
+  command -v node >/dev/null 2>&1 || die "Node 20.19 or newer is needed: https://nodejs.org"
+  command -v npm >/dev/null 2>&1 || die "npm is needed beside Node: https://nodejs.org"
+  node=$(node --version)
+  at_least "${node#v}" 20.19.0 || die "Node 20.19 or newer is needed, this is $node"
+}
+
+# node_packages FOLDER: what package-lock.json says, fetched once a change
+node_packages() {
+  [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] \
+    || (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
+}
+
+# page: builds web/page/dist where one of its sources has changed
+page() {
+  node_packages web/page
+  local sources stamp=web/page/node_modules/.moocflix-page
+  sources=$(find web/page openapi.json \( -name node_modules -o -name dist \) -prune -o -type f -print0 \
+    | sort -z | xargs -0 sha256sum | sha256sum)
+  if [ ! -s web/page/dist/index.html ] || [ "$(cat "$stamp" 2>/dev/null)" != "$sources" ]; then
+    (cd web/page && npm run --silent build)
+    printf '%s\n' "$sources" >"$stamp"
+  fi
+}
