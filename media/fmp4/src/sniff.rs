@@ -90,8 +90,9 @@ fn iso(first: &[u8]) -> Option<Sniff> {
     let size = u32::from_be_bytes(first.get(..4)?.try_into().ok()?);
     let kind = first.get(4..8)?;
     if kind == b"ftyp" {
-        let brand = first.get(8..12)?;
-        if size < 12 || PICTURE_BRANDS.contains(&brand) {
+        // A size that can't be is the scanner's to refuse, by a better name.
+        let brand = first.get(if size == 1 { 16..20 } else { 8..12 })?;
+        if PICTURE_BRANDS.contains(&brand) {
             return None;
         }
         return Some(if brand == b"qt  " { Sniff::Mov } else { Sniff::Mp4 });
