@@ -58,6 +58,7 @@ enum Pools {
 pub struct Db {
     pools: Pools,
     signals: Arc<Signals>,
+    service: &'static str,
 }
 
 impl Db {
@@ -73,6 +74,7 @@ impl Db {
         Ok(Self {
             pools,
             signals: Arc::default(),
+            service,
         })
     }
 
@@ -113,6 +115,12 @@ impl Db {
             }
             Pools::Postgres(pool) => pool.close().await,
         }
+    }
+
+    /// The service whose schema this is.
+    #[must_use]
+    pub fn service(&self) -> &'static str {
+        self.service
     }
 
     pub(crate) fn signals(&self) -> &Signals {

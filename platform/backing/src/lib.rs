@@ -3,13 +3,17 @@
 //! Each port (`objects`, `bus`, `cache`) is a trait, its embedded adapter and `conformance`, one
 //! suite that every adapter passes. The database is no port but two pools behind one face.
 
+pub mod bus;
 pub mod cache;
 pub mod clock;
 pub mod db;
 pub mod hot;
 mod metric;
 pub mod objects;
+pub mod tasks;
+pub mod testing;
 
+pub use bus::{inbox, outbox};
 pub use clock::Clock;
 pub use db::{Db, DbError, Migration, Tx};
 pub use metric::METRICS;

@@ -1,0 +1,206 @@
+//! Claims, heartbeats and dead letters of one service's tasks.
+
+use super::{Task, share};
+use crate::db::{DbError, Sql, Tx};
+use crate::{Clock, Db, args, record};
+use contracts::{Timestamp, UserId};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Finds the best waiting task of a kind; flat however many wait.
+pub(super) const HEAD: &str = "SELECT priority, start_tag FROM tasks WHERE kind = $1 AND state = 'waiting' \
+    ORDER BY priority DESC, start_tag, id LIMIT 1";
+pub(super) const CLAIM: Sql = Sql::both(
+    "UPDATE tasks SET state = 'running', attempt = attempt + 1, fence = fence + 1, heartbeat = $2, lease_until = $3 \
+     WHERE id = (SELECT id FROM tasks WHERE kind = $1 AND state = 'waiting' \
+     ORDER BY priority DESC, start_tag, id LIMIT 1) \
+     RETURNING id, kind, key, payload, priority, owner, start_tag, attempt, losses, fence",
+    "UPDATE tasks SET state = 'running', attempt = attempt + 1, fence = fence + 1, heartbeat = $2, lease_until = $3 \
+     WHERE id = (SELECT id FROM tasks WHERE kind = $1 AND state = 'waiting' \
+     ORDER BY priority DESC, start_tag, id LIMIT 1 FOR UPDATE SKIP LOCKED) \
+     RETURNING id, kind, key, payload, priority, owner, start_tag, attempt, losses, fence",
+);
+/// Whether a task's time has come, or a lease has run out.
+pub(super) const DUE: &str = "SELECT 1 WHERE EXISTS (SELECT 1 FROM tasks WHERE state = 'scheduled' AND run_after <= $1) \
+    OR EXISTS (SELECT 1 FROM tasks WHERE state = 'running' AND lease_until <= $1)";
+
+/// How long a done task's row stays, for whoever wonders what happened.
+const DONE_KEPT: Duration = Duration::from_secs(24 * 3600);
+
+record! {
+    struct Claimed {
+        id: Uuid,
+        kind: String,
+        key: String,
+        payload: serde_json::Value,
+        priority: i64,
+        owner: Option<UserId>,
+        start_tag: i64,
+        attempt: i64,
+        losses: i64,
+        fence: i64,
+    }
+}
+
+record! {
+    /// A task that failed for good; somebody looks at it and enqueues it again, or not.
+    #[derive(Debug, Clone, PartialEq)]
+    pub struct DeadLetter {
+        /// The task's own id.
+        pub id: Uuid,
+        /// Which job ran it.
+        pub kind: String,
+        /// Names the work.
+        pub key: String,
+        /// What was enqueued.
+        pub payload: serde_json::Value,
+        /// Whose it is.
+        pub owner: Option<UserId>,
+        /// How often it was tried.
+        pub attempt: i64,
+        /// Why it failed, a stable code.
+        pub error_code: Option<String>,
+        /// Why it failed, in words.
+        pub error: Option<String>,
+        /// When it was given up.
+        pub finished_at: Option<Timestamp>,
+    }
+}
+
+/// The tasks of one service; clones share them.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    pub(super) db: Db,
+    pub(super) clock: Clock,
+    pub(super) lease: Duration,
+}
+
+impl Queue {
+    /// The queue in a service's schema; a worker that is silent for `lease` is taken for dead.
+    #[must_use]
+    pub fn new(db: Db, clock: Clock, lease: Duration) -> Self {
+        Self { db, clock, lease }
+    }
+
+    /// Lets the workers of this process look at once, as a commit that enqueued does by itself.
+    pub fn wake(&self) {
+        self.db.signals().wake_tasks();
+    }
+
+    /// Claims the task of these kinds that comes first, if one is due.
+    pub async fn claim(&self, kinds: &[&str]) -> Result<Option<Task>, DbError> {
+        let now = self.clock.now();
+        if !self.anything(kinds, now).await? {
+            return Ok(None);
+        }
+        let mut tx = self.db.write().await?;
+        promote(&mut tx, now).await?;
+        let mut heads: Vec<((i64, i64), &str)> = Vec::new();
+        for kind in kinds {
+            if let Some((priority, tag)) = tx.one::<(i64, i64)>(HEAD, args![*kind]).await? {
+                heads.push(((priority.saturating_neg(), tag), kind));
+            }
+        }
+        heads.sort_unstable();
+        let mut claimed = None;
+        for (_, kind) in heads {
+            claimed = tx.one::<Claimed>(CLAIM, args![kind, now, now + self.lease]).await?;
+            if claimed.is_some() {
+                break; // otherwise other workers hold all of this kind's rows just now
+            }
+        }
+        if let Some(task) = &claimed {
+            share::advance(&mut tx, &task.kind, task.priority, task.start_tag).await?;
+        }
+        tx.commit().await?;
+        Ok(claimed.map(|row| self.task(row)))
+    }
+
+    fn task(&self, row: Claimed) -> Task {
+        Task {
+            id: row.id,
+            kind: row.kind,
+            key: row.key,
+            payload: row.payload,
+            owner: row.owner,
+            attempt: row.attempt,
+            losses: row.losses,
+            fence: row.fence,
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Looks without a transaction first, so that idle polling never holds the writer's lock.
+    async fn anything(&self, kinds: &[&str], now: Timestamp) -> Result<bool, DbError> {
+        if self.db.read().one::<(i64,)>(DUE, args![now]).await?.is_some() {
+            return Ok(true);
+        }
+        for kind in kinds {
+            if self.db.read().one::<(i64, i64)>(HEAD, args![*kind]).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Extends a claim's lease; false when the claim is lost.
+    pub async fn heartbeat(&self, task: &Task) -> Result<bool, DbError> {
+        let now = self.clock.now();
+        let beat =
+            "UPDATE tasks SET heartbeat = $3, lease_until = $4 WHERE id = $1 AND fence = $2 AND state = 'running'";
+        let mut tx = self.db.write().await?;
+        let held = tx.run(beat, args![task.id, task.fence, now, now + self.lease]).await? == 1;
+        tx.commit().await?;
+        Ok(held)
+    }
+
+    /// Tasks that were given up, the latest first.
+    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, DbError> {
+        let dead = "SELECT id, kind, key, payload, owner, attempt, error_code, error, finished_at FROM tasks \
+            WHERE state = 'dead' ORDER BY finished_at DESC LIMIT $1";
+        self.db.read().all(dead, args![limit]).await
+    }
+
+    /// Enqueues a dead letter again; false when it is none, or its key has a living task.
+    pub async fn requeue(&self, id: Uuid) -> Result<bool, DbError> {
+        let revive = "UPDATE tasks SET state = 'scheduled', live_key = key, attempt = 0, losses = 0, run_after = $2, \
+            finished_at = NULL, error_code = NULL, error = NULL WHERE id = $1 AND state = 'dead'";
+        let mut tx = self.db.write().await?;
+        match tx.run(revive, args![id, self.clock.now()]).await {
+            Ok(rows) => {
+                tx.mark_enqueued();
+                tx.commit().await?;
+                Ok(rows == 1)
+            }
+            Err(DbError::Unique(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How many tasks wait for a worker or for their time.
+    pub async fn waiting(&self) -> Result<i64, DbError> {
+        let count = "SELECT (SELECT COUNT(*) FROM tasks WHERE state = 'scheduled') + \
+            (SELECT COUNT(*) FROM tasks WHERE state = 'waiting')";
+        let count = self.db.read().one::<(i64,)>(count, args![]).await?;
+        Ok(count.map_or(0, |(count,)| count))
+    }
+
+    /// Removes what nobody needs any more: rows of tasks done a day ago, shares that were passed.
+    pub async fn tidy(&self) -> Result<(), DbError> {
+        let mut tx = self.db.write().await?;
+        let old = "DELETE FROM tasks WHERE state = 'done' AND finished_at < $1";
+        tx.run(old, args![self.clock.now() - DONE_KEPT]).await?;
+        share::forget_passed(&mut tx).await?;
+        tx.commit().await
+    }
+}
+
+/// Lets those wait whose time has come, and those whose worker fell silent.
+async fn promote(tx: &mut Tx, now: Timestamp) -> Result<(), DbError> {
+    let due = "UPDATE tasks SET state = 'waiting' WHERE state = 'scheduled' AND run_after <= $1";
+    tx.run(due, args![now]).await?;
+    let lost = "UPDATE tasks SET state = 'waiting', losses = losses + 1, lease_until = NULL \
+        WHERE state = 'running' AND lease_until <= $1";
+    tx.run(lost, args![now]).await?;
+    Ok(())
+}

@@ -1,0 +1,38 @@
+//! The ends of a claim, each only as long as the fence holds.
+
+use super::Task;
+use crate::args;
+use crate::db::{DbError, Tx};
+use contracts::Timestamp;
+
+pub(super) async fn done(tx: &mut Tx, task: &Task, now: Timestamp) -> Result<bool, DbError> {
+    let done = "UPDATE tasks SET state = 'done', live_key = NULL, lease_until = NULL, finished_at = $3, \
+        error_code = NULL, error = NULL WHERE id = $1 AND fence = $2 AND state = 'running'";
+    Ok(tx.run(done, args![task.id, task.fence, now]).await? == 1)
+}
+
+/// It went well and goes on later: attempts and losses count from the beginning.
+pub(super) async fn again(tx: &mut Tx, task: &Task, run_after: Timestamp) -> Result<bool, DbError> {
+    let again = "UPDATE tasks SET state = 'scheduled', lease_until = NULL, run_after = $3, attempt = 0, losses = 0, \
+        error_code = NULL, error = NULL WHERE id = $1 AND fence = $2 AND state = 'running'";
+    Ok(tx.run(again, args![task.id, task.fence, run_after]).await? == 1)
+}
+
+pub(super) async fn retry(tx: &mut Tx, task: &Task, run_after: Timestamp, message: &str) -> Result<bool, DbError> {
+    let retry = "UPDATE tasks SET state = 'scheduled', lease_until = NULL, run_after = $3, error_code = 'retry', \
+        error = $4 WHERE id = $1 AND fence = $2 AND state = 'running'";
+    Ok(tx.run(retry, args![task.id, task.fence, run_after, message]).await? == 1)
+}
+
+pub(super) async fn dead(tx: &mut Tx, task: &Task, now: Timestamp, code: &str, message: &str) -> Result<bool, DbError> {
+    let dead = "UPDATE tasks SET state = 'dead', live_key = NULL, lease_until = NULL, finished_at = $3, \
+        error_code = $4, error = $5 WHERE id = $1 AND fence = $2 AND state = 'running'";
+    Ok(tx.run(dead, args![task.id, task.fence, now, code, message]).await? == 1)
+}
+
+/// Gives the task back as if it had not been claimed.
+pub(super) async fn release(tx: &mut Tx, task: &Task) -> Result<bool, DbError> {
+    let release = "UPDATE tasks SET state = 'waiting', lease_until = NULL, attempt = attempt - 1 \
+        WHERE id = $1 AND fence = $2 AND state = 'running'";
+    Ok(tx.run(release, args![task.id, task.fence]).await? == 1)
+}

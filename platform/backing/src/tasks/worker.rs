@@ -1,0 +1,235 @@
+//! Runs claimed tasks until told to stop.
+
+use super::{Done, Job, JobError, Queue, Task, settle};
+use crate::db::DbError;
+use crate::metric;
+use futures::future::{FutureExt as _, Shared};
+use futures::stream::{self, FuturesUnordered, Stream, StreamExt as _};
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Failures after which a task is given up; with the pauses below that is about an hour and a half.
+const ATTEMPTS: i64 = 24;
+/// Workers that may die with a task before it is given up.
+const LOSSES: i64 = 3;
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LAST_RETRY: Duration = Duration::from_secs(300);
+/// What runs when the process stops gets this long to end by itself.
+const DRAIN: Duration = Duration::from_secs(10);
+const COUNTING: Duration = Duration::from_secs(5);
+const TIDYING: Duration = Duration::from_secs(600);
+
+/// Claims tasks of its jobs' kinds and runs up to `slots` of them at a time.
+pub struct Worker {
+    queue: Queue,
+    jobs: HashMap<&'static str, Arc<dyn Job>>,
+    slots: usize,
+    poll: Duration,
+}
+
+impl std::fmt::Debug for Worker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Worker")
+            .field("kinds", &self.jobs.keys())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Worker {
+    /// A worker that is woken by commits in this process and looks by itself every `poll`.
+    #[must_use]
+    pub fn new(queue: Queue, jobs: Vec<Arc<dyn Job>>, slots: usize, poll: Duration) -> Self {
+        let jobs = jobs.into_iter().map(|job| (job.kind(), job)).collect();
+        Self {
+            queue,
+            jobs,
+            slots: slots.max(1),
+            poll,
+        }
+    }
+
+    /// Runs tasks until `shutdown`, then lets the running ones end, and gives back those that don't.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let stop = shutdown.shared();
+        let mut claims = pin!(self.claims(stop.clone()));
+        let mut upkeep = pin!(self.upkeep());
+        let mut drained = pin!(async {
+            stop.await;
+            tokio::time::sleep(DRAIN).await;
+        });
+        let mut held: HashMap<Uuid, Task> = HashMap::new();
+        let mut running = FuturesUnordered::new();
+        let mut stopped = false;
+        while !(stopped && running.is_empty()) {
+            tokio::select! {
+                claim = claims.next(), if !stopped && running.len() < self.slots => match claim {
+                    Some(task) => {
+                        held.insert(task.id, task.clone());
+                        running.push(self.work(task));
+                    }
+                    None => stopped = true,
+                },
+                Some(id) = running.next(), if !running.is_empty() => {
+                    held.remove(&id);
+                }
+                () = &mut upkeep => {}
+                () = &mut drained => break,
+            }
+        }
+        drop(running);
+        for task in held.values() {
+            if let Err(error) = self.release(task).await {
+                tracing::warn!(task = %task.key, %error, "the task could not be given back");
+            }
+        }
+    }
+
+    /// Tasks as they are claimed. A claim that has begun is always seen to its end: the stream is
+    /// polled until it yields, and it asks for the stop only between two claims.
+    fn claims<'a, S>(&'a self, stop: Shared<S>) -> impl Stream<Item = Task> + 'a
+    where
+        S: Future<Output = ()> + 'a,
+    {
+        let kinds: Vec<&'static str> = self.jobs.keys().copied().collect();
+        let woken = self.queue.db.signals().tasks();
+        stream::unfold((kinds, woken, stop), move |(kinds, mut woken, stop)| async move {
+            loop {
+                woken.mark_unchanged();
+                if stop.clone().now_or_never().is_some() {
+                    return None;
+                }
+                match self.queue.claim(&kinds).await {
+                    Ok(Some(task)) => return Some((task, (kinds, woken, stop))),
+                    Ok(None) => {}
+                    Err(error) => tracing::warn!(%error, "no task could be claimed"),
+                }
+                tokio::select! {
+                    () = stop.clone() => return None,
+                    _ = woken.changed() => {}
+                    () = tokio::time::sleep(self.poll) => {}
+                }
+            }
+        })
+    }
+
+    async fn work(&self, task: Task) -> Uuid {
+        if let Some((kind, job)) = self.jobs.get_key_value(task.kind.as_str()) {
+            let result = self.attempt(job.as_ref(), &task).await;
+            let label = self.settle(job.as_ref(), &task, &result).await;
+            metrics::counter!(metric::TASKS, "kind" => *kind, "result" => label).increment(1);
+        }
+        task.id
+    }
+
+    /// Runs the job beside its heartbeat; `None` when the claim was lost meanwhile.
+    async fn attempt(&self, job: &dyn Job, task: &Task) -> Option<Result<Done, JobError>> {
+        if task.losses >= LOSSES {
+            let message = format!("{} workers ended while they ran it", task.losses);
+            return Some(Err(JobError::Permanent("worker_lost".to_owned(), message)));
+        }
+        let run = AssertUnwindSafe(job.run(task)).catch_unwind();
+        tokio::select! {
+            result = run => Some(result.unwrap_or_else(|_| Err(JobError::Retry("the job panicked".to_owned())))),
+            () = self.lost(task) => None,
+        }
+    }
+
+    /// Beats until the claim is lost. While the database can't be asked, the claim is believed to hold.
+    async fn lost(&self, task: &Task) {
+        loop {
+            tokio::time::sleep(self.queue.lease / 3).await;
+            match self.queue.heartbeat(task).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => tracing::warn!(task = %task.key, %error, "no heartbeat"),
+            }
+        }
+    }
+
+    /// Writes down how it ended, and tells it in one word.
+    async fn settle(&self, job: &dyn Job, task: &Task, result: &Option<Result<Done, JobError>>) -> &'static str {
+        const TRIES: u32 = 5;
+        for _ in 0..TRIES {
+            match self.settle_once(job, task, result).await {
+                Ok(label) => return label,
+                Err(error) => tracing::warn!(task = %task.key, %error, "the task's end was not written down"),
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        "lost" // its lease runs out, and it is claimed again
+    }
+
+    async fn settle_once(
+        &self,
+        job: &dyn Job,
+        task: &Task,
+        result: &Option<Result<Done, JobError>>,
+    ) -> Result<&'static str, DbError> {
+        let now = self.queue.clock.now();
+        let (code, message) = match result {
+            None => {
+                tracing::warn!(task = %task.key, fence = task.fence, "another worker has the task now");
+                return Ok("lost");
+            }
+            Some(Ok(Done::AlreadyComplete)) => return Ok("done"),
+            Some(Ok(done)) => {
+                let mut tx = self.queue.db.write().await?;
+                let (held, label) = match done {
+                    Done::Again(span) => (settle::again(&mut tx, task, now + *span).await?, "again"),
+                    Done::Complete | Done::AlreadyComplete => (settle::done(&mut tx, task, now).await?, "done"),
+                };
+                tx.commit().await?;
+                return Ok(if held { label } else { "lost" });
+            }
+            Some(Err(JobError::Retry(message))) if task.attempt < ATTEMPTS => {
+                tracing::warn!(task = %task.key, attempt = task.attempt, message, "the task is tried again later");
+                let mut tx = self.queue.db.write().await?;
+                let held = settle::retry(&mut tx, task, now + pause(task.attempt), message).await?;
+                tx.commit().await?;
+                return Ok(if held { "retry" } else { "lost" });
+            }
+            Some(Err(JobError::Retry(message))) => ("gave_up", message.as_str()),
+            Some(Err(JobError::Permanent(code, message))) => (code.as_str(), message.as_str()),
+        };
+        tracing::warn!(task = %task.key, code, message, "the task is given up");
+        let mut tx = self.queue.db.write().await?;
+        if !settle::dead(&mut tx, task, now, code, message).await? {
+            return Ok("lost");
+        }
+        job.abandoned(&mut tx, task, code, message).await?;
+        tx.commit().await?;
+        Ok("dead")
+    }
+
+    async fn release(&self, task: &Task) -> Result<(), DbError> {
+        let mut tx = self.queue.db.write().await?;
+        settle::release(&mut tx, task).await?;
+        tx.commit().await
+    }
+
+    async fn upkeep(&self) {
+        let rounds = TIDYING.as_secs() / COUNTING.as_secs();
+        for round in (0..rounds).cycle() {
+            if let Ok(count) = self.queue.waiting().await {
+                let count = i32::try_from(count).unwrap_or(i32::MAX);
+                metrics::gauge!(metric::TASKS_WAITING, "service" => self.queue.db.service()).set(f64::from(count));
+            }
+            if round == 0
+                && let Err(error) = self.queue.tidy().await
+            {
+                tracing::warn!(%error, "rows of done tasks were not removed");
+            }
+            tokio::time::sleep(COUNTING).await;
+        }
+    }
+}
+
+fn pause(attempt: i64) -> Duration {
+    let doublings = u32::try_from(attempt - 1).unwrap_or(0).min(16);
+    FIRST_RETRY.saturating_mul(1 << doublings).min(LAST_RETRY)
+}

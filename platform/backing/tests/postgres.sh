@@ -1,0 +1,128 @@
+#!/usr/bin/env bash
+# A throw-away PostgreSQL for tests.
+#   postgres.sh start DIR   starts one in DIR (made when absent) on a free port and prints its superuser's URL
+#   postgres.sh stop DIR    stops it and removes what start made
+# Started again in a DIR where it runs already, it prints the same URL. Needs Debian's package postgresql.
+set -euo pipefail
+
+die() { echo "postgres.sh: $*" >&2; exit 1; }
+usage() { echo "usage: $0 start|stop DIR" >&2; exit 2; }
+[ $# -eq 2 ] || usage
+
+bin=
+for folder in /usr/lib/postgresql/*/bin; do
+    if [ -x "$folder/initdb" ] && [ -x "$folder/postgres" ]; then bin=$folder; fi
+done
+
+# PostgreSQL refuses to run as root.
+as_server() {
+    if [ "$(id -u)" != 0 ]; then
+        "$@"
+    else
+        local user=nobody
+        if id postgres >/dev/null 2>&1; then user=postgres; fi
+        setpriv --reuid="$(id -u "$user")" --regid="$(id -g "$user")" --clear-groups -- "$@"
+    fi
+}
+
+# The process of this folder's server, if it is alive: a stale pid file may name somebody else's.
+running() {
+    local pid
+    pid=$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null) || return 1
+    [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$dir/data" ] && echo "$pid"
+}
+
+ready() { "$bin/pg_isready" -q -h 127.0.0.1 -p "$1" -U moocflix -d postgres; }
+
+free_port() {
+    local port
+    for port in $(shuf -i 20000-32000 -n 100); do
+        if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then echo "$port"; return; fi
+    done
+    die "no free port"
+}
+
+# Durable against a killed server, not against a power cut: tests need no more.
+configure() {
+    as_server tee "$dir/data/postgresql.auto.conf" >/dev/null <<CONF
+listen_addresses = '127.0.0.1'
+port = $1
+unix_socket_directories = ''
+max_connections = 400
+shared_buffers = 64MB
+fsync = off
+full_page_writes = off
+synchronous_commit = on
+shared_memory_type = mmap
+dynamic_shared_memory_type = mmap
+log_min_messages = warning
+timezone = 'UTC'
+CONF
+}
+
+# launch PORT: 0 once it answers, 1 when it ended by itself (the port was taken meanwhile)
+launch() {
+    (cd / && as_server setsid "$bin/postgres" -D "$dir/data" >>"$dir/log" 2>&1 </dev/null) &
+    local child=$! tries
+    for tries in $(seq 600); do
+        if ready "$1" && running >/dev/null; then return 0; fi
+        if ! kill -0 "$child" 2>/dev/null && [ "$tries" -gt 5 ]; then return 1; fi
+        sleep 0.1
+    done
+    die "the server did not answer in 60 s; its log is $dir/log"
+}
+
+start() {
+    [ -n "$bin" ] || die "PostgreSQL is not installed: apt-get install postgresql"
+    mkdir -p "$dir"
+    dir=$(cd "$dir" && pwd -P)
+    if running >/dev/null; then
+        port=$(sed -n 4p "$dir/data/postmaster.pid")
+        ready "$port" || die "the server in $dir does not answer"
+        echo "postgres://moocflix@127.0.0.1:$port/postgres"
+        return
+    fi
+    if [ "$(id -u)" = 0 ]; then
+        touch "$dir/log"
+        chown -h "$(as_server id -u)" "$dir" "$dir/log"
+        as_server test -w "$dir" || die "the server's user can't reach $dir: open its parent folders with chmod o+x"
+    fi
+    if [ ! -s "$dir/data/PG_VERSION" ]; then
+        rm -rf "$dir/data"
+        (cd / && as_server "$bin/initdb" -D "$dir/data" -U moocflix -A trust -E UTF8 --locale=C.UTF-8 -N) >>"$dir/log" 2>&1 \
+            || { tail -n 20 "$dir/log" >&2; die "initdb failed"; }
+    fi
+    for _ in 1 2 3 4 5; do
+        port=$(free_port)
+        configure "$port"
+        if launch "$port"; then
+            echo "postgres://moocflix@127.0.0.1:$port/postgres"
+            return
+        fi
+    done
+    tail -n 20 "$dir/log" >&2
+    die "the server ended at its start"
+}
+
+stop() {
+    [ -d "$dir" ] || return 0
+    dir=$(cd "$dir" && pwd -P)
+    if pid=$(running); then
+        kill -INT "$pid" # ends sessions, then itself
+        for tries in $(seq 200); do
+            running >/dev/null || break
+            if [ "$tries" = 150 ]; then kill -QUIT "$pid"; fi
+            sleep 0.1
+        done
+        if running >/dev/null; then kill -KILL "$pid"; fi
+    fi
+    rm -rf "$dir/data" "$dir/log"
+    rmdir --ignore-fail-on-non-empty "$dir"
+}
+
+dir=$2
+case $1 in
+start) start ;;
+stop) stop ;;
+*) usage ;;
+esac
