@@ -7,7 +7,8 @@ export class EventReader {
 
   /** The events that are complete now. */
   feed(text: string): { name: string; data: string }[] {
-    const blocks = (this.#rest + text).replace(/\r\n?/g, '\n').split('\n\n');
+    // Lines may end in CR LF, and a cut may fall between the two; in JSON a bare CR can't occur.
+    const blocks = (this.#rest + text.replaceAll('\r', '')).split('\n\n');
     this.#rest = blocks.pop() ?? '';
     return blocks.map(readBlock).filter((event) => event.data !== '');
   }

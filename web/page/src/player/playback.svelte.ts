@@ -80,7 +80,9 @@ export class Playback {
       // Segments come as fragmented MP4, which hls.js hands on as it is: a worker would cost a start-up and gain nothing.
       enableWorker: false,
       startPosition: position > 0 ? position : -1,
+      // Enough ahead for a weak line, and not the whole lecture for somebody who only looks in.
       maxBufferLength: 30,
+      maxMaxBufferLength: 60,
       backBufferLength: 90,
       capLevelToPlayerSize: true,
     });

@@ -163,8 +163,11 @@ export class Session {
   }
 
   async #hear(news: News): Promise<void> {
+    const before = this.user?.id;
     if (news.kind === 'signed-out') this.end(null);
     else await this.renew().catch(() => false);
+    // What is shown belongs to somebody else.
+    if (before !== undefined && this.user !== null && this.user.id !== before) location.reload();
   }
 
   #tell(news: News): void {

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest';
+import { bytes, clock, roughly, spokenTime } from './format';
+import { plural, t } from './text';
+
+test('sizes are told in decimal units with three figures at most', () => {
+  const told = [0, 999, 1000, 1_500_000, 99_960_000, 2_147_483_648].map((count) => bytes(count).replace('\u00a0', ' '));
+  expect(told).toEqual(['0 B', '999 B', '1.0 kB', '1.5 MB', '100 MB', '2.1 GB']);
+});
+
+test('positions read like a clock and speak like words', () => {
+  expect([0, 65.9, 3600, 36_000].map(clock)).toEqual(['0:00', '1:05', '1:00:00', '10:00:00']);
+  expect(clock(Number.NaN)).toBe('0:00');
+  expect(spokenTime(3661)).toBe('1 hour 1 minute 1 second');
+  expect(spokenTime(0)).toBe('0 seconds');
+});
+
+test('the time that is left is told as roughly as it is known', () => {
+  expect(roughly(20)).toBe('less than a minute');
+  expect(roughly(130)).toBe('about 2 minutes');
+  expect(roughly(2 * 3600 + 58.5 * 60)).toBe('about 3 hours');
+  expect(roughly(3600 + 20 * 60)).toBe('about 1 hour 20 minutes');
+});
+
+test('sentences take their values and their number', () => {
+  expect(t('upload.left', { time: 'a moment' })).toBe('a moment left');
+  expect(plural('lectures.count', 1)).toBe('1 lecture');
+  expect(plural('lectures.count', 1200)).toBe('1,200 lectures');
+});

@@ -1,0 +1,112 @@
+import { beforeEach, expect, test, vi } from 'vitest';
+import { Session } from './session.svelte';
+
+const user = { id: 'u1', email: 'ada@example.org', name: 'Ada', roles: ['instructor'] };
+let answers: Record<string, (request: Request) => Response>;
+let asked: string[];
+
+const json = (status: number, body: unknown) => new Response(JSON.stringify(body), { status });
+const tokens = (token: string, lifetime = 300) => json(200, { access_token: token, token_type: 'Bearer', expires_in: lifetime, user });
+const bearer = (request: Request) => request.headers.get('Authorization');
+
+/** Tabs of one test, so that those of another one don't hear them. */
+let tabs: Tab[] = [];
+class Tab {
+  onmessage: ((event: { data: unknown }) => void) | null = null;
+  constructor() {
+    tabs.push(this);
+  }
+  postMessage(data: unknown) {
+    for (const tab of tabs) if (tab !== this) tab.onmessage?.({ data });
+  }
+}
+
+beforeEach(() => {
+  tabs = [];
+  vi.stubGlobal('BroadcastChannel', Tab);
+  localStorage.clear();
+  asked = [];
+  answers = {
+    '/api/v1/users/login': () => tokens('first'),
+    '/api/v1/users/token': () => tokens('second'),
+    '/api/v1/users/logout': () => new Response(null, { status: 204 }),
+  };
+  vi.stubGlobal('fetch', async (request: Request) => {
+    const path = new URL(request.url).pathname;
+    asked.push(path);
+    const answer = answers[path];
+    if (answer === undefined) throw new TypeError('no such address in this test');
+    return answer(request);
+  });
+});
+
+async function signedIn(): Promise<Session> {
+  const session = new Session();
+  await session.signIn('ada@example.org', 'a long password');
+  return session;
+}
+
+test('a first visit asks the server nothing', async () => {
+  const session = new Session();
+  await session.start();
+  expect(session.state).toBe('out');
+  expect(asked).toEqual([]);
+});
+
+test('a browser that was signed in is signed in again from its cookie', async () => {
+  await signedIn();
+  const later = new Session();
+  await later.start();
+  expect(later.state).toBe('in');
+  expect(later.mayUpload).toBe(true);
+});
+
+test('a refused token is renewed once, and the request sent again with its body', async () => {
+  const session = await signedIn();
+  const seen: (string | null)[] = [];
+  answers['/api/v1/content'] = (request) => {
+    seen.push(bearer(request));
+    return bearer(request) === 'Bearer second' ? json(200, {}) : json(401, { code: 'unauthenticated' });
+  };
+  const ask = () => session.fetch(new Request('http://localhost/api/v1/content', { method: 'POST', body: 'hello' }));
+  const [one, other] = await Promise.all([ask(), ask()]);
+  expect([one.status, other.status]).toEqual([200, 200]);
+  expect(seen).toEqual(['Bearer first', 'Bearer first', 'Bearer second', 'Bearer second']);
+  expect(asked.filter((path) => path.endsWith('/token'))).toHaveLength(1);
+});
+
+test('a wish for a fresh sign-in is not mistaken for a token that ran out', async () => {
+  const session = await signedIn();
+  answers['/api/v1/users/deactivate'] = () => json(401, { code: 'reauthentication_required' });
+  const answer = await session.fetch(new Request('http://localhost/api/v1/users/deactivate', { method: 'DELETE' }));
+  expect(answer.status).toBe(401);
+  expect(asked).not.toContain('/api/v1/users/token');
+});
+
+test('a server that is away does not end the sign-in, a refusal does', async () => {
+  const session = await signedIn();
+  answers['/api/v1/users/token'] = () => json(503, { error: 'temporarily_unavailable' });
+  await expect(session.renew()).rejects.toMatchObject({ status: 503 });
+  expect(session.state).toBe('in');
+  answers['/api/v1/users/token'] = () => json(400, { error: 'invalid_grant' });
+  expect(await session.renew()).toBe(false);
+  expect([session.state, session.farewell]).toEqual(['out', 'expired']);
+});
+
+test('signing out counts here even when the server can not be told', async () => {
+  const session = await signedIn();
+  delete answers['/api/v1/users/logout'];
+  await session.signOut();
+  expect(session.state).toBe('out');
+  expect(session.user).toBeNull();
+  await expect((await signedIn()).signOut(true)).rejects.toMatchObject({ code: 'network' });
+});
+
+test('tabs sign in and out together', async () => {
+  const [one, other] = [new Session(), new Session()];
+  await Promise.all([one.start(), other.start()]);
+  await one.signIn('ada@example.org', 'a long password');
+  await vi.waitFor(() => expect(other.state).toBe('in'));
+  await other.signOut();
+  expect(one.state).toBe('out');
+});

@@ -1,0 +1,50 @@
+import { beforeEach, expect, test } from 'vitest';
+import type { Video } from '../api/wire';
+import { next } from './failure';
+import { pieceFor, RateMeter } from './rate';
+import { match, remember } from './samefile';
+import { titleOf } from './transfer.svelte';
+
+beforeEach(() => localStorage.clear());
+
+const begun = { id: 'v1', source: { filename: 'algebra.mp4' }, upload: { length: 1000, offset: 400 } } as Video;
+const file = (more: Partial<File> = {}) => ({ name: 'algebra.mp4', size: 1000, lastModified: 7, ...more }) as File;
+
+test('only the same file goes on with an upload', () => {
+  expect(match(file(), begun)).toBe('same');
+  expect(match(file({ name: 'geometry.mp4' }), begun)).toBe('another');
+  expect(match(file({ size: 999 }), begun)).toBe('another');
+  remember('v1', file());
+  expect(match(file(), begun)).toBe('same');
+  expect(match(file({ lastModified: 8 }), begun)).toBe('changed');
+});
+
+test('what time can mend is tried again, ever more slowly; the rest is over', () => {
+  for (const status of [null, 409, 423, 429, 460, 500, 503, 507]) expect(next(status, 0)).toEqual({ kind: 'again', after: 1000 });
+  for (const status of [400, 401, 403, 404, 410, 413, 415, 422]) expect(next(status, 0)).toEqual({ kind: 'over' });
+  expect(next(null, 3)).toEqual({ kind: 'again', after: 8000 });
+  expect(next(null, 50)).toEqual({ kind: 'again', after: 30_000 });
+});
+
+test('the rate is of the last seconds, and starts anew when bytes are sent again', () => {
+  const meter = new RateMeter();
+  for (let second = 0; second <= 20; second += 1) meter.note(second, second < 10 ? 0 : (second - 10) * 1e6);
+  expect(meter.rate()).toBeCloseTo(10e6 / 12, -3);
+  meter.note(21, 4e6);
+  expect(meter.rate()).toBeNull();
+  meter.note(24, 10e6);
+  expect(meter.rate()).toBe(2e6);
+});
+
+test('a request carries what the line takes in some seconds, within bounds', () => {
+  expect(pieceFor(null)).toBe(4 << 20);
+  expect(pieceFor(2e6)).toBe(8e6);
+  expect(pieceFor(1000)).toBe(1 << 20);
+  expect(pieceFor(1e9)).toBe(32 << 20);
+});
+
+test('a title comes from the name of the file', () => {
+  expect(titleOf('Linear_algebra  03.mp4')).toBe('Linear algebra 03');
+  expect(titleOf('.mp4')).toBe('.mp4');
+  expect(titleOf('v1.2 talk')).toBe('v1.2 talk');
+});

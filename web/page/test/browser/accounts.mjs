@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict';
+import { until } from './stage.mjs';
+
+const h1 = (page, name) => page.getByRole('heading', { name, level: 1 });
+
+export async function signUpAsLearner(world) {
+  const { stage, learner } = world;
+  const page = await stage.person();
+  await page.goto(`${stage.base}/sign-up`);
+  await stage.expectAccessible(page, 'sign-up');
+  await page.getByRole('button', { name: 'Create account' }).click();
+  assert.equal(await page.getByLabel('Name').getAttribute('aria-invalid'), 'true');
+  assert.ok(await page.getByLabel('Name').evaluate((field) => field === document.activeElement), 'the first wrong field has the focus');
+  await page.getByLabel('Name').fill(learner.name);
+  await page.getByLabel('E-mail address').fill(learner.email);
+  await page.getByLabel('Password', { exact: true }).fill(learner.password);
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await page.getByRole('heading', { name: 'Uploading is for instructors' }).waitFor();
+  assert.equal(await page.title(), 'My lectures · MoocFlix');
+  assert.equal(await page.getByRole('link', { name: 'Upload' }).count(), 0, 'no upload for learners');
+  await page.reload();
+  await page.getByRole('heading', { name: 'Uploading is for instructors' }).waitFor();
+  assert.deepEqual(await page.evaluate(() => Object.values(localStorage)), ['1'], 'no token in storage');
+  assert.equal(await page.evaluate(() => document.cookie), '', 'no cookie that scripts can read');
+  world.learnerPage = page;
+}
+
+export async function refuseWrongPassword({ stage, learner }) {
+  stage.allow(/status of (401|409)/);
+  const page = await stage.person();
+  await page.goto(`${stage.base}/`);
+  await page.getByLabel('E-mail address').fill(learner.email);
+  await page.getByLabel('Password', { exact: true }).fill('not the password');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('alert').getByText(/password/i).waitFor();
+  await page.goto(`${stage.base}/sign-up`);
+  await page.getByLabel('Name').fill('Another');
+  await page.getByLabel('E-mail address').fill(learner.email);
+  await page.getByLabel('Password', { exact: true }).fill(learner.password);
+  await page.getByRole('button', { name: 'Create account' }).click();
+  await until('the taken address is told at its field', () => page.getByLabel('E-mail address').getAttribute('aria-invalid'));
+  await page.context().close();
+}
+
+export async function signInByKeyboardAlone(world) {
+  const { stage, instructor } = world;
+  const page = await stage.person();
+  // Where somebody wants to go stays the address while they sign in.
+  await page.goto(`${stage.base}/account`);
+  await h1(page, 'Sign in').waitFor();
+  await tabTo(page, (element) => element.name === 'email');
+  await page.keyboard.type(instructor.email);
+  await tabTo(page, (element) => element.name === 'password');
+  await page.keyboard.type(instructor.password);
+  await page.keyboard.press('Enter');
+  await h1(page, 'Account').waitFor();
+  await until('the new page has the focus', () => page.evaluate(() => document.activeElement?.tagName === 'H1'));
+  await tabTo(page, (element) => element.textContent?.trim() === 'My lectures', true);
+  await page.keyboard.press('Enter');
+  await h1(page, 'My lectures').waitFor();
+  assert.ok(page.url().endsWith('/'));
+  world.page = page;
+}
+
+export async function givePeopleRoles({ stage, admin, learner, learnerPage }) {
+  const page = await stage.person();
+  await stage.signIn(page, admin);
+  await page.getByRole('link', { name: 'People' }).click();
+  await page.getByRole('searchbox').fill(learner.email.slice(0, -4));
+  await page.getByRole('button', { name: 'Find' }).click();
+  const person = page.getByRole('listitem').filter({ hasText: learner.email });
+  await person.getByLabel('Instructor').check();
+  await person.getByRole('button', { name: /Save/ }).click();
+  await person.getByText('Saved.').waitFor();
+  await page.context().close();
+  // The browser logs the one refusal of the token with the old roles.
+  stage.allow(/status of 401/);
+  await learnerPage.getByRole('link', { name: 'Account' }).click();
+  await learnerPage.getByRole('link', { name: 'My lectures' }).click();
+  await learnerPage.getByRole('link', { name: 'Upload a lecture' }).waitFor();
+}
+
+export async function signOutInAllTabs({ stage, page }) {
+  const other = await stage.tab(page.context());
+  await other.goto(`${stage.base}/account`);
+  await h1(other, 'Account').waitFor();
+  await stage.signOut(page);
+  await h1(other, 'Sign in').waitFor();
+  await other.close();
+}
+
+export async function changePasswordLeaveAndComeBack({ stage, learner, learnerPage: page }) {
+  stage.allow(/status of (401|403)/);
+  await page.getByRole('link', { name: 'Account' }).click();
+  await page.getByLabel('Current password').fill('not the password');
+  await page.getByLabel('New password').fill('another quiet sentence');
+  await page.getByRole('button', { name: 'Change password' }).click();
+  await until('the wrong password is told at its field', () => page.getByLabel('Current password').getAttribute('aria-invalid'));
+  // A sign-in gets old in ten minutes; here the answer that tells so comes at once, and the real one after it.
+  const old = { status: 401, contentType: 'application/problem+json', body: '{"code":"reauthentication_required","detail":"old"}' };
+  await page.route('**/password/change', (route) => route.fulfill(old), { times: 1 });
+  await page.getByLabel('Current password').fill(learner.password);
+  await page.getByRole('button', { name: 'Change password' }).click();
+  const question = page.getByRole('dialog');
+  await stage.expectAccessible(page, 'the question who it is');
+  await question.getByLabel('Password', { exact: true }).fill(learner.password);
+  await question.getByRole('button', { name: 'Confirm' }).click();
+  await page.getByText('The password is changed.').waitFor();
+  await page.getByRole('button', { name: 'Deactivate account…' }).click();
+  await page.getByRole('button', { name: 'Deactivate', exact: true }).click();
+  await page.getByText('The account is deactivated.').waitFor();
+  await page.getByLabel('E-mail address').fill(learner.email);
+  await page.getByLabel('Password', { exact: true }).fill('another quiet sentence');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('button', { name: 'Bring it back and sign in' }).click();
+  await h1(page, 'Account').waitFor();
+  await stage.signOut(page);
+}
+
+/** Presses Tab (or Shift+Tab) until the focus is where it is wanted. */
+export async function tabTo(page, isWanted, backwards = false) {
+  for (let presses = 0; presses < 60; presses += 1) {
+    await page.keyboard.press(backwards ? 'Shift+Tab' : 'Tab');
+    const found = await page.evaluate(`(${isWanted})(document.activeElement)`);
+    if (!found) continue;
+    const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    const after = await page.evaluate(() => getComputedStyle(document.activeElement, '::after').outlineStyle);
+    assert.ok(outline !== 'none' || after !== 'none', 'the focus can be seen');
+    return;
+  }
+  assert.fail(`the keyboard doesn't reach ${isWanted}`);
+}

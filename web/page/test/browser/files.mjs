@@ -1,0 +1,22 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Makes a lecture that is longer than a player loads ahead, another one, and a file that is none. */
+export async function makeFiles(folder) {
+  const lecture = join(folder, 'Linear_algebra_1.mp4');
+  const other = join(folder, 'Other lecture.mp4');
+  const notes = join(folder, 'notes.mp4');
+  const source = (seconds) => [
+    ...['-f', 'lavfi', '-i', `testsrc2=size=640x360:rate=25:duration=${seconds}`],
+    ...['-f', 'lavfi', '-i', `sine=frequency=330:duration=${seconds}`],
+  ];
+  const coding = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '50', '-b:v', '1200k', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest'];
+  await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(100), ...coding, lecture]);
+  await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(30), ...coding, other]);
+  await writeFile(notes, 'These are notes, and no lecture at all.\n'.repeat(200));
+  return { lecture, other, notes };
+}

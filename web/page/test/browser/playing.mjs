@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { tabTo } from './accounts.mjs';
+import { until } from './stage.mjs';
+
+const time = (page) => page.evaluate(() => document.querySelector('video').currentTime);
+
+/** Notes when a player that plays runs dry. */
+async function countStalls(page) {
+  await page.evaluate(() => {
+    const video = document.querySelector('video');
+    window.stalls = 0;
+    const count = () => (window.stalls += video.seeking || video.currentTime === 0 ? 0 : 1);
+    video.addEventListener('waiting', count);
+  });
+  return () => page.evaluate(() => window.stalls);
+}
+
+async function expectMoving(page, seconds) {
+  const before = await time(page);
+  await until(`${seconds} s have played`, async () => (await time(page)) >= before + seconds);
+}
+
+export async function playByKeyboard({ page }) {
+  await page.getByRole('link', { name: 'Linear algebra 1' }).focus();
+  await page.keyboard.press('Enter');
+  await page.getByRole('heading', { name: 'Linear algebra 1', level: 1 }).waitFor();
+  await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
+  const stalls = await countStalls(page);
+  await tabTo(page, (element) => element.getAttribute('aria-label') === 'Play', true);
+  await page.keyboard.press('Space');
+  await expectMoving(page, 3);
+  assert.equal(await stalls(), 0, 'it plays without a stall');
+  await page.keyboard.press('k');
+  assert.ok(await page.evaluate(() => document.querySelector('video').paused), 'k pauses');
+}
+
+export async function seek({ page }) {
+  const stalls = await countStalls(page);
+  await page.keyboard.press('k');
+  const slider = page.getByRole('slider', { name: 'Position' });
+  await slider.focus();
+  const before = await time(page);
+  await page.keyboard.press('ArrowRight');
+  await until('five seconds ahead', async () => (await time(page)) >= before + 5);
+  await page.keyboard.press('4');
+  await until('at two fifths', async () => Math.abs((await time(page)) - 40) < 3);
+  await expectMoving(page, 2);
+  const box = await slider.boundingBox();
+  await page.mouse.click(box.x + box.width * 0.2, box.y + box.height / 2);
+  await until('where it was pressed', async () => Math.abs((await time(page)) - 20) < 3);
+  await expectMoving(page, 2);
+  assert.equal(await stalls(), 0, 'it goes on without a stall');
+  assert.match(await slider.getAttribute('aria-valuetext'), /seconds? of 1 minute 40 seconds/);
+  await page.getByLabel('Speed').selectOption({ label: '1.5×' });
+  assert.equal(await page.evaluate(() => document.querySelector('video').playbackRate), 1.5);
+  await page.getByLabel('Speed').selectOption({ label: '1×' });
+  await page.getByRole('button', { name: 'Mute' }).click();
+  assert.ok(await page.evaluate(() => document.querySelector('video').muted));
+}
+
+export async function goOnWhenTheSessionHasEnded({ stage, page }) {
+  stage.allow(/status of 403/);
+  await page.reload();
+  await page.getByRole('button', { name: 'Play', exact: true }).click();
+  await expectMoving(page, 1);
+  // From here on the token that the player holds is refused, as after its end.
+  const stale = new URL(await page.evaluate(() => performance.getEntriesByType('resource').map((each) => each.name).filter((name) => name.includes('/p/')).at(-1))).pathname.split('/')[2];
+  let refused = 0;
+  await page.route(`**/p/${stale}/**`, (route) => {
+    refused += 1;
+    return route.fulfill({ status: 403, body: '' });
+  });
+  await page.getByRole('slider', { name: 'Position' }).focus();
+  await page.keyboard.press('9');
+  await until('the end is played', async () => (await time(page)) > 92);
+  assert.ok(refused > 0, 'the old token was tried');
+  await page.unroute(`**/p/${stale}/**`);
+  assert.equal(await page.getByText('can’t be played').count(), 0);
+}
+
+export async function rename({ stage, page }) {
+  await page.getByRole('button', { name: 'Edit' }).click();
+  await stage.expectAccessible(page, 'editing');
+  await page.getByRole('textbox', { name: 'Title' }).fill('');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByText('Please fill this in.').waitFor();
+  await page.getByRole('textbox', { name: 'Title' }).fill('Vectors & <b>spaces</b>');
+  await page.getByRole('textbox', { name: 'Description' }).fill('What a vector space is.\nAnd what it is not.');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await page.getByRole('heading', { name: 'Vectors & <b>spaces</b>', level: 1 }).waitFor();
+  await page.getByText('And what it is not.').waitFor();
+  assert.equal(await page.title(), 'Vectors & <b>spaces</b> · MoocFlix');
+  assert.equal(await page.getByRole('dialog').count(), 0);
+}
+
+export async function deleteTheLecture({ stage, page, instructor, lecture }) {
+  stage.allow(/status of 410/);
+  await stage.signIn(page, instructor);
+  await page.getByRole('link', { name: /Vectors/ }).click();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.keyboard.press('Escape');
+  await until('Escape changes nothing', async () => (await page.getByRole('dialog').count()) === 0);
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Delete the lecture' }).click();
+  await page.getByRole('heading', { name: 'My lectures', level: 1 }).waitFor();
+  await until('it has left the list', async () => (await page.getByRole('link', { name: /Vectors/ }).count()) === 0);
+  await page.goto(`${stage.base}${lecture}`);
+  await page.getByRole('heading', { name: /deleted|no such lecture/, level: 1 }).waitFor();
+  await stage.signOut(page);
+}

@@ -1,0 +1,75 @@
+// Walks through the page in Debian's Chromium against a running MoocFlix, as its users do.
+//
+//   MOOCFLIX_URL                      http://127.0.0.1:8080
+//   MOOCFLIX_INSTRUCTOR, MOOCFLIX_ADMIN   address:password of an instructor and of an admin
+//   MOOCFLIX_SHOTS                    where pictures of the pages go (a temporary folder without it)
+//   CHROMIUM                          /usr/bin/chromium without it
+//
+// Prints a line a scene and ends with 1 at the first one that fails. ffmpeg makes the lectures.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makeFiles } from './files.mjs';
+import { openBrowser } from './stage.mjs';
+import * as accounts from './accounts.mjs';
+import * as looks from './looks.mjs';
+import * as playing from './playing.mjs';
+import * as uploading from './uploading.mjs';
+
+function account(name) {
+  const value = process.env[name] ?? '';
+  const colon = value.indexOf(':');
+  if (colon < 1) throw new Error(`${name} must be address:password`);
+  return { email: value.slice(0, colon), password: value.slice(colon + 1) };
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'moocflix-page-'));
+const stage = await openBrowser({
+  base: process.env.MOOCFLIX_URL ?? 'http://127.0.0.1:8080',
+  shots: process.env.MOOCFLIX_SHOTS ?? join(folder, 'shots'),
+});
+/** What the scenes hand on to those after them. */
+const world = {
+  stage,
+  instructor: account('MOOCFLIX_INSTRUCTOR'),
+  admin: account('MOOCFLIX_ADMIN'),
+  learner: { email: `learner-${Date.now().toString(36)}@example.org`, password: 'a quiet learner reads', name: 'Lena Learner' },
+  files: await makeFiles(folder),
+};
+
+const scenes = [
+  accounts.signUpAsLearner,
+  accounts.refuseWrongPassword,
+  accounts.signInByKeyboardAlone,
+  uploading.uploadThroughReloadAndLostConnection,
+  uploading.refuseWhatIsNoLecture,
+  uploading.cancelAnUpload,
+  playing.playByKeyboard,
+  playing.seek,
+  playing.goOnWhenTheSessionHasEnded,
+  playing.rename,
+  accounts.givePeopleRoles,
+  accounts.signOutInAllTabs,
+  looks.lookAtEveryPage,
+  playing.deleteTheLecture,
+  accounts.changePasswordLeaveAndComeBack,
+];
+
+let failed = 0;
+for (const scene of scenes) {
+  const name = scene.name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  try {
+    await scene(world);
+    stage.expectQuiet();
+    console.log(`ok      ${name}`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAILED  ${name}\n${error.stack}`);
+    await stage.pictureOfFailure(scene.name);
+    break;
+  }
+}
+await stage.close();
+await rm(folder, { recursive: true, force: true });
+console.log(`page: ${scenes.length} scenes, ${failed === 0 ? 'all passed' : 'failed'}, skipped: 0`);
+process.exit(failed === 0 ? 0 : 1);

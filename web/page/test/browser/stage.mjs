@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { chromium } from 'playwright-core';
+
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--autoplay-policy=no-user-gesture-required',
+];
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const patience = 20_000;
+
+export async function openBrowser({ base, shots }) {
+  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  const browser = await chromium.launch({ executablePath, args: flags });
+  await mkdir(shots, { recursive: true });
+  return new Stage(browser, base, shots);
+}
+
+/** The browser with an ear for everything that it complains about. */
+class Stage {
+  #complaints = [];
+  #allowed = [];
+  #pages = new Set();
+
+  constructor(browser, base, shots) {
+    this.browser = browser;
+    this.base = base;
+    this.shots = shots;
+  }
+
+  /** A person's browser with a tab. */
+  async person(options = {}) {
+    const context = await this.browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
+    await context.exposeBinding('moocflixComplain', (_source, text) => this.#complaints.push(text));
+    await context.addInitScript(() => {
+      document.addEventListener('securitypolicyviolation', (event) => {
+        window.moocflixComplain(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample} ${event.sourceFile}`);
+      });
+    });
+    context.setDefaultTimeout(patience);
+    return this.tab(context);
+  }
+
+  async tab(context) {
+    const page = await context.newPage();
+    this.#pages.add(page);
+    page.on('close', () => this.#pages.delete(page));
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) this.#complaints.push(`console: ${message.text()} ${message.location().url}`);
+    });
+    page.on('pageerror', (error) => this.#complaints.push(`error: ${error.stack}`));
+    page.on('dialog', (dialog) => dialog.accept());
+    return page;
+  }
+
+  /** Complaints of this form belong to the scene: browsers log each answer that is a refusal. */
+  allow(pattern) {
+    this.#allowed.push(pattern);
+  }
+
+  expectQuiet() {
+    const heard = this.#complaints.filter((text) => !this.#allowed.some((pattern) => pattern.test(text)));
+    this.#complaints = [];
+    this.#allowed = [];
+    assert.deepEqual(heard, [], 'the browser complains');
+  }
+
+  async signIn(page, { email, password }) {
+    await page.goto(`${this.base}/`);
+    await page.getByLabel('E-mail address').fill(email);
+    await page.getByLabel('Password', { exact: true }).fill(password);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'My lectures', level: 1 }).waitFor();
+  }
+
+  async signOut(page) {
+    await page.getByRole('button', { name: 'Sign out', exact: true }).click();
+    await page.getByRole('heading', { name: 'Sign in', level: 1 }).waitFor();
+  }
+
+  /** No violation of WCAG 2.2 AA or of good practice that axe can see. */
+  async expectAccessible(page, what) {
+    await page.evaluate(axe);
+    const found = await page.evaluate(async () => {
+      const { violations } = await window.axe.run(document, { resultTypes: ['violations'] });
+      return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.html} ${node.failureSummary}`).join(' | ')}`);
+    });
+    assert.deepEqual(found, [], `axe on ${what}`);
+  }
+
+  async picture(page, name) {
+    await page.screenshot({ path: join(this.shots, `${name}.png`), fullPage: true });
+  }
+
+  async pictureOfFailure(name) {
+    let number = 0;
+    for (const page of this.#pages) {
+      number += 1;
+      await this.picture(page, `failed-${name}-${number}`).catch(() => undefined);
+    }
+    console.log(`pictures are in ${this.shots}`);
+    for (const text of this.#complaints) console.log(`        heard: ${text}`);
+  }
+
+  close() {
+    return this.browser.close();
+  }
+}
+
+/** Waits until a question has the answer that is wanted. */
+export async function until(what, question, seconds = 20) {
+  const end = Date.now() + seconds * 1000;
+  for (;;) {
+    if (await question()) return;
+    assert.ok(Date.now() < end, `waited ${seconds} s for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

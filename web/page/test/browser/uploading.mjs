@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { until } from './stage.mjs';
+
+const pick = (page) => page.locator('input[type=file]').first();
+const percent = async (bar) => Number(await bar.getAttribute('aria-valuenow'));
+
+/** Makes the line slow in the upward direction, so that there is a middle of an upload. */
+async function slowLine(page, bytesPerSecond) {
+  const line = await page.context().newCDPSession(page);
+  await line.send('Network.enable');
+  const set = (offline, up) =>
+    line.send('Network.emulateNetworkConditions', { offline, latency: 0, downloadThroughput: -1, uploadThroughput: up });
+  await set(false, bytesPerSecond);
+  return { cut: () => set(true, bytesPerSecond), mend: () => set(false, bytesPerSecond), free: () => set(false, -1) };
+}
+
+async function toUpload(page) {
+  await page.getByRole('navigation').getByRole('link', { name: /Upload/ }).click();
+  await page.getByRole('heading', { name: 'Upload', level: 1 }).waitFor();
+}
+
+export async function uploadThroughReloadAndLostConnection(world) {
+  const { stage, page, files } = world;
+  let line = await slowLine(page, 1_500_000);
+  await toUpload(page);
+  await pick(page).setInputFiles(files.lecture);
+  const bar = page.getByRole('progressbar', { name: /Linear_algebra_1/ });
+  await until('a part has arrived', async () => (await percent(bar)) >= 5);
+  const reached = await percent(bar);
+  assert.ok(reached < 100, 'there is a rest');
+  await stage.expectAccessible(page, 'an upload under way');
+  await page.getByRole('button', { name: 'Pause' }).click();
+  await page.getByText('Paused').waitFor();
+
+  await page.reload();
+  await page.getByRole('heading', { name: 'Unfinished uploads' }).waitFor();
+  const again = page.getByLabel(/Choose the file Linear_algebra_1.mp4 again/);
+  await again.setInputFiles(files.other);
+  await page.getByText(/That is another file/).waitFor();
+  line = await slowLine(page, 1_500_000);
+  await again.setInputFiles(files.lecture);
+  const card = page.getByRole('article', { name: 'Linear_algebra_1.mp4' });
+  await until('it goes on', async () => (await card.getAttribute('data-stage')) === 'sending');
+  assert.ok((await percent(bar)) >= reached, 'nothing is sent twice');
+
+  // A lost connection is met without a hand; the browser logs each failed try.
+  stage.allow(/ERR_INTERNET_DISCONNECTED|Failed to load resource/);
+  await line.cut();
+  await page.getByText(/goes on by itself/).first().waitFor();
+  await line.free();
+  await page.getByText(/Uploaded\. All/).waitFor({ timeout: 60_000 });
+  await page.getByRole('link', { name: 'Open the lecture' }).click();
+  await page.getByRole('heading', { name: 'Linear algebra 1', level: 1 }).waitFor();
+  await page.getByText('Ready to watch').waitFor();
+  world.lecture = new URL(page.url()).pathname;
+}
+
+export async function refuseWhatIsNoLecture({ stage, page, files }) {
+  stage.allow(/status of 4(15|10|22)/);
+  await toUpload(page);
+  await pick(page).setInputFiles(files.notes);
+  const card = page.getByRole('article', { name: 'notes.mp4' });
+  await until('it is refused', async () => (await card.getAttribute('data-stage')) === 'failed');
+  await card.getByRole('button', { name: 'Remove from this list' }).click();
+}
+
+export async function cancelAnUpload({ stage, page, files }) {
+  const line = await slowLine(page, 800_000);
+  await toUpload(page);
+  await pick(page).setInputFiles(files.other);
+  const card = page.getByRole('article', { name: 'Other lecture.mp4' });
+  await until('it has begun', async () => (await card.getAttribute('data-stage')) === 'sending');
+  await card.getByRole('button', { name: 'Cancel upload' }).click();
+  await stage.expectAccessible(page, 'a question');
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel the upload' }).click();
+  await page.getByText('Cancelled. Nothing was kept.').waitFor();
+  await line.free();
+  await page.getByRole('link', { name: 'My lectures' }).click();
+  await page.getByRole('link', { name: 'Linear algebra 1' }).waitFor();
+  assert.equal(await page.getByRole('link', { name: 'Other lecture' }).count(), 0, 'nothing is left of it');
+}
