@@ -1,1 +1,180 @@
 //! Signs people up and in and says who they are.
+//!
+//! A password opens a sign-in (a session): a chain of refresh tokens, one alive at a time, each
+//! giving access tokens of a few minutes with the roles of that moment. Everything that ends tokens
+//! early (logout, a new password, other roles, deactivation) writes a revocation beside its change;
+//! this process refuses at once, other processes within seconds, by looking for new rows.
+//!
+//! `routes` → `controllers` → `services` → `repositories` → `models`.
+
+mod commands;
+mod config;
+mod controllers;
+pub mod models;
+pub mod repositories;
+mod routes;
+mod services;
+mod tasks;
+mod web;
+
+pub use commands::{NewAccount, create_user, set_role};
+pub use config::{Config, DEFAULTS, Limits};
+pub use services::UserError;
+
+use backing::Clock;
+use backing::cache::Cache;
+use backing::db::{Db, DbError, Migration};
+use repositories::{KeyRepository, RevocationRepository, SessionRepository, UserRepository};
+use runtime::metrics::Metric;
+use runtime::{Authenticator, Keys, Revocations, Service};
+use secrecy::{ExposeSecret, SecretSlice};
+use services::{AccountService, KeyService, Limiter, PasswordHasher, RevocationService, SessionService, TokenIssuer};
+use std::sync::Arc;
+use web::Web;
+
+/// The service's name: its role, its schema, its database file.
+pub const NAME: &str = "users";
+
+/// The service's tables.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "accounts",
+    sqlite: include_str!("../migrations/sqlite/0001_accounts.sql"),
+    postgres: include_str!("../migrations/postgres/0001_accounts.sql"),
+}];
+
+/// What this service counts.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: "moocflix_logins_total",
+        kind: "counter",
+        labels: &["result"],
+        help: "sign-ins by result: ok, wrong, limited, deactivated, busy, error",
+    },
+    Metric {
+        name: "moocflix_signups_total",
+        kind: "counter",
+        labels: &[],
+        help: "accounts made over HTTP",
+    },
+    Metric {
+        name: "moocflix_password_hashes_total",
+        kind: "counter",
+        labels: &[],
+        help: "password hashes computed",
+    },
+    Metric {
+        name: "moocflix_password_hash_waiting",
+        kind: "gauge",
+        labels: &[],
+        help: "requests that wait for a password hash",
+    },
+    Metric {
+        name: "moocflix_password_hash_refused_total",
+        kind: "counter",
+        labels: &[],
+        help: "requests sent away because too many waited for a password hash",
+    },
+];
+
+/// What the service is built from.
+pub struct Deps {
+    /// The service's own schema, opened with [`MIGRATIONS`].
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// Where failures are counted, shared by all nodes where it is.
+    pub cache: Arc<dyn Cache>,
+    /// Where the public signing keys are told.
+    pub keys: Keys,
+    /// Where refusals are told.
+    pub revocations: Revocations,
+    /// What checks this service's own routes; its issuer and audience are the tokens'.
+    pub authenticator: Authenticator,
+    /// The platform's secret; signing keys are sealed with a key derived from it.
+    pub secret: SecretSlice<u8>,
+    /// What can be set.
+    pub config: Config,
+}
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration can't be.
+    #[error("{0}")]
+    Config(String),
+    /// The signing keys can't be read or made.
+    #[error("signing keys: {0}")]
+    Keys(String),
+    /// The database does not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// What controllers have at hand.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) accounts: AccountService,
+    pub(crate) sessions: SessionService,
+    pub(crate) keys: Keys,
+    pub(crate) web: Web,
+}
+
+/// Builds the service: signing keys are there and live revocations loaded when it returns.
+///
+/// # Errors
+/// A configuration that can't be, keys of another secret, or the database's.
+pub async fn service(deps: Deps) -> Result<Service, StartError> {
+    let Deps {
+        db,
+        clock,
+        cache,
+        keys,
+        revocations,
+        authenticator,
+        secret,
+        config,
+    } = deps;
+    config.validate().map_err(StartError::Config)?;
+    let web = Web::new(config.public_url.as_deref()).map_err(StartError::Config)?;
+    if !web.is_secure() {
+        tracing::warn!("public_url is not https: the browser's cookie goes without Secure");
+    }
+    let issuer = TokenIssuer::new(authenticator.issuer(), authenticator.audience(), config.access_life());
+    let revocations = RevocationService::new(RevocationRepository::new(db.clone()), revocations);
+    let key_service = KeyService::new(
+        KeyRepository::new(db.clone()),
+        keys.clone(),
+        issuer.clone(),
+        secret.expose_secret(),
+        config.key_period(),
+    );
+    let now = clock.now();
+    key_service
+        .refresh(now)
+        .await
+        .map_err(|error| StartError::Keys(error.to_string()))?;
+    revocations.load(now).await?;
+    let sessions = SessionService {
+        users: UserRepository::new(db.clone()),
+        sessions: SessionRepository::new(db.clone()),
+        hasher: PasswordHasher::new(config.hash_workers),
+        limiter: Limiter::new(cache, clock.clone(), config.limits),
+        issuer,
+        revocations: revocations.clone(),
+        clock: clock.clone(),
+        lives: (config.idle_life(), config.session_life()),
+    };
+    let tasks = tasks::all(key_service, revocations, sessions.sessions.clone(), &clock);
+    let app = App {
+        accounts: AccountService::beside(&sessions, config.signup_role),
+        sessions,
+        keys,
+        web,
+    };
+    Ok(Service {
+        name: NAME,
+        routes: routes::routes(app, &authenticator),
+        tasks,
+    })
+}

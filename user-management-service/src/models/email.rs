@@ -1,0 +1,117 @@
+//! E-mail addresses: shown as written, found by their key.
+
+/// An address that passed the checks.
+///
+/// Shape: `text` as the person wrote it, without spaces around; `key` in ASCII lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EmailAddress {
+    text: String,
+    key: String,
+}
+
+const MAX_LENGTH: usize = 254;
+
+impl EmailAddress {
+    /// Checks an address; what is no address is told in words.
+    ///
+    /// # Errors
+    /// The message for the person who wrote it.
+    pub fn parse(written: &str) -> Result<Self, &'static str> {
+        if written.chars().any(char::is_control) {
+            return Err("must not hold control characters");
+        }
+        let text = written.trim();
+        if text.is_empty() {
+            return Err("is needed");
+        }
+        if text.len() > MAX_LENGTH {
+            return Err("must not be longer than 254 bytes");
+        }
+        if text
+            .chars()
+            .any(|c| c.is_whitespace() || matches!(c, ',' | ';' | '<' | '>' | '"' | '(' | ')'))
+        {
+            return Err("must be one plain address, without spaces, commas, quotes or brackets");
+        }
+        if text.chars().any(is_invisible) {
+            return Err("must not hold invisible characters");
+        }
+        match text.split_once('@') {
+            Some((local, domain)) if !local.is_empty() && is_domain(domain) => Ok(Self {
+                text: text.to_owned(),
+                key: text.to_ascii_lowercase(),
+            }),
+            _ => Err("must look like name@example.org"),
+        }
+    }
+
+    /// The address as its owner wrote it.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What an account is found by: one account a key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The part before the `@`, of the key.
+    #[must_use]
+    pub fn local_key(&self) -> &str {
+        self.key.split('@').next().unwrap_or_default()
+    }
+}
+
+fn is_domain(domain: &str) -> bool {
+    !domain.contains('@')
+        && domain
+            .split('.')
+            .all(|label| !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-'))
+}
+
+/// Zero-width and direction marks make two addresses look like one.
+const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_keeps_its_spelling_and_is_found_in_lower_case() {
+        let address = EmailAddress::parse("  Ada.Lovelace@Example.ORG ").unwrap();
+        assert_eq!(address.text(), "Ada.Lovelace@Example.ORG");
+        assert_eq!(address.key(), "ada.lovelace@example.org");
+        assert!(EmailAddress::parse("a@b").is_ok());
+        assert!(EmailAddress::parse("jörg+mooc@bücher.example").is_ok());
+    }
+
+    #[test]
+    fn what_is_no_single_plain_address_is_refused() {
+        let long = format!("{}@example.org", "a".repeat(250));
+        for written in [
+            "",
+            "   ",
+            "ada",
+            "@example.org",
+            "ada@",
+            "a@b@c",
+            "ada@example..org",
+            "ada@.org",
+            "ada@-x.org",
+            "ada@example.org\r\nBcc: eve@example.org",
+            "ada@example.org,eve@example.org",
+            "ada lovelace@example.org",
+            "\"ada\"@example.org",
+            "ada(comment)@example.org",
+            "ada\u{200d}@example.org",
+            "ada@example.org\0",
+            &long,
+        ] {
+            assert!(EmailAddress::parse(written).is_err(), "{written:?}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The URL table: one line a route.
+
+use crate::App;
+use crate::controllers::{
+    change_password, deactivate, fetch_profile, list_users, login, logout, publish_keys, refresh_token, set_roles,
+    signup, update_profile,
+};
+use http::Method;
+use runtime::{Access, Authenticator, Routes, Table};
+use utoipa_axum::routes;
+
+/// Where the service's routes are.
+pub(crate) const PREFIX: &str = "/api/v1/users";
+
+pub(crate) fn routes(app: App, authenticator: &Authenticator) -> Routes {
+    let users = Table::new(PREFIX, authenticator)
+        .row(Method::POST, "/signup", Access::Public, routes!(signup::sign_up))
+        .row(Method::POST, "/login", Access::Public, routes!(login::log_in))
+        .row(Method::POST, "/logout", Access::Public, routes!(logout::log_out))
+        .row(
+            Method::POST,
+            "/token",
+            Access::Public,
+            routes!(refresh_token::refresh_token),
+        )
+        .row(
+            Method::GET,
+            "/profile",
+            Access::SignedIn,
+            routes!(fetch_profile::fetch_profile),
+        )
+        .row(
+            Method::PUT,
+            "/profile/update",
+            Access::SignedIn,
+            routes!(update_profile::update_profile),
+        )
+        .row(
+            Method::POST,
+            "/password/change",
+            Access::SignedIn,
+            routes!(change_password::change_password),
+        )
+        .row(
+            Method::DELETE,
+            "/deactivate",
+            Access::SignedIn,
+            routes!(deactivate::deactivate),
+        )
+        .row(Method::GET, "/", Access::Admin, routes!(list_users::list_users))
+        .row(Method::PUT, "/{id}/roles", Access::Admin, routes!(set_roles::set_roles))
+        .with_state(app.clone());
+    let keys = Table::new("", authenticator)
+        .row(
+            Method::GET,
+            "/.well-known/jwks.json",
+            Access::Public,
+            routes!(publish_keys::publish_keys),
+        )
+        .with_state(app);
+    users.merge(keys)
+}

@@ -1,0 +1,238 @@
+//! Accounts: made, told, changed, put to sleep; and the admins' view of them.
+
+use super::limiter::{Attempt, Limiter};
+use super::password_hasher::{Comparison, PasswordHasher};
+use super::revocation_service::RevocationService;
+use super::session_service::SessionService;
+use super::user_error::UserError;
+use crate::config::LONGEST_ACCESS;
+use crate::models::{EmailAddress, NewUser, ProfileChange, User, check_name, check_password};
+use crate::repositories::{NotDone, UserRepository};
+use aws_lc_rs::digest;
+use backing::Clock;
+use contracts::{Role, Roles, UserId};
+use runtime::Caller;
+use secrecy::{ExposeSecret, SecretString};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How fresh a sign-in must be for changes that an owner would want to be asked about.
+const FRESH: Duration = Duration::from_secs(10 * 60);
+
+/// Who wants an account.
+pub(crate) struct Applicant {
+    pub(crate) email: String,
+    pub(crate) name: String,
+    pub(crate) password: SecretString,
+}
+
+/// A page of accounts.
+pub(crate) struct Page {
+    pub(crate) users: Vec<User>,
+    /// The key of the last one, when more follow.
+    pub(crate) next: Option<String>,
+}
+
+/// Looks after accounts.
+#[derive(Clone)]
+pub(crate) struct AccountService {
+    users: UserRepository,
+    hasher: PasswordHasher,
+    limiter: Limiter,
+    revocations: RevocationService,
+    clock: Clock,
+    signup_role: Role,
+}
+
+impl AccountService {
+    /// Looks after the accounts of these sign-ins, with the same pool of hashes and the same limits.
+    pub(crate) fn beside(sessions: &SessionService, signup_role: Role) -> Self {
+        Self {
+            users: sessions.users.clone(),
+            hasher: sessions.hasher.clone(),
+            limiter: sessions.limiter.clone(),
+            revocations: sessions.revocations.clone(),
+            clock: sessions.clock.clone(),
+            signup_role,
+        }
+    }
+
+    /// Makes an account for who asks over HTTP; the same request once more, by its key, gets the same answer.
+    pub(crate) async fn sign_up(
+        &self,
+        applicant: Applicant,
+        key: Option<&str>,
+        address: IpAddr,
+    ) -> Result<User, UserError> {
+        let (email, name) = check(&applicant)?;
+        self.limiter.sign_up(address).await?;
+        let made_with = key.map(|key| fingerprint(key, &email, &name));
+        if let Some(user) = self.users.by_email_key(email.key()).await? {
+            return self.again(user, made_with, applicant.password).await;
+        }
+        let password_hash = self.hasher.hash(applicant.password.clone()).await?;
+        let roles = self.signup_role.into();
+        let email_key = email.key().to_owned();
+        let new = NewUser {
+            id: UserId::generate(),
+            email,
+            name,
+            roles,
+            password_hash,
+            made_with: made_with.clone(),
+        };
+        match self.users.insert(&new, self.clock.now()).await {
+            Ok(user) => {
+                metrics::counter!("moocflix_signups_total").increment(1);
+                Ok(user)
+            }
+            Err(NotDone::EmailTaken) => match self.users.by_email_key(&email_key).await? {
+                Some(user) => self.again(user, made_with, applicant.password).await,
+                None => Err(UserError::EmailTaken),
+            },
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// The account that this very request has made before, if it has.
+    async fn again(&self, user: User, made_with: Option<Vec<u8>>, password: SecretString) -> Result<User, UserError> {
+        if made_with.is_none() || user.made_with != made_with || user.deactivated_at.is_some() {
+            return Err(UserError::EmailTaken);
+        }
+        match self.hasher.compare(password, Some(user.password_hash.clone())).await? {
+            Comparison::Wrong => Err(UserError::EmailTaken),
+            Comparison::Right | Comparison::Renewed(_) => Ok(user),
+        }
+    }
+
+    /// The caller's own account.
+    pub(crate) async fn profile(&self, caller: &Caller) -> Result<User, UserError> {
+        let user = self.users.by_id(caller.user_id).await?;
+        user.filter(|user| user.deactivated_at.is_none()).ok_or(UserError::Gone)
+    }
+
+    /// Changes the caller's profile; another address needs a fresh sign-in.
+    pub(crate) async fn update(
+        &self,
+        caller: &Caller,
+        revision: Option<i64>,
+        change: &ProfileChange,
+    ) -> Result<User, UserError> {
+        let before = self.profile(caller).await?;
+        if change.email.as_ref().is_some_and(|email| email.text() != before.email) {
+            self.demand_fresh(caller)?;
+        }
+        Ok(self
+            .users
+            .update_profile(before.id, revision, change, self.clock.now())
+            .await?)
+    }
+
+    /// Puts the caller's account to sleep; everything of its sign-ins ends at once.
+    pub(crate) async fn deactivate(&self, caller: &Caller) -> Result<(), UserError> {
+        self.demand_fresh(caller)?;
+        let now = self.clock.now();
+        let revocation = self.users.deactivate(caller.user_id, now, now + LONGEST_ACCESS).await?;
+        self.revocations.apply(&revocation);
+        Ok(())
+    }
+
+    /// Sets a new password; the other sign-ins end, this one goes on with its refresh token.
+    pub(crate) async fn change_password(
+        &self,
+        caller: &Caller,
+        current: SecretString,
+        new: SecretString,
+        address: IpAddr,
+    ) -> Result<(), UserError> {
+        self.demand_fresh(caller)?;
+        let user = self.profile(caller).await?;
+        let email = EmailAddress::parse(&user.email).map_err(|why| UserError::Internal(why.to_owned()))?;
+        check_password(new.expose_secret(), &email).map_err(|why| UserError::Invalid(vec![("new_password", why)]))?;
+        let attempt = Attempt::new(email.key(), address);
+        self.limiter.check(&attempt).await?;
+        let comparison = self.hasher.compare(current, Some(user.password_hash.clone())).await?;
+        self.limiter.check(&attempt).await?;
+        if comparison == Comparison::Wrong {
+            self.limiter.failed(&attempt).await;
+            return Err(UserError::InvalidCredentials);
+        }
+        let hash = self.hasher.hash(new).await?;
+        let now = self.clock.now();
+        let changed = self
+            .users
+            .change_password(&user, &hash, caller.session_id, now, now + LONGEST_ACCESS)
+            .await;
+        let revocation = match changed {
+            // Somebody else changed it first: the given one is no longer the current one.
+            Err(NotDone::Stale) => return Err(UserError::InvalidCredentials),
+            other => other?,
+        };
+        self.revocations.apply(&revocation);
+        Ok(())
+    }
+
+    /// Accounts whose address begins with `prefix`, after the cursor.
+    pub(crate) async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Page, UserError> {
+        let prefix = prefix.trim().to_ascii_lowercase();
+        let one_more = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+        let mut users = self.users.list(&prefix, after, one_more).await?;
+        let more = users.len() > limit;
+        users.truncate(limit);
+        let next = users
+            .last()
+            .filter(|_| more)
+            .map(|user| user.email.to_ascii_lowercase());
+        Ok(Page { users, next })
+    }
+
+    /// Gives an account other roles.
+    pub(crate) async fn set_roles(&self, admin: &Caller, id: UserId, roles: &Roles) -> Result<User, UserError> {
+        let now = self.clock.now();
+        let (user, revocation) = self.users.set_roles(id, roles, now, now + LONGEST_ACCESS).await?;
+        if let Some(revocation) = revocation {
+            tracing::info!(admin_id = %admin.user_id, user_id = %id, %roles, "an admin changed somebody's roles");
+            self.revocations.apply(&revocation);
+        }
+        Ok(user)
+    }
+
+    fn demand_fresh(&self, caller: &Caller) -> Result<(), UserError> {
+        if self.clock.now().since(caller.auth_time) > FRESH {
+            return Err(UserError::ReauthenticationRequired);
+        }
+        Ok(())
+    }
+}
+
+/// What a request with an `Idempotency-Key` is known again by.
+fn fingerprint(key: &str, email: &EmailAddress, name: &str) -> Vec<u8> {
+    let text = [key, email.text(), name].join("\0");
+    digest::digest(&digest::SHA256, text.as_bytes()).as_ref().to_vec()
+}
+
+/// All that is wrong with an application at once, so that nobody mends one field at a time.
+pub(crate) fn check(applicant: &Applicant) -> Result<(EmailAddress, String), UserError> {
+    let email = EmailAddress::parse(&applicant.email);
+    let name = check_name(&applicant.name);
+    // Without an address of its own to compare with, the password is still told what else is wrong.
+    let stand_in = EmailAddress::parse("nobody@example.invalid");
+    let password = match email.as_ref().or(stand_in.as_ref()) {
+        Ok(email) => check_password(applicant.password.expose_secret(), email),
+        Err(_) => Ok(()),
+    };
+    let mut wrong = Vec::new();
+    if let Err(why) = &email {
+        wrong.push(("email", *why));
+    }
+    if let Err(why) = password {
+        wrong.push(("password", why));
+    }
+    if let Err(why) = &name {
+        wrong.push(("name", *why));
+    }
+    match (email, name) {
+        (Ok(email), Ok(name)) if wrong.is_empty() => Ok((email, name)),
+        _ => Err(UserError::Invalid(wrong)),
+    }
+}

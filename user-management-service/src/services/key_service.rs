@@ -1,0 +1,274 @@
+//! Signing keys: made when they are needed, published before they sign, kept while tokens carry them.
+
+use super::sealing::{self, SealError};
+use super::token_issuer::{OpenKey, TokenIssuer};
+use crate::models::SealedKey;
+use crate::repositories::KeyRepository;
+use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use aws_lc_rs::signature::KeyPair as _;
+use backing::db::DbError;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use contracts::Timestamp;
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, CommonParameters, Jwk, KeyAlgorithm, PublicKeyUse, RSAKeyParameters, RSAKeyType,
+};
+use runtime::{Keys, PublicKey};
+use std::time::Duration;
+
+const PURPOSE: &str = "moocflix signing keys 1";
+/// A key is published so long before it signs that everybody who remembers keys has seen it.
+const NOTICE: Duration = Duration::from_secs(24 * 3_600);
+/// A key stays published so long after the next one signs that its last token has run out.
+const FAREWELL: Duration = Duration::from_secs(2 * 3_600);
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeyError {
+    /// The keys in the database were sealed with another secret.
+    #[error("the signing keys in the database were sealed with another secret key")]
+    WrongSecret,
+    /// A key could not be made.
+    #[error("a signing key could not be made: {0}")]
+    NotMade(String),
+    /// The database did not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl From<SealError> for KeyError {
+    fn from(_: SealError) -> Self {
+        Self::WrongSecret
+    }
+}
+
+/// What is due among the keys at a moment.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Due {
+    /// A new key is needed, to sign from this moment on.
+    add: Option<Timestamp>,
+    /// These are carried by no token any more.
+    remove: Vec<String>,
+}
+
+/// Keeps the keys of issuer and authenticator as the database has them.
+pub(crate) struct KeyService {
+    repository: KeyRepository,
+    published: Keys,
+    issuer: TokenIssuer,
+    seal: [u8; 32],
+    period: Duration,
+}
+
+impl KeyService {
+    pub(crate) fn new(
+        repository: KeyRepository,
+        published: Keys,
+        issuer: TokenIssuer,
+        secret: &[u8],
+        period: Duration,
+    ) -> Self {
+        Self {
+            repository,
+            published,
+            issuer,
+            seal: sealing::derive(secret, PURPOSE),
+            period,
+        }
+    }
+
+    /// Makes and removes what is due, then takes the keys into use if they are others than before.
+    pub(crate) async fn refresh(&self, now: Timestamp) -> Result<(), KeyError> {
+        let stored = self.repository.all().await?;
+        let due = due(&stored, now, self.period);
+        if let Some(active_from) = due.add {
+            let key = self.make(now, active_from).await?;
+            let newest = stored.iter().map(|key| key.active_from).max();
+            if self.repository.add(&key, newest).await? {
+                tracing::info!(kid = key.kid, active_from = %active_from, "made a signing key");
+            }
+        }
+        for kid in &due.remove {
+            self.repository.remove(kid).await?;
+            tracing::info!(kid, "removed a signing key that no token carries");
+        }
+        let stored = if due == Due::default() {
+            stored
+        } else {
+            self.repository.all().await?
+        };
+        if self.issuer.has(stored.iter().map(|key| key.kid.as_str())) {
+            return Ok(());
+        }
+        let open = stored.iter().map(|key| self.open(key)).collect::<Result<Vec<_>, _>>()?;
+        self.published.publish(open.iter().filter_map(public).collect());
+        self.issuer.take_keys(open);
+        Ok(())
+    }
+
+    async fn make(&self, now: Timestamp, active_from: Timestamp) -> Result<SealedKey, KeyError> {
+        let pair = tokio::task::spawn_blocking(|| KeyPair::generate(KeySize::Rsa2048))
+            .await
+            .map_err(|error| KeyError::NotMade(error.to_string()))?
+            .map_err(|error| KeyError::NotMade(error.to_string()))?;
+        let kid = uuid::Uuid::now_v7().as_simple().to_string();
+        let private = pair.as_der().map_err(|error| KeyError::NotMade(error.to_string()))?;
+        let private: &Pkcs8V1Der<'_> = &private;
+        Ok(SealedKey {
+            sealed: sealing::seal(&self.seal, kid.as_bytes(), private.as_ref())?,
+            kid,
+            public_key: pair.public_key().as_ref().to_vec(),
+            created_at: now,
+            active_from,
+        })
+    }
+
+    fn open(&self, key: &SealedKey) -> Result<OpenKey, KeyError> {
+        let private = sealing::open(&self.seal, key.kid.as_bytes(), &key.sealed)?;
+        let pair = KeyPair::from_pkcs8(&private).map_err(|_| KeyError::WrongSecret)?;
+        Ok(OpenKey {
+            kid: key.kid.clone(),
+            pair,
+            active_from: key.active_from,
+        })
+    }
+}
+
+fn due(keys: &[SealedKey], now: Timestamp, period: Duration) -> Due {
+    let Some(newest) = keys.iter().map(|key| key.active_from).max() else {
+        return Due {
+            add: Some(now),
+            remove: Vec::new(),
+        };
+    };
+    let next = newest + period;
+    let add = (now + NOTICE >= next).then(|| next.max(now + NOTICE));
+    let spent = |key: &&SealedKey| {
+        keys.iter()
+            .any(|other| other.active_from > key.active_from && other.active_from + FAREWELL <= now)
+    };
+    Due {
+        add,
+        remove: keys.iter().filter(spent).map(|key| key.kid.clone()).collect(),
+    }
+}
+
+/// The public half as a JWK.
+fn public(key: &OpenKey) -> Option<PublicKey> {
+    let (n, e) = modulus_and_exponent(key.pair.public_key().as_ref())?;
+    let jwk = Jwk {
+        common: CommonParameters {
+            public_key_use: Some(PublicKeyUse::Signature),
+            key_algorithm: Some(KeyAlgorithm::RS256),
+            key_id: Some(key.kid.clone()),
+            ..CommonParameters::default()
+        },
+        algorithm: AlgorithmParameters::RSA(RSAKeyParameters {
+            key_type: RSAKeyType::RSA,
+            n: URL_SAFE_NO_PAD.encode(n),
+            e: URL_SAFE_NO_PAD.encode(e),
+        }),
+    };
+    Some(PublicKey {
+        kid: key.kid.clone(),
+        jwk,
+    })
+}
+
+/// The two numbers of an `RSAPublicKey`, without leading zeros.
+///
+/// Source: RFC 8017 A.1.1, in DER
+fn modulus_and_exponent(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (sequence, _) = value(der, 0x30)?;
+    let (n, rest) = value(sequence, 0x02)?;
+    let (e, _) = value(rest, 0x02)?;
+    Some((trim(n), trim(e)))
+}
+
+fn trim(number: &[u8]) -> &[u8] {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    number.get(zeros..).unwrap_or_default()
+}
+
+/// The content of the DER value that `bytes` begins with, and what follows it.
+fn value(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    let (length, rest) = rest.split_first()?;
+    let (length, rest) = match *length {
+        short @ 0..=0x7f => (usize::from(short), rest),
+        long => {
+            let (digits, rest) = rest.split_at_checked(usize::from(long & 0x7f))?;
+            (
+                digits
+                    .iter()
+                    .try_fold(0_usize, |sum, digit| Some(sum.checked_mul(256)? + usize::from(*digit)))?,
+                rest,
+            )
+        }
+    };
+    if *first == tag {
+        rest.split_at_checked(length)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PERIOD: Duration = Duration::from_secs(90 * 86_400);
+
+    fn key(kid: &str, active_from: i64) -> SealedKey {
+        SealedKey {
+            kid: kid.to_owned(),
+            sealed: Vec::new(),
+            public_key: Vec::new(),
+            created_at: Timestamp(0),
+            active_from: Timestamp::from_seconds(active_from),
+        }
+    }
+
+    #[test]
+    fn the_first_key_signs_at_once_and_each_next_one_is_announced_a_day_before() {
+        let start = Timestamp::from_seconds(1_000_000);
+        assert_eq!(
+            due(&[], start, PERIOD),
+            Due {
+                add: Some(start),
+                remove: Vec::new()
+            }
+        );
+        let keys = [key("a", 1_000_000)];
+        assert_eq!(
+            due(&keys, start + PERIOD - NOTICE - Duration::from_secs(1), PERIOD),
+            Due::default()
+        );
+        assert_eq!(due(&keys, start + PERIOD - NOTICE, PERIOD).add, Some(start + PERIOD));
+        let late = start + PERIOD + PERIOD;
+        assert_eq!(due(&keys, late, PERIOD).add, Some(late + NOTICE));
+    }
+
+    #[test]
+    fn a_key_goes_when_its_last_token_has_run_out() {
+        let second = Timestamp::from_seconds(2_000_000);
+        let keys = [key("a", 1_000_000), key("b", 2_000_000)];
+        assert!(due(&keys, second, PERIOD).remove.is_empty());
+        assert!(
+            due(&keys, second + FAREWELL - Duration::from_secs(1), PERIOD)
+                .remove
+                .is_empty()
+        );
+        assert_eq!(due(&keys, second + FAREWELL, PERIOD).remove, ["a"]);
+    }
+
+    #[test]
+    fn a_public_key_is_read_into_its_two_numbers() {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let (n, e) = modulus_and_exponent(pair.public_key().as_ref()).unwrap();
+        assert_eq!((n.len(), e), (256, [1, 0, 1].as_slice()));
+        let der = pair.public_key().as_ref();
+        assert!((0..der.len()).all(|end| modulus_and_exponent(&der[..end]).is_none()));
+    }
+}

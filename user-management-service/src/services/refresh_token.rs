@@ -1,0 +1,95 @@
+//! Refresh tokens: 256 random bits, known to the database by hash alone.
+
+use super::sealing::{self, SealError};
+use crate::models::{Successor, TokenHash};
+use aws_lc_rs::{digest, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use secrecy::SecretString;
+
+const BYTES: usize = 32;
+const SUCCESSOR_KEY: &str = "moocflix refresh token successor 1";
+
+/// A refresh token in the hands of its owner.
+#[derive(Clone)]
+pub(crate) struct RefreshToken([u8; BYTES]);
+
+impl RefreshToken {
+    /// A new one.
+    pub(crate) fn generate() -> Result<Self, SealError> {
+        let mut token = [0; BYTES];
+        rand::fill(&mut token).map_err(|_| SealError)?;
+        Ok(Self(token))
+    }
+
+    /// Reads the one spelling that was given out.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+
+    /// What its owner is given.
+    pub(crate) fn text(&self) -> SecretString {
+        SecretString::from(URL_SAFE_NO_PAD.encode(self.0))
+    }
+
+    /// What the database knows of it.
+    pub(crate) fn hash(&self) -> TokenHash {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, &self.0).as_ref());
+        TokenHash(hash)
+    }
+
+    /// A successor with what the database keeps of it: its hash, and itself under a key that this token gives.
+    pub(crate) fn successor(&self) -> Result<(Self, Successor), SealError> {
+        let next = Self::generate()?;
+        let sealed = sealing::seal(&self.successor_key(), &self.hash().0, &next.0)?;
+        let stored = Successor {
+            hash: next.hash(),
+            sealed,
+        };
+        Ok((next, stored))
+    }
+
+    /// The successor that was made for this token.
+    pub(crate) fn open(&self, sealed: &[u8]) -> Result<Self, SealError> {
+        let plain = sealing::open(&self.successor_key(), &self.hash().0, sealed)?;
+        plain.try_into().map(Self).map_err(|_| SealError)
+    }
+
+    fn successor_key(&self) -> [u8; 32] {
+        sealing::derive(&self.0, SUCCESSOR_KEY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    #[test]
+    fn the_holder_of_a_token_alone_can_be_told_its_successor_again() {
+        let first = RefreshToken::generate().unwrap();
+        let (next, stored) = first.successor().unwrap();
+        assert_eq!(first.open(&stored.sealed).unwrap().hash(), next.hash());
+        assert_eq!(stored.hash, next.hash());
+        assert!(next.open(&stored.sealed).is_err());
+        assert!(!stored.sealed.windows(BYTES).any(|window| window == next.0));
+    }
+
+    #[test]
+    fn only_the_spelling_that_was_given_out_is_read() {
+        let token = RefreshToken::generate().unwrap();
+        let text = token.text().expose_secret().to_owned();
+        assert_eq!(text.len(), 43);
+        assert!(RefreshToken::parse(&text).is_some());
+        for other in [
+            format!("{text}="),
+            format!("{text}A"),
+            text[1..].to_owned(),
+            String::new(),
+        ] {
+            assert!(RefreshToken::parse(&other).is_none(), "{other}");
+        }
+    }
+}

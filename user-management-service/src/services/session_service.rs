@@ -1,0 +1,290 @@
+//! Signing in, staying signed in, and leaving.
+
+use super::limiter::{Attempt, Limiter};
+use super::password_hasher::{Comparison, PasswordHasher};
+use super::refresh_token::RefreshToken;
+use super::revocation_service::RevocationService;
+use super::token_issuer::TokenIssuer;
+use super::user_error::UserError;
+use crate::config::LONGEST_ACCESS;
+use crate::models::{EmailAddress, NewSession, Rotation, Session, User};
+use crate::repositories::{NotDone, SessionRepository, UserRepository};
+use backing::Clock;
+use contracts::{SessionId, Timestamp, UserId};
+use secrecy::SecretString;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// How long the predecessor of an unused token gets that token again.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What somebody signs in with.
+pub(crate) struct Credentials {
+    pub(crate) email: String,
+    pub(crate) password: SecretString,
+    /// Whether a deactivated account is to be taken up again.
+    pub(crate) reactivate: bool,
+}
+
+/// A sign-in with its tokens.
+pub(crate) struct SignedIn {
+    pub(crate) access_token: SecretString,
+    pub(crate) expires_in: Duration,
+    pub(crate) refresh_token: RefreshToken,
+    /// How long the refresh token is good for.
+    pub(crate) refresh_life: Duration,
+    pub(crate) user: User,
+}
+
+/// Which sign-ins a logout ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// This one.
+    Here,
+    /// All of the user's.
+    Everywhere,
+}
+
+/// Signs people in and out.
+#[derive(Clone)]
+pub(crate) struct SessionService {
+    pub(crate) users: UserRepository,
+    pub(crate) sessions: SessionRepository,
+    pub(crate) hasher: PasswordHasher,
+    pub(crate) limiter: Limiter,
+    pub(crate) issuer: TokenIssuer,
+    pub(crate) revocations: RevocationService,
+    pub(crate) clock: Clock,
+    /// How long a sign-in lives without being used, and at most.
+    pub(crate) lives: (Duration, Duration),
+}
+
+impl SessionService {
+    /// Checks a password and opens a sign-in.
+    pub(crate) async fn sign_in(&self, given: Credentials, address: IpAddr) -> Result<SignedIn, UserError> {
+        let signed_in = self.try_sign_in(given, address).await;
+        let result = match &signed_in {
+            Ok(_) => "ok",
+            Err(UserError::InvalidCredentials) => "wrong",
+            Err(UserError::Limited(_)) => "limited",
+            Err(UserError::Deactivated) => "deactivated",
+            Err(UserError::Busy) => "busy",
+            Err(_) => "error",
+        };
+        metrics::counter!("moocflix_logins_total", "result" => result).increment(1);
+        signed_in
+    }
+
+    async fn try_sign_in(&self, given: Credentials, address: IpAddr) -> Result<SignedIn, UserError> {
+        let email = EmailAddress::parse(&given.email).ok();
+        let key = email.map_or_else(|| given.email.to_ascii_lowercase(), |email| email.key().to_owned());
+        let attempt = Attempt::new(&key, address);
+        self.limiter.check(&attempt).await?;
+        let user = self.users.by_email_key(&key).await?;
+        let stored = user.as_ref().map(|user| user.password_hash.clone());
+        let comparison = self.hasher.compare(given.password, stored).await?;
+        // Tries that overtook the count while they were hashed learn nothing.
+        self.limiter.check(&attempt).await?;
+        let Some(mut user) = user.filter(|_| comparison != Comparison::Wrong) else {
+            self.limiter.failed(&attempt).await;
+            return Err(UserError::InvalidCredentials);
+        };
+        if user.deactivated_at.is_some() {
+            if !given.reactivate {
+                return Err(UserError::Deactivated);
+            }
+            user = self.users.reactivate(user.id, self.clock.now()).await?;
+        }
+        if let Comparison::Renewed(hash) = comparison {
+            self.users.renew_hash(user.id, &user.password_hash, &hash).await?;
+        }
+        let signed_in = self.open(user).await?;
+        self.limiter.forgive(&attempt).await;
+        Ok(signed_in)
+    }
+
+    async fn open(&self, user: User) -> Result<SignedIn, UserError> {
+        let now = self.clock.now();
+        let token = RefreshToken::generate()?;
+        let (idle, most) = self.lives;
+        let new = NewSession {
+            id: SessionId::generate(),
+            user_id: user.id,
+            created_at: now,
+            expires_at: now + idle.min(most),
+            ends_by: now + most,
+            token: token.hash(),
+        };
+        let user = match self.sessions.open(&new, user.version).await {
+            // The password was changed or the account deactivated between the check and here.
+            Err(NotDone::Stale | NotDone::Missing) => return Err(UserError::InvalidCredentials),
+            other => other?,
+        };
+        let session = Session {
+            id: new.id,
+            user_id: new.user_id,
+            created_at: now,
+            expires_at: new.expires_at,
+            ends_by: new.ends_by,
+            ended_at: None,
+        };
+        self.signed_in(user, &session, token, now)
+    }
+
+    /// Takes a refresh token and gives the next one with a new access token.
+    pub(crate) async fn refresh(&self, presented: RefreshToken) -> Result<SignedIn, UserError> {
+        let now = self.clock.now();
+        let (next, stored) = presented.successor()?;
+        let lives = (self.lives.0, GRACE);
+        let until = now + LONGEST_ACCESS;
+        match self
+            .sessions
+            .rotate(presented.hash(), &stored, now, lives, until)
+            .await?
+        {
+            Rotation::Rotated(session, user) => self.signed_in(user, &session, next, now),
+            Rotation::Again(session, user, sealed) => {
+                let next = presented.open(&sealed)?;
+                self.signed_in(user, &session, next, now)
+            }
+            Rotation::Reused(session, revocation) => {
+                tracing::warn!(user_id = %session.user_id, session_id = %session.id, "a refresh token was used twice: its sign-in ends");
+                if let Some(revocation) = revocation {
+                    self.revocations.apply(&revocation);
+                }
+                Err(UserError::InvalidGrant)
+            }
+            Rotation::Refused => Err(UserError::InvalidGrant),
+        }
+    }
+
+    /// Ends the sign-in that a refresh token belongs to, or all of its user's.
+    pub(crate) async fn leave_by_token(&self, token: &RefreshToken, leaving: Leaving) -> Result<(), UserError> {
+        match self.sessions.by_token(token.hash()).await? {
+            Some(session) if session.ended_at.is_none() => self.leave(session.user_id, session.id, leaving).await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Ends the sign-in that an access token was made for, or all of its user's.
+    pub(crate) async fn leave_by_bearer(&self, token: &str, leaving: Leaving) -> Result<(), UserError> {
+        let Some((user, session)) = self.issuer.sign_in_of(token) else {
+            return Ok(());
+        };
+        match self.sessions.by_id(session).await? {
+            Some(stored) if stored.ended_at.is_none() => self.leave(user, session, leaving).await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    async fn leave(&self, user: UserId, session: SessionId, leaving: Leaving) -> Result<(), UserError> {
+        let now = self.clock.now();
+        let until = now + LONGEST_ACCESS;
+        let revocation = match leaving {
+            Leaving::Here => self.sessions.end(session, now, until).await?,
+            Leaving::Everywhere => Some(self.users.end_sessions(user, now, until).await?),
+        };
+        if let Some(revocation) = revocation {
+            self.revocations.apply(&revocation);
+        }
+        Ok(())
+    }
+
+    fn signed_in(
+        &self,
+        user: User,
+        session: &Session,
+        refresh_token: RefreshToken,
+        now: Timestamp,
+    ) -> Result<SignedIn, UserError> {
+        let (idle, _) = self.lives;
+        Ok(SignedIn {
+            access_token: self.issuer.issue(&user, session, now)?,
+            expires_in: self.issuer.lifetime(),
+            refresh_token,
+            refresh_life: session.ends_by.since(now).min(idle),
+            user,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Limits;
+    use crate::models::NewUser;
+    use crate::repositories::RevocationRepository;
+    use crate::{MIGRATIONS, NAME};
+    use backing::cache::MemoryCache;
+    use backing::db::Db;
+    use contracts::Role;
+    use runtime::Revocations;
+    use std::sync::Arc;
+
+    const EMAIL: &str = "ada@example.org";
+
+    async fn service(folder: &tempfile::TempDir, failures_per_account: u64) -> SessionService {
+        let url = format!("sqlite://{}", folder.path().display());
+        let db = Db::open(&url, NAME, MIGRATIONS).await.unwrap();
+        let clock = Clock::fixed(Timestamp::from_seconds(1_800_000_000));
+        let limits = Limits {
+            failures_per_account,
+            failures_per_address: 0,
+            signups_per_address: 0,
+        };
+        let cache = Arc::new(MemoryCache::new(clock.clone(), 1 << 20));
+        let hasher = PasswordHasher::new(1);
+        let users = UserRepository::new(db.clone());
+        let new = NewUser {
+            id: UserId::generate(),
+            email: EmailAddress::parse(EMAIL).unwrap(),
+            name: "Ada".to_owned(),
+            roles: Role::Learner.into(),
+            password_hash: hasher.hash("a long enough password".into()).await.unwrap(),
+            made_with: None,
+        };
+        users.insert(&new, clock.now()).await.unwrap();
+        SessionService {
+            users,
+            sessions: SessionRepository::new(db.clone()),
+            hasher,
+            limiter: Limiter::new(cache, clock.clone(), limits),
+            issuer: TokenIssuer::new("https://mooc.test", "moocflix", Duration::from_secs(300)),
+            revocations: RevocationService::new(RevocationRepository::new(db), Revocations::new(clock.clone())),
+            clock,
+            lives: (Duration::from_secs(60), Duration::from_secs(60)),
+        }
+    }
+
+    /// How many hashes a failing try costs.
+    async fn cost(service: &SessionService, email: &str) -> u64 {
+        let before = service.hasher.made();
+        let given = Credentials {
+            email: email.to_owned(),
+            password: "wrong".into(),
+            reactivate: false,
+        };
+        assert!(service.sign_in(given, IpAddr::from([192, 0, 2, 1])).await.is_err());
+        service.hasher.made() - before
+    }
+
+    #[tokio::test]
+    async fn a_known_an_unknown_and_an_impossible_address_cost_one_hash_each() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(&folder, 0).await;
+        for email in [EMAIL, "eve@example.org", "no address"] {
+            assert_eq!(cost(&service, email).await, 1, "{email}");
+        }
+    }
+
+    #[tokio::test]
+    async fn beyond_the_limit_no_hash_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = service(&folder, 2).await;
+        for (email, costs) in [(EMAIL, [1, 1, 0]), ("eve@example.org", [1, 1, 0])] {
+            for expected in costs {
+                assert_eq!(cost(&service, email).await, expected, "{email}");
+            }
+        }
+    }
+}
