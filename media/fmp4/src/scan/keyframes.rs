@@ -5,6 +5,7 @@
 //!
 //! Source: ITU-T H.264 §7.4.1, table 7-1
 
+use std::mem;
 use std::ops::Range;
 
 use super::survey::Candidate;
@@ -16,6 +17,10 @@ const FIRST_READ: u64 = 256;
 const MAX_SET: u64 = 4096;
 /// A picture has some ten units before its first slice at most.
 const MAX_UNITS: u32 = 64;
+
+/// What one step may make its caller hold at once, if gaps up to [`BRIDGED`] are read along.
+const MAX_HELD: u64 = 32 << 20;
+const BRIDGED: u64 = 64 << 10;
 
 const SLICES: std::ops::RangeInclusive<u8> = 1..=4;
 const IDR: u8 = 5;
@@ -72,15 +77,24 @@ impl KeyFrameCheck {
 
     /// The ranges to read next; none when all is known.
     pub(crate) fn wanted(&self) -> Vec<Range<u64>> {
-        self.looks
-            .iter()
-            .map(|look| look.at..look.end.min(look.at.saturating_add(look.wanted)))
-            .collect()
+        let mut wanted: Vec<Range<u64>> = Vec::new();
+        let mut held = 0_u64;
+        for look in &self.looks {
+            let range = look.at..look.end.min(look.at.saturating_add(look.wanted));
+            let gap = wanted.last().map_or(0, |before| range.start.abs_diff(before.end).min(BRIDGED));
+            held = held.saturating_add(gap).saturating_add(range.end.saturating_sub(range.start));
+            if held > MAX_HELD {
+                break;
+            }
+            wanted.push(range);
+        }
+        wanted
     }
 
     /// Goes on with the bytes of the wanted ranges.
     pub(crate) fn answer<B: AsRef<[u8]>>(&mut self, answers: &[B]) {
-        let looks = std::mem::take(&mut self.looks);
+        let later = self.looks.split_off(answers.len().min(self.looks.len()));
+        let looks = mem::replace(&mut self.looks, later);
         for (mut look, answer) in looks.into_iter().zip(answers) {
             match self.look(&mut look, answer.as_ref()) {
                 Seen::KeyFrame => {

@@ -87,8 +87,9 @@ pub enum Step {
 /// # assert_eq!(scan(b"").unwrap_err().code(), "media_empty");
 /// ```
 ///
-/// Shape: one step takes at most 64 MiB of answers in all. A file whose fragments have to be followed one by one takes a
-///        step for each; any other takes a dozen or fewer, whatever its length
+/// Shape: one step takes at most 64 MiB of answers in all, or 32 MiB where the ranges are many, the bytes between them
+///        included if a caller reads gaps up to 64 KiB along. A file whose fragments have to be followed one by one takes
+///        a step for each; any other takes some ten steps, and one more for each 500 key frames
 #[derive(Debug)]
 pub struct Scanner {
     file: u64,
