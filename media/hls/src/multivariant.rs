@@ -68,8 +68,8 @@ impl fmt::Display for Multivariant {
             return self.audio.iter().try_for_each(|audio| write_audio_variant(f, audio));
         }
         let default = self.audio.iter().position(|audio| audio.default).unwrap_or(0);
-        for (n, audio) in self.audio.iter().enumerate() {
-            self.write_rendition(f, n, audio, n == default)?;
+        for (n, (audio, name)) in self.audio.iter().zip(self.names()).enumerate() {
+            write_rendition(f, audio, &name, n == default)?;
         }
         self.variants
             .iter()
@@ -79,31 +79,24 @@ impl fmt::Display for Multivariant {
 
 impl Multivariant {
     /// RFC 8216 §4.3.4.1.1: the names within a group differ.
-    fn unique_name(&self, n: usize, name: &str) -> String {
-        let name = if name.trim().is_empty() { "Audio" } else { name };
-        let shown = |name: &str| Quoted(name).to_string();
-        let same = |other: &AudioRendition| shown(&other.name) == shown(name) || other.name.trim().is_empty();
-        match self.audio.iter().take(n).filter(|other| same(other)).count() {
-            0 => name.to_owned(),
-            before => format!("{} ({}.{n})", name.chars().take(200).collect::<String>(), before + 1),
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for audio in &self.audio {
+            let plain: String = Quoted(&audio.name)
+                .to_string()
+                .trim_matches('"')
+                .trim()
+                .chars()
+                .take(200)
+                .collect();
+            let plain = if plain.is_empty() { "Audio".to_owned() } else { plain };
+            let numbered = (2..).map(|number| format!("{plain} {number}"));
+            let mut free = std::iter::once(plain.clone())
+                .chain(numbered)
+                .filter(|name| !names.contains(name));
+            names.extend(free.next());
         }
-    }
-
-    fn write_rendition(
-        &self,
-        f: &mut fmt::Formatter<'_>,
-        n: usize,
-        audio: &AudioRendition,
-        default: bool,
-    ) -> fmt::Result {
-        let name = self.unique_name(n, &audio.name);
-        write!(f, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{GROUP}\",NAME={}", Quoted(&name))?;
-        if let Some(language) = audio.language.as_deref().filter(|language| is_language(language)) {
-            write!(f, ",LANGUAGE=\"{language}\"")?;
-        }
-        let default = if default { "YES" } else { "NO" };
-        write!(f, ",DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{}\"", audio.channels)?;
-        writeln!(f, ",URI=\"{}\"", Uri(&audio.uri))
+        names
     }
 
     fn write_variant(&self, f: &mut fmt::Formatter<'_>, variant: &Variant) -> fmt::Result {
@@ -140,6 +133,16 @@ impl Multivariant {
         }
         writeln!(f, "\n{}", Uri(&variant.uri))
     }
+}
+
+fn write_rendition(f: &mut fmt::Formatter<'_>, audio: &AudioRendition, name: &str, default: bool) -> fmt::Result {
+    write!(f, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{GROUP}\",NAME={}", Quoted(name))?;
+    if let Some(language) = audio.language.as_deref().filter(|language| is_language(language)) {
+        write!(f, ",LANGUAGE=\"{language}\"")?;
+    }
+    let default = if default { "YES" } else { "NO" };
+    write!(f, ",DEFAULT={default},AUTOSELECT=YES,CHANNELS=\"{}\"", audio.channels)?;
+    writeln!(f, ",URI=\"{}\"", Uri(&audio.uri))
 }
 
 fn write_audio_variant(f: &mut fmt::Formatter<'_>, audio: &AudioRendition) -> fmt::Result {
@@ -230,8 +233,7 @@ mod tests {
             .lines()
             .filter_map(|line| line.split("NAME=\"").nth(1)?.split('"').next())
             .collect();
-        let distinct: std::collections::HashSet<&&str> = names.iter().collect();
-        assert_eq!(distinct.len(), 4, "{names:?}");
+        assert_eq!(names, ["Audio", "Audio 2", "Audio 3", "Dub"]);
     }
 
     #[test]
@@ -243,7 +245,7 @@ mod tests {
         }
         .to_string();
         assert_eq!(text.lines().count(), 6);
-        assert!(text.contains("NAME=\"a'  #EXT-X-ENDLIST ',URI='http://evil/ \",DEFAULT"));
+        assert!(text.contains("NAME=\"a'  #EXT-X-ENDLIST ',URI='http://evil/\",DEFAULT"));
         assert!(!text.contains("LANGUAGE"));
     }
 

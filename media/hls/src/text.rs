@@ -29,11 +29,11 @@ impl fmt::Display for Uri<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, byte) in self.0.bytes().enumerate() {
             // A line that begins with `#` would be read as a comment.
-            let plain = byte.is_ascii_graphic() && byte != b'"' && !(place == 0 && byte == b'#');
-            if plain {
-                write!(f, "{}", char::from(byte))?
-            } else {
-                write!(f, "%{byte:02X}")?
+            match byte {
+                b'"' => f.write_str("%22")?,
+                b'#' if place == 0 => f.write_str("%23")?,
+                byte if byte.is_ascii_graphic() => write!(f, "{}", char::from(byte))?,
+                byte => write!(f, "%{byte:02X}")?,
             }
         }
         Ok(())

@@ -89,7 +89,9 @@ impl Edits {
             return Err(Obstacle::EditList("it hides the beginning"));
         }
         if !open_end && shown.duration > 0 {
-            let end = shown.media_time.saturating_add(scaled(shown.duration, span.timescale, movie_timescale));
+            let end = shown
+                .media_time
+                .saturating_add(scaled(shown.duration, span.timescale, movie_timescale));
             if span.last >= end.saturating_add(samples(MAX_PADDING)) {
                 return Err(Obstacle::EditList("it ends before the media does"));
             }

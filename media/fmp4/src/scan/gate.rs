@@ -91,9 +91,9 @@ fn survey(movie: &Movie<'_>, packed: Vec<Packed>, file: u64) -> Result<(Option<S
         };
         let surveyed = Surveyed { index, packed, survey };
         if track.handler == Handler::Audio {
-            audio.push(surveyed)
+            audio.push(surveyed);
         } else {
-            videos.push(surveyed)
+            videos.push(surveyed);
         }
     }
     audio.truncate(MAX_AUDIO);

@@ -81,8 +81,12 @@ impl KeyFrameCheck {
         let mut held = 0_u64;
         for look in &self.looks {
             let range = look.at..look.end.min(look.at.saturating_add(look.wanted));
-            let gap = wanted.last().map_or(0, |before| range.start.abs_diff(before.end).min(BRIDGED));
-            held = held.saturating_add(gap).saturating_add(range.end.saturating_sub(range.start));
+            let gap = wanted
+                .last()
+                .map_or(0, |before| range.start.abs_diff(before.end).min(BRIDGED));
+            held = held
+                .saturating_add(gap)
+                .saturating_add(range.end.saturating_sub(range.start));
             if held > MAX_HELD {
                 break;
             }

@@ -128,7 +128,7 @@ impl Planner {
             let next = self.last.take().unwrap_or(candidate);
             self.cuts.push(next);
             if next != candidate {
-                return self.add(candidate);
+                self.add(candidate);
             }
         } else {
             self.last = Some(candidate);

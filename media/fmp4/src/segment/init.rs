@@ -164,7 +164,7 @@ fn movie(
         });
         put_box(out, *b"mvex", |out| {
             put_full_box(out, *b"trex", 0, 0, |out| {
-                [1, 1, 0, 0, 0].into_iter().for_each(|word| put_u32(out, word))
+                [1, 1, 0, 0, 0].into_iter().for_each(|word| put_u32(out, word));
             });
         });
     });

@@ -66,7 +66,10 @@ fn more_samples_than_there_are_bytes() {
         // In a fragment, whose samples need no bytes in their table.
         let fragment = Tree::node(
             b"moof",
-            vec![Tree::node(b"traf", vec![Tree::table(b"tfhd", &[0]), Tree::table(b"trun", &[count])])],
+            vec![Tree::node(
+                b"traf",
+                vec![Tree::table(b"tfhd", &[0]), Tree::table(b"trun", &[count])],
+            )],
         );
         let extends = Tree::node(b"mvex", vec![Tree::table(b"trex", &[0, 1, 1, 0, 0])]);
         let movie = Tree::node(b"moov", vec![movie_header(), track(vec![], vec![]), extends]);
@@ -76,7 +79,10 @@ fn more_samples_than_there_are_bytes() {
 
 #[test]
 fn too_many_tracks_edits_and_boxes() {
-    assert_eq!(code(&file((0..5_000).map(|_| track(vec![], vec![])).collect())), "media_limits");
+    assert_eq!(
+        code(&file((0..5_000).map(|_| track(vec![], vec![])).collect())),
+        "media_limits"
+    );
     let words: Vec<u32> = [1_000_000].into_iter().chain((0..3_000_000).map(|_| 1)).collect();
     let edits = Tree::node(b"edts", vec![Tree::table(b"elst", &words)]);
     assert_eq!(code(&file(vec![track(vec![], vec![edits])])), "media_limits");
@@ -102,16 +108,26 @@ fn boxes_nested_too_deep() {
 #[test]
 fn impossible_sizes() {
     let good = file(vec![track(vec![], vec![])]);
-    let boxes: Vec<usize> = good.windows(4).enumerate().filter(|(_, window)| {
-        [b"ftyp", b"moov", b"trak", b"mdia", b"stbl", b"mvhd", b"tkhd"].iter().any(|kind| window == kind)
-    }).map(|(at, _)| at - 4).collect();
+    let boxes: Vec<usize> = good
+        .windows(4)
+        .enumerate()
+        .filter(|(_, window)| {
+            [b"ftyp", b"moov", b"trak", b"mdia", b"stbl", b"mvhd", b"tkhd"]
+                .iter()
+                .any(|kind| window == kind)
+        })
+        .map(|(at, _)| at - 4)
+        .collect();
     assert_eq!(boxes.len(), 7);
     for at in boxes {
         for size in [0_u32, 1, 7, 1 << 31, u32::MAX] {
             let mut bytes = good.clone();
             bytes[at..at + 4].copy_from_slice(&size.to_be_bytes());
             let code = code(&bytes);
-            assert!(["media_malformed", "media_truncated", "media_empty"].contains(&code), "{size} at {at}: {code}");
+            assert!(
+                ["media_malformed", "media_truncated", "media_empty"].contains(&code),
+                "{size} at {at}: {code}"
+            );
         }
     }
     for size in [0, 1, 15, 1 << 62, 1 << 63, u64::MAX] {
@@ -124,9 +140,15 @@ fn impossible_sizes() {
 #[test]
 fn a_movie_header_of_half_a_gigabyte() {
     // The file is said to be that long; the header is refused before any of it is read.
-    let head = [file_of(&[brand()]), [&(500_u32 << 20).to_be_bytes()[..], b"moov"].concat()].concat();
+    let head = [
+        file_of(&[brand()]),
+        [&(500_u32 << 20).to_be_bytes()[..], b"moov"].concat(),
+    ]
+    .concat();
     let mut scanner = fmp4::Scanner::new(600 << 20, fmp4::Limits::default());
-    let Ok(fmp4::Step::Read(ranges)) = scanner.step::<Vec<u8>>(&[]) else { panic!() };
+    let Ok(fmp4::Step::Read(ranges)) = scanner.step::<Vec<u8>>(&[]) else {
+        panic!()
+    };
     let mut answer = head;
     answer.resize(usize::try_from(ranges[0].end).unwrap(), 0);
     assert_eq!(scanner.step(&[answer]).unwrap_err().code(), "media_limits");
@@ -152,7 +174,13 @@ fn sources() -> &'static [Vec<u8>] {
     SOURCES.get_or_init(|| {
         let bench = Bench::new();
         let make = |name: &str, arguments: &str| {
-            fs::read(bench.source(name, 2, "10", &format!("-g 10 -bf 2 -b_strategy 0 -crf 51 -b:a 16k {arguments}"))).unwrap()
+            fs::read(bench.source(
+                name,
+                2,
+                "10",
+                &format!("-g 10 -bf 2 -b_strategy 0 -crf 51 -b:a 16k {arguments}"),
+            ))
+            .unwrap()
         };
         vec![
             make("a.mp4", ""),
@@ -169,7 +197,11 @@ fn structure(bytes: &[u8]) -> Vec<Range<usize>> {
     let mut places = Vec::new();
     for tree in Tree::parse(bytes) {
         let length = file_of(std::slice::from_ref(&tree)).len();
-        places.push(if &tree.kind == b"mdat" { at..at + 48 } else { at..at + length });
+        places.push(if &tree.kind == b"mdat" {
+            at..at + 48
+        } else {
+            at..at + length
+        });
         at += length;
     }
     places
@@ -178,7 +210,9 @@ fn structure(bytes: &[u8]) -> Vec<Range<usize>> {
 /// Scans whatever it is; what is playable can be planned in whole, inside the file.
 fn survive(bytes: &[u8]) -> Result<(), TestCaseError> {
     let Ok(scanned) = scan_bytes(bytes) else { return Ok(()) };
-    let Verdict::Playable(index) = scanned.verdict else { return Ok(()) };
+    let Verdict::Playable(index) = scanned.verdict else {
+        return Ok(());
+    };
     let encoded = index.encode();
     let head = IndexHead::decode(&encoded).unwrap();
     for (number, track) in head.tracks().iter().enumerate() {
@@ -186,7 +220,11 @@ fn survive(bytes: &[u8]) -> Result<(), TestCaseError> {
             let block = usize::try_from(segment.block.start).unwrap()..usize::try_from(segment.block.end).unwrap();
             let plan = head.plan(number, n, &encoded[block]).unwrap();
             let length = u64::try_from(bytes.len()).unwrap();
-            prop_assert!(plan.source.iter().all(|range| range.start < range.end && range.end <= length));
+            prop_assert!(
+                plan.source
+                    .iter()
+                    .all(|range| range.start < range.end && range.end <= length)
+            );
         }
     }
     Ok(())

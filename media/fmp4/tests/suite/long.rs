@@ -19,8 +19,19 @@ type Told = (i64, u64, u64);
 /// Reads every packet of a stream by ffprobe, one at a time.
 fn each_packet(path: &Path, stream: &str, mut check: impl FnMut(Told)) {
     let mut command = ffprobe();
-    command.args(["-select_streams", stream, "-show_entries", "packet=pts,size,pos", "-of", "compact=p=0"]);
-    let mut child = command.arg(path).stdout(Stdio::piped()).spawn().expect("ffprobe is installed");
+    command.args([
+        "-select_streams",
+        stream,
+        "-show_entries",
+        "packet=pts,size,pos",
+        "-of",
+        "compact=p=0",
+    ]);
+    let mut child = command
+        .arg(path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("ffprobe is installed");
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for line in lines.map(Result::unwrap).filter(|line| line.starts_with("pts=")) {
         let mut told = (0, 0, 0);
@@ -46,7 +57,11 @@ fn told_by(plan: &fmp4::SegmentPlan) -> Vec<Told> {
     let head = &plan.head;
     let find = |kind: &[u8; 4]| head.windows(4).position(|window| window == kind).unwrap() + 4;
     let (fragment, time, run) = (find(b"tfhd"), find(b"tfdt"), find(b"trun"));
-    let default = if word(head, fragment) & 0x8 == 0 { 0 } else { word(head, fragment + 8) };
+    let default = if word(head, fragment) & 0x8 == 0 {
+        0
+    } else {
+        word(head, fragment + 8)
+    };
     let mut decoded = i64::try_from((u64::from(word(head, time + 4)) << 32) | u64::from(word(head, time + 8))).unwrap();
     let flags = word(head, run);
     let count = word(head, run + 4);
@@ -88,13 +103,24 @@ fn every_sample_of_three_hours() {
     let (steps, scan) = scan_counting(&source);
     assert!(steps < 30, "{steps}");
     let scan = scan.unwrap();
-    assert!((10_790_000_000..10_810_000_000).contains(&scan.probe.duration), "{}", scan.probe.duration);
+    assert!(
+        (10_790_000_000..10_810_000_000).contains(&scan.probe.duration),
+        "{}",
+        scan.probe.duration
+    );
     let encoded = playable(scan).encode();
     assert!(encoded.len() < 4 << 20, "{}", encoded.len());
     let head = IndexHead::decode(&encoded).unwrap();
-    assert_eq!(head.source_length(), File::open(&source).unwrap().metadata().unwrap().len());
+    assert_eq!(
+        head.source_length(),
+        File::open(&source).unwrap().metadata().unwrap().len()
+    );
     for (number, track) in head.tracks().iter().enumerate() {
-        let stream = if matches!(track.kind, TrackKind::Video(_)) { "v:0" } else { "a:0" };
+        let stream = if matches!(track.kind, TrackKind::Video(_)) {
+            "v:0"
+        } else {
+            "a:0"
+        };
         let mut samples = track.segments.iter().enumerate().flat_map(|(n, segment)| {
             let block = usize::try_from(segment.block.start).unwrap()..usize::try_from(segment.block.end).unwrap();
             told_by(&head.plan(number, n, &encoded[block]).unwrap())

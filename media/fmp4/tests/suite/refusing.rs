@@ -12,7 +12,10 @@ use crate::make::Bench;
 const GOP: &str = "-g 50 -bf 2 -b_strategy 0";
 
 fn obstacle_in(scanned: Result<fmp4::Scan, ScanError>) -> Obstacle {
-    match scanned.unwrap_or_else(|error| panic!("{}: {error}", error.code())).verdict {
+    match scanned
+        .unwrap_or_else(|error| panic!("{}: {error}", error.code()))
+        .verdict
+    {
         Verdict::NeedsTranscoding(obstacle) => obstacle,
         Verdict::Playable(_) => panic!("playable"),
     }
@@ -37,7 +40,8 @@ fn open_groups_of_pictures() {
 #[test]
 fn closed_groups_with_open_ones_between_are_cut_at_the_closed_ones() {
     // Key frames are forced each four seconds; the recovery points between them are no places to cut at.
-    let open = "-x264-params open-gop=1:keyint=50:bframes=3:b-adapt=0:scenecut=0 -force_key_frames 0,4,8,12 -forced-idr 1";
+    let open =
+        "-x264-params open-gop=1:keyint=50:bframes=3:b-adapt=0:scenecut=0 -force_key_frames 0,4,8,12 -forced-idr 1";
     let bench = Bench::new();
     let source = bench.source("a.mp4", 14, "25", open);
     let cut = same(&source);
@@ -62,7 +66,10 @@ fn edited(change: impl Fn(&mut [u32])) -> Obstacle {
     let bytes = rewrite(&source, |movie| {
         movie.all(b"elst", &mut |list| {
             if std::mem::take(&mut first) {
-                let mut words: Vec<u32> = list.body.as_chunks().0[1..].iter().map(|word| u32::from_be_bytes(*word)).collect();
+                let mut words: Vec<u32> = list.body.as_chunks().0[1..]
+                    .iter()
+                    .map(|word| u32::from_be_bytes(*word))
+                    .collect();
                 change(&mut words);
                 *list = Tree::table(b"elst", &words);
             }
@@ -96,8 +103,13 @@ fn several_edits() {
         &[2, 60_000, u32::MAX, 0x1_0000, 4000, 0, 0x1_0000],
         &[1, 4000, u32::MAX, 0x1_0000],
     ] {
-        let bytes = rewrite(&source, |movie| movie.all(b"elst", &mut |list| *list = Tree::table(b"elst", words)));
-        assert!(matches!(obstacle_in(scan_bytes(&bytes)), Obstacle::EditList(_)), "{words:?}");
+        let bytes = rewrite(&source, |movie| {
+            movie.all(b"elst", &mut |list| *list = Tree::table(b"elst", words));
+        });
+        assert!(
+            matches!(obstacle_in(scan_bytes(&bytes)), Obstacle::EditList(_)),
+            "{words:?}"
+        );
     }
 }
 
@@ -128,7 +140,10 @@ fn parameters_that_change_within_the_samples() {
 
 #[test]
 fn other_video_than_plain_h264() {
-    assert_eq!(code(2, "25", "-c:v libx265 -x265-params log-level=none -tag:v hvc1"), "video_codec");
+    assert_eq!(
+        code(2, "25", "-c:v libx265 -x265-params log-level=none -tag:v hvc1"),
+        "video_codec"
+    );
     assert_eq!(code(2, "25", "-c:v mpeg4"), "video_codec");
     for format in ["yuv420p10le", "yuv422p", "yuv444p"] {
         assert_eq!(code(2, "25", &format!("-pix_fmt {format}")), "video_format", "{format}");
@@ -140,7 +155,12 @@ fn other_video_than_plain_h264() {
 #[test]
 fn what_can_not_be_cut_is_described_all_the_same() {
     let bench = Bench::new();
-    let source = bench.source("a.mov", 2, "25", "-c:v libx265 -x265-params log-level=none -c:a pcm_s16le");
+    let source = bench.source(
+        "a.mov",
+        2,
+        "25",
+        "-c:v libx265 -x265-params log-level=none -c:a pcm_s16le",
+    );
     let scanned = scan(&source).unwrap();
     let video = scanned.probe.video.unwrap();
     assert_eq!((video.codec.as_str(), video.width, video.height), ("hevc", 320, 180));
@@ -159,13 +179,18 @@ fn other_audio_than_low_complexity_aac() {
     let source = bench.source("a.mp4", 2, "25", GOP);
     let bytes = rewrite(&source, |movie| {
         movie.all(b"stsd", &mut |table| {
-            let config = table.body.windows(4).position(|window| window == [0x05, 0x80, 0x80, 0x80]);
+            let config = table
+                .body
+                .windows(4)
+                .position(|window| window == [0x05, 0x80, 0x80, 0x80]);
             if let Some(at) = config {
                 table.body[at + 5] = 0x2a;
             }
         });
     });
-    let Obstacle::AudioCodec(words) = obstacle_in(scan_bytes(&bytes)) else { panic!() };
+    let Obstacle::AudioCodec(words) = obstacle_in(scan_bytes(&bytes)) else {
+        panic!()
+    };
     assert_eq!(words, "HE-AAC");
 }
 
@@ -178,7 +203,10 @@ fn key_frames_too_far_apart() {
 fn a_bit_rate_above_the_limit() {
     let bench = Bench::new();
     let bytes = fs::read(bench.source("a.mp4", 2, "25", GOP)).unwrap();
-    let limits = Limits { max_bit_rate: 20_000, ..Limits::default() };
+    let limits = Limits {
+        max_bit_rate: 20_000,
+        ..Limits::default()
+    };
     let mut scanner = Scanner::new(bytes.len().try_into().unwrap(), limits);
     let mut answers: Vec<Vec<u8>> = Vec::new();
     let scanned = loop {
@@ -198,8 +226,13 @@ fn a_bit_rate_above_the_limit() {
 #[test]
 fn files_that_are_cut_off_anywhere() {
     let bench = Bench::new();
-    for (name, flags) in [("end", "+write_colr"), ("front", "+faststart"), ("parts", "+frag_keyframe+empty_moov")] {
-        let bytes = fs::read(bench.source(&format!("{name}.mp4"), 3, "25", &format!("{GOP} -movflags {flags}"))).unwrap();
+    for (name, flags) in [
+        ("end", "+write_colr"),
+        ("front", "+faststart"),
+        ("parts", "+frag_keyframe+empty_moov"),
+    ] {
+        let bytes =
+            fs::read(bench.source(&format!("{name}.mp4"), 3, "25", &format!("{GOP} -movflags {flags}"))).unwrap();
         // A fragmented file may well end behind any of its fragments; which one was the last, nobody knows.
         let mut ends = vec![bytes.len()];
         let mut at = 0;
@@ -207,13 +240,17 @@ fn files_that_are_cut_off_anywhere() {
         while let Some(tree) = trees.next() {
             at += file_of(std::slice::from_ref(&tree)).len();
             let complete = name == "parts" && matches!(&tree.kind, b"mdat" | b"moov");
-            if complete || matches!(trees.peek(), None) {
+            if complete || trees.peek().is_none() {
                 ends.push(at);
             }
         }
-        let places = (0..bytes.len()).step_by(97).chain(bytes.len().saturating_sub(600)..bytes.len()).chain(0..1200);
+        let places = (0..bytes.len())
+            .step_by(97)
+            .chain(bytes.len().saturating_sub(600)..bytes.len())
+            .chain(0..1200);
         for place in places.filter(|place| !ends.contains(place)) {
-            let cut_in_index = name == "parts" && place > *ends.iter().filter(|end| **end < bytes.len()).max().unwrap_or(&0);
+            let cut_in_index =
+                name == "parts" && place > *ends.iter().filter(|end| **end < bytes.len()).max().unwrap_or(&0);
             match scan_bytes(&bytes[..place]) {
                 Err(error) => {
                     let codes = ["media_truncated", "media_empty", "media_type"];
@@ -253,10 +290,19 @@ fn media_in_another_file() {
         let mut reference = Vec::new();
         Tree::leaf(kind, [&[0; 4], place].concat()).write(&mut reference);
         let body = [&[0, 0, 0, 0, 0, 0, 0, 1], &reference[..]].concat();
-        rewrite(&source, |movie| movie.all(b"dref", &mut |table| *table = Tree::leaf(b"dref", body.clone())))
+        rewrite(&source, |movie| {
+            movie.all(b"dref", &mut |table| *table = Tree::leaf(b"dref", body.clone()));
+        })
     };
-    for (kind, place) in [(b"url ", &b"file:///etc/passwd\0"[..]), (b"url ", b"http://127.0.0.1/\0"), (b"alis", b"\0\0")] {
-        assert_eq!(scan_bytes(&outside(kind, place)).unwrap_err(), ScanError::ExternalReference);
+    for (kind, place) in [
+        (b"url ", &b"file:///etc/passwd\0"[..]),
+        (b"url ", b"http://127.0.0.1/\0"),
+        (b"alis", b"\0\0"),
+    ] {
+        assert_eq!(
+            scan_bytes(&outside(kind, place)).unwrap_err(),
+            ScanError::ExternalReference
+        );
     }
     let alias = rewrite(&source, |movie| movie.children.push(Tree::leaf(b"rmra", vec![0; 8])));
     assert_eq!(scan_bytes(&alias).unwrap_err(), ScanError::ExternalReference);
