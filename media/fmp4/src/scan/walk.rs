@@ -29,6 +29,9 @@ pub(crate) struct Walk {
     fragments: Option<Fragments>,
     others: u32,
     moofs: u32,
+    /// The sizes of the last fragment's header and of the last media box.
+    last_moof: u64,
+    last_mdat: u64,
 }
 
 /// The file's structure, complete.
@@ -68,7 +71,7 @@ impl Walk {
                 .ok()
                 .and_then(|from| bytes.get(from..))
             else {
-                return Ok(Some(self.window(WINDOW, file)));
+                return Ok(Some(self.window(self.usual(), file)));
             };
             match self.read(window, file)? {
                 Next::Go if self.at >= file => return Ok(None),
@@ -81,6 +84,16 @@ impl Walk {
 
     fn window(&self, length: u64, file: u64) -> Range<u64> {
         self.at..file.min(self.at.saturating_add(length))
+    }
+
+    /// How much to read where a header is expected: where fragments are large, little more than the next one's header is
+    /// of use.
+    fn usual(&self) -> u64 {
+        if self.moofs > 0 && self.last_mdat > WINDOW {
+            (self.last_moof * 2).clamp(4096, WINDOW)
+        } else {
+            WINDOW
+        }
     }
 
     fn read(&mut self, window: &[u8], file: u64) -> Result<Next, ScanError> {
@@ -98,7 +111,11 @@ impl Walk {
             b"moov" => self.movie(window, header, size, left),
             b"moof" => self.fragment(window, header, size, left, file),
             b"mdat" if size > left => Err(ScanError::Truncated("the media ends early")),
-            b"mdat" | b"styp" | b"sidx" | b"emsg" | b"prft" => self.pass(size),
+            b"mdat" => {
+                self.last_mdat = size;
+                self.pass(size)
+            }
+            b"styp" | b"sidx" | b"emsg" | b"prft" => self.pass(size),
             _ if size > left => self.stray(CUT_OFF),
             kind if !kind
                 .iter()
@@ -167,8 +184,9 @@ impl Walk {
         }
         let Some(body) = window.get(narrow(header.length)?..narrow(size)?) else {
             self.moofs -= 1;
-            return Ok(Next::Need(size.saturating_add(WINDOW)));
+            return Ok(Next::Need(size.saturating_add(64)));
         };
+        self.last_moof = size;
         if let Some(fragments) = &mut self.fragments {
             fragments.read(self.at, body, file)?;
         }
