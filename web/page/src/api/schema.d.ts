@@ -34,11 +34,11 @@ export interface components {
     Role: 'learner' | 'instructor' | 'admin';
     User: { id: string; email: string; name: string; roles: components['schemas']['Role'][]; email_verified: boolean; bio?: string | null; locale?: string | null; created_at: string; deactivated_at?: string | null };
     Tokens: { access_token: string; token_type: string; expires_in: number; user: components['schemas']['User'] };
-    VideoStatus: 'uploading' | 'processing' | 'playable' | 'ready' | 'failed';
+    VideoStatus: 'uploading' | 'processing' | 'playable' | 'ready' | 'failed' | 'deleted';
     Video: {
       id: string; owner_id: string; title: string; description: string | null; status: components['schemas']['VideoStatus'];
       reason: null | { code: string; message: string }; progress: number;
-      upload: null | { offset: number; length: number | null; url: string };
+      upload: null | { offset: number; length: number | null; url: string | null };
       duration: number | null;
       source: { bytes: number | null; filename: string | null; container: string | null };
       video: null | { codec: string; width: number; height: number; frame_rate: number | null; rotation: number };

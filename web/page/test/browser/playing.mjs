@@ -20,6 +20,20 @@ async function expectMoving(page, seconds) {
   await until(`${seconds} s have played`, async () => (await time(page)) >= before + seconds);
 }
 
+/** What a newcomer does first: sign in, press play. */
+export async function playTheSampleLecture({ stage, instructor }) {
+  const page = await stage.person();
+  await stage.signIn(page, instructor);
+  await page.getByRole('link', { name: 'Welcome to MoocFlix' }).click({ timeout: 60_000 });
+  await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
+  const stalls = await countStalls(page);
+  await page.getByRole('button', { name: 'Play', exact: true }).click();
+  await expectMoving(page, 3);
+  assert.equal(await stalls(), 0, 'it plays without a stall');
+  await stage.picture(page, 'sample-lecture');
+  await page.context().close();
+}
+
 export async function playByKeyboard({ page }) {
   await page.getByRole('link', { name: 'Linear algebra 1' }).focus();
   await page.keyboard.press('Enter');

@@ -1,12 +1,13 @@
 // Walks through the page in Debian's Chromium against a running MoocFlix, as its users do.
 //
 //   MOOCFLIX_URL                      http://127.0.0.1:8080
-//   MOOCFLIX_INSTRUCTOR, MOOCFLIX_ADMIN   address:password of an instructor and of an admin
+//   MOOCFLIX_SIGN_INS                 the file that ./run keeps its sample accounts in; its sample lecture must play
+//   MOOCFLIX_INSTRUCTOR, MOOCFLIX_ADMIN   without it: address:password of an instructor and of an admin
 //   MOOCFLIX_SHOTS                    where pictures of the pages go (a temporary folder without it)
 //   CHROMIUM                          /usr/bin/chromium without it
 //
 // Prints a line a scene and ends with 1 at the first one that fails. ffmpeg makes the lectures.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFiles } from './files.mjs';
@@ -16,11 +17,19 @@ import * as looks from './looks.mjs';
 import * as playing from './playing.mjs';
 import * as uploading from './uploading.mjs';
 
-function account(name) {
-  const value = process.env[name] ?? '';
-  const colon = value.indexOf(':');
-  if (colon < 1) throw new Error(`${name} must be address:password`);
-  return { email: value.slice(0, colon), password: value.slice(colon + 1) };
+const signIns = process.env.MOOCFLIX_SIGN_INS;
+
+async function account(role) {
+  if (signIns !== undefined) {
+    const rows = (await readFile(signIns, 'utf8')).split('\n').map((line) => line.trim().split(/\s+/));
+    const [, email, password] = rows.find((row) => row[0] === role) ?? [];
+    if (password === undefined) throw new Error(`${signIns} has no ${role}`);
+    return { email, password };
+  }
+  const name = `MOOCFLIX_${role.toUpperCase()}`;
+  const [, email, password] = /^([^:]+):(.+)$/.exec(process.env[name] ?? '') ?? [];
+  if (password === undefined) throw new Error(`${name} must be address:password`);
+  return { email, password };
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'moocflix-page-'));
@@ -31,13 +40,14 @@ const stage = await openBrowser({
 /** What the scenes hand on to those after them. */
 const world = {
   stage,
-  instructor: account('MOOCFLIX_INSTRUCTOR'),
-  admin: account('MOOCFLIX_ADMIN'),
+  instructor: await account('instructor'),
+  admin: await account('admin'),
   learner: { email: `learner-${Date.now().toString(36)}@example.org`, password: 'a quiet learner reads', name: 'Lena Learner' },
   files: await makeFiles(folder),
 };
 
 const scenes = [
+  ...(signIns === undefined ? [] : [playing.playTheSampleLecture]),
   accounts.signUpAsLearner,
   accounts.refuseWrongPassword,
   accounts.signInByKeyboardAlone,

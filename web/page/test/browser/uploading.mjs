@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { until } from './stage.mjs';
 
 const pick = (page) => page.locator('input[type=file]').first();
@@ -12,6 +14,23 @@ async function slowLine(page, bytesPerSecond) {
     line.send('Network.emulateNetworkConditions', { offline, latency: 0, downloadThroughput: -1, uploadThroughput: up });
   await set(false, bytesPerSecond);
   return { cut: () => set(true, bytesPerSecond), mend: () => set(false, bytesPerSecond), free: () => set(false, -1) };
+}
+
+/** Lets a file go over the page, as a mouse does that brings it from a folder. */
+async function drop(page, path) {
+  const content = (await readFile(path)).toString('base64');
+  const files = await page.evaluateHandle(
+    ({ content, name }) => {
+      const bytes = Uint8Array.from(atob(content), (char) => char.charCodeAt(0));
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([bytes], name, { type: 'video/mp4' }));
+      return transfer;
+    },
+    { content, name: basename(path) },
+  );
+  await page.dispatchEvent('main', 'dragenter', { dataTransfer: files });
+  await page.getByText('Let go to upload').waitFor();
+  await page.dispatchEvent('main', 'drop', { dataTransfer: files });
 }
 
 async function toUpload(page) {
@@ -67,7 +86,7 @@ export async function refuseWhatIsNoLecture({ stage, page, files }) {
 export async function cancelAnUpload({ stage, page, files }) {
   const line = await slowLine(page, 800_000);
   await toUpload(page);
-  await pick(page).setInputFiles(files.other);
+  await drop(page, files.other);
   const card = page.getByRole('article', { name: 'Other lecture.mp4' });
   await until('it has begun', async () => (await card.getAttribute('data-stage')) === 'sending');
   await card.getByRole('button', { name: 'Cancel upload' }).click();
