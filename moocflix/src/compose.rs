@@ -1,10 +1,12 @@
 //! Configuration → back ends → services → one router and one list of tasks.
 
+use crate::backends::{self, Backends, Schema};
+use crate::numbers;
 use crate::roles::{Role, Roles};
 use crate::settings::Settings;
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use axum::Router;
-use backing::Clock;
+use backing::Db;
 use runtime::process::{Check, Process};
 use runtime::{Authenticator, Background, Keys, Revocations, Routes, Service, Shutdown, metrics};
 use utoipa::openapi::OpenApi;
@@ -14,6 +16,15 @@ const AUDIENCE: &str = "moocflix";
 /// Who makes them, when no public address is set; it must not change with the port.
 const ISSUER: &str = "urn:moocflix";
 
+/// The users' tables.
+pub(crate) const USERS: Schema = Schema {
+    service: user_management_service::NAME,
+    migrations: user_management_service::MIGRATIONS,
+};
+
+/// Every service's tables.
+pub(crate) const SCHEMAS: &[&Schema] = &[&USERS];
+
 /// A process, ready to be served.
 pub(crate) struct Composed {
     pub(crate) router: Router,
@@ -22,70 +33,100 @@ pub(crate) struct Composed {
     pub(crate) tasks: Vec<Background>,
 }
 
-/// What services share.
-struct Shared {
-    authenticator: Authenticator,
-}
-
 /// Puts a process together.
 pub(crate) async fn compose(settings: &Settings, roles: &Roles, shutdown: Shutdown) -> Result<Composed> {
-    let numbers = metrics::install()?;
-    for table in METRICS {
-        metrics::describe(table);
-    }
-    let shared = Shared::new(settings);
-    let services = services(settings, roles, &shared).await?;
-    let mut tasks = vec![numbers.upkeep()];
-    let mut routes = Routes::none();
-    for service in services {
-        tasks.extend(service.tasks);
-        routes = routes.merge(service.routes);
-    }
-    let process = Process::new(checks(settings), numbers, shutdown);
-    let (routes, _) = process.around(routes, &shared.authenticator, env!("CARGO_PKG_VERSION"));
+    let recorder = metrics::install()?;
+    numbers::describe();
+    let mut parts = Parts::open(settings).await?;
+    parts.play(settings, roles).await?;
+    parts.tasks.push(recorder.upkeep());
+    let process = Process::new(parts.checks, recorder, shutdown);
+    let (routes, _) = process.around(parts.routes, &parts.authenticator, env!("CARGO_PKG_VERSION"));
     routes
         .check()
         .map_err(|faults| anyhow!("the URL tables are wrong: {}", faults.join("; ")))?;
     Ok(Composed {
         router: routes.into_router(),
         metrics: process.metrics_alone(),
-        tasks,
+        tasks: parts.tasks,
     })
-}
-
-/// Every metric there is.
-pub(crate) const METRICS: &[&[metrics::Metric]] = &[metrics::METRICS];
-
-impl Shared {
-    fn new(settings: &Settings) -> Self {
-        let clock = Clock::system();
-        let revocations = Revocations::new(clock.clone());
-        let issuer = settings.public_url.clone().unwrap_or_else(|| ISSUER.to_owned());
-        let authenticator = Authenticator::new(Keys::new(), revocations, clock, issuer, AUDIENCE);
-        Self { authenticator }
-    }
-}
-
-async fn services(_settings: &Settings, roles: &Roles, _shared: &Shared) -> Result<Vec<Service>> {
-    let mut services = Vec::new();
-    if roles.has(Role::Web) {
-        services.push(web::service());
-    }
-    Ok(services)
-}
-
-fn checks(_settings: &Settings) -> Vec<Check> {
-    Vec::new()
 }
 
 /// The documentation of all roles' routes.
 pub(crate) async fn document(settings: &Settings) -> Result<OpenApi> {
-    let shared = Shared::new(settings);
-    let mut routes = Routes::none();
-    for service in services(settings, &Roles::all(), &shared).await? {
-        routes = routes.merge(service.routes);
-    }
+    let mut parts = Parts::open(settings).await?;
+    parts.play(settings, &Roles::all()).await?;
     let process = Process::new(Vec::new(), metrics::install()?, Shutdown::new());
-    let (_, api) = process.around(routes, &shared.authenticator, env!("CARGO_PKG_VERSION"));
+    let (_, api) = process.around(parts.routes, &parts.authenticator, env!("CARGO_PKG_VERSION"));
     Ok(api)
+}
+
+/// A process that is being put together.
+struct Parts {
+    backends: Backends,
+    keys: Keys,
+    revocations: Revocations,
+    authenticator: Authenticator,
+    routes: Routes,
+    tasks: Vec<Background>,
+    checks: Vec<Check>,
+}
+
+impl Parts {
+    async fn open(settings: &Settings) -> Result<Self> {
+        let backends = Backends::open(settings).await?;
+        let clock = backends.clock.clone();
+        let (keys, revocations) = (Keys::new(), Revocations::new(clock.clone()));
+        let issuer = settings.public_url.clone().unwrap_or_else(|| ISSUER.to_owned());
+        Ok(Self {
+            authenticator: Authenticator::new(keys.clone(), revocations.clone(), clock, issuer, AUDIENCE),
+            checks: vec![backends::storage_check(backends.objects.clone())],
+            routes: Routes::none(),
+            tasks: Vec::new(),
+            backends,
+            keys,
+            revocations,
+        })
+    }
+
+    async fn play(&mut self, settings: &Settings, roles: &Roles) -> Result<()> {
+        if roles.has(Role::Users) {
+            self.users(settings).await?;
+        }
+        if roles.has(Role::Web) {
+            self.add(web::service());
+        }
+        Ok(())
+    }
+
+    async fn users(&mut self, settings: &Settings) -> Result<()> {
+        let db = backends::schema(settings, &USERS).await?;
+        self.watch(&db);
+        self.tasks
+            .push(backends::relay("users-outbox", db.clone(), &self.backends));
+        let mut config = settings.users.clone();
+        config.public_url.clone_from(&settings.public_url);
+        let deps = user_management_service::Deps {
+            db,
+            clock: self.backends.clock.clone(),
+            cache: self.backends.cache.clone(),
+            keys: self.keys.clone(),
+            revocations: self.revocations.clone(),
+            authenticator: self.authenticator.clone(),
+            secret: self.backends.secret.clone(),
+            config,
+        };
+        self.add(user_management_service::service(deps).await.context("users")?);
+        Ok(())
+    }
+
+    fn add(&mut self, service: Service) {
+        self.tasks.extend(service.tasks);
+        self.routes = std::mem::take(&mut self.routes).merge(service.routes);
+    }
+
+    /// One schema stands for the database: the others are in the same place.
+    fn watch(&mut self, db: &Db) {
+        self.checks.push(backends::database_check(db.clone()));
+    }
 }

@@ -3,9 +3,11 @@
 //! `commands` is what a person types; `settings` what can be set; `roles` what a process can be;
 //! `compose` puts back ends and services together; `data_dir` keeps the folder to one server.
 
+mod backends;
 mod commands;
 mod compose;
 mod data_dir;
+mod numbers;
 mod roles;
 mod settings;
 

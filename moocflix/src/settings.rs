@@ -1,6 +1,6 @@
 //! The configuration of the whole: this crate's keys, and a section for each service.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use runtime::TrustedProxy;
 use runtime::config::{self, Loaded};
 use runtime::server::ServerLimits;
@@ -9,10 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use url::Url;
 
 /// The defaults of every crate; together they name every key there is.
-pub(crate) const DEFAULTS: &[&str] = &[include_str!("../config/default.toml")];
+pub(crate) const DEFAULTS: &[&str] = &[
+    include_str!("../config/default.toml"),
+    user_management_service::DEFAULTS,
+];
 
 /// Everything that can be set.
 #[derive(Debug, Deserialize)]
@@ -32,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) secret_key: Option<SecretString>,
     server: Server,
     pub(crate) tasks: Tasks,
+    pub(crate) users: user_management_service::Config,
 }
 
 #[derive(Debug, Deserialize)]
@@ -115,7 +118,8 @@ impl Settings {
         };
         within("lease_seconds", self.tasks.lease_seconds, 1, 600)?;
         within("slots", u64::try_from(self.tasks.slots)?, 0, 64)?;
-        self.limits().map(|_| ())
+        self.limits()?;
+        self.users.validate().map_err(|why| anyhow!(why))
     }
 
     /// The database's URL, the default filled in.
@@ -154,10 +158,9 @@ impl Settings {
     }
 }
 
+/// Shape: the path as it is, as the back ends read it; nothing in it is escaped
 fn folder_url(scheme: &str, folder: &Path) -> String {
-    // An absolute path has a file URL; a relative one never comes here.
-    let path = Url::from_file_path(folder).map_or_else(|()| folder.display().to_string(), |url| url.path().to_owned());
-    format!("{scheme}://{path}")
+    format!("{scheme}://{}", folder.display())
 }
 
 /// Refuses a back end that this build has no adapter for, before anything is opened.

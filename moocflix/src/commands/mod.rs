@@ -34,7 +34,7 @@ enum Command {
     /// Say what is missing on this machine, and how to get it.
     Doctor(doctor::DoctorArgs),
     /// Print the OpenAPI document.
-    Openapi,
+    Openapi(openapi::OpenapiArgs),
     /// The configuration.
     Config(config::ConfigArgs),
 }
@@ -47,7 +47,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Upload(args) => Box::pin(upload::run(args)).await?,
         Command::User(args) => Box::pin(user::run(args)).await?,
         Command::Doctor(args) => return doctor::run(args).await,
-        Command::Openapi => Box::pin(openapi::run()).await?,
+        Command::Openapi(args) => Box::pin(openapi::run(args)).await?,
         Command::Config(args) => config::run(args)?,
     }
     Ok(ExitCode::SUCCESS)

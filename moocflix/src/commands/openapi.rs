@@ -3,9 +3,26 @@
 use super::say;
 use crate::{compose, data_dir, settings};
 use anyhow::Result;
+use clap::Args;
+use contracts::{Role, Roles, SessionId, UserId};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 use uuid::Uuid;
 
-pub(super) async fn run() -> Result<()> {
+#[derive(Debug, Args)]
+pub(crate) struct OpenapiArgs {
+    /// Print the schemas of the events' data instead, by event type.
+    #[arg(long)]
+    events: bool,
+}
+
+pub(super) async fn run(args: OpenapiArgs) -> Result<()> {
+    if args.events {
+        return say(&format!("{}\n", serde_json::to_string_pretty(&event_schemas())?));
+    }
     // The services are built for real, so they need a place; nothing of it stays.
     let folder = std::env::temp_dir().join(format!("moocflix-openapi-{}", Uuid::now_v7()));
     data_dir::prepare(&folder)?;
@@ -14,7 +31,22 @@ pub(super) async fn run() -> Result<()> {
     result
 }
 
-async fn print(folder: &std::path::Path) -> Result<()> {
+/// The schema of each event's data by the event's type, with the schemas that they refer to.
+fn event_schemas() -> Value {
+    fn shared<T: ToSchema>() -> (String, RefOr<Schema>) {
+        (T::name().into_owned(), T::schema())
+    }
+    let events: BTreeMap<_, _> = contracts::events::schemas().into_iter().collect();
+    let shared = [
+        shared::<UserId>(),
+        shared::<SessionId>(),
+        shared::<Roles>(),
+        shared::<Role>(),
+    ];
+    json!({"events": events, "components": {"schemas": BTreeMap::from(shared)}})
+}
+
+async fn print(folder: &Path) -> Result<()> {
     let settings = settings::defaults(folder)?;
     let api = compose::document(&settings).await?;
     say(&format!("{}\n", api.to_pretty_json()?))

@@ -46,7 +46,9 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let listener = bind("listen", &settings.listen).await?;
     let address = listener.local_addr()?;
     if let Some(listen) = &settings.metrics_listen {
-        running.serve(bind("metrics_listen", listen).await?, metrics, settings.limits()?);
+        let listener = bind("metrics_listen", listen).await?;
+        tracing::info!(address = %listener.local_addr()?, "serving /metrics alone");
+        running.serve(listener, metrics, settings.limits()?);
     }
     for task in tasks {
         running.start(task);

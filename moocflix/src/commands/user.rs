@@ -3,10 +3,18 @@
 //! The first admin is made here and never over HTTP. Both work while the server runs: the database is
 //! what they share.
 
-use crate::settings::Overrides;
-use anyhow::Result;
+use super::say;
+use crate::settings::{self, Overrides};
+use crate::{backends, compose, data_dir};
+use anyhow::{Context, Result, bail};
+use backing::{Clock, Db};
 use clap::{Args, Subcommand};
 use contracts::Role;
+use std::io::{BufRead, Read};
+use user_management_service::NewAccount;
+
+/// No password is as long as this.
+const MOST_PASSWORD: u64 = 8 * 1_024;
 
 #[derive(Debug, Args)]
 pub(crate) struct UserArgs {
@@ -54,7 +62,41 @@ struct RoleArgs {
 
 pub(super) async fn run(args: UserArgs) -> Result<()> {
     match args.command {
-        UserCommand::Create(_args) => Ok(()),
-        UserCommand::Role(_args) => Ok(()),
+        UserCommand::Create(args) => create(args).await,
+        UserCommand::Role(args) => change(args).await,
     }
+}
+
+async fn create(args: CreateArgs) -> Result<()> {
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .take(MOST_PASSWORD)
+        .read_line(&mut line)
+        .context("cannot read the password")?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        bail!("no password came on standard input");
+    }
+    let db = open(&args.overrides).await?;
+    let account = NewAccount {
+        email: args.email,
+        name: args.name,
+        role: args.role,
+        password: password.into(),
+    };
+    let user = user_management_service::create_user(&db, &Clock::system(), account).await?;
+    say(&format!("{} is {} ({})\n", user.email, user.roles, user.id))
+}
+
+async fn change(args: RoleArgs) -> Result<()> {
+    let db = open(&args.overrides).await?;
+    let user = user_management_service::set_role(&db, &Clock::system(), &args.email, args.role).await?;
+    say(&format!("{} is {} from now on\n", user.email, user.roles))
+}
+
+async fn open(overrides: &Overrides) -> Result<Db> {
+    let settings = settings::load(overrides, None)?.value;
+    data_dir::prepare(&settings.data_dir)?;
+    backends::schema(&settings, &compose::USERS).await
 }

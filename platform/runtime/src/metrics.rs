@@ -91,14 +91,24 @@ impl MetricsHandle {
     }
 }
 
-/// Tells the recorder what the metrics of a table mean.
-pub fn describe(table: &[Metric]) {
-    for metric in table {
-        match metric.kind {
-            "counter" => metrics::describe_counter!(metric.name, metric.help),
-            "gauge" => metrics::describe_gauge!(metric.name, metric.help),
-            _ => metrics::describe_histogram!(metric.name, metric.help),
-        }
+/// Tells the recorder what a metric means; its kind is in its name.
+///
+/// Shape: `…_total` is a counter, `…_seconds` and `…_bytes` are histograms, anything else is a gauge
+pub fn describe(name: &'static str, help: &'static str) {
+    match kind(name) {
+        "counter" => metrics::describe_counter!(name, help),
+        "histogram" => metrics::describe_histogram!(name, help),
+        _ => metrics::describe_gauge!(name, help),
+    }
+}
+
+/// The kind of a metric of this name.
+#[must_use]
+pub fn kind(name: &str) -> &'static str {
+    match name.rsplit('_').next() {
+        Some("total") => "counter",
+        Some("seconds" | "bytes") => "histogram",
+        Some(_) | None => "gauge",
     }
 }
 

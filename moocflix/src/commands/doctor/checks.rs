@@ -1,19 +1,22 @@
 //! The things that the doctor looks at.
 
 use super::Finding::{self, Doubtful, Good, Missing};
-use crate::data_dir;
 use crate::settings::Settings;
+use crate::{backends, compose, data_dir};
 use rustix::fs::{FsWord, statfs, statvfs};
 use rustix::process::{Resource, getrlimit};
 use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 const GIB: u64 = 1_024 * 1_024 * 1_024;
 /// Below this, a lecture hardly fits.
 const LOW_SPACE: u64 = 5 * GIB;
+/// How long the database may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 const LOW_OPEN_FILES: u64 = 4_096;
 
 /// Looks at everything.
@@ -27,6 +30,7 @@ pub(super) async fn all(settings: &Settings) -> Vec<(&'static str, Finding)> {
         findings.push(("file system", file_system(&settings.data_dir)));
         findings.push(("free space", space(&settings.data_dir)));
         findings.push(("secret key", secret(settings)));
+        findings.push(("database", database(settings).await));
     }
     findings.push(("address", address(&settings.listen).await));
     if let Some(listen) = &settings.metrics_listen {
@@ -139,6 +143,23 @@ fn secret(settings: &Settings) -> Finding {
             format!("{error:#}"),
             "put the key back from a backup; with a new one everybody signs in again".to_owned(),
         ),
+    }
+}
+
+/// Opens the first schema for real, so that rights and passwords are tried, too.
+async fn database(settings: &Settings) -> Finding {
+    let how = || "start it, or correct database_url; without one SQLite in the data directory is used".to_owned();
+    let asked = async {
+        let db = backends::schema(settings, &compose::USERS)
+            .await
+            .map_err(|error| format!("{error:#}"))?;
+        backends::ask(&db).await
+    };
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(Ok(())) if settings.database_url().starts_with("sqlite:") => Good("SQLite answers".to_owned()),
+        Ok(Ok(())) => Good("PostgreSQL answers".to_owned()),
+        Ok(Err(why)) => Missing(why, how()),
+        Err(_) => Missing(format!("no answer within {} seconds", PATIENCE.as_secs()), how()),
     }
 }
 
