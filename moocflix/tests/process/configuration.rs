@@ -1,0 +1,155 @@
+use crate::server::{Server, moocflix, run};
+use std::process::Output;
+
+fn check(file: &str, variables: &[(&str, &str)]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("moocflix.toml");
+    std::fs::write(&path, file).unwrap();
+    let mut command = moocflix();
+    command
+        .args(["config", "check", "--config"])
+        .arg(&path)
+        .envs(variables.iter().copied());
+    run(&mut command, "")
+}
+
+#[test]
+fn the_check_shows_what_is_set_and_no_secret() {
+    let key = "0123456789abcdef0123456789abcdef";
+    let output = check(
+        "listen = \"127.0.0.1:9\"\ndatabase_url = \"postgres://u:pa55w0rd@h/d\"\n[users]\naccess_token_seconds = 60",
+        &[
+            ("MOOCFLIX_SECRET_KEY", key),
+            ("MOOCFLIX_CONTENT__UPLOAD__MAX_BYTES", "2000000"),
+            ("MOOCFLIX_LISTNE", "x"),
+        ],
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for line in [
+        "listen = \"127.0.0.1:9\"",
+        "users.access_token_seconds = 60",
+        "content.upload.max_bytes = 2000000",
+        "secret_key = \"(hidden)\"",
+        "database_url = \"postgres://u:hidden@h/d\"",
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line} in {text}");
+    }
+    assert!(!text.contains(key) && !text.contains("pa55w0rd"));
+    assert!(
+        text.contains("# warning: the environment variable MOOCFLIX_LISTNE"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_cannot_be_is_refused_and_named() {
+    let cases = [
+        ("listne = \"x\"", "`listne`"),
+        ("[content.upload]\nmax_byte = 5", "`content.upload.max_byte`"),
+        ("listen = 8080", "`listen` must be a text"),
+        ("[server]\nheader_timeout = 0", "server.header_timeout"),
+        ("[server]\ndrain_timeout = 60", "server.drain_timeout"),
+        ("[tasks]\nlease_seconds = 0", "tasks.lease_seconds"),
+        ("[users]\naccess_token_seconds = 5", "users.access_token_seconds"),
+        ("[users]\nsignup_role = \"admin\"", "signup_role"),
+        ("[content.upload]\nexpires_days = 0", "content.upload.expires_days"),
+        ("secret_key = \"short\"", "secret_key"),
+        ("trusted_proxies = [\"nowhere\"]", "`nowhere`"),
+        ("log_format = \"yaml\"", "`log_format`"),
+        (
+            "bus_url = \"kafka://k:9092\"",
+            "bus_url: this build speaks embedded: and not `kafka:`",
+        ),
+        (
+            "cache_url = \"redis://r\"",
+            "cache_url: this build speaks memory: and not `redis:`",
+        ),
+        (
+            "storage_url = \"s3://bucket\"",
+            "storage_url: this build speaks file: and not `s3:`",
+        ),
+        (
+            "database_url = \"mysql://h/d\"",
+            "database_url: this build speaks sqlite:, postgres:, postgresql:",
+        ),
+        ("public_url = \"moocflix.example\"", "public_url"),
+    ];
+    for (file, words) in cases {
+        let output = check(file, &[]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        assert!(error.contains(words), "{file}: {error}");
+    }
+}
+
+#[test]
+fn a_split_that_the_embedded_bus_cannot_carry_is_refused() {
+    for roles in ["users", "content", "content,transcode", "web", "live"] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = moocflix();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--roles", roles, "--data-dir"])
+            .arg(folder.path());
+        let output = run(&mut command, "");
+        assert_eq!(output.status.code(), Some(1), "{roles}");
+        assert!(String::from_utf8(output.stderr).unwrap().contains("--roles"), "{roles}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_page_there_is_no_page() {
+    let server = Server::start_with(&["--roles", "users,content"], &[]);
+    assert_eq!(reqwest::get(server.url("/")).await.unwrap().status(), 404);
+    assert_eq!(
+        reqwest::get(server.url("/api/v1/users/profile"))
+            .await
+            .unwrap()
+            .status(),
+        401
+    );
+}
+
+#[test]
+fn the_doctor_says_what_is_missing_and_how_to_get_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let healthy = run(
+        moocflix()
+            .args(["doctor", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(folder.path()),
+        "",
+    );
+    let text = String::from_utf8(healthy.stdout).unwrap();
+    assert!(healthy.status.success(), "{text}");
+    for thing in [
+        "ffmpeg",
+        "data directory",
+        "file system",
+        "free space",
+        "database",
+        "address",
+    ] {
+        assert!(
+            text.lines().any(|line| line.starts_with("ok") && line.contains(thing)),
+            "{thing} in {text}"
+        );
+    }
+    let server = Server::start();
+    let mut command = moocflix();
+    command
+        .args(["doctor", "--listen", server.address(), "--data-dir"])
+        .arg(folder.path())
+        .env("PATH", "/nowhere");
+    command.env("MOOCFLIX_DATABASE_URL", "postgres://u:p@127.0.0.1:1/d");
+    let ill = run(&mut command, "");
+    let text = String::from_utf8(ill.stdout).unwrap();
+    assert_eq!(ill.status.code(), Some(1));
+    for thing in [
+        "ffmpeg is not on the PATH",
+        "apt-get install ffmpeg",
+        "is taken",
+        "missing  database",
+    ] {
+        assert!(text.contains(thing), "{thing} in {text}");
+    }
+}

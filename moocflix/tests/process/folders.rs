@@ -1,0 +1,70 @@
+use crate::server::{Server, moocflix, run};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+#[test]
+fn a_second_server_on_a_data_directory_is_told_so_and_a_worker_is_let_in() {
+    let server = Server::start();
+    let data = server.data_dir();
+    let second = run(
+        moocflix()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(&data),
+        "",
+    );
+    let error = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(
+        error.contains("another MoocFlix server") && error.contains(data.to_str().unwrap()),
+        "{error}"
+    );
+    assert_eq!(second.stdout, b"");
+    let worker = Server::start_in(data.parent().unwrap(), &["--roles", "transcode"]);
+    assert_ne!(worker.base, server.base);
+}
+
+#[test]
+fn a_folder_is_free_again_when_its_server_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    for _ in 0..3 {
+        let mut server = Server::start_in(folder.path(), &[]);
+        server.signal(rustix::process::Signal::KILL);
+        server.ended(Duration::from_secs(10));
+    }
+}
+
+#[test]
+fn a_taken_address_is_told_so() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    for key in ["MOOCFLIX_LISTEN", "MOOCFLIX_METRICS_LISTEN"] {
+        let mut command = moocflix();
+        command.args(["serve", "--data-dir"]).arg(folder.path());
+        command.env("MOOCFLIX_LISTEN", "127.0.0.1:0").env(key, &address);
+        let output = run(&mut command, "");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(error.contains(&format!("{address} is taken")), "{error}");
+    }
+}
+
+#[test]
+fn the_data_directory_is_its_owner_s_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("made/here");
+    let migrated = run(moocflix().args(["migrate", "--data-dir"]).arg(&data), "");
+    assert!(
+        migrated.status.success(),
+        "{}",
+        String::from_utf8_lossy(&migrated.stderr)
+    );
+    let mode = std::fs::metadata(&data).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let server = Server::start();
+    let secret = std::fs::metadata(server.data_dir().join("secret.key"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(secret & 0o777, 0o600);
+}
