@@ -1,0 +1,173 @@
+"""What the benches share: a MoocFlix of their own, HTTP without a library's cost, figures as a table."""
+import base64
+import http.client
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / "bench" / ".cache"
+BINARY = Path(os.environ.get("MOOCFLIX_BIN", ROOT / "target" / "release" / "moocflix"))
+
+
+def media(name, arguments):
+    """A file that ffmpeg makes once."""
+    path = CACHE / name
+    if not path.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        print(f"making {name}", file=sys.stderr, flush=True)
+        part = path.with_name("part-" + path.name)
+        quiet = ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "error", "-y"]
+        subprocess.run([*quiet, *arguments, str(part)], check=True)
+        part.rename(path)
+    return path
+
+
+class Process:
+    """A server and what the system counts for it."""
+
+    def __init__(self, command, environment=None, log=None):
+        self.log = log or tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log", delete=False).name
+        self.out = open(self.log, "w+")
+        environment = {**os.environ, **(environment or {})}
+        self.child = subprocess.Popen(command, stdout=self.out, stderr=subprocess.STDOUT, env=environment)
+
+    def cpu(self):
+        """Seconds of all threads, also of those that have ended."""
+        fields = Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory(self, name):
+        """MiB by a name of /proc/PID/status."""
+        for line in Path(f"/proc/{self.child.pid}/status").read_text().splitlines():
+            if line.startswith(name + ":"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+    def said(self):
+        return Path(self.log).read_text(errors="replace")
+
+    def stop(self):
+        self.child.send_signal(signal.SIGTERM)
+        try:
+            self.child.wait(30)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+        self.out.close()
+        os.unlink(self.log)
+
+
+class Moocflix:
+    """A server on a fresh data folder with one instructor."""
+
+    def __init__(self, settings=None):
+        if not BINARY.exists():
+            sys.exit(f"{BINARY} is not built: ./run --build")
+        CACHE.mkdir(parents=True, exist_ok=True)
+        self.folder = tempfile.TemporaryDirectory(prefix="data-", dir=CACHE)
+        words = [str(BINARY), "serve", "--data-dir", self.folder.name, "--listen", "127.0.0.1:0"]
+        self.process = Process(words, settings)
+        while "listening on http://" not in self.process.said():
+            if self.process.child.poll() is not None:
+                sys.exit(self.process.said())
+            time.sleep(0.02)
+        address = self.process.said().split("listening on http://")[1].split()[0]
+        self.host, port = address.split(":")
+        self.port = int(port)
+        password, email = secrets.token_urlsafe(16), "bench@example.org"
+        words = [str(BINARY), "user", "create", "--email", email, "--name", "Bench", "--role", "instructor"]
+        words += ["--password-stdin"]
+        environment = {**os.environ, "MOOCFLIX_DATA_DIR": self.folder.name}
+        subprocess.run(words, input=password, text=True, check=True, env=environment, stdout=subprocess.DEVNULL)
+        self.sign_in = {"email": email, "password": password}
+        self.wire = http.client.HTTPConnection(self.host, self.port)
+        self.token, self.until = "", 0.0
+
+    def ask(self, method, path, body=None, headers=None):
+        """One request on the kept connection: status, headers, body."""
+        self.wire.request(method, path, body, headers or {})
+        answer = self.wire.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+    def bearer(self):
+        """A header with a token that lasts for the next minute."""
+        if time.monotonic() > self.until:
+            kind = {"Content-Type": "application/json"}
+            status, _, body = self.ask("POST", "/api/v1/users/login", json.dumps(self.sign_in), kind)
+            assert status == 200, body
+            told = json.loads(body)
+            self.token, self.until = told["access_token"], time.monotonic() + told["expires_in"] - 60
+        return {"Authorization": "Bearer " + self.token}
+
+    def create(self, length):
+        """Begins an upload: its id and its path."""
+        name = base64.b64encode(b"bench.mp4").decode()
+        headers = {**self.bearer(), "Tus-Resumable": "1.0.0", "Upload-Length": str(length)}
+        status, headers, body = self.ask("POST", "/api/v1/content/upload", b"", {**headers, "Upload-Metadata": f"filename {name}"})
+        assert status == 201, body
+        return json.loads(body)["id"], headers["Location"]
+
+    def delete(self, video):
+        status, _, body = self.ask("DELETE", f"/api/v1/content/{video}/delete", None, self.bearer())
+        assert status == 202, body
+
+    def stop(self):
+        self.wire.close()
+        self.process.stop()
+        self.folder.cleanup()
+
+
+class Patch:
+    """PATCHes by sendfile, so that the client costs next to nothing."""
+
+    def __init__(self, host, port):
+        self.socket = socket.create_connection((host, port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.host = f"{host}:{port}"
+
+    def send(self, path, file, offset, count):
+        """Sends a part of a file; comes back when its last byte has left."""
+        head = (
+            f"PATCH {path} HTTP/1.1\r\nHost: {self.host}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {offset}\r\n"
+            f"Content-Type: application/offset+octet-stream\r\nContent-Length: {count}\r\n\r\n"
+        )
+        self.socket.sendall(head.encode())
+        self.socket.settimeout(None)
+        end = offset + count
+        while offset < end:
+            offset += os.sendfile(self.socket.fileno(), file.fileno(), offset, end - offset)
+        return time.perf_counter()
+
+    def answer(self):
+        answer = http.client.HTTPResponse(self.socket, method="PATCH")
+        answer.begin()
+        body = answer.read()
+        assert answer.status == 204, (answer.status, body)
+
+    def close(self):
+        self.socket.close()
+
+
+def percentile(values, share):
+    """The value below which a share lies, by nearest rank."""
+    values = sorted(values)
+    return values[max(0, -(-len(values) * share // 100) - 1)]
+
+
+def table(head, rows):
+    """Prints rows in columns."""
+    cells = [head, *[[str(it) for it in row] for row in rows]]
+    widths = [max(len(row[at]) for row in cells) for at in range(len(head))]
+    for number, row in enumerate(cells):
+        first, *rest = [cell.ljust(width) if at == 0 else cell.rjust(width) for at, (cell, width) in enumerate(zip(row, widths))]
+        print("  ".join([first, *rest]))
+        if number == 0:
+            print("  ".join("-" * width for width in widths))
