@@ -48,6 +48,9 @@ pub(super) fn collect(file: &syn::File, module: Vec<String>, test: bool) -> Said
         said: Said::default(),
     };
     walk.said.modules.push(walk.module.clone());
+    if test {
+        walk.said.test_modules.push(walk.module.clone());
+    }
     walk.visit_file(file);
     walk.said
 }

@@ -222,5 +222,7 @@ fn place(tree: &Tree, source: &Source) -> (String, Vec<String>, bool) {
         [before @ .., "mod"] => before,
         all => all,
     };
-    (package, parts.iter().map(|it| (*it).to_owned()).collect(), false)
+    // what the platform gives to other crates' tests
+    let test = folder.starts_with("platform/") && parts.first() == Some(&"testing");
+    (package, parts.iter().map(|it| (*it).to_owned()).collect(), test)
 }

@@ -2,7 +2,7 @@ import { mount } from 'svelte';
 import App from './shell/App.svelte';
 import { router } from './shell/router.svelte';
 import './styles/tokens.css';
-import './styles/base.css';
+import './styles/elements.css';
 
 const target = document.getElementById('app');
 if (target === null) throw new Error('index.html has no place for the page');
