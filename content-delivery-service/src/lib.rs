@@ -1,1 +1,146 @@
 //! Takes lectures in, makes them playable and streams them to those who may watch.
+//!
+//! An upload's bytes go to the object store as they come, and the offset that a client is told is what survives
+//! a power cut. The last byte enqueues a scan; the crate `transcoding-jobs` runs it and tells what it found.
+//! A lecture lives `uploading` → `processing` → `playable` → `ready`, or ends `failed` or `deleted`.
+//!
+//! `routes` → `middlewares`, `controllers` → `services` → `repositories` → `models`; `jobs` and `subscribers` are what
+//! the task queue and events start.
+
+mod config;
+mod controllers;
+mod jobs;
+mod metric;
+mod middlewares;
+pub mod models;
+pub mod repositories;
+mod routes;
+mod services;
+
+pub use config::{Config, InstantConfig, PlaybackConfig, UploadConfig};
+pub use metric::METRICS;
+
+use backing::Clock;
+use backing::bus::Bus;
+use backing::db::{Db, Migration};
+use backing::objects::Objects;
+use backing::outbox::Relay;
+use backing::tasks::{Job, Queue, Worker};
+use controllers::state::Uploads;
+use jobs::sweep_job::SweepJob;
+use repositories::upload_repository::UploadRepository;
+use repositories::video_repository::VideoRepository;
+use runtime::{Authenticator, Background, Service, Spawner};
+use secrecy::SecretSlice;
+use services::signatures::Signatures;
+use services::upload_service::UploadService;
+use services::video_service::VideoService;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The service's name: its role, its schema, its database file.
+pub const NAME: &str = "content";
+/// The service's keys with their defaults.
+pub const DEFAULTS: &str = include_str!("../config/default.toml");
+/// How many deleted lectures are swept at once.
+const SWEEP_SLOTS: usize = 2;
+/// How often the sweeper looks for tasks that nobody woke it for.
+const SWEEP_POLL: Duration = Duration::from_secs(2);
+
+/// The service's tables.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "videos",
+    sqlite: include_str!("../migrations/sqlite/0001_videos.sql"),
+    postgres: include_str!("../migrations/postgres/0001_videos.sql"),
+}];
+
+/// What the service is built from.
+pub struct Deps {
+    /// The service's own schema, opened with [`MIGRATIONS`].
+    pub db: Db,
+    /// The tasks of that schema.
+    pub queue: Queue,
+    /// Where sources and segments lie.
+    pub objects: Objects,
+    /// Where events come from and go to.
+    pub bus: Arc<dyn Bus>,
+    /// The time.
+    pub clock: Clock,
+    /// What checks this service's own routes.
+    pub authenticator: Authenticator,
+    /// The platform's secret; what this service signs is signed with keys derived from it.
+    pub secret: SecretSlice<u8>,
+    /// What can be set.
+    pub config: Config,
+}
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration can't be.
+    #[error("{0}")]
+    Config(String),
+}
+
+/// Builds the service.
+///
+/// Errors: a key that is out of its range
+pub async fn service(deps: Deps) -> Result<Service, StartError> {
+    let Deps {
+        db,
+        queue,
+        objects,
+        bus,
+        clock,
+        authenticator,
+        secret,
+        config,
+    } = deps;
+    config.validate().map_err(StartError::Config)?;
+    let signatures = Signatures::new(&secret);
+    let repository = VideoRepository::new(db.clone());
+    let uploads = UploadService::new(
+        repository.clone(),
+        UploadRepository::new(db.clone()),
+        objects.clone(),
+        signatures.clone(),
+        clock.clone(),
+        config.upload,
+    );
+    let videos = VideoService::new(repository, uploads.clone(), objects, signatures, clock.clone());
+    let spawner = Spawner::new();
+    let state = Uploads {
+        uploads: uploads.clone(),
+        videos: videos.clone(),
+        spawner: spawner.clone(),
+        authenticator: authenticator.clone(),
+        bus: Arc::clone(&bus),
+    };
+    let sweeps: Arc<dyn Job> = Arc::new(SweepJob { videos });
+    let sweeper = Worker::new(queue, vec![sweeps], SWEEP_SLOTS, SWEEP_POLL);
+    let relay = Relay::new(db, bus, clock);
+    let tasks = vec![
+        Background::new("content-relay", move |shutdown| async move {
+            relay.run(async move { shutdown.requested().await }).await;
+            Ok(())
+        }),
+        Background::new("sweeper", move |shutdown| async move {
+            sweeper.run(async move { shutdown.requested().await }).await;
+            Ok(())
+        }),
+        Background::new("unfinished-uploads", move |shutdown| {
+            jobs::expiry_job::run(uploads, shutdown)
+        }),
+        Background::new("bytes-on-their-way", move |shutdown| async move {
+            shutdown.requested().await;
+            spawner.finished().await;
+            Ok(())
+        }),
+    ];
+    Ok(Service {
+        name: NAME,
+        routes: routes::videos(state, &authenticator),
+        tasks,
+    })
+}

@@ -25,6 +25,7 @@ mod running;
 pub mod server;
 mod service;
 mod signals;
+mod spawner;
 pub mod telemetry;
 
 pub use authenticator::{AuthError, Authenticator};
@@ -41,4 +42,5 @@ pub use running::Running;
 pub use server::RequestId;
 pub use service::{Background, Service, Shutdown};
 pub use signals::signals;
+pub use spawner::{Spawner, WorkLost};
 pub use utoipa_axum::routes;

@@ -1,0 +1,88 @@
+//! The service's keys; `config/default.toml` tells meaning, unit and range of each.
+
+use serde::Deserialize;
+
+/// The section `content`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How lectures are taken in.
+    pub upload: UploadConfig,
+    /// How they are played.
+    pub playback: PlaybackConfig,
+    /// Which sources are played as they are.
+    pub instant: InstantConfig,
+}
+
+/// The section `content.upload`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UploadConfig {
+    /// Units: bytes
+    pub max_bytes: u64,
+    /// Units: days after the last byte
+    pub expires_days: u16,
+    /// Units: bytes
+    pub checkpoint_bytes: u64,
+}
+
+/// The section `content.playback`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlaybackConfig {
+    /// Units: bytes
+    pub hot_bytes: u64,
+}
+
+/// The section `content.instant`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstantConfig {
+    /// Units: bits a second
+    pub max_bit_rate: u64,
+    /// Units: seconds
+    pub max_gap_seconds: f64,
+}
+
+impl Config {
+    /// Checks each key's range.
+    ///
+    /// Errors: the first key that is out of its range, in words
+    pub fn validate(&self) -> Result<(), String> {
+        let range = |key: &str, fits: bool, bounds: &str| {
+            if fits {
+                Ok(())
+            } else {
+                Err(format!("content.{key} must be {bounds}"))
+            }
+        };
+        let upload = &self.upload;
+        range("upload.max_bytes", upload.max_bytes >= 1 << 20, "1048576 or more")?;
+        range(
+            "upload.expires_days",
+            (1..=365).contains(&upload.expires_days),
+            "1 to 365",
+        )?;
+        let checkpoints = 1 << 20..=1 << 30;
+        range(
+            "upload.checkpoint_bytes",
+            checkpoints.contains(&upload.checkpoint_bytes),
+            "1048576 to 1073741824",
+        )?;
+        range(
+            "playback.hot_bytes",
+            self.playback.hot_bytes >= 1 << 20,
+            "1048576 or more",
+        )?;
+        range(
+            "instant.max_bit_rate",
+            self.instant.max_bit_rate >= 100_000,
+            "100000 or more",
+        )?;
+        range(
+            "instant.max_gap_seconds",
+            (1.0..=60.0).contains(&self.instant.max_gap_seconds),
+            "1 to 60",
+        )
+    }
+}

@@ -1,0 +1,65 @@
+//! `GET /{videoId}`: a lecture.
+
+use super::state::Uploads;
+use crate::models::video_document::VideoDocument;
+use crate::services::error::ContentError;
+use crate::services::video_service::Viewer;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use contracts::VideoId;
+use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use runtime::{Caller, Json, PathId, ProblemDocument};
+
+/// Shows a lecture to its owner and to admins.
+#[utoipa::path(
+    get,
+    path = "/{video_id}",
+    operation_id = "fetchVideo",
+    tag = "content",
+    params(("video_id" = VideoId, Path)),
+    responses(
+        (status = 200, description = "The lecture.", body = VideoDocument),
+        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 410, description = "It was deleted.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn fetch_video(
+    State(state): State<Uploads>,
+    caller: Caller,
+    PathId(id): PathId<VideoId>,
+    headers: HeaderMap,
+) -> Result<Response, ContentError> {
+    let viewer = viewer(&caller);
+    let video = state.videos.find(id, viewer).await?;
+    let etag = etag(video.version);
+    let document = state.videos.show(video, viewer).await?;
+    let mut response = match headers.get(IF_NONE_MATCH) {
+        // An upload's offset moves without a new version.
+        Some(known) if Some(known) == etag.as_ref() && !document.is_uploading() => {
+            StatusCode::NOT_MODIFIED.into_response()
+        }
+        Some(_) | None => Json(document).into_response(),
+    };
+    tag(&mut response, etag);
+    Ok(response)
+}
+
+pub(super) fn viewer(caller: &Caller) -> Viewer {
+    Viewer {
+        user: caller.user_id,
+        is_admin: caller.is_admin(),
+    }
+}
+
+pub(super) fn etag(version: i64) -> Option<HeaderValue> {
+    HeaderValue::from_str(&format!("\"{version}\"")).ok()
+}
+
+pub(super) fn tag(response: &mut Response, etag: Option<HeaderValue>) {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if let Some(etag) = etag {
+        headers.insert(ETAG, etag);
+    }
+}

@@ -1,0 +1,79 @@
+//! `GET /`: the caller's own lectures.
+
+use super::fetch_video::viewer;
+use super::state::Uploads;
+use crate::models::video::Status;
+use crate::models::video_document::VideoDocument;
+use crate::services::error::ContentError;
+use crate::services::video_service::Selection;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CACHE_CONTROL;
+use runtime::{Caller, Json, ProblemDocument, Query};
+use serde::{Deserialize, Serialize};
+
+const USUAL: usize = 20;
+const MOST: usize = 100;
+
+/// Which lectures are asked for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// Those of one status alone.
+    status: Option<Status>,
+    /// Those of one course alone; courses are not there yet, so a given one has no lectures.
+    course_id: Option<String>,
+    /// How many, 1 to 100; 20 unless told.
+    limit: Option<usize>,
+    /// Where the page before ended.
+    cursor: Option<String>,
+}
+
+/// One page of lectures, the latest first.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct VideoPage {
+    items: Vec<VideoDocument>,
+    /// Asks for the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// Lists the caller's own lectures.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "listVideos",
+    tag = "content",
+    params(Parameters),
+    responses(
+        (status = 200, description = "One page, the latest first.", body = VideoPage),
+        (status = 422, description = "A parameter is wrong.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn list_videos(
+    State(state): State<Uploads>,
+    caller: Caller,
+    Query(parameters): Query<Parameters>,
+) -> Result<Response, ContentError> {
+    let limit = parameters.limit.unwrap_or(USUAL);
+    if !(1..=MOST).contains(&limit) {
+        return Err(ContentError::BadField("limit", "must be 1 to 100"));
+    }
+    let page = if parameters.course_id.is_some() {
+        VideoPage {
+            items: Vec::new(),
+            next_cursor: None,
+        }
+    } else {
+        let selection = Selection {
+            status: parameters.status,
+            limit,
+            cursor: parameters.cursor.as_deref(),
+        };
+        let page = state.videos.list(viewer(&caller), selection).await?;
+        VideoPage {
+            items: page.items,
+            next_cursor: page.next_cursor,
+        }
+    };
+    Ok(([(CACHE_CONTROL, "private, no-cache")], Json(page)).into_response())
+}

@@ -1,0 +1,15 @@
+//! One file a route: read the request, call a service, shape the reply.
+
+pub(crate) mod cancel_upload;
+pub(crate) mod delete_video;
+pub(crate) mod describe_uploads;
+pub(crate) mod errors;
+pub(crate) mod fetch_video;
+pub(crate) mod list_videos;
+pub(crate) mod resume_upload;
+pub(crate) mod state;
+pub(crate) mod tus_headers;
+pub(crate) mod update_video;
+pub(crate) mod upload_video;
+pub(crate) mod watch_events;
+mod whole_body;

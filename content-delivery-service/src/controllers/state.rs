@@ -1,0 +1,24 @@
+//! What the controllers of uploads and lectures work with.
+
+use crate::services::upload_service::UploadService;
+use crate::services::video_service::VideoService;
+use axum::extract::FromRef;
+use backing::bus::Bus;
+use runtime::{Authenticator, Spawner};
+use std::sync::Arc;
+
+/// The state behind the rows of uploads and lectures.
+#[derive(Clone)]
+pub(crate) struct Uploads {
+    pub(crate) uploads: UploadService,
+    pub(crate) videos: VideoService,
+    pub(crate) spawner: Spawner,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) bus: Arc<dyn Bus>,
+}
+
+impl FromRef<Uploads> for UploadService {
+    fn from_ref(state: &Uploads) -> Self {
+        state.uploads.clone()
+    }
+}

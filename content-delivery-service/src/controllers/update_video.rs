@@ -1,0 +1,63 @@
+//! `PATCH /{videoId}`: another title or description.
+
+use super::fetch_video::{etag, tag, viewer};
+use super::state::Uploads;
+use crate::models::video_document::VideoDocument;
+use crate::services::error::ContentError;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use contracts::VideoId;
+use http::HeaderMap;
+use http::header::IF_MATCH;
+use runtime::{Caller, Json, PathId, ProblemDocument};
+use serde::Deserialize;
+
+/// What changes; what is absent stays.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VideoChange {
+    /// One line, 1 to 200 characters.
+    title: Option<String>,
+    /// At most 5,000 characters, may have lines.
+    description: Option<String>,
+}
+
+/// Changes title and description; `If-Match` with the lecture's `ETag` guards against overwriting others' changes.
+#[utoipa::path(
+    patch,
+    path = "/{video_id}",
+    operation_id = "updateVideo",
+    tag = "content",
+    params(("video_id" = VideoId, Path)),
+    request_body = VideoChange,
+    responses(
+        (status = 200, description = "The lecture as it is now.", body = VideoDocument),
+        (status = 412, description = "Somebody changed it since.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "A field is wrong.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn update_video(
+    State(state): State<Uploads>,
+    caller: Caller,
+    PathId(id): PathId<VideoId>,
+    headers: HeaderMap,
+    Json(change): Json<VideoChange>,
+) -> Result<Response, ContentError> {
+    let viewer = viewer(&caller);
+    let version = match headers.get(IF_MATCH).map(http::HeaderValue::as_bytes) {
+        None | Some(b"*") => None,
+        Some(tag) => Some(seen(tag).ok_or(ContentError::Stale)?),
+    };
+    let (title, description) = (change.title.as_deref(), change.description.as_deref());
+    let video = state.videos.update(id, viewer, title, description, version).await?;
+    let etag = etag(video.version);
+    let mut response = Json(state.videos.show(video, viewer).await?).into_response();
+    tag(&mut response, etag);
+    Ok(response)
+}
+
+/// The version in an entity tag; one that we never gave out fits no lecture.
+fn seen(tag: &[u8]) -> Option<i64> {
+    let text = std::str::from_utf8(tag).ok()?;
+    text.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}

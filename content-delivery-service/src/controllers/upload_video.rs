@@ -1,0 +1,169 @@
+//! `POST /upload`: begins a tus upload, or takes a whole file as a form or a raw body.
+
+use super::state::Uploads;
+use super::tus_headers as tus;
+use super::whole_body;
+use crate::models::creation::{Creation, NewUpload};
+use crate::models::text;
+use crate::models::tus::{Metadata, OFFSET_STREAM};
+use crate::models::video_document::VideoDocument;
+use crate::services::error::ContentError;
+use crate::services::upload_service::Begun;
+use crate::services::video_service::Viewer;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use contracts::VideoId;
+use futures::StreamExt;
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use runtime::{Caller, Json, ProblemDocument, Query};
+use serde::Deserialize;
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// What may stand in the query.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// The lecture's title, for raw bodies.
+    title: Option<String>,
+}
+
+/// Begins an upload (with `Tus-Resumable: 1.0.0`), or takes a whole file (`multipart/form-data` with the field `file`
+/// and optional `title` and `description`, or a raw `video/*`, `audio/*` or `application/octet-stream` body).
+#[utoipa::path(
+    post,
+    path = "/upload",
+    operation_id = "uploadVideo",
+    tag = "content",
+    params(Parameters),
+    responses(
+        (status = 201, description = "The upload began, or the file is stored.", body = VideoDocument),
+        (status = 413, description = "The file is too large.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 415, description = "This is no audio or video.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 422, description = "The file is empty, or a field is wrong.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 507, description = "There is no space left.", body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn upload_video(
+    State(state): State<Uploads>,
+    caller: Caller,
+    Query(parameters): Query<Parameters>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ContentError> {
+    let viewer = Viewer {
+        user: caller.user_id,
+        is_admin: caller.is_admin(),
+    };
+    if headers.contains_key(tus::TUS_RESUMABLE) {
+        return begin(&state, viewer, &headers, body).await;
+    }
+    tus::must_be_plain(&headers)?;
+    let id = whole_body::take(
+        &state,
+        viewer.user,
+        &headers,
+        parameters.title,
+        creation(&headers),
+        body,
+    )
+    .await?;
+    let location = format!("/api/v1/content/{id}");
+    created(&state, id, viewer, &location).await
+}
+
+async fn begin(state: &Uploads, viewer: Viewer, headers: &HeaderMap, body: Body) -> Result<Response, ContentError> {
+    tus::must_speak_tus(headers)?;
+    let new = declared(viewer, headers)?;
+    let first = match headers.get(CONTENT_TYPE) {
+        Some(kind) if kind.as_bytes().eq_ignore_ascii_case(OFFSET_STREAM.as_bytes()) => {
+            tus::must_be_offset_stream(headers)?;
+            Some(tus::checksum(headers)?)
+        }
+        Some(_) | None => None,
+    };
+    let (Begun::Now(id) | Begun::Before(id)) = state.uploads.create(&new).await?;
+    let mut offset = 0;
+    if let Some(checksum) = first {
+        let uploads = state.uploads.clone();
+        let mut bytes = body.into_data_stream().map(|frame| frame.map_err(Into::into));
+        let written = state.spawner.run(async move {
+            let written = uploads.write(id, 0, &mut bytes, checksum.as_ref()).await;
+            // Its sender does not know the upload's address yet and can't go on with what is wrong from the start.
+            if matches!(
+                written,
+                Err(ContentError::ChecksumMismatch | ContentError::LongerThanDeclared)
+            ) {
+                uploads.abandon(id).await?;
+                uploads.forget(id, None).await?;
+            }
+            written
+        });
+        offset = match written.await.map_err(|lost| ContentError::Internal(lost.to_string()))? {
+            Ok(offset) => offset,
+            // A repeated creation: the upload stands further on already.
+            Err(ContentError::OffsetMismatch(offset)) if new.creation.is_some() => offset,
+            Err(error) => return Err(error),
+        };
+    }
+    let upload = state.uploads.uploads().find(id).await?.ok_or(ContentError::Deleted)?;
+    let mut response = created(state, id, viewer, &state.uploads.url(&upload)).await?;
+    tus::progress(
+        response.headers_mut(),
+        offset.max(upload.offset),
+        Some(upload.expires_at),
+    );
+    Ok(response)
+}
+
+fn declared(viewer: Viewer, headers: &HeaderMap) -> Result<NewUpload, ContentError> {
+    if headers.contains_key(tus::UPLOAD_DEFER_LENGTH) {
+        return Err(ContentError::BadHeader(
+            "Upload-Defer-Length is not offered here; send Upload-Length".to_owned(),
+        ));
+    }
+    let length = tus::number(headers, &tus::UPLOAD_LENGTH)?
+        .ok_or_else(|| ContentError::BadHeader("Upload-Length is missing".to_owned()))?;
+    let raw = tus::single(headers, &tus::UPLOAD_METADATA)?.unwrap_or_default();
+    let metadata = Metadata::parse(raw).map_err(ContentError::BadHeader)?;
+    let title = match &metadata.title {
+        Some(title) => text::title(title).map_err(|what| ContentError::BadField("title", what))?,
+        None => metadata
+            .filename
+            .as_deref()
+            .map_or_else(|| text::UNTITLED.to_owned(), text::title_from),
+    };
+    let creation = creation(headers)
+        .map(|key| {
+            Creation::new(&key?, &["tus", &length.to_string(), raw])
+                .map_err(|what| ContentError::BadHeader(what.to_owned()))
+        })
+        .transpose()?;
+    Ok(NewUpload {
+        owner: viewer.user,
+        length: Some(length),
+        title,
+        description: String::new(),
+        filename: metadata.filename,
+        metadata: metadata.raw,
+        resumable: true,
+        creation,
+    })
+}
+
+fn creation(headers: &HeaderMap) -> Option<Result<String, ContentError>> {
+    tus::single(headers, &IDEMPOTENCY_KEY)
+        .transpose()
+        .map(|key| key.map(str::to_owned))
+}
+
+async fn created(state: &Uploads, id: VideoId, viewer: Viewer, location: &str) -> Result<Response, ContentError> {
+    let video = state.videos.find(id, viewer).await?;
+    let document = state.videos.show(video, viewer).await?;
+    let mut response = (StatusCode::CREATED, Json(document)).into_response();
+    let location = HeaderValue::from_str(location).map_err(|error| ContentError::Internal(error.to_string()))?;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}

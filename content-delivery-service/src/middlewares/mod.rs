@@ -1,0 +1,3 @@
+//! Checks made before a controller.
+
+pub(crate) mod validate_upload;

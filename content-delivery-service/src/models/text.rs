@@ -1,0 +1,116 @@
+//! What may stand in the texts that people give a lecture.
+
+/// Longest title, in characters.
+pub(crate) const MAX_TITLE: usize = 200;
+/// Longest description, in characters.
+pub(crate) const MAX_DESCRIPTION: usize = 5_000;
+/// Longest file name, in characters.
+pub(crate) const MAX_FILENAME: usize = 255;
+/// The title of a lecture that came without a title and without a file name.
+pub(crate) const UNTITLED: &str = "Untitled lecture";
+
+/// A title as it is kept: trimmed, on one line, with something to see in it.
+pub(crate) fn title(text: &str) -> Result<String, &'static str> {
+    let trimmed = text.trim();
+    if trimmed.chars().any(is_treacherous) {
+        return Err("must not contain control characters");
+    }
+    if !trimmed.chars().any(is_visible) {
+        return Err("must not be empty");
+    }
+    if trimmed.chars().count() > MAX_TITLE {
+        return Err("must have at most 200 characters");
+    }
+    Ok(trimmed.to_owned())
+}
+
+/// A description as it is kept: trimmed, may have lines.
+pub(crate) fn description(text: &str) -> Result<String, &'static str> {
+    let trimmed = text.trim();
+    if trimmed
+        .chars()
+        .any(|c| is_treacherous(c) && !matches!(c, '\n' | '\r' | '\t'))
+    {
+        return Err("must not contain control characters");
+    }
+    if trimmed.chars().count() > MAX_DESCRIPTION {
+        return Err("must have at most 5000 characters");
+    }
+    Ok(trimmed.to_owned())
+}
+
+/// A file name as it is kept: its last part, should somebody send a path.
+pub(crate) fn filename(text: &str) -> Result<String, &'static str> {
+    if text.chars().any(is_treacherous) {
+        return Err("must not contain control characters");
+    }
+    let name = text.rsplit(['/', '\\']).next().unwrap_or_default().trim();
+    if name.chars().count() > MAX_FILENAME {
+        return Err("must have at most 255 characters");
+    }
+    Ok(name.to_owned())
+}
+
+/// The title that a lecture gets from its file's name when nobody gave one.
+pub(crate) fn title_from(filename: &str) -> String {
+    let stem = match filename.rsplit_once('.') {
+        Some((stem, ending)) if !stem.is_empty() && ending.len() <= 5 => stem,
+        _ => filename,
+    };
+    let short: String = stem.trim().chars().take(MAX_TITLE).collect();
+    title(&short).unwrap_or_else(|_| UNTITLED.to_owned())
+}
+
+/// Control characters, and those that turn the direction of what follows: a name must read as it is.
+pub(crate) fn is_treacherous(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+}
+
+fn is_visible(c: char) -> bool {
+    !c.is_whitespace() && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_trimmed_and_has_something_to_see() {
+        assert_eq!(title("  Graphs <b> & trees "), Ok("Graphs <b> & trees".to_owned()));
+        for bad in [
+            "",
+            "   ",
+            "\u{200b}\u{feff}",
+            "a\nb",
+            "a\u{0}",
+            "a\u{202e}b",
+            &"x".repeat(201),
+        ] {
+            assert!(title(bad).is_err(), "{bad:?}");
+        }
+        assert!(title(&"ü".repeat(200)).is_ok());
+    }
+
+    #[test]
+    fn a_description_may_have_lines() {
+        assert_eq!(description(" one\n\ttwo "), Ok("one\n\ttwo".to_owned()));
+        assert!(description("bell \u{7}").is_err());
+        assert!(description(&"x".repeat(5_001)).is_err());
+    }
+
+    #[test]
+    fn a_lecture_is_called_like_its_file() {
+        assert_eq!(title_from("Lecture 3.mp4"), "Lecture 3");
+        assert_eq!(title_from("3. Graphs and trees"), "3. Graphs and trees");
+        assert_eq!(title_from(".mp4"), ".mp4");
+        assert_eq!(title_from(""), UNTITLED);
+        assert_eq!(title_from(&"x".repeat(255)).len(), MAX_TITLE);
+    }
+
+    #[test]
+    fn a_path_is_no_part_of_a_file_name() {
+        assert_eq!(filename("C:\\talks\\a.mp4"), Ok("a.mp4".to_owned()));
+        assert_eq!(filename("../../etc/passwd"), Ok("passwd".to_owned()));
+        assert!(filename("a\u{202e}4pm.exe").is_err());
+    }
+}

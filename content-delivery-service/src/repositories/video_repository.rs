@@ -1,0 +1,339 @@
+//! Lectures in the database.
+
+use crate::models::creation::NewUpload;
+use crate::models::video::{Media, Reason, Status, Video};
+use backing::db::{Db, DbError, Tx};
+use backing::tasks::{self, NewTask};
+use backing::{args, outbox, record};
+use contracts::events::{VideoCreated, VideoDeleted, VideoUpdated};
+use contracts::{NewEvent, Timestamp, UserId, VideoId};
+use serde_json::json;
+
+/// The task that deletes a lecture's objects.
+pub(crate) const SWEEP: &str = "sweep";
+/// The task that looks into a stored source.
+pub(crate) const SCAN: &str = "scan";
+
+macro_rules! columns {
+    () => {
+        "id, owner_id, title, description, status, reason_code, reason_message, version, policy_version, \
+    filename, container, bytes, duration_us, media, generation, created_at, updated_at, playable_at, ready_at, deleted_at"
+    };
+}
+
+record! {
+    struct VideoRow {
+        id: VideoId,
+        owner_id: UserId,
+        title: String,
+        description: String,
+        status: String,
+        reason_code: Option<String>,
+        reason_message: Option<String>,
+        version: i64,
+        policy_version: i64,
+        filename: Option<String>,
+        container: Option<String>,
+        bytes: Option<i64>,
+        duration_us: Option<i64>,
+        media: Option<String>,
+        generation: i64,
+        created_at: Timestamp,
+        updated_at: Timestamp,
+        playable_at: Option<Timestamp>,
+        ready_at: Option<Timestamp>,
+        deleted_at: Option<Timestamp>,
+    }
+}
+
+record! {
+    struct CreationRow {
+        id: VideoId,
+        creation_print: Option<Vec<u8>>,
+    }
+}
+
+impl From<VideoRow> for Video {
+    fn from(row: VideoRow) -> Self {
+        let reason = row.reason_code.map(|code| Reason {
+            code,
+            message: row.reason_message.unwrap_or_default(),
+        });
+        Self {
+            id: row.id,
+            owner_id: row.owner_id,
+            title: row.title,
+            description: row.description,
+            // A status of a newer release: nothing that this one could show or serve.
+            status: row.status.parse().unwrap_or(Status::Processing),
+            reason,
+            version: row.version,
+            policy_version: row.policy_version,
+            filename: row.filename,
+            container: row.container,
+            bytes: row.bytes,
+            duration_us: row.duration_us,
+            media: row
+                .media
+                .and_then(|text| serde_json::from_str::<Media>(&text).ok())
+                .unwrap_or_default(),
+            generation: row.generation,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            playable_at: row.playable_at,
+            ready_at: row.ready_at,
+            deleted_at: row.deleted_at,
+        }
+    }
+}
+
+/// How a change of title or description went.
+#[derive(Debug)]
+pub(crate) enum Update {
+    Done,
+    /// Somebody changed it since the client looked.
+    Stale,
+    /// There is no such lecture any more.
+    Gone,
+}
+
+/// Lectures in the database.
+#[derive(Clone)]
+pub struct VideoRepository {
+    db: Db,
+}
+
+impl VideoRepository {
+    /// A repository on content's schema.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// A lecture, also a deleted one.
+    pub async fn find(&self, id: VideoId) -> Result<Option<Video>, DbError> {
+        let sql = concat!("SELECT ", columns!(), " FROM videos WHERE id = $1");
+        Ok(self.db.read().one::<VideoRow>(sql, args![id]).await?.map(Video::from))
+    }
+
+    /// Writes a new lecture and its upload.
+    ///
+    /// Errors: `Unique` where the owner has used this creation key before
+    pub(crate) async fn create(
+        &self,
+        id: VideoId,
+        new: &NewUpload,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), DbError> {
+        let mut tx = self.db.write().await?;
+        let creation = new.creation.clone();
+        tx.run(
+            "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, filename, generation, \
+             creation_key, creation_print, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, 'uploading', 1, 1, $5, 0, $6, $7, $8, $8)",
+            args![
+                id,
+                new.owner,
+                new.title.as_str(),
+                new.description.as_str(),
+                new.filename.clone(),
+                creation.as_ref().map(|creation| creation.key.clone()),
+                creation.map(|creation| creation.print),
+                now
+            ],
+        )
+        .await?;
+        let length = new.length.map(|length| i64::try_from(length).unwrap_or(i64::MAX));
+        tx.run(
+            "INSERT INTO uploads (video_id, owner_id, length, bytes_received, metadata, head, resumable, key_version, \
+             writer, state, touched_at, expires_at) VALUES ($1, $2, $3, 0, $4, $5, $6, 1, 0, 'open', $7, $8)",
+            args![
+                id,
+                new.owner,
+                length,
+                new.metadata.as_str(),
+                Vec::<u8>::new(),
+                new.resumable,
+                now,
+                expires_at
+            ],
+        )
+        .await?;
+        let event = NewEvent::of_video(id, VideoCreated { owner_id: new.owner }.into());
+        outbox::push(&mut tx, &event, now).await?;
+        tx.commit().await
+    }
+
+    /// The lecture that its owner created under a key, with the print of that request.
+    pub(crate) async fn find_creation(&self, owner: UserId, key: &str) -> Result<Option<(VideoId, Vec<u8>)>, DbError> {
+        let sql = "SELECT id, creation_print FROM videos WHERE owner_id = $1 AND creation_key = $2";
+        let row = self.db.read().one::<CreationRow>(sql, args![owner, key]).await?;
+        Ok(row.map(|row| (row.id, row.creation_print.unwrap_or_default())))
+    }
+
+    /// An owner's lectures, the latest first; `before` is the last one that was seen.
+    pub(crate) async fn list(
+        &self,
+        owner: UserId,
+        status: Option<Status>,
+        before: Option<VideoId>,
+        limit: i64,
+    ) -> Result<Vec<Video>, DbError> {
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM videos WHERE owner_id = $1 AND status <> 'deleted' AND ($3 IS NULL OR id < $3) \
+              AND ($4 IS NULL OR status = $4) ORDER BY id DESC LIMIT $2"
+        );
+        let values = args![owner, limit, before, status.map(|status| status.as_str().to_owned())];
+        let rows = self.db.read().all::<VideoRow>(sql, values).await?;
+        Ok(rows.into_iter().map(Video::from).collect())
+    }
+
+    /// Changes title and description; `version` is the one that the client saw, where it tells.
+    pub(crate) async fn update_texts(
+        &self,
+        id: VideoId,
+        title: Option<&str>,
+        description: Option<&str>,
+        version: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Update, DbError> {
+        let mut tx = self.db.write().await?;
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM videos WHERE id = $1 AND status <> 'deleted'"
+        );
+        let Some(video) = tx.one::<VideoRow>(sql, args![id]).await? else {
+            return Ok(Update::Gone);
+        };
+        if version.is_some_and(|version| version != video.version) {
+            return Ok(Update::Stale);
+        }
+        let changed = tx
+            .run(
+                "UPDATE videos SET title = $1, description = $2, version = version + 1, updated_at = $3 \
+                 WHERE id = $4 AND version = $5 AND status <> 'deleted'",
+                args![
+                    title.unwrap_or(&video.title),
+                    description.unwrap_or(&video.description),
+                    now,
+                    id,
+                    video.version
+                ],
+            )
+            .await?;
+        if changed == 0 {
+            return Ok(Update::Stale);
+        }
+        let event = NewEvent::of_video(
+            id,
+            VideoUpdated {
+                owner_id: video.owner_id,
+            }
+            .into(),
+        );
+        outbox::push(&mut tx, &event, now).await?;
+        tx.commit().await?;
+        Ok(Update::Done)
+    }
+
+    /// Deletes a lecture: from now on no byte of it is served, and whoever still writes it is fenced off.
+    ///
+    /// Shape: `false` where it was gone already
+    pub(crate) async fn delete(&self, id: VideoId, reason: Option<&Reason>, now: Timestamp) -> Result<bool, DbError> {
+        let mut tx = self.db.write().await?;
+        let deleted = bury(&mut tx, id, reason, now).await?;
+        tx.commit().await?;
+        Ok(deleted)
+    }
+
+    /// Takes a lecture away that never became one; nothing of it stays.
+    pub(crate) async fn forget(&self, id: VideoId, now: Timestamp) -> Result<(), DbError> {
+        let mut tx = self.db.write().await?;
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM videos WHERE id = $1 AND status = 'uploading'"
+        );
+        let Some(video) = tx.one::<VideoRow>(sql, args![id]).await? else {
+            return Ok(());
+        };
+        tx.run("DELETE FROM uploads WHERE video_id = $1", args![id]).await?;
+        tx.run("DELETE FROM videos WHERE id = $1", args![id]).await?;
+        let gone = VideoDeleted {
+            owner_id: video.owner_id,
+            policy_version: video.policy_version + 1,
+        };
+        outbox::push(&mut tx, &NewEvent::of_video(id, gone.into()), now).await?;
+        tx.commit().await
+    }
+
+    /// Notes that nothing of a deleted lecture is left in the store; the deletion record tells nothing personal.
+    pub(crate) async fn mark_swept(&self, id: VideoId, now: Timestamp) -> Result<(), DbError> {
+        let mut tx = self.db.write().await?;
+        tx.run(
+            "UPDATE videos SET swept_at = $1, title = '', description = '', filename = NULL, media = NULL \
+             WHERE id = $2 AND status = 'deleted'",
+            args![now, id],
+        )
+        .await?;
+        tx.run(
+            "UPDATE uploads SET sink_state = NULL, metadata = '' WHERE video_id = $1",
+            args![id],
+        )
+        .await?;
+        tx.commit().await
+    }
+}
+
+/// The tombstone, the fences, the sweep and the event, in the caller's transaction.
+pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now: Timestamp) -> Result<bool, DbError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM videos WHERE id = $1 AND status <> 'deleted'"
+    );
+    let Some(video) = tx.one::<VideoRow>(sql, args![id]).await? else {
+        return Ok(false);
+    };
+    let policy_version = video.policy_version + 1;
+    let changed = tx
+        .run(
+            "UPDATE videos SET status = 'deleted', policy_version = $1, version = version + 1, deleted_at = $2, \
+             updated_at = $2, reason_code = $3, reason_message = $4 WHERE id = $5 AND status <> 'deleted'",
+            args![
+                policy_version,
+                now,
+                reason.map(|reason| reason.code.clone()),
+                reason.map(|reason| reason.message.clone()),
+                id
+            ],
+        )
+        .await?;
+    if changed == 0 {
+        return Ok(false);
+    }
+    tx.run(
+        "UPDATE uploads SET writer = writer + 1, writer_seen_at = NULL, head = $1 WHERE video_id = $2",
+        args![Vec::<u8>::new(), id],
+    )
+    .await?;
+    let sweep = NewTask {
+        kind: SWEEP.into(),
+        key: format!("{SWEEP}:{id}"),
+        payload: json!({ "video_id": id }),
+        run_after: now,
+        priority: 0,
+        owner: Some(video.owner_id),
+    };
+    tasks::enqueue(tx, &sweep).await?;
+    let event = VideoDeleted {
+        owner_id: video.owner_id,
+        policy_version,
+    };
+    outbox::push(tx, &NewEvent::of_video(id, event.into()), now).await?;
+    Ok(true)
+}

@@ -1,0 +1,48 @@
+//! The URL table: one line a route, with who may.
+
+use crate::controllers::state::Uploads;
+use crate::controllers::tus_headers::TUS_RESUMABLE;
+use crate::controllers::{
+    cancel_upload, delete_video, describe_uploads, fetch_video, list_videos, resume_upload, update_video, upload_video,
+    watch_events,
+};
+use crate::models::tus::VERSION;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn};
+use axum::response::Response;
+use http::{HeaderValue, Method};
+use runtime::{Access, Authenticator, Routes, Table};
+use utoipa_axum::routes;
+
+const PREFIX: &str = "/api/v1/content";
+
+/// Uploads and lectures.
+#[rustfmt::skip]
+pub(crate) fn videos(state: Uploads, authenticator: &Authenticator) -> Routes {
+    Table::new(PREFIX, authenticator)
+        .row(Method::POST, "/upload", Access::Instructor, routes!(upload_video::upload_video))
+        .row(Method::OPTIONS, "/upload", Access::Public, routes!(describe_uploads::describe_uploads))
+        .row(Method::HEAD, "/upload/{video_id}", Access::UploadKey, routes!(resume_upload::show_upload))
+        .row(Method::PATCH, "/upload/{video_id}", Access::UploadKey, routes!(resume_upload::resume_upload))
+        .row(Method::DELETE, "/upload/{video_id}", Access::UploadKey, routes!(cancel_upload::cancel_upload))
+        .row(Method::POST, "/upload/{video_id}", Access::UploadKey, routes!(cancel_upload::override_method))
+        .row(Method::GET, "/", Access::SignedIn, routes!(list_videos::list_videos))
+        .row(Method::GET, "/{video_id}", Access::SignedIn, routes!(fetch_video::fetch_video))
+        .row(Method::PATCH, "/{video_id}", Access::SignedIn, routes!(update_video::update_video))
+        .row(Method::GET, "/{video_id}/events", Access::SignedIn, routes!(watch_events::watch_events))
+        .row(Method::DELETE, "/{video_id}/delete", Access::SignedIn, routes!(delete_video::delete_video))
+        .with_state(state)
+        .around(|router| router.layer(from_fn(speak_tus)))
+}
+
+/// Whoever speaks tus is answered in it, also when refused.
+async fn speak_tus(request: Request, next: Next) -> Response {
+    let speaks = request.headers().contains_key(TUS_RESUMABLE);
+    let mut response = next.run(request).await;
+    if speaks {
+        response
+            .headers_mut()
+            .insert(TUS_RESUMABLE, HeaderValue::from_static(VERSION));
+    }
+    response
+}

@@ -1,0 +1,385 @@
+//! The write path: bytes are gathered without copying them, stored and synced in large batches, and noted
+//! in the database at checkpoints. What a client is told is what the database says, so it never goes back.
+
+use super::active_uploads::{SILENCE, Seat, Slot};
+use super::error::ContentError;
+use super::upload_service::UploadService;
+use crate::models::tus::Checksum;
+use crate::models::upload::{HEAD_BYTES, SNIFF_AT};
+use crate::repositories::upload_repository::{Claim, Progress};
+use aws_lc_rs::digest;
+use backing::objects::SinkState;
+use bytes::Bytes;
+use contracts::{ObjectKey, VideoId};
+use futures::{Stream, StreamExt};
+use std::error::Error;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Bytes that are stored and synced at once; two batches at most are held of one upload.
+const BATCH: u64 = 4 << 20;
+/// How long bytes may wait for their batch to fill up, and the longest way between two checkpoints.
+const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
+/// How often a claim is tried while another process may still be writing, across its silence.
+const CLAIM_TRIES: u32 = 9;
+
+/// The bytes of one request, as they come.
+pub(crate) type ByteSource<'a> = dyn Stream<Item = Result<Bytes, Box<dyn Error + Send + Sync>>> + Send + Unpin + 'a;
+
+/// Holds an upload and writes it.
+pub(crate) struct UploadWriter {
+    service: UploadService,
+    video: VideoId,
+    fence: i64,
+    length: Option<u64>,
+    resumable: bool,
+    seat: Seat,
+    stored: Stored,
+    committed: u64,
+    committed_at: Instant,
+}
+
+/// What lies in the store for good, whether the database knows it yet or not.
+#[derive(Clone)]
+struct Stored {
+    offset: u64,
+    sink: Option<SinkState>,
+    head: Vec<u8>,
+}
+
+/// Some bytes of a request, and what comes after them.
+struct Batch {
+    bytes: Vec<Bytes>,
+    length: u64,
+    then: Then,
+}
+
+enum Then {
+    More,
+    End,
+    Broken(ContentError),
+}
+
+impl UploadWriter {
+    /// Takes the upload, if it stands at this offset and nobody else is writing it.
+    pub(crate) async fn open(service: &UploadService, video: VideoId, offset: u64) -> Result<Self, ContentError> {
+        let seat = service.active().enter(video).await.ok_or(ContentError::Locked)?;
+        let Claim { upload, fence } = claim(service, video, offset).await?;
+        let sink = match upload.sink_state.as_deref().map(serde_json::from_str::<SinkState>) {
+            None => None,
+            Some(Ok(state)) => Some(state),
+            Some(Err(error)) => {
+                return Err(ContentError::Internal(format!(
+                    "an upload's state can't be read: {error}"
+                )));
+            }
+        };
+        Ok(Self {
+            service: service.clone(),
+            video,
+            fence,
+            length: upload.length,
+            resumable: upload.resumable,
+            seat,
+            stored: Stored {
+                offset: upload.offset,
+                sink,
+                head: upload.head,
+            },
+            committed: upload.offset,
+            committed_at: Instant::now(),
+        })
+    }
+
+    /// Where the upload stands in the store.
+    pub(crate) fn offset(&self) -> u64 {
+        self.stored.offset
+    }
+
+    /// Whether every byte that was declared is here.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.length == Some(self.stored.offset)
+    }
+
+    /// Stores a body to its end. With a checksum, nothing of it counts unless all of it is right.
+    ///
+    /// Errors: what came before the error is stored; `release` or `complete` notes it
+    pub(crate) async fn take(
+        &mut self,
+        body: &mut ByteSource<'_>,
+        checksum: Option<&Checksum>,
+    ) -> Result<(), ContentError> {
+        let before = self.stored.clone();
+        let mut check = checksum.map(Check::new);
+        let mut result = self.pump(body, check.as_mut()).await;
+        if let Some(check) = check {
+            result = result.and_then(|()| check.verify());
+        }
+        if matches!(result, Err(ContentError::LongerThanDeclared)) || (checksum.is_some() && result.is_err()) {
+            self.stored = if self.committed > before.offset {
+                self.stored.clone()
+            } else {
+                before
+            };
+        }
+        result
+    }
+
+    async fn pump(&mut self, body: &mut ByteSource<'_>, mut check: Option<&mut Check>) -> Result<(), ContentError> {
+        let slot = std::sync::Arc::clone(&self.seat.slot);
+        let mut batch = gather(body, &slot, self.room(0)).await;
+        loop {
+            if let Some(check) = check.as_deref_mut() {
+                batch.bytes.iter().for_each(|bytes| check.update(bytes));
+            }
+            match batch.then {
+                Then::More => {
+                    let room = self.room(batch.length);
+                    let counts = check.is_none();
+                    let store = self.store(batch.bytes, batch.length, counts);
+                    let (stored, next) = futures::join!(store, gather(body, &slot, room));
+                    stored?;
+                    batch = next;
+                }
+                Then::End => return self.store(batch.bytes, batch.length, check.is_none()).await,
+                Then::Broken(error) => {
+                    if check.is_none() && !matches!(error, ContentError::LongerThanDeclared) {
+                        self.store(batch.bytes, batch.length, true).await?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// How many bytes may still come after those that are stored and `pending` ones.
+    fn room(&self, pending: u64) -> u64 {
+        let most = self.length.unwrap_or_else(|| self.service.max_bytes());
+        most.saturating_sub(self.stored.offset + pending)
+    }
+
+    /// Stores a batch; `counts` says that it may be noted before the body has ended.
+    async fn store(&mut self, bytes: Vec<Bytes>, length: u64, counts: bool) -> Result<(), ContentError> {
+        if length == 0 {
+            return Ok(());
+        }
+        self.keep_head(&bytes);
+        let after = self.stored.offset + length;
+        if counts && self.stored.offset < SNIFF_AT && after >= SNIFF_AT {
+            self.sniff()?;
+        }
+        let key = ObjectKey::VideoSource(self.video);
+        let sink = self.service.sink();
+        let mut state = match self.stored.sink.take() {
+            Some(state) => state,
+            None => sink.begin(&key).await?,
+        };
+        state.writer = u64::try_from(self.fence).unwrap_or(0);
+        let appended = sink.append(&key, &mut state, bytes).await;
+        self.stored.sink = Some(state);
+        let offset = appended?;
+        if offset != after {
+            return Err(ContentError::Internal(format!(
+                "the store says byte {offset} where {after} was expected"
+            )));
+        }
+        self.stored.offset = offset;
+        self.service.count_bytes(length);
+        // The end is noted together with the change of state.
+        if counts && !self.is_complete() && self.is_checkpoint_due() {
+            self.checkpoint(false).await?;
+        }
+        Ok(())
+    }
+
+    fn keep_head(&mut self, bytes: &[Bytes]) {
+        for part in bytes {
+            let missing = HEAD_BYTES - self.stored.head.len().min(HEAD_BYTES);
+            if missing == 0 || self.stored.offset >= SNIFF_AT {
+                return;
+            }
+            self.stored.head.extend(part.iter().take(missing));
+        }
+    }
+
+    fn sniff(&self) -> Result<(), ContentError> {
+        if fmp4::sniff(&self.stored.head).is_media() {
+            Ok(())
+        } else {
+            Err(ContentError::UnsupportedMedia)
+        }
+    }
+
+    fn is_checkpoint_due(&self) -> bool {
+        self.stored.offset - self.committed >= self.service.checkpoint_bytes()
+            || self.committed_at.elapsed() >= CHECKPOINT_TIME
+    }
+
+    fn progress(&self) -> Result<Progress, ContentError> {
+        let sink_state = match &self.stored.sink {
+            Some(state) => {
+                Some(serde_json::to_string(state).map_err(|error| ContentError::Internal(error.to_string()))?)
+            }
+            None => None,
+        };
+        let head = if self.stored.offset >= SNIFF_AT {
+            Vec::new()
+        } else {
+            self.stored.head.clone()
+        };
+        Ok(Progress {
+            offset: self.stored.offset,
+            sink_state,
+            head,
+        })
+    }
+
+    async fn checkpoint(&mut self, last: bool) -> Result<(), ContentError> {
+        let progress = self.progress()?;
+        let now = self.service.now();
+        let expires_at = self.service.expires_at(now, self.resumable);
+        let uploads = self.service.uploads();
+        if !uploads
+            .checkpoint(self.video, self.fence, &progress, now, expires_at, last)
+            .await?
+        {
+            return Err(self.service.why_fenced(self.video).await);
+        }
+        self.committed = progress.offset;
+        self.committed_at = Instant::now();
+        Ok(())
+    }
+
+    /// Notes what is stored and gives the upload free.
+    pub(crate) async fn release(mut self) -> Result<u64, ContentError> {
+        self.checkpoint(true).await?;
+        Ok(self.committed)
+    }
+
+    /// The last byte is here: from now on the upload will be finished, whatever happens to this process.
+    pub(crate) async fn complete(self) -> Result<(), ContentError> {
+        let refusal = match self.stored.offset {
+            0 => Err(ContentError::EmptyFile),
+            _ if self.committed < SNIFF_AT => self.sniff(),
+            _ => Ok(()),
+        };
+        if refusal.is_err() {
+            self.refuse().await?;
+            return refusal;
+        }
+        let progress = self.progress()?;
+        let now = self.service.now();
+        if !self
+            .service
+            .uploads()
+            .complete(self.video, self.fence, &progress, now)
+            .await?
+        {
+            return Err(self.service.why_fenced(self.video).await);
+        }
+        // The bytes are safe and said to be complete; a fault in what follows is made up for by the recovery job.
+        if let Err(error) = self.service.finish(self.video).await {
+            tracing::error!(video = %self.video, %error, "an upload could not be finished yet");
+        }
+        Ok(())
+    }
+
+    /// Takes the upload away, with everything that was stored of it.
+    pub(crate) async fn refuse(self) -> Result<(), ContentError> {
+        self.service.forget(self.video, self.stored.sink.as_ref()).await
+    }
+}
+
+/// Becomes the writer in the database; another process's writer gets the time to be found silent.
+async fn claim(service: &UploadService, video: VideoId, offset: u64) -> Result<Claim, ContentError> {
+    for attempt in 0..CLAIM_TRIES {
+        let now = service.now();
+        if let Some(claim) = service.uploads().claim(video, offset, now, now - SILENCE).await? {
+            return Ok(claim);
+        }
+        service.must_be_open_at(video, offset).await?;
+        if attempt + 1 < CLAIM_TRIES {
+            tokio::time::sleep(SILENCE / (CLAIM_TRIES - 2)).await;
+        }
+    }
+    Err(ContentError::Locked)
+}
+
+/// Collects bytes until there are enough, they have waited long enough, or the body ends.
+async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> Batch {
+    let mut batch = Batch {
+        bytes: Vec::new(),
+        length: 0,
+        then: Then::More,
+    };
+    let mut first_at: Option<Instant> = None;
+    while batch.length < BATCH {
+        slot.set_waiting(true);
+        let waited_enough = async {
+            match first_at {
+                Some(at) => tokio::time::sleep_until(at + CHECKPOINT_TIME).await,
+                None => std::future::pending().await,
+            }
+        };
+        let frame = tokio::select! {
+            biased;
+            frame = body.next() => frame,
+            () = slot.stopped() => Some(Err(Box::from("another request took the upload over"))),
+            () = waited_enough => break,
+        };
+        slot.set_waiting(false);
+        match frame {
+            Some(Ok(bytes)) => {
+                let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                if length > room - batch.length.min(room) {
+                    batch.then = Then::Broken(ContentError::LongerThanDeclared);
+                    return batch;
+                }
+                batch.length += length;
+                batch.bytes.push(bytes);
+                first_at.get_or_insert_with(Instant::now);
+            }
+            Some(Err(error)) => {
+                batch.then = Then::Broken(ContentError::BodyLost(error));
+                return batch;
+            }
+            None => {
+                batch.then = Then::End;
+                return batch;
+            }
+        }
+    }
+    slot.set_waiting(false);
+    batch
+}
+
+/// The checksum of a request's bytes as they come.
+struct Check {
+    context: digest::Context,
+    expected: Vec<u8>,
+}
+
+impl Check {
+    fn new(checksum: &Checksum) -> Self {
+        let (algorithm, expected) = match checksum {
+            Checksum::Sha1(sum) => (&digest::SHA1_FOR_LEGACY_USE_ONLY, sum),
+            Checksum::Sha256(sum) => (&digest::SHA256, sum),
+        };
+        Self {
+            context: digest::Context::new(algorithm),
+            expected: expected.clone(),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.context.update(bytes);
+    }
+
+    fn verify(self) -> Result<(), ContentError> {
+        if self.context.finish().as_ref() == self.expected {
+            Ok(())
+        } else {
+            Err(ContentError::ChecksumMismatch)
+        }
+    }
+}

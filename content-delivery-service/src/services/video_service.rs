@@ -1,0 +1,183 @@
+//! Lectures as their owners handle them: looking, renaming, deleting.
+
+use super::error::ContentError;
+use super::signatures::Signatures;
+use super::upload_service::UploadService;
+use crate::metric;
+use crate::models::text;
+use crate::models::video::{Status, Video};
+use crate::models::video_document::VideoDocument;
+use crate::repositories::video_repository::{Update, VideoRepository};
+use backing::Clock;
+use backing::objects::Objects;
+use contracts::{ObjectPrefix, UserId, VideoId};
+use std::sync::Arc;
+
+/// Who asks about a lecture.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Viewer {
+    pub(crate) user: UserId,
+    pub(crate) is_admin: bool,
+}
+
+/// One page of an owner's lectures.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) items: Vec<VideoDocument>,
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// Which of an owner's lectures are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Selection<'a> {
+    pub(crate) status: Option<Status>,
+    pub(crate) limit: usize,
+    pub(crate) cursor: Option<&'a str>,
+}
+
+/// Handles lectures.
+#[derive(Clone)]
+pub(crate) struct VideoService {
+    videos: VideoRepository,
+    uploads: UploadService,
+    objects: Objects,
+    signatures: Arc<Signatures>,
+    clock: Clock,
+}
+
+impl VideoService {
+    pub(crate) fn new(
+        videos: VideoRepository,
+        uploads: UploadService,
+        objects: Objects,
+        signatures: Signatures,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            videos,
+            uploads,
+            objects,
+            signatures: Arc::new(signatures),
+            clock,
+        }
+    }
+
+    /// A lecture for its owner or an admin; to all others it does not exist.
+    pub(crate) async fn find(&self, id: VideoId, viewer: Viewer) -> Result<Video, ContentError> {
+        let video = self.videos.find(id).await?.ok_or(ContentError::NotFound)?;
+        if video.owner_id != viewer.user && !viewer.is_admin {
+            return Err(ContentError::NotFound);
+        }
+        if video.status == Status::Deleted {
+            return Err(ContentError::Deleted);
+        }
+        Ok(video)
+    }
+
+    /// A lecture as a program sees it; its upload's key is shown to its owner alone.
+    pub(crate) async fn show(&self, video: Video, viewer: Viewer) -> Result<VideoDocument, ContentError> {
+        if video.status != Status::Uploading {
+            return Ok(VideoDocument::new(video, None, None));
+        }
+        let upload = self.uploads.uploads().find(video.id).await?;
+        let url = upload
+            .as_ref()
+            .filter(|_| video.owner_id == viewer.user)
+            .map(|upload| self.uploads.url(upload));
+        Ok(VideoDocument::new(video, upload.as_ref(), url))
+    }
+
+    /// The viewer's own lectures, the latest first.
+    pub(crate) async fn list(&self, viewer: Viewer, selection: Selection<'_>) -> Result<Page, ContentError> {
+        let before = match selection.cursor {
+            Some(cursor) => {
+                let read = self.signatures.read_cursor(viewer.user, cursor);
+                Some(read.ok_or(ContentError::BadField("cursor", "is not one that was given out to you"))?)
+            }
+            None => None,
+        };
+        let limit = i64::try_from(selection.limit).unwrap_or(i64::MAX);
+        let mut videos = self
+            .videos
+            .list(viewer.user, selection.status, before, limit.saturating_add(1))
+            .await?;
+        let more = videos.len() > selection.limit;
+        videos.truncate(selection.limit);
+        let next_cursor = videos
+            .last()
+            .filter(|_| more)
+            .map(|last| self.signatures.cursor(viewer.user, last.id));
+        let mut items = Vec::with_capacity(videos.len());
+        for video in videos {
+            items.push(self.show(video, viewer).await?);
+        }
+        Ok(Page { items, next_cursor })
+    }
+
+    /// Gives a lecture another title or description.
+    pub(crate) async fn update(
+        &self,
+        id: VideoId,
+        viewer: Viewer,
+        title: Option<&str>,
+        description: Option<&str>,
+        version: Option<i64>,
+    ) -> Result<Video, ContentError> {
+        self.find(id, viewer).await?;
+        let title = title.map(|title| checked("title", text::title(title))).transpose()?;
+        let description = description
+            .map(|words| checked("description", text::description(words)))
+            .transpose()?;
+        let now = self.clock.now();
+        match self
+            .videos
+            .update_texts(id, title.as_deref(), description.as_deref(), version, now)
+            .await?
+        {
+            Update::Done => self.find(id, viewer).await,
+            Update::Stale => Err(ContentError::Stale),
+            Update::Gone => Err(ContentError::Deleted),
+        }
+    }
+
+    /// Deletes a lecture, at any time of its life; again is no error.
+    pub(crate) async fn delete(&self, id: VideoId, viewer: Viewer) -> Result<(), ContentError> {
+        match self.find(id, viewer).await {
+            Ok(_) => {}
+            Err(ContentError::Deleted) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        self.bury(id).await
+    }
+
+    /// Deletes a lecture on behalf of somebody who was let in by other means.
+    pub(crate) async fn bury(&self, id: VideoId) -> Result<(), ContentError> {
+        if self.videos.delete(id, None, self.clock.now()).await? {
+            metrics::counter!(metric::VIDEOS_DELETED).increment(1);
+        }
+        self.uploads.active().stop(id);
+        Ok(())
+    }
+
+    /// Deletes a dead lecture's objects until the store lists none.
+    pub(crate) async fn sweep(&self, id: VideoId) -> Result<(), ContentError> {
+        self.uploads.abandon(id).await?;
+        let prefix = ObjectPrefix::Video(id);
+        // Twice: whatever was being written while the first round went on is found by the second.
+        let mut empty = 0;
+        while empty < 2 {
+            empty = if self.objects.delete_prefix(&prefix).await? == 0 {
+                empty + 1
+            } else {
+                0
+            };
+        }
+        self.videos.mark_swept(id, self.clock.now()).await?;
+        metrics::counter!(metric::SWEEPS).increment(1);
+        Ok(())
+    }
+}
+
+fn checked(field: &'static str, text: Result<String, &'static str>) -> Result<String, ContentError> {
+    text.map_err(|what| ContentError::BadField(field, what))
+}

@@ -1,0 +1,39 @@
+//! Work that goes on when whoever started it has gone.
+
+use std::future::Future;
+use tokio_util::task::TaskTracker;
+
+/// Starts work that must come to its end although its request is dropped, such as keeping the bytes that
+/// arrived before a client vanished; clones share the list of what is running.
+#[derive(Debug, Clone, Default)]
+pub struct Spawner(TaskTracker);
+
+/// The work panicked, or the process is going down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the work did not come to its end")]
+pub struct WorkLost;
+
+impl Spawner {
+    /// A spawner that runs nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts the work at once; the answer may be waited for or dropped.
+    pub fn run<F>(&self, work: F) -> impl Future<Output = Result<F::Output, WorkLost>> + Send + use<F>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let running = self.0.spawn(work);
+        async move { running.await.map_err(|_| WorkLost) }
+    }
+
+    /// Waits until nothing is running.
+    pub async fn finished(&self) {
+        self.0.close();
+        self.0.wait().await;
+        self.0.reopen();
+    }
+}
