@@ -89,12 +89,13 @@ impl Db {
     /// On SQLite there is one writer at a time, and it holds the lock from here on.
     pub async fn write(&self) -> Result<Tx, DbError> {
         let inner = match &self.pools {
-            Pools::Sqlite { write, .. } => TxInner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Sqlite { write, .. } => TxInner::Sqlite(connect::begin(write).await?),
             Pools::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
         };
         Ok(Tx {
             inner,
             signals: Arc::clone(&self.signals),
+            spoiled: false,
             pushed: false,
             enqueued: false,
         })
@@ -134,7 +135,7 @@ pub struct Reader<'a>(&'a Pools);
 
 impl Reader<'_> {
     /// All rows.
-    pub async fn all<T: Record>(&self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Vec<T>, DbError> {
+    pub async fn all<T: Record>(self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Vec<T>, DbError> {
         let sql = sql.into();
         match self.0 {
             Pools::Sqlite { read, .. } => {
@@ -153,7 +154,7 @@ impl Reader<'_> {
     }
 
     /// The first row, if there is one.
-    pub async fn one<T: Record>(&self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Option<T>, DbError> {
+    pub async fn one<T: Record>(self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Option<T>, DbError> {
         let sql = sql.into();
         match self.0 {
             Pools::Sqlite { read, .. } => {
@@ -183,6 +184,8 @@ enum TxInner {
 pub struct Tx {
     inner: TxInner,
     signals: Arc<Signals>,
+    /// SQLite rolled it back by itself: what followed would stand alone.
+    spoiled: bool,
     pushed: bool,
     enqueued: bool,
 }
@@ -190,21 +193,8 @@ pub struct Tx {
 impl Tx {
     /// All rows of a statement, `RETURNING` included.
     pub async fn all<T: Record>(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Vec<T>, DbError> {
-        let sql = sql.into();
-        match &mut self.inner {
-            TxInner::Sqlite(tx) => {
-                let rows = sqlx::query_with(sql.sqlite, value::sqlite(args)?)
-                    .fetch_all(&mut **tx)
-                    .await?;
-                rows.iter().map(|row| record::read(&Row::Sqlite(row))).collect()
-            }
-            TxInner::Postgres(tx) => {
-                let rows = sqlx::query_with(sql.postgres, value::postgres(args)?)
-                    .fetch_all(&mut **tx)
-                    .await?;
-                rows.iter().map(|row| record::read(&Row::Postgres(row))).collect()
-            }
-        }
+        let rows = self.fetch(sql.into(), args).await;
+        self.watched(rows)
     }
 
     /// The first row of a statement, if there is one; the statement runs to its end.
@@ -214,21 +204,52 @@ impl Tx {
 
     /// Runs a statement and tells how many rows it changed.
     pub async fn run(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<u64, DbError> {
-        let sql = sql.into();
+        let changed = self.execute(sql.into(), args).await;
+        self.watched(changed)
+    }
+
+    async fn fetch<T: Record>(&mut self, sql: Sql, args: Vec<Value>) -> Result<Vec<T>, DbError> {
+        self.whole()?;
+        match &mut self.inner {
+            TxInner::Sqlite(tx) => {
+                let query = sqlx::query_with(sql.sqlite, value::sqlite(args)?);
+                let rows = query.fetch_all(&mut **tx).await?;
+                rows.iter().map(|row| record::read(&Row::Sqlite(row))).collect()
+            }
+            TxInner::Postgres(tx) => {
+                let query = sqlx::query_with(sql.postgres, value::postgres(args)?);
+                let rows = query.fetch_all(&mut **tx).await?;
+                rows.iter().map(|row| record::read(&Row::Postgres(row))).collect()
+            }
+        }
+    }
+
+    async fn execute(&mut self, sql: Sql, args: Vec<Value>) -> Result<u64, DbError> {
+        self.whole()?;
         Ok(match &mut self.inner {
-            TxInner::Sqlite(tx) => sqlx::query_with(sql.sqlite, value::sqlite(args)?)
-                .execute(&mut **tx)
-                .await?
-                .rows_affected(),
-            TxInner::Postgres(tx) => sqlx::query_with(sql.postgres, value::postgres(args)?)
-                .execute(&mut **tx)
-                .await?
-                .rows_affected(),
+            TxInner::Sqlite(tx) => {
+                let query = sqlx::query_with(sql.sqlite, value::sqlite(args)?);
+                query.execute(&mut **tx).await?.rows_affected()
+            }
+            TxInner::Postgres(tx) => {
+                let query = sqlx::query_with(sql.postgres, value::postgres(args)?);
+                query.execute(&mut **tx).await?.rows_affected()
+            }
         })
+    }
+
+    fn whole(&self) -> Result<(), DbError> {
+        if self.spoiled { Err(DbError::Full) } else { Ok(()) }
+    }
+
+    fn watched<T>(&mut self, result: Result<T, DbError>) -> Result<T, DbError> {
+        self.spoiled |= matches!(result, Err(DbError::Full));
+        result
     }
 
     /// Makes the changes durable, then wakes whoever waits for what was pushed or enqueued.
     pub async fn commit(self) -> Result<(), DbError> {
+        self.whole()?;
         match self.inner {
             TxInner::Sqlite(tx) => tx.commit().await?,
             TxInner::Postgres(tx) => tx.commit().await?,

@@ -1,1 +1,57 @@
 //! What every cache must do, whichever adapter it is.
+
+use super::{Cache, CacheError};
+use bytes::Bytes;
+use std::time::Duration;
+use uuid::Uuid;
+
+const LONG: Duration = Duration::from_secs(3_600);
+const SHORT: Duration = Duration::from_secs(1);
+
+/// Runs the whole suite; `pass` lets that much time go by for the cache (a clock moved, or a wait).
+///
+/// Errors: the cache's own; what a cache does wrong is a failed assertion
+pub async fn suite<F: Future<Output = ()>>(cache: &dyn Cache, pass: impl Fn(Duration) -> F) -> Result<(), CacheError> {
+    let key = |name: &str| format!("conformance:{name}:{}", Uuid::now_v7());
+    values_are_kept_replaced_and_forgotten(cache, &key("value")).await?;
+    counters_count_and_read_as_decimal_numbers(cache, &key("counter")).await?;
+    let (value, counter) = (key("short value"), key("window"));
+    cache.set(&value, Bytes::from_static(b"soon gone"), SHORT).await?;
+    assert_eq!(cache.increment(&counter, 3, SHORT).await?, 3);
+    pass(SHORT / 2).await;
+    // a later addition does not extend the window
+    assert_eq!(cache.increment(&counter, 1, SHORT).await?, 4);
+    pass(SHORT).await;
+    assert_eq!(cache.get(&value).await?, None, "a value outlived its time");
+    assert_eq!(cache.increment(&counter, 0, SHORT).await?, 0, "a window was extended");
+    assert_eq!(cache.increment(&counter, 1, SHORT).await?, 1);
+    cache.delete(&counter).await
+}
+
+async fn values_are_kept_replaced_and_forgotten(cache: &dyn Cache, key: &str) -> Result<(), CacheError> {
+    assert_eq!(cache.get(key).await?, None);
+    cache.set(key, Bytes::from_static(b"\x00bytes\xff"), LONG).await?;
+    assert_eq!(cache.get(key).await?.as_deref(), Some(&b"\x00bytes\xff"[..]));
+    cache.set(key, Bytes::new(), LONG).await?;
+    assert_eq!(cache.get(key).await?, Some(Bytes::new()));
+    cache.delete(key).await?;
+    cache.delete(key).await?;
+    assert_eq!(cache.get(key).await?, None);
+    Ok(())
+}
+
+async fn counters_count_and_read_as_decimal_numbers(cache: &dyn Cache, key: &str) -> Result<(), CacheError> {
+    assert_eq!(cache.increment(key, 0, LONG).await?, 0);
+    assert_eq!(cache.get(key).await?, None, "asking made a counter");
+    let additions = (0..100).map(|_| cache.increment(key, 2, LONG));
+    let mut seen = futures::future::try_join_all(additions).await?;
+    seen.sort_unstable();
+    assert!(
+        seen.iter().copied().eq((1..=100).map(|n| n * 2)),
+        "an addition was lost"
+    );
+    assert_eq!(cache.get(key).await?.as_deref(), Some(&b"200"[..]));
+    cache.delete(key).await?;
+    assert_eq!(cache.increment(key, 1, LONG).await?, 1);
+    cache.delete(key).await
+}

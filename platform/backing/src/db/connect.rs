@@ -3,6 +3,7 @@
 use super::{DbError, Pools};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,21 @@ async fn sqlite(folder: &Path, service: &str) -> Result<Pools, DbError> {
         .connect_with(options.pragma("query_only", "1"))
         .await?;
     Ok(Pools::Sqlite { read, write })
+}
+
+/// Begins a writing transaction on the one connection that writes.
+///
+/// When SQLite has rolled a transaction back by itself (a full disk), sqlx goes on to believe in it
+/// and refuses the next; such a connection is replaced.
+pub(super) async fn begin(write: &SqlitePool) -> Result<Transaction<'static, Sqlite>, DbError> {
+    const TRIES: usize = 3;
+    for _ in 0..TRIES {
+        match write.begin_with("BEGIN IMMEDIATE").await {
+            Err(sqlx::Error::InvalidSavePointStatement) => write.acquire().await?.close().await?,
+            other => return Ok(other?),
+        }
+    }
+    Ok(write.begin_with("BEGIN IMMEDIATE").await?)
 }
 
 /// Makes the file, readable by its owner alone; SQLite gives its side files the same mode.
