@@ -12,7 +12,10 @@ use utoipa::ToSchema;
 
 /// A refusal with a stable code; the outermost layer adds the request's id.
 #[derive(Debug, Clone)]
-pub struct Problem {
+pub struct Problem(Box<Refusal>);
+
+#[derive(Debug, Clone)]
+struct Refusal {
     status: StatusCode,
     code: Cow<'static, str>,
     detail: Cow<'static, str>,
@@ -55,13 +58,13 @@ pub struct ProblemDocument<'a> {
 impl Problem {
     /// A refusal with its status, its stable code and what was wrong.
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self {
+        Self(Box::new(Refusal {
             status,
             code: code.into(),
             detail: detail.into(),
             errors: Vec::new(),
             headers: HeaderMap::new(),
-        }
+        }))
     }
 
     /// 422 `invalid_request`; fields to blame are added with [`Problem::field`].
@@ -87,7 +90,7 @@ impl Problem {
     /// Blames a field.
     #[must_use]
     pub fn field(mut self, field: impl Into<String>, message: impl Into<String>) -> Self {
-        self.errors.push(FieldError {
+        self.0.errors.push(FieldError {
             field: field.into(),
             message: message.into(),
         });
@@ -98,7 +101,7 @@ impl Problem {
     #[must_use]
     pub fn header(mut self, name: HeaderName, value: impl AsRef<str>) -> Self {
         if let Ok(value) = HeaderValue::from_str(value.as_ref()) {
-            self.headers.append(name, value);
+            self.0.headers.append(name, value);
         }
         self
     }
@@ -112,25 +115,25 @@ impl Problem {
     /// The status that it answers with.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The stable code.
     #[must_use]
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// The body, with the request's id where it is known.
     pub(crate) fn document(&self, request_id: Option<&str>) -> Vec<u8> {
         let document = ProblemDocument {
-            kind: format!("urn:moocflix:problem:{}", self.code),
-            title: title(&self.code),
-            status: self.status.as_u16(),
-            detail: &self.detail,
-            code: &self.code,
+            kind: format!("urn:moocflix:problem:{}", self.0.code),
+            title: title(&self.0.code),
+            status: self.0.status.as_u16(),
+            detail: &self.0.detail,
+            code: &self.0.code,
             request_id,
-            errors: (!self.errors.is_empty()).then_some(&self.errors),
+            errors: (!self.0.errors.is_empty()).then_some(&self.0.errors),
         };
         serde_json::to_vec(&document).unwrap_or_default()
     }
@@ -148,11 +151,11 @@ fn title(code: &str) -> String {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from(self.document(None)));
-        *response.status_mut() = self.status;
+        *response.status_mut() = self.0.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        for (name, value) in &self.headers {
+        for (name, value) in &self.0.headers {
             headers.append(name, value.clone());
         }
         response.extensions_mut().insert(self);

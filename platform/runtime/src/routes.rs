@@ -99,13 +99,13 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         let full = self.full_path(path);
         self.document(&method, path, &full, access, documented);
         self.schemas.extend(schemas);
-        self.rows.push(Row {
-            method: method.clone(),
-            path: full.clone(),
-            access,
-        });
         if !self.seen.insert((method.clone(), full.clone())) {
             self.faults.push(format!("{method} {full} has two rows"));
+            self.rows.push(Row {
+                method,
+                path: full,
+                access,
+            });
             return self;
         }
         // The media plane pays for nothing that it does not use: its rows check their own tokens.
@@ -119,6 +119,11 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
             handlers.route_layer(from_fn_with_state(guard, guard::check))
         };
         self.router = self.router.route(&full, handlers);
+        self.rows.push(Row {
+            method,
+            path: full,
+            access,
+        });
         self
     }
 

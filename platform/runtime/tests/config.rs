@@ -46,6 +46,7 @@ struct Instant {
     fast: bool,
 }
 
+#[cfg(test)]
 fn loaded(file: &str, environment: &[(&str, &str)]) -> Result<Loaded<Config>, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("moocflix.toml");

@@ -143,13 +143,13 @@ pub(super) async fn answer(
     let span = tracing::info_span!("request", id = id.as_str(), %method, route = tracing::field::Empty);
     let (body, leftover) = patient(incoming, &edge.limits);
     let mut response = route_safely(&edge, parts, body).instrument(span.clone()).await;
-    if let Some(leftover) = leftover.filter(|_| !multiplexed) {
-        if !leftover.drain(expects_continue).await {
-            watch.leaves_unread();
-            response
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
-        }
+    if let Some(leftover) = leftover.filter(|_| !multiplexed)
+        && !leftover.drain(expects_continue).await
+    {
+        watch.leaves_unread();
+        response
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     finish(&mut response, &id, route.as_str());
     let elapsed = started.elapsed();
@@ -356,7 +356,7 @@ impl HttpBody for AnswerBody {
         }
         let watch = this.running.watch();
         if let Some(progress) = &this.progress {
-            watch.asked(progress);
+            progress.asked();
         }
         let polled = Pin::new(&mut this.inner).poll_frame(context);
         if let (Some(progress), Poll::Ready(Some(Ok(_)))) = (&this.progress, &polled) {

@@ -109,13 +109,11 @@ impl AsyncWrite for WatchedStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut()
-            .with(context, |stream, context| stream.poll_flush(context))
+        self.get_mut().with(context, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.get_mut()
-            .with(context, |stream, context| stream.poll_shutdown(context))
+        self.get_mut().with(context, AsyncWrite::poll_shutdown)
     }
 }
 

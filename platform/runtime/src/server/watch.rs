@@ -29,6 +29,13 @@ pub(super) struct Answer {
     handed_at: AtomicU64,
 }
 
+impl Answer {
+    /// The next piece is asked for.
+    pub(super) fn asked(&self) {
+        self.handed_at.store(0, Ordering::Relaxed);
+    }
+}
+
 /// What the driver does with the connection now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -106,11 +113,6 @@ impl Watch {
     /// A piece of an answer was handed over.
     pub(super) fn handed(&self, answer: &Answer) {
         answer.handed_at.store(self.now().max(1), Ordering::Relaxed);
-    }
-
-    /// The next piece of an answer is asked for.
-    pub(super) fn asked(&self, answer: &Answer) {
-        answer.handed_at.store(0, Ordering::Relaxed);
     }
 
     /// Looks at the state and the limits.

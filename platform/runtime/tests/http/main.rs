@@ -1,9 +1,16 @@
 //! The runtime as a client sees it: over sockets.
 
+#[cfg(test)]
 mod bodies;
+#[cfg(test)]
 mod connections;
+#[cfg(test)]
 mod problems;
+#[cfg(test)]
 mod routes;
+#[cfg(test)]
 mod shutdown;
+#[cfg(test)]
 mod site;
+#[cfg(test)]
 mod tokens;
