@@ -7,8 +7,11 @@ use crate::settings::Settings;
 use anyhow::{Context, Result, anyhow};
 use axum::Router;
 use backing::Db;
+use backing::tasks::Queue;
 use runtime::process::{Check, Process};
 use runtime::{Authenticator, Background, Keys, Revocations, Routes, Service, Shutdown, metrics};
+use std::sync::Arc;
+use std::time::Duration;
 use utoipa::openapi::OpenApi;
 
 /// Whom the access tokens are for.
@@ -22,8 +25,14 @@ pub(crate) const USERS: Schema = Schema {
     migrations: user_management_service::MIGRATIONS,
 };
 
+/// The lectures' tables.
+const CONTENT: Schema = Schema {
+    service: content_delivery_service::NAME,
+    migrations: content_delivery_service::MIGRATIONS,
+};
+
 /// Every service's tables.
-pub(crate) const SCHEMAS: &[&Schema] = &[&USERS];
+pub(crate) const SCHEMAS: &[&Schema] = &[&USERS, &CONTENT];
 
 /// A process, ready to be served.
 pub(crate) struct Composed {
@@ -93,6 +102,9 @@ impl Parts {
         if roles.has(Role::Users) {
             self.users(settings).await?;
         }
+        if roles.has(Role::Content) {
+            self.content(settings).await?;
+        }
         if roles.has(Role::Web) {
             self.add(web::service());
         }
@@ -117,6 +129,23 @@ impl Parts {
             config,
         };
         self.add(user_management_service::service(deps).await.context("users")?);
+        Ok(())
+    }
+
+    async fn content(&mut self, settings: &Settings) -> Result<()> {
+        let db = backends::schema(settings, &CONTENT).await?;
+        let lease = Duration::from_secs(settings.tasks.lease_seconds);
+        let deps = content_delivery_service::Deps {
+            queue: Queue::new(db.clone(), self.backends.clock.clone(), lease),
+            db,
+            objects: self.backends.objects.clone(),
+            bus: Arc::clone(&self.backends.bus),
+            clock: self.backends.clock.clone(),
+            authenticator: self.authenticator.clone(),
+            secret: self.backends.secret.clone(),
+            config: settings.content.clone(),
+        };
+        self.add(content_delivery_service::service(deps).await.context("content")?);
         Ok(())
     }
 

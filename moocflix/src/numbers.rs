@@ -7,10 +7,14 @@ type Named = (&'static str, &'static str);
 
 /// All metrics, by name.
 pub(crate) fn all() -> Vec<Named> {
-    let described = [metrics::METRICS]
-        .into_iter()
-        .flatten()
-        .map(|metric: &Metric| (metric.name, metric.help));
+    let described = [
+        metrics::METRICS,
+        user_management_service::METRICS,
+        content_delivery_service::METRICS,
+    ]
+    .into_iter()
+    .flatten()
+    .map(|metric: &Metric| (metric.name, metric.help));
     let named = [backing::METRICS].into_iter().flatten().copied();
     let mut all: Vec<Named> = described.chain(named).collect();
     all.sort_unstable();

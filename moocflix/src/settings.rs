@@ -14,6 +14,7 @@ use std::time::Duration;
 pub(crate) const DEFAULTS: &[&str] = &[
     include_str!("../config/default.toml"),
     user_management_service::DEFAULTS,
+    content_delivery_service::DEFAULTS,
 ];
 
 /// Everything that can be set.
@@ -35,6 +36,7 @@ pub(crate) struct Settings {
     server: Server,
     pub(crate) tasks: Tasks,
     pub(crate) users: user_management_service::Config,
+    pub(crate) content: content_delivery_service::Config,
 }
 
 #[derive(Debug, Deserialize)]
@@ -119,7 +121,11 @@ impl Settings {
         within("lease_seconds", self.tasks.lease_seconds, 1, 600)?;
         within("slots", u64::try_from(self.tasks.slots)?, 0, 64)?;
         self.limits()?;
-        self.users.validate().map_err(|why| anyhow!(why))
+        let sections = [self.users.validate(), self.content.validate()];
+        sections
+            .into_iter()
+            .collect::<Result<(), String>>()
+            .map_err(|why| anyhow!(why))
     }
 
     /// The database's URL, the default filled in.
