@@ -2,13 +2,14 @@
 
 use super::fetch_video::viewer;
 use super::state::Uploads;
+use crate::middlewares::validate_upload::VideoPath;
 use crate::models::video::Status;
 use crate::services::error::ContentError;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::StatusCode;
-use runtime::{Caller, Json, PathId, ProblemDocument};
+use runtime::{Caller, Json, ProblemDocument};
 use serde::Serialize;
 
 /// What is left of a lecture.
@@ -34,7 +35,7 @@ pub(crate) struct Deletion {
 pub(crate) async fn delete_video(
     State(state): State<Uploads>,
     caller: Caller,
-    PathId(id): PathId<VideoId>,
+    VideoPath(id): VideoPath,
 ) -> Result<Response, ContentError> {
     state.videos.delete(id, viewer(&caller)).await?;
     Ok((

@@ -1,6 +1,7 @@
 //! `GET /{videoId}`: a lecture.
 
 use super::state::Uploads;
+use crate::middlewares::validate_upload::VideoPath;
 use crate::models::video_document::VideoDocument;
 use crate::services::error::ContentError;
 use crate::services::video_service::Viewer;
@@ -9,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use runtime::{Caller, Json, PathId, ProblemDocument};
+use runtime::{Caller, Json, ProblemDocument};
 
 /// Shows a lecture to its owner and to admins.
 #[utoipa::path(
@@ -27,7 +28,7 @@ use runtime::{Caller, Json, PathId, ProblemDocument};
 pub(crate) async fn fetch_video(
     State(state): State<Uploads>,
     caller: Caller,
-    PathId(id): PathId<VideoId>,
+    VideoPath(id): VideoPath,
     headers: HeaderMap,
 ) -> Result<Response, ContentError> {
     let viewer = viewer(&caller);

@@ -2,6 +2,7 @@
 
 use super::fetch_video::{etag, tag, viewer};
 use super::state::Uploads;
+use crate::middlewares::validate_upload::VideoPath;
 use crate::models::video_document::VideoDocument;
 use crate::services::error::ContentError;
 use axum::extract::State;
@@ -9,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::HeaderMap;
 use http::header::IF_MATCH;
-use runtime::{Caller, Json, PathId, ProblemDocument};
+use runtime::{Caller, Json, ProblemDocument};
 use serde::Deserialize;
 
 /// What changes; what is absent stays.
@@ -39,7 +40,7 @@ pub(crate) struct VideoChange {
 pub(crate) async fn update_video(
     State(state): State<Uploads>,
     caller: Caller,
-    PathId(id): PathId<VideoId>,
+    VideoPath(id): VideoPath,
     headers: HeaderMap,
     Json(change): Json<VideoChange>,
 ) -> Result<Response, ContentError> {

@@ -88,16 +88,13 @@ async fn begin(state: &Uploads, viewer: Viewer, headers: &HeaderMap, body: Body)
     let mut offset = 0;
     if let Some(checksum) = first {
         let uploads = state.uploads.clone();
+        let is_named = new.creation.is_some();
         let mut bytes = body.into_data_stream().map(|frame| frame.map_err(Into::into));
         let written = state.spawner.run(async move {
             let written = uploads.write(id, 0, &mut bytes, checksum.as_ref()).await;
-            // Its sender does not know the upload's address yet and can't go on with what is wrong from the start.
-            if matches!(
-                written,
-                Err(ContentError::ChecksumMismatch | ContentError::LongerThanDeclared)
-            ) {
-                uploads.abandon(id).await?;
-                uploads.forget(id, None).await?;
+            // Its sender does not know the upload's address yet; under a key of its own it can ask again.
+            if written.is_err() && !is_named {
+                uploads.give_up(id).await;
             }
             written
         });

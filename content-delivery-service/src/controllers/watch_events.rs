@@ -2,6 +2,7 @@
 
 use super::fetch_video::viewer;
 use super::state::Uploads;
+use crate::middlewares::validate_upload::VideoPath;
 use crate::models::video_document::VideoDocument;
 use crate::services::error::ContentError;
 use axum::body::Body;
@@ -12,7 +13,7 @@ use contracts::VideoId;
 use contracts::events::{CONTENT_TOPIC, Event};
 use futures::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use runtime::{Caller, PathId, ProblemDocument};
+use runtime::{Caller, ProblemDocument};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
@@ -40,7 +41,7 @@ const COMMENT: Duration = Duration::from_secs(15);
 pub(crate) async fn watch_events(
     State(state): State<Uploads>,
     caller: Caller,
-    PathId(id): PathId<VideoId>,
+    VideoPath(id): VideoPath,
 ) -> Result<Response, ContentError> {
     state.videos.find(id, viewer(&caller)).await?;
     let changes = state.bus.subscribe_broadcast(CONTENT_TOPIC);

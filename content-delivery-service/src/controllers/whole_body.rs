@@ -40,13 +40,11 @@ pub(crate) async fn take(
         title,
         description: None,
     };
+    let told = length.unwrap_or_default().to_string();
     let creation = creation
         .map(|key| {
-            let parts = [
-                &kind,
-                texts.title.as_deref().unwrap_or_default(),
-                &length.unwrap_or_default().to_string(),
-            ];
+            // Not with its boundary, which is another one each time.
+            let parts = [essence.as_str(), texts.title.as_deref().unwrap_or_default(), &told];
             Creation::new(&key?, &parts).map_err(|what| ContentError::BadHeader(what.to_owned()))
         })
         .transpose()?;

@@ -30,20 +30,31 @@ where
             Ok(caller) => caller,
             Err(never) => match never {},
         };
-        let params = RawPathParams::from_request_parts(parts, state)
-            .await
-            .map_err(IntoResponse::into_response)?;
-        let id = params
-            .iter()
-            .find(|(name, _)| *name == "video_id")
-            .and_then(|(_, id)| id.parse::<VideoId>().ok());
-        let id = id.ok_or_else(|| ContentError::NotFound.into_response())?;
+        let id = VideoPath::from_request_parts(parts, state).await;
+        let VideoPath(id) = id.map_err(IntoResponse::into_response)?;
         let key = upload_key(parts);
         let found = service
             .find(id, key.as_deref(), caller.map(|caller| caller.user_id))
             .await;
         let (video, upload) = found.map_err(IntoResponse::into_response)?;
         Ok(Self { video, upload })
+    }
+}
+
+/// The lecture that the path names; a malformed id is an unknown one.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VideoPath(pub(crate) VideoId);
+
+impl<S: Send + Sync> FromRequestParts<S> for VideoPath {
+    type Rejection = ContentError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ContentError> {
+        let path = RawPathParams::from_request_parts(parts, state).await;
+        let path = path.map_err(|_| ContentError::NotFound)?;
+        let id = path.iter().find(|(name, _)| *name == "video_id");
+        id.and_then(|(_, id)| id.parse().ok())
+            .map(Self)
+            .ok_or(ContentError::NotFound)
     }
 }
 

@@ -100,22 +100,6 @@ impl UploadRepository {
         Ok(self.db.read().one::<UploadRow>(sql, args![id]).await?.map(Upload::from))
     }
 
-    /// An owner's uploads that are not finished, between two ids.
-    pub(crate) async fn unfinished(
-        &self,
-        owner: UserId,
-        first: VideoId,
-        last: VideoId,
-    ) -> Result<Vec<Upload>, DbError> {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM uploads WHERE owner_id = $1 AND state <> 'finished' AND video_id >= $2 AND video_id <= $3"
-        );
-        let rows = self.db.read().all::<UploadRow>(sql, args![owner, first, last]).await?;
-        Ok(rows.into_iter().map(Upload::from).collect())
-    }
-
     /// Makes the caller the writer; `None` where it is not open at this offset, or where its writer was heard of
     /// after `silent_since`.
     pub(crate) async fn claim(

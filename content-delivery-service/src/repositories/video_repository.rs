@@ -321,6 +321,7 @@ pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now:
         args![Vec::<u8>::new(), id],
     )
     .await?;
+    tasks::cancel(tx, &format!("{SCAN}:{id}"), now).await?;
     let sweep = NewTask {
         kind: SWEEP.into(),
         key: format!("{SWEEP}:{id}"),

@@ -157,7 +157,8 @@ impl UploadService {
             .await?
             .zip(self.inner.videos.find(id).await?);
         let Some((upload, video)) = found else {
-            return Err(if key.is_none() && caller.is_none() {
+            // Who shows nothing that counts learns nothing, not even whether there is such an upload.
+            return Err(if caller.is_none() {
                 ContentError::Unauthenticated
             } else {
                 ContentError::NotFound
@@ -192,24 +193,29 @@ impl UploadService {
     ) -> Result<u64, ContentError> {
         let mut writer = UploadWriter::open(self, id, offset).await?;
         let taken = writer.take(body, checksum).await;
-        if matches!(taken, Err(ContentError::UnsupportedMedia)) {
-            metrics::counter!(metric::UPLOADS, "result" => "refused").increment(1);
-            writer.refuse().await?;
-            return Err(ContentError::UnsupportedMedia);
-        }
-        let kept = if writer.is_complete() {
-            let end = writer.offset();
-            writer.complete().await.map(|()| end)
-        } else {
-            writer.release().await
+        let ended = match taken {
+            Ok(()) | Err(ContentError::BodyLost(_) | ContentError::Locked) if writer.is_complete() => {
+                let end = writer.offset();
+                writer.complete().await.map(|()| end)
+            }
+            Ok(()) => return writer.release().await,
+            Err(error) => Err(error),
         };
-        match (taken, kept) {
-            (Ok(()), kept) => kept,
-            (Err(error), Ok(_)) => Err(error),
-            (Err(error), Err(then)) => {
-                tracing::warn!(video = %id, error = %then, "what came of an upload could not be noted");
+        match ended {
+            Err(error @ (ContentError::UnsupportedMedia | ContentError::EmptyFile)) => {
+                self.refuse(writer).await;
                 Err(error)
             }
+            Err(error) => match writer.release().await {
+                // Whoever told the writer to stop did so because there is nothing left to write.
+                Err(gone @ (ContentError::Deleted | ContentError::Expired)) => Err(gone),
+                Err(then) => {
+                    tracing::warn!(video = %id, error = %then, "what came of an upload could not be noted");
+                    Err(error)
+                }
+                Ok(_) => Err(error),
+            },
+            Ok(end) => Ok(end),
         }
     }
 
@@ -224,17 +230,24 @@ impl UploadService {
         F: Future<Output = Result<(), ContentError>> + Send,
     {
         let mut writer = UploadWriter::open(self, id, 0).await?;
-        let taken = match writer.take(body, None).await {
-            Ok(()) => then.await,
-            Err(error) => Err(error),
-        };
-        match taken {
-            Ok(()) => writer.complete().await,
-            Err(error) => {
-                metrics::counter!(metric::UPLOADS, "result" => "refused").increment(1);
-                writer.refuse().await?;
-                Err(error)
-            }
+        let mut taken = writer.take(body, None).await;
+        if taken.is_ok() {
+            taken = then.await;
+        }
+        if taken.is_ok() {
+            taken = writer.complete().await;
+        }
+        if taken.is_err() {
+            self.refuse(writer).await;
+        }
+        taken
+    }
+
+    /// Takes away what is no lecture; what can't be taken away now expires.
+    async fn refuse(&self, writer: UploadWriter) {
+        metrics::counter!(metric::UPLOADS, "result" => "refused").increment(1);
+        if let Err(error) = writer.refuse().await {
+            tracing::warn!(%error, "a refused upload could not be taken away yet");
         }
     }
 
@@ -311,6 +324,17 @@ impl UploadService {
         Ok(())
     }
 
+    /// Takes an upload away of which its client never heard; what can't be taken away now expires.
+    pub(crate) async fn give_up(&self, id: VideoId) {
+        let given_up = match self.abandon(id).await {
+            Ok(()) => self.forget(id, None).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = given_up {
+            tracing::warn!(video = %id, %error, "an upload could not be given up yet");
+        }
+    }
+
     /// Takes an upload away that never became a lecture.
     pub(crate) async fn forget(&self, id: VideoId, state: Option<&SinkState>) -> Result<(), ContentError> {
         if let Some(state) = state {
@@ -353,7 +377,7 @@ impl UploadService {
 /// The reason of a deletion record whose upload ran out of time.
 const EXPIRED: &str = "upload_expired";
 
-fn sink_state(upload: &Upload) -> Result<Option<SinkState>, ContentError> {
+pub(crate) fn sink_state(upload: &Upload) -> Result<Option<SinkState>, ContentError> {
     upload
         .sink_state
         .as_deref()

@@ -3,7 +3,7 @@
 
 use super::active_uploads::{SILENCE, Seat, Slot};
 use super::error::ContentError;
-use super::upload_service::UploadService;
+use super::upload_service::{UploadService, sink_state};
 use crate::models::tus::Checksum;
 use crate::models::upload::{HEAD_BYTES, SNIFF_AT};
 use crate::repositories::upload_repository::{Claim, Progress};
@@ -13,6 +13,7 @@ use bytes::Bytes;
 use contracts::{ObjectKey, VideoId};
 use futures::{Stream, StreamExt};
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -35,8 +36,9 @@ pub(crate) struct UploadWriter {
     resumable: bool,
     seat: Seat,
     stored: Stored,
-    committed: u64,
-    committed_at: Instant,
+    /// What the database knows of it.
+    noted: Stored,
+    noted_at: Instant,
 }
 
 /// What lies in the store for good, whether the database knows it yet or not.
@@ -65,14 +67,15 @@ impl UploadWriter {
     pub(crate) async fn open(service: &UploadService, video: VideoId, offset: u64) -> Result<Self, ContentError> {
         let seat = service.active().enter(video).await.ok_or(ContentError::Locked)?;
         let Claim { upload, fence } = claim(service, video, offset).await?;
-        let sink = match upload.sink_state.as_deref().map(serde_json::from_str::<SinkState>) {
-            None => None,
-            Some(Ok(state)) => Some(state),
-            Some(Err(error)) => {
-                return Err(ContentError::Internal(format!(
-                    "an upload's state can't be read: {error}"
-                )));
-            }
+        // The sink refuses what an older fence still has on its way to the disk.
+        let sink = sink_state(&upload)?.map(|state| SinkState {
+            writer: fence.unsigned_abs(),
+            ..state
+        });
+        let stored = Stored {
+            offset: upload.offset,
+            sink,
+            head: upload.head,
         };
         Ok(Self {
             service: service.clone(),
@@ -81,13 +84,9 @@ impl UploadWriter {
             length: upload.length,
             resumable: upload.resumable,
             seat,
-            stored: Stored {
-                offset: upload.offset,
-                sink,
-                head: upload.head,
-            },
-            committed: upload.offset,
-            committed_at: Instant::now(),
+            noted: stored.clone(),
+            stored,
+            noted_at: Instant::now(),
         })
     }
 
@@ -109,24 +108,26 @@ impl UploadWriter {
         body: &mut ByteSource<'_>,
         checksum: Option<&Checksum>,
     ) -> Result<(), ContentError> {
-        let before = self.stored.clone();
         let mut check = checksum.map(Check::new);
         let mut result = self.pump(body, check.as_mut()).await;
         if let Some(check) = check {
             result = result.and_then(|()| check.verify());
         }
-        if matches!(result, Err(ContentError::LongerThanDeclared)) || (checksum.is_some() && result.is_err()) {
-            self.stored = if self.committed > before.offset {
-                self.stored.clone()
-            } else {
-                before
-            };
+        match result {
+            // A checked body is believed, and looked at, when all of it is here.
+            Ok(()) if self.noted.offset < SNIFF_AT && self.stored.offset >= SNIFF_AT => self.sniff(),
+            Ok(()) => Ok(()),
+            Err(error) => {
+                if checksum.is_some() || matches!(error, ContentError::LongerThanDeclared) {
+                    self.stored = self.noted.clone();
+                }
+                Err(error)
+            }
         }
-        result
     }
 
     async fn pump(&mut self, body: &mut ByteSource<'_>, mut check: Option<&mut Check>) -> Result<(), ContentError> {
-        let slot = std::sync::Arc::clone(&self.seat.slot);
+        let slot = Arc::clone(&self.seat.slot);
         let mut batch = gather(body, &slot, self.room(0)).await;
         loop {
             if let Some(check) = check.as_deref_mut() {
@@ -169,13 +170,11 @@ impl UploadWriter {
             self.sniff()?;
         }
         let key = ObjectKey::VideoSource(self.video);
-        let sink = self.service.sink();
         let mut state = match self.stored.sink.take() {
             Some(state) => state,
-            None => sink.begin(&key).await?,
+            None => self.begin(&key).await?,
         };
-        state.writer = u64::try_from(self.fence).unwrap_or(0);
-        let appended = sink.append(&key, &mut state, bytes).await;
+        let appended = self.service.sink().append(&key, &mut state, bytes).await;
         self.stored.sink = Some(state);
         let offset = appended?;
         if offset != after {
@@ -190,6 +189,23 @@ impl UploadWriter {
             self.checkpoint(false).await?;
         }
         Ok(())
+    }
+
+    /// The database knows of the object before there is a byte of it, so that it is found again when it is given up.
+    async fn begin(&mut self, key: &ObjectKey) -> Result<SinkState, ContentError> {
+        let begun = self.service.sink().begin(key).await?;
+        let state = SinkState {
+            writer: self.fence.unsigned_abs(),
+            ..begun
+        };
+        let stored = std::mem::replace(&mut self.stored, self.noted.clone());
+        self.stored.sink = Some(state.clone());
+        let noted = self.checkpoint(false).await;
+        self.stored = Stored {
+            sink: Some(state.clone()),
+            ..stored
+        };
+        noted.map(|()| state)
     }
 
     fn keep_head(&mut self, bytes: &[Bytes]) {
@@ -211,8 +227,8 @@ impl UploadWriter {
     }
 
     fn is_checkpoint_due(&self) -> bool {
-        self.stored.offset - self.committed >= self.service.checkpoint_bytes()
-            || self.committed_at.elapsed() >= CHECKPOINT_TIME
+        self.stored.offset - self.noted.offset >= self.service.checkpoint_bytes()
+            || self.noted_at.elapsed() >= CHECKPOINT_TIME
     }
 
     fn progress(&self) -> Result<Progress, ContentError> {
@@ -245,27 +261,25 @@ impl UploadWriter {
         {
             return Err(self.service.why_fenced(self.video).await);
         }
-        self.committed = progress.offset;
-        self.committed_at = Instant::now();
+        self.noted = self.stored.clone();
+        self.noted_at = Instant::now();
         Ok(())
     }
 
     /// Notes what is stored and gives the upload free.
     pub(crate) async fn release(mut self) -> Result<u64, ContentError> {
         self.checkpoint(true).await?;
-        Ok(self.committed)
+        Ok(self.noted.offset)
     }
 
     /// The last byte is here: from now on the upload will be finished, whatever happens to this process.
-    pub(crate) async fn complete(self) -> Result<(), ContentError> {
-        let refusal = match self.stored.offset {
-            0 => Err(ContentError::EmptyFile),
-            _ if self.committed < SNIFF_AT => self.sniff(),
-            _ => Ok(()),
-        };
-        if refusal.is_err() {
-            self.refuse().await?;
-            return refusal;
+    ///
+    /// Errors: `EmptyFile` and `UnsupportedMedia` say that this is no lecture; the caller refuses it
+    pub(crate) async fn complete(&mut self) -> Result<(), ContentError> {
+        match self.stored.offset {
+            0 => return Err(ContentError::EmptyFile),
+            _ if self.noted.offset < SNIFF_AT => self.sniff()?,
+            _ => {}
         }
         let progress = self.progress()?;
         let now = self.service.now();
@@ -324,7 +338,7 @@ async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> Batch {
         let frame = tokio::select! {
             biased;
             frame = body.next() => frame,
-            () = slot.stopped() => Some(Err(Box::from("another request took the upload over"))),
+            () = slot.stopped() => Some(Err(Stopped.into())),
             () = waited_enough => break,
         };
         slot.set_waiting(false);
@@ -340,7 +354,12 @@ async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> Batch {
                 first_at.get_or_insert_with(Instant::now);
             }
             Some(Err(error)) => {
-                batch.then = Then::Broken(ContentError::BodyLost(error));
+                let stopped = error.is::<Stopped>();
+                batch.then = Then::Broken(if stopped {
+                    ContentError::Locked
+                } else {
+                    ContentError::BodyLost(error)
+                });
                 return batch;
             }
             None => {
@@ -352,6 +371,11 @@ async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> Batch {
     slot.set_waiting(false);
     batch
 }
+
+/// Somebody took the upload over, deleted it, or revoked its key.
+#[derive(Debug, thiserror::Error)]
+#[error("the writer was told to stop")]
+struct Stopped;
 
 /// The checksum of a request's bytes as they come.
 struct Check {

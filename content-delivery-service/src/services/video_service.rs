@@ -12,6 +12,10 @@ use backing::Clock;
 use backing::objects::Objects;
 use contracts::{ObjectPrefix, UserId, VideoId};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long after an empty listing the sweep looks once more.
+const SECOND_LOOK: Duration = Duration::from_secs(2);
 
 /// Who asks about a lecture.
 #[derive(Debug, Clone, Copy)]
@@ -161,11 +165,14 @@ impl VideoService {
 
     /// Deletes a dead lecture's objects until the store lists none.
     pub(crate) async fn sweep(&self, id: VideoId) -> Result<(), ContentError> {
-        self.uploads.abandon(id).await?;
         let prefix = ObjectPrefix::Video(id);
-        // Twice: whatever was being written while the first round went on is found by the second.
+        // Twice, with a pause: who began before the deletion may still be putting an object in its place.
         let mut empty = 0;
         while empty < 2 {
+            if empty > 0 {
+                tokio::time::sleep(SECOND_LOOK).await;
+            }
+            self.uploads.abandon(id).await?;
             empty = if self.objects.delete_prefix(&prefix).await? == 0 {
                 empty + 1
             } else {
