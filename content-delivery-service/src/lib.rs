@@ -24,6 +24,7 @@ use backing::Clock;
 use backing::bus::Bus;
 use backing::db::{Db, Migration};
 use backing::objects::Objects;
+use backing::outbox::Relay;
 use backing::tasks::{Job, Queue, Worker};
 use controllers::state::Uploads;
 use jobs::sweep_job::SweepJob;
@@ -62,7 +63,7 @@ pub struct Deps {
     pub queue: Queue,
     /// Where sources and segments lie.
     pub objects: Objects,
-    /// Where events come from; what this service tells leaves through its outbox.
+    /// Where events come from and go to.
     pub bus: Arc<dyn Bus>,
     /// The time.
     pub clock: Clock,
@@ -101,24 +102,29 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let repository = VideoRepository::new(db.clone());
     let uploads = UploadService::new(
         repository.clone(),
-        UploadRepository::new(db),
+        UploadRepository::new(db.clone()),
         objects.clone(),
         signatures.clone(),
         clock.clone(),
         config.upload,
     );
-    let videos = VideoService::new(repository, uploads.clone(), objects, signatures, clock);
+    let videos = VideoService::new(repository, uploads.clone(), objects, signatures, clock.clone());
     let spawner = Spawner::new();
     let state = Uploads {
         uploads: uploads.clone(),
         videos: videos.clone(),
         spawner: spawner.clone(),
         authenticator: authenticator.clone(),
-        bus,
+        bus: Arc::clone(&bus),
     };
     let sweeps: Arc<dyn Job> = Arc::new(SweepJob { videos });
     let sweeper = Worker::new(queue, vec![sweeps], SWEEP_SLOTS, SWEEP_POLL);
+    let relay = Relay::new(db, bus, clock);
     let tasks = vec![
+        Background::new("content-relay", move |shutdown| async move {
+            relay.run(async move { shutdown.requested().await }).await;
+            Ok(())
+        }),
         Background::new("sweeper", move |shutdown| async move {
             sweeper.run(async move { shutdown.requested().await }).await;
             Ok(())

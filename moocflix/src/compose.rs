@@ -10,6 +10,7 @@ use backing::Db;
 use backing::tasks::Queue;
 use runtime::process::{Check, Process};
 use runtime::{Authenticator, Background, Keys, Revocations, Routes, Service, Shutdown, metrics};
+use std::sync::Arc;
 use std::time::Duration;
 use utoipa::openapi::OpenApi;
 
@@ -25,7 +26,7 @@ pub(crate) const USERS: Schema = Schema {
 };
 
 /// The lectures' tables.
-pub(crate) const CONTENT: Schema = Schema {
+const CONTENT: Schema = Schema {
     service: content_delivery_service::NAME,
     migrations: content_delivery_service::MIGRATIONS,
 };
@@ -133,20 +134,13 @@ impl Parts {
 
     async fn content(&mut self, settings: &Settings) -> Result<()> {
         let db = backends::schema(settings, &CONTENT).await?;
-        self.watch(&db);
-        self.tasks
-            .push(backends::relay("content-outbox", db.clone(), &self.backends));
-        let clock = self.backends.clock.clone();
+        let lease = Duration::from_secs(settings.tasks.lease_seconds);
         let deps = content_delivery_service::Deps {
-            queue: Queue::new(
-                db.clone(),
-                clock.clone(),
-                Duration::from_secs(settings.tasks.lease_seconds),
-            ),
+            queue: Queue::new(db.clone(), self.backends.clock.clone(), lease),
             db,
             objects: self.backends.objects.clone(),
-            bus: self.backends.bus.clone(),
-            clock,
+            bus: Arc::clone(&self.backends.bus),
+            clock: self.backends.clock.clone(),
             authenticator: self.authenticator.clone(),
             secret: self.backends.secret.clone(),
             config: settings.content.clone(),

@@ -10,7 +10,11 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 async fn big() -> Result<PathBuf> {
-    media::noisy().await
+    media::lecture(
+        20,
+        &["-vf", "noise=alls=60:allf=t", "-crf", "18", "-movflags", "+faststart"],
+    )
+    .await
 }
 
 async fn upload(stage: &Stage, mut client: Command, token: &str, path: &Path, pause: u32) -> Result<Value> {

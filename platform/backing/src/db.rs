@@ -39,11 +39,6 @@ impl Sql {
     pub const fn both(sqlite: &'static str, postgres: &'static str) -> Self {
         Self { sqlite, postgres }
     }
-
-    #[cfg(test)]
-    pub(crate) fn texts(self) -> (&'static str, &'static str) {
-        (self.sqlite, self.postgres)
-    }
 }
 
 impl From<&'static str> for Sql {

@@ -4,7 +4,6 @@ use crate::db::{Db, Migration};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use uuid::Uuid;
 
 /// Names the environment variable with a superuser's URL of a throw-away PostgreSQL.
@@ -96,13 +95,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         match self {
             Self::Folder(folder) => {
-                // SQLite's threads may still be closing, and make or remove a file meanwhile
-                for _ in 0..50 {
-                    if std::fs::remove_dir_all(&*folder).is_ok() || !folder.exists() {
-                        break;
-                    }
-                    std::thread::sleep(Duration::from_millis(10));
-                }
+                let _ = std::fs::remove_dir_all(folder);
             }
             Self::Database { server, name, .. } => {
                 let (server, sql) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));

@@ -15,7 +15,6 @@ mod field_errors;
 mod guard;
 mod json;
 mod keys;
-mod matched_route;
 pub mod metrics;
 pub mod openapi;
 mod problem;

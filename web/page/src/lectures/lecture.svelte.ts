@@ -41,12 +41,17 @@ export class LectureState {
     this.#gone.abort();
   }
 
+  /** Of a deleted lecture the server tells no more than that. */
+  #take(told: Video): void {
+    this.video = { ...this.video, ...told };
+  }
+
   async #follow(): Promise<void> {
     const { signal } = this.#gone;
     await this.load();
     while (!signal.aborted && this.video !== null && this.problem === null && unsettled(this.video)) {
       // Events tell at once; where they can't be read, asking again does.
-      await readEvents(this.id, (video) => (this.video = video), signal).catch(() => undefined);
+      await readEvents(this.id, (video) => this.#take(video), signal).catch(() => undefined);
       if (signal.aborted) return;
       await pause(againAfter, signal);
       if (!signal.aborted) await this.load();

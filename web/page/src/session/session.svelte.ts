@@ -123,10 +123,10 @@ export class Session {
   }
 
   async #trade(): Promise<boolean> {
-    const form = { grant_type: 'refresh_token' } as const;
     const asked = this.#plain.POST('/api/v1/users/token', {
-      body: form,
-      bodySerializer: (fields) => new URLSearchParams(fields as Record<string, string>),
+      body: { grant_type: 'refresh_token' },
+      // OAuth's endpoint takes a form, and the client serialises what this header names.
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
     });
     try {
       const answer = await body(asked);

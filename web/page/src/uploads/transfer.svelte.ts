@@ -12,6 +12,8 @@ export type Stage = 'queued' | 'starting' | 'sending' | 'paused' | 'waiting' | '
 
 const endpoint = '/api/v1/content/upload';
 const announceEvery = 25;
+/** As the server takes it. */
+const longestTitle = 200;
 
 /** One file on its way to the server. */
 export class Transfer {
@@ -222,7 +224,7 @@ export class Transfer {
 /** A title from a file's name, to be bettered by its owner. */
 export function titleOf(filename: string): string {
   const stem = filename.replace(/\.[A-Za-z0-9]{1,5}$/, '');
-  return stem.replace(/[_\s]+/g, ' ').trim() || filename;
+  return (stem.replace(/[_\s]+/g, ' ').trim() || filename).slice(0, longestTitle);
 }
 
 function problemOf(thrown: unknown): Problem {

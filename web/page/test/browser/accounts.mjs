@@ -22,6 +22,7 @@ export async function signUpAsLearner(world) {
   await page.getByRole('heading', { name: 'Uploading is for instructors' }).waitFor();
   assert.deepEqual(await page.evaluate(() => Object.values(localStorage)), ['1'], 'no token in storage');
   assert.equal(await page.evaluate(() => document.cookie), '', 'no cookie that scripts can read');
+  await expectSilence(page);
   world.learnerPage = page;
 }
 
@@ -60,6 +61,17 @@ export async function signInByKeyboardAlone(world) {
   await h1(page, 'My lectures').waitFor();
   assert.ok(page.url().endsWith('/'));
   world.page = page;
+}
+
+/** Where nothing is under way, nothing is asked. */
+async function expectSilence(page) {
+  const asked = [];
+  const note = (request) => asked.push(request.url());
+  await page.waitForLoadState('networkidle');
+  page.on('request', note);
+  await page.waitForTimeout(4000);
+  page.off('request', note);
+  assert.deepEqual(asked, [], 'requests without a reason');
 }
 
 export async function givePeopleRoles({ stage, admin, learner, learnerPage }) {

@@ -6,7 +6,8 @@
 //   MOOCFLIX_SHOTS                    where pictures of the pages go (a temporary folder without it)
 //   CHROMIUM                          /usr/bin/chromium without it
 //
-// Prints a line a scene and ends with 1 at the first one that fails. ffmpeg makes the lectures.
+// Prints a line a scene and ends with 1 at the first one that fails. ffmpeg makes the lectures. Names of scenes as
+// arguments play those alone, while one is worked on.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,8 +66,11 @@ const scenes = [
   accounts.changePasswordLeaveAndComeBack,
 ];
 
+const wanted = process.argv.slice(2);
+const played = wanted.length === 0 ? scenes : scenes.filter((scene) => wanted.includes(scene.name));
+
 let failed = 0;
-for (const scene of scenes) {
+for (const scene of played) {
   const name = scene.name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
   try {
     await scene(world);
@@ -81,5 +85,5 @@ for (const scene of scenes) {
 }
 await stage.close();
 await rm(folder, { recursive: true, force: true });
-console.log(`page: ${scenes.length} scenes, ${failed === 0 ? 'all passed' : 'failed'}, skipped: 0`);
+console.log(`page: ${played.length} scenes, ${failed === 0 ? 'all passed' : 'failed'}, skipped: ${scenes.length - played.length}`);
 process.exit(failed === 0 ? 0 : 1);
