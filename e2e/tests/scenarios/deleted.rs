@@ -120,11 +120,8 @@ async fn deleting_in_the_middle_of_an_upload_leaves_nothing() -> Result<()> {
             let (sent, deleted) = tokio::join!(going, delete);
             deleted?;
             if let Ok(answer) = sent {
-                ensure!(
-                    answer.status == 410 || answer.status == 404,
-                    "a PATCH after its end: {}",
-                    answer.status
-                );
+                let gone = answer.status == 410 || answer.status == 404;
+                ensure!(gone, "a PATCH after its end: {} {}", answer.status, answer.text());
             }
             let late = tus::head(&stage.api, &upload.url).await?;
             ensure!(late.status == 410, "{} after delete", late.status);
