@@ -16,9 +16,13 @@ pub mod models;
 pub mod repositories;
 mod routes;
 mod services;
+mod subscribers;
 
 pub use config::{Config, InstantConfig, PlaybackConfig, UploadConfig};
 pub use metric::METRICS;
+pub use models::outcome::Recorded;
+pub use services::playback_keys::KeyError;
+pub use services::transcode_service::{Finding, TranscodeService};
 
 use backing::Clock;
 use backing::bus::Bus;
@@ -26,17 +30,25 @@ use backing::db::{Db, Migration};
 use backing::objects::Objects;
 use backing::outbox::Relay;
 use backing::tasks::{Job, Queue, Worker};
+use contracts::events::{CONTENT_TOPIC, USERS_TOPIC};
 use controllers::state::Uploads;
 use jobs::sweep_job::SweepJob;
+use repositories::playback_key_repository::PlaybackKeyRepository;
+use repositories::playback_repository::GROUP;
 use repositories::upload_repository::UploadRepository;
 use repositories::video_repository::VideoRepository;
 use runtime::{Authenticator, Background, Service, Spawner};
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret, SecretSlice};
+use services::media_store::MediaStore;
+use services::playback_keys::PlaybackKeys;
 use services::signatures::Signatures;
+use services::stream_service::StreamService;
 use services::upload_service::UploadService;
 use services::video_service::VideoService;
 use std::sync::Arc;
 use std::time::Duration;
+use subscribers::content_events;
+use subscribers::user_events::UserEvents;
 
 /// The service's name: its role, its schema, its database file.
 pub const NAME: &str = "content";
@@ -48,12 +60,20 @@ const SWEEP_SLOTS: usize = 2;
 const SWEEP_POLL: Duration = Duration::from_secs(2);
 
 /// The service's tables.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "videos",
-    sqlite: include_str!("../migrations/sqlite/0001_videos.sql"),
-    postgres: include_str!("../migrations/postgres/0001_videos.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "videos",
+        sqlite: include_str!("../migrations/sqlite/0001_videos.sql"),
+        postgres: include_str!("../migrations/postgres/0001_videos.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "playbacks",
+        sqlite: include_str!("../migrations/sqlite/0002_playbacks.sql"),
+        postgres: include_str!("../migrations/postgres/0002_playbacks.sql"),
+    },
+];
 
 /// What the service is built from.
 pub struct Deps {
@@ -81,6 +101,9 @@ pub enum StartError {
     /// The configuration can't be.
     #[error("{0}")]
     Config(String),
+    /// The keys of playback tokens can't be had.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
 }
 
 /// Builds the service.
@@ -108,7 +131,12 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         clock.clone(),
         config.upload,
     );
+    let sealed = PlaybackKeyRepository::new(db.clone());
+    let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
+    let media = MediaStore::new(objects.clone(), config.playback.hot_bytes);
+    let streams = StreamService::new(&db, keys, media, authenticator.clone(), clock.clone());
     let videos = VideoService::new(repository, uploads.clone(), objects, signatures, clock.clone());
+    let playback = follow(&streams, &uploads, bus.as_ref());
     let spawner = Spawner::new();
     let state = Uploads {
         uploads: uploads.clone(),
@@ -120,7 +148,17 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let sweeps: Arc<dyn Job> = Arc::new(SweepJob { videos });
     let sweeper = Worker::new(queue, vec![sweeps], SWEEP_SLOTS, SWEEP_POLL);
     let relay = Relay::new(db, bus, clock);
-    let tasks = vec![
+    let tasks = background(relay, sweeper, uploads, spawner);
+    Ok(Service {
+        name: NAME,
+        routes: routes::videos(state, &authenticator).merge(routes::playback(&streams, &authenticator)),
+        tasks: tasks.into_iter().chain(playback).collect(),
+    })
+}
+
+/// What goes on behind the routes of uploads and lectures.
+fn background(relay: Relay, sweeper: Worker, uploads: UploadService, spawner: Spawner) -> Vec<Background> {
+    vec![
         Background::new("content-relay", move |shutdown| async move {
             relay.run(async move { shutdown.requested().await }).await;
             Ok(())
@@ -137,10 +175,19 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
             spawner.finished().await;
             Ok(())
         }),
-    ];
-    Ok(Service {
-        name: NAME,
-        routes: routes::videos(state, &authenticator),
-        tasks,
-    })
+    ]
+}
+
+/// What ends playbacks: events of users, deletions anywhere, and a look into the database for what was missed.
+fn follow(streams: &StreamService, uploads: &UploadService, bus: &dyn Bus) -> [Background; 2] {
+    let users = UserEvents::new(streams.clone(), uploads.clone());
+    bus.subscribe_group(GROUP, &[USERS_TOPIC], Arc::new(users));
+    let (deleted, here) = (bus.subscribe_broadcast(CONTENT_TOPIC), streams.clone());
+    let streams = streams.clone();
+    [
+        Background::new("deleted-videos", move |shutdown| {
+            content_events::follow(deleted, here, shutdown)
+        }),
+        Background::new("playback-ends", move |shutdown| streams.keep_up(shutdown)),
+    ]
 }

@@ -1,17 +1,22 @@
 //! The URL table: one line a route, with who may.
 
+use crate::controllers::media_reply::not_here;
 use crate::controllers::state::Uploads;
 use crate::controllers::tus_headers::TUS_RESUMABLE;
 use crate::controllers::{
-    cancel_upload, delete_video, describe_uploads, fetch_video, list_videos, resume_upload, update_video, upload_video,
-    watch_events,
+    cancel_upload, delete_video, describe_uploads, fetch_video, heartbeat, list_videos, resume_upload, serve_index,
+    serve_init, serve_playlist, serve_segment, stream_video, update_video, upload_video, watch_events,
 };
+use crate::middlewares::validate_stream;
 use crate::models::tus::VERSION;
+use crate::services::stream_service::StreamService;
+use axum::Router;
 use axum::extract::Request;
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 use http::{HeaderValue, Method};
 use runtime::{Access, Authenticator, Routes, Table};
+use tower::Layer;
 use utoipa_axum::routes;
 
 const PREFIX: &str = "/api/v1/content";
@@ -33,6 +38,26 @@ pub(crate) fn videos(state: Uploads, authenticator: &Authenticator) -> Routes {
         .row(Method::DELETE, "/{video_id}/delete", Access::SignedIn, routes!(delete_video::delete_video))
         .with_state(state)
         .around(|router| router.layer(from_fn(speak_tus)))
+}
+
+/// Opening a stream, and the media plane: every path below `/p/` is checked before it is matched, also one that names nothing.
+#[rustfmt::skip]
+pub(crate) fn playback(streams: &StreamService, authenticator: &Authenticator) -> Routes {
+    let plane = Table::new("", authenticator)
+        .row(Method::GET, "/p/{token}/{video_id}/index.m3u8", Access::PlaybackToken, routes!(serve_index::serve_index))
+        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/media.m3u8", Access::PlaybackToken, routes!(serve_playlist::serve_playlist))
+        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/init.mp4", Access::PlaybackToken, routes!(serve_init::serve_init))
+        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/{segment}", Access::PlaybackToken, routes!(serve_segment::serve_segment))
+        .row(Method::POST, "/p/{token}/{video_id}/heartbeat", Access::PlaybackToken, routes!(heartbeat::heartbeat))
+        .with_state(streams.clone())
+        .around(|plane| {
+            let check = from_fn_with_state(streams.clone(), validate_stream::check);
+            Router::new().route_service("/p/{*path}", check.layer(plane.fallback(not_here)))
+        });
+    Table::new(PREFIX, authenticator)
+        .row(Method::GET, "/{video_id}/stream", Access::SignedIn, routes!(stream_video::stream_video))
+        .with_state(streams.clone())
+        .merge(plane)
 }
 
 /// Whoever speaks tus is answered in it, also when refused.

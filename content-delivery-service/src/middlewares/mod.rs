@@ -1,3 +1,4 @@
 //! Checks made before a controller.
 
+pub(crate) mod validate_stream;
 pub(crate) mod validate_upload;

@@ -1,7 +1,12 @@
 //! Plain data and its rules; nothing here reads, writes or waits.
 
 pub(crate) mod creation;
+pub(crate) mod media_path;
 pub(crate) mod multipart;
+pub(crate) mod outcome;
+pub(crate) mod piece;
+pub(crate) mod playback;
+pub(crate) mod playback_token;
 pub(crate) mod text;
 pub(crate) mod tus;
 pub(crate) mod upload;

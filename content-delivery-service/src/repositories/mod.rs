@@ -1,4 +1,7 @@
 //! The only place with SQL: one method is one transaction and writes its own outbox row.
 
+pub(crate) mod playback_key_repository;
+pub(crate) mod playback_repository;
+pub(crate) mod transcode_repository;
 pub(crate) mod upload_repository;
 pub mod video_repository;

@@ -2,6 +2,7 @@
 
 use crate::models::creation::NewUpload;
 use crate::models::video::{Media, Reason, Status, Video};
+use crate::repositories::playback_repository;
 use backing::db::{Db, DbError, Tx};
 use backing::tasks::{self, NewTask};
 use backing::{args, outbox, record};
@@ -322,6 +323,7 @@ pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now:
     )
     .await?;
     tasks::cancel(tx, &format!("{SCAN}:{id}"), now).await?;
+    playback_repository::end_of_video(tx, id, now).await?;
     let sweep = NewTask {
         kind: SWEEP.into(),
         key: format!("{SWEEP}:{id}"),

@@ -1,0 +1,26 @@
+//! `POST /p/{token}/{videoId}/heartbeat`: a player that loads no media tells that it is still there.
+
+use crate::controllers::media_reply::refusal;
+use axum::response::Response;
+use contracts::VideoId;
+use http::StatusCode;
+
+/// Keeps a playback session alive; media requests do so too.
+#[utoipa::path(
+    post,
+    path = "/p/{token}/{video_id}/heartbeat",
+    operation_id = "heartbeat",
+    tag = "media",
+    params(
+        ("token" = String, Path, description = "The playback token"),
+        ("video_id" = VideoId, Path, description = "The video")
+    ),
+    responses(
+        (status = 204, description = "The session lives"),
+        (status = 403, description = "The session has ended; open the stream again")
+    )
+)]
+pub(crate) async fn heartbeat() -> Response {
+    // The check of the token has noted the moment already.
+    refusal(StatusCode::NO_CONTENT)
+}

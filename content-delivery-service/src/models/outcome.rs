@@ -1,0 +1,120 @@
+//! What is known of a stored source once it was looked into.
+
+use super::video::{AudioTrack, Media, Reason, Rendition, RenditionState, VideoTrack};
+use fmp4::{IndexHead, Probe, TrackKind};
+
+/// What a scan's verdict means for its video.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    /// It can be watched from its first second, as it was uploaded, and nothing more is promised.
+    Playable {
+        /// What it holds.
+        source: Source,
+    },
+    /// It holds a lecture that has to be encoded again first.
+    NeedsTranscoding {
+        /// What it holds, as far as that could be told.
+        source: Option<Source>,
+        /// Why it waits.
+        reason: Reason,
+        /// The obstacle's own stable code.
+        obstacle: String,
+    },
+    /// It can't be made playable.
+    Failed {
+        /// Why.
+        reason: Reason,
+    },
+}
+
+/// What a source holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Source {
+    /// `mp4`, `mov` and the like.
+    pub(crate) container: String,
+    /// Units: microseconds
+    pub(crate) duration_us: Option<i64>,
+    /// Its tracks and what is made of them.
+    pub(crate) media: Media,
+}
+
+/// What became of an outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is written and the task is done.
+    Done,
+    /// The video was deleted meanwhile, or is already past this; the task is done.
+    Gone,
+    /// Another worker has taken the task over; nothing was written.
+    Overtaken,
+}
+
+impl Source {
+    /// Describes a scanned source; `head` is there where it can be played as it is.
+    pub(crate) fn of(probe: &Probe, head: Option<&IndexHead>) -> Self {
+        let media = Media {
+            video: probe.video.as_ref().map(|track| VideoTrack {
+                codec: track.codec.clone(),
+                width: track.width,
+                height: track.height,
+                frame_rate: track.frame_rate,
+                rotation: track.rotation,
+            }),
+            audio: probe
+                .audio
+                .iter()
+                .map(|track| AudioTrack {
+                    codec: track.codec.clone(),
+                    channels: track.channels,
+                    language: track.language.clone(),
+                })
+                .collect(),
+            renditions: head.map(renditions).unwrap_or_default(),
+        };
+        let duration_us = i64::try_from(probe.duration).ok();
+        Self {
+            container: probe.container.to_owned(),
+            duration_us,
+            media,
+        }
+    }
+
+    /// A source of which the kind of container is all that is known.
+    pub(crate) fn unread(container: &str) -> Self {
+        Self {
+            container: container.to_owned(),
+            duration_us: None,
+            media: Media::default(),
+        }
+    }
+}
+
+fn renditions(head: &IndexHead) -> Vec<Rendition> {
+    let mut sounds = 0_u32;
+    let tracks = head.tracks().iter().map(|track| {
+        let (name, size) = match &track.kind {
+            TrackKind::Video(shape) => ("source".to_owned(), Some((shape.width, shape.height))),
+            TrackKind::Audio(_) => {
+                sounds += 1;
+                (
+                    if sounds == 1 {
+                        "audio".to_owned()
+                    } else {
+                        format!("audio-{sounds}")
+                    },
+                    None,
+                )
+            }
+        };
+        Rendition {
+            name,
+            codecs: track.codec_string.clone(),
+            width: size.map(|(width, _)| width),
+            height: size.map(|(_, height)| height),
+            bit_rate: i64::try_from(track.average_bit_rate).unwrap_or(i64::MAX),
+            state: RenditionState::Ready,
+            progress: 1.0,
+        }
+    });
+    tracks.collect()
+}

@@ -1,0 +1,50 @@
+//! A playback session: one viewer who opened one video's stream.
+
+use contracts::{PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use std::time::Duration;
+
+/// How often a player is asked to tell that it is still there.
+pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
+
+const SLACK: Duration = Duration::from_secs(15 * 60);
+const LONGEST: Duration = Duration::from_secs(6 * 3_600);
+
+/// A session as it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NewPlayback {
+    /// The session's own id.
+    pub(crate) id: PlaybackId,
+    /// What is watched.
+    pub(crate) video_id: VideoId,
+    /// Who watches.
+    pub(crate) user_id: UserId,
+    /// The sign-in that opened it; the session ends with it.
+    pub(crate) session_id: SessionId,
+    /// The version of the user's access that opened it; the session ends when a later one is asked for.
+    pub(crate) user_version: i64,
+    /// The video's policy at that moment; the session ends when it changes.
+    pub(crate) policy_version: i64,
+    /// When it was opened.
+    pub(crate) created_at: Timestamp,
+    /// When it ends by itself.
+    pub(crate) expires_at: Timestamp,
+}
+
+/// How long a session lasts: one and a half times the lecture and a quarter of an hour, at most six hours.
+pub(crate) fn lifetime(duration: Duration) -> Duration {
+    duration.saturating_add(duration / 2).saturating_add(SLACK).min(LONGEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_outlasts_its_lecture_but_never_six_hours() {
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(lifetime(Duration::ZERO), hour / 4);
+        assert_eq!(lifetime(hour), hour * 7 / 4);
+        assert_eq!(lifetime(hour * 5), hour * 6);
+        assert_eq!(lifetime(Duration::MAX), hour * 6);
+    }
+}

@@ -1,0 +1,141 @@
+use super::*;
+use crate::MIGRATIONS;
+use crate::models::outcome::Source;
+use crate::models::video::Status;
+use crate::repositories::video_repository::VideoRepository;
+use backing::Clock;
+use backing::tasks::{self, NewTask, Queue};
+use backing::testing::databases;
+use std::time::Duration;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+async fn processing(db: &Db) -> VideoId {
+    let id = VideoId::generate();
+    let mut tx = db.write().await.unwrap();
+    let sql = "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, generation, \
+               created_at, updated_at) VALUES ($1, $2, 'Tides', '', 'processing', 1, 1, 0, $3, $3)";
+    tx.run(sql, args![id, UserId::generate(), NOW]).await.unwrap();
+    let payload = serde_json::json!({ "video_id": id });
+    let key = format!("scan:{id}");
+    let task = NewTask {
+        kind: "scan",
+        key,
+        payload,
+        run_after: NOW,
+        priority: 0,
+        owner: None,
+    };
+    assert!(tasks::enqueue(&mut tx, &task).await.unwrap());
+    tx.commit().await.unwrap();
+    id
+}
+
+fn reason(code: &str) -> Reason {
+    Reason {
+        code: code.to_owned(),
+        message: "because".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn each_outcome_is_written_with_its_events_and_ends_the_task() {
+    let source = Source {
+        container: "mp4".to_owned(),
+        duration_us: Some(12_000_000),
+        media: Media::default(),
+    };
+    let waits = Outcome::NeedsTranscoding {
+        source: None,
+        reason: reason("needs_transcoding"),
+        obstacle: "x".to_owned(),
+    };
+    for (outcome, status, events) in [
+        (Outcome::Playable { source }, Status::Ready, 2),
+        (waits, Status::Processing, 1),
+        (
+            Outcome::Failed {
+                reason: reason("media_truncated"),
+            },
+            Status::Failed,
+            1,
+        ),
+    ] {
+        for engine in databases("content", MIGRATIONS).await.unwrap() {
+            let clock = Clock::fixed(NOW);
+            let queue = Queue::new(engine.db.clone(), clock.clone(), Duration::from_secs(40));
+            let id = processing(&engine.db).await;
+            let task = queue.claim(&["scan"]).await.unwrap().unwrap();
+            let repository = TranscodeRepository::new(engine.db.clone());
+            assert_eq!(
+                repository.record(id, &outcome, &task, NOW).await.unwrap(),
+                Recorded::Done,
+                "{}",
+                engine.name
+            );
+            assert_eq!(
+                repository.record(id, &outcome, &task, NOW).await.unwrap(),
+                Recorded::Overtaken
+            );
+            let video = VideoRepository::new(engine.db.clone()).find(id).await.unwrap().unwrap();
+            assert_eq!((video.status, video.version), (status, 2));
+            assert_eq!(video.playable_at.is_some(), status == Status::Ready);
+            assert_eq!(video.reason.is_some(), status != Status::Ready);
+            assert_eq!(outbox::waiting(&engine.db).await.unwrap(), events);
+            assert!(queue.claim(&["scan"]).await.unwrap().is_none());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_was_given_up_writes_nothing() {
+    for engine in databases("content", MIGRATIONS).await.unwrap() {
+        let clock = Clock::fixed(NOW);
+        let queue = Queue::new(engine.db.clone(), clock.clone(), Duration::from_secs(40));
+        let id = processing(&engine.db).await;
+        let slow = queue.claim(&["scan"]).await.unwrap().unwrap();
+        clock.advance(Duration::from_secs(41));
+        let _other = queue.claim(&["scan"]).await.unwrap().unwrap();
+        let repository = TranscodeRepository::new(engine.db.clone());
+        let failed = Outcome::Failed {
+            reason: reason("media_truncated"),
+        };
+        assert_eq!(
+            repository.record(id, &failed, &slow, NOW).await.unwrap(),
+            Recorded::Overtaken,
+            "{}",
+            engine.name
+        );
+        let video = VideoRepository::new(engine.db.clone()).find(id).await.unwrap().unwrap();
+        assert_eq!(
+            (video.status, outbox::waiting(&engine.db).await.unwrap()),
+            (Status::Processing, 0)
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_video_that_was_deleted_meanwhile_stays_deleted() {
+    for engine in databases("content", MIGRATIONS).await.unwrap() {
+        let queue = Queue::new(engine.db.clone(), Clock::fixed(NOW), Duration::from_secs(40));
+        let id = processing(&engine.db).await;
+        let task = queue.claim(&["scan"]).await.unwrap().unwrap();
+        let mut tx = engine.db.write().await.unwrap();
+        tx.run(
+            "UPDATE videos SET status = 'deleted', deleted_at = $2 WHERE id = $1",
+            args![id, NOW],
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        let failed = Outcome::Failed {
+            reason: reason("media_truncated"),
+        };
+        let recorded = TranscodeRepository::new(engine.db.clone())
+            .record(id, &failed, &task, NOW)
+            .await
+            .unwrap();
+        assert_eq!(recorded, Recorded::Gone, "{}", engine.name);
+        assert!(queue.claim(&["scan"]).await.unwrap().is_none());
+    }
+}

@@ -1,0 +1,141 @@
+use super::*;
+use fmp4::{Limits, Scanner, Step, Verdict};
+use futures::future::join_all;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A store that holds one indexed lecture.
+async fn stored() -> (TempDir, MediaStore, VideoId) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("film.mp4");
+    let made = Command::new("ffmpeg")
+        .args([
+            "-hide_banner",
+            "-nostdin",
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=size=320x180:rate=25:duration=9",
+        ])
+        .args([
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=frequency=440:duration=9",
+            "-c:v",
+            "libx264",
+            "-preset",
+            "veryfast",
+            "-g",
+            "50",
+        ])
+        .args(["-pix_fmt", "yuv420p", "-c:a", "aac"])
+        .arg(&path)
+        .status();
+    assert!(made.expect("ffmpeg must be installed").success());
+    let film = std::fs::read(&path).unwrap();
+    let objects = Objects::open(&format!("file://{}", folder.path().join("objects").display()))
+        .await
+        .unwrap();
+    let video = VideoId::generate();
+    objects
+        .put(&ObjectKey::VideoSourceIndex(video), Bytes::from(index_of(&film)))
+        .await
+        .unwrap();
+    objects
+        .put(&ObjectKey::VideoSource(video), Bytes::from(film))
+        .await
+        .unwrap();
+    (folder, MediaStore::new(objects, 64 << 20), video)
+}
+
+fn index_of(film: &[u8]) -> Vec<u8> {
+    let mut scanner = Scanner::new(film.len() as u64, Limits::default());
+    let mut answers: Vec<&[u8]> = Vec::new();
+    loop {
+        match scanner.step(&answers).unwrap() {
+            Step::Read(ranges) => {
+                let cut = ranges
+                    .iter()
+                    .map(|range| &film[range.start as usize..range.end as usize]);
+                answers = cut.collect();
+            }
+            Step::Done(scan) => match scan.verdict {
+                Verdict::Playable(index) => return index.encode(),
+                Verdict::NeedsTranscoding(obstacle) => panic!("{obstacle}"),
+            },
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_who_ask_at_once_share_one_load() {
+    let (_folder, store, video) = stored().await;
+    for part in [
+        Part::Index,
+        Part::Playlist(Rendition::Source),
+        Part::Init(Rendition::Audio(0)),
+        Part::Segment(Rendition::Source, 0),
+    ] {
+        let pieces = join_all((0..1_000).map(|_| store.piece(video, part))).await;
+        let first = pieces[0].as_ref().unwrap().bytes.as_ptr();
+        // Two loads would be two places in memory.
+        assert!(
+            pieces
+                .iter()
+                .all(|piece| piece.as_ref().unwrap().bytes.as_ptr() == first),
+            "{part:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_memory_needs_no_store_until_it_is_forgotten() {
+    let (folder, store, video) = stored().await;
+    let part = Part::Segment(Rendition::Source, 1);
+    let piece = store.piece(video, part).await.unwrap();
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    assert_eq!(store.piece(video, part).await.unwrap().bytes, piece.bytes);
+    store.forget(video).await;
+    let error = store.piece(video, part).await.unwrap_err();
+    assert!(
+        matches!(error.root(), MediaError::Objects(ObjectError::NotFound)),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_from_what_can_not_be_read() {
+    let (_folder, store, video) = stored().await;
+    for part in [
+        Part::Segment(Rendition::Source, 99),
+        Part::Segment(Rendition::Source, u32::MAX),
+        Part::Playlist(Rendition::Audio(1)),
+        Part::Heartbeat,
+    ] {
+        assert!(
+            matches!(
+                store.piece(video, part).await.unwrap_err().root(),
+                MediaError::NoSuchPart
+            ),
+            "{part:?}"
+        );
+    }
+    let unknown = store.piece(VideoId::generate(), Part::Index).await.unwrap_err();
+    assert!(matches!(unknown.root(), MediaError::Objects(ObjectError::NotFound)));
+}
+
+#[tokio::test]
+async fn an_entity_tag_is_of_the_bytes_that_are_sent() {
+    let (_folder, store, video) = stored().await;
+    let index = store.piece(video, Part::Index).await.unwrap();
+    assert!(index.bytes.starts_with(b"#EXTM3U\n"));
+    assert_eq!(index.tag.len(), TAG_LENGTH);
+    let (one, two) = (Part::Segment(Rendition::Source, 0), Part::Segment(Rendition::Source, 1));
+    assert_ne!(
+        store.piece(video, one).await.unwrap().tag,
+        store.piece(video, two).await.unwrap().tag
+    );
+}

@@ -1,0 +1,296 @@
+//! Who may watch what, for how long: opens playback sessions, checks their tokens, ends them.
+//!
+//! `stream_video` opens a session and hands out its token; every request of the media plane comes
+//! through [`StreamService::check`] before any cache is looked at. A session ends with its sign-in,
+//! its user's account or its video: told at once in the process that hears of it, found by the
+//! others in the database within two seconds.
+
+use crate::metric;
+use crate::models::media_path::Part;
+use crate::models::piece::Piece;
+use crate::models::playback::{NewPlayback, lifetime};
+use crate::models::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
+use crate::models::video::{Status, Video};
+use crate::repositories::playback_repository::{Ending, PlaybackRepository};
+use crate::repositories::video_repository::VideoRepository;
+use crate::services::error::ContentError;
+use crate::services::media_store::{MediaError, MediaStore};
+use crate::services::open_playbacks::{OpenPlayback, OpenPlaybacks, Place};
+use crate::services::playback_keys::PlaybackKeys;
+use backing::{Clock, Db, DbError};
+use contracts::events::VideoStreamedByAdmin;
+use contracts::{Event, NewEvent, PlaybackId, Timestamp, VideoId};
+use runtime::{Authenticator, Caller, Shutdown};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+/// How much later than its time an end may become visible in the database.
+const OVERLAP: Duration = Duration::from_secs(10);
+const KEY_REFRESH: Duration = Duration::from_secs(2);
+const SEEN_EVERY: Duration = Duration::from_secs(30);
+/// How long a session is remembered after it ran out.
+const KEEP: Duration = Duration::from_secs(24 * 3_600);
+
+/// Opens, checks and ends playback sessions.
+#[derive(Clone)]
+pub(crate) struct StreamService(Arc<Inner>);
+
+struct Inner {
+    videos: VideoRepository,
+    playbacks: PlaybackRepository,
+    keys: PlaybackKeys,
+    open: OpenPlaybacks,
+    media: MediaStore,
+    authenticator: Authenticator,
+    clock: Clock,
+    keys_read_at: AtomicI64,
+}
+
+/// A session that was opened just now.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// The session's id.
+    pub(crate) id: PlaybackId,
+    /// The token for its paths.
+    pub(crate) token: String,
+    /// When it ends by itself.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl StreamService {
+    /// Puts the service together.
+    pub(crate) fn new(
+        db: &Db,
+        keys: PlaybackKeys,
+        media: MediaStore,
+        authenticator: Authenticator,
+        clock: Clock,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            videos: VideoRepository::new(db.clone()),
+            playbacks: PlaybackRepository::new(db.clone()),
+            keys,
+            open: OpenPlaybacks::default(),
+            media,
+            authenticator,
+            keys_read_at: AtomicI64::new(clock.now().0),
+            clock,
+        }))
+    }
+
+    /// Opens a session for the caller.
+    pub(crate) async fn open(&self, caller: &Caller, video: VideoId) -> Result<Opened, ContentError> {
+        let inner = &*self.0;
+        let video = watchable(inner.videos.find(video).await?, caller)?;
+        let now = inner.clock.now();
+        let duration = Duration::from_micros(video.duration_us.unwrap_or(0).unsigned_abs());
+        let playback = NewPlayback {
+            id: PlaybackId::generate(),
+            video_id: video.id,
+            user_id: caller.user_id,
+            session_id: caller.session_id,
+            user_version: caller.version,
+            policy_version: video.policy_version,
+            created_at: now,
+            expires_at: Timestamp::from_seconds((now + lifetime(duration)).seconds()),
+        };
+        let audit = (video.owner_id != caller.user_id).then(|| {
+            tracing::info!(video = %video.id, owner = %video.owner_id, admin = %caller.user_id, "an admin opens a stream");
+            let data = VideoStreamedByAdmin { owner_id: video.owner_id, admin_id: caller.user_id };
+            NewEvent::of_video(video.id, data.into())
+        });
+        if !inner.playbacks.open(&playback, audit).await? {
+            return Err(ContentError::NotFound);
+        }
+        // A sign-in that ended meanwhile may have ended its sessions just before this one was written.
+        if inner.authenticator.refuses(caller) {
+            inner.playbacks.end(playback.id, now).await?;
+            return Err(ContentError::Unauthenticated);
+        }
+        metrics::counter!(metric::PLAYBACKS_OPENED).increment(1);
+        let claims = Claims {
+            video: playback.video_id,
+            policy_version: version(playback.policy_version),
+            viewer: inner.keys.viewer(playback.user_id),
+            playback: playback.id,
+            session: playback.session_id,
+            uses: USE_MEDIA,
+            max_height: 0,
+            expires_at: playback.expires_at,
+        };
+        let token = inner.keys.sign(&claims);
+        inner.open.admit(Place::of(&token), claims, true, now);
+        Ok(Opened {
+            id: playback.id,
+            token,
+            expires_at: playback.expires_at,
+        })
+    }
+
+    /// The session that a token opens for a video; `None` whatever is wrong with either.
+    ///
+    /// Errors: only the database's, on the first sight of a token whose signature is good
+    pub(crate) async fn check(
+        &self,
+        token: &str,
+        video: Option<VideoId>,
+    ) -> Result<Option<Arc<OpenPlayback>>, DbError> {
+        let Some(video) = video.filter(|_| token.len() == TOKEN_LENGTH) else {
+            return Ok(None);
+        };
+        let inner = &*self.0;
+        let place = Place::of(token);
+        let open = match inner.open.find(place) {
+            Some(open) => Some(open),
+            None => self.first_sight(token, place, video).await?,
+        };
+        let now = inner.clock.now();
+        let open = open.filter(|open| open.claims.video == video && open.lives(now));
+        if let Some(open) = &open {
+            open.touch(now);
+        }
+        Ok(open)
+    }
+
+    async fn first_sight(
+        &self,
+        token: &str,
+        place: Place,
+        video: VideoId,
+    ) -> Result<Option<Arc<OpenPlayback>>, DbError> {
+        let inner = &*self.0;
+        let claims = match inner.keys.read(token) {
+            Reading::Good(claims) => claims,
+            Reading::UnknownKey if self.may_refresh_keys() => {
+                inner.keys.refresh().await?;
+                let Reading::Good(claims) = inner.keys.read(token) else {
+                    return Ok(None);
+                };
+                claims
+            }
+            Reading::UnknownKey | Reading::Bad => return Ok(None),
+        };
+        let now = inner.clock.now();
+        if claims.video != video || claims.uses & USE_MEDIA == 0 || now >= claims.expires_at {
+            return Ok(None);
+        }
+        let _alone = inner.open.admission(place).await;
+        if let Some(open) = inner.open.find(place) {
+            return Ok(Some(open));
+        }
+        let standing = inner.playbacks.standing(claims.playback).await?;
+        let lives = standing.is_some_and(|standing| {
+            standing.ended_at.is_none()
+                && standing.deleted_at.is_none()
+                && standing.video_id == claims.video
+                && version(standing.policy_version) == claims.policy_version
+        });
+        Ok(Some(inner.open.admit(place, claims, lives, now)))
+    }
+
+    /// Another node's new key is looked for at most every two seconds, whatever strangers send.
+    fn may_refresh_keys(&self) -> bool {
+        let now = self.0.clock.now();
+        let last = self.0.keys_read_at.load(Ordering::Acquire);
+        let due = now.since(Timestamp(last)) >= KEY_REFRESH;
+        due && self
+            .0
+            .keys_read_at
+            .compare_exchange(last, now.0, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// A piece of the video of a session that was checked.
+    pub(crate) async fn piece(&self, open: &OpenPlayback, part: Part) -> Result<Piece, MediaError> {
+        self.0.media.piece(open.claims.video, part).await
+    }
+
+    /// Ends the sessions that an event of their user ends.
+    pub(crate) async fn end_by(&self, event: &Event, ending: Ending) -> Result<(), DbError> {
+        let now = self.0.clock.now();
+        let ended = self.0.playbacks.end_by(event, ending, now).await?;
+        metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
+        self.0.open.end(&ended, now);
+        Ok(())
+    }
+
+    /// Stops serving a video to everybody who opened it under an older policy, and forgets its bytes.
+    pub(crate) async fn video_gone(&self, video: VideoId, policy_version: i64) {
+        self.0
+            .open
+            .end_below(&[(video, version(policy_version))], self.0.clock.now());
+        self.0.media.forget(video).await;
+    }
+
+    /// Looks once for ends that other nodes have written since `since`; tells where to go on next time.
+    pub(crate) async fn catch_up(&self, since: Timestamp) -> Result<Timestamp, DbError> {
+        let inner = &*self.0;
+        let now = inner.clock.now();
+        if inner.open.len() > 0 {
+            inner.open.end(&inner.playbacks.ended_since(since).await?, now);
+            let policies = inner.playbacks.policies_since(since).await?;
+            let policies: Vec<_> = policies
+                .iter()
+                .map(|policy| (policy.id, version(policy.policy_version)))
+                .collect();
+            inner.open.end_below(&policies, now);
+        }
+        Ok(now - OVERLAP)
+    }
+
+    /// Writes down when sessions were last seen and forgets those that ran out long ago.
+    pub(crate) async fn tidy(&self) -> Result<(), DbError> {
+        let inner = &*self.0;
+        inner.playbacks.saw(&inner.open.take_seen()).await?;
+        inner.playbacks.forget_before(inner.clock.now() - KEEP).await?;
+        Ok(())
+    }
+
+    /// Keeps up with other nodes until the process ends.
+    pub(crate) async fn keep_up(self, shutdown: Shutdown) -> Result<(), String> {
+        let mut since = self.0.clock.now() - OVERLAP;
+        let mut ticks = tokio::time::interval(KEY_REFRESH);
+        let tidy_every = SEEN_EVERY.as_secs() / KEY_REFRESH.as_secs();
+        for tick in 1_u64.. {
+            tokio::select! {
+                () = shutdown.requested() => break,
+                _ = ticks.tick() => {}
+            }
+            match self.catch_up(since).await {
+                Ok(next) => since = next,
+                Err(error) => tracing::warn!(%error, "ended playbacks could not be looked up"),
+            }
+            if tick.is_multiple_of(tidy_every)
+                && let Err(error) = self.tidy().await
+            {
+                tracing::warn!(%error, "playbacks could not be tidied");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The video, if the caller may watch it now.
+fn watchable(video: Option<Video>, caller: &Caller) -> Result<Video, ContentError> {
+    let video = video.ok_or(ContentError::NotFound)?;
+    if video.owner_id != caller.user_id && !caller.is_admin() {
+        return Err(ContentError::NotFound);
+    }
+    match video.status {
+        Status::Playable | Status::Ready => Ok(video),
+        Status::Deleted => Err(ContentError::Deleted),
+        Status::Failed => Err(ContentError::VideoFailed(
+            video
+                .reason
+                .map_or_else(|| "the video can't be played".to_owned(), |r| r.message),
+        )),
+        Status::Processing if video.reason.is_none() => Err(ContentError::NotPlayable { retry_after: 1 }),
+        Status::Uploading | Status::Processing => Err(ContentError::NotPlayable { retry_after: 30 }),
+    }
+}
+
+/// A policy version as tokens carry it.
+fn version(policy: i64) -> u32 {
+    u32::try_from(policy).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,38 @@
+//! Every node forgets a video that any node has deleted.
+
+use crate::services::stream_service::StreamService;
+use contracts::{Event, EventData, VideoId};
+use runtime::Shutdown;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+
+/// Follows the broadcast of `moocflix.content` until the process ends.
+///
+/// A message that is lost here is found in the database by `StreamService::keep_up`.
+pub(crate) async fn follow(
+    mut events: Receiver<Event>,
+    streams: StreamService,
+    shutdown: Shutdown,
+) -> Result<(), String> {
+    loop {
+        let event = tokio::select! {
+            () = shutdown.requested() => return Ok(()),
+            event = events.recv() => event,
+        };
+        match event {
+            Ok(Event {
+                data: EventData::VideoDeleted(deleted),
+                subject,
+                ..
+            }) => {
+                streams.video_gone(VideoId(subject), deleted.policy_version).await;
+            }
+            Ok(_) => {}
+            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "content events were missed"),
+            Err(RecvError::Closed) => {
+                shutdown.requested().await;
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Looks into a stored source: what it holds, and whether it can be watched as it is.
+//!
+//! The scanner says which bytes it needs; they are read from the object store in ranges, and the
+//! thinking is done where it holds nobody up. A source that can be cut as it is gets its sample
+//! index stored beside it before the video is called playable.
+
+use async_trait::async_trait;
+use backing::db::{DbError, Tx};
+use backing::objects::{ObjectError, Objects};
+use backing::tasks::{Done, Job, JobError, Task};
+use bytes::Bytes;
+use content_delivery_service::{Finding, Recorded, TranscodeService};
+use contracts::{ObjectKey, VideoId};
+use fmp4::{Limits, Scan, ScanError, Scanner, Sniff, Step, Verdict, sniff};
+use serde::Deserialize;
+use std::time::Instant;
+use tokio::task::spawn_blocking;
+
+/// How many bytes tell the kind of a file.
+const SNIFFED: u64 = 64 * 1_024;
+
+/// Does the tasks of kind `scan`.
+pub struct ScanJob {
+    objects: Objects,
+    transcode: TranscodeService,
+    limits: Limits,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    video_id: VideoId,
+}
+
+/// What a look into a source ended with.
+enum Look {
+    Scanned(Box<Scan>, Option<Bytes>),
+    OtherContainer(Sniff),
+    Broken(ScanError),
+}
+
+impl ScanJob {
+    /// A job that takes what is within `limits` as playable.
+    #[must_use]
+    pub fn new(objects: Objects, transcode: TranscodeService, limits: Limits) -> Self {
+        Self {
+            objects,
+            transcode,
+            limits,
+        }
+    }
+
+    /// Looks, stores the index, records what was found.
+    async fn scan(&self, video: VideoId, task: &Task) -> Result<Recorded, JobError> {
+        let source = ObjectKey::VideoSource(video);
+        let look = match self.look(&source).await {
+            Ok(look) => look,
+            Err(ObjectError::NotFound) => return self.record(video, &Finding::Missing, task).await,
+            Err(error) => return Err(JobError::Retry(format!("the source could not be read: {error}"))),
+        };
+        let finding = match &look {
+            Look::OtherContainer(sniff) => Finding::OtherContainer(*sniff),
+            Look::Broken(error) => Finding::Broken(error),
+            Look::Scanned(scan, index) => match (&scan.verdict, index) {
+                (Verdict::Playable(playable), Some(bytes)) => {
+                    let stored = self
+                        .objects
+                        .put(&ObjectKey::VideoSourceIndex(video), bytes.clone())
+                        .await;
+                    stored.map_err(|error| JobError::Retry(format!("the index could not be stored: {error}")))?;
+                    Finding::Playable(&scan.probe, playable.head())
+                }
+                (Verdict::NeedsTranscoding(obstacle), _) => Finding::Obstacle(&scan.probe, obstacle),
+                (Verdict::Playable(_), None) => return Err(JobError::Retry("the index was not encoded".to_owned())),
+            },
+        };
+        self.record(video, &finding, task).await
+    }
+
+    async fn record(&self, video: VideoId, finding: &Finding<'_>, task: &Task) -> Result<Recorded, JobError> {
+        let recorded = self.transcode.record(video, finding, task).await;
+        recorded.map_err(|error| JobError::Retry(format!("the finding could not be recorded: {error}")))
+    }
+
+    async fn look(&self, source: &ObjectKey) -> Result<Look, ObjectError> {
+        let length = self.objects.size(source).await?;
+        if length == 0 {
+            return Ok(Look::Broken(ScanError::Empty));
+        }
+        let first = self
+            .objects
+            .get_ranges(source, &[0..length.min(SNIFFED)])
+            .await?
+            .concat();
+        let kind = sniff(&first);
+        if !kind.is_scannable() {
+            return Ok(Look::OtherContainer(kind));
+        }
+        let mut scanner = Scanner::new(length, self.limits);
+        let mut answers = Vec::new();
+        loop {
+            let (returned, step) = match spawn_blocking(move || think(scanner, &answers)).await {
+                Ok(thought) => thought,
+                Err(error) => {
+                    tracing::error!(%error, %source, "the scanner gave up on a source");
+                    return Ok(Look::Broken(ScanError::Malformed("it could not be read")));
+                }
+            };
+            scanner = returned;
+            match step {
+                Ok(Thought::Read(ranges)) => answers = self.objects.get_ranges(source, &ranges).await?,
+                Ok(Thought::Done(scan, index)) => return Ok(Look::Scanned(scan, index)),
+                Err(error) => return Ok(Look::Broken(error)),
+            }
+        }
+    }
+}
+
+enum Thought {
+    Read(Vec<std::ops::Range<u64>>),
+    Done(Box<Scan>, Option<Bytes>),
+}
+
+/// One step of the scanner; encodes the index when it is the last one.
+fn think(mut scanner: Scanner, answers: &[Bytes]) -> (Scanner, Result<Thought, ScanError>) {
+    let step = scanner.step(answers).map(|step| match step {
+        Step::Read(ranges) => Thought::Read(ranges),
+        Step::Done(scan) => {
+            let index = match &scan.verdict {
+                Verdict::Playable(index) => Some(Bytes::from(index.encode())),
+                Verdict::NeedsTranscoding(_) => None,
+            };
+            Thought::Done(Box::new(scan), index)
+        }
+    });
+    (scanner, step)
+}
+
+#[async_trait]
+impl Job for ScanJob {
+    fn kind(&self) -> &'static str {
+        "scan"
+    }
+
+    async fn run(&self, task: &Task) -> Result<Done, JobError> {
+        let payload = serde_json::from_value::<Payload>(task.payload.clone());
+        let Payload { video_id } =
+            payload.map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))?;
+        let began = Instant::now();
+        let recorded = self.scan(video_id, task).await?;
+        let seconds = began.elapsed().as_secs_f64();
+        metrics::histogram!(crate::SCAN_SECONDS).record(seconds);
+        tracing::info!(video = %video_id, seconds, ?recorded, "a source was looked into");
+        Ok(Done::AlreadyComplete)
+    }
+
+    async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
+        let Ok(Payload { video_id }) = serde_json::from_value(task.payload.clone()) else {
+            return Ok(());
+        };
+        tracing::error!(video = %video_id, code, message, "a source could not be looked into");
+        self.transcode.give_up(tx, video_id).await
+    }
+}

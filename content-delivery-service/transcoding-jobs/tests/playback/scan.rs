@@ -1,0 +1,78 @@
+//! What an upload turns into.
+
+use crate::films::Film;
+use crate::house::{House, Person};
+use contracts::Role;
+
+#[tokio::test]
+async fn a_lecture_is_ready_when_it_is_scanned() {
+    let house = House::open().await;
+    let owner = Person::new(Role::Instructor);
+    let video = house.uploaded(&owner, Film::Lecture).await;
+    let details = house.details(&owner, video).await;
+    assert_eq!(details["status"], "ready");
+    assert_eq!(details["progress"], 1.0);
+    assert_eq!(details["reason"], serde_json::Value::Null);
+    assert_eq!(details["playable_at"], details["ready_at"]);
+    assert_eq!(details["source"]["container"], "mp4");
+    assert!((details["duration"].as_f64().unwrap() - 12.0).abs() < 0.1, "{details}");
+    assert_eq!(
+        (&details["video"]["codec"], &details["video"]["height"]),
+        (&"h264".into(), &180.into())
+    );
+    assert_eq!(details["audio"][0]["codec"], "aac");
+    let names: Vec<_> = details["renditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["name"].clone())
+        .collect();
+    assert_eq!(names, ["source", "audio"]);
+    let events = house.events().await;
+    for kind in ["moocflix.content.video.playable", "moocflix.content.video.ready"] {
+        assert!(events.iter().any(|event| event == kind), "{kind} in {events:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_to_be_encoded_again_waits_for_it() {
+    let house = House::open().await;
+    let owner = Person::new(Role::Instructor);
+    for (film, container) in [(Film::OldCodec, "mp4"), (Film::Matroska, "matroska")] {
+        let video = house.uploaded(&owner, film).await;
+        let details = house.details(&owner, video).await;
+        assert_eq!(details["status"], "processing", "{film:?}");
+        assert_eq!(details["reason"]["code"], "needs_transcoding", "{film:?}");
+        assert_eq!(details["source"]["container"], container, "{film:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_file_fails_with_a_reason_that_a_person_understands() {
+    let house = House::open().await;
+    let owner = Person::new(Role::Instructor);
+    let whole = Film::Lecture.bytes();
+    let video = house.upload(&owner, &whole[..whole.len() / 2]).await;
+    house.scanned(&owner, video).await;
+    let details = house.details(&owner, video).await;
+    assert_eq!(details["status"], "failed");
+    assert!(
+        details["reason"]["code"].as_str().unwrap().starts_with("media_"),
+        "{details}"
+    );
+    assert!(details["reason"]["message"].as_str().unwrap().len() > 10, "{details}");
+}
+
+#[tokio::test]
+async fn sound_alone_can_be_listened_to() {
+    let house = House::open().await;
+    let owner = Person::new(Role::Instructor);
+    let video = house.uploaded(&owner, Film::Sound).await;
+    let details = house.details(&owner, video).await;
+    if details["status"] == "processing" {
+        assert_eq!(details["reason"]["code"], "needs_transcoding");
+        return;
+    }
+    let index = house.index(&owner, video).await;
+    assert!(house.text(&index).await.contains("0/audio/media.m3u8"));
+}
