@@ -8,6 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use axum::Router;
 use backing::Db;
 use backing::tasks::Queue;
+use content_delivery_service::TranscodeService;
 use runtime::process::{Check, Process};
 use runtime::{Authenticator, Background, Keys, Revocations, Routes, Service, Shutdown, metrics};
 use std::sync::Arc;
@@ -79,6 +80,7 @@ struct Parts {
     routes: Routes,
     tasks: Vec<Background>,
     checks: Vec<Check>,
+    lectures: Option<(Db, Queue)>,
 }
 
 impl Parts {
@@ -92,6 +94,7 @@ impl Parts {
             checks: vec![backends::storage_check(backends.objects.clone())],
             routes: Routes::none(),
             tasks: Vec::new(),
+            lectures: None,
             backends,
             keys,
             revocations,
@@ -104,6 +107,9 @@ impl Parts {
         }
         if roles.has(Role::Content) {
             self.content(settings).await?;
+        }
+        if roles.has(Role::Transcode) {
+            self.transcode(settings).await?;
         }
         if roles.has(Role::Web) {
             self.add(web::service());
@@ -132,12 +138,36 @@ impl Parts {
         Ok(())
     }
 
-    async fn content(&mut self, settings: &Settings) -> Result<()> {
+    /// The lectures' schema and its tasks, opened once for all roles that work on them: a finished upload wakes the
+    /// worker of this process at once.
+    async fn lectures(&mut self, settings: &Settings) -> Result<(Db, Queue)> {
+        if let Some(lectures) = &self.lectures {
+            return Ok(lectures.clone());
+        }
         let db = backends::schema(settings, &CONTENT).await?;
+        self.watch(&db);
         let lease = Duration::from_secs(settings.tasks.lease_seconds);
+        let queue = Queue::new(db.clone(), self.backends.clock.clone(), lease);
+        Ok(self.lectures.insert((db, queue)).clone())
+    }
+
+    async fn transcode(&mut self, settings: &Settings) -> Result<()> {
+        let (db, queue) = self.lectures(settings).await?;
+        let deps = transcoding_jobs::Deps {
+            queue,
+            transcode: TranscodeService::new(db, self.backends.clock.clone()),
+            objects: self.backends.objects.clone(),
+            instant: settings.content.instant.clone(),
+        };
+        self.add(transcoding_jobs::service(deps));
+        Ok(())
+    }
+
+    async fn content(&mut self, settings: &Settings) -> Result<()> {
+        let (db, queue) = self.lectures(settings).await?;
         let deps = content_delivery_service::Deps {
-            queue: Queue::new(db.clone(), self.backends.clock.clone(), lease),
             db,
+            queue,
             objects: self.backends.objects.clone(),
             bus: Arc::clone(&self.backends.bus),
             clock: self.backends.clock.clone(),

@@ -11,6 +11,7 @@ pub(crate) fn all() -> Vec<Named> {
         metrics::METRICS,
         user_management_service::METRICS,
         content_delivery_service::METRICS,
+        transcoding_jobs::METRICS,
     ]
     .into_iter()
     .flatten()
