@@ -82,7 +82,11 @@ pub(super) async fn ready(State(process): State<Process>) -> Response {
         if let Err(why) = &result {
             tracing::warn!(check = name, why, "not ready");
         }
-        checks.insert(name, if result.is_ok() { "ok" } else { "failing" });
+        // Of checks that share a name, the one that fails counts.
+        let told = checks.entry(name).or_insert("ok");
+        if result.is_err() {
+            *told = "failing";
+        }
     }
     let status = if process.shutdown.is_requested() {
         "draining"
