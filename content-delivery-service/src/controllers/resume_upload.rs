@@ -92,7 +92,7 @@ pub(super) async fn resume(
     let told = tus::number(headers, &http::header::CONTENT_LENGTH)?.unwrap_or(0);
     if upload
         .length
-        .is_some_and(|length| offset <= length && told > length - offset)
+        .is_some_and(|length| offset == upload.offset && told > length.saturating_sub(offset))
     {
         return Err(ContentError::LongerThanDeclared);
     }

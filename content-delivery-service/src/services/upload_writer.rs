@@ -49,13 +49,16 @@ struct Stored {
     head: Vec<u8>,
 }
 
-/// Some bytes of a request, and what comes after them.
+/// Some bytes of a request.
+#[derive(Default)]
 struct Batch {
     bytes: Vec<Bytes>,
     length: u64,
-    then: Then,
+    /// They have waited for more as long as they may: they are noted at once.
+    waited: bool,
 }
 
+/// What comes after a batch.
 enum Then {
     More,
     End,
@@ -128,24 +131,23 @@ impl UploadWriter {
 
     async fn pump(&mut self, body: &mut ByteSource<'_>, mut check: Option<&mut Check>) -> Result<(), ContentError> {
         let slot = Arc::clone(&self.seat.slot);
-        let mut batch = gather(body, &slot, self.room(0)).await;
+        let counts = check.is_none();
+        let (mut batch, mut then) = gather(body, &slot, self.room(0)).await;
         loop {
             if let Some(check) = check.as_deref_mut() {
                 batch.bytes.iter().for_each(|bytes| check.update(bytes));
             }
-            match batch.then {
+            match then {
                 Then::More => {
                     let room = self.room(batch.length);
-                    let counts = check.is_none();
-                    let store = self.store(batch.bytes, batch.length, counts);
-                    let (stored, next) = futures::join!(store, gather(body, &slot, room));
+                    let (stored, next) = futures::join!(self.store(batch, counts), gather(body, &slot, room));
                     stored?;
-                    batch = next;
+                    (batch, then) = next;
                 }
-                Then::End => return self.store(batch.bytes, batch.length, check.is_none()).await,
+                Then::End => return self.store(batch, counts).await,
                 Then::Broken(error) => {
-                    if check.is_none() && !matches!(error, ContentError::LongerThanDeclared) {
-                        self.store(batch.bytes, batch.length, true).await?;
+                    if counts && !matches!(error, ContentError::LongerThanDeclared) {
+                        self.store(batch, counts).await?;
                     }
                     return Err(error);
                 }
@@ -160,12 +162,13 @@ impl UploadWriter {
     }
 
     /// Stores a batch; `counts` says that it may be noted before the body has ended.
-    async fn store(&mut self, bytes: Vec<Bytes>, length: u64, counts: bool) -> Result<(), ContentError> {
-        if length == 0 {
+    async fn store(&mut self, batch: Batch, counts: bool) -> Result<(), ContentError> {
+        if batch.length == 0 {
             return Ok(());
         }
-        self.keep_head(&bytes);
-        let after = self.stored.offset + length;
+        let head = self.stored.head.len();
+        self.keep_head(&batch.bytes);
+        let after = self.stored.offset + batch.length;
         if counts && self.stored.offset < SNIFF_AT && after >= SNIFF_AT {
             self.sniff()?;
         }
@@ -174,8 +177,11 @@ impl UploadWriter {
             Some(state) => state,
             None => self.begin(&key).await?,
         };
-        let appended = self.service.sink().append(&key, &mut state, bytes).await;
+        let appended = self.service.sink().append(&key, &mut state, batch.bytes).await;
         self.stored.sink = Some(state);
+        if appended.is_err() {
+            self.stored.head.truncate(head);
+        }
         let offset = appended?;
         if offset != after {
             return Err(ContentError::Internal(format!(
@@ -183,9 +189,9 @@ impl UploadWriter {
             )));
         }
         self.stored.offset = offset;
-        self.service.count_bytes(length);
+        self.service.count_bytes(batch.length);
         // The end is noted together with the change of state.
-        if counts && !self.is_complete() && self.is_checkpoint_due() {
+        if counts && !self.is_complete() && (batch.waited || self.is_checkpoint_due()) {
             self.checkpoint(false).await?;
         }
         Ok(())
@@ -320,12 +326,8 @@ async fn claim(service: &UploadService, video: VideoId, offset: u64) -> Result<C
 }
 
 /// Collects bytes until there are enough, they have waited long enough, or the body ends.
-async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> Batch {
-    let mut batch = Batch {
-        bytes: Vec::new(),
-        length: 0,
-        then: Then::More,
-    };
+async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> (Batch, Then) {
+    let mut batch = Batch::default();
     let mut first_at: Option<Instant> = None;
     while batch.length < BATCH {
         slot.set_waiting(true);
@@ -339,37 +341,29 @@ async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> Batch {
             biased;
             frame = body.next() => frame,
             () = slot.stopped() => Some(Err(Stopped.into())),
-            () = waited_enough => break,
+            () = waited_enough => {
+                batch.waited = true;
+                break;
+            }
         };
         slot.set_waiting(false);
         match frame {
             Some(Ok(bytes)) => {
                 let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-                if length > room - batch.length.min(room) {
-                    batch.then = Then::Broken(ContentError::LongerThanDeclared);
-                    return batch;
+                if length > room.saturating_sub(batch.length) {
+                    return (batch, Then::Broken(ContentError::LongerThanDeclared));
                 }
                 batch.length += length;
                 batch.bytes.push(bytes);
                 first_at.get_or_insert_with(Instant::now);
             }
-            Some(Err(error)) => {
-                let stopped = error.is::<Stopped>();
-                batch.then = Then::Broken(if stopped {
-                    ContentError::Locked
-                } else {
-                    ContentError::BodyLost(error)
-                });
-                return batch;
-            }
-            None => {
-                batch.then = Then::End;
-                return batch;
-            }
+            Some(Err(error)) if error.is::<Stopped>() => return (batch, Then::Broken(ContentError::Locked)),
+            Some(Err(error)) => return (batch, Then::Broken(ContentError::BodyLost(error))),
+            None => return (batch, Then::End),
         }
     }
     slot.set_waiting(false);
-    batch
+    (batch, Then::More)
 }
 
 /// Somebody took the upload over, deleted it, or revoked its key.
