@@ -1,0 +1,37 @@
+use crate::server::{Person, Server, UPLOAD, film};
+use reqwest::Method;
+
+#[tokio::test]
+async fn an_upload_that_is_ended_is_gone_with_its_bytes() {
+    let (server, person, bytes) = (Server::start().await, Person::instructor(), film(2_000_000));
+    let location = server.begin(&person, bytes.len()).await;
+    server.patch(&location, 0, &bytes[..1_500_000]).await.is(204);
+    let end = || {
+        server
+            .request(Method::DELETE, &location)
+            .header("tus-resumable", "1.0.0")
+    };
+    server.send(end()).await.is(204);
+    server.head(&location).await.is(410);
+    server
+        .patch(&location, 1_500_000, &bytes[1_500_000..])
+        .await
+        .is_problem(410, "video_deleted");
+    server.send(end()).await.is_problem(410, "video_deleted");
+    server.emptied().await;
+}
+
+#[tokio::test]
+async fn ending_a_finished_upload_deletes_the_video_also_by_override() {
+    let (server, person, bytes) = (Server::start().await, Person::instructor(), film(2_000));
+    let location = server.begin(&person, bytes.len()).await;
+    server.patch(&location, 0, &bytes).await.is(204);
+    assert_eq!(server.stored().len(), 1);
+    let meant = server
+        .request(Method::POST, &location)
+        .header("x-http-method-override", "DELETE");
+    server.send(meant.header("tus-resumable", "1.0.0")).await.is(204);
+    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    server.details(&person, id).await.is_problem(410, "video_deleted");
+    server.emptied().await;
+}

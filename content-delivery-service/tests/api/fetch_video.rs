@@ -1,0 +1,55 @@
+use crate::server::{Person, Server, UPLOAD, film};
+use contracts::Role;
+use reqwest::Method;
+use serde_json::Value;
+
+#[tokio::test]
+async fn a_video_is_shown_to_its_owner_and_to_admins_alone() {
+    let (server, person) = (Server::start().await, Person::instructor());
+    let location = server.begin(&person, 100).await;
+    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    let own = server.details(&person, id).await;
+    assert_eq!(
+        (own.is(200).id(), &own.json["owner_id"]),
+        (id.to_owned(), &person.id.to_string().into())
+    );
+    assert_eq!(own.json["upload"]["url"], location);
+    for (field, value) in [
+        ("reason", Value::Null),
+        ("duration", Value::Null),
+        ("playable_at", Value::Null),
+    ] {
+        assert_eq!(own.json[field], value, "{field}");
+    }
+    let admin = server.details(&Person::new(Role::Admin), id).await;
+    assert_eq!(
+        (admin.is(200).id(), &admin.json["upload"]["url"]),
+        (id.to_owned(), &Value::Null)
+    );
+    for stranger in [Person::instructor(), Person::new(Role::Learner)] {
+        server.details(&stranger, id).await.is_problem(404, "video_not_found");
+    }
+    server
+        .send(server.request(Method::GET, &format!("/api/v1/content/{id}")))
+        .await
+        .is_problem(401, "unauthenticated");
+    for unknown in ["x", "00000000-0000-7000-8000-000000000000", &id.to_uppercase()] {
+        server
+            .details(&person, unknown)
+            .await
+            .is_problem(404, "video_not_found");
+    }
+}
+
+#[tokio::test]
+async fn an_unchanged_video_is_not_sent_again() {
+    let (server, person) = (Server::start().await, Person::instructor());
+    let location = server.begin(&person, 900).await;
+    server.patch(&location, 0, &film(900)).await.is(204);
+    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    let first = server.details(&person, id).await;
+    let path = format!("/api/v1/content/{id}");
+    let known = server.request(Method::GET, &path).bearer_auth(server.token(&person));
+    let again = server.send(known.header("if-none-match", first.header("etag"))).await;
+    assert_eq!(again.is(304).header("etag"), first.header("etag"));
+}

@@ -1,0 +1,77 @@
+use crate::server::{Person, Reply, Server, UPLOAD};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+async fn change(server: &Server, person: &Person, id: &str, body: &Value, etag: &str) -> Reply {
+    let mut request = server
+        .request(Method::PATCH, &format!("/api/v1/content/{id}"))
+        .bearer_auth(server.token(person));
+    if !etag.is_empty() {
+        request = request.header("if-match", etag);
+    }
+    server.send(request.json(body)).await
+}
+
+#[tokio::test]
+async fn title_and_description_change_for_whoever_saw_the_latest() {
+    let (server, person) = (Server::start().await, Person::instructor());
+    let location = server.begin(&person, 100).await;
+    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    let first = server.details(&person, id).await;
+    let named = change(
+        &server,
+        &person,
+        id,
+        &json!({"title": "  Graphs <b> "}),
+        first.header("etag"),
+    )
+    .await;
+    assert_eq!(named.is(200).json["title"], "Graphs <b>");
+    change(&server, &person, id, &json!({"title": "x"}), first.header("etag"))
+        .await
+        .is(412);
+    let described = change(&server, &person, id, &json!({"description": "one\ntwo"}), "").await;
+    assert_eq!(
+        (&described.is(200).json["title"], &described.json["description"]),
+        (&"Graphs <b>".into(), &"one\ntwo".into())
+    );
+    change(&server, &Person::instructor(), id, &json!({"title": "x"}), "")
+        .await
+        .is_problem(404, "video_not_found");
+}
+
+#[tokio::test]
+async fn bad_texts_and_bodies_are_told_and_change_nothing() {
+    let (server, person) = (Server::start().await, Person::instructor());
+    let location = server.begin(&person, 100).await;
+    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    let bad = [
+        json!({"title": ""}),
+        json!({"title": " "}),
+        json!({"title": "\u{200b}"}),
+        json!({"title": "a\u{202e}b"}),
+        json!({"title": "a\nb"}),
+        json!({"title": "x".repeat(201)}),
+        json!({"title": 7}),
+        json!({"description": "a\u{7}b"}),
+        json!({"description": "x".repeat(5_001)}),
+        json!({"colour": "red"}),
+    ];
+    for body in bad {
+        change(&server, &person, id, &body, "")
+            .await
+            .is_problem(422, "invalid_request");
+    }
+    let raw = |kind: &str, body: &str| {
+        let request = server
+            .request(Method::PATCH, &format!("/api/v1/content/{id}"))
+            .bearer_auth(server.token(&person));
+        request.header("content-type", kind.to_owned()).body(body.to_owned())
+    };
+    server
+        .send(raw("application/json", "{"))
+        .await
+        .is_problem(400, "malformed_json");
+    server.send(raw("text/plain", "{}")).await.is(415);
+    assert_eq!(server.details(&person, id).await.json["title"], "Untitled lecture");
+}

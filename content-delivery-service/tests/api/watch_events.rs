@@ -1,0 +1,92 @@
+use crate::server::{Person, Server, UPLOAD, film};
+use futures::StreamExt;
+use reqwest::Method;
+use serde_json::Value;
+use std::pin::Pin;
+use std::time::Duration;
+
+struct Events {
+    bytes: Pin<Box<dyn futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
+    text: String,
+}
+
+impl Events {
+    async fn open(server: &Server, person: &Person, location: &str) -> Self {
+        let request = server
+            .request(Method::GET, &path(location))
+            .bearer_auth(server.token(person));
+        let response = request.send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["content-type"]),
+            (200, &"text/event-stream".parse().unwrap())
+        );
+        Self {
+            bytes: Box::pin(response.bytes_stream()),
+            text: String::new(),
+        }
+    }
+
+    /// The next video; `None` at the end of the stream.
+    async fn next(&mut self) -> Option<Value> {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let video = event
+                    .strip_prefix("event: video\ndata: ")
+                    .map(|json| serde_json::from_str(json).unwrap());
+                self.text = rest.to_owned();
+                if video.is_some() {
+                    return video;
+                }
+                continue;
+            }
+            let more = tokio::time::timeout(Duration::from_secs(20), self.bytes.next())
+                .await
+                .expect("no event in time");
+            match more {
+                Some(Ok(bytes)) => self.text.push_str(std::str::from_utf8(&bytes).unwrap()),
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+}
+
+fn path(location: &str) -> String {
+    format!(
+        "/api/v1/content/{}/events",
+        location[UPLOAD.len() + 1..].split('?').next().unwrap()
+    )
+}
+
+#[tokio::test]
+async fn a_video_is_told_at_once_and_at_each_change_until_it_is_gone() {
+    let (server, person, bytes) = (Server::start().await, Person::instructor(), film(2_000));
+    let location = server.begin(&person, bytes.len()).await;
+    let mut events = Events::open(&server, &person, &location).await;
+    assert_eq!(events.next().await.unwrap()["upload"]["offset"], 0);
+    server.patch(&location, 0, &bytes[..700]).await.is(204);
+    assert_eq!(events.next().await.unwrap()["upload"]["offset"], 700);
+    server.patch(&location, 700, &bytes[700..]).await.is(204);
+    assert_eq!(events.next().await.unwrap()["status"], "processing");
+    server
+        .ask(&person, Method::DELETE, &path(&location).replace("events", "delete"))
+        .await
+        .is(202);
+    assert_eq!(events.next().await.unwrap()["status"], "deleted");
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn watching_ends_with_the_sign_in_and_is_the_owners_alone() {
+    let (server, person) = (Server::start().await, Person::instructor());
+    let location = server.begin(&person, 900).await;
+    server
+        .ask(&Person::instructor(), Method::GET, &path(&location))
+        .await
+        .is_problem(404, "video_not_found");
+    let mut events = Events::open(&server, &person, &location).await;
+    assert!(events.next().await.is_some());
+    server
+        .revocations
+        .end_session(person.session, server.clock.now() + Duration::from_secs(300));
+    assert_eq!(events.next().await, None);
+}
