@@ -62,10 +62,13 @@ pub struct MetricsHandle(PrometheusHandle);
 
 /// Starts counting; once in a process.
 pub fn install() -> Result<MetricsHandle, BuildError> {
-    PrometheusBuilder::new()
-        .set_buckets(BUCKETS)?
-        .install_recorder()
-        .map(MetricsHandle)
+    let handle = PrometheusBuilder::new().set_buckets(BUCKETS)?.install_recorder()?;
+    // A counter is there from the start, so that its first step is seen as one.
+    metrics::counter!(REQUESTS, "method" => "GET", "route" => "/metrics", "status" => "200").increment(0);
+    for reason in ["head", "body", "idle", "write"] {
+        metrics::counter!(CUT, "reason" => reason).increment(0);
+    }
+    Ok(MetricsHandle(handle))
 }
 
 impl MetricsHandle {
