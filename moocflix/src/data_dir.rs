@@ -9,10 +9,12 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 const LOCK: &str = "moocflix.lock";
 const SECRET: &str = "secret.key";
 const SECRET_BYTES: usize = 32;
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Makes the folder when it is not there, for its owner alone.
 pub(crate) fn prepare(folder: &Path) -> Result<()> {
@@ -35,7 +37,7 @@ pub(crate) fn lock(folder: &Path) -> Result<Lock> {
         .mode(0o600)
         .open(&path);
     let mut file = opened.with_context(|| format!("cannot open {}", path.display()))?;
-    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+    if !taken_within(&file, PATIENCE) {
         let holder = fs::read_to_string(&path).unwrap_or_default();
         bail!(
             "another MoocFlix server (process {}) uses the data directory {}; stop it, or give this one another with --data-dir",
@@ -47,6 +49,28 @@ pub(crate) fn lock(folder: &Path) -> Result<Lock> {
         .and_then(|()| writeln!(file, "{}", std::process::id()))
         .context("cannot write the lock file")?;
     Ok(Lock { _file: file })
+}
+
+/// Waits a moment, because a server that was told to end may still be ending.
+fn taken_within(file: &File, patience: Duration) -> bool {
+    let late = Instant::now() + patience;
+    while flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        if Instant::now() >= late {
+            return false;
+        }
+        std::thread::sleep(PATIENCE / 20);
+    }
+    true
+}
+
+/// The process of the server that uses the folder, if one does.
+pub(crate) fn holder(folder: &Path) -> Option<String> {
+    let path = folder.join(LOCK);
+    let file = File::open(&path).ok()?;
+    match flock(&file, FlockOperation::NonBlockingLockShared) {
+        Ok(()) => None,
+        Err(_) => fs::read_to_string(&path).ok().map(|text| text.trim().to_owned()),
+    }
 }
 
 /// The secret of the installation: the configured one, or one that is made here once.
@@ -121,7 +145,9 @@ mod tests {
             error.contains(&std::process::id().to_string()) && error.contains("--data-dir"),
             "{error}"
         );
+        assert_eq!(holder(folder.path()), Some(std::process::id().to_string()));
         drop(held);
+        assert_eq!(holder(folder.path()), None);
         assert!(lock(folder.path()).is_ok());
     }
 }

@@ -135,6 +135,13 @@ fn the_doctor_says_what_is_missing_and_how_to_get_it() {
         );
     }
     let server = Server::start();
+    let beside = run(
+        moocflix()
+            .args(["doctor", "--listen", server.address(), "--data-dir"])
+            .arg(server.data_dir()),
+        "",
+    );
+    assert!(beside.status.success(), "{}", String::from_utf8_lossy(&beside.stdout));
     let mut command = moocflix();
     command
         .args(["doctor", "--listen", server.address(), "--data-dir"])

@@ -32,9 +32,10 @@ pub(super) async fn all(settings: &Settings) -> Vec<(&'static str, Finding)> {
         findings.push(("secret key", secret(settings)));
         findings.push(("database", database(settings).await));
     }
-    findings.push(("address", address(&settings.listen).await));
+    let holder = data_dir::holder(&settings.data_dir);
+    findings.push(("address", address(&settings.listen, holder.as_deref()).await));
     if let Some(listen) = &settings.metrics_listen {
-        findings.push(("metrics", address(listen).await));
+        findings.push(("metrics", address(listen, holder.as_deref()).await));
     }
     findings.push(("open files", open_files()));
     findings
@@ -163,14 +164,17 @@ async fn database(settings: &Settings) -> Finding {
     }
 }
 
-async fn address(listen: &str) -> Finding {
-    match TcpListener::bind(listen).await {
-        Ok(_) => Good(format!("{listen} is free")),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => Missing(
-            format!("{listen} is taken by another program (or by a server of MoocFlix that runs)"),
+async fn address(listen: &str, holder: Option<&str>) -> Finding {
+    match (TcpListener::bind(listen).await, holder) {
+        (Ok(_), _) => Good(format!("{listen} is free")),
+        (Err(error), Some(process)) if error.kind() == ErrorKind::AddrInUse => {
+            Good(format!("{listen} is taken, and MoocFlix runs (process {process})"))
+        }
+        (Err(error), None) if error.kind() == ErrorKind::AddrInUse => Missing(
+            format!("{listen} is taken by another program"),
             "stop it, or choose another port with --listen".to_owned(),
         ),
-        Err(error) => Missing(
+        (Err(error), _) => Missing(
             format!("{listen}: {error}"),
             "choose an address of this machine with --listen".to_owned(),
         ),
