@@ -39,6 +39,11 @@ impl Sql {
     pub const fn both(sqlite: &'static str, postgres: &'static str) -> Self {
         Self { sqlite, postgres }
     }
+
+    #[cfg(test)]
+    pub(crate) fn texts(self) -> (&'static str, &'static str) {
+        (self.sqlite, self.postgres)
+    }
 }
 
 impl From<&'static str> for Sql {

@@ -4,6 +4,7 @@ use crate::db::{Db, Migration};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Names the environment variable with a superuser's URL of a throw-away PostgreSQL.
@@ -95,7 +96,13 @@ impl Drop for Place {
     fn drop(&mut self) {
         match self {
             Self::Folder(folder) => {
-                let _ = std::fs::remove_dir_all(folder);
+                // SQLite's threads may still be closing, and make or remove a file meanwhile
+                for _ in 0..50 {
+                    if std::fs::remove_dir_all(&*folder).is_ok() || !folder.exists() {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
             }
             Self::Database { server, name, .. } => {
                 let (server, sql) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));

@@ -204,3 +204,79 @@ async fn promote(tx: &mut Tx, now: Timestamp) -> Result<(), DbError> {
     tx.run(lost, args![now]).await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Migration, Value};
+    use crate::tasks::{NewTask, enqueue};
+    use crate::testing::databases;
+
+    static NONE: &[Migration] = &[];
+
+    async fn fill(db: &Db, queue: &Queue, from: i64, to: i64) {
+        let mut tx = db.write().await.unwrap();
+        for n in from..to {
+            let task = NewTask {
+                kind: if n % 10 == 0 { "sweep" } else { "scan" },
+                key: n.to_string(),
+                payload: serde_json::Value::Null,
+                run_after: queue.clock.now(),
+                priority: n % 3,
+                owner: Some(UserId::generate()),
+            };
+            enqueue(&mut tx, &task).await.unwrap();
+        }
+        promote(&mut tx, queue.clock.now()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// The engine's plan, line by line. Few rows are read faster without an index, so that
+    /// PostgreSQL is asked which index it would use.
+    async fn plan(db: &Db, sql: Sql, args: Vec<Value>) -> String {
+        let (sqlite, postgres) = sql.texts();
+        let explain = Sql::both(
+            format!("EXPLAIN QUERY PLAN {sqlite}").leak(),
+            format!("EXPLAIN {postgres}").leak(),
+        );
+        let mut tx = db.write().await.unwrap();
+        let lines: Vec<String> = if db.is_postgres() {
+            tx.run("ANALYZE tasks", args![]).await.unwrap();
+            tx.run("SET LOCAL enable_seqscan = off", args![]).await.unwrap();
+            let lines = tx.all::<(String,)>(explain, args).await.unwrap();
+            lines.into_iter().map(|(line,)| line).collect()
+        } else {
+            let lines = tx.all::<(i64, i64, i64, String)>(explain, args).await.unwrap();
+            lines.into_iter().map(|(_, _, _, line)| line).collect()
+        };
+        tx.rollback().await.unwrap();
+        lines.join("\n")
+    }
+
+    #[tokio::test]
+    async fn a_claim_reads_the_first_row_of_an_index_whether_ten_tasks_wait_or_ten_thousand() {
+        for test in databases("content", NONE).await.unwrap() {
+            let db = &test.db;
+            let queue = Queue::new(db.clone(), Clock::system(), Duration::from_secs(30));
+            let now = queue.clock.now();
+            for (from, to) in [(0, 10), (10, 10_000)] {
+                fill(db, &queue, from, to).await;
+                let head = plan(db, HEAD.into(), args!["scan"]).await;
+                let claim = plan(db, CLAIM, args!["scan", now, now]).await;
+                let due = plan(db, DUE.into(), args![now]).await;
+                for (plan, index) in [
+                    (&head, "tasks_waiting"),
+                    (&claim, "tasks_waiting"),
+                    (&due, "tasks_scheduled"),
+                    (&due, "tasks_running"),
+                ] {
+                    assert!(plan.contains(index), "{} at {to}: no {index} in\n{plan}", test.name);
+                    let reads_all = ["Seq Scan", "Sort", "TEMP B-TREE", "SCAN tasks"]
+                        .iter()
+                        .find(|word| plan.contains(**word));
+                    assert_eq!(reads_all, None, "{} at {to}:\n{plan}", test.name);
+                }
+            }
+        }
+    }
+}

@@ -19,8 +19,8 @@ const ATTEMPTS: i64 = 24;
 const LOSSES: i64 = 3;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(300);
-/// What runs when the process stops gets this long to end by itself.
-const DRAIN: Duration = Duration::from_secs(10);
+/// What runs when the process stops usually gets this long to end by itself.
+const GRACE: Duration = Duration::from_secs(10);
 const COUNTING: Duration = Duration::from_secs(5);
 const TIDYING: Duration = Duration::from_secs(600);
 
@@ -30,6 +30,7 @@ pub struct Worker {
     jobs: HashMap<&'static str, Arc<dyn Job>>,
     slots: usize,
     poll: Duration,
+    grace: Duration,
 }
 
 impl std::fmt::Debug for Worker {
@@ -50,7 +51,15 @@ impl Worker {
             jobs,
             slots: slots.max(1),
             poll,
+            grace: GRACE,
         }
+    }
+
+    /// How long running tasks may go on after `shutdown`, instead of the usual 10 s.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
     }
 
     /// Runs tasks until `shutdown`, then lets the running ones end, and gives back those that don't.
@@ -60,7 +69,7 @@ impl Worker {
         let mut upkeep = pin!(self.upkeep());
         let mut drained = pin!(async {
             stop.await;
-            tokio::time::sleep(DRAIN).await;
+            tokio::time::sleep(self.grace).await;
         });
         let mut held: HashMap<Uuid, Task> = HashMap::new();
         let mut running = FuturesUnordered::new();

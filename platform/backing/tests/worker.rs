@@ -1,0 +1,381 @@
+//! The worker's loop: wakes, retries, gives up, hands back.
+
+use async_trait::async_trait;
+use backing::db::Migration;
+use backing::tasks::{Done, Job, JobError, NewTask, Queue, Task, Worker, enqueue};
+use backing::testing::{TestDatabase, databases};
+use backing::{Clock, Db, DbError, Tx, args};
+use contracts::Timestamp;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+static MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "given up",
+    sqlite: "CREATE TABLE given_up (key TEXT NOT NULL, code TEXT NOT NULL) STRICT",
+    postgres: "CREATE TABLE given_up (key TEXT NOT NULL, code TEXT NOT NULL)",
+}];
+const LEASE: Duration = Duration::from_secs(30);
+/// So long that whatever happens sooner was not found by polling.
+const NEVER: Duration = Duration::from_secs(3600);
+const OFTEN: Duration = Duration::from_millis(10);
+
+/// What a run does.
+enum Step {
+    Ends(Result<Done, JobError>),
+    Publishes,
+    Panics,
+    Waits(oneshot::Receiver<()>),
+    Hangs,
+}
+
+/// Follows a script, one step a run, and reports each run before it takes the step.
+struct Script {
+    db: Db,
+    steps: Mutex<VecDeque<Step>>,
+    runs: mpsc::UnboundedSender<Task>,
+}
+
+#[async_trait]
+impl Job for Script {
+    fn kind(&self) -> &'static str {
+        "script"
+    }
+
+    async fn run(&self, task: &Task) -> Result<Done, JobError> {
+        self.runs.send(task.clone()).unwrap();
+        let step = self
+            .steps
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or(Step::Ends(Ok(Done::Complete)));
+        match step {
+            Step::Ends(result) => result,
+            Step::Publishes => {
+                let mut tx = self.db.write().await?;
+                assert!(task.finish_in(&mut tx).await?);
+                tx.commit().await?;
+                Ok(Done::AlreadyComplete)
+            }
+            Step::Panics => panic!("as the script says"),
+            Step::Waits(until) => {
+                until.await.unwrap();
+                Ok(Done::Complete)
+            }
+            Step::Hangs => std::future::pending().await,
+        }
+    }
+
+    async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, _: &str) -> Result<(), DbError> {
+        tx.run(
+            "INSERT INTO given_up (key, code) VALUES ($1, $2)",
+            args![&task.key, code],
+        )
+        .await?;
+        Ok(())
+    }
+}
+
+struct Test {
+    at: TestDatabase,
+    clock: Clock,
+    queue: Queue,
+    runs: mpsc::UnboundedReceiver<Task>,
+    job: Arc<Script>,
+}
+
+async fn each(script: impl Fn() -> Vec<Step>) -> Vec<Test> {
+    let fresh = databases("content", MIGRATIONS).await.unwrap();
+    let test = |at: TestDatabase| {
+        let clock = Clock::fixed(Timestamp::from_seconds(1_800_000_000));
+        let queue = Queue::new(at.db.clone(), clock.clone(), LEASE);
+        let (sender, runs) = mpsc::unbounded_channel();
+        let job = Arc::new(Script {
+            db: at.db.clone(),
+            steps: Mutex::new(script().into()),
+            runs: sender,
+        });
+        Test {
+            at,
+            clock,
+            queue,
+            runs,
+            job,
+        }
+    };
+    fresh.into_iter().map(test).collect()
+}
+
+impl Test {
+    fn worker(&self, slots: usize, poll: Duration) -> Worker {
+        Worker::new(self.queue.clone(), vec![self.job.clone()], slots, poll)
+    }
+
+    async fn enqueue(&self, key: &str) {
+        let task = NewTask {
+            kind: "script",
+            key: key.to_owned(),
+            payload: serde_json::Value::Null,
+            run_after: self.clock.now(),
+            priority: 0,
+            owner: None,
+        };
+        let mut tx = self.at.db.write().await.unwrap();
+        assert!(enqueue(&mut tx, &task).await.unwrap());
+        tx.commit().await.unwrap();
+    }
+
+    async fn state(&self) -> String {
+        let state = self
+            .at
+            .db
+            .read()
+            .one::<(String,)>("SELECT state FROM tasks", args![])
+            .await
+            .unwrap();
+        state.unwrap().0
+    }
+
+    async fn until(&self, state: &str) {
+        while self.state().await != state {
+            tokio::time::sleep(OFTEN).await;
+        }
+    }
+
+    async fn given_up(&self) -> Vec<(String, String)> {
+        self.at
+            .db
+            .read()
+            .all("SELECT key, code FROM given_up", args![])
+            .await
+            .unwrap()
+    }
+}
+
+/// Runs the worker beside what a test does, and stops it afterwards.
+async fn beside(worker: Worker, test: impl Future<Output = ()>) {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let test = async {
+        test.await;
+        stop.send(()).unwrap();
+    };
+    tokio::join!(test, worker.run(async { stopped.await.unwrap() }));
+}
+
+#[tokio::test]
+async fn a_commit_that_enqueued_wakes_the_worker_at_once() {
+    for mut test in each(Vec::new).await {
+        beside(test.worker(1, NEVER), async {
+            for n in 0..20 {
+                test.enqueue(&n.to_string()).await;
+                assert_eq!(test.runs.recv().await.unwrap().key, n.to_string());
+            }
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_task_of_another_process_is_found_by_polling() {
+    for mut test in each(Vec::new).await {
+        let other = Db::open(&test.at.url, "content", MIGRATIONS).await.unwrap();
+        beside(test.worker(1, OFTEN), async {
+            let mine = std::mem::replace(&mut test.at.db, other);
+            test.enqueue("from elsewhere").await;
+            test.at.db = mine;
+            assert_eq!(test.runs.recv().await.unwrap().key, "from elsewhere");
+            test.until("done").await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_failure_is_tried_again_after_a_pause_that_grows() {
+    let script = || {
+        vec![
+            Step::Ends(Err(JobError::Retry("busy".to_owned()))),
+            Step::Panics,
+            Step::Publishes,
+        ]
+    };
+    for mut test in each(script).await {
+        test.enqueue("tried").await;
+        beside(test.worker(1, OFTEN), async {
+            for (attempt, pause) in [(1, 1), (2, 2), (3, 0)] {
+                assert_eq!(test.runs.recv().await.unwrap().attempt, attempt, "{}", test.at.name);
+                if pause > 0 {
+                    test.until("scheduled").await;
+                    test.clock
+                        .advance(Duration::from_secs(pause) - Duration::from_millis(1));
+                    tokio::time::sleep(5 * OFTEN).await;
+                    assert!(test.runs.try_recv().is_err(), "{}: too early", test.at.name);
+                    test.clock.advance(Duration::from_millis(1));
+                }
+            }
+            test.until("done").await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_asks_for_it_runs_again_later_and_counts_from_the_beginning() {
+    let script = || vec![Step::Ends(Ok(Done::Again(Duration::from_secs(600))))];
+    for mut test in each(script).await {
+        test.enqueue("periodic").await;
+        beside(test.worker(1, OFTEN), async {
+            test.runs.recv().await.unwrap();
+            test.until("scheduled").await;
+            test.clock.advance(Duration::from_secs(600));
+            let again = test.runs.recv().await.unwrap();
+            assert_eq!((again.attempt, again.fence), (1, 2), "{}", test.at.name);
+            test.until("done").await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_can_never_succeed_becomes_a_dead_letter_that_can_be_enqueued_again() {
+    let script = || {
+        vec![Step::Ends(Err(JobError::Permanent(
+            "media_malformed".to_owned(),
+            "no moov".to_owned(),
+        )))]
+    };
+    for mut test in each(script).await {
+        test.enqueue("scan:1").await;
+        beside(test.worker(1, OFTEN), async {
+            test.runs.recv().await.unwrap();
+            test.until("dead").await;
+            assert_eq!(
+                test.given_up().await,
+                [("scan:1".to_owned(), "media_malformed".to_owned())]
+            );
+            let letters = test.queue.dead_letters(10).await.unwrap();
+            let told = (
+                letters[0].key.as_str(),
+                letters[0].error_code.as_deref(),
+                letters[0].error.as_deref(),
+            );
+            assert_eq!(
+                told,
+                ("scan:1", Some("media_malformed"), Some("no moov")),
+                "{}",
+                test.at.name
+            );
+            assert!(test.queue.requeue(letters[0].id).await.unwrap());
+            assert!(!test.queue.requeue(letters[0].id).await.unwrap(), "{}", test.at.name);
+            assert_eq!(test.runs.recv().await.unwrap().attempt, 1);
+            test.until("done").await;
+        })
+        .await;
+        assert!(test.queue.dead_letters(10).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_dead_letter_whose_key_lives_again_is_not_enqueued_twice() {
+    let script = || vec![Step::Ends(Err(JobError::Permanent("code".to_owned(), String::new())))];
+    for mut test in each(script).await {
+        test.enqueue("key").await;
+        beside(test.worker(1, OFTEN), async {
+            test.runs.recv().await.unwrap();
+            test.until("dead").await;
+        })
+        .await;
+        test.enqueue("key").await;
+        let letters = test.queue.dead_letters(10).await.unwrap();
+        assert!(!test.queue.requeue(letters[0].id).await.unwrap(), "{}", test.at.name);
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_killed_three_workers_is_given_up_without_another_run() {
+    for test in each(Vec::new).await {
+        test.enqueue("poison").await;
+        for _ in 0..3 {
+            assert!(test.queue.claim(&["script"]).await.unwrap().is_some());
+            test.clock.advance(LEASE + Duration::from_secs(1));
+        }
+        beside(test.worker(1, OFTEN), test.until("dead")).await;
+        assert_eq!(
+            test.given_up().await,
+            [("poison".to_owned(), "worker_lost".to_owned())],
+            "{}",
+            test.at.name
+        );
+    }
+}
+
+#[tokio::test]
+async fn running_tasks_never_exceed_the_slots_and_those_that_do_not_end_are_handed_back() {
+    for mut test in each(|| vec![Step::Hangs, Step::Hangs]).await {
+        for key in ["a", "b", "c"] {
+            test.enqueue(key).await;
+        }
+        beside(test.worker(2, OFTEN).grace(OFTEN), async {
+            test.runs.recv().await.unwrap();
+            test.runs.recv().await.unwrap();
+            tokio::time::sleep(10 * OFTEN).await;
+            assert!(test.runs.try_recv().is_err(), "{}: a third ran", test.at.name);
+        })
+        .await;
+        let waiting = "SELECT COUNT(*) FROM tasks WHERE state <> 'running' AND attempt = 0 AND losses = 0";
+        let waiting = test.at.db.read().one::<(i64,)>(waiting, args![]).await.unwrap();
+        assert_eq!(waiting, Some((3,)), "{}: not handed back", test.at.name);
+    }
+}
+
+#[tokio::test]
+async fn a_stop_lets_the_running_task_end_and_claims_no_other() {
+    for mut test in each(Vec::new).await {
+        let (go_on, waits) = oneshot::channel();
+        test.job.steps.lock().unwrap().push_back(Step::Waits(waits));
+        test.enqueue("running").await;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let worker = test.worker(1, OFTEN);
+        let steps = async {
+            test.runs.recv().await.unwrap();
+            test.enqueue("too late").await;
+            stop.send(()).unwrap();
+            tokio::time::sleep(OFTEN).await;
+            go_on.send(()).unwrap();
+        };
+        tokio::join!(steps, worker.run(async { stopped.await.unwrap() }));
+        let states = "SELECT key, state FROM tasks ORDER BY key";
+        let states: Vec<(String, String)> = test.at.db.read().all(states, args![]).await.unwrap();
+        let told: Vec<_> = states
+            .iter()
+            .map(|(key, state)| (key.as_str(), state.as_str()))
+            .collect();
+        assert_eq!(
+            told,
+            [("running", "done"), ("too late", "scheduled")],
+            "{}",
+            test.at.name
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_job_whose_lease_was_lost_is_dropped() {
+    for mut test in each(|| vec![Step::Hangs]).await {
+        // beats every 100 ms of real time
+        test.queue = Queue::new(test.at.db.clone(), test.clock.clone(), Duration::from_millis(300));
+        test.enqueue("slow").await;
+        beside(test.worker(1, OFTEN), async {
+            test.runs.recv().await.unwrap();
+            let mut tx = test.at.db.write().await.unwrap();
+            backing::tasks::cancel(&mut tx, "slow", test.clock.now()).await.unwrap();
+            tx.commit().await.unwrap();
+            test.enqueue("next").await; // runs once the only slot is free
+            assert_eq!(test.runs.recv().await.unwrap().key, "next", "{}", test.at.name);
+        })
+        .await;
+    }
+}
