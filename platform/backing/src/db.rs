@@ -93,9 +93,10 @@ impl Db {
     ///
     /// On SQLite there is one writer at a time, and it holds the lock from here on.
     pub async fn write(&self) -> Result<Tx, DbError> {
+        // boxed: opening a connection is a large future, and every caller's would contain it
         let inner = match &self.pools {
-            Pools::Sqlite { write, .. } => TxInner::Sqlite(connect::begin(write).await?),
-            Pools::Postgres(pool) => TxInner::Postgres(pool.begin().await?),
+            Pools::Sqlite { write, .. } => TxInner::Sqlite(Box::pin(connect::begin(write)).await?),
+            Pools::Postgres(pool) => TxInner::Postgres(Box::pin(pool.begin()).await?),
         };
         Ok(Tx {
             inner,

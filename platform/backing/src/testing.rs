@@ -46,7 +46,7 @@ pub async fn databases(service: &'static str, migrations: &'static [Migration]) 
 enum Place {
     Folder(PathBuf),
     Database {
-        server: PgConnectOptions,
+        server: Box<PgConnectOptions>,
         url: String,
         name: String,
     },
@@ -70,7 +70,7 @@ impl Place {
         run(&server, format!("CREATE DATABASE {name} TEMPLATE template0")).await?;
         url.set_path(&name);
         Ok(Self::Database {
-            server,
+            server: Box::new(server),
             url: url.into(),
             name,
         })

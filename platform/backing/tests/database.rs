@@ -1,5 +1,7 @@
 //! One text per query on both engines.
 
+#![cfg(test)]
+
 use backing::db::{DbError, Migration, Sql};
 use backing::testing::{TestDatabase, databases};
 use backing::{Db, Tx, args, record, text_column};
@@ -269,7 +271,7 @@ async fn a_schema_is_opened_again_with_its_rows_and_by_many_at_once() {
         let opened = futures::future::join_all((0..4).map(|_| Db::open(&test.url, "lectures", MIGRATIONS))).await;
         for db in opened {
             let rows: Vec<Lecture> = db.unwrap().read().all("SELECT * FROM lectures", args![]).await.unwrap();
-            assert_eq!(rows, [kept.clone()], "{}", test.name);
+            assert_eq!(rows, std::slice::from_ref(&kept), "{}", test.name);
         }
         let other = Db::open(&test.url, "others", MIGRATIONS).await.unwrap();
         let rows: Vec<Lecture> = other.read().all("SELECT * FROM lectures", args![]).await.unwrap();

@@ -1,5 +1,7 @@
 //! From the outbox over the relay and the bus to the inbox.
 
+#![cfg(test)]
+
 use async_trait::async_trait;
 use backing::bus::{Bus as _, EmbeddedBus, Handler, HandlerError};
 use backing::db::Migration;
@@ -284,9 +286,9 @@ async fn an_effect_that_is_rolled_back_may_happen_again() {
                 let mut tx = db.write().await?;
                 let first = inbox::first_time(&mut tx, consumer, event.id).await?;
                 if commit {
-                    tx.commit().await?
+                    tx.commit().await?;
                 } else {
-                    tx.rollback().await?
+                    tx.rollback().await?;
                 }
                 Ok::<bool, DbError>(first)
             }

@@ -1,5 +1,7 @@
 //! The embedded adapters pass the suites that every adapter passes.
 
+#![cfg(test)]
+
 use backing::cache::MemoryCache;
 use backing::objects::Objects;
 use backing::{Clock, bus, cache, objects};

@@ -1,5 +1,7 @@
 //! The task queue's promises, on both engines.
 
+#![cfg(test)]
+
 use backing::db::Migration;
 use backing::tasks::{NewTask, Queue, Task, cancel, enqueue};
 use backing::testing::{TestDatabase, databases};

@@ -1,5 +1,7 @@
 //! Uploads into local files: crashes, full disks, many at once.
 
+#![cfg(test)]
+
 use backing::objects::{ObjectError, Objects, SinkState};
 use bytes::Bytes;
 use contracts::{ObjectKey, ObjectPrefix, VideoId};

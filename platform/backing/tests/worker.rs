@@ -1,5 +1,7 @@
 //! The worker's loop: wakes, retries, gives up, hands back.
 
+#![cfg(test)]
+
 use async_trait::async_trait;
 use backing::db::Migration;
 use backing::tasks::{Done, Job, JobError, NewTask, Queue, Task, Worker, enqueue};
