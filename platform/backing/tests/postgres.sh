@@ -62,7 +62,8 @@ CONF
 
 # launch PORT: 0 once it answers, 1 when it ended by itself (the port was taken meanwhile)
 launch() {
-    (cd / && as_server setsid "$bin/postgres" -D "$dir/data" >>"$dir/log" 2>&1 </dev/null) &
+    # nothing of ours stays open in it, or whoever reads our output would wait for the server's end
+    (cd / && as_server setsid "$bin/postgres" -D "$dir/data") >>"$dir/log" 2>&1 </dev/null &
     local child=$! tries
     for tries in $(seq 600); do
         if ready "$1" && running >/dev/null; then return 0; fi
