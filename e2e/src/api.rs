@@ -133,7 +133,6 @@ impl Api {
     }
 
     /// A request to a path of the server.
-    #[must_use]
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("{}{path}", self.base))
     }

@@ -30,8 +30,8 @@ pub struct Start {
 impl Start {
     /// Adds a setting.
     #[must_use]
-    pub fn set(mut self, name: &str, value: impl ToString) -> Self {
-        self.settings.push((name.to_owned(), value.to_string()));
+    pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.settings.push((name.to_owned(), value.into()));
         self
     }
 

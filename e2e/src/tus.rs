@@ -17,7 +17,6 @@ pub struct Upload {
 }
 
 /// A request with the protocol's version.
-#[must_use]
 pub fn request(api: &Api, method: Method, url: &str) -> RequestBuilder {
     api.request(method, url).header("Tus-Resumable", "1.0.0")
 }
@@ -63,7 +62,6 @@ pub async fn offset(api: &Api, url: &str) -> Result<u64> {
 }
 
 /// A PATCH, not yet sent.
-#[must_use]
 pub fn patch(api: &Api, url: &str, offset: u64, bytes: impl Into<Body>) -> RequestBuilder {
     let request = request(api, Method::PATCH, url).header("Upload-Offset", offset);
     request

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 const CONTENT: &str = "content-delivery-service";
+const TRANSCODE_SERVICE: &str = "content-delivery-service/src/services/transcode_service.rs";
 const USERS: &str = "user-management-service";
 
 #[test]
@@ -395,11 +396,9 @@ fn whole() -> Result<Vec<Plant>> {
     let many = |count: usize, length: usize| {
         (0..count).try_fold(house()?, |it, n| it.file(&format!("web/src/f{n}.rs"), &lines(length)))
     };
-    let keys: String = (0..70).map(|n| format!("key{n} = {n}\n")).collect();
+    let keys = (0..70).fold(String::new(), |keys, n| format!("{keys}key{n} = {n}\n"));
     let mut missing = house()?;
-    missing
-        .paths
-        .remove("content-delivery-service/src/services/transcode_service.rs");
+    missing.paths.remove(TRANSCODE_SERVICE);
     let mut careless = house()?;
     careless
         .settings

@@ -69,7 +69,7 @@ impl Config {
         within(
             "access_token_seconds",
             self.access_token_seconds,
-            60,
+            5,
             LONGEST_ACCESS.as_secs(),
         )?;
         within("refresh_token_days", self.refresh_token_days, 1, 365)?;

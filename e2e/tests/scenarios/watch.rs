@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::server::Start;
-use e2e::stage::scenario;
+use e2e::stage::{Stage, scenario};
 use e2e::{media, playlist, process, tus};
 use reqwest::Method;
 use std::time::{Duration, Instant};
@@ -59,6 +59,40 @@ async fn a_lecture_plays_within_a_second_of_its_last_byte() -> Result<()> {
     .await
 }
 
+/// A segment has its type, may be kept by caches, and is served whole, in part and not at all as asked.
+async fn served_well(stage: &Stage, path: &str, kind: &str) -> Result<()> {
+    let whole = stage.api.fetch(path).await?.expect(200)?;
+    ensure!(whole.header("content-type") == kind, "{path}: {:?}", whole.headers);
+    ensure!(
+        whole.header("access-control-allow-origin") == "*",
+        "{:?}",
+        whole.headers
+    );
+    ensure!(
+        whole.header("cache-control").contains("immutable"),
+        "{:?}",
+        whole.headers
+    );
+    let etag = whole.header("etag");
+    ensure!(!etag.is_empty(), "{:?}", whole.headers);
+    let request = stage.api.request(Method::GET, path).header("range", "bytes=4-7");
+    let part = stage.api.send(request).await?.expect(206)?;
+    ensure!(part.body == whole.body.slice(4..8), "a range is a part of the whole");
+    let request = stage.api.request(Method::GET, path).header("if-none-match", etag);
+    stage.api.send(request).await?.expect(304)?;
+    let head = stage
+        .api
+        .send(stage.api.request(Method::HEAD, path))
+        .await?
+        .expect(200)?;
+    ensure!(
+        head.header("content-length") == whole.body.len().to_string(),
+        "{:?}",
+        head.headers
+    );
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_playlist_and_segment_has_the_type_and_rules_of_its_kind() -> Result<()> {
     scenario(Start::default(), async |stage| {
@@ -92,35 +126,7 @@ async fn every_playlist_and_segment_has_the_type_and_rules_of_its_kind() -> Resu
                 "audio/mp4"
             };
             for path in std::iter::once(&rendition.init).chain(&rendition.segments) {
-                let whole = stage.api.fetch(path).await?.expect(200)?;
-                ensure!(whole.header("content-type") == kind, "{path}: {:?}", whole.headers);
-                ensure!(
-                    whole.header("access-control-allow-origin") == "*",
-                    "{:?}",
-                    whole.headers
-                );
-                ensure!(
-                    whole.header("cache-control").contains("immutable"),
-                    "{:?}",
-                    whole.headers
-                );
-                let etag = whole.header("etag");
-                ensure!(!etag.is_empty(), "{:?}", whole.headers);
-                let request = stage.api.request(Method::GET, path).header("range", "bytes=4-7");
-                let part = stage.api.send(request).await?.expect(206)?;
-                ensure!(part.body == whole.body.slice(4..8), "a range is a part of the whole");
-                let request = stage.api.request(Method::GET, path).header("if-none-match", etag);
-                stage.api.send(request).await?.expect(304)?;
-                let head = stage
-                    .api
-                    .send(stage.api.request(Method::HEAD, path))
-                    .await?
-                    .expect(200)?;
-                ensure!(
-                    head.header("content-length") == whole.body.len().to_string(),
-                    "{:?}",
-                    head.headers
-                );
+                served_well(stage, path, kind).await?;
             }
         }
         Ok(())

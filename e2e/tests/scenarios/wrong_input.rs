@@ -85,7 +85,7 @@ async fn bodies_that_are_wrong_are_told_field_by_field() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn lengths_and_offsets_that_are_wrong_change_nothing() -> Result<()> {
     scenario(
-        Start::default().set("CONTENT__UPLOAD__MAX_BYTES", 4 << 20),
+        Start::default().set("CONTENT__UPLOAD__MAX_BYTES", "4194304"),
         async |stage| {
             let owner = stage.account("instructor").await?;
             for length in ["-1", "1e9", "+5", "18446744073709551616", "", "x", "0x10"] {

@@ -51,7 +51,7 @@ fn what_cannot_be_is_refused_and_named() {
         ("[server]\nheader_timeout = 0", "server.header_timeout"),
         ("[server]\ndrain_timeout = 60", "server.drain_timeout"),
         ("[tasks]\nlease_seconds = 0", "tasks.lease_seconds"),
-        ("[users]\naccess_token_seconds = 5", "users.access_token_seconds"),
+        ("[users]\naccess_token_seconds = 4", "users.access_token_seconds"),
         ("[users]\nsignup_role = \"admin\"", "signup_role"),
         ("[content.upload]\nexpires_days = 0", "content.upload.expires_days"),
         ("secret_key = \"short\"", "secret_key"),
