@@ -28,7 +28,6 @@ use backing::Clock;
 use backing::bus::Bus;
 use backing::db::{Db, Migration};
 use backing::objects::Objects;
-use backing::outbox::Relay;
 use backing::tasks::{Job, Queue, Worker};
 use contracts::events::{CONTENT_TOPIC, USERS_TOPIC};
 use controllers::state::Uploads;
@@ -83,7 +82,7 @@ pub struct Deps {
     pub queue: Queue,
     /// Where sources and segments lie.
     pub objects: Objects,
-    /// Where events come from and go to.
+    /// Where events come from; what this service tells leaves through its outbox.
     pub bus: Arc<dyn Bus>,
     /// The time.
     pub clock: Clock,
@@ -143,12 +142,11 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         videos: videos.clone(),
         spawner: spawner.clone(),
         authenticator: authenticator.clone(),
-        bus: Arc::clone(&bus),
+        bus,
     };
     let sweeps: Arc<dyn Job> = Arc::new(SweepJob { videos });
     let sweeper = Worker::new(queue, vec![sweeps], SWEEP_SLOTS, SWEEP_POLL);
-    let relay = Relay::new(db, bus, clock);
-    let tasks = background(relay, sweeper, uploads, spawner);
+    let tasks = background(sweeper, uploads, spawner);
     Ok(Service {
         name: NAME,
         routes: routes::videos(state, &authenticator).merge(routes::playback(&streams, &authenticator)),
@@ -157,12 +155,8 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
 }
 
 /// What goes on behind the routes of uploads and lectures.
-fn background(relay: Relay, sweeper: Worker, uploads: UploadService, spawner: Spawner) -> Vec<Background> {
+fn background(sweeper: Worker, uploads: UploadService, spawner: Spawner) -> Vec<Background> {
     vec![
-        Background::new("content-relay", move |shutdown| async move {
-            relay.run(async move { shutdown.requested().await }).await;
-            Ok(())
-        }),
         Background::new("sweeper", move |shutdown| async move {
             sweeper.run(async move { shutdown.requested().await }).await;
             Ok(())

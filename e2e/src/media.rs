@@ -44,6 +44,13 @@ pub async fn short() -> Result<PathBuf> {
     lecture(12, &["-movflags", "+faststart"]).await
 }
 
+/// A lecture of some 16 MB that nothing compresses, at a rate that is still played as it is.
+pub async fn noisy() -> Result<PathBuf> {
+    let rate = ["-b:v", "6500k", "-maxrate", "7M", "-bufsize", "7M"];
+    let more = [&["-vf", "noise=alls=60:allf=t", "-movflags", "+faststart"][..], &rate].concat();
+    lecture(20, &more).await
+}
+
 /// A lecture of some seconds with more arguments for ffmpeg.
 pub async fn lecture(seconds: u32, more: &[&str]) -> Result<PathBuf> {
     let source = picture("640x360", "25", seconds);

@@ -11,7 +11,6 @@ use backing::tasks::Queue;
 use content_delivery_service::TranscodeService;
 use runtime::process::{Check, Process};
 use runtime::{Authenticator, Background, Keys, Revocations, Routes, Service, Shutdown, metrics};
-use std::sync::Arc;
 use std::time::Duration;
 use utoipa::openapi::OpenApi;
 
@@ -27,7 +26,7 @@ pub(crate) const USERS: Schema = Schema {
 };
 
 /// The lectures' tables.
-const CONTENT: Schema = Schema {
+pub(crate) const CONTENT: Schema = Schema {
     service: content_delivery_service::NAME,
     migrations: content_delivery_service::MIGRATIONS,
 };
@@ -165,11 +164,13 @@ impl Parts {
 
     async fn content(&mut self, settings: &Settings) -> Result<()> {
         let (db, queue) = self.lectures(settings).await?;
+        self.tasks
+            .push(backends::relay("content-outbox", db.clone(), &self.backends));
         let deps = content_delivery_service::Deps {
             db,
             queue,
             objects: self.backends.objects.clone(),
-            bus: Arc::clone(&self.backends.bus),
+            bus: self.backends.bus.clone(),
             clock: self.backends.clock.clone(),
             authenticator: self.authenticator.clone(),
             secret: self.backends.secret.clone(),

@@ -54,7 +54,6 @@ struct Server {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tasks {
     pub(crate) lease_seconds: u64,
-    pub(crate) slots: usize,
 }
 
 /// Flags that stand over file and environment.
@@ -111,15 +110,9 @@ impl Settings {
         {
             bail!("secret_key: must have at least 32 characters");
         }
-        let within = |key: &str, value: u64, low: u64, high: u64| {
-            if (low..=high).contains(&value) {
-                Ok(())
-            } else {
-                bail!("tasks.{key} = {value}: must be {low} to {high}")
-            }
-        };
-        within("lease_seconds", self.tasks.lease_seconds, 1, 600)?;
-        within("slots", u64::try_from(self.tasks.slots)?, 0, 64)?;
+        if !(1..=600).contains(&self.tasks.lease_seconds) {
+            bail!("tasks.lease_seconds = {}: must be 1 to 600", self.tasks.lease_seconds);
+        }
         self.limits()?;
         let sections = [self.users.validate(), self.content.validate()];
         sections

@@ -10,11 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 async fn big() -> Result<PathBuf> {
-    media::lecture(
-        20,
-        &["-vf", "noise=alls=60:allf=t", "-crf", "18", "-movflags", "+faststart"],
-    )
-    .await
+    media::noisy().await
 }
 
 async fn upload(stage: &Stage, mut client: Command, token: &str, path: &Path, pause: u32) -> Result<Value> {

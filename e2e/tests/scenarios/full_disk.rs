@@ -32,9 +32,7 @@ async fn an_upload_waits_for_room_and_goes_on() -> Result<()> {
             .await?
             .expect(201)?;
         let owner = stage.api.login(email, password).await?;
-
-        let noise = ["-vf", "noise=alls=60:allf=t", "-crf", "18", "-movflags", "+faststart"];
-        let bytes = Bytes::from(std::fs::read(media::lecture(20, &noise).await?)?);
+        let bytes = Bytes::from(std::fs::read(media::noisy().await?)?);
         ensure!(
             bytes.len() > 13 << 20 && bytes.len() < 20 << 20,
             "{} bytes do not fit the test",

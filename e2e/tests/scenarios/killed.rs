@@ -67,8 +67,7 @@ async fn an_upload_goes_on_after_every_kill_and_ends_equal() -> Result<()> {
     let mut chance = Chance::begin("an upload that is killed");
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
-        let noise = ["-vf", "noise=alls=60:allf=t", "-crf", "18", "-movflags", "+faststart"];
-        let path = media::lecture(20, &noise).await?;
+        let path = media::noisy().await?;
         let bytes = Bytes::from(std::fs::read(&path)?);
         let upload = tus::create(&stage.api, &owner.token, bytes.len() as u64).await?;
         let kills = settings::rounds(6, 40);

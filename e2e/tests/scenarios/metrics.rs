@@ -141,6 +141,7 @@ async fn metrics_have_an_address_of_their_own_where_one_is_set() -> Result<()> {
         let address = addresses
             .first()
             .with_context(|| format!("where are the metrics? {log}"))?;
+        stage.api.get("/health/live", "").await?.expect(200)?;
         let (status, text) = e2e::raw::get(address, "GET", "/metrics", "").await?;
         ensure!(
             status == 200 && text.contains("moocflix_http_requests_total"),

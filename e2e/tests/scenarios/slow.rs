@@ -74,11 +74,7 @@ async fn a_body_that_stops_is_told_and_what_came_is_kept() -> Result<()> {
 async fn a_reader_that_stops_is_dropped() -> Result<()> {
     scenario(impatient(), async |stage| {
         let owner = stage.account("instructor").await?;
-        let noise = ["-vf", "noise=alls=60:allf=t", "-crf", "18", "-movflags", "+faststart"];
-        let id = stage
-            .api
-            .playable(&media::lecture(20, &noise).await?, &owner.token)
-            .await?;
+        let id = stage.api.playable(&media::noisy().await?, &owner.token).await?;
         let session = stage.api.session(&id, &owner.token).await?;
         let rendition = playlist::open(&stage.api, &session.hls_url).await?.remove(0);
         let mut wire = Wire::open(stage.server.address()).await?;

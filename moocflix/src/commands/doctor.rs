@@ -36,7 +36,15 @@ pub(super) async fn run(args: DoctorArgs) -> Result<ExitCode> {
         }
     };
     let findings = checks::all(&loaded.value).await;
-    let mut text = line("configuration", &Finding::Good(loaded.warnings.join("; ")));
+    let read = if loaded.warnings.is_empty() {
+        Finding::Good("is in order".to_owned())
+    } else {
+        Finding::Doubtful(
+            loaded.warnings.join("; "),
+            "unset it, or spell it as `moocflix config check` does",
+        )
+    };
+    let mut text = line("configuration", &read);
     text.extend(findings.iter().map(|(name, finding)| line(name, finding)));
     let missing = findings
         .iter()

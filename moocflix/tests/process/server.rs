@@ -1,6 +1,6 @@
 //! Starts the binary and ends what it started.
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -104,6 +104,19 @@ impl Server {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Lets the process open only a few files more than it has now.
+    pub(crate) fn allow_files(&self, more: u64) {
+        let now = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))
+            .unwrap()
+            .count();
+        let most = Some(u64::try_from(now).unwrap() + more);
+        let limit = Rlimit {
+            current: most,
+            maximum: most,
+        };
+        prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).unwrap();
     }
 
     /// Waits for the process's end and gives what else it wrote to standard output.

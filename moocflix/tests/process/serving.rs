@@ -143,3 +143,16 @@ fn every_line_of_the_log_is_json_when_nobody_reads_along() {
             .all(|line| serde_json::from_str::<Value>(line).is_err())
     );
 }
+
+#[tokio::test]
+async fn more_connections_than_files_are_waited_out() {
+    let server = Server::start();
+    server.allow_files(20);
+    let crowd: Vec<_> = (0..60).map(|_| TcpStream::connect(server.address()).unwrap()).collect();
+    while !server.log().contains("cannot accept connections now") {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    drop(crowd);
+    let answer = reqwest::get(server.url("/health/live")).await.unwrap();
+    assert_eq!(answer.status(), 200);
+}

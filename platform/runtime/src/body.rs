@@ -116,7 +116,10 @@ impl<B> Patient<B> {
             touched: false,
             ended: false,
             idle,
-            quota: idle.as_secs().saturating_mul(MIN_BYTES_PER_SECOND),
+            quota: u64::try_from(idle.as_millis())
+                .unwrap_or(u64::MAX)
+                .saturating_mul(MIN_BYTES_PER_SECOND)
+                / 1_000,
             timer: Box::pin(tokio::time::sleep(idle)),
             earned: 0,
             handed_at: Some(Instant::now()),

@@ -15,6 +15,7 @@ mod field_errors;
 mod guard;
 mod json;
 mod keys;
+mod matched_route;
 pub mod metrics;
 pub mod openapi;
 mod problem;

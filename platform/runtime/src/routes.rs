@@ -2,6 +2,7 @@
 
 use crate::Authenticator;
 use crate::guard::{self, Guard};
+use crate::matched_route::NoteRoute;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use http::Method;
@@ -118,7 +119,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
             };
             handlers.route_layer(from_fn_with_state(guard, guard::check))
         };
-        self.router = self.router.route(&full, handlers);
+        self.router = self.router.route(&full, handlers.route_layer(NoteRoute));
         self.rows.push(Row {
             method,
             path: full,

@@ -4,10 +4,11 @@ use super::ServerLimits;
 use super::watch::{Answer, Running, Watch};
 use crate::body::{Leftover, Patient};
 use crate::client_address;
+use crate::matched_route::{MatchedRoute, NoteRoute};
 use crate::{Problem, Shutdown};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, MatchedPath, Request};
+use axum::extract::{FromRequestParts, Request};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -24,7 +25,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -45,7 +46,7 @@ pub(super) struct Edge {
 
 impl Edge {
     pub(super) fn new(router: Router, limits: ServerLimits, shutdown: Shutdown) -> Self {
-        let router = router.layer(tower::layer::layer_fn(|inner| NotesRoute { inner }));
+        let router = router.layer(NoteRoute);
         Self {
             router,
             limits,
@@ -82,42 +83,6 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
-/// The route that a request was matched to: the pattern, never the path with what it holds.
-#[derive(Clone, Default)]
-struct Route(Arc<OnceLock<MatchedPath>>);
-
-impl Route {
-    fn as_str(&self) -> &str {
-        self.0.get().map_or("unmatched", MatchedPath::as_str)
-    }
-}
-
-/// Notes the matched route where the edge can see it, also after a panic.
-#[derive(Clone)]
-struct NotesRoute<S> {
-    inner: S,
-}
-
-impl<S: tower::Service<Request>> tower::Service<Request> for NotesRoute<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
-    }
-
-    fn call(&mut self, request: Request) -> S::Future {
-        let extensions = request.extensions();
-        if let (Some(route), Some(path)) = (extensions.get::<Route>(), extensions.get::<MatchedPath>()) {
-            // A request is matched once.
-            let _ = route.0.set(path.clone());
-            tracing::Span::current().record("route", path.as_str());
-        }
-        self.inner.call(request)
-    }
-}
-
 /// Answers one request.
 pub(super) async fn answer(
     edge: Arc<Edge>,
@@ -130,7 +95,7 @@ pub(super) async fn answer(
     let running = watch.begin(multiplexed);
     let (mut parts, incoming) = request.into_parts();
     let id = RequestId(Uuid::now_v7().to_string().into());
-    let route = Route::default();
+    let route = MatchedRoute::default();
     let method = parts.method.clone();
     let expects_continue = parts.headers.contains_key(EXPECT);
     parts.extensions.insert(id.clone());
@@ -140,7 +105,7 @@ pub(super) async fn answer(
         &parts.headers,
         &edge.limits.trusted_proxies,
     ));
-    let span = tracing::info_span!("request", id = id.as_str(), %method, route = tracing::field::Empty);
+    let span = tracing::info_span!("request", id = id.as_str(), %method);
     let (body, leftover) = patient(incoming, &edge.limits);
     let mut response = route_safely(&edge, parts, body).instrument(span.clone()).await;
     if let Some(leftover) = leftover.filter(|_| !multiplexed)
@@ -151,10 +116,11 @@ pub(super) async fn answer(
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    finish(&mut response, &id, route.as_str());
+    let route = route.name();
+    finish(&mut response, &id, &route);
     let elapsed = started.elapsed();
-    crate::metrics::request(&method, route.as_str(), response.status(), elapsed);
-    span.in_scope(|| log(&response, route.as_str(), elapsed.as_secs_f64() * 1_000.0));
+    crate::metrics::request(&method, &route, response.status(), elapsed);
+    span.in_scope(|| log(&response, &route, elapsed.as_secs_f64() * 1_000.0));
     Ok(response.map(|body| AnswerBody::new(body, running, multiplexed)))
         .map(|response| end_streams_at_shutdown(response, &edge.shutdown))
 }
@@ -299,9 +265,9 @@ fn log(response: &Response, route: &str, ms: f64) {
     let status = response.status().as_u16();
     let quiet = route.starts_with("/p/") || route.starts_with("/health/") || route == "/metrics";
     if quiet && status < 500 {
-        tracing::debug!(status, ms, "answered");
+        tracing::debug!(route, status, ms, "answered");
     } else {
-        tracing::info!(status, ms, "answered");
+        tracing::info!(route, status, ms, "answered");
     }
 }
 

@@ -63,7 +63,7 @@ impl Line {
             ("", "message") => "message".to_owned(),
             ("request", "id") => "http.request.id".to_owned(),
             ("request", "method") => "http.request.method".to_owned(),
-            ("request", "route") => "http.route".to_owned(),
+            ("", "route") => "http.route".to_owned(),
             ("", "status") => "http.response.status_code".to_owned(),
             ("", "error" | "why") => "error.message".to_owned(),
             _ => format!("labels.{name}"),
