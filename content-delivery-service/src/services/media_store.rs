@@ -14,6 +14,7 @@ use fmp4::{IndexError, IndexHead, IndexTrack, TrackKind};
 use hls::{AudioRendition, Kind, MediaPlaylist, MediaSegment, Multivariant, Variant};
 use moka::future::Cache;
 use std::fmt::Write as _;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 const HEADS_BYTES: u64 = 64 << 20;
@@ -116,9 +117,9 @@ impl MediaStore {
     async fn read_head(&self, video: VideoId) -> Result<Arc<IndexHead>, MediaError> {
         let key = ObjectKey::VideoSourceIndex(video);
         let prefix = u64::try_from(IndexHead::PREFIX).unwrap_or(u64::MAX);
-        let first = self.objects.get_ranges(&key, &[0..prefix]).await?.concat();
+        let first = self.objects.get_ranges(&key, from_ref(&(0..prefix))).await?.concat();
         let length = IndexHead::length(&first)?;
-        let bytes = self.objects.get_ranges(&key, &[0..length]).await?.concat();
+        let bytes = self.objects.get_ranges(&key, from_ref(&(0..length))).await?.concat();
         Ok(Arc::new(IndexHead::decode(&bytes)?))
     }
 
@@ -135,7 +136,7 @@ impl MediaStore {
         let index = ObjectKey::VideoSourceIndex(video);
         let block = self
             .objects
-            .get_ranges(&index, std::slice::from_ref(&segment.block))
+            .get_ranges(&index, from_ref(&segment.block))
             .await?
             .concat();
         let plan = head.plan(place, n, &block)?;

@@ -13,6 +13,7 @@ use content_delivery_service::{Finding, Recorded, TranscodeService};
 use contracts::{ObjectKey, VideoId};
 use fmp4::{Limits, Scan, ScanError, Scanner, Sniff, Step, Verdict, sniff};
 use serde::Deserialize;
+use std::slice::from_ref;
 use std::time::Instant;
 use tokio::task::spawn_blocking;
 
@@ -88,7 +89,7 @@ impl ScanJob {
         }
         let first = self
             .objects
-            .get_ranges(source, &[0..length.min(SNIFFED)])
+            .get_ranges(source, from_ref(&(0..length.min(SNIFFED))))
             .await?
             .concat();
         let kind = sniff(&first);

@@ -57,9 +57,8 @@ fn index_of(film: &[u8]) -> Vec<u8> {
     loop {
         match scanner.step(&answers).unwrap() {
             Step::Read(ranges) => {
-                let cut = ranges
-                    .iter()
-                    .map(|range| &film[range.start as usize..range.end as usize]);
+                let place = |at: u64| usize::try_from(at).unwrap();
+                let cut = ranges.iter().map(|range| &film[place(range.start)..place(range.end)]);
                 answers = cut.collect();
             }
             Step::Done(scan) => match scan.verdict {

@@ -195,6 +195,24 @@ impl House {
         serde_json::from_value(video["id"].clone()).unwrap()
     }
 
+    /// Begins an upload by tus and gives its URL, with the key in it.
+    pub(crate) async fn begin_upload(&self, owner: &Person, length: u64) -> String {
+        let request = self
+            .client
+            .post(self.at("/api/v1/content/upload"))
+            .bearer_auth(self.token(owner));
+        let request = request.header("tus-resumable", "1.0.0").header("upload-length", length);
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 201);
+        response.headers()["location"].to_str().unwrap().to_owned()
+    }
+
+    /// Asks how far an upload is, with nothing but its URL.
+    pub(crate) async fn ask_upload(&self, url: &str) -> u16 {
+        let request = self.client.head(self.at(url)).header("tus-resumable", "1.0.0");
+        request.send().await.unwrap().status().as_u16()
+    }
+
     /// Uploads a film and waits for its scan.
     pub(crate) async fn uploaded(&self, owner: &Person, film: Film) -> VideoId {
         let video = self.upload(owner, film.bytes()).await;

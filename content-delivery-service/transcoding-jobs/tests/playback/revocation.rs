@@ -146,3 +146,28 @@ async fn an_end_that_another_node_has_written_is_found() {
     house.delete(&owner.on_another_device(), video).await;
     second.refused_soon(&again).await;
 }
+
+#[tokio::test]
+async fn upload_keys_end_with_all_sign_ins_and_not_with_one() {
+    let house = House::open().await;
+    let owner = Person::new(Role::Instructor);
+    let url = house.begin_upload(&owner, 1_000).await;
+    house
+        .tell(
+            owner.user,
+            UserSessionEnded {
+                session_id: owner.session,
+            },
+        )
+        .await;
+    assert_eq!(house.ask_upload(&url).await, 200);
+    house
+        .tell(
+            owner.user,
+            UserSessionsEnded {
+                version: owner.version + 1,
+            },
+        )
+        .await;
+    assert_eq!(house.ask_upload(&url).await, 401);
+}
