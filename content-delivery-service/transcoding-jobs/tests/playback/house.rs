@@ -6,6 +6,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use backing::bus::{Bus, EmbeddedBus};
 use backing::objects::Objects;
+use backing::outbox::Relay;
 use backing::tasks::Queue;
 use backing::{Clock, Db};
 use base64::Engine;
@@ -116,6 +117,11 @@ impl House {
         content.routes.check().unwrap();
         let mut running = Running::new();
         if works {
+            let relay = Relay::new(db.clone(), bus.clone(), clock.clone());
+            running.start(Background::new("relay", move |shutdown| async move {
+                relay.run(async move { shutdown.requested().await }).await;
+                Ok(())
+            }));
             let transcode = TranscodeService::new(db, clock.clone());
             let jobs = transcoding_jobs::Deps {
                 queue,
@@ -282,8 +288,9 @@ impl House {
     /// The kinds of events that content has told, once there are some.
     pub(crate) async fn events(&self) -> Vec<String> {
         // The relay is behind the commit by a moment; what was told first shows that it has caught up.
-        let mut last = 0;
+        let (began, mut last) = (Instant::now(), 0);
         loop {
+            assert!(began.elapsed() < PATIENCE, "content tells nothing");
             let heard = self.heard.lock().unwrap().clone();
             if !heard.is_empty() && heard.len() == last {
                 return heard;
