@@ -9,6 +9,8 @@ mod documents;
 #[cfg(test)]
 mod folders;
 #[cfg(test)]
+mod postgres;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod serving;

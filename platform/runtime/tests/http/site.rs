@@ -180,11 +180,11 @@ pub(crate) fn table(authenticator: &Authenticator, stage: Stage) -> Routes {
 /// Limits that are short enough to wait for.
 pub(crate) fn short_limits() -> ServerLimits {
     ServerLimits {
-        header_timeout: Duration::from_millis(300),
-        idle_timeout: Duration::from_millis(600),
-        body_idle_timeout: Duration::from_millis(300),
-        write_timeout: Duration::from_millis(500),
-        drain_timeout: Duration::from_millis(800),
+        header_timeout: Duration::from_millis(500),
+        idle_timeout: Duration::from_secs(1),
+        body_idle_timeout: Duration::from_secs(1),
+        write_timeout: Duration::from_secs(1),
+        drain_timeout: Duration::from_secs(1),
         trusted_proxies: Vec::new(),
     }
 }
