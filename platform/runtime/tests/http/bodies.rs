@@ -92,7 +92,7 @@ async fn a_body_that_comes_steadily_takes_as_long_as_it_takes() {
     wire.send(&post("/swallow", "content-length: 40000\r\n")).await;
     for _ in 0..20 {
         wire.send(&piece).await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let answer = wire.until("40000").await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
