@@ -7,31 +7,40 @@ const MAX_KEY: usize = 255;
 
 /// What is known of a lecture when its upload begins.
 #[derive(Debug, Clone)]
-pub(crate) struct NewUpload {
-    pub(crate) owner: UserId,
+pub struct NewUpload {
+    /// Whose lecture it will be.
+    pub owner: UserId,
     /// Where the client tells the length beforehand.
-    pub(crate) length: Option<u64>,
-    pub(crate) title: String,
-    pub(crate) description: String,
-    pub(crate) filename: Option<String>,
+    pub length: Option<u64>,
+    /// One line.
+    pub title: String,
+    /// May have lines, may be empty.
+    pub description: String,
+    /// The file's name, where the client told one.
+    pub filename: Option<String>,
     /// `Upload-Metadata` as it came.
-    pub(crate) metadata: String,
+    pub metadata: String,
     /// Whether the client can go on with it in another request.
-    pub(crate) resumable: bool,
-    pub(crate) creation: Option<Creation>,
+    pub resumable: bool,
+    /// The client's own name of this creation.
+    pub creation: Option<Creation>,
 }
 
 /// The client's own name of a creation, and what it asked for under it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Creation {
-    pub(crate) key: String,
+pub struct Creation {
+    /// `Idempotency-Key` as it came.
+    pub key: String,
     /// A digest of the request's own words, to tell a repetition from another request.
-    pub(crate) print: Vec<u8>,
+    pub print: Vec<u8>,
 }
 
 impl Creation {
     /// Takes a key that has the right shape, and the parts of the request that must be the same again.
-    pub(crate) fn new(key: &str, parts: &[&str]) -> Result<Self, &'static str> {
+    ///
+    /// # Errors
+    /// What is wrong with the key.
+    pub fn new(key: &str, parts: &[&str]) -> Result<Self, &'static str> {
         if key.is_empty() || key.len() > MAX_KEY || !key.bytes().all(|b| (b' '..=b'~').contains(&b)) {
             return Err("Idempotency-Key must have 1 to 255 printable ASCII characters");
         }

@@ -1,6 +1,6 @@
 //! Plain data and its rules; nothing here reads, writes or waits.
 
-pub(crate) mod creation;
+pub mod creation;
 pub(crate) mod media_path;
 pub(crate) mod multipart;
 pub(crate) mod outcome;
@@ -9,6 +9,6 @@ pub(crate) mod playback;
 pub(crate) mod playback_token;
 pub(crate) mod text;
 pub(crate) mod tus;
-pub(crate) mod upload;
+pub mod upload;
 pub mod video;
 pub(crate) mod video_document;

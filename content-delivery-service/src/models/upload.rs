@@ -9,7 +9,7 @@ pub(crate) const HEAD_BYTES: usize = 4 * 1024;
 
 /// How far an upload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum UploadState {
+pub enum UploadState {
     /// Bytes may come.
     Open,
     /// The last byte is stored; the object is being put in its place.
@@ -19,7 +19,9 @@ pub(crate) enum UploadState {
 }
 
 impl UploadState {
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// The name in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Finishing => "finishing",
@@ -27,7 +29,9 @@ impl UploadState {
         }
     }
 
-    pub(crate) fn parse(text: &str) -> Option<Self> {
+    /// Reads the name back.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         [Self::Open, Self::Finishing, Self::Finished]
             .into_iter()
             .find(|state| state.as_str() == text)
@@ -36,30 +40,35 @@ impl UploadState {
 
 /// An upload, its bytes up to `offset` safe.
 #[derive(Debug, Clone)]
-pub(crate) struct Upload {
-    pub(crate) video_id: VideoId,
-    pub(crate) owner_id: UserId,
+pub struct Upload {
+    /// Its id, which is also its lecture's.
+    pub video_id: VideoId,
+    /// Whose it is.
+    pub owner_id: UserId,
     /// Unknown until the end where the client did not tell it.
-    pub(crate) length: Option<u64>,
+    pub length: Option<u64>,
     /// Bytes that survive a power cut.
-    pub(crate) offset: u64,
+    pub offset: u64,
     /// What the sink keeps about it, in JSON; none before the first byte.
-    pub(crate) sink_state: Option<String>,
+    pub sink_state: Option<String>,
     /// `Upload-Metadata` as it came.
-    pub(crate) metadata: String,
+    pub metadata: String,
     /// The first bytes, until enough came to tell what they are.
-    pub(crate) head: Vec<u8>,
+    pub head: Vec<u8>,
     /// Whether another request may go on with it.
-    pub(crate) resumable: bool,
+    pub resumable: bool,
     /// Upload keys of another version are refused.
-    pub(crate) key_version: i64,
-    pub(crate) state: UploadState,
-    pub(crate) expires_at: Timestamp,
+    pub key_version: i64,
+    /// How far it is.
+    pub state: UploadState,
+    /// Until when somebody must go on with it.
+    pub expires_at: Timestamp,
 }
 
 impl Upload {
     /// Whether nobody may go on with it any more.
-    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
         self.state == UploadState::Open && self.expires_at <= now
     }
 }

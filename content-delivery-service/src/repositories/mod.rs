@@ -3,5 +3,5 @@
 pub(crate) mod playback_key_repository;
 pub(crate) mod playback_repository;
 pub(crate) mod transcode_repository;
-pub(crate) mod upload_repository;
+pub mod upload_repository;
 pub mod video_repository;

@@ -71,38 +71,46 @@ impl From<UploadRow> for Upload {
 
 /// An upload that its holder alone may write.
 #[derive(Debug)]
-pub(crate) struct Claim {
-    pub(crate) upload: Upload,
-    pub(crate) fence: i64,
+pub struct Claim {
+    /// The upload as it stands.
+    pub upload: Upload,
+    /// What the writer shows with each change.
+    pub fence: i64,
 }
 
 /// What a writer has stored so far.
 #[derive(Debug, Clone)]
-pub(crate) struct Progress {
-    pub(crate) offset: u64,
-    pub(crate) sink_state: Option<String>,
-    pub(crate) head: Vec<u8>,
+pub struct Progress {
+    /// Bytes stored for good.
+    pub offset: u64,
+    /// What the sink keeps about it, in JSON.
+    pub sink_state: Option<String>,
+    /// The first bytes, until enough came to tell what they are.
+    pub head: Vec<u8>,
 }
 
 /// Uploads in the database.
 #[derive(Clone)]
-pub(crate) struct UploadRepository {
+pub struct UploadRepository {
     db: Db,
 }
 
 impl UploadRepository {
-    pub(crate) fn new(db: Db) -> Self {
+    /// A repository on content's schema.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
         Self { db }
     }
 
-    pub(crate) async fn find(&self, id: VideoId) -> Result<Option<Upload>, DbError> {
+    /// An upload, also a finished one.
+    pub async fn find(&self, id: VideoId) -> Result<Option<Upload>, DbError> {
         let sql = concat!("SELECT ", columns!(), " FROM uploads WHERE video_id = $1");
         Ok(self.db.read().one::<UploadRow>(sql, args![id]).await?.map(Upload::from))
     }
 
     /// Makes the caller the writer; `None` where it is not open at this offset, or where its writer was heard of
     /// after `silent_since`.
-    pub(crate) async fn claim(
+    pub async fn claim(
         &self,
         id: VideoId,
         offset: u64,
@@ -133,7 +141,7 @@ impl UploadRepository {
     }
 
     /// Notes what is stored for good; `false` where another writer has taken over. `last` gives the upload free.
-    pub(crate) async fn checkpoint(
+    pub async fn checkpoint(
         &self,
         id: VideoId,
         fence: i64,
@@ -164,7 +172,7 @@ impl UploadRepository {
     }
 
     /// Notes that the last byte is stored; whatever happens from now on, the upload will be finished.
-    pub(crate) async fn complete(
+    pub async fn complete(
         &self,
         id: VideoId,
         fence: i64,
@@ -191,7 +199,7 @@ impl UploadRepository {
     }
 
     /// Uploads whose last byte was stored before `before` and that are not finished yet.
-    pub(crate) async fn unfinished_business(&self, before: Timestamp, limit: i64) -> Result<Vec<VideoId>, DbError> {
+    pub async fn unfinished_business(&self, before: Timestamp, limit: i64) -> Result<Vec<VideoId>, DbError> {
         let sql = "SELECT u.video_id AS video_id FROM uploads u JOIN videos v ON v.id = u.video_id \
             WHERE u.state = 'finishing' AND u.touched_at <= $1 AND v.status = 'uploading' ORDER BY u.touched_at LIMIT $2";
         let rows = self.db.read().all::<IdRow>(sql, args![before, limit]).await?;
@@ -199,7 +207,7 @@ impl UploadRepository {
     }
 
     /// The object is in its place: the lecture goes on to the scan. `false` where that is done or the lecture is gone.
-    pub(crate) async fn finish(&self, id: VideoId, now: Timestamp) -> Result<bool, DbError> {
+    pub async fn finish(&self, id: VideoId, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         let sql = "SELECT owner_id, bytes_received FROM uploads WHERE video_id = $1 AND state = 'finishing'";
         let Some(row) = tx.one::<OwnerRow>(sql, args![id]).await? else {
@@ -239,7 +247,7 @@ impl UploadRepository {
     }
 
     /// Open uploads that nobody went on with in time.
-    pub(crate) async fn expired(&self, now: Timestamp, limit: i64) -> Result<Vec<VideoId>, DbError> {
+    pub async fn expired(&self, now: Timestamp, limit: i64) -> Result<Vec<VideoId>, DbError> {
         let sql = "SELECT u.video_id AS video_id FROM uploads u JOIN videos v ON v.id = u.video_id \
             WHERE u.state = 'open' AND u.expires_at <= $1 AND v.status = 'uploading' ORDER BY u.expires_at LIMIT $2";
         let rows = self.db.read().all::<IdRow>(sql, args![now, limit]).await?;
@@ -247,7 +255,7 @@ impl UploadRepository {
     }
 
     /// Deletes an upload that has expired, unless somebody has gone on with it since.
-    pub(crate) async fn expire(&self, id: VideoId, reason: &Reason, now: Timestamp) -> Result<bool, DbError> {
+    pub async fn expire(&self, id: VideoId, reason: &Reason, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         let sql = "SELECT video_id FROM uploads WHERE video_id = $1 AND state = 'open' AND expires_at <= $2";
         if tx.one::<IdRow>(sql, args![id, now]).await?.is_none() {
@@ -259,7 +267,7 @@ impl UploadRepository {
     }
 
     /// Makes every upload key of a user useless and says which uploads that concerns.
-    pub(crate) async fn revoke_keys(&self, owner: UserId) -> Result<Vec<VideoId>, DbError> {
+    pub async fn revoke_keys(&self, owner: UserId) -> Result<Vec<VideoId>, DbError> {
         let mut tx = self.db.write().await?;
         let sql = "SELECT video_id FROM uploads WHERE owner_id = $1 AND state <> 'finished'";
         let open = tx.all::<IdRow>(sql, args![owner]).await?;

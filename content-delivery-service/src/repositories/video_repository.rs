@@ -90,7 +90,8 @@ impl From<VideoRow> for Video {
 
 /// How a change of title or description went.
 #[derive(Debug)]
-pub(crate) enum Update {
+pub enum Update {
+    /// It is changed.
     Done,
     /// Somebody changed it since the client looked.
     Stale,
@@ -120,7 +121,7 @@ impl VideoRepository {
     /// Writes a new lecture and its upload.
     ///
     /// Errors: `Unique` where the owner has used this creation key before
-    pub(crate) async fn create(
+    pub async fn create(
         &self,
         id: VideoId,
         new: &NewUpload,
@@ -167,14 +168,14 @@ impl VideoRepository {
     }
 
     /// The lecture that its owner created under a key, with the print of that request.
-    pub(crate) async fn find_creation(&self, owner: UserId, key: &str) -> Result<Option<(VideoId, Vec<u8>)>, DbError> {
+    pub async fn find_creation(&self, owner: UserId, key: &str) -> Result<Option<(VideoId, Vec<u8>)>, DbError> {
         let sql = "SELECT id, creation_print FROM videos WHERE owner_id = $1 AND creation_key = $2";
         let row = self.db.read().one::<CreationRow>(sql, args![owner, key]).await?;
         Ok(row.map(|row| (row.id, row.creation_print.unwrap_or_default())))
     }
 
     /// An owner's lectures, the latest first; `before` is the last one that was seen.
-    pub(crate) async fn list(
+    pub async fn list(
         &self,
         owner: UserId,
         status: Option<Status>,
@@ -193,7 +194,7 @@ impl VideoRepository {
     }
 
     /// Changes title and description; `version` is the one that the client saw, where it tells.
-    pub(crate) async fn update_texts(
+    pub async fn update_texts(
         &self,
         id: VideoId,
         title: Option<&str>,
@@ -244,7 +245,7 @@ impl VideoRepository {
     /// Deletes a lecture: from now on no byte of it is served, and whoever still writes it is fenced off.
     ///
     /// Shape: `false` where it was gone already
-    pub(crate) async fn delete(&self, id: VideoId, reason: Option<&Reason>, now: Timestamp) -> Result<bool, DbError> {
+    pub async fn delete(&self, id: VideoId, reason: Option<&Reason>, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         let deleted = bury(&mut tx, id, reason, now).await?;
         tx.commit().await?;
@@ -252,7 +253,7 @@ impl VideoRepository {
     }
 
     /// Takes a lecture away that never became one; nothing of it stays.
-    pub(crate) async fn forget(&self, id: VideoId, now: Timestamp) -> Result<(), DbError> {
+    pub async fn forget(&self, id: VideoId, now: Timestamp) -> Result<(), DbError> {
         let mut tx = self.db.write().await?;
         let sql = concat!(
             "SELECT ",
@@ -273,7 +274,7 @@ impl VideoRepository {
     }
 
     /// Notes that nothing of a deleted lecture is left in the store; the deletion record tells nothing personal.
-    pub(crate) async fn mark_swept(&self, id: VideoId, now: Timestamp) -> Result<(), DbError> {
+    pub async fn mark_swept(&self, id: VideoId, now: Timestamp) -> Result<(), DbError> {
         let mut tx = self.db.write().await?;
         tx.run(
             "UPDATE videos SET swept_at = $1, title = '', description = '', filename = NULL, media = NULL \

@@ -1,0 +1,445 @@
+//! Every method of the repositories of videos and uploads, on SQLite and on PostgreSQL.
+
+use backing::args;
+use backing::db::Db;
+use backing::testing::databases;
+use content_delivery_service::models::creation::{Creation, NewUpload};
+use content_delivery_service::models::upload::UploadState;
+use content_delivery_service::models::video::{Reason, Status};
+use content_delivery_service::repositories::upload_repository::{Progress, UploadRepository};
+use content_delivery_service::repositories::video_repository::{Update, VideoRepository};
+use content_delivery_service::{MIGRATIONS, NAME};
+use contracts::{Timestamp, UserId, VideoId};
+use std::time::Duration;
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+fn later(seconds: u64) -> Timestamp {
+    NOW + Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+struct House {
+    name: &'static str,
+    db: Db,
+    videos: VideoRepository,
+    uploads: UploadRepository,
+    owner: UserId,
+}
+
+#[cfg(test)]
+impl House {
+    fn new(name: &'static str, db: &Db) -> Self {
+        let (videos, uploads) = (VideoRepository::new(db.clone()), UploadRepository::new(db.clone()));
+        Self {
+            name,
+            db: db.clone(),
+            videos,
+            uploads,
+            owner: UserId::generate(),
+        }
+    }
+
+    fn upload(&self, key: Option<&str>) -> NewUpload {
+        NewUpload {
+            owner: self.owner,
+            length: Some(1_000),
+            title: "Graphs".to_owned(),
+            description: String::new(),
+            filename: Some("graphs.mp4".to_owned()),
+            metadata: "filename Z3JhcGhzLm1wNA==".to_owned(),
+            resumable: true,
+            creation: key.map(|key| Creation::new(key, &["a", "b"]).unwrap()),
+        }
+    }
+
+    async fn create(&self) -> VideoId {
+        let id = VideoId::generate();
+        self.videos
+            .create(id, &self.upload(None), NOW, later(100))
+            .await
+            .unwrap();
+        id
+    }
+
+    /// A video whose upload is finished.
+    async fn uploaded(&self) -> VideoId {
+        let id = self.create().await;
+        let fence = self.claim(id, 0).await.unwrap();
+        assert!(
+            self.uploads
+                .complete(id, fence, &progress(1_000), later(1))
+                .await
+                .unwrap()
+        );
+        assert!(self.uploads.finish(id, later(2)).await.unwrap());
+        id
+    }
+
+    async fn claim(&self, id: VideoId, offset: u64) -> Option<i64> {
+        let claim = self
+            .uploads
+            .claim(id, offset, NOW, later(0) - Duration::from_secs(2))
+            .await
+            .unwrap();
+        claim.map(|claim| claim.fence)
+    }
+
+    async fn status(&self, id: VideoId) -> Status {
+        self.videos.find(id).await.unwrap().unwrap().status
+    }
+
+    /// The kinds of events about a video in the outbox, in order.
+    async fn told(&self, id: VideoId) -> Vec<String> {
+        let sql = "SELECT event FROM outbox WHERE subject = $1 ORDER BY sequence";
+        let rows: Vec<(String,)> = self.db.read().all(sql, args![id]).await.unwrap();
+        let events = rows
+            .into_iter()
+            .map(|(text,)| serde_json::from_str::<contracts::Event>(&text).unwrap());
+        events
+            .map(|event| event.data.kind().replace("moocflix.content.video.", ""))
+            .collect()
+    }
+
+    /// How many tasks of a key are still to be done.
+    async fn tasks(&self, key: &str) -> usize {
+        let sql = "SELECT key FROM tasks WHERE live_key = $1";
+        let rows: Vec<(String,)> = self.db.read().all(sql, args![key]).await.unwrap();
+        rows.len()
+    }
+}
+
+#[cfg(test)]
+fn progress(offset: u64) -> Progress {
+    Progress {
+        offset,
+        sink_state: Some("{\"offset\":1}".to_owned()),
+        head: vec![1, 2, 3],
+    }
+}
+
+#[cfg(test)]
+async fn on_each<F: Future<Output = ()>>(test: impl Fn(House) -> F) {
+    for database in databases(NAME, MIGRATIONS).await.unwrap() {
+        test(House::new(database.name, &database.db)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_new_video_is_there_with_its_upload_and_its_event() {
+    on_each(|house| async move {
+        let id = house.create().await;
+        let video = house.videos.find(id).await.unwrap().unwrap();
+        assert_eq!(
+            (video.status, video.version, video.policy_version),
+            (Status::Uploading, 1, 1),
+            "{}",
+            house.name
+        );
+        assert_eq!(
+            (video.title.as_str(), video.filename.as_deref(), video.created_at),
+            ("Graphs", Some("graphs.mp4"), NOW)
+        );
+        let upload = house.uploads.find(id).await.unwrap().unwrap();
+        assert_eq!(
+            (upload.offset, upload.length, upload.state),
+            (0, Some(1_000), UploadState::Open)
+        );
+        assert_eq!(
+            (upload.owner_id, upload.resumable, upload.key_version),
+            (house.owner, true, 1)
+        );
+        assert_eq!(
+            (upload.sink_state, upload.metadata.as_str()),
+            (None, "filename Z3JhcGhzLm1wNA==")
+        );
+        assert_eq!(house.told(id).await, ["created"]);
+        assert!(house.videos.find(VideoId::generate()).await.unwrap().is_none());
+        assert!(house.uploads.find(VideoId::generate()).await.unwrap().is_none());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_creation_key_is_used_once_by_each_owner() {
+    on_each(|house| async move {
+        let (id, new) = (VideoId::generate(), house.upload(Some("key")));
+        house.videos.create(id, &new, NOW, later(9)).await.unwrap();
+        let again = house.videos.create(VideoId::generate(), &new, NOW, later(9)).await;
+        assert!(again.unwrap_err().is_unique_on("creation_key"), "{}", house.name);
+        let (found, print) = house.videos.find_creation(house.owner, "key").await.unwrap().unwrap();
+        assert_eq!((found, print), (id, new.creation.clone().unwrap().print));
+        assert!(
+            house
+                .videos
+                .find_creation(house.owner, "other")
+                .await
+                .unwrap()
+                .is_none()
+        );
+        assert!(
+            house
+                .videos
+                .find_creation(UserId::generate(), "key")
+                .await
+                .unwrap()
+                .is_none()
+        );
+        let other = NewUpload {
+            owner: UserId::generate(),
+            ..new
+        };
+        house
+            .videos
+            .create(VideoId::generate(), &other, NOW, later(9))
+            .await
+            .unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_has_an_owners_videos_the_latest_first() {
+    on_each(|house| async move {
+        let (first, second, third) = (house.create().await, house.uploaded().await, house.create().await);
+        House::new(house.name, &house.db).create().await;
+        let list = |status, before, limit| {
+            let (videos, owner) = (house.videos.clone(), house.owner);
+            async move {
+                let found = videos.list(owner, status, before, limit).await.unwrap();
+                found.into_iter().map(|video| video.id).collect::<Vec<_>>()
+            }
+        };
+        assert_eq!(list(None, None, 10).await, [third, second, first], "{}", house.name);
+        assert_eq!(list(None, None, 2).await, [third, second]);
+        assert_eq!(list(None, Some(second), 10).await, [first]);
+        assert_eq!(list(Some(Status::Uploading), None, 10).await, [third, first]);
+        assert_eq!(list(Some(Status::Processing), Some(third), 10).await, [second]);
+        house.videos.delete(second, None, NOW).await.unwrap();
+        assert_eq!(list(None, None, 10).await, [third, first]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn texts_change_for_whoever_saw_the_latest_version() {
+    on_each(|house| async move {
+        let id = house.create().await;
+        let update = |title, version| house.videos.update_texts(id, title, None, version, later(5));
+        assert!(
+            matches!(update(Some("Trees"), Some(1)).await.unwrap(), Update::Done),
+            "{}",
+            house.name
+        );
+        assert!(matches!(update(Some("x"), Some(1)).await.unwrap(), Update::Stale));
+        assert!(matches!(update(None, None).await.unwrap(), Update::Done));
+        let video = house.videos.find(id).await.unwrap().unwrap();
+        assert_eq!(
+            (video.title.as_str(), video.version, video.updated_at),
+            ("Trees", 3, later(5))
+        );
+        assert_eq!(house.told(id).await, ["created", "updated", "updated"]);
+        house.videos.delete(id, None, NOW).await.unwrap();
+        assert!(matches!(update(Some("x"), None).await.unwrap(), Update::Gone));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_writer_holds_an_upload_until_it_is_done_or_silent() {
+    on_each(|house| async move {
+        let id = house.create().await;
+        assert_eq!(house.claim(id, 7).await, None, "{}: another offset", house.name);
+        let first = house.claim(id, 0).await.unwrap();
+        assert_eq!(
+            house.claim(id, 0).await,
+            None,
+            "the first one was heard of a moment ago"
+        );
+        assert!(
+            house
+                .uploads
+                .checkpoint(id, first, &progress(300), later(1), later(200), false)
+                .await
+                .unwrap()
+        );
+        let second = house.uploads.claim(id, 300, later(9), later(7)).await.unwrap().unwrap();
+        assert!(second.fence > first);
+        assert_eq!(
+            (second.upload.offset, second.upload.head.as_slice()),
+            (300, [1, 2, 3].as_slice())
+        );
+        assert_eq!(
+            (second.upload.sink_state.as_deref(), second.upload.expires_at),
+            (Some("{\"offset\":1}"), later(200))
+        );
+        assert!(
+            !house
+                .uploads
+                .checkpoint(id, first, &progress(400), later(9), later(200), true)
+                .await
+                .unwrap()
+        );
+        assert!(
+            !house
+                .uploads
+                .complete(id, first, &progress(1_000), later(9))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !house
+                .uploads
+                .checkpoint(id, second.fence, &progress(200), later(9), later(200), true)
+                .await
+                .unwrap(),
+            "an offset never goes back"
+        );
+        assert!(
+            house
+                .uploads
+                .checkpoint(id, second.fence, &progress(500), later(9), later(300), true)
+                .await
+                .unwrap()
+        );
+        assert!(house.claim(id, 500).await.is_some(), "the second one gave it free");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_complete_upload_is_finished_once_with_its_scan_and_its_event() {
+    on_each(|house| async move {
+        let id = house.create().await;
+        assert!(
+            !house.uploads.finish(id, NOW).await.unwrap(),
+            "{}: nothing is complete",
+            house.name
+        );
+        let fence = house.claim(id, 0).await.unwrap();
+        assert!(
+            house
+                .uploads
+                .complete(id, fence, &progress(1_000), later(1))
+                .await
+                .unwrap()
+        );
+        assert_eq!(
+            house.uploads.unfinished_business(later(0), 10).await.unwrap(),
+            [],
+            "too young"
+        );
+        assert_eq!(house.uploads.unfinished_business(later(1), 10).await.unwrap(), [id]);
+        assert!(house.uploads.finish(id, later(2)).await.unwrap());
+        assert!(!house.uploads.finish(id, later(2)).await.unwrap());
+        let video = house.videos.find(id).await.unwrap().unwrap();
+        assert_eq!((video.status, video.bytes), (Status::Processing, Some(1_000)));
+        assert_eq!(
+            house.uploads.find(id).await.unwrap().unwrap().state,
+            UploadState::Finished
+        );
+        assert_eq!(house.tasks(&format!("scan:{id}")).await, 1);
+        assert_eq!(house.told(id).await, ["created", "uploaded"]);
+        assert_eq!(house.uploads.unfinished_business(later(9), 10).await.unwrap(), []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_deletion_is_a_record_a_fence_a_sweep_and_an_event() {
+    on_each(|house| async move {
+        let (id, scanned) = (house.create().await, house.uploaded().await);
+        let fence = house.claim(id, 0).await.unwrap();
+        assert!(house.videos.delete(id, None, later(3)).await.unwrap(), "{}", house.name);
+        assert!(!house.videos.delete(id, None, later(3)).await.unwrap());
+        let video = house.videos.find(id).await.unwrap().unwrap();
+        assert_eq!(
+            (video.status, video.policy_version, video.deleted_at),
+            (Status::Deleted, 2, Some(later(3)))
+        );
+        assert!(
+            !house
+                .uploads
+                .checkpoint(id, fence, &progress(9), NOW, later(9), true)
+                .await
+                .unwrap()
+        );
+        assert_eq!(house.tasks(&format!("sweep:{id}")).await, 1);
+        assert_eq!(house.told(id).await, ["created", "deleted"]);
+        house.videos.delete(scanned, None, later(3)).await.unwrap();
+        assert_eq!(house.tasks(&format!("scan:{scanned}")).await, 0);
+        house.videos.mark_swept(id, later(4)).await.unwrap();
+        let record = house.videos.find(id).await.unwrap().unwrap();
+        assert_eq!(
+            (record.title.as_str(), record.filename, record.status),
+            ("", None, Status::Deleted)
+        );
+        assert_eq!(house.uploads.find(id).await.unwrap().unwrap().sink_state, None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_never_became_a_video_leaves_no_row() {
+    on_each(|house| async move {
+        let (id, uploaded) = (house.create().await, house.uploaded().await);
+        house.videos.forget(id, NOW).await.unwrap();
+        assert!(house.videos.find(id).await.unwrap().is_none(), "{}", house.name);
+        assert!(house.uploads.find(id).await.unwrap().is_none());
+        assert_eq!(house.told(id).await, ["created", "deleted"]);
+        house.videos.forget(uploaded, NOW).await.unwrap();
+        assert_eq!(house.status(uploaded).await, Status::Processing, "a video stays");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_upload_expires_unless_somebody_went_on_with_it() {
+    on_each(|house| async move {
+        let (id, saved) = (house.create().await, house.create().await);
+        let reason = Reason {
+            code: "upload_expired".to_owned(),
+            message: "in words".to_owned(),
+        };
+        assert_eq!(
+            house.uploads.expired(later(99), 10).await.unwrap(),
+            [],
+            "{}",
+            house.name
+        );
+        assert_eq!(house.uploads.expired(later(100), 10).await.unwrap().len(), 2);
+        let fence = house.claim(saved, 0).await.unwrap();
+        house
+            .uploads
+            .checkpoint(saved, fence, &progress(9), later(100), later(200), true)
+            .await
+            .unwrap();
+        assert!(house.uploads.expire(id, &reason, later(100)).await.unwrap());
+        assert!(!house.uploads.expire(saved, &reason, later(100)).await.unwrap());
+        let video = house.videos.find(id).await.unwrap().unwrap();
+        assert_eq!((video.status, video.reason), (Status::Deleted, Some(reason)));
+        assert_eq!(house.status(saved).await, Status::Uploading);
+        assert_eq!(house.uploads.expired(later(100), 10).await.unwrap(), []);
+        assert_eq!(house.tasks(&format!("sweep:{id}")).await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_users_keys_are_revoked_together() {
+    on_each(|house| async move {
+        let (open, done) = (house.create().await, house.uploaded().await);
+        let other = House::new(house.name, &house.db);
+        let foreign = other.create().await;
+        assert_eq!(
+            house.uploads.revoke_keys(house.owner).await.unwrap(),
+            [open],
+            "{}",
+            house.name
+        );
+        for (id, version) in [(open, 2), (done, 2), (foreign, 1)] {
+            assert_eq!(house.uploads.find(id).await.unwrap().unwrap().key_version, version);
+        }
+    })
+    .await;
+}
