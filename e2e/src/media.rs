@@ -100,8 +100,9 @@ async fn sums(input: &str, map: &[&str]) -> Result<Vec<String>> {
     command.args(["-i", input]).args(map).args(["-f", "framemd5", "-"]);
     let text = String::from_utf8(tools::output(&mut command, &[]).await?)?;
     let lines = text.lines().filter(|it| !it.starts_with('#'));
+    // stream, dts, pts, duration, size, sum; what may follow tells of side data
     Ok(lines
-        .filter_map(|it| it.rsplit(',').next())
+        .filter_map(|it| it.split(',').nth(5))
         .map(|it| it.trim().to_owned())
         .collect())
 }

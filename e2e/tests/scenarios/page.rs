@@ -23,6 +23,12 @@ struct Running {
 impl Running {
     /// `./run` on a data folder, until it says where to look.
     async fn start(data: &std::path::Path, port: u16) -> Result<Self> {
+        let sample = settings::target().join("sample/lecture.mp4");
+        if !sample.exists() {
+            fs::create_dir_all(settings::target().join("sample"))?;
+            let mut make = Command::new(settings::root().join("moocflix/sample/lecture.sh"));
+            e2e::tools::output(make.arg(&sample), &[]).await?;
+        }
         let out = data.with_extension("out");
         let file = fs::File::create(&out)?;
         let mut command = Command::new(settings::root().join("run"));
@@ -31,7 +37,7 @@ impl Running {
             .env("MOOCFLIX_DATA_DIR", data)
             .env("MOOCFLIX_LISTEN", format!("127.0.0.1:{port}"));
         command
-            .env_remove("MOOCFLIX_TEST_POSTGRES")
+            .env("MOOCFLIX_BIN", settings::binary()?)
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file);
