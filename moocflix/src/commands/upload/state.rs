@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// An upload that has begun.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,10 +32,10 @@ impl State {
             .filter(|it| it.is_absolute());
         let cache = cache.or_else(|| std::env::home_dir().map(|it| it.join(".cache")));
         let cache = cache.context("there is no home folder to remember the upload in")?;
-        Ok(Self::in_folder(cache.join("moocflix").join("uploads"), server, source))
+        Ok(Self::in_folder(&cache.join("moocflix").join("uploads"), server, source))
     }
 
-    fn in_folder(folder: PathBuf, server: &Server, source: &Source) -> Self {
+    fn in_folder(folder: &Path, server: &Server, source: &Source) -> Self {
         let path = source.path.display();
         let key = format!("{}\n{path}\n{}\n{}", server.as_str(), source.length, source.changed);
         let name = Sha256::digest(key).iter().fold(String::new(), |mut name, byte| {
@@ -96,7 +96,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let server = Server::parse("localhost:1").expect("an address");
         let state =
-            |server: &Server, changed| State::in_folder(folder.path().join("uploads"), server, &source(changed));
+            |server: &Server, changed| State::in_folder(&folder.path().join("uploads"), server, &source(changed));
         let kept = Kept {
             url: "/api/v1/content/upload/1?k=2".to_owned(),
             video_id: "1".to_owned(),
@@ -117,7 +117,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let server = Server::parse("localhost:1").expect("an address");
-        let state = State::in_folder(folder.path().join("uploads"), &server, &source(5));
+        let state = State::in_folder(&folder.path().join("uploads"), &server, &source(5));
         state
             .keep(&Kept {
                 url: String::new(),
