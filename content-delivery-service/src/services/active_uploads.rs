@@ -21,7 +21,7 @@ pub(crate) struct ActiveUploads {
 /// One writer as others see it.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    /// Since when the writer waits for bytes; none while it is busy with some.
+    /// Since when the writer waits for bytes, whatever it stores meanwhile; none while it takes some.
     waiting_since: Mutex<Option<Instant>>,
     stop: watch::Sender<bool>,
     gone: watch::Sender<bool>,
@@ -83,7 +83,7 @@ impl ActiveUploads {
 }
 
 impl Slot {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             waiting_since: Mutex::new(None),
             stop: watch::Sender::new(false),
@@ -91,10 +91,10 @@ impl Slot {
         }
     }
 
-    /// Says whether the writer waits for bytes from now on.
+    /// Says whether the writer waits for bytes; one that waits already goes on waiting since then.
     pub(crate) fn set_waiting(&self, waiting: bool) {
-        let since = waiting.then(Instant::now);
-        *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+        let mut since = self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *since = waiting.then(|| since.unwrap_or_else(Instant::now));
     }
 
     /// Ends when the writer should stop.
@@ -103,7 +103,7 @@ impl Slot {
         let _ = self.stop.subscribe().wait_for(|stop| *stop).await;
     }
 
-    fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         let since = *self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.is_some_and(|since| since.elapsed() >= SILENCE)
     }

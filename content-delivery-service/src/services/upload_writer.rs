@@ -362,7 +362,6 @@ async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> (Batch, Th
             None => return (batch, Then::End),
         }
     }
-    slot.set_waiting(false);
     (batch, Then::More)
 }
 
@@ -398,6 +397,38 @@ impl Check {
             Ok(())
         } else {
             Err(ContentError::ChecksumMismatch)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::stream;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_is_silent_since_its_last_byte_whenever_that_was_stored() {
+        let slot = Slot::new();
+        let mut body = stream::iter([Ok(Bytes::from_static(b"a"))]).chain(stream::pending());
+        let (batch, _) = gather(&mut body, &slot, u64::MAX).await;
+        assert_eq!(batch.length, 1, "what has come is stored after a while");
+        let rest = SILENCE - CHECKPOINT_TIME;
+        let more = tokio::time::timeout(rest, gather(&mut body, &slot, u64::MAX)).await;
+        assert!(more.is_err(), "nothing more comes");
+        assert!(slot.is_silent());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_still_sends_is_not_silent() {
+        let slot = Slot::new();
+        let mut body = stream::unfold((), |()| async {
+            tokio::time::sleep(SILENCE * 3 / 4).await;
+            Some((Ok(Bytes::from_static(b"a")), ()))
+        })
+        .boxed();
+        for _ in 0..4 {
+            gather(&mut body, &slot, u64::MAX).await;
+            assert!(!slot.is_silent());
         }
     }
 }
