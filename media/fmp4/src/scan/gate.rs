@@ -263,16 +263,10 @@ fn describe_audio(track: &Track<'_>, survey: &Survey) -> AudioTrack {
     let entry = audio_entry(track);
     let format = entry.map_or(*b"none", |entry| entry.format);
     let config = aac(track).map(|(config, _)| config);
-    let object = entry
-        .and_then(|entry| Stream::parse(entry.stream?).ok())
-        .map(|stream| stream.object_type);
     let told = entry.map_or((0, 0), |entry| (entry.channels, entry.sample_rate));
     let (channels, sample_rate) = config.map_or(told, |config| (config.channels, config.sample_rate));
     AudioTrack {
-        codec: match object {
-            Some(0x69 | 0x6b) => "mp3".to_owned(),
-            _ => plain_name(format),
-        },
+        codec: audio_name(track),
         codec_string: config.map_or_else(|| four_letters(format), AacConfig::codec_string),
         // A layout that the stream itself tells is not known here; the sample entry's number is the best guess.
         channels: if channels == 0 { told.0 } else { channels },
@@ -349,7 +343,18 @@ fn audio_words(track: &Track<'_>) -> String {
     match aac(track) {
         Some((config, _)) if matches!(config.object_type, 5 | 29) => "HE-AAC".to_owned(),
         Some(_) => "an unusual kind of AAC".to_owned(),
-        None => plain_name(*format(track)),
+        None => audio_name(track),
+    }
+}
+
+/// The plain name of a track's codec; `mp4a` may hold MP3 too, which its stream description tells.
+fn audio_name(track: &Track<'_>) -> String {
+    let object = audio_entry(track)
+        .and_then(|entry| Stream::parse(entry.stream?).ok())
+        .map(|stream| stream.object_type);
+    match object {
+        Some(0x69 | 0x6b) => "mp3".to_owned(),
+        _ => plain_name(*format(track)),
     }
 }
 
