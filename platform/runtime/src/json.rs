@@ -72,6 +72,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if std::str::from_utf8(bytes).is_err() {
         return Err(malformed("the body is not UTF-8"));
     }
+    let begin = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    if begin.is_some_and(|&byte| byte != b'{') && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+        // A deserialiser would take an array's values for the fields in their order.
+        return Err(Problem::invalid().field("body", "must be an object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut reader) {
         Ok(value) => reader

@@ -109,6 +109,9 @@ async fn broken_json_is_told_from_json_of_the_wrong_shape() {
         (r#"{"name": "x", "place": {"room": 1, "floor": 2}}"#, "place.floor"),
         (r#"{"name": "x", "place": {"room": "one"}}"#, "place.room"),
         ("[]", "body"),
+        (r#"["x"]"#, "body"),
+        (r#"["x", 1, null]"#, "body"),
+        (r#""x""#, "body"),
         ("null", "body"),
     ];
     for (body, field) in wrong {
