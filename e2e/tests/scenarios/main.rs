@@ -10,6 +10,7 @@ mod memory;
 mod metrics;
 mod page;
 mod policies;
+mod postgres;
 mod process;
 mod slow;
 mod strangers;
