@@ -303,9 +303,12 @@ mod tests {
         content-disposition: form-data; name=file; filename=\"a \\\"b\\\".mp4\"\r\nContent-Type: video/mp4\r\n\r\n\
         by\r\n--x-tes\r\r\n\r\n--x-y\r\nContent-Disposition: form-data; name=\"empty\"\r\n\r\n\r\n--x-y--\r\nepilogue";
 
-    fn read(form: &[u8], chunk: usize) -> Result<Vec<(String, Option<String>, Vec<u8>)>, &'static str> {
+    /// A field's name, its file name and its bytes.
+    type Field = (String, Option<String>, Vec<u8>);
+
+    fn read(form: &[u8], chunk: usize) -> Result<Vec<Field>, &'static str> {
         let mut parser = Form::new(TYPE)?;
-        let mut fields: Vec<(String, Option<String>, Vec<u8>)> = Vec::new();
+        let mut fields: Vec<Field> = Vec::new();
         for bytes in form.chunks(chunk) {
             parser.feed(Bytes::copy_from_slice(bytes));
             while let Some(piece) = parser.next()? {

@@ -229,7 +229,7 @@ impl UploadRepository {
             return Ok(false);
         }
         let scan = NewTask {
-            kind: SCAN.into(),
+            kind: SCAN,
             key: format!("{SCAN}:{id}"),
             payload: json!({ "video_id": id }),
             run_after: now,

@@ -326,7 +326,7 @@ pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now:
     tasks::cancel(tx, &format!("{SCAN}:{id}"), now).await?;
     playback_repository::end_of_video(tx, id, now).await?;
     let sweep = NewTask {
-        kind: SWEEP.into(),
+        kind: SWEEP,
         key: format!("{SWEEP}:{id}"),
         payload: json!({ "video_id": id }),
         run_after: now,

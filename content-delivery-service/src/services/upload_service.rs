@@ -104,10 +104,6 @@ impl UploadService {
         }
     }
 
-    pub(crate) fn count_bytes(&self, bytes: u64) {
-        metrics::counter!(metric::UPLOAD_BYTES).increment(bytes);
-    }
-
     /// Where an upload goes on, with its key.
     pub(crate) fn url(&self, upload: &Upload) -> String {
         let key = self.inner.signatures.upload_key(upload.video_id, upload.key_version);

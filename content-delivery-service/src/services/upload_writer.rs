@@ -4,6 +4,7 @@
 use super::active_uploads::{SILENCE, Seat, Slot};
 use super::error::ContentError;
 use super::upload_service::{UploadService, sink_state};
+use crate::metric;
 use crate::models::tus::Checksum;
 use crate::models::upload::{HEAD_BYTES, SNIFF_AT};
 use crate::repositories::upload_repository::{Claim, Progress};
@@ -189,7 +190,7 @@ impl UploadWriter {
             )));
         }
         self.stored.offset = offset;
-        self.service.count_bytes(batch.length);
+        metrics::counter!(metric::UPLOAD_BYTES).increment(batch.length);
         // The end is noted together with the change of state.
         if counts && !self.is_complete() && (batch.waited || self.is_checkpoint_due()) {
             self.checkpoint(false).await?;

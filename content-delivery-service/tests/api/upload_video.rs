@@ -120,6 +120,18 @@ async fn a_creation_that_can_never_be_one_is_refused_and_leaves_nothing() {
         .send(tus().header("upload-length", "1048577"))
         .await
         .is_problem(413, "too_large");
+    assert_eq!(
+        server.rows().await,
+        1,
+        "only the length with a blank, which HTTP takes away, was one"
+    );
+    server.holds_no_file();
+}
+
+#[tokio::test]
+async fn a_creation_of_another_protocol_or_kind_is_refused_and_leaves_nothing() {
+    let (server, person) = (Server::start().await, Person::instructor());
+    let creation = || server.request(Method::POST, UPLOAD).bearer_auth(server.token(&person));
     let version = server
         .send(creation().header("tus-resumable", "9.9.9").header("upload-length", "5"))
         .await;
@@ -142,11 +154,7 @@ async fn a_creation_that_can_never_be_one_is_refused_and_leaves_nothing() {
         )
         .await
         .is(415);
-    assert_eq!(
-        server.rows().await,
-        1,
-        "only the length with a blank, which HTTP takes away, was one"
-    );
+    assert_eq!(server.rows().await, 0);
     server.holds_no_file();
 }
 
