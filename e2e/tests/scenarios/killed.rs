@@ -137,7 +137,8 @@ async fn resumed(api: &Api, token: &str, upload: &Upload, bytes: &Bytes) -> Resu
 async fn uploads_that_are_killed_while_they_finish_end_playable() -> Result<()> {
     let mut chance = Chance::begin("uploads killed around their last byte");
     let inside = AtomicU64::new(0);
-    scenario(Start::default(), async |stage| {
+    // a scan that was killed is taken up again when its lease has ended
+    scenario(Start::default().set("TASKS__LEASE_SECONDS", "2"), async |stage| {
         let mut owner = stage.account("instructor").await?;
         let bytes = Bytes::from(std::fs::read(media::lecture(4, &["-crf", "38"]).await?)?);
         for _ in 0..settings::rounds(4, 40) {
