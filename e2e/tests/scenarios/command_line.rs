@@ -6,7 +6,7 @@ use e2e::stage::{Stage, scenario};
 use e2e::{media, playlist, process, settings};
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
@@ -102,20 +102,24 @@ async fn an_upload_that_was_stopped_goes_on_without_a_password() -> Result<()> {
         let words = [path.as_str(), "--email", &owner.email, "--password-stdin"];
         let sending = with_password(upload(stage, cache.path(), &words)?, &owner.password).await?;
         let pid = Pid::from_raw(i32::try_from(sending.id().context("a process")?)?).context("a process id")?;
-        // stopped by the system while it sends, so that the file is not through before the kill
-        let begun = process::until("an upload", Duration::from_secs(20), async || {
-            let list = stage
-                .api
-                .get("/api/v1/content?status=uploading", &owner.token)
-                .await?
-                .expect(200)?
-                .json();
-            Ok(list["items"][0]["id"].as_str().map(str::to_owned))
-        });
-        let id = begun.await?;
+        // It notes where it can go on before it sends the first byte; killed then, it is stopped in the middle.
+        let notes = cache.path().join("moocflix/uploads");
+        let begun = Instant::now();
+        while std::fs::read_dir(&notes).map_or(0, Iterator::count) == 0 {
+            ensure!(begun.elapsed() < Duration::from_secs(20), "it noted nothing");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         kill_process(pid, Signal::KILL)?;
         ended(sending).await?;
-        let before = stage.api.video(&id, &owner.token).await?;
+        let list = stage
+            .api
+            .get("/api/v1/content", &owner.token)
+            .await?
+            .expect(200)?
+            .json();
+        let before = &list["items"][0];
+        let id = before["id"].as_str().context("an upload")?.to_owned();
+        ensure!(before["status"] == "uploading", "it was through before it was killed");
         let (well, said) = ended(upload(stage, cache.path(), &[&path, "--email", &owner.email])?.spawn()?).await?;
         ensure!(well, "{before}: {said}");
         let list = stage

@@ -31,8 +31,11 @@ impl Running {
         }
         let out = data.with_extension("out");
         let file = fs::File::create(&out)?;
-        let mut command = Command::new(settings::root().join("run"));
+        // Whoever runs the tests in the background ignores SIGINT, and shells pass that on: a newcomer's terminal does not.
+        let mut command = Command::new("env");
         command
+            .arg("--default-signal=INT")
+            .arg(settings::root().join("run"))
             .arg("--no-build")
             .env("MOOCFLIX_DATA_DIR", data)
             .env("MOOCFLIX_LISTEN", format!("127.0.0.1:{port}"));
