@@ -5,8 +5,9 @@ use crate::error::{Obstacle, ScanError};
 
 /// More edits are made by no camera and no encoder.
 const MAX_EDITS: u32 = 1000;
-/// The longest wait before a track begins.
-const MAX_EMPTY_SECONDS: u64 = 10;
+/// The longest wait before a track begins. Players that join tracks in one buffer begin where all of them have begun:
+/// beyond this a viewer would miss something, and the encoder has to fill the gap.
+const MAX_EMPTY_SECONDS: u64 = 1;
 /// The most samples of audio that an encoder puts before the first one that was recorded: two packets and what a
 /// band-replicating filter adds, with room.
 const MAX_PRIMING: u64 = 4096;

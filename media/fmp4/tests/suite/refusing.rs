@@ -58,6 +58,23 @@ fn an_edit_in_the_middle_of_a_group() {
     assert!(matches!(obstacle(&picture), Obstacle::EditList(_)));
 }
 
+#[test]
+fn a_track_that_begins_so_late_that_a_player_would_skip_to_it() {
+    let bench = Bench::new();
+    let source = bench.source("a.mp4", 4, "25", GOP);
+    let late = bench.path("late.mp4");
+    let mut command = crate::make::ffmpeg();
+    command
+        .arg("-i")
+        .arg(&source)
+        .args(["-itsoffset", "1.7"])
+        .arg("-i")
+        .arg(&source);
+    command.args(crate::make::words("-map 0:v -map 1:a -c copy")).arg(&late);
+    crate::make::run(&mut command);
+    assert!(matches!(obstacle(&late), Obstacle::EditList(_)));
+}
+
 /// Changes the first edit of the video track, whose times have 32 bits: duration, media time, rate.
 fn edited(change: impl Fn(&mut [u32])) -> Obstacle {
     let bench = Bench::new();
