@@ -26,7 +26,7 @@ pub(super) async fn run(args: OpenapiArgs) -> Result<()> {
     // The services are built for real, so they need a place; nothing of it stays.
     let folder = std::env::temp_dir().join(format!("moocflix-openapi-{}", Uuid::now_v7()));
     data_dir::prepare(&folder)?;
-    let result = print(&folder).await;
+    let result = Box::pin(print(&folder)).await;
     std::fs::remove_dir_all(&folder)?;
     result
 }
@@ -48,6 +48,6 @@ fn event_schemas() -> Value {
 
 async fn print(folder: &Path) -> Result<()> {
     let settings = settings::defaults(folder)?;
-    let api = compose::document(&settings).await?;
+    let api = Box::pin(compose::document(&settings)).await?;
     say(&format!("{}\n", api.to_pretty_json()?))
 }

@@ -207,7 +207,7 @@ async fn tokens_and_logouts_outlive_a_restart() {
         204
     );
     let keys = server.keys().await;
-    let server = server.restarted().await;
+    let server = Box::pin(server.restarted()).await;
     assert_eq!(server.keys().await, keys);
     assert_eq!(server.get("/profile", stays.access()).await.status, 200);
     server
@@ -221,7 +221,7 @@ async fn tokens_and_logouts_outlive_a_restart() {
 async fn another_secret_is_told_at_the_start() {
     let server = Server::start().await;
     server.signed_up("ada@example.org").await;
-    let refused = server.restart_with_secret(&[9; 32]).await;
+    let refused = Box::pin(server.restart_with_secret(&[9; 32])).await;
     assert!(refused.unwrap_err().contains("another secret key"));
 }
 

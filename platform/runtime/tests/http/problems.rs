@@ -72,7 +72,7 @@ async fn post(site: &Site, kind: Option<&str>, body: impl Into<reqwest::Body>) -
 }
 
 #[tokio::test]
-async fn broken_json_is_told_from_json_of_the_wrong_shape() {
+async fn broken_json_is_told_to_be_broken() {
     let site = Site::start().await;
     let json_kind = Some("application/json; charset=utf-8");
     let deep = "[".repeat(100_000);
@@ -97,6 +97,12 @@ async fn broken_json_is_told_from_json_of_the_wrong_shape() {
             "{problem}"
         );
     }
+}
+
+#[tokio::test]
+async fn json_of_the_wrong_shape_names_the_field() {
+    let site = Site::start().await;
+    let json_kind = Some("application/json; charset=utf-8");
     let wrong = [
         ("{}", "name"),
         (r#"{"name": 7}"#, "name"),
