@@ -70,7 +70,7 @@ async fn an_upload_goes_on_after_every_kill_and_ends_equal() -> Result<()> {
         let path = media::noisy().await?;
         let bytes = Bytes::from(std::fs::read(&path)?);
         let upload = tus::create(&stage.api, &owner.token, bytes.len() as u64).await?;
-        let kills = settings::rounds(6, 40);
+        let kills = settings::rounds(6, 50);
         let (mut furthest, length) = (0, bytes.len() as u64);
         for round in 0..kills {
             let offset = tus::offset(&stage.api, &upload.url).await?;
