@@ -18,9 +18,9 @@ const BATCH: usize = 16;
 /// Events of one aggregate published in one claim.
 const EVENTS: i64 = 64;
 /// Who claimed and vanished holds an aggregate's events back for this long.
-const LEASE: Duration = Duration::from_secs(60);
+const LEASE: Duration = Duration::from_secs(3);
 /// Publishing that takes longer counts as failed, well within the lease.
-const PUBLISHING: Duration = Duration::from_secs(30);
+const PUBLISHING: Duration = Duration::from_secs(2);
 /// What is being published when the process stops gets this long.
 const DRAIN: Duration = Duration::from_secs(10);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
