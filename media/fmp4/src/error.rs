@@ -131,3 +131,91 @@ impl From<Short> for IndexError {
         Self::Damaged("it ends early")
     }
 }
+
+/// Why an encoder's output is no piece of a rendition.
+///
+/// The code is stable.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum PieceError {
+    /// The output ends early.
+    #[error("the encoder's output is cut off: {0}")]
+    Truncated(&'static str),
+    /// The output contradicts itself.
+    #[error("the encoder's output is damaged: {0}")]
+    Malformed(&'static str),
+    /// The output is whole, but not of the form that was asked for.
+    #[error("the encoder's output is {0}")]
+    Format(&'static str),
+    /// Parameters change within the output.
+    #[error("the encoder changed its parameters: {0}")]
+    Parameters(&'static str),
+    /// A segment has nothing in it.
+    #[error("segment {segment} of the piece has no frame")]
+    NoFrames {
+        /// Its place in the piece.
+        segment: u32,
+    },
+    /// A segment does not begin with a frame that can be decoded by itself.
+    #[error("segment {segment} of the piece does not begin with a key frame")]
+    KeyFrame {
+        /// Its place in the piece.
+        segment: u32,
+    },
+    /// There are frames before the piece begins or after it ends.
+    #[error("there is a frame at {0}, outside of the piece")]
+    Outside(i64),
+    /// The times of the frames can't be told in segments.
+    #[error("the times of the frames can't be kept: {0}")]
+    Timeline(&'static str),
+    /// What was asked for is impossible.
+    #[error("no piece can be like that: {0}")]
+    Asked(&'static str),
+}
+
+impl PieceError {
+    /// The stable code, such as `piece_key_frame`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Truncated(_) => "piece_truncated",
+            Self::Malformed(_) => "piece_malformed",
+            Self::Format(_) => "piece_format",
+            Self::Parameters(_) => "piece_parameters",
+            Self::NoFrames { .. } => "piece_no_frames",
+            Self::KeyFrame { .. } => "piece_key_frame",
+            Self::Outside(_) => "piece_outside",
+            Self::Timeline(_) => "piece_timeline",
+            Self::Asked(_) => "piece_asked",
+        }
+    }
+}
+
+impl From<Short> for PieceError {
+    fn from(_: Short) -> Self {
+        Self::Malformed("a field ends early")
+    }
+}
+
+impl From<ScanError> for PieceError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Truncated(what) => Self::Truncated(what),
+            ScanError::Malformed(what) | ScanError::Limits(what) => Self::Malformed(what),
+            ScanError::Empty => Self::NoFrames { segment: 0 },
+            ScanError::Encrypted => Self::Format("encrypted"),
+            ScanError::ExternalReference => Self::Format("outside of itself"),
+            ScanError::NotMp4 => Self::Format("no MP4"),
+        }
+    }
+}
+
+impl From<Obstacle> for PieceError {
+    fn from(obstacle: Obstacle) -> Self {
+        match obstacle {
+            Obstacle::VideoFormat(what) => Self::Format(what),
+            Obstacle::EditList(what) | Obstacle::Timeline(what) => Self::Timeline(what),
+            Obstacle::SampleEntries => Self::Parameters("there is more than one sample description"),
+            _ => Self::Format("of an unusual form"),
+        }
+    }
+}

@@ -19,7 +19,7 @@ use crate::movie::Movie;
 use crate::probe::Probe;
 use gate::Choice;
 use keyframes::KeyFrameCheck;
-use walk::Walk;
+pub(crate) use walk::{Layout, Walk};
 
 /// Segments are about this long, in whole groups of pictures.
 const TARGET_SECONDS: i64 = 6;

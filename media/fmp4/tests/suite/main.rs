@@ -16,4 +16,6 @@ mod long;
 #[cfg(test)]
 mod make;
 #[cfg(test)]
+mod pieces;
+#[cfg(test)]
 mod refusing;
