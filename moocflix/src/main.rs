@@ -16,9 +16,12 @@ use commands::Cli;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(code) = cli.run_alone() {
+        return code;
+    }
     // Whoever opens a TLS connection first would choose the provider otherwise; installed once, before all.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return commands::failed(&error.into()),

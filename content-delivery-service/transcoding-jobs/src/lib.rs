@@ -4,7 +4,9 @@
 //! source that was uploaded just now. What is found goes back through content's `TranscodeService`,
 //! which alone writes about videos, and only while the task is still this worker's.
 
+pub mod encoder;
 mod scan_job;
+pub mod staging;
 
 pub use scan_job::ScanJob;
 

@@ -2,6 +2,7 @@
 
 mod config;
 mod doctor;
+mod encoder_child;
 mod migrate;
 mod openapi;
 mod serve;
@@ -37,6 +38,19 @@ enum Command {
     Openapi(openapi::OpenapiArgs),
     /// The configuration.
     Config(config::ConfigArgs),
+    /// Guards an encoder for a worker; started by MoocFlix itself.
+    #[command(hide = true)]
+    EncoderChild(encoder_child::EncoderChildArgs),
+}
+
+impl Cli {
+    /// Runs a command that must be alone in its process, without threads: the encoder's guard.
+    pub(crate) fn run_alone(&self) -> Option<ExitCode> {
+        match &self.command {
+            Command::EncoderChild(args) => Some(encoder_child::run(args)),
+            _ => None,
+        }
+    }
 }
 
 /// Runs a command.
@@ -49,6 +63,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Doctor(args) => return doctor::run(args).await,
         Command::Openapi(args) => Box::pin(openapi::run(args)).await?,
         Command::Config(args) => config::run(args)?,
+        Command::EncoderChild(args) => return Ok(encoder_child::run(&args)),
     }
     Ok(ExitCode::SUCCESS)
 }

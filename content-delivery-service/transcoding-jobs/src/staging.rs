@@ -1,0 +1,234 @@
+//! Where encoders write: a folder a worker, in it a folder a task.
+//!
+//! `staging/{worker}/{task}/` lies in the data directory. The worker's folder is locked as long as the worker lives
+//! (flock on the folder itself, so that no file is left to remove); a folder whose lock is free belonged to a worker that
+//! died, and goes when another starts. Usually it is gone by then: the guard of an encoder removes what a dead worker
+//! left (see [`remove_abandoned`]).
+
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use std::fs::{self, DirBuilder};
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+use uuid::Uuid;
+
+const STAGING: &str = "staging";
+/// How often a removal is tried: a process that is being killed may make one more file.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A worker's folder, its own as long as this or a task's folder lives.
+#[derive(Clone, Debug)]
+pub struct Staging {
+    worker: Arc<Worker>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    path: PathBuf,
+    _lock: OwnedFd,
+}
+
+impl Staging {
+    /// Removes the folders of dead workers, and makes one for this worker.
+    ///
+    /// # Errors
+    /// The folder can't be made or locked. That an old one can't be removed is no error.
+    pub fn open(data_dir: &Path) -> io::Result<Self> {
+        let staging = std::path::absolute(data_dir)?.join(STAGING);
+        DirBuilder::new().recursive(true).mode(0o700).create(&staging)?;
+        // Held until this worker's folder is locked, so that nobody takes it for a dead one's before.
+        let whole = folder(&staging)?;
+        flock(&whole, FlockOperation::LockExclusive)?;
+        for entry in fs::read_dir(&staging)?.flatten() {
+            let old = entry.path();
+            if let Err(error) = remove_abandoned(&old) {
+                tracing::warn!(folder = %old.display(), %error, "an old staging folder stays");
+            }
+        }
+        let path = staging.join(Uuid::now_v7().to_string());
+        DirBuilder::new().mode(0o700).create(&path)?;
+        let lock = folder(&path)?;
+        flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        let worker = Arc::new(Worker { path, _lock: lock });
+        Ok(Self { worker })
+    }
+
+    /// The worker's folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.worker.path
+    }
+
+    /// An empty folder for a task.
+    ///
+    /// # Errors
+    /// It can't be made.
+    pub fn task(&self, task: Uuid) -> io::Result<TaskFolder> {
+        let path = self.worker.path.join(task.to_string());
+        if fs::symlink_metadata(&path).is_ok() {
+            remove(&path)?;
+        }
+        DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(TaskFolder {
+            path,
+            _worker: Arc::clone(&self.worker),
+        })
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!(folder = %self.path.display(), %error, "the staging folder stays");
+        }
+    }
+}
+
+/// A task's folder, removed with all that is in it when this is dropped.
+///
+/// Drop the encoder that writes into it first.
+#[derive(Debug)]
+pub struct TaskFolder {
+    path: PathBuf,
+    _worker: Arc<Worker>,
+}
+
+impl TaskFolder {
+    /// Where it is, absolute.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for TaskFolder {
+    fn drop(&mut self) {
+        if let Err(error) = remove(&self.path) {
+            tracing::warn!(folder = %self.path.display(), %error, "a task's staging folder stays");
+        }
+    }
+}
+
+/// Removes a folder with all that is in it; one that is not there is removed already.
+///
+/// # Errors
+/// It is still there.
+pub fn remove(folder: &Path) -> io::Result<()> {
+    let mut tries = 1;
+    loop {
+        match fs::remove_dir_all(folder) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound && !folder.exists() => return Ok(()),
+            Err(error) if tries == TRIES => return Err(error),
+            Err(_) => {
+                tries += 1;
+                sleep(PAUSE);
+            }
+        }
+    }
+}
+
+/// Removes a worker's folder where the worker is dead: it is a folder in `staging` named by an id, and nobody has its lock.
+///
+/// # Errors
+/// The worker is dead, and the folder is still there.
+pub fn remove_abandoned(worker: &Path) -> io::Result<()> {
+    let named = worker.file_name().and_then(|name| name.to_str());
+    let inside = worker.parent().and_then(Path::file_name) == Some(STAGING.as_ref());
+    if !inside || named.is_none_or(|name| Uuid::try_parse(name).is_err()) {
+        return Ok(());
+    }
+    let Ok(lock) = folder(worker) else {
+        return Ok(());
+    };
+    // A dying process lets go of its files one after the other: its lock may come after the pipe that told of its death.
+    for _ in 0..TRIES {
+        if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            return remove(worker);
+        }
+        sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// Opens a folder, and nothing but a folder.
+fn folder(path: &Path) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(open(path, flags, Mode::empty())?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries
+            .map(|it| it.unwrap().file_name().into_string().unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_task_s_folder_goes_with_its_task_and_a_worker_s_with_its_worker() {
+        let data = tempfile::tempdir().unwrap();
+        let staging = Staging::open(data.path()).unwrap();
+        let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
+        let one = staging.task(first).unwrap();
+        let two = staging.task(second).unwrap();
+        fs::write(one.path().join("240p.mp4"), "frames").unwrap();
+        assert_eq!(names(staging.path()).len(), 2);
+        drop(one);
+        assert_eq!(names(staging.path()), [second.to_string()]);
+        let path = staging.path().to_owned();
+        drop(staging);
+        assert!(two.path().exists(), "a task's folder keeps the worker's");
+        drop(two);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_task_that_is_done_again_begins_with_an_empty_folder() {
+        let data = tempfile::tempdir().unwrap();
+        let staging = Staging::open(data.path()).unwrap();
+        let task = Uuid::now_v7();
+        let left = staging.path().join(task.to_string());
+        fs::create_dir(&left).unwrap();
+        fs::write(left.join("half.mp4"), "half").unwrap();
+        let again = staging.task(task).unwrap();
+        assert!(names(again.path()).is_empty());
+    }
+
+    #[test]
+    fn what_dead_workers_left_goes_and_what_the_living_have_stays() {
+        let data = tempfile::tempdir().unwrap();
+        let living = Staging::open(data.path()).unwrap();
+        let task = living.task(Uuid::now_v7()).unwrap();
+        let staging = data.path().join(STAGING);
+        let dead = staging.join(Uuid::now_v7().to_string());
+        fs::create_dir_all(dead.join("task")).unwrap();
+        fs::write(dead.join("task/240p.mp4"), "frames").unwrap();
+        let foreign = staging.join("not-ours");
+        fs::create_dir(&foreign).unwrap();
+        let elsewhere = data.path().join("precious");
+        fs::create_dir(&elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, staging.join(Uuid::now_v7().to_string())).unwrap();
+        let other = Staging::open(data.path()).unwrap();
+        assert!(!dead.exists());
+        assert!(foreign.exists() && elsewhere.exists());
+        assert!(task.path().exists() && other.path() != living.path());
+    }
+
+    #[test]
+    fn only_a_worker_s_folder_in_staging_is_ever_taken_for_abandoned() {
+        let data = tempfile::tempdir().unwrap();
+        let elsewhere = data.path().join(Uuid::now_v7().to_string());
+        fs::create_dir(&elsewhere).unwrap();
+        remove_abandoned(&elsewhere).unwrap();
+        assert!(elsewhere.exists());
+    }
+}
