@@ -159,7 +159,11 @@ impl Running {
     /// Kills the guard and the tool together; a process that is stopped dies of it too.
     fn kill(&self) {
         // The id is gone once the guard was waited for, so that it can't be another process's.
-        let group = self.guard.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let group = self
+            .guard
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
         if let Some(group) = group {
             let _ = kill_process_group(group, Signal::KILL);
         }

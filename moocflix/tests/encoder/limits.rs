@@ -1,0 +1,83 @@
+//! What a tool has, and what it has not.
+
+use super::stage::{Stage, gone, shell};
+use std::time::Duration;
+use transcoding_jobs::encoder::{EncoderError, Limits, Order};
+
+const PATIENT: Duration = Duration::from_secs(60);
+
+async fn says(order: &Order) -> Result<String, EncoderError> {
+    let mut running = shell(PATIENT).start(order)?;
+    let mut said = Vec::new();
+    while let Some(bytes) = running.next().await? {
+        said.extend_from_slice(&bytes);
+    }
+    Ok(String::from_utf8(said).unwrap())
+}
+
+#[tokio::test]
+async fn a_tool_has_a_folder_a_search_path_and_little_else() {
+    let stage = Stage::set();
+    let order = stage.order([
+        "-c",
+        "pwd; umask; nice; readlink /proc/$$/fd/0; tr '\\0' '\\n' < /proc/$$/environ",
+    ]);
+    let said = says(&order).await.unwrap();
+    let lines: Vec<_> = said.lines().collect();
+    let [folder, umask, nice, input, path] = lines.as_slice() else {
+        panic!("{said}");
+    };
+    assert_eq!(*folder, stage.task.path().to_str().unwrap());
+    assert_eq!((*umask, *nice, *input), ("0077", "19", "/dev/null"));
+    assert!(path.starts_with("PATH="), "{path}");
+}
+
+#[tokio::test]
+async fn a_tool_has_its_limits_from_the_start() {
+    let stage = Stage::set();
+    let mut order = stage.order(["-c", "cat /proc/$$/limits"]);
+    order.limits = Limits {
+        memory: 3 << 30,
+        file_size: 5 << 20,
+        cpu: Some(Duration::from_secs(77)),
+    };
+    let said = says(&order).await.unwrap();
+    let limit = |name: &str| {
+        let line = said.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let values: Vec<_> = line.split_whitespace().take(2).collect();
+        assert_eq!(values[0], values[1], "{name} can be raised again");
+        values[0].to_owned()
+    };
+    assert_eq!(limit("Max address space"), (3_u64 << 30).to_string());
+    assert_eq!(limit("Max file size"), (5 << 20).to_string());
+    assert_eq!(limit("Max cpu time"), "77");
+    assert_eq!(limit("Max open files"), "256");
+    assert_eq!(limit("Max core file size"), "0");
+}
+
+#[tokio::test]
+async fn a_file_that_grows_too_long_and_a_tool_that_works_too_long_end_the_tool() {
+    let stage = Stage::set();
+    let mut order = stage.order(["-c", "exec head -c 9000000 /dev/zero > long"]);
+    order.limits.file_size = 1 << 20;
+    let ended = says(&order).await;
+    assert!(matches!(ended, Err(EncoderError::Killed(25))), "{ended:?}");
+    assert_eq!(
+        std::fs::metadata(stage.task.path().join("long")).unwrap().len(),
+        1 << 20
+    );
+    let mut order = stage.order(["-c", "while :; do :; done"]);
+    order.limits.cpu = Some(Duration::from_secs(1));
+    let ended = says(&order).await;
+    assert!(matches!(ended, Err(EncoderError::Killed(9 | 24))), "{ended:?}");
+    gone(stage.task.path());
+}
+
+#[tokio::test]
+async fn what_looks_like_shell_stays_one_argument() {
+    let stage = Stage::set();
+    let odd = "$(touch owned); `touch owned` --folder=/ 'x' \"y\" \n -become";
+    let said = says(&stage.order(["-c", "printf %s \"$1\"", "sh", odd])).await.unwrap();
+    assert_eq!(said, odd);
+    assert!(!stage.task.path().join("owned").exists());
+}
