@@ -235,6 +235,7 @@ impl UploadRepository {
             run_after: now,
             priority: 100,
             owner: Some(row.owner_id),
+            subject: Some(id.0),
         };
         tasks::enqueue(&mut tx, &scan).await?;
         let event = VideoUploaded {

@@ -324,6 +324,7 @@ pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now:
     )
     .await?;
     tasks::cancel(tx, &format!("{SCAN}:{id}"), now).await?;
+    tasks::cancel_subject(tx, id.0, now).await?;
     playback_repository::end_of_video(tx, id, now).await?;
     let sweep = NewTask {
         kind: SWEEP,
@@ -332,6 +333,7 @@ pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now:
         run_after: now,
         priority: 0,
         owner: Some(video.owner_id),
+        subject: None,
     };
     tasks::enqueue(tx, &sweep).await?;
     let event = VideoDeleted {

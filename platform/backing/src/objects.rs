@@ -64,6 +64,7 @@ pub trait UploadSink: Send + Sync {
 pub struct Objects {
     store: Arc<dyn ObjectStore>,
     uploads: Arc<dyn UploadSink>,
+    folder: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Objects {
@@ -86,7 +87,11 @@ impl Objects {
             let store = LocalFileSystem::new_with_prefix(&folder)?
                 .with_fsync(true)
                 .with_automatic_cleanup(true);
-            Ok(Self::new(Arc::new(store), Arc::new(uploads)))
+            Ok(Self {
+                store: Arc::new(store),
+                uploads: Arc::new(uploads),
+                folder: Some(folder),
+            })
         });
         opened.await?
     }
@@ -94,7 +99,22 @@ impl Objects {
     /// A store from its parts, for adapters that stand elsewhere.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>, uploads: Arc<dyn UploadSink>) -> Self {
-        Self { store, uploads }
+        Self {
+            store,
+            uploads,
+            folder: None,
+        }
+    }
+
+    /// Where an object lies on this machine, for programs that read files; none where the store is elsewhere.
+    #[must_use]
+    pub fn local_path(&self, key: &ObjectKey) -> Option<PathBuf> {
+        self.folder.as_ref().map(|folder| folder.join(key.to_string()))
+    }
+
+    /// Deletes an object by its key as [`Objects::list`] tells it.
+    pub async fn delete_listed(&self, key: &str) -> Result<(), ObjectError> {
+        gone_is_fine(self.store.delete(&parse(key)?).await)
     }
 
     /// The whole object.

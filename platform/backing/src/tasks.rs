@@ -35,6 +35,8 @@ pub struct NewTask {
     pub priority: i64,
     /// Whose fair share it counts against; without an owner it waits behind nobody's backlog.
     pub owner: Option<UserId>,
+    /// What it is about; all tasks of a subject can be taken back or enqueued again together.
+    pub subject: Option<Uuid>,
 }
 
 /// Enqueues a task with the caller's transaction; false when one of its key is not done yet.
@@ -44,8 +46,8 @@ pub async fn enqueue(tx: &mut Tx, task: &NewTask) -> Result<bool, DbError> {
         return Ok(false);
     }
     let tag = share::next_tag(tx, task).await?;
-    let insert = "INSERT INTO tasks (id, kind, key, live_key, payload, state, priority, owner, start_tag, run_after) \
-        VALUES ($1, $2, $3, $3, $4, 'scheduled', $5, $6, $7, $8) ON CONFLICT (live_key) DO NOTHING";
+    let insert = "INSERT INTO tasks (id, kind, key, live_key, payload, state, priority, owner, start_tag, run_after, subject) \
+        VALUES ($1, $2, $3, $3, $4, 'scheduled', $5, $6, $7, $8, $9) ON CONFLICT (live_key) DO NOTHING";
     let values = args![
         Uuid::now_v7(),
         task.kind,
@@ -54,7 +56,8 @@ pub async fn enqueue(tx: &mut Tx, task: &NewTask) -> Result<bool, DbError> {
         task.priority,
         task.owner,
         tag,
-        task.run_after
+        task.run_after,
+        task.subject
     ];
     let added = tx.run(insert, values).await? == 1;
     if added {
@@ -68,6 +71,33 @@ pub async fn cancel(tx: &mut Tx, key: &str, now: Timestamp) -> Result<bool, DbEr
     let cancel = "UPDATE tasks SET state = 'done', live_key = NULL, lease_until = NULL, fence = fence + 1, \
         finished_at = $2 WHERE live_key = $1";
     Ok(tx.run(cancel, args![key, now]).await? == 1)
+}
+
+/// Takes all tasks of a subject back with the caller's transaction; tells how many that were.
+///
+/// Dead letters are taken back too: nobody will look at them any more.
+pub async fn cancel_subject(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Result<u64, DbError> {
+    let cancel = "UPDATE tasks SET state = 'done', live_key = NULL, lease_until = NULL, fence = fence + 1, \
+        finished_at = $2 WHERE subject = $1 AND state <> 'done'";
+    tx.run(cancel, args![subject, now]).await
+}
+
+/// Enqueues the dead letters of a subject again with the caller's transaction; tells how many that were.
+pub async fn revive_subject(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Result<u64, DbError> {
+    let revive = "UPDATE tasks SET state = 'scheduled', live_key = key, attempt = 0, losses = 0, run_after = $2, \
+        finished_at = NULL, error_code = NULL, error = NULL WHERE subject = $1 AND state = 'dead' \
+        AND NOT EXISTS (SELECT 1 FROM tasks living WHERE living.live_key = tasks.key)";
+    let revived = tx.run(revive, args![subject, now]).await?;
+    if revived > 0 {
+        tx.mark_enqueued();
+    }
+    Ok(revived)
+}
+
+/// Whether a task of a subject is waiting, scheduled or running; `but` is left out of the count.
+pub async fn has_living(tx: &mut Tx, subject: Uuid, but: Uuid) -> Result<bool, DbError> {
+    let living = "SELECT 1 FROM tasks WHERE subject = $1 AND id <> $2 AND state <> 'done' AND state <> 'dead' LIMIT 1";
+    Ok(tx.one::<(i64,)>(living, args![subject, but]).await?.is_some())
 }
 
 /// A task that a worker holds.
@@ -98,6 +128,13 @@ impl Task {
     /// On false the caller gives its transaction up: what it did belongs to somebody else.
     pub async fn finish_in(&self, tx: &mut Tx) -> Result<bool, DbError> {
         settle::done(tx, self, self.clock.now()).await
+    }
+
+    /// Makes sure, in the caller's transaction, that the claim still holds, for what is published before the end.
+    ///
+    /// It went well so far: earlier losses and attempts are forgotten. On false the caller gives its transaction up.
+    pub async fn holds_in(&self, tx: &mut Tx) -> Result<bool, DbError> {
+        settle::progressed(tx, self).await
     }
 }
 

@@ -39,6 +39,7 @@ impl Test {
             run_after: self.clock.now(),
             priority: 0,
             owner: None,
+            subject: None,
         }
     }
 
@@ -168,6 +169,7 @@ async fn an_owner_with_many_tasks_and_one_with_few_take_turns() {
         for n in 0..10 {
             test.enqueue(NewTask {
                 owner: Some(many),
+                subject: None,
                 ..test.task(&format!("many {n}"))
             })
             .await;
@@ -180,6 +182,7 @@ async fn an_owner_with_many_tasks_and_one_with_few_take_turns() {
         for n in 0..3 {
             test.enqueue(NewTask {
                 owner: Some(few),
+                subject: None,
                 ..test.task(&format!("few {n}"))
             })
             .await;
@@ -198,11 +201,13 @@ async fn an_owner_with_many_tasks_and_one_with_few_take_turns() {
         // the next round is fair again
         test.enqueue(NewTask {
             owner: Some(many),
+            subject: None,
             ..test.task("many again")
         })
         .await;
         test.enqueue(NewTask {
             owner: Some(few),
+            subject: None,
             ..test.task("few again")
         })
         .await;
@@ -216,6 +221,7 @@ async fn workers_that_claim_at_once_never_get_the_same_task() {
         for n in 0..60 {
             test.enqueue(NewTask {
                 owner: (n % 2 == 0).then(UserId::generate),
+                subject: None,
                 ..test.task(&n.to_string())
             })
             .await;

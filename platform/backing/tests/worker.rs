@@ -124,6 +124,7 @@ impl Test {
             run_after: self.clock.now(),
             priority: 0,
             owner: None,
+            subject: None,
         };
         let mut tx = self.at.db.write().await.unwrap();
         assert!(enqueue(&mut tx, &task).await.unwrap());

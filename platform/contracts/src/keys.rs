@@ -40,6 +40,19 @@ pub enum ObjectKey {
     VideoSource(VideoId),
     /// The source's sample index, for segments cut just in time.
     VideoSourceIndex(VideoId),
+    /// Segments of a rendition, one after the other.
+    VideoPiece {
+        /// The video.
+        video: VideoId,
+        /// The plan that they belong to.
+        generation: u32,
+        /// The rendition.
+        rendition: RenditionName,
+        /// Which piece of it, counted from 0.
+        piece: u32,
+        /// The fence of whoever made it, so that two workers never write one object.
+        fence: i64,
+    },
 }
 
 impl fmt::Display for ObjectKey {
@@ -47,6 +60,13 @@ impl fmt::Display for ObjectKey {
         match self {
             Self::VideoSource(video) => write!(f, "videos/{video}/source"),
             Self::VideoSourceIndex(video) => write!(f, "videos/{video}/source.index"),
+            Self::VideoPiece {
+                video,
+                generation,
+                rendition,
+                piece,
+                fence,
+            } => write!(f, "videos/{video}/{generation}/{rendition}/{piece}-{fence}.m4s"),
         }
     }
 }
@@ -74,7 +94,19 @@ mod tests {
     fn every_object_of_a_video_lies_under_its_prefix() {
         let video = VideoId::generate();
         let prefix = format!("{}/", ObjectPrefix::Video(video));
-        for key in [ObjectKey::VideoSource(video), ObjectKey::VideoSourceIndex(video)] {
+        let piece = ObjectKey::VideoPiece {
+            video,
+            generation: 1,
+            rendition: RenditionName::parse("720p").unwrap(),
+            piece: 3,
+            fence: 7,
+        };
+        assert!(piece.to_string().ends_with("/1/720p/3-7.m4s"), "{piece}");
+        for key in [
+            ObjectKey::VideoSource(video),
+            ObjectKey::VideoSourceIndex(video),
+            piece,
+        ] {
             assert!(key.to_string().starts_with(&prefix), "{key}");
         }
     }

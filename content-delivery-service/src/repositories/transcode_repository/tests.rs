@@ -25,6 +25,7 @@ async fn processing(db: &Db) -> VideoId {
         run_after: NOW,
         priority: 0,
         owner: None,
+        subject: None,
     };
     assert!(tasks::enqueue(&mut tx, &task).await.unwrap());
     tx.commit().await.unwrap();

@@ -18,12 +18,20 @@ pub struct Migration {
 }
 
 /// Backing's own tables in each service's schema.
-static OWN: &[Migration] = &[Migration {
-    number: 1,
-    name: "outbox, inbox and tasks",
-    sqlite: include_str!("../../migrations/sqlite/0001_outbox_inbox_tasks.sql"),
-    postgres: include_str!("../../migrations/postgres/0001_outbox_inbox_tasks.sql"),
-}];
+static OWN: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "outbox, inbox and tasks",
+        sqlite: include_str!("../../migrations/sqlite/0001_outbox_inbox_tasks.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_outbox_inbox_tasks.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "subjects of tasks",
+        sqlite: include_str!("../../migrations/sqlite/0002_task_subjects.sql"),
+        postgres: include_str!("../../migrations/postgres/0002_task_subjects.sql"),
+    },
+];
 
 const DONE: &str = "SELECT checksum FROM schema_migrations WHERE owner = $1 ORDER BY number";
 const RECORD: &str = "INSERT INTO schema_migrations (owner, number, name, checksum) VALUES ($1, $2, $3, $4)";

@@ -224,6 +224,7 @@ mod tests {
                 run_after: queue.clock.now(),
                 priority: n % 3,
                 owner: Some(UserId::generate()),
+                subject: None,
             };
             enqueue(&mut tx, &task).await.unwrap();
         }

@@ -11,6 +11,12 @@ pub(super) async fn done(tx: &mut Tx, task: &Task, now: Timestamp) -> Result<boo
     Ok(tx.run(done, args![task.id, task.fence, now]).await? == 1)
 }
 
+/// Something of it is published: whoever goes on starts with a clean count.
+pub(super) async fn progressed(tx: &mut Tx, task: &Task) -> Result<bool, DbError> {
+    let progressed = "UPDATE tasks SET attempt = 1, losses = 0 WHERE id = $1 AND fence = $2 AND state = 'running'";
+    Ok(tx.run(progressed, args![task.id, task.fence]).await? == 1)
+}
+
 /// It went well and goes on later: attempts and losses count from the beginning.
 pub(super) async fn again(tx: &mut Tx, task: &Task, run_after: Timestamp) -> Result<bool, DbError> {
     let again = "UPDATE tasks SET state = 'scheduled', lease_until = NULL, run_after = $3, attempt = 0, losses = 0, \
