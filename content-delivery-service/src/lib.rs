@@ -18,9 +18,14 @@ mod routes;
 mod services;
 mod subscribers;
 
-pub use config::{Config, InstantConfig, PlaybackConfig, UploadConfig};
+pub use config::{Config, InstantConfig, PlaybackConfig, TranscodeConfig, UploadConfig};
 pub use metric::METRICS;
 pub use models::outcome::Recorded;
+pub use models::plan::{Input, Plan, PlannedPiece, Rung, Sound, TICKS, Track, Work};
+pub use models::publication::{NewPiece, Publication, Published, SOUND_BIT_RATE};
+pub use models::survey::{Survey, SurveyAudio, SurveyFrame, SurveyVideo};
+pub use repositories::plan_repository::{ENCODE, TIDY};
+pub use repositories::transcode_repository::SURVEY;
 pub use services::playback_keys::KeyError;
 pub use services::transcode_service::{Finding, TranscodeService};
 
@@ -71,6 +76,12 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "playbacks",
         sqlite: include_str!("../migrations/sqlite/0002_playbacks.sql"),
         postgres: include_str!("../migrations/postgres/0002_playbacks.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "plans",
+        sqlite: include_str!("../migrations/sqlite/0003_plans.sql"),
+        postgres: include_str!("../migrations/postgres/0003_plans.sql"),
     },
 ];
 

@@ -1,15 +1,26 @@
 //! What is known of a stored source once it was looked into.
 
+use super::plan::Plan;
+use super::survey::Survey;
 use super::video::{AudioTrack, Media, Reason, Rendition, RenditionState, VideoTrack};
 use fmp4::{IndexHead, Probe, TrackKind};
 
 /// What a scan's verdict means for its video.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Outcome {
-    /// It can be watched from its first second, as it was uploaded, and nothing more is promised.
+    /// It can be watched from its first second, as it was uploaded.
     Playable {
         /// What it holds.
         source: Source,
+        /// What is made of it beside; may ask for nothing.
+        plan: Box<Plan>,
+    },
+    /// An encoder has looked into it, and what is made of it is planned.
+    Planned {
+        /// What it holds.
+        source: Source,
+        /// What is made of it.
+        plan: Box<Plan>,
     },
     /// It holds a lecture that has to be encoded again first.
     NeedsTranscoding {
@@ -76,6 +87,31 @@ impl Source {
             container: probe.container.to_owned(),
             duration_us,
             media,
+        }
+    }
+
+    /// Describes a source that an encoder has looked into.
+    pub(crate) fn surveyed(survey: &Survey) -> Self {
+        let video = survey.video.as_ref().map(|track| VideoTrack {
+            codec: track.codec.clone(),
+            width: track.width,
+            height: track.height,
+            frame_rate: track.frame_rate,
+            rotation: track.rotation,
+        });
+        let audio = survey.audio.iter().map(|track| AudioTrack {
+            codec: track.codec.clone(),
+            channels: track.channels,
+            language: track.language.clone(),
+        });
+        Self {
+            container: survey.container.clone(),
+            duration_us: Some(survey.duration_us()),
+            media: Media {
+                video,
+                audio: audio.collect(),
+                renditions: Vec::new(),
+            },
         }
     }
 

@@ -1,5 +1,7 @@
 //! The only place with SQL: one method is one transaction and writes its own outbox row.
 
+pub(crate) mod ladder_repository;
+pub(crate) mod plan_repository;
 pub(crate) mod playback_key_repository;
 pub(crate) mod playback_repository;
 pub(crate) mod transcode_repository;

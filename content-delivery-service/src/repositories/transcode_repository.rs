@@ -1,12 +1,18 @@
 //! What scans and encoders find out, written behind their task's fence.
 
-use crate::models::outcome::{Outcome, Recorded};
-use crate::models::video::{Media, Reason};
+use crate::models::outcome::{Outcome, Recorded, Source};
+use crate::models::publication::{Tally, renditions};
+use crate::models::video::{Media, Reason, Status};
+use crate::repositories::plan_repository;
 use backing::db::{Db, DbError, Tx};
-use backing::tasks::Task;
+use backing::tasks::{self, NewTask, Task};
 use backing::{args, outbox, record};
 use contracts::events::{VideoFailed, VideoNeedsTranscoding, VideoPlayable, VideoReady};
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
+use serde_json::json;
+
+/// The task that has an encoder look into a source.
+pub const SURVEY: &str = "survey";
 
 /// Outcomes in the content database.
 #[derive(Clone)]
@@ -15,8 +21,10 @@ pub(crate) struct TranscodeRepository {
 }
 
 record! {
-    struct OwnerRow {
+    struct Before {
         owner_id: UserId,
+        status: String,
+        playable_at: Option<Timestamp>,
     }
 }
 
@@ -51,76 +59,123 @@ pub(crate) async fn write_with_events(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<Recorded, DbError> {
-    let sql = "SELECT owner_id FROM videos WHERE id = $1 AND status = 'processing'";
-    let Some(OwnerRow { owner_id }) = tx.one(sql, args![video]).await? else {
+    let sql = "SELECT owner_id, status, playable_at FROM videos \
+               WHERE id = $1 AND status IN ('processing', 'playable', 'ready')";
+    let Some(before) = tx.one::<Before>(sql, args![video]).await? else {
         return Ok(Recorded::Gone);
     };
-    if !write(tx, video, outcome, now).await? {
-        return Ok(Recorded::Gone);
+    let owner_id = before.owner_id;
+    let mut generation = 0;
+    if let Outcome::Playable { plan, .. } | Outcome::Planned { plan, .. } = outcome
+        && !plan.is_empty()
+    {
+        generation = next_generation(tx, video).await?;
+        plan_repository::add(tx, (video, generation), owner_id, plan, now).await?;
     }
-    for event in events(owner_id, outcome) {
+    if let Outcome::NeedsTranscoding { .. } = outcome {
+        tasks::enqueue(tx, &survey(video, owner_id, now)).await?;
+    }
+    write(tx, video, generation, outcome, now).await?;
+    for event in events(&before, outcome) {
         outbox::push(tx, &NewEvent::of_video(video, event), now).await?;
     }
     Ok(Recorded::Done)
 }
 
-async fn write(tx: &mut Tx, video: VideoId, outcome: &Outcome, now: Timestamp) -> Result<bool, DbError> {
-    let (status, playable_at, source, reason) = match outcome {
-        Outcome::Playable { source } => ("ready", Some(now), Some(source), None),
-        Outcome::NeedsTranscoding { source, reason, .. } => ("processing", None, source.as_ref(), Some(reason)),
-        Outcome::Failed { reason } => ("failed", None, None, Some(reason)),
+/// An encoder looks into the source before anything is planned.
+fn survey(video: VideoId, owner: UserId, now: Timestamp) -> NewTask {
+    NewTask {
+        kind: SURVEY,
+        key: format!("{SURVEY}:{video}"),
+        payload: json!({ "video_id": video }),
+        run_after: now,
+        priority: 100,
+        owner: Some(owner),
+        subject: Some(video.0),
+    }
+}
+
+async fn next_generation(tx: &mut Tx, video: VideoId) -> Result<u32, DbError> {
+    let sql = "SELECT MAX(generation) AS generation FROM plans WHERE video_id = $1";
+    let last: Option<(Option<i64>,)> = tx.one(sql, args![video]).await?;
+    let last = last.and_then(|(generation,)| generation).unwrap_or(0);
+    Ok(u32::try_from(last).unwrap_or(0).saturating_add(1))
+}
+
+async fn write(tx: &mut Tx, video: VideoId, generation: u32, outcome: &Outcome, now: Timestamp) -> Result<(), DbError> {
+    let (status, source, reason) = match outcome {
+        Outcome::Playable { source, plan } if plan.is_empty() => ("ready", Some(source), None),
+        Outcome::Playable { source, .. } => ("playable", Some(source), None),
+        Outcome::Planned { source, .. } => ("processing", Some(source), None),
+        Outcome::NeedsTranscoding { source, reason, .. } => ("processing", source.as_ref(), Some(reason)),
+        Outcome::Failed { reason } => ("failed", None, Some(reason)),
     };
-    let changed = tx
-        .run(
-            "UPDATE videos SET status = $1, playable_at = $2, ready_at = $2, reason_code = $3, reason_message = $4, \
-             container = COALESCE($5, container), duration_us = $6, media = $7, version = version + 1, updated_at = $8 \
-             WHERE id = $9 AND status = 'processing'",
-            args![
-                status,
-                playable_at,
-                reason.map(|reason: &Reason| reason.code.clone()),
-                reason.map(|reason| reason.message.clone()),
-                source.map(|source| source.container.clone()),
-                source.and_then(|source| source.duration_us),
-                source.and_then(|source| text(&source.media)),
-                now,
-                video
-            ],
-        )
-        .await?;
-    Ok(changed > 0)
+    let planned = matches!(outcome, Outcome::Planned { .. });
+    let playable = matches!(outcome, Outcome::Playable { .. });
+    let media = source.and_then(|source| text(&with_renditions(source, outcome)));
+    // What a scan told stays told when an encoder can't tell more; a lecture that is planned still waits.
+    tx.run(
+        "UPDATE videos SET status = $1, version = version + 1, updated_at = $2, generation = $3, \
+         reason_code = CASE WHEN $4 THEN reason_code ELSE $5 END, \
+         reason_message = CASE WHEN $4 THEN reason_message ELSE $6 END, \
+         container = COALESCE($7, container), duration_us = COALESCE($8, duration_us), media = COALESCE($9, media), \
+         playable_at = CASE WHEN $10 THEN COALESCE(playable_at, $2) END, \
+         ready_at = CASE WHEN $1 = 'ready' THEN COALESCE(ready_at, $2) END \
+         WHERE id = $11",
+        args![
+            status,
+            now,
+            generation,
+            planned,
+            reason.map(|reason: &Reason| reason.code.clone()),
+            reason.map(|reason| reason.message.clone()),
+            source.map(|source| source.container.clone()),
+            source.and_then(|source| source.duration_us),
+            media,
+            playable,
+            video
+        ],
+    )
+    .await?;
+    Ok(())
+}
+
+/// What the source holds, with everything that will be there to watch.
+fn with_renditions(source: &Source, outcome: &Outcome) -> Media {
+    let mut media = source.media.clone();
+    if let Outcome::Playable { plan, .. } | Outcome::Planned { plan, .. } = outcome {
+        media.renditions = renditions(plan, &source.media.renditions, |_| Tally::default());
+    }
+    media
 }
 
 fn text(media: &Media) -> Option<String> {
     serde_json::to_string(media).ok()
 }
 
-fn events(owner_id: UserId, outcome: &Outcome) -> Vec<contracts::EventData> {
+fn events(before: &Before, outcome: &Outcome) -> Vec<contracts::EventData> {
+    let owner_id = before.owner_id;
     match outcome {
-        Outcome::Playable { source } => {
+        Outcome::Playable { source, plan } => {
             let micros = source.duration_us.unwrap_or_default().unsigned_abs();
             let duration = std::time::Duration::from_micros(micros).as_secs_f64();
-            vec![
-                VideoPlayable { owner_id, duration }.into(),
-                VideoReady { owner_id }.into(),
-            ]
+            let playable = before
+                .playable_at
+                .is_none()
+                .then(|| VideoPlayable { owner_id, duration }.into());
+            let ready = plan.is_empty() && before.status != Status::Ready.as_str();
+            let ready = ready.then(|| VideoReady { owner_id }.into());
+            playable.into_iter().chain(ready).collect()
         }
+        Outcome::Planned { .. } => Vec::new(),
         Outcome::NeedsTranscoding { obstacle, .. } => {
-            vec![
-                VideoNeedsTranscoding {
-                    owner_id,
-                    obstacle: obstacle.clone(),
-                }
-                .into(),
-            ]
+            let obstacle = obstacle.clone();
+            vec![VideoNeedsTranscoding { owner_id, obstacle }.into()]
         }
-        Outcome::Failed { reason } => vec![
-            VideoFailed {
-                owner_id,
-                reason: reason.code.clone(),
-            }
-            .into(),
-        ],
+        Outcome::Failed { reason } => {
+            let reason = reason.code.clone();
+            vec![VideoFailed { owner_id, reason }.into()]
+        }
     }
 }
 

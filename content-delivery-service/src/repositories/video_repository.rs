@@ -2,7 +2,7 @@
 
 use crate::models::creation::NewUpload;
 use crate::models::video::{Media, Reason, Status, Video};
-use crate::repositories::playback_repository;
+use crate::repositories::{plan_repository, playback_repository};
 use backing::db::{Db, DbError, Tx};
 use backing::tasks::{self, NewTask};
 use backing::{args, outbox, record};
@@ -325,6 +325,7 @@ pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now:
     .await?;
     tasks::cancel(tx, &format!("{SCAN}:{id}"), now).await?;
     tasks::cancel_subject(tx, id.0, now).await?;
+    plan_repository::forget(tx, id).await?;
     playback_repository::end_of_video(tx, id, now).await?;
     let sweep = NewTask {
         kind: SWEEP,

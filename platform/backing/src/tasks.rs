@@ -46,8 +46,8 @@ pub async fn enqueue(tx: &mut Tx, task: &NewTask) -> Result<bool, DbError> {
         return Ok(false);
     }
     let tag = share::next_tag(tx, task).await?;
-    let insert = "INSERT INTO tasks (id, kind, key, live_key, payload, state, priority, owner, start_tag, run_after, subject) \
-        VALUES ($1, $2, $3, $3, $4, 'scheduled', $5, $6, $7, $8, $9) ON CONFLICT (live_key) DO NOTHING";
+    let insert = "INSERT INTO tasks (id, kind, key, live_key, payload, state, priority, owner, start_tag, run_after, subject, \
+        fence) VALUES ($1, $2, $3, $3, $4, 'scheduled', $5, $6, $7, $8, $9, $10) ON CONFLICT (live_key) DO NOTHING";
     let values = args![
         Uuid::now_v7(),
         task.kind,
@@ -57,13 +57,19 @@ pub async fn enqueue(tx: &mut Tx, task: &NewTask) -> Result<bool, DbError> {
         task.owner,
         tag,
         task.run_after,
-        task.subject
+        task.subject,
+        first_fence(task)
     ];
     let added = tx.run(insert, values).await? == 1;
     if added {
         tx.mark_enqueued();
     }
     Ok(added)
+}
+
+/// Fences count from the time in milliseconds, so that a later task of the same key stands over every earlier one.
+fn first_fence(task: &NewTask) -> i64 {
+    task.run_after.0 / 1_000
 }
 
 /// Takes a task back with the caller's transaction; one that is running can't complete any more.
@@ -82,6 +88,13 @@ pub async fn cancel_subject(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Resul
     tx.run(cancel, args![subject, now]).await
 }
 
+/// Takes back those tasks of a subject that are not dead letters, which can still be enqueued again.
+pub async fn cancel_living(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Result<u64, DbError> {
+    let cancel = "UPDATE tasks SET state = 'done', live_key = NULL, lease_until = NULL, fence = fence + 1, \
+        finished_at = $2 WHERE subject = $1 AND state <> 'done' AND state <> 'dead'";
+    tx.run(cancel, args![subject, now]).await
+}
+
 /// Enqueues the dead letters of a subject again with the caller's transaction; tells how many that were.
 pub async fn revive_subject(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Result<u64, DbError> {
     let revive = "UPDATE tasks SET state = 'scheduled', live_key = key, attempt = 0, losses = 0, run_after = $2, \
@@ -92,12 +105,6 @@ pub async fn revive_subject(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Resul
         tx.mark_enqueued();
     }
     Ok(revived)
-}
-
-/// Whether a task of a subject is waiting, scheduled or running; `but` is left out of the count.
-pub async fn has_living(tx: &mut Tx, subject: Uuid, but: Uuid) -> Result<bool, DbError> {
-    let living = "SELECT 1 FROM tasks WHERE subject = $1 AND id <> $2 AND state <> 'done' AND state <> 'dead' LIMIT 1";
-    Ok(tx.one::<(i64,)>(living, args![subject, but]).await?.is_some())
 }
 
 /// A task that a worker holds.
@@ -128,6 +135,12 @@ impl Task {
     /// On false the caller gives its transaction up: what it did belongs to somebody else.
     pub async fn finish_in(&self, tx: &mut Tx) -> Result<bool, DbError> {
         settle::done(tx, self, self.clock.now()).await
+    }
+
+    /// Whether, in the caller's transaction, the claim still holds.
+    pub async fn is_held_in(&self, tx: &mut Tx) -> Result<bool, DbError> {
+        let held = "SELECT 1 FROM tasks WHERE id = $1 AND fence = $2 AND state = 'running'";
+        Ok(tx.one::<(i64,)>(held, args![self.id, self.fence]).await?.is_some())
     }
 
     /// Makes sure, in the caller's transaction, that the claim still holds, for what is published before the end.

@@ -78,7 +78,8 @@ async fn there_is_one_task_of_a_key_until_it_is_done() {
         assert!(test.enqueue(test.task("scan:1")).await);
         assert!(!test.enqueue(test.task("scan:1")).await, "{}", test.at.name);
         let task = test.claim().await.unwrap();
-        assert_eq!((task.attempt, task.fence), (1, 1));
+        let before = test.clock.now().0 / 1_000;
+        assert_eq!((task.attempt, task.fence), (1, before + 1));
         assert_eq!(task.payload["video_id"], "scan:1");
         assert!(!test.enqueue(test.task("scan:1")).await, "{}", test.at.name);
         assert!(test.claim().await.is_none(), "{}: claimed twice", test.at.name);

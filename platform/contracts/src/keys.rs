@@ -102,11 +102,7 @@ mod tests {
             fence: 7,
         };
         assert!(piece.to_string().ends_with("/1/720p/3-7.m4s"), "{piece}");
-        for key in [
-            ObjectKey::VideoSource(video),
-            ObjectKey::VideoSourceIndex(video),
-            piece,
-        ] {
+        for key in [ObjectKey::VideoSource(video), ObjectKey::VideoSourceIndex(video), piece] {
             assert!(key.to_string().starts_with(&prefix), "{key}");
         }
     }

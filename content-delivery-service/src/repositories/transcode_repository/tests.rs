@@ -1,6 +1,7 @@
 use super::*;
 use crate::MIGRATIONS;
 use crate::models::outcome::Source;
+use crate::models::plan::Plan;
 use crate::models::video::Status;
 use crate::repositories::video_repository::VideoRepository;
 use backing::Clock;
@@ -9,6 +10,13 @@ use backing::testing::databases;
 use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+fn playable(source: Source) -> Outcome {
+    Outcome::Playable {
+        source,
+        plan: Box::new(Plan::none()),
+    }
+}
 
 async fn processing(db: &Db) -> VideoId {
     let id = VideoId::generate();
@@ -52,7 +60,7 @@ async fn each_outcome_is_written_with_its_events_and_ends_the_task() {
         obstacle: "x".to_owned(),
     };
     for (outcome, status, events) in [
-        (Outcome::Playable { source }, Status::Ready, 2),
+        (playable(source), Status::Ready, 2),
         (waits, Status::Processing, 1),
         (
             Outcome::Failed {

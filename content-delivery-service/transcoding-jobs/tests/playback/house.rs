@@ -12,7 +12,7 @@ use backing::{Clock, Db};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use content_delivery_service::{
-    Config, InstantConfig, MIGRATIONS, NAME, PlaybackConfig, TranscodeService, UploadConfig,
+    Config, InstantConfig, MIGRATIONS, NAME, PlaybackConfig, TranscodeConfig, TranscodeService, UploadConfig,
 };
 use contracts::events::{CONTENT_TOPIC, USERS_TOPIC};
 use contracts::{Event, EventData, EventId, NewEvent, Role, SessionId, Timestamp, UserId, VideoId};
@@ -122,7 +122,7 @@ impl House {
                 relay.run(async move { shutdown.requested().await }).await;
                 Ok(())
             }));
-            let transcode = TranscodeService::new(db, clock.clone());
+            let transcode = TranscodeService::new(db, clock.clone(), &[]);
             let jobs = transcoding_jobs::Deps {
                 queue,
                 transcode,
@@ -373,6 +373,12 @@ fn config() -> Config {
         upload,
         playback: PlaybackConfig { hot_bytes: 1 << 26 },
         instant,
+        transcode: TranscodeConfig {
+            rungs: Vec::new(),
+            slots: 1,
+            preset: "ultrafast".to_owned(),
+            stall_seconds: 60.0,
+        },
     }
 }
 

@@ -1,0 +1,176 @@
+use super::super::plan::Work;
+use super::super::survey::SurveyAudio;
+use super::*;
+
+const LISTED: [u32; 5] = [240, 360, 540, 720, 1080];
+
+/// A film of 30000/1001 frames a second with a key frame each two seconds.
+fn film(width: u32, height: u32, seconds: u64) -> Survey {
+    let frames: Vec<SurveyFrame> = (0..seconds * 30)
+        .map(|n| SurveyFrame {
+            time: n * 3003,
+            key: n % 60 == 0,
+        })
+        .collect();
+    let end = frames.last().map_or(0, |frame| frame.time + 3003);
+    Survey {
+        container: "matroska".to_owned(),
+        demuxer: "matroska",
+        start_at_zero: true,
+        duration: end,
+        video: Some(SurveyVideo {
+            stream: 0,
+            codec: "hevc".to_owned(),
+            width,
+            height,
+            frame_rate: 30.0 / 1.001,
+            rotation: 0,
+            frames,
+            end,
+        }),
+        audio: vec![SurveyAudio {
+            stream: 1,
+            codec: "opus".to_owned(),
+            channels: 6,
+            sample_rate: 48_000,
+            language: None,
+            end,
+        }],
+    }
+}
+
+fn sizes(width: u32, height: u32) -> Vec<(String, u32, u32)> {
+    let plan = plan_of_survey(&film(width, height, 12), &LISTED);
+    plan.rungs
+        .into_iter()
+        .map(|rung| (rung.name, rung.width, rung.height))
+        .collect()
+}
+
+fn names(width: u32, height: u32) -> Vec<String> {
+    sizes(width, height).into_iter().map(|(name, ..)| name).collect()
+}
+
+#[test]
+fn a_picture_is_never_upscaled_and_its_own_size_is_on_top() {
+    assert_eq!(names(1920, 1080), ["240p", "360p", "540p", "720p", "1080p"]);
+    assert_eq!(names(854, 480), ["240p", "360p", "480p"]);
+    assert_eq!(sizes(200, 150), [("150p".to_owned(), 200, 150)]);
+    assert_eq!(names(3840, 2160), ["240p", "360p", "540p", "720p", "1080p"]);
+    assert_eq!(names(1080, 1920).last().map(String::as_str), Some("1080p"));
+    for (width, height) in [
+        (1920, 1080),
+        (853, 480),
+        (201, 151),
+        (1080, 1921),
+        (4000, 100),
+        (33, 3000),
+    ] {
+        for (name, across, down) in sizes(width, height) {
+            assert!(
+                across <= width.max(16) && down <= height.max(16),
+                "{name}: {across}x{down}"
+            );
+            assert!(across % 2 == 0 && down % 2 == 0 && across > 0 && down > 0);
+        }
+    }
+}
+
+#[test]
+fn pieces_are_ten_ten_twenty_forty_and_then_sixty_seconds() {
+    let plan = plan_of_survey(&film(640, 360, 400), &LISTED);
+    let lengths: Vec<u64> = plan
+        .video
+        .pieces
+        .iter()
+        .map(|piece| {
+            let bounds = plan.video.bounds_of(piece).unwrap();
+            (bounds.last().unwrap() - bounds[0] + u64::from(TICKS) / 2) / u64::from(TICKS)
+        })
+        .collect();
+    assert_eq!(lengths[..7], [10, 10, 20, 40, 60, 60, 60]);
+    let counted: u32 = plan.video.pieces.iter().map(|piece| piece.frames.unwrap()).sum();
+    assert_eq!(counted, 400 * 30);
+    for piece in &plan.video.pieces {
+        let start = plan.video.bounds_of(piece).unwrap()[0];
+        assert!(piece.seek.unwrap() <= start && start - piece.seek.unwrap() < 2 * 90_090);
+    }
+    let mut next = 0;
+    for piece in &plan.video.pieces {
+        assert_eq!(piece.first, next);
+        next += piece.segments;
+    }
+    assert_eq!(usize::try_from(next).unwrap() + 1, plan.video.bounds.len());
+}
+
+#[test]
+fn segments_begin_with_frames_and_sound_has_the_same_grid_up_to_its_own_end() {
+    let mut survey = film(640, 360, 31);
+    survey.audio[0].end = 42 * 90_000;
+    let plan = plan_of_survey(&survey, &LISTED);
+    let frames = &survey.video.as_ref().unwrap().frames;
+    let (last, bounds) = plan.video.bounds.split_last().unwrap();
+    assert!(
+        bounds
+            .iter()
+            .all(|bound| frames.iter().any(|frame| frame.time == *bound))
+    );
+    assert_eq!(*last, survey.video.as_ref().unwrap().end);
+    assert_eq!(plan.audio.bounds[..bounds.len()], *bounds);
+    assert_eq!(plan.audio.end(), 42 * 90_000);
+    survey.audio[0].end = 12 * 90_000;
+    let short = plan_of_survey(&survey, &LISTED);
+    assert_eq!(short.audio.bounds[..3], plan.video.bounds[..3]);
+    assert_eq!(short.audio.end(), 12 * 90_000);
+}
+
+#[test]
+fn frames_far_apart_make_long_segments_and_never_an_empty_one() {
+    let mut survey = film(640, 360, 10);
+    let video = survey.video.as_mut().unwrap();
+    video.frames = [0_u64, 2, 13, 14, 47, 48]
+        .map(|second| SurveyFrame {
+            time: second * 90_000,
+            key: second == 0,
+        })
+        .to_vec();
+    video.end = 49 * 90_000;
+    let plan = plan_of_survey(&survey, &LISTED);
+    let seconds: Vec<u64> = plan.video.bounds.iter().map(|bound| bound / 90_000).collect();
+    assert_eq!(seconds, [0, 13, 47, 49]);
+    assert!(plan.video.pieces.iter().all(|piece| piece.seek == Some(0)));
+}
+
+#[test]
+fn the_lowest_rung_runs_ahead_where_nothing_else_can_be_watched() {
+    let plan = plan_of_survey(&film(1280, 720, 30), &LISTED);
+    let tasks = plan.tasks();
+    let of = |priority: i64| tasks.iter().filter(|task| task.priority == priority).count();
+    assert_eq!((of(30), of(20), of(10)), (2, 3, 2));
+    assert_eq!(tasks.len(), 7);
+    let first = Work::Piece {
+        number: 0,
+        rungs: vec!["240p".to_owned()],
+    };
+    assert!(tasks.iter().any(|task| task.work == first && task.priority == 30));
+}
+
+#[test]
+fn sound_alone_has_a_grid_of_its_own_and_no_rungs() {
+    let mut survey = film(640, 360, 10);
+    survey.video = None;
+    survey.audio[0].end = 61 * 90_000;
+    let plan = plan_of_survey(&survey, &LISTED);
+    assert!(plan.rungs.is_empty() && plan.video.pieces.is_empty());
+    assert_eq!(plan.audio.bounds.len(), 13 + 1);
+    assert_eq!(plan.sounds[0].channels, 2);
+    assert_eq!(plan.tasks().len(), 1);
+}
+
+#[test]
+fn a_source_with_nothing_to_watch_gives_an_empty_plan() {
+    let mut survey = film(640, 360, 10);
+    survey.video.as_mut().unwrap().frames.clear();
+    survey.audio.clear();
+    assert!(plan_of_survey(&survey, &LISTED).is_empty());
+}

@@ -1,0 +1,221 @@
+//! Pieces as workers hand them in, and renditions as they grow.
+
+use super::ladder::sound_name;
+use super::plan::{Plan, TICKS};
+use super::video::{Rendition, RenditionState};
+use contracts::VideoId;
+
+/// Segments of a rendition that are stored and wait to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPiece {
+    /// The rendition's name.
+    pub rendition: String,
+    /// Which piece of it, counted from 0.
+    pub piece: u32,
+    /// The number of its first segment.
+    pub first: u32,
+    /// Whether nothing comes behind it.
+    pub last: bool,
+    /// The init segment that it needs.
+    pub init: Vec<u8>,
+    /// RFC 6381.
+    pub codecs: String,
+    /// Ticks a second in `segments`.
+    pub timescale: u32,
+    /// Duration in ticks and bytes of each segment.
+    pub segments: Vec<(u32, u32)>,
+    /// Frames, or packets of sound.
+    pub frames: u32,
+}
+
+/// What a worker publishes in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// Of which video.
+    pub video: VideoId,
+    /// Of which plan.
+    pub generation: u32,
+    /// The pieces; their objects carry the task's fence.
+    pub pieces: Vec<NewPiece>,
+    /// Whether this is all that the task was for.
+    pub finish: bool,
+}
+
+/// What became of a publication.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    /// It can be watched.
+    Done,
+    /// Another worker has the task, or the video is gone; nothing was written.
+    Overtaken,
+    /// A piece does not go behind the init segment of those before it; nothing was written.
+    OtherParameters {
+        /// The rendition.
+        rendition: String,
+    },
+}
+
+/// What is published of one rendition.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Tally {
+    /// How many pieces.
+    pub(crate) pieces: i64,
+    /// The number of the last piece, once it is there.
+    pub(crate) last: Option<i64>,
+    /// Units: 90 kHz
+    pub(crate) ticks: i64,
+    /// How many bytes.
+    pub(crate) bytes: i64,
+    /// Units: 90 kHz of the lecture, in running encoders
+    pub(crate) running: i64,
+    /// RFC 6381, once a piece is there.
+    pub(crate) codecs: Option<String>,
+    /// Whether a part of it was given up.
+    pub(crate) failed: bool,
+}
+
+impl NewPiece {
+    /// How long it is.
+    ///
+    /// Units: 90 kHz
+    pub(crate) fn ticks(&self) -> i64 {
+        let own: u64 = self.segments.iter().map(|&(duration, _)| u64::from(duration)).sum();
+        let ticks = u128::from(own) * u128::from(TICKS) / u128::from(self.timescale.max(1));
+        i64::try_from(ticks).unwrap_or(i64::MAX)
+    }
+
+    /// How large it is.
+    pub(crate) fn bytes(&self) -> i64 {
+        let bytes: u64 = self.segments.iter().map(|&(_, bytes)| u64::from(bytes)).sum();
+        i64::try_from(bytes).unwrap_or(i64::MAX)
+    }
+
+    /// The rate of its largest segment, in bits a second.
+    pub(crate) fn peak_bit_rate(&self) -> i64 {
+        let rates = self
+            .segments
+            .iter()
+            .map(|&(duration, bytes)| u64::from(bytes) * 8 * u64::from(self.timescale) / u64::from(duration.max(1)));
+        i64::try_from(rates.max().unwrap_or(0)).unwrap_or(i64::MAX)
+    }
+}
+
+impl Tally {
+    /// Whether every piece is there.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.last.is_some_and(|last| last + 1 == self.pieces)
+    }
+
+    fn state(&self) -> RenditionState {
+        if self.is_complete() {
+            RenditionState::Ready
+        } else if self.failed {
+            RenditionState::Failed
+        } else if self.pieces > 0 || self.running > 0 {
+            RenditionState::Encoding
+        } else {
+            RenditionState::Waiting
+        }
+    }
+
+    /// The share that is encoded, 0 to 1; only what is complete is 1.
+    fn progress(&self, of: u64) -> f64 {
+        if self.is_complete() {
+            return 1.0;
+        }
+        let done = self.ticks.saturating_add(self.running).unsigned_abs();
+        (ratio(done, of.max(1)) * 1000.0).floor().min(999.0) / 1000.0
+    }
+
+    fn bit_rate(&self) -> Option<i64> {
+        let bits = i128::from(self.bytes) * 8 * i128::from(TICKS);
+        i64::try_from(bits / i128::from(self.ticks.max(1)))
+            .ok()
+            .filter(|_| self.ticks > 0)
+    }
+}
+
+/// A share of two numbers that may be large.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "ticks of lectures are far below what a double holds exactly"
+)]
+pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
+}
+
+/// The renditions of a lecture as a person sees them: its own picture, the rungs from the top, the sounds.
+///
+/// `own` are those that are cut from the source as it is.
+pub(crate) fn renditions(plan: &Plan, own: &[Rendition], tally: impl Fn(&str) -> Tally) -> Vec<Rendition> {
+    let is_sound = |rendition: &&Rendition| rendition.width.is_none();
+    let mut all: Vec<Rendition> = own.iter().filter(|one| !is_sound(one)).cloned().collect();
+    all.extend(plan.rungs.iter().rev().map(|rung| {
+        let tally = tally(&rung.name);
+        Rendition {
+            name: rung.name.clone(),
+            codecs: tally.codecs.clone().unwrap_or_else(|| "avc1".to_owned()),
+            width: Some(rung.width),
+            height: Some(rung.height),
+            bit_rate: tally.bit_rate().unwrap_or_else(|| i64::from(rung.bit_rate)),
+            state: tally.state(),
+            progress: tally.progress(plan.video.end()),
+        }
+    }));
+    all.extend(own.iter().filter(is_sound).cloned());
+    all.extend(plan.sounds.iter().map(|sound| {
+        let tally = tally(&sound.name);
+        Rendition {
+            name: sound.name.clone(),
+            codecs: tally.codecs.clone().unwrap_or_else(|| "mp4a.40.2".to_owned()),
+            width: None,
+            height: None,
+            bit_rate: tally.bit_rate().unwrap_or(i64::from(SOUND_BIT_RATE)),
+            state: tally.state(),
+            progress: tally.progress(plan.audio.end()),
+        }
+    }));
+    all
+}
+
+/// What a sound is encoded at.
+///
+/// Units: bits a second
+pub const SOUND_BIT_RATE: u32 = 128_000;
+
+/// Which of a lecture's renditions are cut from its source as it is: those that its plan does not make.
+pub(crate) fn cut_from_source(all: &[Rendition], plan: &Plan) -> Vec<Rendition> {
+    let made = |name: &str| plan.names().any(|made| made == name);
+    let own = all.iter().filter(|one| is_own(&one.name) && !made(&one.name));
+    own.cloned().collect()
+}
+
+fn is_own(name: &str) -> bool {
+    name == "source" || (1..=16).any(|n| sound_name(n) == name)
+}
+
+/// How far a plan is: the share of its work, decoding included, that is done.
+///
+/// Encoding costs by the pixel; a set's decoding is counted once, with its first rung.
+pub(crate) fn done_share(plan: &Plan, tally: impl Fn(&str) -> Tally) -> f64 {
+    let (mut done, mut all) = (0.0, 0.0);
+    let decoding = ratio(plan.input.pixels, 4);
+    for set in plan.sets() {
+        let mut extra = decoding;
+        for rung in set.iter().filter_map(|name| plan.rung(name)) {
+            let weight = ratio(u64::from(rung.width) * u64::from(rung.height), 1) + extra;
+            extra = 0.0;
+            all += weight;
+            done += weight * tally(&rung.name).progress(plan.video.end());
+        }
+    }
+    for sound in &plan.sounds {
+        let weight = SOUND_WEIGHT * ratio(plan.audio.end(), plan.video.end().max(plan.audio.end()).max(1));
+        all += weight;
+        done += weight * tally(&sound.name).progress(plan.audio.end());
+    }
+    if all > 0.0 { done / all } else { 1.0 }
+}
+
+/// What encoding sound costs, in pixels of a frame.
+const SOUND_WEIGHT: f64 = 20_000.0;

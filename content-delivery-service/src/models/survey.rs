@@ -1,0 +1,78 @@
+//! What an encoder's probe tells of a source that is not played as it is.
+
+use super::plan::TICKS;
+
+/// What a source holds.
+///
+/// Units: times in ticks of 90 kHz from the lecture's zero
+#[derive(Debug, Clone, PartialEq)]
+pub struct Survey {
+    /// The container's plain name, such as `matroska`.
+    pub container: String,
+    /// The encoder's name for what reads it.
+    pub demuxer: &'static str,
+    /// Whether the container's own start is the lecture's zero; MP4 tells presentation times from zero by itself.
+    pub start_at_zero: bool,
+    /// To the end of the longest track.
+    pub duration: u64,
+    /// The picture.
+    pub video: Option<SurveyVideo>,
+    /// The sound tracks in file order.
+    pub audio: Vec<SurveyAudio>,
+}
+
+/// The picture of a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SurveyVideo {
+    /// The number of its stream in the file.
+    pub stream: u32,
+    /// Plain: `hevc`.
+    pub codec: String,
+    /// Pixels across as shown: pixel shape and rotation applied.
+    pub width: u32,
+    /// Pixels down as shown.
+    pub height: u32,
+    /// Frames a second on average.
+    pub frame_rate: f64,
+    /// Degrees clockwise by which the coded picture is turned when shown.
+    pub rotation: u16,
+    /// Its frames by time.
+    pub frames: Vec<SurveyFrame>,
+    /// When its last frame ends.
+    pub end: u64,
+}
+
+/// A frame of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SurveyFrame {
+    /// When it is shown.
+    pub time: u64,
+    /// Whether decoding can begin with it.
+    pub key: bool,
+}
+
+/// A sound track of a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurveyAudio {
+    /// The number of its stream in the file.
+    pub stream: u32,
+    /// Plain: `opus`.
+    pub codec: String,
+    /// Channels.
+    pub channels: u16,
+    /// Samples a second.
+    pub sample_rate: u32,
+    /// ISO 639-2, where the file tells it.
+    pub language: Option<String>,
+    /// When its last sample ends.
+    pub end: u64,
+}
+
+impl Survey {
+    /// Units: microseconds
+    #[must_use]
+    pub fn duration_us(&self) -> i64 {
+        let micros = u128::from(self.duration) * 1_000_000 / u128::from(TICKS);
+        i64::try_from(micros).unwrap_or(i64::MAX)
+    }
+}
