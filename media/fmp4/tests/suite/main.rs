@@ -19,3 +19,5 @@ mod make;
 mod pieces;
 #[cfg(test)]
 mod refusing;
+#[cfg(test)]
+mod sound;

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use fmp4::{Piece, PieceError, TICKS, video_piece};
+use proptest::prelude::*;
 
-use crate::files::Tree;
+use crate::files::{Tree, file_of};
 use crate::make::{Bench, ffmpeg, ffprobe, run, words};
 
 /// A patch of the picture is as bright as the frame's number says, so that no frame is taken for another.
@@ -383,4 +385,82 @@ fn what_was_not_asked_for_is_refused() {
     assert_eq!(refused(video_piece(&good, &bounds, 0, 90_001)), "piece_asked");
     assert_eq!(code(b""), "piece_no_frames");
     assert_eq!(code(b"<html>"), "piece_format");
+}
+
+/// A piece of two segments as the encoder wrote it, and its bounds.
+fn written() -> &'static (Vec<u8>, Vec<u64>) {
+    static WRITTEN: OnceLock<(Vec<u8>, Vec<u64>)> = OnceLock::new();
+    WRITTEN.get_or_init(|| {
+        let lecture = Lecture::new("a.mp4", 4, "10", "", "");
+        (lecture.encode(0, 2, "-crf 40"), lecture.bounds.clone())
+    })
+}
+
+/// An error, or a piece that is one.
+fn survive(encoded: &[u8], bounds: &[u64]) -> bool {
+    let Ok(piece) = video_piece(encoded, bounds, 0, 9000) else {
+        return false;
+    };
+    let (ticks, bytes) = piece.segments.iter().fold((0, 0), |(ticks, bytes), segment| {
+        (
+            ticks + u64::from(segment.duration),
+            bytes + usize::try_from(segment.bytes).unwrap(),
+        )
+    });
+    assert_eq!(ticks, bounds[bounds.len() - 1] - bounds[0]);
+    assert_eq!(bytes, piece.bytes.len());
+    assert!(bytes <= encoded.len() * 2);
+    true
+}
+
+#[test]
+fn an_output_that_is_cut_off_is_refused() {
+    let (encoded, bounds) = written();
+    assert_eq!(bounds.len(), 3);
+    assert!(survive(encoded, bounds));
+    let whole = encoded.len() - 8 - usize::try_from(word(encoded, encoded.len() - 4)).unwrap();
+    for length in (0..encoded.len()).step_by(97) {
+        assert!(!survive(&encoded[..length], bounds) || length > whole, "{length}");
+    }
+}
+
+#[test]
+fn frames_that_share_their_bytes_are_refused() {
+    let (encoded, bounds) = written();
+    let mut trees = Tree::parse(encoded);
+    let last = trees.iter_mut().rfind(|tree| &tree.kind == b"moof").unwrap();
+    last.all(b"traf", &mut |fragment| {
+        let mut run = fragment.children.pop().unwrap();
+        assert_eq!(&run.kind, b"trun");
+        let place = word(&run.body, 8) + 3 * u32::try_from(run.body.len() + 8).unwrap();
+        run.body[8..12].copy_from_slice(&place.to_be_bytes());
+        fragment.children.extend(vec![run; 4]);
+    });
+    let error = video_piece(&file_of(&trees), bounds, 0, 9000).unwrap_err();
+    assert_eq!(error, PieceError::Malformed("frames share their bytes"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2000))]
+
+    #[test]
+    fn a_damaged_output_is_an_error_or_a_piece(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), any::<u8>()), 1..6),
+        delay in 0..200_000_u32,
+    ) {
+        let (encoded, bounds) = written();
+        let mut encoded = encoded.clone();
+        // Half of the changes are in the structure, which is a small part of the bytes.
+        let fragments: Vec<usize> = encoded.windows(4).enumerate().filter(|(_, kind)| kind == b"moof").map(|(at, _)| at).collect();
+        for (place, structure, value) in changes {
+            let at = match structure {
+                true if value % 2 == 0 => place.index(1000),
+                true => fragments[place.index(fragments.len())] + place.index(400),
+                false => place.index(encoded.len()),
+            };
+            encoded[at] = value;
+        }
+        survive(&encoded, bounds);
+        let _ = video_piece(&encoded, bounds, 7, delay);
+    }
 }
