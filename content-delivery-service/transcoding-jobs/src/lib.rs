@@ -7,6 +7,7 @@
 pub mod encoder;
 mod scan_job;
 pub mod staging;
+pub mod survey;
 
 pub use scan_job::ScanJob;
 

@@ -6,3 +6,5 @@ mod ends;
 mod limits;
 #[cfg(test)]
 mod stage;
+#[cfg(test)]
+mod survey;

@@ -1,0 +1,286 @@
+//! Looks through a source that is not cut as it is: its streams, its frames, when they end.
+//!
+//! ffprobe does the reading, as an encoder's child. It is asked twice: for the streams, and for all packets, which come
+//! as one short line each and are taken in as they come. Nothing is decoded. Times are told as ffmpeg will tell them when
+//! it encodes, so that a cut between two frames is a cut between the same two frames.
+
+mod packets;
+mod streams;
+
+use crate::encoder::{Encoder, EncoderError, Limits, Order, Tool};
+use content_delivery_service::{Survey, SurveyAudio, SurveyVideo};
+use fmp4::Sniff;
+use packets::{Packets, Unit};
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+use streams::{Streams, Video};
+
+/// Longer descriptions of streams are somebody's joke.
+const MOST_DESCRIPTION: usize = 1 << 20;
+/// What the tool may take; it decodes a few frames at most.
+const LIMITS: Limits = Limits {
+    memory: 4 << 30,
+    file_size: 0,
+    cpu: Some(Duration::from_secs(3_600)),
+};
+
+/// Why a source was not surveyed.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// It is no media file of the kind that its first bytes tell.
+    #[error("the file can't be read as what it seems to be: {0}")]
+    Malformed(String),
+    /// There is neither picture nor sound in it.
+    #[error("the file has neither picture nor sound")]
+    Empty,
+    /// It is nothing that is ever played.
+    #[error("the file is no media")]
+    Unreadable,
+    /// It has more streams or frames than a lecture has.
+    #[error("the file has too many {0}")]
+    TooLarge(&'static str),
+    /// It could not be read to its end in reasonable time.
+    #[error("reading the file got no further")]
+    Stalled,
+    /// That has nothing to do with the source; it can be tried again.
+    #[error("the source could not be surveyed: {0}")]
+    Encoder(EncoderError),
+}
+
+impl SurveyError {
+    /// A stable name for the error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "media_malformed",
+            Self::Empty => "media_empty",
+            Self::Unreadable => "media_unreadable",
+            Self::TooLarge(_) => "media_too_large",
+            Self::Stalled => "survey_stalled",
+            Self::Encoder(error) => error.code(),
+        }
+    }
+
+    /// Whether it would be the same the next time.
+    #[must_use]
+    pub fn is_permanent(&self) -> bool {
+        match self {
+            Self::Malformed(_) | Self::Empty | Self::Unreadable | Self::TooLarge(_) => true,
+            Self::Stalled | Self::Encoder(_) => false,
+        }
+    }
+}
+
+impl From<EncoderError> for SurveyError {
+    fn from(error: EncoderError) -> Self {
+        match error {
+            EncoderError::Failed { message, .. } => Self::Malformed(message),
+            EncoderError::Stalled => Self::Stalled,
+            other => Self::Encoder(other),
+        }
+    }
+}
+
+/// ffmpeg's name for what reads a container; it is never left to guess.
+#[must_use]
+pub fn demuxer(sniff: Sniff) -> Option<&'static str> {
+    Some(match sniff {
+        Sniff::Mp4 | Sniff::Mov => "mov",
+        Sniff::Matroska | Sniff::WebM => "matroska",
+        Sniff::Avi => "avi",
+        Sniff::MpegTs => "mpegts",
+        Sniff::MpegPs => "mpeg",
+        Sniff::Flv => "flv",
+        Sniff::Asf => "asf",
+        Sniff::Mp3 => "mp3",
+        Sniff::Wav => "wav",
+        Sniff::Ogg => "ogg",
+        Sniff::Aac => "aac",
+        Sniff::Flac => "flac",
+        Sniff::Never => return None,
+    })
+}
+
+/// Reads through the file at `source`, in the task's staging `folder`.
+///
+/// # Errors
+/// It is no media, or could not be read.
+pub async fn survey(encoder: &Encoder, source: &Path, sniff: Sniff, folder: &Path) -> Result<Survey, SurveyError> {
+    let demuxer = demuxer(sniff).ok_or(SurveyError::Unreadable)?;
+    let streams = list_streams(encoder, &order(source, demuxer, folder, &STREAMS)).await?;
+    // MP4 and MOV tell times from their own zero, which their edit lists have settled.
+    let start_at_zero = !sniff.is_scannable();
+    let zero = if start_at_zero { streams.start } else { 0 };
+    let packets = list_packets(encoder, &order(source, demuxer, folder, &PACKETS), &streams, zero).await?;
+    let video = picture(&streams, &packets)?;
+    let audio = sounds(&streams, &packets);
+    let ends = audio.iter().map(|it| it.end).chain(video.as_ref().map(|it| it.end));
+    let duration = ends.max().filter(|&end| end > 0).ok_or(SurveyError::Empty)?;
+    Ok(Survey {
+        container: sniff.container().to_owned(),
+        demuxer,
+        start_at_zero,
+        duration,
+        video,
+        audio,
+    })
+}
+
+const STREAMS: [&str; 4] = [
+    "-of",
+    "json=compact=1",
+    "-show_entries",
+    "format=start_time:stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,sample_rate,channels,\
+     time_base,has_b_frames:stream_tags=language:stream_disposition=attached_pic:stream_side_data=rotation",
+];
+
+const PACKETS: [&str; 4] = [
+    "-of",
+    "compact=print_section=0:nokey=1",
+    "-show_entries",
+    "packet=stream_index,pts,dts,duration,flags",
+];
+
+fn order(source: &Path, demuxer: &str, folder: &Path, what: &[&str]) -> Order {
+    let mut args: Vec<OsString> = [
+        "-hide_banner",
+        "-v",
+        "error",
+        "-protocol_whitelist",
+        "file,pipe",
+        "-f",
+        demuxer,
+    ]
+    .into_iter()
+    .chain(what.iter().copied())
+    .map(Into::into)
+    .collect();
+    // With its protocol said, no path is taken for an option or for another protocol.
+    let mut input = OsString::from("file:");
+    input.push(source);
+    args.extend(["-i".into(), input]);
+    Order {
+        tool: Tool::Ffprobe,
+        args,
+        folder: folder.to_owned(),
+        limits: LIMITS,
+    }
+}
+
+async fn list_streams(encoder: &Encoder, order: &Order) -> Result<Streams, SurveyError> {
+    let mut running = encoder.start(order)?;
+    let mut text = Vec::new();
+    while let Some(bytes) = running.next().await? {
+        if text.len() + bytes.len() > MOST_DESCRIPTION {
+            return Err(SurveyError::TooLarge("streams"));
+        }
+        text.extend_from_slice(&bytes);
+    }
+    Streams::parse(&text)
+}
+
+async fn list_packets(encoder: &Encoder, order: &Order, streams: &Streams, zero: i64) -> Result<Packets, SurveyError> {
+    let mut packets = Packets::new(zero);
+    if let Some(video) = &streams.video {
+        packets.watch_video(video.stream, video.unit, video.delay);
+    }
+    for audio in &streams.audio {
+        packets.watch_audio(audio.stream, audio.unit);
+    }
+    let mut running = encoder.start(order)?;
+    while let Some(bytes) = running.next().await? {
+        packets.push(&bytes)?;
+    }
+    packets.close()?;
+    Ok(packets)
+}
+
+fn picture(streams: &Streams, packets: &Packets) -> Result<Option<SurveyVideo>, SurveyError> {
+    let Some(video) = &streams.video else {
+        return Ok(None);
+    };
+    let Some((frames, end)) = packets.frames()? else {
+        return Ok(None);
+    };
+    let Video {
+        stream,
+        width,
+        height,
+        rotation,
+        ..
+    } = *video;
+    let first = frames.first().map_or(0, |frame| frame.time);
+    Ok(Some(SurveyVideo {
+        stream,
+        codec: video.codec.clone(),
+        width,
+        height,
+        frame_rate: rate(frames.len(), end.saturating_sub(first)),
+        rotation,
+        frames,
+        end,
+    }))
+}
+
+/// Frames a second to three decimals.
+fn rate(frames: usize, ticks: u64) -> f64 {
+    let thousandths = (frames as u128 * 1_000 * u128::from(fmp4::TICKS))
+        .checked_div(u128::from(ticks))
+        .unwrap_or(0);
+    f64::from(u32::try_from(thousandths).unwrap_or(u32::MAX)) / 1_000.0
+}
+
+fn sounds(streams: &Streams, packets: &Packets) -> Vec<SurveyAudio> {
+    let told = streams.audio.iter().filter_map(|audio| {
+        let end = packets.end_of(audio.stream)?;
+        Some(SurveyAudio {
+            stream: audio.stream,
+            codec: audio.codec.clone(),
+            channels: audio.channels,
+            sample_rate: audio.sample_rate,
+            language: audio.language.clone(),
+            end,
+        })
+    });
+    told.collect()
+}
+
+/// `value * unit` in ticks of `fmp4::TICKS`.
+fn ticks(value: i64, unit: Unit) -> i128 {
+    rescale(value, unit.seconds(), (1, fmp4::TICKS))
+}
+
+/// From one time base to another, to the nearest, halves away from zero.
+///
+/// Source: `av_rescale_q` of libavutil
+fn rescale(value: i64, from: (u32, u32), to: (u32, u32)) -> i128 {
+    let up = i128::from(from.0) * i128::from(to.1);
+    let down = i128::from(from.1) * i128::from(to.0);
+    let value = i128::from(value);
+    let size = (value.abs() * up + down / 2) / down.max(1);
+    if value < 0 { -size } else { size }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_go_away_from_zero_as_in_libavutil() {
+        assert_eq!(rescale(1, (1, 2), (1, 1)), 1);
+        assert_eq!(rescale(-1, (1, 2), (1, 1)), -1);
+        assert_eq!(rescale(-7_000, (1, 1_000_000), (1, 1_000)), -7);
+        assert_eq!(rescale(33, (1, 1_000), (1, 90_000)), 2_970);
+        assert_eq!(
+            rescale(i64::MAX, (u32::MAX, 1), (1, 90_000)),
+            i128::from(i64::MAX) * 4_294_967_295 * 90_000
+        );
+    }
+
+    #[test]
+    fn rates_are_told_to_three_decimals() {
+        assert!((rate(30_000, 1_001 * 90_000) - 29.97).abs() < 1e-9);
+        assert!((rate(1, 0)).abs() < f64::EPSILON);
+    }
+}
