@@ -21,7 +21,7 @@ mod subscribers;
 pub use config::{Config, InstantConfig, PlaybackConfig, TranscodeConfig, UploadConfig};
 pub use metric::METRICS;
 pub use models::outcome::Recorded;
-pub use models::plan::{Input, Plan, PlannedPiece, Rung, Sound, TICKS, Track, Work};
+pub use models::plan::{Input, Plan, PlannedPiece, Rung, Sound, Track, Work};
 pub use models::publication::{NewPiece, Publication, Published, SOUND_BIT_RATE};
 pub use models::survey::{Survey, SurveyAudio, SurveyFrame, SurveyVideo};
 pub use repositories::plan_repository::{ENCODE, TIDY};

@@ -14,6 +14,8 @@ use runtime::{Authenticator, Background, Keys, Revocations, Routes, Service, Shu
 use std::time::Duration;
 use utoipa::openapi::OpenApi;
 
+/// This program as the system holds it, whatever lies at its path meanwhile.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 /// Whom the access tokens are for.
 const AUDIENCE: &str = "moocflix";
 /// Who makes them, when no public address is set; it must not change with the port.
@@ -157,8 +159,11 @@ impl Parts {
             transcode: TranscodeService::new(db, self.backends.clock.clone(), &settings.content.transcode.rungs),
             objects: self.backends.objects.clone(),
             instant: settings.content.instant.clone(),
+            config: settings.content.transcode.clone(),
+            program: THIS_PROGRAM.into(),
+            data_dir: settings.data_dir.clone(),
         };
-        self.add(transcoding_jobs::service(deps));
+        self.add(transcoding_jobs::service(deps).context("the staging folder")?);
         Ok(())
     }
 

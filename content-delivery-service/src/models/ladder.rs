@@ -3,9 +3,9 @@
 //! Nothing is upscaled; a source that can be played as it is stays as it is and gives the grid; every rendition of a
 //! lecture has its segments on one grid.
 
-use super::plan::{Input, Plan, PlannedPiece, Rung, Sound, SourceRung, TICKS, Track};
+use super::plan::{Input, Plan, PlannedPiece, Rung, Sound, SourceRung, Track};
 use super::survey::{Survey, SurveyFrame, SurveyVideo};
-use fmp4::{IndexHead, Probe, TrackKind};
+use fmp4::{IndexHead, Probe, TICKS, TrackKind};
 
 /// Segments are about this long where the encoder chooses.
 const SEGMENT: u64 = 5 * TICKS as u64;

@@ -5,9 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Ticks of lecture time a second.
-pub const TICKS: u32 = 90_000;
-
 /// How a source is turned into renditions.
 ///
 /// Units: times in ticks of 90 kHz from the lecture's zero

@@ -1,9 +1,10 @@
 //! Pieces as workers hand them in, and renditions as they grow.
 
 use super::ladder::sound_name;
-use super::plan::{Plan, TICKS};
+use super::plan::Plan;
 use super::video::{Rendition, RenditionState};
 use contracts::VideoId;
+use fmp4::TICKS;
 
 /// Segments of a rendition that are stored and wait to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]

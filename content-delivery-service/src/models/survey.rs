@@ -1,6 +1,6 @@
 //! What an encoder's probe tells of a source that is not played as it is.
 
-use super::plan::TICKS;
+use fmp4::TICKS;
 
 /// What a source holds.
 ///

@@ -125,7 +125,7 @@ fn renditions(plan: &Plan, made: Vec<RenditionRow>, pieces: Vec<PieceRow>) -> Ve
 fn rendition(row: RenditionRow, pieces: &[PieceRow]) -> PublishedRendition {
     let sum = |of: fn(&PieceRow) -> i64| pieces.iter().map(of).sum::<i64>();
     let (ticks, bytes) = (sum(|piece| piece.ticks), sum(|piece| piece.bytes));
-    let average = i128::from(bytes) * 8 * i128::from(crate::models::plan::TICKS) / i128::from(ticks.max(1));
+    let average = i128::from(bytes) * 8 * i128::from(fmp4::TICKS) / i128::from(ticks.max(1));
     let peak = pieces.iter().map(|piece| piece.peak_bit_rate).max().unwrap_or(0);
     PublishedRendition {
         complete: pieces.last().is_some_and(|piece| piece.is_last),

@@ -74,6 +74,14 @@ impl TranscodeService {
             .map(|_| ())
     }
 
+    /// Records, in the transaction that gives a task up, that an encoder can't read a video's source.
+    pub async fn unusable(&self, tx: &mut Tx, video: VideoId, code: &str, message: &str) -> Result<(), DbError> {
+        let outcome = outcome(&Finding::Unusable(code, message), &self.rungs);
+        write_with_events(tx, video, &outcome, self.clock.now())
+            .await
+            .map(|_| ())
+    }
+
     /// A plan of a video.
     pub async fn plan(&self, video: VideoId, generation: u32) -> Result<Option<Plan>, DbError> {
         self.plans.find(video, generation).await

@@ -1,70 +1,140 @@
 //! Takes tasks about stored sources and makes them playable.
 //!
-//! The worker of `backing::tasks` claims a task and gives it to its job: [`ScanJob`] looks into a
-//! source that was uploaded just now. What is found goes back through content's `TranscodeService`,
-//! which alone writes about videos, and only while the task is still this worker's.
+//! The worker of `backing::tasks` claims a task and gives it to its job: `ScanJob` looks into a source that was uploaded
+//! just now, `SurveyJob` has an encoder's probe look into what can't be played as it is, `EncodeJob` makes one piece of a
+//! plan's renditions, `TidyJob` removes what a complete lecture does not need. What is found and made goes back through
+//! content's `TranscodeService`, which alone writes about videos, and only while the task is still this worker's.
+//!
+//! `encoder` runs ffmpeg under a guard; `staging` is where it writes; `arguments` is what it is told.
 
+mod arguments;
+mod encode_job;
 pub mod encoder;
 mod scan_job;
 pub mod staging;
 pub mod survey;
+mod survey_job;
+mod tidy_job;
+mod troubles;
 
 pub use scan_job::ScanJob;
 
 use backing::objects::Objects;
-use backing::tasks::{Queue, Worker};
-use content_delivery_service::{InstantConfig, TranscodeService};
+use backing::tasks::{Job, Queue, Worker};
+use content_delivery_service::{InstantConfig, TranscodeConfig, TranscodeService};
+use encode_job::EncodeJob;
+use encoder::Encoder;
 use fmp4::Limits;
 use runtime::metrics::Metric;
 use runtime::{Background, Routes, Service};
+use staging::Staging;
+use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use survey_job::SurveyJob;
+use tidy_job::TidyJob;
 
 /// The service's name: its role.
 pub const NAME: &str = "transcode";
 /// How many sources are looked into at once: a long one does not hold up the short ones.
 const SCAN_SLOTS: usize = 2;
 /// How often a worker looks for tasks that another process has enqueued.
-const SCAN_POLL: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(200);
+/// What encodes when the process stops is given back, and done again by whoever comes next.
+const GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) const SCAN_SECONDS: &str = "moocflix_scan_seconds";
+pub(crate) const ENCODE_SECONDS: &str = "moocflix_encode_seconds";
+pub(crate) const PIECES_PUBLISHED: &str = "moocflix_pieces_published_total";
 
 /// What the jobs count.
-pub const METRICS: &[Metric] = &[Metric {
-    name: SCAN_SECONDS,
-    kind: "histogram",
-    labels: &[],
-    help: "seconds from taking up an uploaded source to having recorded what it holds",
-}];
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: SCAN_SECONDS,
+        kind: "histogram",
+        labels: &[],
+        help: "seconds from taking up an uploaded source to having recorded what it holds",
+    },
+    Metric {
+        name: ENCODE_SECONDS,
+        kind: "histogram",
+        labels: &[],
+        help: "seconds from taking up a part of a plan to having published it",
+    },
+    Metric {
+        name: PIECES_PUBLISHED,
+        kind: "counter",
+        labels: &[],
+        help: "pieces of renditions that were published",
+    },
+];
 
 /// What the workers are built from.
 pub struct Deps {
     /// The tasks of content's schema.
     pub queue: Queue,
-    /// Where findings go.
+    /// Where findings and pieces go.
     pub transcode: TranscodeService,
-    /// Where sources lie.
+    /// Where sources and pieces lie.
     pub objects: Objects,
     /// Which sources are played as they are.
     pub instant: InstantConfig,
+    /// How encoders are run.
+    pub config: TranscodeConfig,
+    /// MoocFlix itself, which guards encoders.
+    pub program: PathBuf,
+    /// Where staging folders are made.
+    pub data_dir: PathBuf,
 }
 
 /// Builds the workers.
-#[must_use]
-pub fn service(deps: Deps) -> Service {
+///
+/// Errors: where no staging folder can be made
+pub fn service(deps: Deps) -> io::Result<Service> {
     let limits = Limits {
         max_bit_rate: deps.instant.max_bit_rate,
         max_key_frame_gap: Duration::try_from_secs_f64(deps.instant.max_gap_seconds).unwrap_or(Duration::MAX),
     };
-    let scan = ScanJob::new(deps.objects, deps.transcode, limits);
-    let worker = Worker::new(deps.queue, vec![Arc::new(scan)], SCAN_SLOTS, SCAN_POLL);
-    let scans = Background::new("scans", move |shutdown| async move {
-        worker.run(async move { shutdown.requested().await }).await;
-        Ok(())
-    });
-    Service {
+    let stall = Duration::try_from_secs_f64(deps.config.stall_seconds).unwrap_or(Duration::MAX);
+    let encoder = Encoder::new(deps.program, stall);
+    let staging = Staging::open(&deps.data_dir)?;
+    let (objects, transcode) = (deps.objects, deps.transcode);
+    let looks: Vec<Arc<dyn Job>> = vec![
+        Arc::new(ScanJob::new(objects.clone(), transcode.clone(), limits)),
+        Arc::new(SurveyJob {
+            objects: objects.clone(),
+            transcode: transcode.clone(),
+            encoder: encoder.clone(),
+            staging: staging.clone(),
+        }),
+        Arc::new(TidyJob {
+            objects: objects.clone(),
+            transcode: transcode.clone(),
+        }),
+    ];
+    let mut tasks = vec![background("scans", Worker::new(deps.queue.clone(), looks, SCAN_SLOTS, POLL))];
+    if deps.config.slots > 0 {
+        let encodes = EncodeJob {
+            objects,
+            transcode,
+            encoder,
+            staging,
+            preset: deps.config.preset,
+        };
+        let worker = Worker::new(deps.queue, vec![Arc::new(encodes)], deps.config.slots, POLL).grace(GRACE);
+        tasks.push(background("encoders", worker));
+    }
+    Ok(Service {
         name: NAME,
         routes: Routes::none(),
-        tasks: vec![scans],
-    }
+        tasks,
+    })
+}
+
+fn background(name: &'static str, worker: Worker) -> Background {
+    Background::new(name, move |shutdown| async move {
+        worker.run(async move { shutdown.requested().await }).await;
+        Ok(())
+    })
 }

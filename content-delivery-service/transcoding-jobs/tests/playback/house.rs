@@ -128,8 +128,11 @@ impl House {
                 transcode,
                 objects,
                 instant: config().instant,
+                config: config().transcode,
+                program: "/nowhere/moocflix".into(),
+                data_dir: path,
             };
-            let _ = running.add(transcoding_jobs::service(jobs));
+            let _ = running.add(transcoding_jobs::service(jobs).unwrap());
         }
         let heard = listen(&bus, &mut running);
         let routes = running.add(content);

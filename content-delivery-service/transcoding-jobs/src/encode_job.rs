@@ -1,0 +1,224 @@
+//! Encodes what a plan asks for, piece by piece, and publishes each as soon as it is there.
+
+mod picture;
+mod sound;
+
+use crate::encoder::Encoder;
+use crate::staging::Staging;
+use async_trait::async_trait;
+use backing::db::{DbError, Tx};
+use backing::objects::Objects;
+use backing::tasks::{Done, Job, JobError, Task};
+use bytes::Bytes;
+use content_delivery_service::{ENCODE, NewPiece, Plan, Publication, Published, TranscodeService, Work};
+use contracts::{ObjectKey, RenditionName, VideoId};
+use fmp4::Piece;
+use serde::Deserialize;
+use std::time::{Duration, Instant};
+
+/// How often an encoder's progress is noted, and whether the task is still this worker's is asked.
+const REPORTING: Duration = Duration::from_secs(1);
+
+/// Does the tasks of kind `encode`.
+pub(crate) struct EncodeJob {
+    pub(crate) objects: Objects,
+    pub(crate) transcode: TranscodeService,
+    pub(crate) encoder: Encoder,
+    pub(crate) staging: Staging,
+    pub(crate) preset: String,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    video_id: VideoId,
+    generation: u32,
+    work: Work,
+}
+
+/// What a task is about, with its plan.
+struct Assignment<'a> {
+    task: &'a Task,
+    video: VideoId,
+    generation: u32,
+    work: Work,
+    plan: Plan,
+}
+
+/// Why an assignment is over.
+enum Over {
+    /// As the task queue understands it.
+    Ended(Result<Done, JobError>),
+    /// The task is somebody else's now, or nobody's: everything of it is dropped.
+    Lost,
+}
+
+impl<E: Into<JobError>> From<E> for Over {
+    fn from(error: E) -> Self {
+        Self::Ended(Err(error.into()))
+    }
+}
+
+#[async_trait]
+impl Job for EncodeJob {
+    fn kind(&self) -> &'static str {
+        ENCODE
+    }
+
+    async fn run(&self, task: &Task) -> Result<Done, JobError> {
+        let payload: Payload = serde_json::from_value(task.payload.clone())
+            .map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))?;
+        let Payload {
+            video_id: video,
+            generation,
+            work,
+        } = payload;
+        let Some(plan) = self.transcode.plan(video, generation).await? else {
+            return Ok(Done::Complete); // deleted meanwhile
+        };
+        let assignment = Assignment {
+            task,
+            video,
+            generation,
+            work,
+            plan,
+        };
+        let began = Instant::now();
+        let ended = match &assignment.work {
+            Work::Audio(n) => Box::pin(self.sound(&assignment, *n)).await,
+            Work::Piece { number, rungs } => Box::pin(self.picture(&assignment, *number, rungs)).await,
+        };
+        match ended {
+            Ok(()) => {
+                let seconds = began.elapsed().as_secs_f64();
+                metrics::histogram!(crate::ENCODE_SECONDS).record(seconds);
+                tracing::debug!(task = %task.key, seconds, "encoded");
+                Ok(Done::AlreadyComplete)
+            }
+            Err(Over::Ended(ended)) => ended,
+            Err(Over::Lost) => {
+                tracing::info!(task = %task.key, fence = task.fence, "the work was taken back");
+                Ok(Done::AlreadyComplete)
+            }
+        }
+    }
+
+    async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
+        let Ok(payload) = serde_json::from_value::<Payload>(task.payload.clone()) else {
+            return Ok(());
+        };
+        tracing::error!(task = %task.key, code, message, "a part of a lecture can't be encoded");
+        let of = (payload.video_id, payload.generation);
+        self.transcode.fail(tx, of, &payload.work, code, message).await
+    }
+}
+
+impl EncodeJob {
+    /// Runs beside an encoder: ends when the task is not this worker's any more. `ticks` tells how far the encoder is.
+    async fn watch(&self, assignment: &Assignment<'_>, ticks: impl Fn() -> u64) {
+        loop {
+            let Assignment {
+                task,
+                video,
+                generation,
+                work,
+                ..
+            } = assignment;
+            match self.transcode.report(*video, *generation, work, task, ticks()).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                // As long as nobody can be asked, the work goes on; publishing asks again.
+                Err(error) => tracing::warn!(task = %task.key, %error, "progress was not noted"),
+            }
+            tokio::time::sleep(REPORTING).await;
+        }
+    }
+
+    /// Stores a piece under the task's fence.
+    async fn store(
+        &self,
+        assignment: &Assignment<'_>,
+        rendition: &str,
+        number: u32,
+        bytes: Vec<u8>,
+    ) -> Result<ObjectKey, Over> {
+        let key = assignment.key(rendition, number)?;
+        match self.objects.put(&key, Bytes::from(bytes)).await {
+            Ok(()) => Ok(key),
+            Err(error) => {
+                self.discard(std::slice::from_ref(&key)).await;
+                Err(Over::Ended(crate::troubles::store(&error)))
+            }
+        }
+    }
+
+    /// Publishes what is stored; what can't be published is removed again.
+    async fn publish(
+        &self,
+        assignment: &Assignment<'_>,
+        pieces: Vec<NewPiece>,
+        keys: &[ObjectKey],
+        finish: bool,
+    ) -> Result<(), Over> {
+        let count = u64::try_from(pieces.len()).unwrap_or(0);
+        let publication = Publication {
+            video: assignment.video,
+            generation: assignment.generation,
+            pieces,
+            finish,
+        };
+        match self.transcode.publish(&publication, assignment.task).await {
+            Ok(Published::Done) => {
+                metrics::counter!(crate::PIECES_PUBLISHED).increment(count);
+                Ok(())
+            }
+            Ok(Published::Overtaken) => {
+                self.discard(keys).await;
+                Err(Over::Lost)
+            }
+            Ok(Published::OtherParameters { rendition }) => {
+                self.discard(keys).await;
+                let message = format!("a piece of {rendition} does not go behind those before it");
+                Err(JobError::Permanent("piece_parameters".to_owned(), message).into())
+            }
+            // It may have been written all the same: the objects stay, and are swept if they were not.
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn discard(&self, keys: &[ObjectKey]) {
+        for key in keys {
+            if let Err(error) = self.objects.delete(key).await {
+                tracing::warn!(%key, %error, "a piece that nobody needs stays");
+            }
+        }
+    }
+}
+
+impl Assignment<'_> {
+    fn key(&self, rendition: &str, piece: u32) -> Result<ObjectKey, JobError> {
+        let rendition = RenditionName::parse(rendition)
+            .ok_or_else(|| JobError::Permanent("bad_plan".to_owned(), "a rendition has no name".to_owned()))?;
+        Ok(ObjectKey::VideoPiece {
+            video: self.video,
+            generation: self.generation,
+            rendition,
+            piece,
+            fence: self.task.fence,
+        })
+    }
+}
+
+/// A piece as it is handed in.
+fn hand_in(rendition: &str, number: u32, (first, last): (u32, bool), timescale: u32, piece: &Piece) -> NewPiece {
+    NewPiece {
+        rendition: rendition.to_owned(),
+        piece: number,
+        first,
+        last,
+        init: piece.init.clone(),
+        codecs: piece.codec_string.clone(),
+        timescale,
+        segments: piece.segments.iter().map(|one| (one.duration, one.bytes)).collect(),
+        frames: piece.frames,
+    }
+}

@@ -1,0 +1,152 @@
+//! One piece of the picture: decoded once, encoded to every rung of its set.
+
+use super::{Assignment, EncodeJob, Over, hand_in};
+use crate::arguments::{self, PieceOrder};
+use crate::encoder::{EncoderError, Limits, Order, Tool};
+use crate::troubles;
+use backing::tasks::JobError;
+use content_delivery_service::{PlannedPiece, Rung};
+use contracts::ObjectKey;
+use fmp4::{Piece, PieceError, TICKS, video_piece};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::task::spawn_blocking;
+
+/// How much further back decoding begins when frames are missing: the container led to the wrong place.
+const FURTHER_BACK: u64 = 30 * TICKS as u64;
+/// Frames that may wait for their turn: B-frames, and B-frames that others depend on.
+const REORDERED: f64 = 2.0;
+
+impl EncodeJob {
+    /// Encodes, stores and publishes a piece.
+    pub(super) async fn picture(
+        &self,
+        assignment: &Assignment<'_>,
+        number: u32,
+        names: &[String],
+    ) -> Result<(), Over> {
+        let plan = &assignment.plan;
+        let pieces = &plan.video.pieces;
+        let planned = usize::try_from(number).ok().and_then(|n| pieces.get(n));
+        let rungs: Vec<&Rung> = names.iter().filter_map(|name| plan.rung(name)).collect();
+        let (Some(planned), false) = (planned, rungs.is_empty()) else {
+            return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such piece".to_owned()).into());
+        };
+        let source = troubles::local(&self.objects, &ObjectKey::VideoSource(assignment.video))?;
+        let folder = self.staging.task(assignment.task.id).map_err(|error| troubles::staging(&error))?;
+        let mut made = self.encode(assignment, planned, &rungs, (&source, folder.path()), planned.seek).await?;
+        if let (Some(expected), Some(seek)) = (planned.frames, planned.seek.filter(|&seek| seek > 0))
+            && made.first().is_none_or(|piece| piece.frames < expected)
+        {
+            let seek = seek.checked_sub(FURTHER_BACK);
+            let again = self.encode(assignment, planned, &rungs, (&source, folder.path()), seek).await?;
+            let frames = |pieces: &[Piece]| pieces.first().map_or(0, |piece| piece.frames);
+            if frames(&again) > frames(&made) {
+                made = again;
+            }
+        }
+        if made.len() != rungs.len() {
+            let message = "a part of the file holds no picture that can be decoded".to_owned();
+            return Err(JobError::Permanent("media_undecodable".to_owned(), message).into());
+        }
+        let last = usize::try_from(number).is_ok_and(|n| n + 1 == pieces.len());
+        let (mut handed_in, mut keys) = (Vec::new(), Vec::new());
+        for (rung, mut piece) in rungs.iter().zip(made) {
+            handed_in.push(hand_in(&rung.name, number, (planned.first, last), TICKS, &piece));
+            let bytes = std::mem::take(&mut piece.bytes);
+            match self.store(assignment, &rung.name, number, bytes).await {
+                Ok(key) => keys.push(key),
+                Err(error) => {
+                    self.discard(&keys).await;
+                    return Err(error);
+                }
+            }
+        }
+        self.publish(assignment, handed_in, &keys, true).await
+    }
+
+    /// Runs the encoder once and reads what it wrote; fewer pieces than rungs where there is nothing to be decoded.
+    async fn encode(
+        &self,
+        assignment: &Assignment<'_>,
+        planned: &PlannedPiece,
+        rungs: &[&Rung],
+        (source, folder): (&Path, &Path),
+        seek: Option<u64>,
+    ) -> Result<Vec<Piece>, Over> {
+        let plan = &assignment.plan;
+        let bounds = plan.video.bounds_of(planned).unwrap_or_default();
+        let start = bounds.first().copied().unwrap_or(0);
+        let length = bounds.last().map_or(0, |end| end.saturating_sub(start));
+        let order = Order {
+            tool: Tool::Ffmpeg,
+            args: arguments::piece(&PieceOrder {
+                input: &plan.input,
+                source,
+                seek,
+                bounds,
+                rungs,
+                preset: &self.preset,
+            }),
+            folder: folder.to_owned(),
+            limits: Limits::default(),
+        };
+        let reached = AtomicU64::new(0);
+        let run = self.encoder.run(&order, |progress| {
+            let ticks = u128::from(progress.out_time) * u128::from(TICKS) / 1_000_000;
+            let within = u64::try_from(ticks).unwrap_or(u64::MAX).saturating_sub(start).min(length);
+            reached.fetch_max(within, Ordering::Relaxed);
+        });
+        let ended = tokio::select! {
+            ended = run => ended,
+            () = self.watch(assignment, || reached.load(Ordering::Relaxed)) => return Err(Over::Lost),
+        };
+        match ended {
+            Ok(()) => {}
+            // An encoder that got no frame at all gives up as well; that is told apart below.
+            Err(EncoderError::Failed { .. }) if reached.load(Ordering::Relaxed) == 0 && seek.is_some() => {
+                return Ok(Vec::new());
+            }
+            Err(error) => return Err(Over::Ended(troubles::encoder(&error, assignment.task, "encode"))),
+        }
+        let mut pieces = Vec::new();
+        for rung in rungs {
+            let file = folder.join(arguments::file_name(rung));
+            match read(file, bounds.to_vec(), planned.first, delay(rung)).await {
+                Ok(piece) => pieces.push(piece),
+                Err(Unread::Piece(PieceError::NoFrames { .. })) => return Ok(Vec::new()),
+                Err(Unread::Piece(error)) => {
+                    return Err(JobError::Permanent(error.code().to_owned(), error.to_string()).into());
+                }
+                Err(Unread::File(error)) => return Err(troubles::staging(&error).into()),
+            }
+        }
+        Ok(pieces)
+    }
+}
+
+enum Unread {
+    Piece(PieceError),
+    File(std::io::Error),
+}
+
+/// Reads a rung's file and makes its segments, where that holds nobody up; the file is removed.
+async fn read(file: PathBuf, bounds: Vec<u64>, first: u32, delay: u32) -> Result<Piece, Unread> {
+    let read = spawn_blocking(move || {
+        let encoded = std::fs::read(&file).map_err(Unread::File)?;
+        std::fs::remove_file(&file).map_err(Unread::File)?;
+        video_piece(&encoded, &bounds, first, delay).map_err(Unread::Piece)
+    });
+    read.await.unwrap_or_else(|error| Err(Unread::File(std::io::Error::other(error))))
+}
+
+/// How long before it is shown a segment's first frame is decoded: as long as reordered frames wait.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "clamped to a fraction of a second"
+)]
+fn delay(rung: &Rung) -> u32 {
+    let frame = f64::from(TICKS) / rung.frame_rate.max(1.0);
+    (REORDERED * frame).clamp(1_500.0, 45_000.0) as u32
+}

@@ -1,0 +1,298 @@
+//! A sound: encoded in one run, published as it goes, taken up again behind its last published piece.
+
+use super::{Assignment, EncodeJob, Over, hand_in};
+use crate::arguments::{self, SAMPLE_RATE};
+use crate::encoder::{Limits, Order, Running, Tool};
+use crate::troubles;
+use backing::tasks::JobError;
+use bytes::Bytes;
+use content_delivery_service::{Sound, Track};
+use contracts::ObjectKey;
+use fmp4::{AdtsReader, PieceError, TICKS, audio_cuts, audio_piece};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Samples in a frame.
+const FRAME: u64 = 1_024;
+/// Frames of an encoder's beginning that sound different from those of a run that began earlier.
+const WARMING_UP: u64 = 2;
+/// Frames behind the planned end, a second of them, that still belong to the last segment.
+const PADDING: usize = 47;
+/// Segments are about this long where the plan has none, because the sound is longer than was told.
+const SEGMENT: u64 = 5 * TICKS as u64;
+/// As many of those as are published together.
+const SEGMENTS: u32 = 12;
+
+/// Where a sound is on its way.
+struct Cutter {
+    /// Bounds in frames; grows when the sound is longer than was planned.
+    cuts: Vec<u64>,
+    bounds: Vec<u64>,
+    /// Segments in each planned piece.
+    planned: Vec<u32>,
+    /// The next piece, and its first segment.
+    piece: u32,
+    segment: usize,
+    /// Frames that wait for their piece; the first one is the piece's first.
+    waiting: Vec<Bytes>,
+}
+
+/// Frames that make a piece.
+struct Cut {
+    number: u32,
+    first: u32,
+    first_frame: u64,
+    counts: Vec<u32>,
+    frames: Vec<Bytes>,
+}
+
+impl EncodeJob {
+    /// Encodes and publishes what is not yet there of a sound.
+    pub(super) async fn sound(&self, assignment: &Assignment<'_>, n: u32) -> Result<(), Over> {
+        let plan = &assignment.plan;
+        let Some(sound) = plan.sound(n) else {
+            return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such sound".to_owned()).into());
+        };
+        let (video, generation) = (assignment.video, assignment.generation);
+        let there = self.transcode.published(video, generation, &sound.name).await?;
+        let done: u64 = there.iter().map(|(_, frames)| frames.unsigned_abs()).sum();
+        let mut cutter = Cutter::new(&plan.audio, there.len());
+        let back = done.min(WARMING_UP);
+        let source = troubles::local(&self.objects, &ObjectKey::VideoSource(video))?;
+        let folder = self.staging.task(assignment.task.id).map_err(|error| troubles::staging(&error))?;
+        let order = Order {
+            tool: Tool::Ffmpeg,
+            args: arguments::sound(&plan.input, &source, sound, (done - back) * FRAME),
+            folder: folder.path().to_owned(),
+            limits: Limits::default(),
+        };
+        let mut running = match self.encoder.start(&order) {
+            Ok(running) => running,
+            Err(error) => return Err(Over::Ended(troubles::encoder(&error, assignment.task, "encode"))),
+        };
+        let reached = AtomicU64::new(0);
+        // The first frame primes the decoder and comes before the sound begins.
+        let work = self.follow(assignment, sound, (&mut cutter, &reached), (&mut running, 1 + back));
+        tokio::select! {
+            ended = work => ended,
+            () = self.watch(assignment, || reached.load(Ordering::Relaxed)) => Err(Over::Lost),
+        }
+    }
+
+    async fn follow(
+        &self,
+        assignment: &Assignment<'_>,
+        sound: &Sound,
+        (cutter, reached): (&mut Cutter, &AtomicU64),
+        (running, mut skip): (&mut Running, u64),
+    ) -> Result<(), Over> {
+        let mut reader = AdtsReader::new();
+        loop {
+            let chunk = match running.next().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(error) => return Err(Over::Ended(troubles::encoder(&error, assignment.task, "encode"))),
+            };
+            for frame in reader.push(&chunk).map_err(broken)? {
+                if skip > 0 {
+                    skip -= 1;
+                } else {
+                    cutter.waiting.push(frame);
+                }
+            }
+            reached.store(cutter.waiting_ticks(), Ordering::Relaxed);
+            while let Some(cut) = cutter.cut() {
+                self.hand_over(assignment, sound, &reader, cut, false).await?;
+            }
+        }
+        let cut = cutter.rest().ok_or_else(|| {
+            let message = "there is no sound in the file that can be decoded".to_owned();
+            JobError::Permanent("media_undecodable".to_owned(), message)
+        })?;
+        self.hand_over(assignment, sound, &reader, cut, true).await
+    }
+
+    async fn hand_over(
+        &self,
+        assignment: &Assignment<'_>,
+        sound: &Sound,
+        reader: &AdtsReader,
+        cut: Cut,
+        last: bool,
+    ) -> Result<(), Over> {
+        let Some(config) = reader.config() else {
+            return Err(broken(PieceError::Format("without a frame")).into());
+        };
+        let mut piece = audio_piece(&cut.frames, config, cut.first_frame, &cut.counts, cut.first).map_err(broken)?;
+        let bytes = std::mem::take(&mut piece.bytes);
+        let key = self.store(assignment, &sound.name, cut.number, bytes).await?;
+        let handed_in = hand_in(&sound.name, cut.number, (cut.first, last), SAMPLE_RATE, &piece);
+        self.publish(assignment, vec![handed_in], &[key], last).await
+    }
+}
+
+impl Cutter {
+    /// Goes on behind so many published pieces.
+    fn new(track: &Track, published: usize) -> Self {
+        let planned: Vec<u32> = track.pieces.iter().map(|piece| piece.segments).collect();
+        let known = planned.iter().take(published).map(|&segments| usize::try_from(segments).unwrap_or(0));
+        let beyond = published.saturating_sub(planned.len()) * usize::try_from(SEGMENTS).unwrap_or(1);
+        let mut cutter = Self {
+            cuts: audio_cuts(&track.bounds, SAMPLE_RATE),
+            bounds: track.bounds.clone(),
+            segment: known.sum::<usize>() + beyond,
+            piece: u32::try_from(published).unwrap_or(u32::MAX),
+            planned,
+            waiting: Vec::new(),
+        };
+        cutter.reach(cutter.segment);
+        cutter
+    }
+
+    /// Makes sure that there is a bound of this number.
+    fn reach(&mut self, segment: usize) {
+        while self.cuts.len() <= segment {
+            let end = self.bounds.last().copied().unwrap_or(0);
+            self.bounds.push((end / SEGMENT + 1) * SEGMENT);
+            self.cuts = audio_cuts(&self.bounds, SAMPLE_RATE);
+        }
+    }
+
+    fn at(&self, segment: usize) -> u64 {
+        self.cuts.get(segment).copied().unwrap_or(0)
+    }
+
+    fn segments(&self) -> usize {
+        let planned = usize::try_from(self.piece).ok().and_then(|n| self.planned.get(n));
+        usize::try_from(planned.copied().unwrap_or(SEGMENTS)).unwrap_or(1)
+    }
+
+    /// The next piece once there is a frame behind it, so that the last one is known to be the last.
+    fn cut(&mut self) -> Option<Cut> {
+        let next = self.segment + self.segments();
+        self.reach(next);
+        let frames = usize::try_from(self.at(next).saturating_sub(self.at(self.segment))).ok()?;
+        // What comes behind the planned end may be no more than an encoder's padding.
+        let is_end = next + 1 >= self.planned_segments();
+        let padding = if is_end { PADDING } else { 0 };
+        (self.waiting.len() > frames + padding).then(|| self.take(next, frames))
+    }
+
+    fn planned_segments(&self) -> usize {
+        let all: u32 = self.planned.iter().sum();
+        usize::try_from(all).unwrap_or(usize::MAX)
+    }
+
+    /// What is left when the sound is over; its last segment is not a stub.
+    fn rest(&mut self) -> Option<Cut> {
+        if self.waiting.is_empty() {
+            return None;
+        }
+        self.reach(self.segment + self.segments());
+        let (begun, left) = (self.at(self.segment), self.waiting.len());
+        let end = begun + u64::try_from(left).unwrap_or(0);
+        let mut next = self.segment + 1;
+        // Half a second at the end goes with the segment before it.
+        while next < self.segment + self.segments() && self.at(next) + u64::from(SAMPLE_RATE) / FRAME / 2 < end {
+            next += 1;
+        }
+        Some(self.take(next, left))
+    }
+
+    /// Takes a piece up to a bound; its last segment has whatever the others leave of the frames.
+    fn take(&mut self, next: usize, frames: usize) -> Cut {
+        let first_frame = self.at(self.segment);
+        let mut left = u32::try_from(frames).unwrap_or(u32::MAX);
+        let mut counts = Vec::new();
+        for segment in self.segment..next {
+            let whole = self.at(segment + 1).saturating_sub(self.at(segment));
+            let whole = u32::try_from(whole).unwrap_or(u32::MAX);
+            let count = if segment + 1 == next { left } else { whole.min(left) };
+            left -= count;
+            counts.push(count);
+        }
+        let behind = self.waiting.split_off(frames.min(self.waiting.len()));
+        let cut = Cut {
+            number: self.piece,
+            first: u32::try_from(self.segment).unwrap_or(u32::MAX),
+            first_frame,
+            counts,
+            frames: std::mem::replace(&mut self.waiting, behind),
+        };
+        self.segment = next;
+        self.piece += 1;
+        cut
+    }
+
+    /// How much sound waits to be published.
+    ///
+    /// Units: 90 kHz
+    fn waiting_ticks(&self) -> u64 {
+        u64::try_from(self.waiting.len()).unwrap_or(0) * FRAME * u64::from(TICKS) / u64::from(SAMPLE_RATE)
+    }
+}
+
+fn broken(error: PieceError) -> JobError {
+    JobError::Permanent(error.code().to_owned(), error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use content_delivery_service::PlannedPiece;
+
+    /// Four segments of five seconds in two pieces.
+    fn track() -> Track {
+        let piece = |first| PlannedPiece {
+            first,
+            segments: 2,
+            seek: None,
+            frames: None,
+        };
+        Track {
+            bounds: (0..5).map(|n| n * 450_000).collect(),
+            pieces: vec![piece(0), piece(2)],
+        }
+    }
+
+    /// The cuts that so many frames make, as number, first segment, first frame and counts.
+    fn cut(frames: usize, published: usize) -> Vec<(u32, u32, u64, Vec<u32>)> {
+        let mut cutter = Cutter::new(&track(), published);
+        let told = |cut: Cut| {
+            assert_eq!(cut.frames.len(), cut.counts.iter().map(|&n| usize::try_from(n).unwrap()).sum::<usize>());
+            (cut.number, cut.first, cut.first_frame, cut.counts)
+        };
+        let mut cuts = Vec::new();
+        for _ in 0..frames {
+            cutter.waiting.push(Bytes::from_static(b"x"));
+            cuts.extend(cutter.cut().map(told));
+        }
+        cuts.extend(cutter.rest().map(told));
+        cuts
+    }
+
+    #[test]
+    fn sound_of_the_planned_length_makes_the_planned_pieces() {
+        assert_eq!(cut(938, 0), [(0, 0, 0, vec![234, 235]), (1, 2, 469, vec![234, 235])]);
+    }
+
+    #[test]
+    fn shorter_sound_ends_early_and_without_a_stub() {
+        assert_eq!(cut(100, 0), [(0, 0, 0, vec![100])]);
+        assert_eq!(cut(240, 0), [(0, 0, 0, vec![240])]);
+        assert_eq!(cut(469, 0), [(0, 0, 0, vec![234, 235])]);
+        assert_eq!(cut(500, 0), [(0, 0, 0, vec![234, 235]), (1, 2, 469, vec![31])]);
+    }
+
+    #[test]
+    fn longer_sound_goes_on_in_segments_of_its_own() {
+        let cuts = cut(938 + 400, 0);
+        assert_eq!(cuts.len(), 3);
+        assert_eq!((cuts[2].0, cuts[2].1, cuts[2].2), (2, 4, 937));
+        assert_eq!(cuts[2].3.iter().sum::<u32>(), 401);
+    }
+
+    #[test]
+    fn it_is_taken_up_behind_what_is_published() {
+        assert_eq!(cut(469, 1), [(1, 2, 469, vec![234, 235])]);
+    }
+}

@@ -1,0 +1,83 @@
+//! Has an encoder's probe look into a source that is not played as it is.
+
+use crate::encoder::{Encoder, EncoderError};
+use crate::staging::Staging;
+use crate::survey::{SurveyError, survey};
+use crate::troubles;
+use async_trait::async_trait;
+use backing::db::{DbError, Tx};
+use backing::objects::{ObjectError, Objects};
+use backing::tasks::{Done, Job, JobError, Task};
+use content_delivery_service::{Finding, SURVEY, TranscodeService};
+use contracts::{ObjectKey, VideoId};
+use fmp4::sniff;
+use serde::Deserialize;
+use std::slice::from_ref;
+
+/// How many bytes tell the kind of a file.
+const SNIFFED: u64 = 64 * 1_024;
+
+/// Does the tasks of kind `survey`.
+pub(crate) struct SurveyJob {
+    pub(crate) objects: Objects,
+    pub(crate) transcode: TranscodeService,
+    pub(crate) encoder: Encoder,
+    pub(crate) staging: Staging,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    video_id: VideoId,
+}
+
+#[async_trait]
+impl Job for SurveyJob {
+    fn kind(&self) -> &'static str {
+        SURVEY
+    }
+
+    async fn run(&self, task: &Task) -> Result<Done, JobError> {
+        let Payload { video_id } = serde_json::from_value(task.payload.clone())
+            .map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))?;
+        let source = ObjectKey::VideoSource(video_id);
+        let length = match self.objects.size(&source).await {
+            Ok(length) => length,
+            Err(ObjectError::NotFound) => return self.record(video_id, &Finding::Missing, task).await,
+            Err(error) => return Err(JobError::Retry(format!("the source could not be read: {error}"))),
+        };
+        let first = self.objects.get_ranges(&source, from_ref(&(0..length.min(SNIFFED)))).await;
+        let first = first.map_err(|error| JobError::Retry(format!("the source could not be read: {error}")))?;
+        let path = troubles::local(&self.objects, &source)?;
+        let folder = self.staging.task(task.id).map_err(|error| troubles::staging(&error))?;
+        match survey(&self.encoder, &path, sniff(&first.concat()), folder.path()).await {
+            Ok(found) => self.record(video_id, &Finding::Surveyed(&found), task).await,
+            Err(SurveyError::Encoder(error)) => troubles::encoder(&error, task, "read"),
+            Err(SurveyError::Stalled) => troubles::encoder(&EncoderError::Stalled, task, "read"),
+            Err(error) => {
+                tracing::info!(video = %video_id, %error, "an encoder can't read a source");
+                let words = match &error {
+                    // What the tool says names paths of this machine.
+                    SurveyError::Malformed(_) => "the file can't be read as what it seems to be".to_owned(),
+                    told => told.to_string(),
+                };
+                self.record(video_id, &Finding::Unusable(error.code(), &words), task).await
+            }
+        }
+    }
+
+    async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
+        let Ok(Payload { video_id }) = serde_json::from_value(task.payload.clone()) else {
+            return Ok(());
+        };
+        self.transcode.unusable(tx, video_id, code, message).await
+    }
+}
+
+impl SurveyJob {
+    async fn record(&self, video: VideoId, finding: &Finding<'_>, task: &Task) -> Result<Done, JobError> {
+        let recorded = self.transcode.record(video, finding, task).await;
+        let recorded = recorded.map_err(|error| JobError::Retry(format!("the survey could not be recorded: {error}")))?;
+        tracing::info!(%video, ?recorded, "a source was surveyed");
+        Ok(Done::AlreadyComplete)
+    }
+}

@@ -1,0 +1,83 @@
+//! Removes what a complete lecture does not need: pieces that lost workers left, and older plans.
+
+use async_trait::async_trait;
+use backing::objects::Objects;
+use backing::tasks::{Done, Job, JobError, Task};
+use content_delivery_service::{TIDY, TranscodeService};
+use contracts::{ObjectKey, ObjectPrefix, RenditionName, VideoId};
+use serde::Deserialize;
+use std::collections::HashSet;
+
+/// Does the tasks of kind `tidy`.
+pub(crate) struct TidyJob {
+    pub(crate) objects: Objects,
+    pub(crate) transcode: TranscodeService,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    video_id: VideoId,
+    generation: u32,
+    older: bool,
+}
+
+#[async_trait]
+impl Job for TidyJob {
+    fn kind(&self) -> &'static str {
+        TIDY
+    }
+
+    async fn run(&self, task: &Task) -> Result<Done, JobError> {
+        let payload: Payload = serde_json::from_value(task.payload.clone())
+            .map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))?;
+        let video = payload.video_id;
+        if payload.older {
+            self.transcode.forget_before(video, payload.generation).await?;
+        }
+        let keep = self.named(video).await?;
+        let retry = |error: backing::objects::ObjectError| JobError::Retry(error.to_string());
+        let stored = self.objects.list(&ObjectPrefix::Video(video)).await.map_err(retry)?;
+        let mut removed = 0_u32;
+        for key in stored.iter().filter(|key| !keep.contains(*key)) {
+            if is_piece_up_to(key, video, payload.generation) {
+                self.objects.delete_listed(key).await.map_err(retry)?;
+                removed += 1;
+            }
+        }
+        if removed > 0 {
+            tracing::info!(%video, removed, "pieces that nobody needs were removed");
+        }
+        Ok(Done::Complete)
+    }
+}
+
+impl TidyJob {
+    /// The keys of all pieces that plans name.
+    async fn named(&self, video: VideoId) -> Result<HashSet<String>, JobError> {
+        let mut keys = HashSet::new();
+        for generation in self.transcode.generations(video).await? {
+            for (rendition, piece, fence) in self.transcode.referenced(video, generation).await? {
+                let (Some(rendition), Ok(piece)) = (RenditionName::parse(&rendition), u32::try_from(piece)) else {
+                    continue;
+                };
+                let key = ObjectKey::VideoPiece {
+                    video,
+                    generation,
+                    rendition,
+                    piece,
+                    fence,
+                };
+                keys.insert(key.to_string());
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// Whether a key is a piece's, of a plan that is complete: what a later plan's workers store is not named yet.
+fn is_piece_up_to(key: &str, video: VideoId, generation: u32) -> bool {
+    let below = key.strip_prefix(&format!("{}/", ObjectPrefix::Video(video)));
+    let mut steps = below.unwrap_or_default().split('/');
+    let of = steps.next().and_then(|step| step.parse::<u32>().ok());
+    of.is_some_and(|of| of <= generation) && key.ends_with(".m4s")
+}
