@@ -156,6 +156,7 @@ impl Parts {
         let (db, queue) = self.lectures(settings).await?;
         let deps = transcoding_jobs::Deps {
             queue,
+            one_machine: !db.is_postgres(),
             transcode: TranscodeService::new(db, self.backends.clock.clone(), &settings.content.transcode.rungs),
             objects: self.backends.objects.clone(),
             instant: settings.content.instant.clone(),

@@ -41,6 +41,8 @@ pub const NAME: &str = "transcode";
 const SCAN_SLOTS: usize = 2;
 /// How often a worker looks for tasks that another process has enqueued.
 const POLL: Duration = Duration::from_millis(200);
+/// How often workers are looked for that died.
+const ROLL_CALL: Duration = Duration::from_secs(2);
 /// What encodes when the process stops is given back, and done again by whoever comes next.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -86,6 +88,8 @@ pub struct Deps {
     pub program: PathBuf,
     /// Where staging folders are made.
     pub data_dir: PathBuf,
+    /// Whether every worker of this queue has its staging folder in that directory, so that the dead can be told.
+    pub one_machine: bool,
 }
 
 /// Builds the workers.
@@ -100,6 +104,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
     let encoder = Encoder::new(deps.program, stall);
     let staging = Staging::open(&deps.data_dir)?;
     let (objects, transcode) = (deps.objects, deps.transcode);
+    let queue = deps.queue.of_worker(staging.worker());
     let looks: Vec<Arc<dyn Job>> = vec![
         Arc::new(ScanJob::new(objects.clone(), transcode.clone(), limits)),
         Arc::new(SurveyJob {
@@ -113,7 +118,10 @@ pub fn service(deps: Deps) -> io::Result<Service> {
             transcode: transcode.clone(),
         }),
     ];
-    let mut tasks = vec![background("scans", Worker::new(deps.queue.clone(), looks, SCAN_SLOTS, POLL))];
+    let mut tasks = vec![background("scans", Worker::new(queue.clone(), looks, SCAN_SLOTS, POLL))];
+    if deps.one_machine {
+        tasks.push(lost_workers(queue.clone(), staging.clone()));
+    }
     if deps.config.slots > 0 {
         let encodes = EncodeJob {
             objects,
@@ -122,7 +130,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
             staging,
             preset: deps.config.preset,
         };
-        let worker = Worker::new(deps.queue, vec![Arc::new(encodes)], deps.config.slots, POLL).grace(GRACE);
+        let worker = Worker::new(queue, vec![Arc::new(encodes)], deps.config.slots, POLL).grace(GRACE);
         tasks.push(background("encoders", worker));
     }
     Ok(Service {
@@ -136,5 +144,29 @@ fn background(name: &'static str, worker: Worker) -> Background {
     Background::new(name, move |shutdown| async move {
         worker.run(async move { shutdown.requested().await }).await;
         Ok(())
+    })
+}
+
+/// Has what dead workers held done again at once, instead of when their leases run out.
+fn lost_workers(queue: Queue, staging: Staging) -> Background {
+    Background::new("lost-workers", move |shutdown| async move {
+        loop {
+            match queue.claimants().await {
+                Ok(claimants) => {
+                    for worker in claimants.into_iter().filter(|&worker| staging.is_dead(worker)) {
+                        match queue.give_up(worker).await {
+                            Ok(0) => {}
+                            Ok(tasks) => tracing::warn!(%worker, tasks, "a worker died: its tasks are done again"),
+                            Err(error) => tracing::warn!(%worker, %error, "a dead worker's tasks wait for their lease"),
+                        }
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "lost workers could not be looked for"),
+            }
+            tokio::select! {
+                () = shutdown.requested() => return Ok(()),
+                () = tokio::time::sleep(ROLL_CALL) => {}
+            }
+        }
     })
 }

@@ -29,6 +29,7 @@ pub struct Staging {
 
 #[derive(Debug)]
 struct Worker {
+    id: Uuid,
     path: PathBuf,
     _lock: OwnedFd,
 }
@@ -50,11 +51,12 @@ impl Staging {
                 tracing::warn!(folder = %old.display(), %error, "an old staging folder stays");
             }
         }
-        let path = staging.join(Uuid::now_v7().to_string());
+        let id = Uuid::now_v7();
+        let path = staging.join(id.to_string());
         DirBuilder::new().mode(0o700).create(&path)?;
         let lock = folder(&path)?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)?;
-        let worker = Arc::new(Worker { path, _lock: lock });
+        let worker = Arc::new(Worker { id, path, _lock: lock });
         Ok(Self { worker })
     }
 
@@ -62,6 +64,22 @@ impl Staging {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.worker.path
+    }
+
+    /// The worker's name: its folder's.
+    #[must_use]
+    pub fn worker(&self) -> Uuid {
+        self.worker.id
+    }
+
+    /// Whether a worker on the same data directory is dead: its folder is gone, or nobody has its lock.
+    #[must_use]
+    pub fn is_dead(&self, worker: Uuid) -> bool {
+        let path = self.worker.path.with_file_name(worker.to_string());
+        match folder(&path) {
+            Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockShared).is_ok(),
+            Err(_) => !path.exists(),
+        }
     }
 
     /// An empty folder for a task.
@@ -221,6 +239,19 @@ mod tests {
         assert!(!dead.exists());
         assert!(foreign.exists() && elsewhere.exists());
         assert!(task.path().exists() && other.path() != living.path());
+    }
+
+    #[test]
+    fn a_worker_is_dead_when_nobody_holds_its_folder() {
+        let data = tempfile::tempdir().unwrap();
+        let (one, other) = (Staging::open(data.path()).unwrap(), Staging::open(data.path()).unwrap());
+        assert!(!one.is_dead(other.worker()) && !other.is_dead(one.worker()));
+        let worker = other.worker();
+        let left = other.path().to_owned();
+        drop(other);
+        assert!(one.is_dead(worker));
+        fs::create_dir(&left).unwrap();
+        assert!(one.is_dead(worker), "a folder that a dead worker left");
     }
 
     #[test]

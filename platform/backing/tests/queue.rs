@@ -306,3 +306,24 @@ async fn rows_of_done_tasks_go_after_a_day_and_the_rest_stays() {
         assert_eq!(count().await.unwrap(), Some((1,)), "{}", test.at.name);
     }
 }
+
+#[tokio::test]
+async fn the_claims_of_a_worker_that_is_known_to_be_dead_run_out_at_once() {
+    for test in each().await {
+        for key in ["a", "b"] {
+            test.enqueue(test.task(key)).await;
+        }
+        let (dead, living) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+        let of = |worker| test.queue.clone().of_worker(worker);
+        let lost = of(dead).claim(&["scan"]).await.unwrap().unwrap();
+        let held = of(living).claim(&["scan"]).await.unwrap().unwrap();
+        let mut claimants = test.queue.claimants().await.unwrap();
+        claimants.sort_unstable();
+        assert_eq!(claimants, [dead, living], "{}", test.at.name);
+        assert_eq!(test.queue.give_up(dead).await.unwrap(), 1);
+        let again = test.claim().await.unwrap();
+        assert_eq!((&again.key, again.losses), (&lost.key, 1), "{}", test.at.name);
+        assert!(!test.finish(&lost).await && test.finish(&held).await);
+        assert_eq!(test.queue.give_up(dead).await.unwrap(), 0);
+    }
+}

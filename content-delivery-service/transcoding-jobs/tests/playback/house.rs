@@ -131,6 +131,7 @@ impl House {
                 config: config().transcode,
                 program: "/nowhere/moocflix".into(),
                 data_dir: path,
+                one_machine: true,
             };
             let _ = running.add(transcoding_jobs::service(jobs).unwrap());
         }

@@ -31,6 +31,12 @@ static OWN: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0002_task_subjects.sql"),
         postgres: include_str!("../../migrations/postgres/0002_task_subjects.sql"),
     },
+    Migration {
+        number: 3,
+        name: "workers of tasks",
+        sqlite: include_str!("../../migrations/sqlite/0003_task_workers.sql"),
+        postgres: include_str!("../../migrations/postgres/0003_task_workers.sql"),
+    },
 ];
 
 const DONE: &str = "SELECT checksum FROM schema_migrations WHERE owner = $1 ORDER BY number";

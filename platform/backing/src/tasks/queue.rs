@@ -11,12 +11,12 @@ use uuid::Uuid;
 pub(super) const HEAD: &str = "SELECT priority, start_tag FROM tasks WHERE kind = $1 AND state = 'waiting' \
     ORDER BY priority DESC, start_tag, id LIMIT 1";
 pub(super) const CLAIM: Sql = Sql::both(
-    "UPDATE tasks SET state = 'running', attempt = attempt + 1, fence = fence + 1, heartbeat = $2, lease_until = $3 \
-     WHERE id = (SELECT id FROM tasks WHERE kind = $1 AND state = 'waiting' \
+    "UPDATE tasks SET state = 'running', attempt = attempt + 1, fence = fence + 1, heartbeat = $2, lease_until = $3, \
+     worker = $4 WHERE id = (SELECT id FROM tasks WHERE kind = $1 AND state = 'waiting' \
      ORDER BY priority DESC, start_tag, id LIMIT 1) \
      RETURNING id, kind, key, payload, priority, owner, start_tag, attempt, losses, fence",
-    "UPDATE tasks SET state = 'running', attempt = attempt + 1, fence = fence + 1, heartbeat = $2, lease_until = $3 \
-     WHERE id = (SELECT id FROM tasks WHERE kind = $1 AND state = 'waiting' \
+    "UPDATE tasks SET state = 'running', attempt = attempt + 1, fence = fence + 1, heartbeat = $2, lease_until = $3, \
+     worker = $4 WHERE id = (SELECT id FROM tasks WHERE kind = $1 AND state = 'waiting' \
      ORDER BY priority DESC, start_tag, id LIMIT 1 FOR UPDATE SKIP LOCKED) \
      RETURNING id, kind, key, payload, priority, owner, start_tag, attempt, losses, fence",
 );
@@ -73,13 +73,46 @@ pub struct Queue {
     pub(super) db: Db,
     pub(super) clock: Clock,
     pub(super) lease: Duration,
+    worker: Option<Uuid>,
 }
 
 impl Queue {
     /// The queue in a service's schema; a worker that is silent for `lease` is taken for dead.
     #[must_use]
     pub fn new(db: Db, clock: Clock, lease: Duration) -> Self {
-        Self { db, clock, lease }
+        Self {
+            db,
+            clock,
+            lease,
+            worker: None,
+        }
+    }
+
+    /// The same queue with claims under a worker's name, by which they can be [given up](Queue::give_up).
+    #[must_use]
+    pub fn of_worker(mut self, worker: Uuid) -> Self {
+        self.worker = Some(worker);
+        self
+    }
+
+    /// The workers that hold claims, as far as they have a name.
+    pub async fn claimants(&self) -> Result<Vec<Uuid>, DbError> {
+        let held = "SELECT DISTINCT worker FROM tasks WHERE state = 'running' AND worker IS NOT NULL";
+        let rows = self.db.read().all::<(Uuid,)>(held, args![]).await?;
+        Ok(rows.into_iter().map(|(worker,)| worker).collect())
+    }
+
+    /// Lets the claims of a worker that is known to be dead run out now; tells how many that were.
+    pub async fn give_up(&self, worker: Uuid) -> Result<u64, DbError> {
+        let now = self.clock.now();
+        let expire = "UPDATE tasks SET lease_until = $2 WHERE worker = $1 AND state = 'running' AND lease_until > $2";
+        let mut tx = self.db.write().await?;
+        let expired = tx.run(expire, args![worker, now]).await?;
+        if expired > 0 {
+            tx.mark_enqueued();
+        }
+        tx.commit().await?;
+        Ok(expired)
     }
 
     /// Lets the workers of this process look at once, as a commit that enqueued does by itself.
@@ -104,7 +137,8 @@ impl Queue {
         heads.sort_unstable();
         let mut claimed = None;
         for (_, kind) in heads {
-            claimed = tx.one::<Claimed>(CLAIM, args![kind, now, now + self.lease]).await?;
+            let values = args![kind, now, now + self.lease, self.worker];
+            claimed = tx.one::<Claimed>(CLAIM, values).await?;
             if claimed.is_some() {
                 break; // otherwise other workers hold all of this kind's rows just now
             }
@@ -263,7 +297,7 @@ mod tests {
             for (from, to) in [(0, 10), (10, 10_000)] {
                 fill(db, &queue, from, to).await;
                 let head = plan(db, HEAD.into(), args!["scan"]).await;
-                let claim = plan(db, CLAIM, args!["scan", now, now]).await;
+                let claim = plan(db, CLAIM, args!["scan", now, now, None::<Uuid>]).await;
                 let due = plan(db, DUE.into(), args![now]).await;
                 for (plan, index) in [
                     (&head, "tasks_waiting"),
