@@ -42,6 +42,15 @@ impl Tool {
             Self::Ffprobe => "ffprobe",
         }
     }
+
+    /// How far it steps back: encoders for everything, a look into a source for everything but encoders, which would
+    /// otherwise keep the next lecture from being planned.
+    fn nice(self) -> u8 {
+        match self {
+            Self::Ffmpeg => 19,
+            Self::Ffprobe => 10,
+        }
+    }
 }
 
 /// What a tool may take.

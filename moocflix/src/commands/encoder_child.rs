@@ -3,7 +3,7 @@
 //! A worker starts it in a process group of its own and keeps the other end of its standard input:
 //!
 //! ```text
-//! moocflix encoder-child --folder DIR --memory BYTES --file-size BYTES [--cpu-seconds N] -- ffmpeg ARGUMENT…
+//! moocflix encoder-child --folder DIR --memory BYTES --file-size BYTES [--nice N] [--cpu-seconds N] -- ffmpeg ARGUMENT…
 //! ```
 //!
 //! This first process is the guard. It starts itself once more (`--become`, with the guard's process id); that second
@@ -28,9 +28,9 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, getpgrp, getpid, getppid, getrlimit, kill_current_process_group,
-    kill_process, pidfd_open, pidfd_send_signal, set_parent_process_death_signal, setpgid, setpriority_process,
-    setrlimit, umask,
+    Pid, PidfdFlags, Resource, Rlimit, Signal, getpgrp, getpid, getppid, getpriority_process, getrlimit,
+    kill_current_process_group, kill_process, pidfd_open, pidfd_send_signal, set_parent_process_death_signal, setpgid,
+    setpriority_process, setrlimit, umask,
 };
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -43,8 +43,6 @@ use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use transcoding_jobs::encoder::{EXIT_MISSING, EXIT_UNUSABLE};
 use transcoding_jobs::staging;
 
-/// The lowest priority there is: the API and the players come first.
-const NICE: i32 = 19;
 /// Open files: inputs, outputs, pipes and libraries are a few dozen.
 const OPEN_FILES: u64 = 256;
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
@@ -60,6 +58,9 @@ pub(crate) struct EncoderChildArgs {
     /// How long a file the tool may write.
     #[arg(long, value_name = "BYTES")]
     file_size: u64,
+    /// How far the tool steps back for others.
+    #[arg(long, value_name = "LEVEL", default_value_t = 19, value_parser = clap::value_parser!(i32).range(0..=19))]
+    nice: i32,
     /// Processor time that the tool may take.
     #[arg(long, value_name = "SECONDS")]
     cpu_seconds: Option<u64>,
@@ -123,7 +124,8 @@ fn start_again(args: &EncoderChildArgs, folder: &Folder) -> io::Result<Child> {
         .arg("--folder")
         .arg(&folder.path)
         .args(["--memory", &args.memory.to_string()])
-        .args(["--file-size", &args.file_size.to_string()]);
+        .args(["--file-size", &args.file_size.to_string()])
+        .args(["--nice", &args.nice.to_string()]);
     if let Some(seconds) = args.cpu_seconds {
         command.args(["--cpu-seconds", &seconds.to_string()]);
     }
@@ -238,7 +240,8 @@ fn become_tool(args: &EncoderChildArgs, guard: i32) -> io::Result<ExitCode> {
     if let Some(seconds) = args.cpu_seconds {
         limit(Resource::Cpu, seconds)?;
     }
-    setpriority_process(None, NICE)?;
+    // The API and the players come first.
+    setpriority_process(None, args.nice.max(getpriority_process(None)?))?;
     umask(Mode::RWXG | Mode::RWXO);
     let mut command = Command::new(&tool);
     command.args(arguments).current_dir(&args.folder);
