@@ -5,7 +5,7 @@
 use crate::Problem;
 use crate::body;
 use crate::field_errors::blame;
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -25,14 +25,28 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         refuse_encoding(request.headers())?;
         if !is_json(request.headers()) {
-            return Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                "the body must be sent as `Content-Type: application/json`",
-            ));
+            return Err(not_json());
         }
         let bytes = body::read_all(request.into_body(), MAX_BYTES).await?;
         parse(&bytes).map(Self)
+    }
+}
+
+/// A request without a body, or with an empty one, says nothing; whatever else comes is read like any body.
+impl<T: DeserializeOwned, S: Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>, Problem> {
+        refuse_encoding(request.headers())?;
+        let is_json = is_json(request.headers());
+        let bytes = body::read_all(request.into_body(), MAX_BYTES).await?;
+        if bytes.is_empty() {
+            return Ok(None);
+        }
+        if !is_json {
+            return Err(not_json());
+        }
+        parse(&bytes).map(|value| Some(Self(value)))
     }
 }
 
@@ -66,6 +80,14 @@ fn is_json(headers: &HeaderMap) -> bool {
     };
     let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn not_json() -> Problem {
+    Problem::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "the body must be sent as `Content-Type: application/json`",
+    )
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
