@@ -37,6 +37,7 @@ use backing::tasks::{Job, Queue, Worker};
 use contracts::events::{CONTENT_TOPIC, USERS_TOPIC};
 use controllers::state::Uploads;
 use jobs::sweep_job::SweepJob;
+use repositories::plan_repository::PlanRepository;
 use repositories::playback_key_repository::PlaybackKeyRepository;
 use repositories::playback_repository::GROUP;
 use repositories::upload_repository::UploadRepository;
@@ -145,7 +146,8 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
     let media = MediaStore::new(objects.clone(), config.playback.hot_bytes);
     let streams = StreamService::new(&db, keys, media, authenticator.clone(), clock.clone());
-    let videos = VideoService::new(repository, uploads.clone(), objects, signatures, clock.clone());
+    let plans = PlanRepository::new(db.clone());
+    let videos = VideoService::new(repository, plans, uploads.clone(), objects, signatures, clock.clone());
     let playback = follow(&streams, &uploads, bus.as_ref());
     let spawner = Spawner::new();
     let state = Uploads {

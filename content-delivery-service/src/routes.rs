@@ -4,8 +4,9 @@ use crate::controllers::media_reply::not_here;
 use crate::controllers::state::Uploads;
 use crate::controllers::tus_headers::TUS_RESUMABLE;
 use crate::controllers::{
-    cancel_upload, delete_video, describe_uploads, fetch_video, heartbeat, list_videos, resume_upload, serve_index,
-    serve_init, serve_playlist, serve_segment, stream_video, update_video, upload_video, watch_events,
+    cancel_upload, delete_video, describe_uploads, fetch_video, heartbeat, list_videos, request_transcode,
+    resume_upload, serve_index, serve_init, serve_playlist, serve_segment, stream_video, update_video, upload_video,
+    watch_events,
 };
 use crate::middlewares::validate_stream;
 use crate::models::tus::VERSION;
@@ -35,6 +36,8 @@ pub(crate) fn videos(state: Uploads, authenticator: &Authenticator) -> Routes {
         .row(Method::GET, "/{video_id}", Access::SignedIn, routes!(fetch_video::fetch_video))
         .row(Method::PATCH, "/{video_id}", Access::SignedIn, routes!(update_video::update_video))
         .row(Method::GET, "/{video_id}/events", Access::SignedIn, routes!(watch_events::watch_events))
+        .row(Method::POST, "/{video_id}/transcode", Access::SignedIn, routes!(request_transcode::request_transcode))
+        .row(Method::GET, "/{video_id}/transcode", Access::SignedIn, routes!(request_transcode::show_transcode))
         .row(Method::DELETE, "/{video_id}/delete", Access::SignedIn, routes!(delete_video::delete_video))
         .with_state(state)
         .around(|router| router.layer(from_fn(speak_tus)))

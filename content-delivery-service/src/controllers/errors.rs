@@ -17,6 +17,10 @@ impl From<E> for Problem {
             E::NotFound => problem(S::NOT_FOUND, "video_not_found"),
             E::Deleted => problem(S::GONE, "video_deleted"),
             E::NotPlayable { retry_after } => problem(S::CONFLICT, "not_playable").retry_after(retry_after),
+            E::NotUploaded => problem(S::CONFLICT, "not_uploaded"),
+            E::UnknownRenditions(places) => places.into_iter().fold(Self::invalid(), |problem, place| {
+                problem.field(format!("renditions[{place}]"), "is no rendition of this video")
+            }),
             E::VideoFailed(_) => problem(S::CONFLICT, "video_failed"),
             E::Expired => problem(S::GONE, "upload_expired"),
             E::Unauthenticated => problem(S::UNAUTHORIZED, "unauthenticated")

@@ -36,8 +36,8 @@ pub(crate) async fn fetch_video(
     let etag = etag(video.version);
     let document = state.videos.show(video, viewer).await?;
     let mut response = match headers.get(IF_NONE_MATCH) {
-        // An upload's offset moves without a new version.
-        Some(known) if Some(known) == etag.as_ref() && !document.is_uploading() => {
+        // An upload's offset and encoders move without a new version.
+        Some(known) if Some(known) == etag.as_ref() && !document.is_moving() => {
             StatusCode::NOT_MODIFIED.into_response()
         }
         Some(_) | None => Json(document).into_response(),

@@ -8,6 +8,7 @@ pub(crate) mod fetch_video;
 pub(crate) mod heartbeat;
 pub(crate) mod list_videos;
 pub(crate) mod media_reply;
+pub(crate) mod request_transcode;
 pub(crate) mod resume_upload;
 pub(crate) mod serve_index;
 pub(crate) mod serve_init;

@@ -13,6 +13,7 @@ pub mod publication;
 pub(crate) mod rendition_index;
 pub mod survey;
 pub(crate) mod text;
+pub(crate) mod time_left;
 pub(crate) mod tus;
 pub mod upload;
 pub mod video;

@@ -23,6 +23,8 @@ pub(crate) struct VideoDocument {
     reason: Option<Reason>,
     /// The encoded share of what is promised, 0 to 1.
     progress: f64,
+    /// Seconds until all of it is encoded, as far as that can be told; null while unknown or nothing goes on.
+    time_left: Option<u32>,
     /// While bytes are coming: how far, and where to go on.
     upload: Option<UploadDocument>,
     /// Seconds; null until known.
@@ -69,10 +71,38 @@ pub(crate) struct SourceDocument {
     container: Option<String>,
 }
 
+/// How far a lecture's renditions are.
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[schema(as = Transcode)]
+pub(crate) struct TranscodeDocument {
+    /// The lecture's id.
+    pub(crate) video_id: VideoId,
+    /// The encoded share of what is promised, 0 to 1; of the new renditions while all is made anew.
+    pub(crate) progress: f64,
+    /// The forms in which it can be watched, or will be.
+    pub(crate) renditions: Vec<Rendition>,
+    /// Seconds until all of it is encoded, as far as that can be told; null while unknown or nothing goes on.
+    pub(crate) time_left: Option<u32>,
+}
+
 impl VideoDocument {
-    /// Whether its bytes are still coming.
-    pub(crate) fn is_uploading(&self) -> bool {
-        self.status == Status::Uploading
+    /// Whether it changes without a new version: bytes are coming, or encoders are at work.
+    pub(crate) fn is_moving(&self) -> bool {
+        match self.status {
+            Status::Uploading => true,
+            Status::Processing | Status::Playable => !self.renditions.is_empty(),
+            Status::Ready | Status::Failed | Status::Deleted => false,
+        }
+    }
+
+    /// Shows how far running encoders are.
+    pub(crate) fn with_progress(self, live: TranscodeDocument) -> Self {
+        Self {
+            progress: live.progress,
+            time_left: live.time_left,
+            renditions: live.renditions,
+            ..self
+        }
     }
 
     /// Shows a lecture; `url` is where its upload goes on, for those who may know.
@@ -93,6 +123,7 @@ impl VideoDocument {
             status: video.status,
             reason: video.reason,
             progress,
+            time_left: None,
             upload,
             duration: video.duration_us.map(seconds),
             source: SourceDocument {

@@ -12,6 +12,12 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::time::Duration;
 
+mod progress;
+mod request;
+
+pub(crate) use progress::Progress;
+pub(crate) use request::Requested;
+
 /// The task that encodes a part of a plan.
 pub const ENCODE: &str = "encode";
 /// The task that removes objects which no plan in use names.
@@ -50,13 +56,6 @@ record! {
 }
 
 record! {
-    struct EncodingRow {
-        work: String,
-        ticks: i64,
-    }
-}
-
-record! {
     struct InitRow {
         init: Option<Vec<u8>>,
     }
@@ -73,32 +72,6 @@ record! {
     }
 }
 
-record! {
-    struct StartRow {
-        started_at: Option<Timestamp>,
-    }
-}
-
-/// How far a plan is.
-#[derive(Debug, Clone)]
-pub(crate) struct Progress {
-    /// The plan.
-    pub(crate) plan: Plan,
-    /// Its generation.
-    pub(crate) generation: u32,
-    /// What is published or under way, by rendition.
-    pub(crate) tallies: HashMap<String, Tally>,
-    /// When its first encoder started.
-    pub(crate) started_at: Option<Timestamp>,
-}
-
-impl Progress {
-    /// What is there of a rendition.
-    pub(crate) fn tally(&self, name: &str) -> Tally {
-        self.tallies.get(name).cloned().unwrap_or_default()
-    }
-}
-
 impl PlanRepository {
     /// Works on the content database.
     pub(crate) fn new(db: Db) -> Self {
@@ -110,36 +83,6 @@ impl PlanRepository {
         let sql = "SELECT plan FROM plans WHERE video_id = $1 AND generation = $2";
         let row = self.db.read().one::<PlanRow>(sql, args![video, generation]).await?;
         Ok(row.and_then(|row| serde_json::from_str(&row.plan).ok()))
-    }
-
-    /// How far the latest plan of a video is.
-    pub(crate) async fn progress(&self, video: VideoId) -> Result<Option<Progress>, DbError> {
-        let sql = "SELECT MAX(generation) AS generation FROM plans WHERE video_id = $1";
-        let Some((Some(generation),)) = self.db.read().one::<(Option<i64>,)>(sql, args![video]).await? else {
-            return Ok(None);
-        };
-        let generation = u32::try_from(generation).unwrap_or(0);
-        let Some(plan) = self.find(video, generation).await? else {
-            return Ok(None);
-        };
-        let sql = "SELECT started_at FROM plans WHERE video_id = $1 AND generation = $2";
-        let started = self.db.read().one::<StartRow>(sql, args![video, generation]).await?;
-        let reader = self.db.read();
-        let pieces = reader.all(TALLIES, args![video, generation]).await?;
-        let made = reader.all(RENDITIONS, args![video, generation]).await?;
-        let mut tallies = tally(pieces, made);
-        let sql = "SELECT work, ticks FROM encodings WHERE video_id = $1 AND generation = $2";
-        for row in reader.all::<EncodingRow>(sql, args![video, generation]).await? {
-            for name in works_on(&plan, &row.work) {
-                tallies.entry(name).or_default().running += row.ticks;
-            }
-        }
-        Ok(Some(Progress {
-            plan,
-            generation,
-            tallies,
-            started_at: started.and_then(|row| row.started_at),
-        }))
     }
 
     /// The pieces of a rendition that are published without a gap, and the packets or frames in them.
@@ -271,14 +214,6 @@ fn tally(pieces: Vec<TallyRow>, made: Vec<RenditionRow>) -> HashMap<String, Tall
         (tally.pieces, tally.last, tally.ticks, tally.bytes) = (row.pieces, row.last, row.ticks, row.bytes);
     }
     tallies
-}
-
-fn works_on(plan: &Plan, work: &str) -> Vec<String> {
-    match serde_json::from_str(work) {
-        Ok(Work::Audio(n)) => plan.sound(n).map(|sound| sound.name.clone()).into_iter().collect(),
-        Ok(Work::Piece { rungs, .. }) => rungs,
-        Err(_) => Vec::new(),
-    }
 }
 
 /// Takes the video's row for this transaction; none where it is deleted or was given up.
@@ -486,21 +421,24 @@ pub(crate) async fn add(
         let sql = "INSERT INTO renditions (video_id, generation, name) VALUES ($1, $2, $3)";
         tx.run(sql, args![video, generation, name]).await?;
     }
-    enqueue_missing(tx, (video, generation), owner, plan, now).await
+    enqueue_missing(tx, (video, generation), owner, plan, now)
+        .await
+        .map(|_| ())
 }
 
-/// Enqueues the work of a plan that is neither published nor waiting.
+/// Enqueues the work of a plan that is neither published nor waiting; tells how many tasks that makes.
 pub(crate) async fn enqueue_missing(
     tx: &mut Tx,
     (video, generation): (VideoId, u32),
     owner: UserId,
     plan: &Plan,
     now: Timestamp,
-) -> Result<(), DbError> {
+) -> Result<u64, DbError> {
     let sql = "SELECT rendition, piece FROM pieces WHERE video_id = $1 AND generation = $2";
     let there: Vec<(String, i64)> = tx.all(sql, args![video, generation]).await?;
     let pieces = tx.all(TALLIES, args![video, generation]).await?;
     let tallies = tally(pieces, Vec::new());
+    let mut added = 0;
     for planned in plan.tasks() {
         let done = match &planned.work {
             Work::Audio(n) => plan
@@ -524,9 +462,9 @@ pub(crate) async fn enqueue_missing(
             owner: Some(owner),
             subject: Some(video.0),
         };
-        tasks::enqueue(tx, &task).await?;
+        added += u64::from(tasks::enqueue(tx, &task).await?);
     }
-    Ok(())
+    Ok(added)
 }
 
 /// Notes that a part of a plan was given up, in the transaction that gives its task up.

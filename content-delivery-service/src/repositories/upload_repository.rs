@@ -5,13 +5,12 @@
 
 use crate::models::upload::{Upload, UploadState};
 use crate::models::video::Reason;
-use crate::repositories::video_repository::{SCAN, bury};
+use crate::repositories::video_repository::{bury, scan_task};
 use backing::db::{Db, DbError};
-use backing::tasks::{self, NewTask};
+use backing::tasks;
 use backing::{args, outbox, record};
 use contracts::events::VideoUploaded;
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
-use serde_json::json;
 
 macro_rules! columns {
     () => {
@@ -228,15 +227,7 @@ impl UploadRepository {
         if moved == 0 {
             return Ok(false);
         }
-        let scan = NewTask {
-            kind: SCAN,
-            key: format!("{SCAN}:{id}"),
-            payload: json!({ "video_id": id }),
-            run_after: now,
-            priority: 100,
-            owner: Some(row.owner_id),
-            subject: Some(id.0),
-        };
+        let scan = scan_task(id, row.owner_id, now);
         tasks::enqueue(&mut tx, &scan).await?;
         let event = VideoUploaded {
             owner_id: row.owner_id,

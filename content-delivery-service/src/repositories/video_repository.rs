@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// The task that deletes a lecture's objects.
 pub(crate) const SWEEP: &str = "sweep";
-/// The task that looks into a stored source.
+/// The kind of the task that looks into a stored source.
 pub(crate) const SCAN: &str = "scan";
 
 macro_rules! columns {
@@ -288,6 +288,19 @@ impl VideoRepository {
         )
         .await?;
         tx.commit().await
+    }
+}
+
+/// The task that looks into a stored source.
+pub(crate) fn scan_task(id: VideoId, owner: UserId, now: Timestamp) -> NewTask {
+    NewTask {
+        kind: SCAN,
+        key: format!("{SCAN}:{id}"),
+        payload: json!({ "video_id": id }),
+        run_after: now,
+        priority: 100,
+        owner: Some(owner),
+        subject: Some(id.0),
     }
 }
 

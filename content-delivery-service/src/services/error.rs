@@ -16,6 +16,10 @@ pub(crate) enum ContentError {
         /// After how many seconds it is worth to ask again.
         retry_after: u64,
     },
+    #[error("the video's bytes are still coming")]
+    NotUploaded,
+    #[error("the video has no such rendition")]
+    UnknownRenditions(Vec<usize>),
     #[error("{0}")]
     VideoFailed(String),
     #[error("the upload has expired")]

@@ -6,11 +6,12 @@ use super::upload_service::UploadService;
 use crate::metric;
 use crate::models::text;
 use crate::models::video::{Status, Video};
-use crate::models::video_document::VideoDocument;
+use crate::models::video_document::{TranscodeDocument, VideoDocument};
+use crate::repositories::plan_repository::{PlanRepository, Progress, Requested};
 use crate::repositories::video_repository::{Update, VideoRepository};
 use backing::Clock;
 use backing::objects::Objects;
-use contracts::{ObjectPrefix, UserId, VideoId};
+use contracts::{ObjectPrefix, Timestamp, UserId, VideoId};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,7 @@ pub(crate) struct Selection<'a> {
 #[derive(Clone)]
 pub(crate) struct VideoService {
     videos: VideoRepository,
+    plans: PlanRepository,
     uploads: UploadService,
     objects: Objects,
     signatures: Arc<Signatures>,
@@ -52,6 +54,7 @@ pub(crate) struct VideoService {
 impl VideoService {
     pub(crate) fn new(
         videos: VideoRepository,
+        plans: PlanRepository,
         uploads: UploadService,
         objects: Objects,
         signatures: Signatures,
@@ -59,6 +62,7 @@ impl VideoService {
     ) -> Self {
         Self {
             videos,
+            plans,
             uploads,
             objects,
             signatures: Arc::new(signatures),
@@ -80,8 +84,10 @@ impl VideoService {
 
     /// A lecture as a program sees it; its upload's key is shown to its owner alone.
     pub(crate) async fn show(&self, video: Video, viewer: Viewer) -> Result<VideoDocument, ContentError> {
-        if video.status != Status::Uploading {
-            return Ok(VideoDocument::new(video, None, None));
+        match video.status {
+            Status::Uploading => {}
+            Status::Processing | Status::Playable => return self.show_live(video).await,
+            Status::Ready | Status::Failed | Status::Deleted => return Ok(VideoDocument::new(video, None, None)),
         }
         let upload = self.uploads.uploads().find(video.id).await?;
         let url = upload
@@ -89,6 +95,41 @@ impl VideoService {
             .filter(|_| video.owner_id == viewer.user)
             .map(|upload| self.uploads.url(upload));
         Ok(VideoDocument::new(video, upload.as_ref(), url))
+    }
+
+    /// A lecture that encoders work on, as far as they are.
+    async fn show_live(&self, video: Video) -> Result<VideoDocument, ContentError> {
+        let now = self.clock.now();
+        let live = self.plans.progress(video.id, now).await?;
+        let live = live.filter(|live| i64::from(live.generation) == video.generation);
+        let live = live.map(|live| transcoding(&video, Some(&live), now));
+        let document = VideoDocument::new(video, None, None);
+        Ok(match live {
+            Some(live) => document.with_progress(live),
+            None => document,
+        })
+    }
+
+    /// How far a lecture's renditions are, those that are made anew included.
+    pub(crate) async fn transcoding(&self, id: VideoId, viewer: Viewer) -> Result<TranscodeDocument, ContentError> {
+        let video = self.find(id, viewer).await?;
+        if video.status == Status::Uploading {
+            return Err(ContentError::NotUploaded);
+        }
+        let now = self.clock.now();
+        let live = self.plans.progress(id, now).await?;
+        Ok(transcoding(&video, live.as_ref(), now))
+    }
+
+    /// Has done what is missing of a lecture's renditions or failed; those that are named again where all are there.
+    pub(crate) async fn transcode(&self, id: VideoId, viewer: Viewer, names: &[String]) -> Result<(), ContentError> {
+        self.find(id, viewer).await?;
+        match self.plans.request(id, names, self.clock.now()).await? {
+            Requested::Done => Ok(()),
+            Requested::NotUploaded => Err(ContentError::NotUploaded),
+            Requested::Gone => Err(ContentError::Deleted),
+            Requested::Unknown(places) => Err(ContentError::UnknownRenditions(places)),
+        }
     }
 
     /// The viewer's own lectures, the latest first.
@@ -182,6 +223,16 @@ impl VideoService {
         self.videos.mark_swept(id, self.clock.now()).await?;
         metrics::counter!(metric::SWEEPS).increment(1);
         Ok(())
+    }
+}
+
+fn transcoding(video: &Video, live: Option<&Progress>, now: Timestamp) -> TranscodeDocument {
+    let known = &video.media.renditions;
+    TranscodeDocument {
+        video_id: video.id,
+        progress: live.map_or_else(|| video.progress(), Progress::share),
+        renditions: live.map_or_else(|| known.clone(), |live| live.renditions(known)),
+        time_left: live.and_then(|live| live.time_left(now)),
     }
 }
 

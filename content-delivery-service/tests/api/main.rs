@@ -17,6 +17,8 @@ mod server;
 #[cfg(test)]
 mod takeover;
 #[cfg(test)]
+mod transcode;
+#[cfg(test)]
 mod update_video;
 #[cfg(test)]
 mod upload_video;

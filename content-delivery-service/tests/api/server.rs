@@ -9,11 +9,12 @@ use backing::db::Db;
 use backing::objects::Objects;
 use backing::outbox::Relay;
 use backing::tasks::Queue;
+use backing::testing::{TestDatabase, databases};
 use backing::{Clock, args};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use content_delivery_service::{Config, DEFAULTS, Deps, MIGRATIONS, NAME, service};
-use contracts::{EventData, EventId, NewEvent, Role, SessionId, Timestamp, UserId};
+use contracts::{Event, EventData, EventId, NewEvent, Role, SessionId, Timestamp, UserId};
 use reqwest::header::HeaderMap;
 use reqwest::{Client, Method, RequestBuilder};
 use runtime::server::ServerLimits;
@@ -27,6 +28,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast::Receiver;
 
 const ISSUER: &str = "https://mooc.test";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -44,6 +46,8 @@ pub(crate) struct Server {
     bus: Arc<EmbeddedBus>,
     running: Running,
     folder: Arc<TempDir>,
+    url: String,
+    database: Option<TestDatabase>,
 }
 
 /// Somebody who has signed in.
@@ -130,14 +134,28 @@ impl Server {
         let defaults: runtime::config::Loaded<Wrapped> = runtime::config::load(&[DEFAULTS], None, &[]).unwrap();
         let mut config = defaults.value.content;
         change(&mut config);
-        let clock = Clock::fixed(Timestamp::from_seconds(1_800_000_000));
-        Self::launch(Arc::new(TempDir::new().unwrap()), clock, config).await
+        let folder = Arc::new(TempDir::new().unwrap());
+        let url = format!("sqlite://{}", folder.path().display());
+        Self::launch(folder, url, standing(), config).await
     }
 
-    async fn launch(folder: Arc<TempDir>, clock: Clock, config: Config) -> Self {
-        let db = Db::open(&format!("sqlite://{}", folder.path().display()), NAME, MIGRATIONS)
-            .await
-            .unwrap();
+    /// One server on each engine.
+    pub(crate) async fn on_each_engine() -> Vec<Self> {
+        let mut servers = Vec::new();
+        for database in databases(NAME, MIGRATIONS).await.unwrap() {
+            let defaults: runtime::config::Loaded<Wrapped> = runtime::config::load(&[DEFAULTS], None, &[]).unwrap();
+            let (folder, url) = (Arc::new(TempDir::new().unwrap()), database.url.clone());
+            let server = Self::launch(folder, url, standing(), defaults.value.content).await;
+            servers.push(Self {
+                database: Some(database),
+                ..server
+            });
+        }
+        servers
+    }
+
+    async fn launch(folder: Arc<TempDir>, url: String, clock: Clock, config: Config) -> Self {
+        let db = Db::open(&url, NAME, MIGRATIONS).await.unwrap();
         let objects = Objects::open(&format!("file://{}/objects", folder.path().display()))
             .await
             .unwrap();
@@ -176,19 +194,23 @@ impl Server {
             bus,
             running,
             folder,
+            url,
+            database: None,
         }
     }
 
     /// The same folder, another process's worth of memory.
     pub(crate) async fn restarted(self, config: impl FnOnce(&mut Config)) -> Self {
         let (folder, clock) = (Arc::clone(&self.folder), self.clock.clone());
+        let (url, database) = (self.url.clone(), self.database);
         self.running.shutdown().request();
         drop(self.client);
         self.running.wait().await.unwrap();
         let defaults: runtime::config::Loaded<Wrapped> = runtime::config::load(&[DEFAULTS], None, &[]).unwrap();
         let mut changed = defaults.value.content;
         config(&mut changed);
-        Self::launch(folder, clock, changed).await
+        let server = Self::launch(folder, url, clock, changed).await;
+        Self { database, ..server }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -260,6 +282,11 @@ impl Server {
             .unwrap();
     }
 
+    /// What the service tells from now on.
+    pub(crate) fn told(&self) -> Receiver<Event> {
+        self.bus.subscribe_broadcast(contracts::events::CONTENT_TOPIC)
+    }
+
     /// Every file of the object store, unfinished uploads too.
     pub(crate) fn stored(&self) -> Vec<PathBuf> {
         let mut files = Vec::new();
@@ -298,6 +325,10 @@ impl Server {
     pub(crate) async fn connect(&self) -> TcpStream {
         TcpStream::connect(&self.address).await.unwrap()
     }
+}
+
+fn standing() -> Clock {
+    Clock::fixed(Timestamp::from_seconds(1_800_000_000))
 }
 
 pub(crate) async fn read(response: reqwest::Response) -> Reply {

@@ -5,16 +5,14 @@ use serde_json::Value;
 use std::pin::Pin;
 use std::time::Duration;
 
-struct Events {
+pub(crate) struct Events {
     bytes: Pin<Box<dyn futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
     text: String,
 }
 
 impl Events {
-    async fn open(server: &Server, person: &Person, location: &str) -> Self {
-        let request = server
-            .request(Method::GET, &path(location))
-            .bearer_auth(server.token(person));
+    pub(crate) async fn open(server: &Server, person: &Person, path: &str) -> Self {
+        let request = server.request(Method::GET, path).bearer_auth(server.token(person));
         let response = request.send().await.unwrap();
         assert_eq!(
             (response.status().as_u16(), &response.headers()["content-type"]),
@@ -27,7 +25,7 @@ impl Events {
     }
 
     /// The next video; `None` at the end of the stream.
-    async fn next(&mut self) -> Option<Value> {
+    pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let video = event
@@ -61,7 +59,7 @@ fn path(location: &str) -> String {
 async fn a_video_is_told_at_once_and_at_each_change_until_it_is_gone() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(2_000));
     let location = server.begin(&person, bytes.len()).await;
-    let mut events = Events::open(&server, &person, &location).await;
+    let mut events = Events::open(&server, &person, &path(&location)).await;
     assert_eq!(events.next().await.unwrap()["upload"]["offset"], 0);
     server.patch(&location, 0, &bytes[..700]).await.is(204);
     assert_eq!(events.next().await.unwrap()["upload"]["offset"], 700);
@@ -83,7 +81,7 @@ async fn watching_ends_with_the_sign_in_and_is_the_owners_alone() {
         .ask(&Person::instructor(), Method::GET, &path(&location))
         .await
         .is_problem(404, "video_not_found");
-    let mut events = Events::open(&server, &person, &location).await;
+    let mut events = Events::open(&server, &person, &path(&location)).await;
     assert!(events.next().await.is_some());
     server
         .revocations

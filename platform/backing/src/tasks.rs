@@ -41,8 +41,7 @@ pub struct NewTask {
 
 /// Enqueues a task with the caller's transaction; false when one of its key is not done yet.
 pub async fn enqueue(tx: &mut Tx, task: &NewTask) -> Result<bool, DbError> {
-    let known = "SELECT 1 FROM tasks WHERE live_key = $1";
-    if tx.one::<(i64,)>(known, args![&task.key]).await?.is_some() {
+    if is_enqueued(tx, &task.key).await? {
         return Ok(false);
     }
     let tag = share::next_tag(tx, task).await?;
@@ -70,6 +69,12 @@ pub async fn enqueue(tx: &mut Tx, task: &NewTask) -> Result<bool, DbError> {
 /// Fences count from the time in milliseconds, so that a later task of the same key stands over every earlier one.
 fn first_fence(task: &NewTask) -> i64 {
     task.run_after.0 / 1_000
+}
+
+/// Whether a task of a key waits or runs, as the caller's transaction sees it.
+pub async fn is_enqueued(tx: &mut Tx, key: &str) -> Result<bool, DbError> {
+    let known = "SELECT 1 FROM tasks WHERE live_key = $1";
+    Ok(tx.one::<(i64,)>(known, args![key]).await?.is_some())
 }
 
 /// Takes a task back with the caller's transaction; one that is running can't complete any more.

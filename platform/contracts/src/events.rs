@@ -185,6 +185,11 @@ event_data! {
         /// Why it can't be cut, a stable code.
         obstacle: String,
     }
+    /// Somebody asked for a video's renditions: what failed is tried again, or all is made anew.
+    VideoTranscodeRequested = "moocflix.content.video.transcode_requested" on CONTENT_TOPIC {
+        /// Whose video it is.
+        owner_id: UserId,
+    }
     /// A source can't be made playable at all.
     VideoFailed = "moocflix.content.video.failed" on CONTENT_TOPIC {
         /// Whose video it is.

@@ -151,6 +151,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/content/{video_id}/transcode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how far a lecture's renditions are. */
+        get: operations["showTranscode"];
+        put?: never;
+        /**
+         * Has done what is missing of a lecture's renditions or has failed; again is answered alike.
+         * @description Without a body, or with names of which some are not complete, nothing that is there is made anew. While renditions
+         *     are made anew, the old ones are served until the last new one is complete.
+         */
+        post: operations["requestTranscode"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users": {
         parameters: {
             query?: never;
@@ -770,6 +792,28 @@ export interface components {
             /** @description Whose tokens they are. */
             user: components["schemas"]["User"];
         };
+        /** @description How far a lecture's renditions are. */
+        Transcode: {
+            /**
+             * Format: double
+             * @description The encoded share of what is promised, 0 to 1; of the new renditions while all is made anew.
+             */
+            progress: number;
+            /** @description The forms in which it can be watched, or will be. */
+            renditions: components["schemas"]["Rendition"][];
+            /**
+             * Format: int32
+             * @description Seconds until all of it is encoded, as far as that can be told; null while unknown or nothing goes on.
+             */
+            time_left?: number | null;
+            /** @description The lecture's id. */
+            video_id: components["schemas"]["VideoId"];
+        };
+        /** @description What is to be made. */
+        TranscodeRequest: {
+            /** @description Names of renditions; where all of them are complete and the lecture is ready, its renditions are made anew. */
+            renditions?: string[] | null;
+        };
         /** @description How far an upload is. */
         Upload: {
             /**
@@ -850,6 +894,11 @@ export interface components {
             source: components["schemas"]["Source"];
             /** @description Where it is on its way. */
             status: components["schemas"]["Status"];
+            /**
+             * Format: int32
+             * @description Seconds until all of it is encoded, as far as that can be told; null while unknown or nothing goes on.
+             */
+            time_left?: number | null;
             /** @description One line, 1 to 200 characters. */
             title: string;
             /** @description When it last changed. */
@@ -1422,6 +1471,117 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showTranscode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How far they are. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transcode"];
+                };
+            };
+            /** @description There is no such lecture for the caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its bytes are still coming. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was deleted. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    requestTranscode: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["TranscodeRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description It is on its way, or done already. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Transcode"];
+                };
+            };
+            /** @description There is no such lecture for the caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Its bytes are still coming. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was deleted. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A name is no rendition's. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

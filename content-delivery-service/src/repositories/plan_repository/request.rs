@@ -1,0 +1,140 @@
+//! What an owner asks of a lecture's renditions: that what failed is tried again, or that all is made anew.
+
+use super::{Locked, PlanRepository, add, enqueue_missing, refresh};
+use crate::models::plan::Plan;
+use crate::models::video::{Media, Status};
+use crate::repositories::transcode_repository::SURVEY;
+use crate::repositories::video_repository::scan_task;
+use backing::db::{DbError, Tx};
+use backing::{args, outbox, record, tasks};
+use contracts::events::VideoTranscodeRequested;
+use contracts::{NewEvent, Timestamp, VideoId};
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Requested {
+    /// What is missing is on its way; there may be nothing.
+    Done,
+    /// Its bytes are still coming.
+    NotUploaded,
+    /// It was deleted.
+    Gone,
+    /// The lecture has no renditions of these names: their places in the request.
+    Unknown(Vec<usize>),
+}
+
+record! {
+    struct LatestRow {
+        generation: i64,
+        plan: String,
+    }
+}
+
+impl PlanRepository {
+    /// Has done what is missing of a lecture, or, where it is ready and `names` are complete, all of it again.
+    pub(crate) async fn request(&self, video: VideoId, names: &[String], now: Timestamp) -> Result<Requested, DbError> {
+        let mut tx = self.db.write().await?;
+        // Changes nothing and holds the row, on both engines.
+        let sql = "UPDATE videos SET version = version WHERE id = $1 AND status <> 'deleted' \
+                   RETURNING owner_id, status, generation, media, duration_us, playable_at";
+        let Some(locked) = tx.one::<Locked>(sql, args![video]).await? else {
+            return Ok(Requested::Gone);
+        };
+        if locked.status == Status::Uploading.as_str() {
+            return Ok(Requested::NotUploaded);
+        }
+        let latest = latest(&mut tx, video).await?;
+        let unknown = unknown(names, &locked, latest.as_ref().map(|(_, plan)| plan));
+        if !unknown.is_empty() {
+            return Ok(Requested::Unknown(unknown));
+        }
+        let changed = match &latest {
+            None => look_again(&mut tx, video, &locked, now).await?,
+            Some((generation, plan)) if is_redo(&locked, *generation, plan, names) => {
+                let next = (video, generation.saturating_add(1));
+                add(&mut tx, next, locked.owner_id, plan, now).await?;
+                true
+            }
+            Some((generation, plan)) => go_on(&mut tx, (video, *generation), &locked, plan, now).await?,
+        };
+        if changed {
+            let sql = "UPDATE videos SET version = version + 1, updated_at = $2 WHERE id = $1";
+            tx.run(sql, args![video, now]).await?;
+            let owner_id = locked.owner_id;
+            let event = NewEvent::of_video(video, VideoTranscodeRequested { owner_id }.into());
+            outbox::push(&mut tx, &event, now).await?;
+        }
+        tx.commit().await?;
+        Ok(Requested::Done)
+    }
+}
+
+async fn latest(tx: &mut Tx, video: VideoId) -> Result<Option<(u32, Plan)>, DbError> {
+    let sql = "SELECT generation, plan FROM plans WHERE video_id = $1 ORDER BY generation DESC LIMIT 1";
+    let row: Option<LatestRow> = tx.one(sql, args![video]).await?;
+    Ok(row.and_then(|row| {
+        let plan = serde_json::from_str(&row.plan).ok()?;
+        Some((u32::try_from(row.generation).ok()?, plan))
+    }))
+}
+
+/// Which of the names are no rendition's, by their places.
+fn unknown(names: &[String], locked: &Locked, plan: Option<&Plan>) -> Vec<usize> {
+    let shown = media(locked).renditions;
+    let is_known = |name: &str| {
+        shown.iter().any(|one| one.name == name) || plan.is_some_and(|plan| plan.names().any(|made| made == name))
+    };
+    let places = names.iter().enumerate().filter(|(_, name)| !is_known(name));
+    places.map(|(place, _)| place).collect()
+}
+
+fn media(locked: &Locked) -> Media {
+    let text = locked.media.as_deref();
+    text.and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default()
+}
+
+/// Whether there is nothing left to make, and what is there was asked for by name.
+fn is_redo(locked: &Locked, generation: u32, plan: &Plan, names: &[String]) -> bool {
+    let complete = locked.status == Status::Ready.as_str() && locked.generation == i64::from(generation);
+    complete && names.iter().any(|name| plan.names().any(|made| made == name))
+}
+
+/// Takes up again what failed of a plan or was taken back with it; false where nothing was.
+async fn go_on(
+    tx: &mut Tx,
+    (video, generation): (VideoId, u32),
+    locked: &Locked,
+    plan: &Plan,
+    now: Timestamp,
+) -> Result<bool, DbError> {
+    let revived = tasks::revive_subject(tx, video.0, now).await?;
+    let sql = "UPDATE renditions SET failure_code = NULL, failure_message = NULL \
+               WHERE video_id = $1 AND generation = $2 AND failure_code IS NOT NULL";
+    let forgiven = tx.run(sql, args![video, generation]).await?;
+    let added = enqueue_missing(tx, (video, generation), locked.owner_id, plan, now).await?;
+    let failed = locked.status == Status::Failed.as_str();
+    if revived + forgiven + added == 0 && !failed {
+        return Ok(false);
+    }
+    if locked.generation == i64::from(generation) {
+        // Waits until the pieces that are there say otherwise.
+        let sql = "UPDATE videos SET status = 'processing', reason_code = $2, reason_message = $3 \
+                   WHERE id = $1 AND status IN ('failed', 'processing')";
+        let why = "it has to be encoded again before it can be watched";
+        tx.run(sql, args![video, "needs_transcoding", why]).await?;
+        refresh(tx, (video, generation), locked, now).await?;
+    }
+    Ok(true)
+}
+
+/// Has a source looked into that nothing was planned for; false where that is already going on.
+async fn look_again(tx: &mut Tx, video: VideoId, locked: &Locked, now: Timestamp) -> Result<bool, DbError> {
+    let revived = tasks::revive_subject(tx, video.0, now).await?;
+    let surveyed = tasks::is_enqueued(tx, &format!("{SURVEY}:{video}")).await?;
+    let added = !surveyed && tasks::enqueue(tx, &scan_task(video, locked.owner_id, now)).await?;
+    let sql = "UPDATE videos SET status = 'processing', reason_code = NULL, reason_message = NULL \
+               WHERE id = $1 AND status = 'failed'";
+    let failed = tx.run(sql, args![video]).await?;
+    Ok(added || revived + failed > 0)
+}
