@@ -37,6 +37,7 @@ use backing::tasks::{Job, Queue, Worker};
 use contracts::events::{CONTENT_TOPIC, USERS_TOPIC};
 use controllers::state::Uploads;
 use jobs::sweep_job::SweepJob;
+use repositories::ladder_repository::LadderRepository;
 use repositories::plan_repository::PlanRepository;
 use repositories::playback_key_repository::PlaybackKeyRepository;
 use repositories::playback_repository::GROUP;
@@ -144,7 +145,8 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     );
     let sealed = PlaybackKeyRepository::new(db.clone());
     let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
-    let media = MediaStore::new(objects.clone(), config.playback.hot_bytes);
+    let ladders = LadderRepository::new(db.clone());
+    let media = MediaStore::new(objects.clone(), ladders, config.playback.hot_bytes);
     let streams = StreamService::new(&db, keys, media, authenticator.clone(), clock.clone());
     let plans = PlanRepository::new(db.clone());
     let videos = VideoService::new(repository, plans, uploads.clone(), objects, signatures, clock.clone());

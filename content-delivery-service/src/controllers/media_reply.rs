@@ -126,6 +126,8 @@ pub(crate) fn open_to_all(headers: &mut HeaderMap) {
 fn describe(headers: &mut HeaderMap, piece: &Piece, tag: &str) {
     let (private, shared) = match piece.kind {
         PieceKind::Playlist => ("private, max-age=60", "public, max-age=60"),
+        // Less than half of any target duration of something that grows.
+        PieceKind::GrowingPlaylist => ("private, max-age=1", "public, max-age=1"),
         PieceKind::Video | PieceKind::Audio => (
             "private, max-age=31536000, immutable",
             "public, max-age=31536000, immutable",
@@ -139,7 +141,7 @@ fn describe(headers: &mut HeaderMap, piece: &Piece, tag: &str) {
 
 fn content_type(kind: PieceKind) -> &'static str {
     match kind {
-        PieceKind::Playlist => "application/vnd.apple.mpegurl",
+        PieceKind::Playlist | PieceKind::GrowingPlaylist => "application/vnd.apple.mpegurl",
         PieceKind::Video => "video/mp4",
         PieceKind::Audio => "audio/mp4",
     }

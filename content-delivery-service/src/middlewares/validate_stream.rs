@@ -51,7 +51,7 @@ pub(crate) async fn check(State(streams): State<StreamService>, mut request: Req
     };
     let methods = match part {
         Part::Heartbeat => "POST, OPTIONS",
-        Part::Index | Part::Playlist(_) | Part::Init(_) | Part::Segment(..) => "GET, HEAD, OPTIONS",
+        Part::Index | Part::Playlist(..) | Part::Init(..) | Part::Segment(..) => "GET, HEAD, OPTIONS",
     };
     let method = request.method();
     if method == Method::OPTIONS {

@@ -5,15 +5,17 @@
 
 use contracts::VideoId;
 
-/// The generation of segments that are cut from the stored source; a redo gets a new number.
+/// The generation of segments that are cut from the stored source; encoded ladders count from 1.
 pub(crate) const JUST_IN_TIME: u32 = 0;
 
-/// Which of a source's tracks a rendition shows.
+/// Which rendition of a generation is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Rendition {
-    /// The picture as it was uploaded: `source`.
+    /// The picture as it was uploaded, which is cut just in time: `source`.
     Source,
-    /// A sound track, counted from 0: `audio`, `audio-2`, `audio-3`, …
+    /// An encoded picture, by its short side in pixels: `720p`.
+    Rung(u16),
+    /// A sound, counted from 0: `audio`, `audio-2`, `audio-3`, …
     Audio(u16),
 }
 
@@ -22,12 +24,12 @@ pub(crate) enum Rendition {
 pub(crate) enum Part {
     /// The multivariant playlist.
     Index,
-    /// A rendition's playlist.
-    Playlist(Rendition),
-    /// A rendition's init segment.
-    Init(Rendition),
-    /// A rendition's segment, counted from 0.
-    Segment(Rendition, u32),
+    /// A generation's rendition's playlist.
+    Playlist(u32, Rendition),
+    /// A generation's rendition's init segment.
+    Init(u32, Rendition),
+    /// A generation's rendition's segment, counted from 0.
+    Segment(u32, Rendition, u32),
     /// A player's sign of life.
     Heartbeat,
 }
@@ -48,6 +50,7 @@ impl Rendition {
     pub(crate) fn name(self) -> String {
         match self {
             Self::Source => "source".to_owned(),
+            Self::Rung(side) => format!("{side}p"),
             Self::Audio(0) => "audio".to_owned(),
             Self::Audio(n) => format!("audio-{}", u32::from(n) + 1),
         }
@@ -57,10 +60,25 @@ impl Rendition {
         match name {
             "source" => Some(Self::Source),
             "audio" => Some(Self::Audio(0)),
-            _ => {
-                let n = number(name.strip_prefix("audio-")?).filter(|n| *n >= 2)?;
-                u16::try_from(n - 1).ok().map(Self::Audio)
-            }
+            _ => match name.strip_suffix('p') {
+                Some(side) => {
+                    let side = number(side).filter(|side| *side >= 1)?;
+                    u16::try_from(side).ok().map(Self::Rung)
+                }
+                None => {
+                    let n = number(name.strip_prefix("audio-")?).filter(|n| *n >= 2)?;
+                    u16::try_from(n - 1).ok().map(Self::Audio)
+                }
+            },
+        }
+    }
+
+    /// Whether a generation can have it: pictures are either cut from the source or encoded.
+    fn is_of(self, generation: u32) -> bool {
+        match self {
+            Self::Source => generation == JUST_IN_TIME,
+            Self::Rung(_) => generation != JUST_IN_TIME,
+            Self::Audio(_) => true,
         }
     }
 }
@@ -85,14 +103,18 @@ impl Part {
         }
         let mut steps = path.split('/');
         let (generation, rendition, file) = (steps.next()?, steps.next()?, steps.next()?);
-        if steps.next().is_some() || number(generation)? != JUST_IN_TIME {
+        if steps.next().is_some() {
             return None;
         }
-        let rendition = Rendition::parse(rendition)?;
+        let generation = number(generation)?;
+        let rendition = Rendition::parse(rendition).filter(|rendition| rendition.is_of(generation))?;
         match file {
-            "media.m3u8" => Some(Self::Playlist(rendition)),
-            "init.mp4" => Some(Self::Init(rendition)),
-            _ => Some(Self::Segment(rendition, number(file.strip_suffix(".m4s")?)?)),
+            "media.m3u8" => Some(Self::Playlist(generation, rendition)),
+            "init.mp4" => Some(Self::Init(generation, rendition)),
+            _ => {
+                let n = number(file.strip_suffix(".m4s")?)?;
+                Some(Self::Segment(generation, rendition, n))
+            }
         }
     }
 }
@@ -119,10 +141,28 @@ mod tests {
     fn the_paths_that_playlists_name_are_read() {
         assert_eq!(part("index.m3u8"), Some(Part::Index));
         assert_eq!(part("heartbeat"), Some(Part::Heartbeat));
-        assert_eq!(part("0/source/media.m3u8"), Some(Part::Playlist(Rendition::Source)));
-        assert_eq!(part("0/audio/init.mp4"), Some(Part::Init(Rendition::Audio(0))));
-        assert_eq!(part("0/audio-2/17.m4s"), Some(Part::Segment(Rendition::Audio(1), 17)));
-        for rendition in [Rendition::Source, Rendition::Audio(0), Rendition::Audio(7)] {
+        assert_eq!(part("0/source/media.m3u8"), Some(Part::Playlist(0, Rendition::Source)));
+        assert_eq!(part("0/audio/init.mp4"), Some(Part::Init(0, Rendition::Audio(0))));
+        assert_eq!(
+            part("0/audio-2/17.m4s"),
+            Some(Part::Segment(0, Rendition::Audio(1), 17))
+        );
+        assert_eq!(part("1/720p/init.mp4"), Some(Part::Init(1, Rendition::Rung(720))));
+        assert_eq!(
+            part("12/audio-2/media.m3u8"),
+            Some(Part::Playlist(12, Rendition::Audio(1)))
+        );
+        assert_eq!(
+            part("4294967295/16p/0.m4s"),
+            Some(Part::Segment(u32::MAX, Rendition::Rung(16), 0))
+        );
+        for rendition in [
+            Rendition::Source,
+            Rendition::Rung(1),
+            Rendition::Rung(u16::MAX),
+            Rendition::Audio(0),
+            Rendition::Audio(7),
+        ] {
             assert_eq!(Rendition::parse(&rendition.name()), Some(rendition));
         }
     }
@@ -157,6 +197,19 @@ mod tests {
             "0/source/1.m4s;x",
             "0/source%2f1.m4s",
             "0/720p/1.m4s",
+            "1/720/1.m4s",
+            "1/0720p/1.m4s",
+            "1/0p/1.m4s",
+            "1/p/1.m4s",
+            "1/-1p/1.m4s",
+            "1/65536p/1.m4s",
+            "1/720P/1.m4s",
+            "1/720pp/1.m4s",
+            "1/audio-1/1.m4s",
+            "01/720p/1.m4s",
+            "4294967296/720p/1.m4s",
+            "-1/720p/1.m4s",
+            "1/720p/1.m4s/",
         ] {
             assert_eq!(part(path), None, "{path}");
         }

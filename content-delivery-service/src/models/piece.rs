@@ -5,8 +5,10 @@ use bytes::Bytes;
 /// What a piece holds, which decides its content type and how long it may be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PieceKind {
-    /// A playlist; it may change while better renditions are made.
+    /// A playlist of something that is complete.
     Playlist,
+    /// A playlist that changes while its lecture is encoded.
+    GrowingPlaylist,
     /// Video bytes that never change under their URL.
     Video,
     /// Audio bytes that never change under their URL.

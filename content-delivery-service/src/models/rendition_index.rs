@@ -1,7 +1,22 @@
 //! What is published of a lecture, as the media plane serves it.
 
-use super::plan::Plan;
+use super::plan::{Plan, Rung, Sound, Track};
 use bytes::Bytes;
+use fmp4::TICKS;
+
+/// Samples in a frame of AAC: sound is cut between frames, so its segments are up to one longer than planned.
+const AAC_FRAME: u64 = 1024;
+
+/// What is served of a lecture just now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// The video's version; it grows with every publication.
+    pub(crate) version: i64,
+    /// The plan whose renditions are listed; 0 where there is none.
+    pub(crate) generation: u32,
+    /// The newest plan; no generation above it names anything.
+    pub(crate) latest: u32,
+}
 
 /// The renditions of one plan as far as they are published.
 #[derive(Debug, Clone)]
@@ -31,6 +46,8 @@ pub(crate) struct PublishedRendition {
     pub(crate) timescale: u32,
     /// Whether every piece is there.
     pub(crate) complete: bool,
+    /// Whether a part of it was given up.
+    pub(crate) failed: bool,
     /// Bits a second of the largest segment.
     pub(crate) peak_bit_rate: u64,
     /// Bits a second.
@@ -52,7 +69,63 @@ pub(crate) struct PublishedPiece {
     pub(crate) segments: Vec<(u32, u32)>,
 }
 
+/// What a plan says of a rendition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Planned<'a> {
+    /// A picture.
+    Picture(&'a Rung),
+    /// A sound.
+    Sound(&'a Sound),
+}
+
 impl Ladder {
+    /// A generation that is not there.
+    pub(crate) fn nothing(version: i64, generation: u32) -> Self {
+        Self {
+            version,
+            generation,
+            complete: true,
+            plan: None,
+            renditions: Vec::new(),
+        }
+    }
+
+    /// What is planned under a name, with its timeline.
+    pub(crate) fn planned(&self, name: &str) -> Option<(Planned<'_>, &Track)> {
+        let plan = self.plan.as_ref()?;
+        let picture = plan.rung(name).map(|rung| (Planned::Picture(rung), &plan.video));
+        picture.or_else(|| {
+            let sound = plan.sounds.iter().find(|sound| sound.name == name)?;
+            Some((Planned::Sound(sound), &plan.audio))
+        })
+    }
+
+    /// The target duration of a rendition's playlist: told by the plan, so that it holds for what is yet to come.
+    ///
+    /// Units: whole seconds
+    pub(crate) fn target(&self, rendition: &PublishedRendition) -> u64 {
+        let planned = self.planned(&rendition.name);
+        let longest = planned.map_or(0, |(kind, track)| {
+            let spans = track
+                .bounds
+                .windows(2)
+                .map(|pair| pair.iter().copied().reduce(|start, end| end.saturating_sub(start)));
+            let rest = match kind {
+                Planned::Picture(_) => 0,
+                Planned::Sound(_) => (AAC_FRAME * u64::from(TICKS)).div_ceil(u64::from(rendition.timescale.max(1))),
+            };
+            spans.flatten().max().unwrap_or(0).saturating_add(rest)
+        });
+        longest.div_ceil(u64::from(TICKS)).max(1)
+    }
+
+    /// Whether a segment that is not there is still to come.
+    pub(crate) fn may_come(&self, name: &str, segment: u32) -> bool {
+        let there = self.rendition(name).is_some_and(|rendition| rendition.complete);
+        let planned = self.planned(name).map_or(0, |(_, track)| track.bounds.len());
+        !there && usize::try_from(segment).is_ok_and(|segment| segment + 1 < planned)
+    }
+
     /// A rendition that has begun.
     pub(crate) fn rendition(&self, name: &str) -> Option<&PublishedRendition> {
         self.renditions.iter().find(|rendition| rendition.name == name)
@@ -60,6 +133,21 @@ impl Ladder {
 }
 
 impl PublishedRendition {
+    /// The segments in order: number, and duration in ticks.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.pieces.iter().flat_map(|piece| {
+            let numbers = piece.first..;
+            numbers.zip(piece.segments.iter().map(|&(duration, _)| duration))
+        })
+    }
+
+    /// How much of it is there.
+    ///
+    /// Units: segments
+    pub(crate) fn length(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.segments.len()).sum()
+    }
+
     /// The piece that holds a segment, and the segment's bytes within it.
     pub(crate) fn locate(&self, segment: u32) -> Option<(&PublishedPiece, std::ops::Range<u64>)> {
         let behind = self.pieces.partition_point(|piece| piece.first <= segment);
@@ -76,24 +164,97 @@ impl PublishedRendition {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_segment_is_found_in_its_piece() {
+    fn rendition(name: &str, timescale: u32) -> PublishedRendition {
         let piece = |piece, first, segments: &[(u32, u32)]| PublishedPiece {
             piece,
             fence: 1,
             first,
             segments: segments.to_vec(),
         };
-        let rendition = PublishedRendition {
-            name: "240p".to_owned(),
+        PublishedRendition {
+            name: name.to_owned(),
             init: Bytes::new(),
             codecs: String::new(),
-            timescale: 90_000,
+            timescale,
             complete: false,
+            failed: false,
             peak_bit_rate: 0,
             average_bit_rate: 0,
-            pieces: vec![piece(0, 0, &[(5, 10), (5, 20)]), piece(1, 2, &[(5, 7), (5, 8), (5, 9)])],
+            pieces: vec![piece(0, 0, &[(5, 10), (6, 20)]), piece(1, 2, &[(7, 7), (8, 8), (9, 9)])],
+        }
+    }
+
+    /// Segments of 5, 6.5 and 5 s are planned, of a picture and a sound.
+    fn ladder() -> Ladder {
+        let second = u64::from(TICKS);
+        let bounds = vec![0, 5 * second, 23 * second / 2, 33 * second / 2];
+        let track = Track {
+            bounds,
+            pieces: Vec::new(),
         };
+        let plan = Plan {
+            video: track.clone(),
+            audio: track,
+            rungs: vec![Rung {
+                name: "240p".to_owned(),
+                width: 426,
+                height: 240,
+                frame_rate: 25.0,
+                bit_rate: 400_000,
+                crf: 23,
+            }],
+            sounds: vec![Sound {
+                name: "audio".to_owned(),
+                stream: 1,
+                channels: 2,
+                language: None,
+            }],
+            ..Plan::none()
+        };
+        Ladder {
+            version: 1,
+            generation: 1,
+            complete: false,
+            plan: Some(plan),
+            renditions: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_target_duration_is_told_by_the_plan_before_the_longest_segment_is_there() {
+        let mut ladder = ladder();
+        assert_eq!(ladder.target(&rendition("240p", 90_000)), 7);
+        assert_eq!(ladder.target(&rendition("audio", 48_000)), 7);
+        let longest = |end| vec![0, end];
+        let plan = ladder.plan.as_mut().unwrap();
+        (plan.video.bounds, plan.audio.bounds) = (longest(450_000), longest(450_000));
+        assert_eq!(ladder.target(&rendition("240p", 90_000)), 5);
+        // Sound is cut between its frames.
+        assert_eq!(ladder.target(&rendition("audio", 48_000)), 6);
+    }
+
+    #[test]
+    fn only_what_is_planned_and_not_there_may_still_come() {
+        let mut ladder = ladder();
+        assert!(ladder.may_come("240p", 0) && ladder.may_come("audio", 2));
+        assert!(!ladder.may_come("240p", 3) && !ladder.may_come("240p", u32::MAX) && !ladder.may_come("360p", 0));
+        ladder.renditions = vec![rendition("240p", 90_000)];
+        assert!(ladder.may_come("240p", 2));
+        ladder.renditions[0].complete = true;
+        assert!(!ladder.may_come("240p", 2));
+    }
+
+    #[test]
+    fn segments_are_numbered_through_their_pieces() {
+        let rendition = rendition("240p", 90_000);
+        let segments: Vec<_> = rendition.segments().collect();
+        assert_eq!(segments, [(0, 5), (1, 6), (2, 7), (3, 8), (4, 9)]);
+        assert_eq!(rendition.length(), 5);
+    }
+
+    #[test]
+    fn a_segment_is_found_in_its_piece() {
+        let rendition = rendition("240p", 90_000);
         let at = |segment| rendition.locate(segment).map(|(piece, range)| (piece.piece, range));
         assert_eq!(at(0), Some((0, 0..10)));
         assert_eq!(at(1), Some((0, 10..30)));

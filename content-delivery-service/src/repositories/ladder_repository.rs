@@ -1,7 +1,7 @@
 //! What is published of lectures, read for the media plane.
 
 use crate::models::plan::Plan;
-use crate::models::rendition_index::{Ladder, PublishedPiece, PublishedRendition};
+use crate::models::rendition_index::{Ladder, PublishedPiece, PublishedRendition, Standing};
 use backing::db::{Db, DbError};
 use backing::{args, record};
 use bytes::Bytes;
@@ -15,9 +15,10 @@ pub(crate) struct LadderRepository {
 }
 
 record! {
-    struct VideoRow {
+    struct StandingRow {
         version: i64,
         generation: i64,
+        latest: Option<i64>,
     }
 }
 
@@ -34,6 +35,7 @@ record! {
         codecs: String,
         timescale: i64,
         init: Vec<u8>,
+        failed: bool,
     }
 }
 
@@ -57,28 +59,27 @@ impl LadderRepository {
         Self { db }
     }
 
-    /// The video's version, which changes with each publication; none where it is gone.
-    pub(crate) async fn version(&self, video: VideoId) -> Result<Option<i64>, DbError> {
-        let sql = "SELECT version FROM videos WHERE id = $1 AND status <> 'deleted'";
-        let row = self.db.read().one::<(i64,)>(sql, args![video]).await?;
-        Ok(row.map(|(version,)| version))
+    /// What is served of a video now; its version changes with each publication. None where it is gone.
+    pub(crate) async fn standing(&self, video: VideoId) -> Result<Option<Standing>, DbError> {
+        let sql = "SELECT version, generation, (SELECT MAX(generation) FROM plans WHERE video_id = $1) AS latest \
+                   FROM videos WHERE id = $1 AND status <> 'deleted'";
+        let row = self.db.read().one::<StandingRow>(sql, args![video]).await?;
+        Ok(row.map(|row| Standing {
+            version: row.version,
+            generation: small(row.generation),
+            latest: small(row.latest.unwrap_or(0)),
+        }))
     }
 
-    /// What is published of a plan, by default of the one that is served now; none where the video or the plan is gone.
-    pub(crate) async fn read(&self, video: VideoId, generation: Option<u32>) -> Result<Option<Ladder>, DbError> {
-        let reader = self.db.read();
-        let sql = "SELECT version, generation FROM videos WHERE id = $1 AND status <> 'deleted'";
-        let Some(row) = reader.one::<VideoRow>(sql, args![video]).await? else {
+    /// What is published of a plan; none where the video or the plan is gone.
+    ///
+    /// The version is read first: what is published meanwhile may be in the answer already, never the other way round.
+    pub(crate) async fn read(&self, video: VideoId, generation: u32) -> Result<Option<Ladder>, DbError> {
+        let Some(standing) = self.standing(video).await? else {
             return Ok(None);
         };
-        let generation = generation.unwrap_or_else(|| small(row.generation));
-        let mut ladder = Ladder {
-            version: row.version,
-            generation,
-            complete: true,
-            plan: None,
-            renditions: Vec::new(),
-        };
+        let reader = self.db.read();
+        let mut ladder = Ladder::nothing(standing.version, generation);
         if generation == 0 {
             return Ok(Some(ladder));
         }
@@ -92,7 +93,7 @@ impl LadderRepository {
         let Ok(plan) = serde_json::from_str::<Plan>(&plan.plan) else {
             return Ok(None);
         };
-        let sql = "SELECT name, codecs, timescale, init FROM renditions \
+        let sql = "SELECT name, codecs, timescale, init, failure_code IS NOT NULL AS failed FROM renditions \
                    WHERE video_id = $1 AND generation = $2 AND init IS NOT NULL";
         let made = reader.all::<RenditionRow>(sql, args![video, generation]).await?;
         let sql = "SELECT rendition, piece, fence, first_segment, is_last, ticks, bytes, peak_bit_rate, segments \
@@ -129,6 +130,7 @@ fn rendition(row: RenditionRow, pieces: &[PieceRow]) -> PublishedRendition {
     let peak = pieces.iter().map(|piece| piece.peak_bit_rate).max().unwrap_or(0);
     PublishedRendition {
         complete: pieces.last().is_some_and(|piece| piece.is_last),
+        failed: row.failed,
         name: row.name,
         init: Bytes::from(row.init),
         codecs: row.codecs,

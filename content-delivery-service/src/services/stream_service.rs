@@ -285,8 +285,10 @@ fn watchable(video: Option<Video>, caller: &Caller) -> Result<Video, ContentErro
                 .reason
                 .map_or_else(|| "the video can't be played".to_owned(), |r| r.message),
         )),
+        // Its first piece may be there any moment; what has to be encoded first takes a little longer to begin.
         Status::Processing if video.reason.is_none() => Err(ContentError::NotPlayable { retry_after: 1 }),
-        Status::Uploading | Status::Processing => Err(ContentError::NotPlayable { retry_after: 30 }),
+        Status::Processing => Err(ContentError::NotPlayable { retry_after: 2 }),
+        Status::Uploading => Err(ContentError::NotPlayable { retry_after: 30 }),
     }
 }
 

@@ -16,6 +16,11 @@ pub enum Kind {
         /// Whether the last segment is there.
         ended: bool,
     },
+    /// All segments are there now; it was shown while it grew.
+    Grown {
+        /// The target duration that was shown then, in whole seconds: it must not change.
+        target: u64,
+    },
 }
 
 /// The segments of one rendition in order.
@@ -57,14 +62,14 @@ impl fmt::Display for MediaPlaylist {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let target = match self.kind {
             Kind::Vod => self.longest(),
-            Kind::Event { target, .. } => target,
+            Kind::Event { target, .. } | Kind::Grown { target } => target,
         };
         writeln!(
             f,
             "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:{target}\n#EXT-X-MEDIA-SEQUENCE:0"
         )?;
         match self.kind {
-            Kind::Vod => f.write_str("#EXT-X-PLAYLIST-TYPE:VOD\n")?,
+            Kind::Vod | Kind::Grown { .. } => f.write_str("#EXT-X-PLAYLIST-TYPE:VOD\n")?,
             Kind::Event { .. } => f.write_str("#EXT-X-PLAYLIST-TYPE:EVENT\n#EXT-X-START:TIME-OFFSET=0\n")?,
         }
         writeln!(f, "#EXT-X-INDEPENDENT-SEGMENTS\n#EXT-X-MAP:URI=\"{}\"", Uri(&self.init))?;
@@ -146,6 +151,14 @@ mod tests {
         )
         .to_string();
         assert!(text.ends_with("#EXT-X-ENDLIST\n"));
+    }
+
+    #[test]
+    fn what_has_grown_is_a_vod_playlist_with_the_target_that_it_had() {
+        let text = playlist(Kind::Grown { target: 10 }, &[30_000]).to_string();
+        let vod = playlist(Kind::Vod, &[30_000]).to_string();
+        assert_eq!(text, vod.replace("TARGETDURATION:1\n", "TARGETDURATION:10\n"));
+        assert_ne!(text, vod);
     }
 
     #[test]

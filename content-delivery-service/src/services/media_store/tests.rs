@@ -1,4 +1,9 @@
+use super::text::TAG_LENGTH;
 use super::*;
+use crate::MIGRATIONS;
+use backing::Db;
+use backing::args;
+use contracts::{ObjectKey, Timestamp, UserId};
 use fmp4::{Limits, Scanner, Step, Verdict};
 use futures::future::join_all;
 use std::process::Command;
@@ -39,7 +44,16 @@ async fn stored() -> (TempDir, MediaStore, VideoId) {
     let objects = Objects::open(&format!("file://{}", folder.path().join("objects").display()))
         .await
         .unwrap();
+    let db = Db::open(&format!("sqlite://{}", folder.path().display()), "content", MIGRATIONS)
+        .await
+        .unwrap();
     let video = VideoId::generate();
+    let mut tx = db.write().await.unwrap();
+    let sql = "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, generation, \
+               created_at, updated_at) VALUES ($1, $2, 'Tides', '', 'ready', 1, 1, 0, $3, $3)";
+    let now = Timestamp::from_seconds(1_800_000_000);
+    tx.run(sql, args![video, UserId::generate(), now]).await.unwrap();
+    tx.commit().await.unwrap();
     objects
         .put(&ObjectKey::VideoSourceIndex(video), Bytes::from(index_of(&film)))
         .await
@@ -48,7 +62,11 @@ async fn stored() -> (TempDir, MediaStore, VideoId) {
         .put(&ObjectKey::VideoSource(video), Bytes::from(film))
         .await
         .unwrap();
-    (folder, MediaStore::new(objects, 64 << 20), video)
+    (
+        folder,
+        MediaStore::new(objects, LadderRepository::new(db), 64 << 20),
+        video,
+    )
 }
 
 fn index_of(film: &[u8]) -> Vec<u8> {
@@ -74,9 +92,9 @@ async fn a_thousand_who_ask_at_once_share_one_load() {
     let (_folder, store, video) = stored().await;
     for part in [
         Part::Index,
-        Part::Playlist(Rendition::Source),
-        Part::Init(Rendition::Audio(0)),
-        Part::Segment(Rendition::Source, 0),
+        Part::Playlist(0, Rendition::Source),
+        Part::Init(0, Rendition::Audio(0)),
+        Part::Segment(0, Rendition::Source, 0),
     ] {
         let pieces = join_all((0..1_000).map(|_| store.piece(video, part))).await;
         let first = pieces[0].as_ref().unwrap().bytes.as_ptr();
@@ -93,7 +111,7 @@ async fn a_thousand_who_ask_at_once_share_one_load() {
 #[tokio::test]
 async fn what_is_in_memory_needs_no_store_until_it_is_forgotten() {
     let (folder, store, video) = stored().await;
-    let part = Part::Segment(Rendition::Source, 1);
+    let part = Part::Segment(0, Rendition::Source, 1);
     let piece = store.piece(video, part).await.unwrap();
     std::fs::remove_dir_all(folder.path()).unwrap();
     assert_eq!(store.piece(video, part).await.unwrap().bytes, piece.bytes);
@@ -109,9 +127,13 @@ async fn what_is_in_memory_needs_no_store_until_it_is_forgotten() {
 async fn what_is_not_there_is_told_from_what_can_not_be_read() {
     let (_folder, store, video) = stored().await;
     for part in [
-        Part::Segment(Rendition::Source, 99),
-        Part::Segment(Rendition::Source, u32::MAX),
-        Part::Playlist(Rendition::Audio(1)),
+        Part::Segment(0, Rendition::Source, 99),
+        Part::Segment(0, Rendition::Source, u32::MAX),
+        Part::Playlist(0, Rendition::Audio(1)),
+        Part::Playlist(1, Rendition::Rung(240)),
+        Part::Init(1, Rendition::Rung(240)),
+        Part::Segment(1, Rendition::Audio(0), 0),
+        Part::Segment(u32::MAX, Rendition::Audio(0), 0),
         Part::Heartbeat,
     ] {
         assert!(
@@ -123,7 +145,10 @@ async fn what_is_not_there_is_told_from_what_can_not_be_read() {
         );
     }
     let unknown = store.piece(VideoId::generate(), Part::Index).await.unwrap_err();
-    assert!(matches!(unknown.root(), MediaError::Objects(ObjectError::NotFound)));
+    assert!(matches!(unknown.root(), MediaError::NoSuchPart));
+    let unread = Part::Playlist(0, Rendition::Source);
+    let unread = store.piece(VideoId::generate(), unread).await.unwrap_err();
+    assert!(matches!(unread.root(), MediaError::Objects(ObjectError::NotFound)));
 }
 
 #[tokio::test]
@@ -132,7 +157,10 @@ async fn an_entity_tag_is_of_the_bytes_that_are_sent() {
     let index = store.piece(video, Part::Index).await.unwrap();
     assert!(index.bytes.starts_with(b"#EXTM3U\n"));
     assert_eq!(index.tag.len(), TAG_LENGTH);
-    let (one, two) = (Part::Segment(Rendition::Source, 0), Part::Segment(Rendition::Source, 1));
+    let (one, two) = (
+        Part::Segment(0, Rendition::Source, 0),
+        Part::Segment(0, Rendition::Source, 1),
+    );
     assert_ne!(
         store.piece(video, one).await.unwrap().tag,
         store.piece(video, two).await.unwrap().tag
