@@ -364,7 +364,7 @@ async fn a_deletion_is_a_record_a_fence_a_sweep_and_an_event() {
                 .await
                 .unwrap()
         );
-        assert_eq!(house.tasks(&format!("sweep:{id}")).await, 1);
+        assert_eq!(house.tasks(&format!("sweep:{id}:now")).await, 1);
         assert_eq!(house.told(id).await, ["created", "deleted"]);
         house.videos.delete(scanned, None, later(3)).await.unwrap();
         assert_eq!(house.tasks(&format!("scan:{scanned}")).await, 0);
@@ -420,7 +420,7 @@ async fn an_upload_expires_unless_somebody_went_on_with_it() {
         assert_eq!((video.status, video.reason), (Status::Deleted, Some(reason)));
         assert_eq!(house.status(saved).await, Status::Uploading);
         assert_eq!(house.uploads.expired(later(100), 10).await.unwrap(), []);
-        assert_eq!(house.tasks(&format!("sweep:{id}")).await, 1);
+        assert_eq!(house.tasks(&format!("sweep:{id}:now")).await, 1);
     })
     .await;
 }

@@ -18,6 +18,7 @@ const FULL_HD_CEILING: f64 = 6_000_000.0;
 const FULL_HD_PIXELS: f64 = 1920.0 * 1080.0;
 /// How a ceiling follows the pixels: smaller pictures need more bits a pixel.
 const CEILING_EXPONENT: f64 = 0.75;
+const MILLISECOND: u64 = TICKS as u64 / 1_000;
 /// No encoder takes less.
 const SMALLEST_SIDE: u32 = 16;
 
@@ -27,7 +28,7 @@ const SMALLEST_SIDE: u32 = 16;
 #[must_use]
 pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
     let picture = survey.video.as_ref().filter(|video| !video.frames.is_empty());
-    let video = picture.map(grid_of_frames).unwrap_or_default();
+    let video = picture.map(|video| grid_of_frames(video, survey.demuxer)).unwrap_or_default();
     let sounds: Vec<Sound> = survey
         .audio
         .iter()
@@ -86,7 +87,8 @@ pub fn plan_below_source(probe: &Probe, head: &IndexHead, listed: &[u32]) -> Pla
     if rungs.is_empty() || bounds.len() < 2 {
         return Plan::none();
     }
-    let pieces = pieces(&bounds, |start, _| (Some(start), None));
+    // Times went through other units: a tick short would be a key frame short.
+    let pieces = pieces(&bounds, |start, _| (Some(start + u64::from(start > 0) * MILLISECOND), None));
     Plan {
         input: Input {
             demuxer: "mov".to_owned(),
@@ -182,7 +184,7 @@ fn whole(number: f64) -> u32 {
 }
 
 /// Segments begin with the first frame at or after each multiple of their length.
-fn grid_of_frames(video: &SurveyVideo) -> Track {
+fn grid_of_frames(video: &SurveyVideo, demuxer: &str) -> Track {
     let mut bounds = vec![0];
     let mut next = SEGMENT;
     for frame in &video.frames {
@@ -194,7 +196,7 @@ fn grid_of_frames(video: &SurveyVideo) -> Track {
     close(&mut bounds, video.end);
     let frames = &video.frames;
     let pieces = pieces(&bounds, |start, end| {
-        (key_frame_before(frames, start), Some(count(frames, start, end)))
+        (jump(frames, start, demuxer), Some(count(frames, start, end)))
     });
     Track { bounds, pieces }
 }
@@ -255,10 +257,26 @@ fn pieces(bounds: &[u64], known: impl Fn(u64, u64) -> (Option<u64>, Option<u32>)
     pieces
 }
 
-fn key_frame_before(frames: &[SurveyFrame], time: u64) -> Option<u64> {
+/// Containers in which a jump leads to a place by its time alone, key frame or not.
+const WITHOUT_INDEX: [&str; 2] = ["mpegts", "mpeg"];
+/// How much before a key frame a jump goes there.
+const RUN_UP: u64 = TICKS as u64;
+/// ffmpeg jumps 3/23 s short of what it is told where frames are reordered; without this it would be a key frame short.
+const SHORT_JUMP: u64 = 11_880;
+
+/// Where to jump to, so that decoding begins with the last key frame at or before a time.
+fn jump(frames: &[SurveyFrame], time: u64, demuxer: &str) -> Option<u64> {
     let until = frames.partition_point(|frame| frame.time <= time);
-    let before = frames.get(..until)?;
-    before.iter().rev().find(|frame| frame.key).map(|frame| frame.time)
+    let (before, behind) = frames.split_at_checked(until)?;
+    let key = before.iter().rev().find(|frame| frame.key)?.time;
+    if key == 0 {
+        return Some(0);
+    }
+    if WITHOUT_INDEX.contains(&demuxer) {
+        return Some(key.saturating_sub(RUN_UP));
+    }
+    let next = behind.iter().find(|frame| frame.key).map_or(u64::MAX, |frame| frame.time);
+    Some(key + (next.saturating_sub(key) / 2).min(SHORT_JUMP))
 }
 
 fn count(frames: &[SurveyFrame], start: u64, end: u64) -> u32 {

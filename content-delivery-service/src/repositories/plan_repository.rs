@@ -485,6 +485,9 @@ pub(crate) async fn fail(
     let Some(plan) = row.and_then(|row| serde_json::from_str::<Plan>(&row.plan).ok()) else {
         return Ok(());
     };
+    let sql = "DELETE FROM encodings WHERE video_id = $1 AND generation = $2 AND work = $3";
+    tx.run(sql, args![video, generation, serde_json::to_string(work).unwrap_or_default()])
+        .await?;
     let names = match work {
         Work::Audio(n) => plan.sound(*n).map(|sound| sound.name.clone()).into_iter().collect(),
         Work::Piece { rungs, .. } => rungs.clone(),

@@ -9,9 +9,12 @@ use backing::{args, outbox, record};
 use contracts::events::{VideoCreated, VideoDeleted, VideoUpdated};
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
 use serde_json::json;
+use std::time::Duration;
 
 /// The task that deletes a lecture's objects.
 pub(crate) const SWEEP: &str = "sweep";
+/// How long after a deletion its objects are looked for once more.
+const LATE_SWEEP: Duration = Duration::from_secs(120);
 /// The kind of the task that looks into a stored source.
 pub(crate) const SCAN: &str = "scan";
 
@@ -274,20 +277,24 @@ impl VideoRepository {
     }
 
     /// Notes that nothing of a deleted lecture is left in the store; the deletion record tells nothing personal.
-    pub async fn mark_swept(&self, id: VideoId, now: Timestamp) -> Result<(), DbError> {
+    ///
+    /// Shape: `false` where that was noted before
+    pub async fn mark_swept(&self, id: VideoId, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
-        tx.run(
-            "UPDATE videos SET swept_at = $1, title = '', description = '', filename = NULL, media = NULL \
-             WHERE id = $2 AND status = 'deleted'",
-            args![now, id],
-        )
-        .await?;
+        let first = tx
+            .run(
+                "UPDATE videos SET swept_at = $1, title = '', description = '', filename = NULL, media = NULL \
+                 WHERE id = $2 AND status = 'deleted' AND swept_at IS NULL",
+                args![now, id],
+            )
+            .await?;
         tx.run(
             "UPDATE uploads SET sink_state = NULL, metadata = '' WHERE video_id = $1",
             args![id],
         )
         .await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(first > 0)
     }
 }
 
@@ -340,16 +347,19 @@ pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now:
     tasks::cancel_subject(tx, id.0, now).await?;
     plan_repository::forget(tx, id).await?;
     playback_repository::end_of_video(tx, id, now).await?;
-    let sweep = NewTask {
-        kind: SWEEP,
-        key: format!("{SWEEP}:{id}"),
-        payload: json!({ "video_id": id }),
-        run_after: now,
-        priority: 0,
-        owner: Some(video.owner_id),
-        subject: None,
-    };
-    tasks::enqueue(tx, &sweep).await?;
+    // The late one is for what a worker had on its way when it died.
+    for (name, run_after) in [("now", now), ("late", now + LATE_SWEEP)] {
+        let sweep = NewTask {
+            kind: SWEEP,
+            key: format!("{SWEEP}:{id}:{name}"),
+            payload: json!({ "video_id": id }),
+            run_after,
+            priority: 0,
+            owner: Some(video.owner_id),
+            subject: None,
+        };
+        tasks::enqueue(tx, &sweep).await?;
+    }
     let event = VideoDeleted {
         owner_id: video.owner_id,
         policy_version,

@@ -220,8 +220,9 @@ impl VideoService {
                 0
             };
         }
-        self.videos.mark_swept(id, self.clock.now()).await?;
-        metrics::counter!(metric::SWEEPS).increment(1);
+        if self.videos.mark_swept(id, self.clock.now()).await? {
+            metrics::counter!(metric::SWEEPS).increment(1);
+        }
         Ok(())
     }
 }

@@ -93,7 +93,8 @@ fn pieces_are_ten_ten_twenty_forty_and_then_sixty_seconds() {
     assert_eq!(counted, 400 * 30);
     for piece in &plan.video.pieces {
         let start = plan.video.bounds_of(piece).unwrap()[0];
-        assert!(piece.seek.unwrap() <= start && start - piece.seek.unwrap() < 2 * 90_090);
+        let seek = piece.seek.unwrap();
+        assert!(seek <= start + 11_880 && start < seek + 2 * 90_090);
     }
     let mut next = 0;
     for piece in &plan.video.pieces {
@@ -101,6 +102,18 @@ fn pieces_are_ten_ten_twenty_forty_and_then_sixty_seconds() {
         next += piece.segments;
     }
     assert_eq!(usize::try_from(next).unwrap() + 1, plan.video.bounds.len());
+}
+
+#[test]
+fn a_jump_leads_to_the_last_key_frame_before_and_never_to_one_behind() {
+    let survey = film(640, 360, 10);
+    let frames = &survey.video.as_ref().unwrap().frames;
+    // Key frames lie at 0, 180180, 360360 and so on.
+    assert_eq!(jump(frames, 100, "matroska"), Some(0));
+    assert_eq!(jump(frames, 200_000, "matroska"), Some(180_180 + 11_880));
+    assert_eq!(jump(frames, 200_000, "mpegts"), Some(180_180 - 90_000));
+    let every: Vec<SurveyFrame> = frames.iter().map(|frame| SurveyFrame { key: true, ..*frame }).collect();
+    assert_eq!(jump(&every, 200_000, "avi"), Some(198_198 + 1_501));
 }
 
 #[test]
