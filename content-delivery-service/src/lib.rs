@@ -24,7 +24,7 @@ pub use models::outcome::Recorded;
 pub use models::plan::{Input, Plan, PlannedPiece, Rung, Sound, Track, Work};
 pub use models::publication::{NewPiece, Publication, Published, SOUND_BIT_RATE};
 pub use models::survey::{Survey, SurveyAudio, SurveyFrame, SurveyVideo};
-pub use repositories::plan_repository::{ENCODE, TIDY};
+pub use repositories::plan_repository::{ENCODE, ENCODE_FIRST, TIDY};
 pub use repositories::transcode_repository::SURVEY;
 pub use services::playback_keys::KeyError;
 pub use services::transcode_service::{Finding, TranscodeService};

@@ -28,7 +28,9 @@ const SMALLEST_SIDE: u32 = 16;
 #[must_use]
 pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
     let picture = survey.video.as_ref().filter(|video| !video.frames.is_empty());
-    let video = picture.map(|video| grid_of_frames(video, survey.demuxer)).unwrap_or_default();
+    let video = picture
+        .map(|video| grid_of_frames(video, survey.demuxer))
+        .unwrap_or_default();
     let sounds: Vec<Sound> = survey
         .audio
         .iter()
@@ -88,7 +90,9 @@ pub fn plan_below_source(probe: &Probe, head: &IndexHead, listed: &[u32]) -> Pla
         return Plan::none();
     }
     // Times went through other units: a tick short would be a key frame short.
-    let pieces = pieces(&bounds, |start, _| (Some(start + u64::from(start > 0) * MILLISECOND), None));
+    let pieces = pieces(&bounds, |start, _| {
+        (Some(start + u64::from(start > 0) * MILLISECOND), None)
+    });
     Plan {
         input: Input {
             demuxer: "mov".to_owned(),
@@ -275,7 +279,10 @@ fn jump(frames: &[SurveyFrame], time: u64, demuxer: &str) -> Option<u64> {
     if WITHOUT_INDEX.contains(&demuxer) {
         return Some(key.saturating_sub(RUN_UP));
     }
-    let next = behind.iter().find(|frame| frame.key).map_or(u64::MAX, |frame| frame.time);
+    let next = behind
+        .iter()
+        .find(|frame| frame.key)
+        .map_or(u64::MAX, |frame| frame.time);
     Some(key + (next.saturating_sub(key) / 2).min(SHORT_JUMP))
 }
 

@@ -131,6 +131,14 @@ const AHEAD: i64 = 20;
 /// The rest.
 const REST: i64 = 10;
 
+impl PlannedTask {
+    /// Whether nobody can watch before it is done.
+    #[must_use]
+    pub fn is_first(&self) -> bool {
+        self.priority == FIRST
+    }
+}
+
 impl Work {
     /// Names the work within its plan, for the task's key.
     #[must_use]

@@ -20,6 +20,8 @@ pub(crate) use request::Requested;
 
 /// The task that encodes a part of a plan.
 pub const ENCODE: &str = "encode";
+/// The task that encodes what makes a lecture playable.
+pub const ENCODE_FIRST: &str = "encode-first";
 /// The task that removes objects which no plan in use names.
 pub const TIDY: &str = "tidy";
 /// How long players of an older plan may go on with it: no playback token lives longer.
@@ -454,7 +456,7 @@ pub(crate) async fn enqueue_missing(
             continue;
         }
         let task = NewTask {
-            kind: ENCODE,
+            kind: if planned.is_first() { ENCODE_FIRST } else { ENCODE },
             key: format!("{ENCODE}:{video}:{generation}:{}", planned.work.key()),
             payload: json!({ "video_id": video, "generation": generation, "work": planned.work }),
             run_after: now,
@@ -486,8 +488,11 @@ pub(crate) async fn fail(
         return Ok(());
     };
     let sql = "DELETE FROM encodings WHERE video_id = $1 AND generation = $2 AND work = $3";
-    tx.run(sql, args![video, generation, serde_json::to_string(work).unwrap_or_default()])
-        .await?;
+    tx.run(
+        sql,
+        args![video, generation, serde_json::to_string(work).unwrap_or_default()],
+    )
+    .await?;
     let names = match work {
         Work::Audio(n) => plan.sound(*n).map(|sound| sound.name.clone()).into_iter().collect(),
         Work::Piece { rungs, .. } => rungs.clone(),

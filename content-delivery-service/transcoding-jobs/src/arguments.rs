@@ -174,11 +174,17 @@ mod tests {
             preset: "veryfast",
         });
         let told = text(&args);
-        assert!(told.contains("-noaccurate_seek -ss 10.000000 -f matroska -i file:/data/a -f b"), "{told}");
+        assert!(
+            told.contains("-noaccurate_seek -ss 10.000000 -f matroska -i file:/data/a -f b"),
+            "{told}"
+        );
         assert!(told.contains("[0:2]trim=start=10.009800:end=20.019800,split=2[a0][a1];[a0]scale=426:240"));
         assert!(told.contains("-force_key_frames 10.009800,15.014800 "));
         assert_eq!(told.matches("-i ").count(), 1);
-        assert!(args.contains(&OsString::from("file:/data/a -f b")), "a path is one argument");
+        assert!(
+            args.contains(&OsString::from("file:/data/a -f b")),
+            "a path is one argument"
+        );
     }
 
     #[test]

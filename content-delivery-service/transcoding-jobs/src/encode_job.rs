@@ -3,14 +3,14 @@
 mod picture;
 mod sound;
 
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, Limits};
 use crate::staging::Staging;
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::objects::Objects;
 use backing::tasks::{Done, Job, JobError, Task};
 use bytes::Bytes;
-use content_delivery_service::{ENCODE, NewPiece, Plan, Publication, Published, TranscodeService, Work};
+use content_delivery_service::{ENCODE_FIRST, NewPiece, Plan, Publication, Published, TranscodeService, Work};
 use contracts::{ObjectKey, RenditionName, VideoId};
 use fmp4::Piece;
 use serde::Deserialize;
@@ -19,8 +19,11 @@ use std::time::{Duration, Instant};
 /// How often an encoder's progress is noted, and whether the task is still this worker's is asked.
 const REPORTING: Duration = Duration::from_secs(1);
 
-/// Does the tasks of kind `encode`.
+/// Does the tasks of one of the kinds that encode.
+#[derive(Clone)]
 pub(crate) struct EncodeJob {
+    /// Which tasks: [`ENCODE_FIRST`] is what makes a lecture playable.
+    pub(crate) kind: &'static str,
     pub(crate) objects: Objects,
     pub(crate) transcode: TranscodeService,
     pub(crate) encoder: Encoder,
@@ -61,7 +64,7 @@ impl<E: Into<JobError>> From<E> for Over {
 #[async_trait]
 impl Job for EncodeJob {
     fn kind(&self) -> &'static str {
-        ENCODE
+        self.kind
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
@@ -113,6 +116,17 @@ impl Job for EncodeJob {
 }
 
 impl EncodeJob {
+    /// What an encoder may take: the first piece of a lecture goes before the later ones of others.
+    fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let nice = if self.kind == ENCODE_FIRST {
+            Limits::URGENT
+        } else {
+            usual.nice
+        };
+        Limits { nice, ..usual }
+    }
+
     /// Runs beside an encoder: ends when the task is not this worker's any more. `ticks` tells how far the encoder is.
     async fn watch(&self, assignment: &Assignment<'_>, ticks: impl Fn() -> u64) {
         loop {

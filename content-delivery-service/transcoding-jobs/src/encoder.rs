@@ -42,15 +42,6 @@ impl Tool {
             Self::Ffprobe => "ffprobe",
         }
     }
-
-    /// How far it steps back: encoders for everything, a look into a source for everything but encoders, which would
-    /// otherwise keep the next lecture from being planned.
-    fn nice(self) -> u8 {
-        match self {
-            Self::Ffmpeg => 19,
-            Self::Ffprobe => 10,
-        }
-    }
 }
 
 /// What a tool may take.
@@ -62,6 +53,14 @@ pub struct Limits {
     pub file_size: u64,
     /// Processor time, all threads together.
     pub cpu: Option<Duration>,
+    /// How far it steps back for others, 0 to 19: an encoder for everything, and what somebody waits for only for the API
+    /// and the players.
+    pub nice: u8,
+}
+
+impl Limits {
+    /// For what somebody waits for: before other encoders, behind the API and the players.
+    pub const URGENT: u8 = 10;
 }
 
 impl Default for Limits {
@@ -70,6 +69,7 @@ impl Default for Limits {
             memory: 8 << 30,
             file_size: 16 << 30,
             cpu: None,
+            nice: 19,
         }
     }
 }

@@ -21,7 +21,7 @@ pub use scan_job::ScanJob;
 
 use backing::objects::Objects;
 use backing::tasks::{Job, Queue, Worker};
-use content_delivery_service::{InstantConfig, TranscodeConfig, TranscodeService};
+use content_delivery_service::{ENCODE, ENCODE_FIRST, InstantConfig, TranscodeConfig, TranscodeService};
 use encode_job::EncodeJob;
 use encoder::Encoder;
 use fmp4::Limits;
@@ -39,6 +39,8 @@ use tidy_job::TidyJob;
 pub const NAME: &str = "transcode";
 /// How many sources are looked into at once: a long one does not hold up the short ones.
 const SCAN_SLOTS: usize = 2;
+/// Encoders beside the configured ones that only make lectures playable.
+const EXPRESS_SLOTS: usize = 1;
 /// How often a worker looks for tasks that another process has enqueued.
 const POLL: Duration = Duration::from_millis(200);
 /// How often workers are looked for that died.
@@ -123,15 +125,22 @@ pub fn service(deps: Deps) -> io::Result<Service> {
         tasks.push(lost_workers(queue.clone(), staging.clone()));
     }
     if deps.config.slots > 0 {
-        let encodes = EncodeJob {
+        let later = EncodeJob {
+            kind: ENCODE,
             objects,
             transcode,
             encoder,
             staging,
             preset: deps.config.preset,
         };
-        let worker = Worker::new(queue, vec![Arc::new(encodes)], deps.config.slots, POLL).grace(GRACE);
-        tasks.push(background("encoders", worker));
+        let first = EncodeJob {
+            kind: ENCODE_FIRST,
+            ..later.clone()
+        };
+        // What makes a lecture playable does not wait until an encoder has ended a minute of another.
+        let express = Worker::new(queue.clone(), vec![Arc::new(first.clone())], EXPRESS_SLOTS, POLL).grace(GRACE);
+        let all = Worker::new(queue, vec![Arc::new(first), Arc::new(later)], deps.config.slots, POLL).grace(GRACE);
+        tasks.extend([background("first-pieces", express), background("encoders", all)]);
     }
     Ok(Service {
         name: NAME,

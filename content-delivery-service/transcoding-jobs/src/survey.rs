@@ -23,6 +23,7 @@ const LIMITS: Limits = Limits {
     memory: 4 << 30,
     file_size: 0,
     cpu: Some(Duration::from_secs(3_600)),
+    nice: Limits::URGENT,
 };
 
 /// Why a source was not surveyed.

@@ -45,7 +45,10 @@ impl Job for SurveyJob {
             Err(ObjectError::NotFound) => return self.record(video_id, &Finding::Missing, task).await,
             Err(error) => return Err(JobError::Retry(format!("the source could not be read: {error}"))),
         };
-        let first = self.objects.get_ranges(&source, from_ref(&(0..length.min(SNIFFED)))).await;
+        let first = self
+            .objects
+            .get_ranges(&source, from_ref(&(0..length.min(SNIFFED))))
+            .await;
         let first = first.map_err(|error| JobError::Retry(format!("the source could not be read: {error}")))?;
         let path = troubles::local(&self.objects, &source)?;
         let folder = self.staging.task(task.id).map_err(|error| troubles::staging(&error))?;
@@ -60,7 +63,8 @@ impl Job for SurveyJob {
                     SurveyError::Malformed(_) => "the file can't be read as what it seems to be".to_owned(),
                     told => told.to_string(),
                 };
-                self.record(video_id, &Finding::Unusable(error.code(), &words), task).await
+                self.record(video_id, &Finding::Unusable(error.code(), &words), task)
+                    .await
             }
         }
     }
@@ -76,7 +80,8 @@ impl Job for SurveyJob {
 impl SurveyJob {
     async fn record(&self, video: VideoId, finding: &Finding<'_>, task: &Task) -> Result<Done, JobError> {
         let recorded = self.transcode.record(video, finding, task).await;
-        let recorded = recorded.map_err(|error| JobError::Retry(format!("the survey could not be recorded: {error}")))?;
+        let recorded =
+            recorded.map_err(|error| JobError::Retry(format!("the survey could not be recorded: {error}")))?;
         tracing::info!(%video, ?recorded, "a source was surveyed");
         Ok(Done::AlreadyComplete)
     }

@@ -2,7 +2,7 @@
 
 use super::{Assignment, EncodeJob, Over, hand_in};
 use crate::arguments::{self, PieceOrder};
-use crate::encoder::{EncoderError, Limits, Order, Tool};
+use crate::encoder::{EncoderError, Order, Tool};
 use crate::troubles;
 use backing::tasks::JobError;
 use content_delivery_service::{PlannedPiece, Rung};
@@ -19,12 +19,7 @@ const REORDERED: f64 = 2.0;
 
 impl EncodeJob {
     /// Encodes, stores and publishes a piece.
-    pub(super) async fn picture(
-        &self,
-        assignment: &Assignment<'_>,
-        number: u32,
-        names: &[String],
-    ) -> Result<(), Over> {
+    pub(super) async fn picture(&self, assignment: &Assignment<'_>, number: u32, names: &[String]) -> Result<(), Over> {
         let plan = &assignment.plan;
         let pieces = &plan.video.pieces;
         let planned = usize::try_from(number).ok().and_then(|n| pieces.get(n));
@@ -33,13 +28,20 @@ impl EncodeJob {
             return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such piece".to_owned()).into());
         };
         let source = troubles::local(&self.objects, &ObjectKey::VideoSource(assignment.video))?;
-        let folder = self.staging.task(assignment.task.id).map_err(|error| troubles::staging(&error))?;
-        let mut made = self.encode(assignment, planned, &rungs, (&source, folder.path()), planned.seek).await?;
+        let folder = self
+            .staging
+            .task(assignment.task.id)
+            .map_err(|error| troubles::staging(&error))?;
+        let mut made = self
+            .encode(assignment, planned, &rungs, (&source, folder.path()), planned.seek)
+            .await?;
         if let (Some(expected), Some(seek)) = (planned.frames, planned.seek.filter(|&seek| seek > 0))
             && made.first().is_none_or(|piece| piece.frames < expected)
         {
             let seek = seek.checked_sub(FURTHER_BACK);
-            let again = self.encode(assignment, planned, &rungs, (&source, folder.path()), seek).await?;
+            let again = self
+                .encode(assignment, planned, &rungs, (&source, folder.path()), seek)
+                .await?;
             let frames = |pieces: &[Piece]| pieces.first().map_or(0, |piece| piece.frames);
             if frames(&again) > frames(&made) {
                 made = again;
@@ -89,12 +91,15 @@ impl EncodeJob {
                 preset: &self.preset,
             }),
             folder: folder.to_owned(),
-            limits: Limits::default(),
+            limits: self.limits(),
         };
         let reached = AtomicU64::new(0);
         let run = self.encoder.run(&order, |progress| {
             let ticks = u128::from(progress.out_time) * u128::from(TICKS) / 1_000_000;
-            let within = u64::try_from(ticks).unwrap_or(u64::MAX).saturating_sub(start).min(length);
+            let within = u64::try_from(ticks)
+                .unwrap_or(u64::MAX)
+                .saturating_sub(start)
+                .min(length);
             reached.fetch_max(within, Ordering::Relaxed);
         });
         let ended = tokio::select! {
@@ -137,7 +142,8 @@ async fn read(file: PathBuf, bounds: Vec<u64>, first: u32, delay: u32) -> Result
         std::fs::remove_file(&file).map_err(Unread::File)?;
         video_piece(&encoded, &bounds, first, delay).map_err(Unread::Piece)
     });
-    read.await.unwrap_or_else(|error| Err(Unread::File(std::io::Error::other(error))))
+    read.await
+        .unwrap_or_else(|error| Err(Unread::File(std::io::Error::other(error))))
 }
 
 /// How long before it is shown a segment's first frame is decoded: as long as reordered frames wait.

@@ -2,7 +2,7 @@
 
 use super::{Assignment, EncodeJob, Over, hand_in};
 use crate::arguments::{self, SAMPLE_RATE};
-use crate::encoder::{Limits, Order, Running, Tool};
+use crate::encoder::{Order, Running, Tool};
 use crate::troubles;
 use backing::tasks::JobError;
 use bytes::Bytes;
@@ -58,12 +58,15 @@ impl EncodeJob {
         let mut cutter = Cutter::new(&plan.audio, there.len());
         let back = done.min(WARMING_UP);
         let source = troubles::local(&self.objects, &ObjectKey::VideoSource(video))?;
-        let folder = self.staging.task(assignment.task.id).map_err(|error| troubles::staging(&error))?;
+        let folder = self
+            .staging
+            .task(assignment.task.id)
+            .map_err(|error| troubles::staging(&error))?;
         let order = Order {
             tool: Tool::Ffmpeg,
             args: arguments::sound(&plan.input, &source, sound, (done - back) * FRAME),
             folder: folder.path().to_owned(),
-            limits: Limits::default(),
+            limits: self.limits(),
         };
         let mut running = match self.encoder.start(&order) {
             Ok(running) => running,
@@ -134,7 +137,10 @@ impl Cutter {
     /// Goes on behind so many published pieces.
     fn new(track: &Track, published: usize) -> Self {
         let planned: Vec<u32> = track.pieces.iter().map(|piece| piece.segments).collect();
-        let known = planned.iter().take(published).map(|&segments| usize::try_from(segments).unwrap_or(0));
+        let known = planned
+            .iter()
+            .take(published)
+            .map(|&segments| usize::try_from(segments).unwrap_or(0));
         let beyond = published.saturating_sub(planned.len()) * usize::try_from(SEGMENTS).unwrap_or(1);
         let mut cutter = Self {
             cuts: audio_cuts(&track.bounds, SAMPLE_RATE),
@@ -258,7 +264,10 @@ mod tests {
     fn cut(frames: usize, published: usize) -> Vec<(u32, u32, u64, Vec<u32>)> {
         let mut cutter = Cutter::new(&track(), published);
         let told = |cut: Cut| {
-            assert_eq!(cut.frames.len(), cut.counts.iter().map(|&n| usize::try_from(n).unwrap()).sum::<usize>());
+            assert_eq!(
+                cut.frames.len(),
+                cut.counts.iter().map(|&n| usize::try_from(n).unwrap()).sum::<usize>()
+            );
             (cut.number, cut.first, cut.first_frame, cut.counts)
         };
         let mut cuts = Vec::new();

@@ -54,7 +54,7 @@ impl Running {
             .arg(std::path::absolute(&order.folder)?)
             .args(["--memory", &limits.memory.to_string()])
             .args(["--file-size", &limits.file_size.to_string()])
-            .args(["--nice", &order.tool.nice().to_string()]);
+            .args(["--nice", &limits.nice.to_string()]);
         if let Some(cpu) = limits.cpu {
             command.args(["--cpu-seconds", &cpu.as_secs().max(1).to_string()]);
         }
