@@ -47,7 +47,7 @@ pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
     Plan {
         input: Input {
             demuxer: survey.demuxer.to_owned(),
-            start_at_zero: survey.start_at_zero,
+            zero: survey.zero,
             video: picture.map(|video| video.stream.to_string()),
             pixels: picture.map_or(0, |video| u64::from(video.width) * u64::from(video.height)),
         },
@@ -96,7 +96,7 @@ pub fn plan_below_source(probe: &Probe, head: &IndexHead, listed: &[u32]) -> Pla
     Plan {
         input: Input {
             demuxer: "mov".to_owned(),
-            start_at_zero: false,
+            zero: 0,
             video: Some("v:0".to_owned()),
             pixels: u64::from(shown.width) * u64::from(shown.height),
         },
@@ -128,7 +128,7 @@ impl Plan {
         Self {
             input: Input {
                 demuxer: String::new(),
-                start_at_zero: false,
+                zero: 0,
                 video: None,
                 pixels: 0,
             },

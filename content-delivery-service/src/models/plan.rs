@@ -29,8 +29,10 @@ pub struct Plan {
 pub struct Input {
     /// The encoder's name for what reads the container.
     pub demuxer: String,
-    /// Whether the container's own start is the lecture's zero.
-    pub start_at_zero: bool,
+    /// Where the container's clock stands at the lecture's zero.
+    ///
+    /// Units: microseconds
+    pub zero: i64,
     /// Which stream is the picture, as the encoder names streams: `v:0`, or its number.
     pub video: Option<String>,
     /// Pixels of a frame, for telling how long decoding takes.

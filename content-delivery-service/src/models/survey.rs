@@ -11,8 +11,10 @@ pub struct Survey {
     pub container: String,
     /// The encoder's name for what reads it.
     pub demuxer: &'static str,
-    /// Whether the container's own start is the lecture's zero; MP4 tells presentation times from zero by itself.
-    pub start_at_zero: bool,
+    /// Where the container's clock stands at the lecture's zero: at its own start, but in MP4 at 0.
+    ///
+    /// Units: microseconds
+    pub zero: i64,
     /// To the end of the longest track.
     pub duration: u64,
     /// The picture.

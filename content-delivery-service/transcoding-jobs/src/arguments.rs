@@ -34,7 +34,7 @@ pub(crate) fn file_name(rung: &Rung) -> String {
 pub(crate) fn piece(order: &PieceOrder<'_>) -> Vec<OsString> {
     let mut args = quiet();
     args.extend(words("-progress pipe:1 -stats_period 0.5"));
-    args.extend(input(order.input, order.source, order.seek, false));
+    args.extend(input(order.input, order.source, order.seek));
     args.extend(words("-filter_complex"));
     args.push(filters(order).into());
     let keys = key_frames(order.bounds);
@@ -60,13 +60,16 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<
     let seconds = (from / u64::from(SAMPLE_RATE)).saturating_sub(2);
     let seek = (seconds > 0).then(|| seconds * u64::from(TICKS));
     let mut args = quiet();
-    args.extend(input(of, source, seek, true));
+    args.extend(input(of, source, seek));
     // The second filter counts samples at the rate that comes in, which has to be the one that goes out.
     args.extend(words(&format!(
         "-map 0:{} -vn -sn -dn -map_metadata -1 \
-         -af aresample={SAMPLE_RATE},aresample={SAMPLE_RATE}:async=1:first_pts={from} -ac {} -c:a aac -aac_coder fast \
-         -b:a {SOUND_BIT_RATE} -f adts pipe:1",
-        sound.stream, sound.channels
+         -af {}atrim=start={},aresample={SAMPLE_RATE},aresample={SAMPLE_RATE}:async=1:first_pts={from} -ac {} \
+         -c:a aac -aac_coder fast -b:a {SOUND_BIT_RATE} -f adts pipe:1",
+        sound.stream,
+        from_zero("asetpts", of.zero),
+        time(seek.unwrap_or(0)),
+        sound.channels
     )));
     args
 }
@@ -75,22 +78,33 @@ fn quiet() -> Vec<OsString> {
     words("-nostdin -hide_banner -v error -protocol_whitelist file,pipe").collect()
 }
 
-/// Times count from the lecture's zero: the container's start, or where it tells presentation times its own zero.
-fn input(of: &Input, source: &Path, seek: Option<u64>, exact: bool) -> Vec<OsString> {
+/// Times come as the container tells them, and are told so; the filters make lecture time of them.
+///
+/// `-start_at_zero` would subtract the start of those streams alone that are encoded, so that sound and picture of one
+/// file would each have a zero of its own; `-ss` without `-seek_timestamp` adds the container's start in its own way.
+fn input(of: &Input, source: &Path, seek: Option<u64>) -> Vec<OsString> {
     let mut args: Vec<OsString> = words("-copyts").collect();
-    args.extend(words(if of.start_at_zero {
-        "-start_at_zero"
-    } else {
-        "-seek_timestamp 1"
-    }));
     if let Some(seek) = seek.filter(|&seek| seek > 0) {
-        // A picture is cut to the frame by its filter, from whatever the jump led to.
-        let exactly = if exact { "" } else { "-noaccurate_seek" };
-        args.extend(words(&format!("{exactly} -ss {}", time(seek))));
+        let zero = i128::from(of.zero);
+        let micros = zero + i128::from(seek) * 1_000_000 / i128::from(TICKS);
+        // What the jump leads to is cut by the filters.
+        args.extend(words(&format!(
+            "-seek_timestamp 1 -noaccurate_seek -ss {}",
+            seconds(micros)
+        )));
     }
     args.extend(words(&format!("-f {} -i", of.demuxer)));
     args.push(file_url(source));
     args
+}
+
+/// The filter that makes lecture time of the container's.
+fn from_zero(filter: &str, zero: i64) -> String {
+    match zero {
+        0 => String::new(),
+        // Rounded as ffmpeg does it by itself: a frame's time is a whole number of the container's units.
+        _ => format!("{filter}=round(PTS-({})/TB),", seconds(zero.into())),
+    }
 }
 
 /// A path that can't be taken for an option or another protocol.
@@ -104,7 +118,11 @@ fn filters(order: &PieceOrder<'_>) -> String {
     let edge = |bound: Option<&u64>| time(bound.copied().unwrap_or(0).saturating_sub(ROUNDING));
     let video = order.input.video.as_deref().unwrap_or("v:0");
     let (start, end) = (edge(order.bounds.first()), edge(order.bounds.last()));
-    let mut graph = format!("[0:{video}]trim=start={start}:end={end},split={}", order.rungs.len());
+    let zero = from_zero("setpts", order.input.zero);
+    let mut graph = format!(
+        "[0:{video}]{zero}trim=start={start}:end={end},split={}",
+        order.rungs.len()
+    );
     for n in 0..order.rungs.len() {
         // Writing to a string can't fail.
         let _ = write!(graph, "[a{n}]");
@@ -127,8 +145,14 @@ fn key_frames(bounds: &[u64]) -> String {
 
 /// Ticks as seconds with microseconds.
 fn time(ticks: u64) -> String {
-    let micros = u128::from(ticks) * 1_000_000 / u128::from(TICKS);
-    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+    seconds(i128::from(ticks) * 1_000_000 / i128::from(TICKS))
+}
+
+/// Microseconds as seconds.
+fn seconds(micros: i128) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    let micros = micros.unsigned_abs();
+    format!("{sign}{}.{:06}", micros / 1_000_000, micros % 1_000_000)
 }
 
 fn words(text: &str) -> impl Iterator<Item = OsString> + use<> {
@@ -140,10 +164,10 @@ fn words(text: &str) -> impl Iterator<Item = OsString> + use<> {
 mod tests {
     use super::*;
 
-    fn input(start_at_zero: bool) -> Input {
+    fn input(demuxer: &str, zero: i64) -> Input {
         Input {
-            demuxer: "matroska".to_owned(),
-            start_at_zero,
+            demuxer: demuxer.to_owned(),
+            zero,
             video: Some("2".to_owned()),
             pixels: 0,
         }
@@ -166,7 +190,7 @@ mod tests {
         };
         let (low, high) = (rung("240p", 426, 240), rung("360p", 640, 360));
         let args = piece(&PieceOrder {
-            input: &input(true),
+            input: &input("matroska", -7_000),
             source: Path::new("/data/a -f b"),
             seek: Some(900_000),
             bounds: &[900_900, 1_351_350, 1_801_800],
@@ -175,10 +199,12 @@ mod tests {
         });
         let told = text(&args);
         assert!(
-            told.contains("-noaccurate_seek -ss 10.000000 -f matroska -i file:/data/a -f b"),
+            told.contains("-seek_timestamp 1 -noaccurate_seek -ss 9.993000 -f matroska -i file:/data/a -f b"),
             "{told}"
         );
-        assert!(told.contains("[0:2]trim=start=10.009800:end=20.019800,split=2[a0][a1];[a0]scale=426:240"));
+        assert!(told.contains(
+            "[0:2]setpts=round(PTS-(-0.007000)/TB),trim=start=10.009800:end=20.019800,split=2[a0][a1];[a0]scale=426:240"
+        ));
         assert!(told.contains("-force_key_frames 10.009800,15.014800 "));
         assert_eq!(told.matches("-i ").count(), 1);
         assert!(
@@ -195,9 +221,102 @@ mod tests {
             channels: 2,
             language: None,
         };
-        let args = |from| text(&sound(&input(false), Path::new("/s"), &sound_of, from));
+        let args = |from| text(&sound(&input("mov", 0), Path::new("/s"), &sound_of, from));
         assert!(!args(0).contains("-ss"));
-        assert!(args(480_000).contains("-seek_timestamp 1 -ss 8.000000"));
+        assert!(args(480_000).contains("-seek_timestamp 1 -noaccurate_seek -ss 8.000000"));
         assert!(args(480_000).contains("first_pts=480000"));
+    }
+
+    fn ffmpeg(folder: &Path, args: impl IntoIterator<Item = OsString>) -> Vec<u8> {
+        let mut command = std::process::Command::new("ffmpeg");
+        let output = command.args(args).current_dir(folder).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        output.stdout
+    }
+
+    /// A transport stream whose picture, or whose sound, begins half a second after the other.
+    fn late(folder: &Path, name: &str, inputs: &str) -> Input {
+        let plain = "-nostdin -v error -y -f lavfi -i testsrc2=size=320x180:rate=30:duration=12 -f lavfi \
+            -i sine=sample_rate=48000:duration=12 -c:v libx264 -preset ultrafast -g 30 -c:a aac plain.mp4";
+        ffmpeg(folder, words(plain));
+        ffmpeg(
+            folder,
+            words(&format!(
+                "-nostdin -v error -y {inputs} -map 0:v -map 1:a -c copy {name}"
+            )),
+        );
+        Input {
+            video: Some("0".to_owned()),
+            ..input("mpegts", 1_400_000)
+        }
+    }
+
+    #[test]
+    fn a_late_picture_is_as_late_in_its_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let input = late(folder.path(), "late.ts", "-itsoffset 0.5 -i plain.mp4 -i plain.mp4");
+        let low = Rung {
+            name: "144p".to_owned(),
+            width: 256,
+            height: 144,
+            frame_rate: 30.0,
+            bit_rate: 400_000,
+            crf: 28,
+        };
+        for (bounds, seek, first, frames) in [
+            ([0, 450_000], None, 46_920, 135),
+            ([450_000, 900_000], Some(360_000), 451_920, 150),
+        ] {
+            let order = PieceOrder {
+                input: &input,
+                source: &folder.path().join("late.ts"),
+                seek,
+                bounds: &bounds,
+                rungs: &[&low],
+                preset: "ultrafast",
+            };
+            ffmpeg(folder.path(), piece(&order));
+            let probe = std::process::Command::new("ffprobe")
+                .args("-v error -show_entries packet=pts -of csv=p=0 144p.mp4".split(' '))
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            let told = String::from_utf8(probe.stdout).unwrap();
+            let mut times: Vec<u64> = told
+                .lines()
+                .map(|line| line.trim_matches(',').parse().unwrap())
+                .collect();
+            times.sort_unstable();
+            assert_eq!((times[0], times.len()), (first, frames));
+        }
+    }
+
+    #[test]
+    fn a_late_sound_is_as_late_from_wherever_it_is_encoded() {
+        let folder = tempfile::tempdir().unwrap();
+        let input = late(folder.path(), "late.ts", "-i plain.mp4 -itsoffset 0.5 -i plain.mp4");
+        let of = Sound {
+            name: "audio".to_owned(),
+            stream: 1,
+            channels: 1,
+            language: None,
+        };
+        for (from, silent) in [(0, 24_000), (12_288, 24_000 - 12_288), (240_640, 0)] {
+            let encoded = ffmpeg(folder.path(), sound(&input, &folder.path().join("late.ts"), &of, from));
+            std::fs::write(folder.path().join("sound.aac"), encoded).unwrap();
+            let samples = ffmpeg(folder.path(), words("-nostdin -v error -i sound.aac -f s16le -"));
+            let loud = |pair: &[u8]| i16::from_le_bytes([pair[0], pair[1]]).unsigned_abs() > 1_000;
+            let first = samples.chunks_exact(2).position(loud).unwrap();
+            // The first packet primes the decoder.
+            let began = i64::try_from(first).unwrap() - 1_024;
+            assert!(
+                (began - silent).abs() < 1_500,
+                "from {from}: silent for {began} samples"
+            );
+            let all = i64::try_from(samples.len() / 2).unwrap() - 1_024;
+            let expected = 12 * 48_000 + 24_000 - i64::try_from(from).unwrap();
+            assert!((all - expected).abs() < 4_096, "from {from}: {all} samples");
+        }
     }
 }

@@ -111,8 +111,7 @@ pub async fn survey(encoder: &Encoder, source: &Path, sniff: Sniff, folder: &Pat
     let demuxer = demuxer(sniff).ok_or(SurveyError::Unreadable)?;
     let streams = list_streams(encoder, &order(source, demuxer, folder, &STREAMS)).await?;
     // MP4 and MOV tell times from their own zero, which their edit lists have settled.
-    let start_at_zero = !sniff.is_scannable();
-    let zero = if start_at_zero { streams.start } else { 0 };
+    let zero = if sniff.is_scannable() { 0 } else { streams.start };
     let packets = list_packets(encoder, &order(source, demuxer, folder, &PACKETS), &streams, zero).await?;
     let video = picture(&streams, &packets)?;
     let audio = sounds(&streams, &packets);
@@ -121,7 +120,7 @@ pub async fn survey(encoder: &Encoder, source: &Path, sniff: Sniff, folder: &Pat
     Ok(Survey {
         container: sniff.container().to_owned(),
         demuxer,
-        start_at_zero,
+        zero,
         duration,
         video,
         audio,

@@ -38,7 +38,7 @@ async fn surveyed(stage: &Stage, name: &str) -> Result<Survey, SurveyError> {
 
 /// The times of all frames in ticks, as an encoder gets them.
 fn decoded(stage: &Stage, name: &str, found: &Survey) -> Vec<u64> {
-    let zero = if found.start_at_zero { "-start_at_zero" } else { "" };
+    let zero = if found.demuxer == "mov" { "" } else { "-start_at_zero" };
     // All streams are mapped: ffmpeg takes the start of those alone that are.
     let args = format!(
         "-copyts {zero} -f {} -i {name} -map 0:v -c:v rawvideo -fps_mode passthrough -enc_time_base 1:90000 \

@@ -16,7 +16,7 @@ fn film(width: u32, height: u32, seconds: u64) -> Survey {
     Survey {
         container: "matroska".to_owned(),
         demuxer: "matroska",
-        start_at_zero: true,
+        zero: 0,
         duration: end,
         video: Some(SurveyVideo {
             stream: 0,

@@ -211,7 +211,7 @@ fn survey() -> Survey {
     Survey {
         container: "matroska".to_owned(),
         demuxer: "matroska",
-        start_at_zero: true,
+        zero: 0,
         duration: end,
         video: Some(SurveyVideo {
             stream: 0,
