@@ -74,8 +74,9 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<
     args
 }
 
+/// What all runs have in common. A second run from further back writes over what the first one left.
 fn quiet() -> Vec<OsString> {
-    words("-nostdin -hide_banner -v error -protocol_whitelist file,pipe").collect()
+    words("-nostdin -y -hide_banner -v error -protocol_whitelist file,pipe").collect()
 }
 
 /// Times come as the container tells them, and are told so; the filters make lecture time of them.
