@@ -2,7 +2,7 @@
 
 use super::stage::{Stage, gone, shell};
 use std::time::Duration;
-use transcoding_jobs::encoder::{EncoderError, Limits, Order, Tool};
+use transcoding_jobs::encoder::{EncoderError, Limits, Order};
 
 const PATIENT: Duration = Duration::from_secs(60);
 
@@ -30,9 +30,9 @@ async fn a_tool_has_a_folder_a_search_path_and_little_else() {
     assert_eq!(*folder, stage.task.path().to_str().unwrap());
     assert_eq!((*umask, *nice, *input), ("0077", "19", "/dev/null"));
     assert!(path.starts_with("PATH="), "{path}");
-    let mut probe = stage.order(["-c", "nice"]);
-    probe.tool = Tool::Ffprobe;
-    assert_eq!(says(&probe).await.unwrap().trim(), "10", "a probe waits for encoders");
+    let mut waited_for = stage.order(["-c", "nice"]);
+    waited_for.limits.nice = Limits::URGENT;
+    assert_eq!(says(&waited_for).await.unwrap().trim(), "10");
 }
 
 #[tokio::test]
@@ -43,6 +43,7 @@ async fn a_tool_has_its_limits_from_the_start() {
         memory: 3 << 30,
         file_size: 5 << 20,
         cpu: Some(Duration::from_secs(77)),
+        nice: 13,
     };
     let said = says(&order).await.unwrap();
     let limit = |name: &str| {
