@@ -1,7 +1,9 @@
 //! What is published of a lecture, as the media plane serves it.
 
 use super::plan::{Plan, Rung, Sound, Track};
+use crate::models::publication::ratio;
 use bytes::Bytes;
+use contracts::Timestamp;
 use fmp4::TICKS;
 
 /// Samples in a frame of AAC: sound is cut between frames, so its segments are up to one longer than planned.
@@ -17,6 +19,9 @@ pub(crate) struct Standing {
     /// The newest plan; no generation above it names anything.
     pub(crate) latest: u32,
 }
+
+/// How much of an encoder's speed is counted on: others may come and want their share.
+const CAUTION: f64 = 0.8;
 
 /// The renditions of one plan as far as they are published.
 #[derive(Debug, Clone)]
@@ -67,6 +72,8 @@ pub(crate) struct PublishedPiece {
     pub(crate) first: u32,
     /// Duration in ticks and bytes of each segment.
     pub(crate) segments: Vec<(u32, u32)>,
+    /// When it was published.
+    pub(crate) published_at: Timestamp,
 }
 
 /// What a plan says of a rendition.
@@ -133,6 +140,32 @@ impl Ladder {
 }
 
 impl PublishedRendition {
+    /// Whether a viewer who starts now gets to the end without waiting for the encoder, as fast as that was so far.
+    ///
+    /// Units: `end`, where the rendition will end, in 90 kHz
+    pub(crate) fn keeps_ahead(&self, end: u64) -> bool {
+        if self.complete {
+            return true;
+        }
+        let (Some((first, rest)), Some(last)) = (self.pieces.split_first(), self.pieces.last()) else {
+            return false;
+        };
+        let span = |pieces: &[PublishedPiece]| {
+            let ticks = pieces.iter().flat_map(|piece| &piece.segments);
+            let ticks: u64 = ticks.map(|&(duration, _)| u64::from(duration)).sum();
+            ratio(ticks, u64::from(self.timescale.max(1)))
+        };
+        if rest.is_empty() {
+            return false; // how fast it grows is not known yet
+        }
+        let took = ratio(
+            (last.published_at.0 - first.published_at.0).max(1).unsigned_abs(),
+            1_000_000,
+        );
+        let rate = CAUTION * span(rest) / took;
+        span(&self.pieces) >= (1.0 - rate) * ratio(end, u64::from(TICKS))
+    }
+
     /// The segments in order: number, and duration in ticks.
     pub(crate) fn segments(&self) -> impl Iterator<Item = (u32, u32)> {
         self.pieces.iter().flat_map(|piece| {
@@ -170,6 +203,7 @@ mod tests {
             fence: 1,
             first,
             segments: segments.to_vec(),
+            published_at: Timestamp(1_000_000 * i64::from(piece)),
         };
         PublishedRendition {
             name: name.to_owned(),
@@ -231,6 +265,36 @@ mod tests {
         assert_eq!(ladder.target(&rendition("240p", 90_000)), 5);
         // Sound is cut between its frames.
         assert_eq!(ladder.target(&rendition("audio", 48_000)), 6);
+    }
+
+    /// Pieces of so many seconds, published at such seconds.
+    fn grown(pieces: &[(u32, i64)]) -> PublishedRendition {
+        let pieces = (0..).zip(pieces).map(|(piece, &(seconds, at))| PublishedPiece {
+            piece,
+            fence: 1,
+            first: piece,
+            segments: vec![(seconds * TICKS, 1)],
+            published_at: Timestamp(at * 1_000_000),
+        });
+        PublishedRendition {
+            pieces: pieces.collect(),
+            ..rendition("720p", TICKS)
+        }
+    }
+
+    #[test]
+    fn what_grows_faster_than_it_is_watched_keeps_ahead_and_what_is_slower_once_enough_is_there() {
+        let end = 100 * u64::from(TICKS);
+        assert!(!grown(&[(10, 5)]).keeps_ahead(end), "its speed is not known");
+        assert!(grown(&[(10, 5), (10, 13)]).keeps_ahead(end), "ten seconds in eight");
+        // Ten seconds in sixteen, half of real time with caution: half has to be there.
+        assert!(!grown(&[(39, 5), (10, 21)]).keeps_ahead(end));
+        assert!(grown(&[(40, 5), (10, 21)]).keeps_ahead(end));
+        let whole = PublishedRendition {
+            complete: true,
+            ..grown(&[(100, 5)])
+        };
+        assert!(whole.keeps_ahead(end));
     }
 
     #[test]

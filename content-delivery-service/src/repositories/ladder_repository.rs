@@ -5,7 +5,7 @@ use crate::models::rendition_index::{Ladder, PublishedPiece, PublishedRendition,
 use backing::db::{Db, DbError};
 use backing::{args, record};
 use bytes::Bytes;
-use contracts::VideoId;
+use contracts::{Timestamp, VideoId};
 use std::collections::HashMap;
 
 /// Published renditions in the content database.
@@ -50,6 +50,7 @@ record! {
         bytes: i64,
         peak_bit_rate: i64,
         segments: String,
+        published_at: Timestamp,
     }
 }
 
@@ -96,8 +97,8 @@ impl LadderRepository {
         let sql = "SELECT name, codecs, timescale, init, failure_code IS NOT NULL AS failed FROM renditions \
                    WHERE video_id = $1 AND generation = $2 AND init IS NOT NULL";
         let made = reader.all::<RenditionRow>(sql, args![video, generation]).await?;
-        let sql = "SELECT rendition, piece, fence, first_segment, is_last, ticks, bytes, peak_bit_rate, segments \
-                   FROM pieces WHERE video_id = $1 AND generation = $2 ORDER BY rendition, piece";
+        let sql = "SELECT rendition, piece, fence, first_segment, is_last, ticks, bytes, peak_bit_rate, segments, \
+                   published_at FROM pieces WHERE video_id = $1 AND generation = $2 ORDER BY rendition, piece";
         let pieces = reader.all::<PieceRow>(sql, args![video, generation]).await?;
         ladder.renditions = renditions(&plan, made, pieces);
         ladder.plan = Some(plan);
@@ -144,6 +145,7 @@ fn rendition(row: RenditionRow, pieces: &[PieceRow]) -> PublishedRendition {
                 fence: piece.fence,
                 first: small(piece.first_segment),
                 segments: serde_json::from_str(&piece.segments).unwrap_or_default(),
+                published_at: piece.published_at,
             })
             .collect(),
     }

@@ -47,6 +47,8 @@ pub(super) fn multivariant(head: Option<&IndexHead>, wanted: Wanted, ladder: &La
         |rendition: &&PublishedRendition| matches!(ladder.planned(&rendition.name), Some((Planned::Picture(_), _)));
     let (pictures, mut sounds): (Vec<_>, Vec<_>) = made.into_iter().partition(is_picture);
     let pictures = whole_or_going_on(pictures, !list.variants.is_empty());
+    let end = ladder.plan.as_ref().map_or(0, |plan| plan.video.end());
+    let pictures = without_waiting(pictures, !list.variants.is_empty(), end);
     let has_picture = !pictures.is_empty() || !list.variants.is_empty();
     let in_plan = |rendition: &&PublishedRendition| ladder.renditions.iter().position(|one| one.name == rendition.name);
     sounds.sort_by_key(in_plan);
@@ -69,6 +71,16 @@ fn whole_or_going_on(made: Vec<&PublishedRendition>, others: bool) -> Vec<&Publi
     } else {
         made
     }
+}
+
+/// Leaves out what its viewers would catch up with: a player does not leave a rendition that just stops growing. The one
+/// that is furthest is listed whatever its speed, where there is nothing else.
+fn without_waiting(made: Vec<&PublishedRendition>, others: bool, end: u64) -> Vec<&PublishedRendition> {
+    let furthest = made.first().filter(|_| !others).map(|one| one.name.clone());
+    let listed = made
+        .into_iter()
+        .filter(|one| one.keeps_ahead(end) || Some(&one.name) == furthest.as_ref());
+    listed.collect()
 }
 
 fn variant(ladder: &Ladder, made: &PublishedRendition) -> Option<Variant> {
