@@ -229,13 +229,18 @@ impl Api {
 
     /// Waits until a video is in one of these states.
     pub async fn becomes(&self, id: &str, token: &str, states: &[&str]) -> Result<Value> {
-        until(&format!("{id} {states:?}"), Duration::from_secs(60), async || {
+        self.becomes_within(id, token, states, Duration::from_secs(60)).await
+    }
+
+    /// Waits until a video is in one of these states, so long at most.
+    pub async fn becomes_within(&self, id: &str, token: &str, states: &[&str], within: Duration) -> Result<Value> {
+        until(&format!("{id} {states:?}"), within, async || {
             let video = self.video(id, token).await?;
             let state = video["status"].as_str().unwrap_or_default();
             if states.contains(&state) {
                 return Ok(Some(video));
             }
-            if matches!(state, "failed" | "deleted") || !video["reason"].is_null() {
+            if matches!(state, "failed" | "deleted") {
                 bail!("instead of {states:?}: {video}");
             }
             Ok(None)

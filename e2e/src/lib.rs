@@ -5,11 +5,14 @@
 
 pub mod api;
 pub mod chance;
+pub mod growing;
+pub mod ladder;
 pub mod layers;
 pub mod media;
 pub mod playlist;
 pub mod process;
 pub mod raw;
+pub mod segments;
 pub mod server;
 pub mod settings;
 pub mod stage;

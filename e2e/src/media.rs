@@ -1,6 +1,8 @@
 //! Test media: made by ffmpeg once, kept under `target/media`.
 
 mod boxes;
+pub mod flashes;
+pub mod sources;
 
 use crate::{settings, tools};
 use anyhow::{Context, Result};

@@ -1,7 +1,9 @@
 //! What the system says of a process.
 
 use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A line of `/proc/PID/status` that counts KiB, in bytes.
@@ -30,4 +32,77 @@ pub async fn until<T>(what: &str, within: Duration, mut look: impl AsyncFnMut() 
         anyhow::ensure!(begun.elapsed() < within, "{what} did not come within {within:?}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// A running process.
+#[derive(Debug, Clone)]
+pub struct Running {
+    /// Its id.
+    pub pid: u32,
+    /// Its words.
+    pub words: Vec<String>,
+}
+
+impl Running {
+    /// Whether it is ffmpeg or ffprobe.
+    #[must_use]
+    pub fn is_tool(&self) -> bool {
+        let program = self.words.first().map_or("", String::as_str);
+        matches!(program.rsplit('/').next(), Some("ffmpeg" | "ffprobe"))
+    }
+
+    /// Whether it guards one of those.
+    #[must_use]
+    pub fn is_guard(&self) -> bool {
+        self.words.get(1).is_some_and(|it| it == "encoder-child")
+    }
+}
+
+/// Guards and encoders that work in a data folder.
+pub fn encoders(data: &Path) -> Result<Vec<Running>> {
+    let named = data.to_string_lossy();
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Some(pid) = entry.file_name().to_str().and_then(|it| it.parse().ok()) else {
+            continue;
+        };
+        // it may be gone by now
+        let Ok(line) = fs::read(entry.path().join("cmdline")) else {
+            continue;
+        };
+        let words: Vec<String> = line
+            .split(|byte| *byte == 0)
+            .map(|it| String::from_utf8_lossy(it).into_owned())
+            .collect();
+        let running = Running { pid, words };
+        let here = running.words.iter().any(|it| it.contains(named.as_ref()));
+        if here && (running.is_tool() || running.is_guard()) {
+            found.push(running);
+        }
+    }
+    Ok(found)
+}
+
+/// Sends a signal; whether the process was still there.
+pub fn signal(pid: u32, signal: Signal) -> Result<bool> {
+    let pid = Pid::from_raw(i32::try_from(pid)?).context("a process id")?;
+    Ok(kill_process(pid, signal).is_ok())
+}
+
+/// Every file in a folder, however deep.
+pub fn files(folder: &Path) -> Vec<PathBuf> {
+    let (mut folders, mut found) = (vec![folder.to_owned()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        // what is being removed may be gone between two looks
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path);
+            }
+        }
+    }
+    found
 }

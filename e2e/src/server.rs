@@ -12,6 +12,10 @@ use std::time::Duration;
 /// How long a server may take to listen, on a machine that does much else.
 const START: Duration = Duration::from_secs(30);
 
+/// The sizes that lectures are encoded to. None without a scenario's word: what it is not about shall not be encoded
+/// beside it.
+pub const RUNGS: &str = "CONTENT__TRANSCODE__RUNGS";
+
 /// How a server is started.
 #[derive(Debug, Clone, Default)]
 pub struct Start {
@@ -150,6 +154,7 @@ impl Server {
         command
             .args(&self.start.arguments)
             .envs(self.start.environment.iter().cloned());
+        command.env(format!("MOOCFLIX_{RUNGS}"), "");
         for (name, value) in &self.start.settings {
             command.env(format!("MOOCFLIX_{name}"), value);
         }

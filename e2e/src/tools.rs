@@ -3,6 +3,7 @@
 use crate::settings;
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
@@ -32,6 +33,12 @@ pub async fn output(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
         .collect::<String>();
     ensure!(done.status.success(), "{told}: {}\n{complaint}\n{said}", done.status);
     Ok(done.stdout)
+}
+
+/// Tells a figure beside the tests' own output.
+pub fn tell(figure: impl std::fmt::Display) {
+    // a figure that can't be told is no reason to fail
+    let _ = writeln!(std::io::stderr(), "{figure}");
 }
 
 /// ffmpeg, quiet and patient with others on the machine.

@@ -48,7 +48,8 @@ fn number(bytes: &[u8], at: usize) -> Result<u32> {
 
 fn write(path: &Path, name: &str, bytes: &[u8]) -> Result<PathBuf> {
     let stem = path.file_stem().context("a name")?.to_string_lossy();
-    let out = path.with_file_name(format!("{stem}-{name}.mp4"));
+    let extension = path.extension().context("an extension")?.to_string_lossy();
+    let out = path.with_file_name(format!("{stem}-{name}.{extension}"));
     if !out.exists() {
         let part = out.with_extension(uuid::Uuid::new_v4().to_string());
         std::fs::write(&part, bytes)?;
@@ -115,4 +116,33 @@ pub(super) fn two_entries(path: &Path, other: &Path) -> Result<PathBuf> {
     })?;
     ensure!(described && mapped, "no tables to edit");
     write(path, "two", &edited)
+}
+
+/// Turns the first track's picture by a quarter, as a phone does that is held upright.
+pub(super) fn turned(path: &Path) -> Result<PathBuf> {
+    let bytes = std::fs::read(path)?;
+    let last = boxes(&bytes)?.last().context("no boxes")?.0;
+    ensure!(&last == b"moov", "moov must come last");
+    let mut done = false;
+    let edited = rewritten(&bytes, &mut |kind, payload| {
+        if &kind != b"tkhd" || done {
+            return Ok(None);
+        }
+        done = true;
+        ensure!(payload.first() == Some(&0), "a tkhd of version 0 is expected");
+        let mut head = payload.to_vec();
+        let height = number(payload, 80)?;
+        let matrix = [0, 0x1_0000, 0, 0xffff_0000, 0, 0, height, 0, 0x4000_0000_u32];
+        for (place, value) in head
+            .get_mut(40..76)
+            .context("a matrix")?
+            .chunks_exact_mut(4)
+            .zip(matrix)
+        {
+            place.copy_from_slice(&value.to_be_bytes());
+        }
+        Ok(Some((kind, head)))
+    })?;
+    ensure!(done, "no track");
+    write(path, "turned", &edited)
 }
