@@ -194,9 +194,17 @@ fn read_variable(old: &Value, text: &str) -> Result<Value, &'static str> {
         Value::Integer(_) => text.parse().ok().map(Value::Integer),
         Value::Float(_) => text.parse().ok().map(Value::Float),
         Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
-        Value::Array(_) => {
-            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-            Some(Value::Array(parts.map(Value::from).collect()))
+        Value::Array(old) => {
+            let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+            let numbers: Option<Vec<Value>> = parts.iter().map(|part| part.parse().ok().map(Value::Integer)).collect();
+            // What the list holds tells what it is of; an empty one may be of either.
+            match old.first() {
+                Some(Value::Integer(_)) => numbers.map(Value::Array),
+                Some(_) => Some(Value::Array(parts.into_iter().map(Value::from).collect())),
+                None => Some(Value::Array(
+                    numbers.unwrap_or_else(|| parts.into_iter().map(Value::from).collect()),
+                )),
+            }
         }
         Value::String(_) | Value::Datetime(_) | Value::Table(_) => Some(Value::from(text)),
     };
@@ -209,6 +217,7 @@ fn kind(value: &Value) -> &'static str {
         Value::Integer(_) => "a whole number",
         Value::Float(_) => "a number",
         Value::Boolean(_) => "true or false",
+        Value::Array(all) if all.first().is_some_and(Value::is_integer) => "a list of whole numbers",
         Value::Array(_) => "a list of texts",
         Value::Table(_) => "a section",
     }

@@ -13,6 +13,7 @@ trusted_proxies = []
 const CONTENT: &str = r#"
 [content.upload]
 max_bytes = 100
+sizes = [240, 360]
 [content.instant]
 max_gap_seconds = 10.0
 fast = true
@@ -38,6 +39,7 @@ struct Content {
 #[derive(Debug, Deserialize)]
 struct Upload {
     max_bytes: u32,
+    sizes: Vec<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,6 +82,19 @@ fn the_environment_is_over_the_file_and_the_file_over_the_defaults() {
         (defaults.listen.as_str(), defaults.database_url),
         ("127.0.0.1:8080", None)
     );
+}
+
+#[test]
+fn a_list_in_the_environment_is_of_what_the_default_is_of() {
+    let sizes = |file: &str, value: &str| {
+        let variable = ("MOOCFLIX_CONTENT__UPLOAD__SIZES", value);
+        loaded(file, &[variable]).map(|it| it.value.content.upload.sizes)
+    };
+    assert_eq!(sizes("", "90, 180").unwrap(), [90, 180]);
+    assert!(sizes("", "").unwrap().is_empty());
+    assert_eq!(sizes("[content.upload]\nsizes = []", "90").unwrap(), [90]);
+    let error = sizes("", "90,tall").unwrap_err().to_string();
+    assert!(error.contains("a list of whole numbers"), "{error}");
 }
 
 #[test]
