@@ -8,6 +8,7 @@ mod full_disk;
 mod killed;
 mod memory;
 mod metrics;
+mod names;
 mod page;
 mod policies;
 mod postgres;

@@ -1,0 +1,80 @@
+//! Whatever a lecture is called, by its owner or within its file, no encoder is told.
+
+use anyhow::{Context, Result, ensure};
+use e2e::server::Start;
+use e2e::stage::scenario;
+use e2e::{media, playlist, process};
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+/// Stands in every name; the rest is what shells, filter graphs and playlists could trip over.
+const MARK: &str = "zzmark";
+const HOSTILE: &str =
+    "-y zzmark\"; $(touch /tmp/zzmark) `id` | [0:v]drawtext=text='zzmark' %s \n#EXT-X-zzmark,URI=\"x\" .mkv";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_name_of_a_lecture_is_ever_an_argument_of_an_encoder() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let told = folder.path().join("told");
+    let script = format!(
+        "#!/bin/sh\nprintf '%s\\n' \"$@\" >> {}\nexec /usr/bin/ffmpeg \"$@\"\n",
+        told.display()
+    );
+    let ffmpeg = folder.path().join("ffmpeg");
+    std::fs::write(&ffmpeg, script)?;
+    std::fs::set_permissions(&ffmpeg, std::fs::Permissions::from_mode(0o755))?;
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", folder.path().display());
+    let mut start = Start::default();
+    start.environment.push(("PATH".to_owned(), path));
+    let title = format!("title={HOSTILE}");
+    let language = format!("language={HOSTILE}");
+    let source = media::picture("320x180", "25", 4);
+    let mut arguments: Vec<&str> = source.iter().map(String::as_str).collect();
+    arguments.extend(["-c:v", "mpeg4", "-c:a", "libmp3lame", "-metadata", &title]);
+    arguments.extend([
+        "-metadata:s:v",
+        &title,
+        "-metadata:s:a",
+        &title,
+        "-metadata:s:a",
+        &language,
+    ]);
+    let lecture = media::make("hostile.mkv", &arguments).await?;
+    scenario(start, async |stage| {
+        let owner = stage.account("instructor").await?;
+        // the API takes no line breaks; a file may hold them
+        let name = HOSTILE.replace('\n', " ");
+        let file = Part::bytes(std::fs::read(&lecture)?).file_name(name.clone());
+        let form = Form::new().text("title", name).part("file", file);
+        let request = stage.api.request(Method::POST, "/api/v1/content/upload");
+        let sent = request.bearer_auth(&owner.token).multipart(form);
+        let video = stage.api.send(sent).await?.expect(201)?.json();
+        ensure!(video["title"].as_str().is_some_and(|it| it.contains(MARK)), "{video}");
+        let id = video["id"].as_str().context("an id")?;
+        let ready = process::until("a ready lecture", Duration::from_secs(90), async || {
+            let video = stage.api.video(id, &owner.token).await?;
+            ensure!(video["status"] != "failed", "{video}");
+            Ok((video["status"] == "ready").then_some(()))
+        });
+        ready.await?;
+        let session = stage.api.session(id, &owner.token).await?;
+        let renditions = playlist::open(&stage.api, &session.hls_url).await?;
+        ensure!(!renditions.is_empty(), "nothing to play");
+        let main = stage.api.fetch(&session.hls_url).await?.text();
+        ensure!(!main.contains(MARK), "{main}");
+        let told = std::fs::read_to_string(&told)?;
+        ensure!(
+            told.contains("libx264") && told.contains("aac"),
+            "no encoder was run: {told}"
+        );
+        ensure!(!told.contains(MARK), "{told}");
+        ensure!(
+            !std::path::Path::new("/tmp/zzmark").exists(),
+            "a name was run as a command"
+        );
+        Ok(())
+    })
+    .await
+}
