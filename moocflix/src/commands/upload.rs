@@ -6,11 +6,14 @@
 
 mod account;
 mod address;
+mod encoding;
+mod events;
 mod password;
 mod progress;
 mod source;
 mod state;
 mod tus;
+mod waiting;
 
 use self::account::Account;
 use self::address::Server;
@@ -18,14 +21,10 @@ use self::progress::Progress;
 use self::source::Source;
 use self::state::{Kept, State};
 use self::tus::{Refusal, Tus};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::Deserialize;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::Duration;
-
-/// How often a video's state is asked for.
-const ASK_EVERY: Duration = Duration::from_millis(300);
 
 /// Sends a lecture to a server and goes on where it was stopped.
 #[derive(Debug, clap::Args)]
@@ -47,7 +46,7 @@ pub(crate) struct UploadArgs {
     /// The lecture's title; the file's name without one.
     #[arg(long)]
     title: Option<String>,
-    /// Come back only when the lecture can be watched.
+    /// Show how the lecture is encoded, and come back only when all of it is ready.
     #[arg(long)]
     wait: bool,
 }
@@ -93,11 +92,13 @@ async fn send(args: UploadArgs) -> Result<()> {
         source.name,
         server.lecture(&kept.video_id)
     ))?;
-    if args.wait {
-        wait(&server, &kept.video_id, &mut account).await?;
-    }
+    let waited = if args.wait {
+        waiting::until_ready(&server, &kept.video_id, &mut account).await
+    } else {
+        Ok(())
+    };
     account.sign_out().await;
-    Ok(())
+    waited
 }
 
 /// The upload to go on with: the one that was stopped, or a new one.
@@ -143,8 +144,6 @@ async fn renew(
 /// What the command reads of a video.
 #[derive(Debug, Deserialize)]
 struct Video {
-    status: String,
-    reason: Option<Reason>,
     upload: Option<OpenUpload>,
 }
 
@@ -158,26 +157,6 @@ struct Reason {
 struct OpenUpload {
     url: String,
     length: Option<u64>,
-}
-
-async fn wait(server: &Server, video_id: &str, account: &mut Account) -> Result<()> {
-    loop {
-        let video = account.video(video_id).await?.context("the lecture is gone")?;
-        match (video.status.as_str(), video.reason) {
-            ("playable" | "ready", _) => return say(&format!("it can be watched: {}", server.lecture(video_id))),
-            ("failed", reason) => {
-                bail!(
-                    "it can't be played: {}",
-                    reason.map_or_else(|| "no reason given".to_owned(), |it| it.message)
-                )
-            }
-            (_, Some(reason)) if reason.code == "needs_transcoding" => {
-                bail!("it is stored, but can't be played as it is: {}", reason.message)
-            }
-            ("deleted", _) => bail!("the lecture was deleted"),
-            _ => tokio::time::sleep(ASK_EVERY).await,
-        }
-    }
 }
 
 fn say(line: &str) -> Result<()> {

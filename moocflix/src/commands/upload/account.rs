@@ -51,19 +51,22 @@ impl Account {
         if let Some(given) = &self.given {
             return Ok(given.clone());
         }
-        let tokens = match self.tokens.take() {
-            Some((tokens, at)) if at.elapsed() + MARGIN < Duration::from_secs(tokens.expires_in) => (tokens, at),
+        let tokens = match &self.tokens {
+            Some((tokens, at)) if at.elapsed() + MARGIN < Duration::from_secs(tokens.expires_in) => {
+                return Ok(tokens.access_token.clone());
+            }
+            // what was given out stays known until the next is there: the server may just be away
             Some((
                 Tokens {
                     refresh_token: Some(refresh),
                     ..
                 },
                 _,
-            )) => (self.refresh(&refresh).await?, Instant::now()),
-            Some(_) | None => (self.sign_in().await?, Instant::now()),
+            )) => self.refresh(refresh).await?,
+            Some(_) | None => self.sign_in().await?,
         };
-        let token = tokens.0.access_token.clone();
-        self.tokens = Some(tokens);
+        let token = tokens.access_token.clone();
+        self.tokens = Some((tokens, Instant::now()));
         Ok(token)
     }
 
@@ -115,6 +118,14 @@ impl Account {
             status if status.is_success() => Ok(Some(answer.json().await?)),
             _ => bail!("the lecture's details: {}", tus::problem(answer).await),
         }
+    }
+
+    /// A video's events, as they come.
+    pub(super) async fn events(&mut self, video_id: &str) -> Result<Response> {
+        let token = self.token().await?;
+        let url = self.server.join(&format!("/api/v1/content/{video_id}/events"))?;
+        let request = self.client.get(url).bearer_auth(token);
+        request.send().await.with_context(|| self.unreached())
     }
 
     /// Ends the sign-in that this command made.

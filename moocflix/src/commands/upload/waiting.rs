@@ -1,0 +1,205 @@
+//! Follows a lecture that is uploaded until all of it is encoded.
+//!
+//! The server tells each change as an event; a line that breaks is opened again, with a fresh token.
+
+use super::account::Account;
+use super::address::Server;
+use super::encoding::Encoding;
+use super::events::Events;
+use super::{Reason, say, tus};
+use anyhow::{Context, Result, bail};
+use reqwest::{Response, StatusCode};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The server says something at least each 15 seconds.
+const SILENCE: Duration = Duration::from_secs(45);
+/// Failures in a row, without one event between them, before the command gives up.
+const TRIES: u32 = 12;
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// What is read of a lecture.
+#[derive(Debug, Deserialize)]
+pub(super) struct Lecture {
+    pub(super) status: String,
+    #[serde(default)]
+    pub(super) reason: Option<Reason>,
+    #[serde(default)]
+    pub(super) progress: f64,
+    #[serde(default)]
+    pub(super) time_left: Option<u64>,
+    #[serde(default)]
+    pub(super) renditions: Vec<Rendition>,
+}
+
+/// What is read of a rendition.
+#[derive(Debug, Deserialize)]
+pub(super) struct Rendition {
+    pub(super) name: String,
+    pub(super) state: String,
+    pub(super) progress: f64,
+}
+
+/// How a look at the events ended.
+enum Look {
+    /// Nothing more will happen.
+    Over,
+    /// The line broke after so many events.
+    Broke(usize, anyhow::Error),
+}
+
+/// Comes back when the lecture is ready.
+///
+/// Errors: when it fails, is deleted, or a part of it can't be encoded
+pub(super) async fn until_ready(server: &Server, video_id: &str, account: &mut Account) -> Result<()> {
+    let mut waiting = Waiting {
+        address: server.lecture(video_id),
+        watchable: false,
+        encoding: Encoding::new(),
+    };
+    let mut misses = 0;
+    loop {
+        let error = match waiting.look(server, video_id, account).await? {
+            Look::Over => return Ok(()),
+            Look::Broke(events, error) => {
+                misses = if events > 0 { 1 } else { misses + 1 };
+                error
+            }
+        };
+        if misses >= TRIES {
+            return Err(error.context("gave up waiting; the lecture goes on without you"));
+        }
+        let pause = (FIRST_PAUSE * 2_u32.pow(misses.min(6) - 1)).min(LONGEST_PAUSE);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+struct Waiting {
+    address: String,
+    /// Whether it was said that it can be watched.
+    watchable: bool,
+    encoding: Encoding,
+}
+
+impl Waiting {
+    async fn look(&mut self, server: &Server, video_id: &str, account: &mut Account) -> Result<Look> {
+        let mut answer = match account.events(video_id).await {
+            Ok(answer) => answer,
+            Err(error) if error.is::<reqwest::Error>() => return Ok(Look::Broke(0, error)),
+            Err(error) => return Err(error),
+        };
+        match answer.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND | StatusCode::GONE => bail!("the lecture is gone"),
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                return Ok(Look::Broke(0, anyhow::Error::msg(tus::problem(answer).await)));
+            }
+            _ => bail!(
+                "{} does not tell how it goes: {}",
+                server.as_str(),
+                tus::problem(answer).await
+            ),
+        }
+        let (mut events, mut count) = (Events::default(), 0);
+        loop {
+            let bytes = match next(&mut answer).await {
+                Ok(bytes) => bytes,
+                Err(error) => return Ok(Look::Broke(count, error)),
+            };
+            for event in events.push(&bytes)? {
+                count += 1;
+                let lecture: Lecture = serde_json::from_str(&event).context("the server's news of the lecture")?;
+                if self.take(&lecture)? {
+                    return Ok(Look::Over);
+                }
+            }
+        }
+    }
+
+    /// Shows what was told; true at the end.
+    fn take(&mut self, lecture: &Lecture) -> Result<bool> {
+        let can_be_watched = matches!(lecture.status.as_str(), "playable" | "ready");
+        if can_be_watched && !self.watchable {
+            self.watchable = true;
+            let line = format!("it can be watched: {}", self.address);
+            self.encoding.aside(|| say(&line))?;
+        }
+        match lecture.status.as_str() {
+            "ready" => {
+                self.encoding.finish(lecture);
+                Ok(true)
+            }
+            "failed" => {
+                self.encoding.stop();
+                bail!("it can't be played: {}", why(lecture))
+            }
+            "deleted" => {
+                self.encoding.stop();
+                bail!("the lecture was deleted")
+            }
+            _ => {
+                self.encoding.show(lecture);
+                if lecture.is_stuck() {
+                    self.encoding.stop();
+                    bail!("a part of it could not be encoded: {}", why(lecture));
+                }
+                Ok(false)
+            }
+        }
+    }
+}
+
+impl Lecture {
+    /// Whether it won't be ready by itself: what is not there has failed.
+    fn is_stuck(&self) -> bool {
+        let settled = |one: &Rendition| matches!(one.state.as_str(), "ready" | "failed");
+        self.renditions.iter().all(settled) && self.renditions.iter().any(|one| one.state == "failed")
+    }
+}
+
+fn why(lecture: &Lecture) -> String {
+    let reason = lecture.reason.as_ref();
+    reason.map_or_else(
+        || "no reason given".to_owned(),
+        |it| format!("{} ({})", it.message, it.code),
+    )
+}
+
+async fn next(answer: &mut Response) -> Result<bytes::Bytes> {
+    let came = tokio::time::timeout(SILENCE, answer.chunk()).await;
+    let came = came.context("the server has become silent")?;
+    came.map_err(reqwest::Error::without_url)
+        .context("the line broke")?
+        .context("the server ended the line")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lecture(states: &[&str]) -> Lecture {
+        Lecture {
+            status: "playable".to_owned(),
+            reason: None,
+            progress: 0.5,
+            time_left: None,
+            renditions: states
+                .iter()
+                .map(|state| Rendition {
+                    name: "240p".to_owned(),
+                    state: (*state).to_owned(),
+                    progress: 0.5,
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn a_lecture_of_which_the_rest_has_failed_is_not_waited_for() {
+        assert!(lecture(&["ready", "failed"]).is_stuck());
+        assert!(!lecture(&["encoding", "failed"]).is_stuck());
+        assert!(!lecture(&["ready", "waiting"]).is_stuck());
+        assert!(!lecture(&[]).is_stuck());
+    }
+}
