@@ -144,13 +144,13 @@ async fn nothing_is_transcoded_while_bytes_are_still_coming() {
 async fn asking_for_what_is_on_its_way_changes_nothing() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
-        let waiting = studio.waiting("encode").await;
+        let waiting = studio.to_encode().await;
         let before = studio.details(video).await;
         for _ in 0..3 {
             studio.ask(Method::POST, video).await.is(202);
         }
         assert_eq!(studio.details(video).await, before);
-        assert_eq!(studio.waiting("encode").await, waiting);
+        assert_eq!(studio.to_encode().await, waiting);
         let scanning = studio.uploaded().await;
         studio.ask(Method::POST, scanning).await.is(202);
         assert_eq!(studio.waiting("scan").await, 1);
@@ -189,7 +189,7 @@ async fn a_lecture_that_failed_as_a_whole_is_tried_again_without_what_is_there()
             (&failed["status"], &failed["reason"]["code"]),
             (&json!("failed"), &json!("encoder_failed"))
         );
-        assert_eq!(studio.waiting("encode").await, 0);
+        assert_eq!(studio.to_encode().await, 0);
 
         studio.ask(Method::POST, video).await.is(202);
         let again = studio.details(video).await;
@@ -237,10 +237,7 @@ async fn a_lecture_that_is_ready_is_made_anew_only_when_renditions_are_named() {
         let all = studio.encode_all(video).await;
         let before = studio.details(video).await;
         studio.ask(Method::POST, video).await.is(202);
-        assert_eq!(
-            (studio.details(video).await, studio.waiting("encode").await),
-            (before, 0)
-        );
+        assert_eq!((studio.details(video).await, studio.to_encode().await), (before, 0));
 
         for _ in 0..2 {
             let redo = studio.request(video, r#"{"renditions": ["240p", "audio"]}"#).await;

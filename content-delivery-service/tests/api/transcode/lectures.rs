@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::tasks::{Done, Job, JobError, Queue, Task, Worker};
 use content_delivery_service::{
-    ENCODE, Finding, NewPiece, Plan, Publication, Published, Survey, SurveyAudio, SurveyFrame, SurveyVideo, TICKS,
-    Track, TranscodeService, Work,
+    ENCODE, ENCODE_FIRST, Finding, NewPiece, Plan, Publication, Published, Survey, SurveyAudio, SurveyFrame,
+    SurveyVideo, Track, TranscodeService, Work,
 };
 use contracts::VideoId;
+use fmp4::TICKS;
 use reqwest::Method;
 use serde_json::Value;
 use std::sync::Arc;
@@ -74,7 +75,7 @@ impl Studio {
 
     /// The next thing to encode.
     pub(super) async fn claim(&self) -> Option<Order> {
-        let task = self.queue.claim(&[ENCODE]).await.unwrap()?;
+        let task = self.queue.claim(&[ENCODE_FIRST, ENCODE]).await.unwrap()?;
         let generation = task.payload["generation"].as_u64().unwrap();
         Some(Order {
             generation: u32::try_from(generation).unwrap(),
@@ -127,12 +128,15 @@ impl Studio {
 
     /// Has every waiting piece of some rungs fail for good, and everything else encoded.
     pub(super) async fn fail(&self, video: VideoId, rungs: &'static [&'static str]) {
-        let job = Refusing {
-            video,
-            rungs,
-            service: self.service.clone(),
-        };
-        let worker = Worker::new(self.queue.clone(), vec![Arc::new(job)], 1, Duration::from_millis(20));
+        let jobs = [ENCODE_FIRST, ENCODE].map(|kind| -> Arc<dyn Job> {
+            Arc::new(Refusing {
+                kind,
+                video,
+                rungs,
+                service: self.service.clone(),
+            })
+        });
+        let worker = Worker::new(self.queue.clone(), jobs.to_vec(), 1, Duration::from_millis(20));
         let idle = async {
             while self.queue.waiting().await.unwrap() > 0 || self.running().await > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -150,6 +154,11 @@ impl Studio {
     pub(super) async fn count(&self, sql: &'static str) -> i64 {
         let row: Option<(i64,)> = self.server.db.read().one(sql, backing::args![]).await.unwrap();
         row.unwrap().0
+    }
+
+    /// How many tasks to encode wait.
+    pub(super) async fn to_encode(&self) -> i64 {
+        self.waiting(ENCODE_FIRST).await + self.waiting(ENCODE).await
     }
 
     /// How many tasks of a kind wait.
@@ -278,6 +287,7 @@ fn piece(track: &Track, name: &str, number: u32) -> NewPiece {
 
 /// Fails at some rungs and encodes the rest.
 struct Refusing {
+    kind: &'static str,
     video: VideoId,
     rungs: &'static [&'static str],
     service: TranscodeService,
@@ -286,7 +296,7 @@ struct Refusing {
 #[async_trait]
 impl Job for Refusing {
     fn kind(&self) -> &'static str {
-        ENCODE
+        self.kind
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
