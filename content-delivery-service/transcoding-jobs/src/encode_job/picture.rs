@@ -95,11 +95,9 @@ impl EncodeJob {
         };
         let reached = AtomicU64::new(0);
         let run = self.encoder.run(&order, |progress| {
+            // Where times are copied, ffmpeg tells them from the first frame on, wherever in the source that is.
             let ticks = u128::from(progress.out_time) * u128::from(TICKS) / 1_000_000;
-            let within = u64::try_from(ticks)
-                .unwrap_or(u64::MAX)
-                .saturating_sub(start)
-                .min(length);
+            let within = u64::try_from(ticks).unwrap_or(u64::MAX).min(length);
             reached.fetch_max(within, Ordering::Relaxed);
         });
         let ended = tokio::select! {
