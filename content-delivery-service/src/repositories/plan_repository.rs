@@ -522,3 +522,6 @@ pub(crate) async fn fail(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

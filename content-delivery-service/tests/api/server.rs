@@ -77,7 +77,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) json: Value,
-    text: String,
+    pub(crate) text: String,
 }
 
 impl fmt::Debug for Reply {
@@ -292,6 +292,12 @@ impl Server {
         let mut files = Vec::new();
         collect(&self.folder.path().join("objects"), &mut files);
         files
+    }
+
+    /// The object store, as a worker in another process opens it.
+    pub(crate) async fn objects(&self) -> Objects {
+        let url = format!("file://{}/objects", self.folder.path().display());
+        Objects::open(&url).await.unwrap()
     }
 
     /// The source as it lies in the store.

@@ -1,4 +1,6 @@
 mod lectures;
+mod player;
+mod serving;
 
 use crate::server::{Person, film};
 use crate::watch_events::Events;

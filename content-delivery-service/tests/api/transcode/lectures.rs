@@ -84,12 +84,17 @@ impl Studio {
         })
     }
 
-    pub(super) async fn publish(&self, video: VideoId, order: &Order) {
+    /// What an encoder makes of a task.
+    pub(super) async fn pieces(&self, video: VideoId, order: &Order) -> Vec<NewPiece> {
         let plan = self.service.plan(video, order.generation).await.unwrap().unwrap();
+        pieces(&plan, &order.work)
+    }
+
+    pub(super) async fn publish(&self, video: VideoId, order: &Order) {
         let publication = Publication {
             video,
             generation: order.generation,
-            pieces: pieces(&plan, &order.work),
+            pieces: self.pieces(video, order).await,
             finish: true,
         };
         let published = self.service.publish(&publication, &order.task).await.unwrap();
@@ -215,7 +220,7 @@ pub(super) fn states(video: &Value) -> Vec<String> {
         .collect()
 }
 
-fn survey() -> Survey {
+pub(super) fn survey() -> Survey {
     let end = 25 * u64::from(TICKS);
     Survey {
         container: "matroska".to_owned(),
