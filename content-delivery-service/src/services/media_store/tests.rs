@@ -7,7 +7,20 @@ use contracts::{ObjectKey, Timestamp, UserId};
 use fmp4::{Limits, Scanner, Step, Verdict};
 use futures::future::join_all;
 use std::process::Command;
+use std::time::Duration;
 use tempfile::TempDir;
+
+/// A lecture's row.
+async fn insert(db: &Db) -> VideoId {
+    let video = VideoId::generate();
+    let mut tx = db.write().await.unwrap();
+    let sql = "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, generation, \
+               created_at, updated_at) VALUES ($1, $2, 'Tides', '', 'ready', 1, 1, 0, $3, $3)";
+    let now = Timestamp::from_seconds(1_800_000_000);
+    tx.run(sql, args![video, UserId::generate(), now]).await.unwrap();
+    tx.commit().await.unwrap();
+    video
+}
 
 /// A store that holds one indexed lecture.
 async fn stored() -> (TempDir, MediaStore, VideoId) {
@@ -47,13 +60,7 @@ async fn stored() -> (TempDir, MediaStore, VideoId) {
     let db = Db::open(&format!("sqlite://{}", folder.path().display()), "content", MIGRATIONS)
         .await
         .unwrap();
-    let video = VideoId::generate();
-    let mut tx = db.write().await.unwrap();
-    let sql = "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, generation, \
-               created_at, updated_at) VALUES ($1, $2, 'Tides', '', 'ready', 1, 1, 0, $3, $3)";
-    let now = Timestamp::from_seconds(1_800_000_000);
-    tx.run(sql, args![video, UserId::generate(), now]).await.unwrap();
-    tx.commit().await.unwrap();
+    let video = insert(&db).await;
     objects
         .put(&ObjectKey::VideoSourceIndex(video), Bytes::from(index_of(&film)))
         .await
@@ -165,4 +172,33 @@ async fn an_entity_tag_is_of_the_bytes_that_are_sent() {
         store.piece(video, one).await.unwrap().tag,
         store.piece(video, two).await.unwrap().tag
     );
+}
+
+#[tokio::test]
+async fn the_database_is_asked_again_after_a_quarter_of_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("sqlite://{}", folder.path().display());
+    let db = Db::open(&url, "content", MIGRATIONS).await.unwrap();
+    let ladders = Ladders::new(LadderRepository::new(db.clone()));
+    // The clock stands still from the change on; a machine that was slow before that tries again.
+    for _ in 0..50 {
+        let video = insert(&db).await;
+        let began = tokio::time::Instant::now();
+        assert!(ladders.current(video).await.is_ok());
+        let mut tx = db.write().await.unwrap();
+        let sql = "UPDATE videos SET status = 'deleted' WHERE id = $1";
+        tx.run(sql, args![video]).await.unwrap();
+        tx.commit().await.unwrap();
+        tokio::time::pause();
+        if began.elapsed() < Duration::from_millis(200) {
+            assert!(ladders.current(video).await.is_ok());
+            tokio::time::advance(Duration::from_millis(250)).await;
+            tokio::time::resume();
+            let gone = ladders.current(video).await.err().unwrap();
+            assert!(matches!(gone.root(), MediaError::NoSuchPart), "{gone}");
+            return;
+        }
+        tokio::time::resume();
+    }
+    panic!("the database takes too long");
 }
