@@ -11,6 +11,7 @@ export class LectureState {
   video = $state.raw<Video | null>(null);
   problem = $state<Problem | null>(null);
   #gone = new AbortController();
+  #following = false;
 
   constructor(private readonly id: string) {}
 
@@ -41,6 +42,19 @@ export class LectureState {
     this.#gone.abort();
   }
 
+  /** Has what failed tried again; the problem where that was refused. */
+  async transcode(): Promise<Problem | null> {
+    try {
+      await body(api.POST('/api/v1/content/{video_id}/transcode', { params: { path: { video_id: this.id } } }));
+    } catch (thrown) {
+      return Problem.of(thrown);
+    }
+    await this.load();
+    // What was over goes on.
+    if (!this.#following) void this.#follow();
+    return null;
+  }
+
   /** Of a deleted lecture the server tells no more than that. */
   #take(told: Video): void {
     this.video = { ...this.video, ...told };
@@ -48,14 +62,16 @@ export class LectureState {
 
   async #follow(): Promise<void> {
     const { signal } = this.#gone;
+    this.#following = true;
     await this.load();
     while (!signal.aborted && this.video !== null && this.problem === null && unsettled(this.video)) {
       // Events tell at once; where they can't be read, asking again does.
       await readEvents(this.id, (video) => this.#take(video), signal).catch(() => undefined);
-      if (signal.aborted) return;
-      await pause(againAfter, signal);
+      if (signal.aborted) break;
+      if (this.video !== null && unsettled(this.video)) await pause(againAfter, signal);
       if (!signal.aborted) await this.load();
     }
+    this.#following = false;
   }
 }
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Video } from '../api/wire';
 import { EventReader } from './events';
 import { merge } from './list.svelte';
+import { isEncoding, quarterReached, rungName, rungState, tallest } from './rungs';
 import { told, unsettled } from './state';
 
 const ids = (...names: string[]) => names.map((id) => ({ id }) as Video);
@@ -26,11 +27,40 @@ test('events are read however the stream is cut', () => {
   }
 });
 
-test('a lecture that waits for a converter is told as such and not asked for again and again', () => {
-  const video = (status: string, code?: string) => ({ status, reason: code ? { code, message: '' } : null }) as Video;
-  expect(told(video('processing', 'needs_transcoding'))).toEqual({ text: 'status.needsTranscoding', tone: 'warn' });
-  expect(unsettled(video('processing', 'needs_transcoding'))).toBe(false);
+test('a lecture is followed as long as the server works on it by itself', () => {
+  const rendition = (state: string) => ({ name: '240p', state, progress: 0.5, height: 240 });
+  const video = (status: string, code?: string, ...states: string[]) =>
+    ({ status, reason: code ? { code, message: '' } : null, renditions: states.map(rendition) }) as Video;
+  expect(told(video('processing', 'needs_transcoding'))).toEqual({ text: 'status.converting', tone: 'busy' });
+  expect(unsettled(video('processing', 'needs_transcoding'))).toBe(true);
   expect(unsettled(video('processing'))).toBe(true);
+  expect(unsettled(video('playable', undefined, 'ready', 'encoding'))).toBe(true);
+  expect(unsettled(video('playable', 'encoder_failed', 'waiting', 'failed'))).toBe(true);
+  expect(unsettled(video('playable', 'encoder_failed', 'ready', 'failed'))).toBe(false);
   expect(unsettled(video('ready'))).toBe(false);
   expect(unsettled(video('failed', 'media_truncated'))).toBe(false);
+});
+
+test('renditions are told in words', () => {
+  expect(['source', 'audio', 'audio-2', '720p'].map(rungName)).toEqual(['Original', 'Sound', 'Sound 2', '720p']);
+  const told = (state: string, progress: number) => rungState({ state, progress } as Video['renditions'][number]);
+  expect([told('waiting', 0), told('encoding', 0.999), told('ready', 1), told('failed', 0.2)]).toEqual(['Waiting', '99 %', 'Ready', 'Failed']);
+});
+
+test('encoding is shown until all is there, and its tallest picture is the one that has begun', () => {
+  const rendition = (height: number | null, state: string, progress: number) => ({ name: 'x', height, state, progress });
+  const video = (status: string, renditions: object[]) => ({ status, renditions }) as Video;
+  const growing = video('playable', [rendition(720, 'waiting', 0), rendition(360, 'encoding', 0.1), rendition(240, 'ready', 1), rendition(null, 'ready', 1)]);
+  expect([isEncoding(growing), tallest(growing)]).toEqual([true, 360]);
+  expect(isEncoding(video('ready', [rendition(720, 'ready', 1)]))).toBe(false);
+  expect([isEncoding(video('failed', [])), tallest(video('failed', []))]).toEqual([false, 0]);
+});
+
+test('a listener hears of each quarter once, and of beginning and end elsewhere', () => {
+  expect(quarterReached(0, 0.24)).toBeNull();
+  expect(quarterReached(0.24, 0.26)).toBe(25);
+  expect(quarterReached(0.26, 0.49)).toBeNull();
+  expect(quarterReached(0.3, 0.8)).toBe(75);
+  expect(quarterReached(0.8, 1)).toBeNull();
+  expect(quarterReached(0.8, 0.6)).toBeNull();
 });

@@ -1,5 +1,6 @@
 import type { Key } from '../i18n/text';
 import type { Video } from '../api/wire';
+import { isStuck } from './rungs';
 
 /** How a state is meant: something is under way, all is well, attention is needed, or it is over. */
 export type Tone = 'busy' | 'good' | 'warn' | 'bad';
@@ -10,7 +11,7 @@ export function told(video: Video): { text: Key; tone: Tone } {
     case 'uploading':
       return { text: 'status.uploading', tone: 'busy' };
     case 'processing':
-      return needsTranscoding(video) ? { text: 'status.needsTranscoding', tone: 'warn' } : { text: 'status.processing', tone: 'busy' };
+      return { text: needsTranscoding(video) ? 'status.converting' : 'status.processing', tone: 'busy' };
     case 'playable':
       return { text: 'status.playable', tone: 'good' };
     case 'ready':
@@ -32,7 +33,7 @@ export function canPlay(video: Video): boolean {
 
 /** Whether the server will change this lecture by itself. */
 export function unsettled(video: Video): boolean {
-  if (needsTranscoding(video)) return false;
+  if (video.status === 'playable' && isStuck(video)) return false;
   return video.status === 'uploading' || video.status === 'processing' || video.status === 'playable';
 }
 

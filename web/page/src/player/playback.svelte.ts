@@ -4,12 +4,15 @@ import { api } from '../api/client';
 import { body, Problem } from '../api/problem';
 import type { PlaybackSession } from '../api/wire';
 import { t } from '../i18n/text';
+import { betterHeight, sizesOf } from './better';
 
 /** How often a server may refuse the media of a session it has just opened, before it is believed. */
 const mostRefusals = 3;
 const longestWait = 15_000;
 /** A second decoding error within this time is not mended by trying again. */
 const mendWindow = 10_000;
+/** How often it is looked whether a better picture is listed, once the server makes one. */
+const lookEvery = 8_000;
 
 /**
  * Plays a lecture in a video element. A playback session ends by itself (a laptop that slept), and lines break:
@@ -20,6 +23,8 @@ export class Playback {
   problem = $state<Problem | null>(null);
   /** Whether it waits for the connection to come back. */
   reconnecting = $state(false);
+  /** Whether the stream is being opened again for a better picture; the last one is still to be shown. */
+  bettering = $state(false);
 
   #hls: Hls | null = null;
   #refusals = 0;
@@ -29,15 +34,23 @@ export class Playback {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #beat: ReturnType<typeof setInterval> | undefined;
   #native = false;
+  #stream: PlaybackSession | null = null;
+  #Player: typeof Hls | null = null;
+  #tallest = 0;
+  #bettered = 0;
+  #look: ReturnType<typeof setTimeout> | undefined;
   readonly #gone = new AbortController();
 
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly videoId: string,
+    /** Keeps the picture that is shown, for a moment without one. */
+    private readonly hold: () => void,
   ) {
     const { signal } = this.#gone;
     window.addEventListener('online', () => this.reconnecting && this.#loadAgain(0), { signal });
     video.addEventListener('error', () => this.#native && this.#reopenSoon(1000), { signal });
+    video.addEventListener('canplay', () => (this.bettering = false), { signal });
   }
 
   /** Opens the stream and loads its beginning; it doesn't play by itself. */
@@ -48,8 +61,16 @@ export class Playback {
     await this.#open(this.video.currentTime, false);
   }
 
+  /** Tells how tall a picture the server has, at least in part: it may be better than what is open. */
+  offer(tallest: number): void {
+    if (tallest <= this.#tallest) return;
+    this.#tallest = tallest;
+    this.#lookSoon(0);
+  }
+
   close(): void {
     this.#gone.abort();
+    clearTimeout(this.#look);
     this.#drop();
     this.video.removeAttribute('src');
     this.video.load();
@@ -68,6 +89,8 @@ export class Playback {
       if (Player.isSupported()) this.#attach(Player, stream, position);
       else if (this.video.canPlayType('application/vnd.apple.mpegurl') !== '') this.#attachNative(stream, position);
       else throw new Problem(0, 'unsupported', t('player.errorUnsupported'));
+      this.#Player = Player;
+      this.#stream = stream;
       this.#keepAlive(stream);
       if (play) void this.video.play().catch(() => undefined);
     } catch (thrown) {
@@ -79,7 +102,10 @@ export class Playback {
     const hls = new Player({
       // Segments come as fragmented MP4, which hls.js hands on as it is: a worker would cost a start-up and gain nothing.
       enableWorker: false,
-      startPosition: position > 0 ? position : -1,
+      // A lecture that is still encoded looks like a live stream; it begins at its beginning all the same, and its end is
+      // not the end of what is there.
+      startPosition: position,
+      liveDurationInfinity: true,
       // Enough ahead for a weak line, and not the whole lecture for somebody who only looks in.
       maxBufferLength: 30,
       maxMaxBufferLength: 60,
@@ -101,6 +127,48 @@ export class Playback {
     this.#native = true;
     this.video.addEventListener('loadedmetadata', () => (this.video.currentTime = position), { once: true });
     this.video.src = stream.hls_url;
+  }
+
+  #lookSoon(after: number): void {
+    clearTimeout(this.#look);
+    this.#look = setTimeout(() => void this.#lookForBetter(), after);
+  }
+
+  /**
+   * Opens the stream again at the position when a taller picture is listed and would be shown. A rung is listed only when
+   * the encoder keeps ahead of who watches it, so the playlist is asked until the tallest one is there.
+   */
+  async #lookForBetter(): Promise<void> {
+    const hls = this.#hls;
+    const stream = this.#stream;
+    if (this.#gone.signal.aborted || this.#native) return;
+    const top = Math.max(0, ...(hls?.levels ?? []).map((level) => level.height));
+    if (hls !== null && hls.levels.length > 0 && top >= this.#tallest) return;
+    this.#lookSoon(lookEvery);
+    // At the end there is nothing to better, until it is watched again.
+    const idle = document.hidden || this.video.ended || this.bettering;
+    if (hls === null || stream === null || hls.levels.length === 0 || idle) return;
+    const answer = await fetch(stream.hls_url, { cache: 'no-cache', signal: this.#gone.signal }).catch(() => null);
+    const offered = answer?.ok ? sizesOf(await answer.text().catch(() => '')) : [];
+    if (this.#hls !== hls || this.#gone.signal.aborted) return;
+    const current = hls.levels[hls.currentLevel >= 0 ? hls.currentLevel : hls.loadLevel] ?? null;
+    const { clientWidth, clientHeight } = this.video;
+    const player = { width: clientWidth * window.devicePixelRatio, height: clientHeight * window.devicePixelRatio };
+    const better = betterHeight({ sizes: hls.levels, current }, offered, player);
+    if (better === null || better <= this.#bettered) return;
+    this.#bettered = better;
+    this.#better(stream);
+  }
+
+  #better(stream: PlaybackSession): void {
+    if (this.#Player === null) return;
+    const position = this.video.currentTime;
+    const play = !this.video.paused;
+    this.hold();
+    this.bettering = true;
+    this.#hls?.destroy();
+    this.#attach(this.#Player, stream, position);
+    if (play) void this.video.play().catch(() => undefined);
   }
 
   #failed(Player: typeof Hls, data: ErrorData): void {
@@ -168,6 +236,7 @@ export class Playback {
 
   #giveUp(problem: Problem): void {
     this.#drop();
+    this.bettering = false;
     this.reconnecting = false;
     this.problem = problem;
   }
