@@ -30,6 +30,32 @@ def media(name, arguments):
     return path
 
 
+# Forty seconds of slides with a talking head's noise, then twenty of a moving picture that fills the frame.
+SCENES = (
+    "color=c=0xf4f1e8:s=1920x1080:r=25:d=40,drawgrid=w=240:h=135:c=0xd8d4c8,"
+    r"drawtext=text=Lecture\ %{eif\\:n/300+1\\:d}:fontsize=110:x=120:y=90:fontcolor=0x204060,"
+    r"drawtext=text=%{pts\\:hms}:fontsize=40:x=120:y=980:fontcolor=0x606060,"
+    r"drawtext=text=for\ all\ x\ in\ %{eif\\:n/75*7919\\:d}\ there\ is\ a\ y:fontsize=56:x=160:y=300:fontcolor=0x303030,"
+    r"drawtext=text=so\ that\ f(x)\ =\ %{eif\\:n/75*104729\\:d}:fontsize=56:x=160:y=400:fontcolor=0x303030[slide];"
+    "testsrc2=s=560x420:r=25:d=40,hue=s=0.5,gblur=sigma=1.5,noise=alls=6:allf=t[head];"
+    "[slide][head]overlay=x=1300+20*sin(t):y=600+10*cos(t*1.3)[talk];"
+    "testsrc2=s=1280x720:r=25:d=20,noise=alls=5:allf=t,gblur=sigma=1,scale=2880:1620,"
+    "crop=1920:1080:x=480+400*sin(t/2):y=270+200*cos(t/3)[film];[talk][film]concat=n=2,format=yuv420p"
+)
+
+
+def lecture(kind, minutes):
+    """A lecture of 1920 × 1080 at 25 frames a second with sound: H.264 in `mp4` or HEVC in `mkv`; one minute, repeated."""
+    h264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-g", "125", "-an"]
+    minute = media("lecture-minute.mp4", ["-filter_complex", SCENES, *h264])
+    if kind == "mkv":
+        h265 = ["-c:v", "libx265", "-preset", "ultrafast", "-crf", "26", "-x265-params", "log-level=error:keyint=250", "-an"]
+        minute = media("lecture-minute.mkv", ["-i", str(minute), *h265])
+    sound = f"anoisesrc=color=pink:amplitude=0.05:r=48000:d={60 * minutes}"
+    parts = ["-stream_loop", str(minutes - 1), "-i", str(minute), "-f", "lavfi", "-i", sound]
+    return media(f"lecture-{minutes}.{kind}", [*parts, "-c:v", "copy", "-c:a", "aac", "-b:a", "128k", "-ac", "2"])
+
+
 class Process:
     """A server and what the system counts for it."""
 
@@ -39,10 +65,10 @@ class Process:
         environment = {**os.environ, **(environment or {})}
         self.child = subprocess.Popen(command, stdout=self.out, stderr=subprocess.STDOUT, env=environment)
 
-    def cpu(self):
-        """Seconds of all threads, also of those that have ended."""
+    def cpu(self, children=False):
+        """Seconds of all threads, also of those that have ended; and of all processes below that have ended."""
         fields = Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(int(it) for it in fields[11 : 15 if children else 13]) / os.sysconf("SC_CLK_TCK")
 
     def memory(self, name):
         """MiB by a name of /proc/PID/status."""
@@ -115,6 +141,26 @@ class Moocflix:
         assert status == 201, body
         return json.loads(body)["id"], headers["Location"]
 
+    def upload(self, path, last=1 << 20):
+        """Uploads a file: its id, and when its last byte had left. The last PATCH carries `last` bytes."""
+        size = path.stat().st_size
+        video, url = self.create(size)
+        wire = Patch(self.host, self.port)
+        with open(path, "rb") as file:
+            if size > last:
+                wire.send(url, file, 0, size - last)
+                wire.answer()
+            begun = wire.send(url, file, max(0, size - last), min(size, last))
+        wire.answer()
+        wire.close()
+        return video, begun
+
+    def video(self, video):
+        """What is told about a lecture."""
+        status, _, body = self.ask("GET", f"/api/v1/content/{video}", None, self.bearer())
+        assert status == 200, body
+        return json.loads(body)
+
     def delete(self, video):
         status, _, body = self.ask("DELETE", f"/api/v1/content/{video}/delete", None, self.bearer())
         assert status == 202, body
@@ -123,6 +169,27 @@ class Moocflix:
         self.wire.close()
         self.process.stop()
         self.folder.cleanup()
+
+
+def encoders(process):
+    """The command lines of the picture's encoders that run below a server."""
+    parents, commands = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            commands[int(folder.name)] = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
+        except (OSError, ValueError):
+            continue  # it has ended
+
+    def below(pid):
+        while pid in parents:
+            pid = parents[pid]
+            if pid == process.child.pid:
+                return True
+        return False
+
+    # Its guard has the same words behind its own.
+    return [words for pid, words in commands.items() if words[:1] == ["ffmpeg"] and "-filter_complex" in words and below(pid)]
 
 
 class Patch:
