@@ -1,5 +1,6 @@
 //! What ffmpeg is told, written from a plan alone: numbers, and names that this program has chosen.
 
+use crate::survey::past_damage;
 use content_delivery_service::{Input, Rung, SOUND_BIT_RATE, Sound};
 use fmp4::TICKS;
 use std::ffi::OsString;
@@ -94,6 +95,7 @@ fn input(of: &Input, source: &Path, seek: Option<u64>) -> Vec<OsString> {
             seconds(micros)
         )));
     }
+    args.extend(past_damage(&of.demuxer).iter().map(OsString::from));
     args.extend(words(&format!("-f {} -i", of.demuxer)));
     args.push(file_url(source));
     args

@@ -38,6 +38,9 @@ pub enum SurveyError {
     /// It is nothing that is ever played.
     #[error("the file is no media")]
     Unreadable,
+    /// Its times go back, as where recordings were put one behind the other.
+    #[error("the clock of the file starts again in the middle; join its parts anew, or upload them one by one")]
+    Timeline,
     /// It has more streams or frames than a lecture has.
     #[error("the file has too many {0}")]
     TooLarge(&'static str),
@@ -57,6 +60,7 @@ impl SurveyError {
             Self::Malformed(_) => "media_malformed",
             Self::Empty => "media_empty",
             Self::Unreadable => "media_unreadable",
+            Self::Timeline => "media_timeline",
             Self::TooLarge(_) => "media_too_large",
             Self::Stalled => "survey_stalled",
             Self::Encoder(error) => error.code(),
@@ -67,7 +71,7 @@ impl SurveyError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Malformed(_) | Self::Empty | Self::Unreadable | Self::TooLarge(_) => true,
+            Self::Malformed(_) | Self::Empty | Self::Unreadable | Self::Timeline | Self::TooLarge(_) => true,
             Self::Stalled | Self::Encoder(_) => false,
         }
     }
@@ -142,6 +146,15 @@ const PACKETS: [&str; 4] = [
     "packet=stream_index,pts,dts,duration,flags",
 ];
 
+/// What makes a demuxer go on behind damage, where by itself it takes the file for ended.
+#[must_use]
+pub(crate) fn past_damage(demuxer: &str) -> &'static [&'static str] {
+    match demuxer {
+        "mpegts" => &["-resync_size", "1073741824"],
+        _ => &[],
+    }
+}
+
 fn order(source: &Path, demuxer: &str, folder: &Path, what: &[&str]) -> Order {
     let mut args: Vec<OsString> = [
         "-hide_banner",
@@ -153,6 +166,7 @@ fn order(source: &Path, demuxer: &str, folder: &Path, what: &[&str]) -> Order {
         demuxer,
     ]
     .into_iter()
+    .chain(past_damage(demuxer).iter().copied())
     .chain(what.iter().copied())
     .map(Into::into)
     .collect();

@@ -9,6 +9,8 @@ const MOST_FRAMES: usize = 4_000_000;
 const LONGEST_LINE: usize = 256;
 /// The longest lecture that there can be, in ticks: a hundred days.
 const LONGEST: i128 = 100 * 86_400 * 90_000;
+/// How far times of decoding may go back before it is another recording that begins: a second.
+const FORGIVEN: i128 = 90_000;
 /// What a single frame is shown for where nothing tells it: a twenty-fifth of a second.
 const USUAL_FRAME: u64 = 90_000 / 25;
 
@@ -221,6 +223,11 @@ impl Picture {
         {
             self.add(dts, key);
         }
+        if let (Some(before), Some(now)) = (self.last_dts, dts)
+            && ticks(before.saturating_sub(now), self.unit) > FORGIVEN
+        {
+            return Err(SurveyError::Timeline);
+        }
         self.last_dts = dts.or(self.last_dts);
         match (pts, dts) {
             (Some(pts), _) => self.add(pts, packet.key),
@@ -333,6 +340,15 @@ mod tests {
         assert_eq!(times(picture(told, 2, 0)), ((2..=5).collect(), 6));
         // no frame is held back where there are no B-frames
         assert_eq!(times(picture(told, 0, 0)), ((0..=3).collect(), 4));
+    }
+
+    #[test]
+    fn a_clock_that_starts_again_in_the_middle_is_told() {
+        let mut packets = Packets::new(0);
+        packets.watch_video(0, Unit::new(1, 30).unwrap(), 0);
+        packets.push(b"0|0|0|1|K_\n0|90|90|1|K_\n0|61|61|1|K_\n").unwrap();
+        let again = packets.push(b"0|0|0|1|K_\n");
+        assert!(matches!(again, Err(SurveyError::Timeline)), "{again:?}");
     }
 
     #[test]
