@@ -5,10 +5,11 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Makes a lecture that is longer than a player loads ahead, another one, and a file that is none. */
+/** Makes a lecture that is longer than a player loads ahead, another one, one that has to be encoded, and a file that is none. */
 export async function makeFiles(folder) {
   const lecture = join(folder, 'Linear_algebra_1.mp4');
   const other = join(folder, 'Other lecture.mp4');
+  const foreign = join(folder, 'Foreign.mkv');
   const notes = join(folder, 'notes.mp4');
   const source = (seconds) => [
     ...['-f', 'lavfi', '-i', `testsrc2=size=640x360:rate=25:duration=${seconds}`],
@@ -17,6 +18,9 @@ export async function makeFiles(folder) {
   const coding = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '50', '-b:v', '1200k', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest'];
   await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(100), ...coding, lecture]);
   await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(30), ...coding, other]);
+  // Sound that no stream takes as it is.
+  const encoded = [...coding, '-c:a', 'libopus'];
+  await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(60), ...encoded, foreign]);
   await writeFile(notes, 'These are notes, and no lecture at all.\n'.repeat(200));
-  return { lecture, other, notes };
+  return { lecture, other, foreign, notes };
 }

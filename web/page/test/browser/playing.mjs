@@ -92,6 +92,39 @@ export async function goOnWhenTheSessionHasEnded({ stage, page }) {
   assert.equal(await page.getByText('can’t be played').count(), 0);
 }
 
+/** A file that has to be encoded: it plays from its beginning on while that goes on, and the picture becomes better. */
+export async function watchWhileItIsEncoded({ stage, instructor, files }) {
+  const page = await stage.person();
+  await stage.signIn(page, instructor);
+  await page.getByRole('navigation').getByRole('link', { name: /Upload/ }).click();
+  await page.locator('input[type=file]').first().setInputFiles(files.foreign);
+  await page.getByRole('link', { name: 'Open the lecture' }).click();
+  await page.getByRole('progressbar', { name: 'Encoding of 240p' }).waitFor();
+  await stage.expectAccessible(page, 'a lecture that is encoded');
+  await page.getByRole('button', { name: 'Play', exact: true }).click();
+  await expectMoving(page, 1);
+  await page.evaluate(() => {
+    const video = document.querySelector('video');
+    const seen = { jump: 0, height: video.videoHeight, last: video.currentTime };
+    window.seen = seen;
+    video.addEventListener('timeupdate', () => {
+      if (video.readyState === 0) return;
+      seen.jump = Math.max(seen.jump, Math.abs(video.currentTime - seen.last));
+      seen.last = video.currentTime;
+    });
+  });
+  const first = await page.evaluate(() => window.seen);
+  assert.equal(first.height, 240, 'what is there first is the smallest picture');
+  assert.ok(first.last < 20, `it begins at the beginning, not at ${first.last}`);
+  await until('the picture is better', () => page.evaluate(() => document.querySelector('video').videoHeight === 360), 60);
+  await expectMoving(page, 1);
+  const { jump } = await page.evaluate(() => window.seen);
+  assert.ok(jump < 2, `it goes on where it was, ${jump} s are a jump`);
+  await page.getByRole('heading', { name: 'Picture and sound qualities' }).waitFor({ state: 'detached', timeout: 60_000 });
+  await page.getByText('360p, 240p').waitFor();
+  await page.context().close();
+}
+
 export async function rename({ stage, page }) {
   await page.getByRole('button', { name: 'Edit' }).click();
   await stage.expectAccessible(page, 'editing');

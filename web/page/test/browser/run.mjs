@@ -58,6 +58,7 @@ const scenes = [
   playing.playByKeyboard,
   playing.seek,
   playing.goOnWhenTheSessionHasEnded,
+  playing.watchWhileItIsEncoded,
   playing.rename,
   accounts.givePeopleRoles,
   accounts.signOutInAllTabs,
