@@ -288,7 +288,10 @@ mod tests {
         let end = 100 * u64::from(TICKS);
         assert!(!grown(&[(10, 5)]).keeps_ahead(end), "its speed is not known");
         assert!(!grown(&[(10, 5), (10, 6)]).keeps_ahead(end), "they came side by side");
-        assert!(grown(&[(10, 5), (10, 13), (20, 29)]).keeps_ahead(end), "thirty seconds in 24");
+        assert!(
+            grown(&[(10, 5), (10, 13), (20, 29)]).keeps_ahead(end),
+            "thirty seconds in 24"
+        );
         // Ten seconds in sixteen, half of real time with caution: half has to be there.
         assert!(!grown(&[(39, 5), (5, 13), (5, 21)]).keeps_ahead(end));
         assert!(grown(&[(40, 5), (5, 13), (5, 21)]).keeps_ahead(end));

@@ -221,7 +221,12 @@ pub(super) fn states(video: &Value) -> Vec<String> {
 }
 
 pub(super) fn survey() -> Survey {
-    let end = 25 * u64::from(TICKS);
+    survey_of(25)
+}
+
+/// What is found in a lecture of so many seconds.
+pub(super) fn survey_of(seconds: u64) -> Survey {
+    let end = seconds * u64::from(TICKS);
     Survey {
         container: "matroska".to_owned(),
         demuxer: "matroska",
@@ -234,7 +239,7 @@ pub(super) fn survey() -> Survey {
             height: 360,
             frame_rate: 25.0,
             rotation: 0,
-            frames: (0..625)
+            frames: (0..seconds * 25)
                 .map(|n| SurveyFrame {
                     time: n * 3_600,
                     key: n % 50 == 0,

@@ -171,7 +171,7 @@ pub(super) fn film() -> &'static [u8] {
     FILM.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("film.mp4");
-        let inputs = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=36 -f lavfi -i sine=frequency=440:duration=36";
+        let inputs = "-f lavfi -i testsrc2=size=320x180:rate=25:duration=60 -f lavfi -i sine=frequency=440:duration=60";
         let output = "-c:v libx264 -preset veryfast -g 50 -pix_fmt yuv420p -c:a aac";
         let made = Command::new("ffmpeg")
             .args("-hide_banner -nostdin -v error".split(' '))
