@@ -27,7 +27,8 @@ pub(crate) fn encoder(error: &EncoderError, task: &Task, doing: &str) -> Result<
     };
     // What the encoder itself says names paths of this machine; it is in the log.
     let message = format!("the encoder that was to {doing} the file {words}; the file may be damaged");
-    if task.attempt < bearable {
+    // A worker that died with it is no fault of this work's encoder.
+    if task.attempt - task.losses < bearable {
         return Err(JobError::Retry(message));
     }
     Err(JobError::Permanent(error.code().to_owned(), message))
