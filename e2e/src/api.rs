@@ -240,7 +240,9 @@ impl Api {
             if states.contains(&state) {
                 return Ok(Some(video));
             }
-            if matches!(state, "failed" | "deleted") {
+            let renditions = video["renditions"].as_array().into_iter().flatten();
+            let lost = states == ["ready"] && renditions.into_iter().any(|it| it["state"] == "failed");
+            if lost || matches!(state, "failed" | "deleted") {
                 bail!("instead of {states:?}: {video}");
             }
             Ok(None)

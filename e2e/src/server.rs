@@ -16,6 +16,9 @@ const START: Duration = Duration::from_secs(30);
 /// beside it.
 pub const RUNGS: &str = "CONTENT__TRANSCODE__RUNGS";
 
+/// How many encoders it runs at once.
+pub const SLOTS: &str = "CONTENT__TRANSCODE__SLOTS";
+
 /// How a server is started.
 #[derive(Debug, Clone, Default)]
 pub struct Start {

@@ -83,7 +83,12 @@ pub async fn scenario(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result
     }
     if played.is_err() {
         let log = stage.server.log();
-        let tail: Vec<_> = log.lines().rev().take(40).collect();
+        // whoever waits for something asks again and again, and would be all that is told
+        let told = log
+            .lines()
+            .rev()
+            .filter(|it| !it.contains("\"http.response.status_code\":200"));
+        let tail: Vec<_> = told.take(60).collect();
         // what the server said helps whoever looks for the cause
         let _ = writeln!(std::io::stderr(), "the server's last lines:");
         for line in tail.iter().rev() {

@@ -1,7 +1,7 @@
 //! What is cut just in time decodes to the source's own frames and packets, for every kind of source.
 
 use anyhow::{Context, Result, ensure};
-use e2e::server::Start;
+use e2e::server::{SLOTS, Start};
 use e2e::stage::{Stage, scenario};
 use e2e::{media, playlist};
 use std::path::{Path, PathBuf};
@@ -188,7 +188,8 @@ const UNCUT: [Row; 4] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_cannot_be_cut_right_waits_for_transcoding() -> Result<()> {
-    scenario(Start::default(), async |stage| {
+    // with nobody to encode it
+    scenario(Start::default().set(SLOTS, "0"), async |stage| {
         let owner = stage.account("instructor").await?;
         let mut paths = Vec::new();
         for row in &UNCUT {

@@ -15,5 +15,6 @@ mod postgres;
 mod process;
 mod slow;
 mod strangers;
+mod transcoding;
 mod watch;
 mod wrong_input;

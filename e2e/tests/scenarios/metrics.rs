@@ -64,6 +64,10 @@ async fn busy(stage: &mut Stage) -> Result<()> {
         .await
         .err()
         .context("no video is refused")?;
+    // one that has to be encoded
+    let other = std::fs::read(media::sources::tiny(2).await?)?;
+    let other = stage.api.upload(other, &owner.token).await?;
+    stage.api.becomes(&other, &owner.token, &["ready"]).await?;
     let session = stage.api.session(&id, &owner.token).await?;
     for _ in 0..2 {
         let rendition = playlist::open(&stage.api, &session.hls_url).await?.remove(0);

@@ -1,0 +1,182 @@
+//! `kill -9` of whoever encodes, at any moment: it goes on, and only what was lost is done again.
+
+use super::{encoding, front, is_tidy, is_whole, pieces, read_piece, taken_again, worker};
+use anyhow::{Context, Result, ensure};
+use e2e::chance::Chance;
+use e2e::media::sources;
+use e2e::process::{self, Running, signal, until};
+use e2e::server::Start;
+use e2e::settings;
+use e2e::stage::{Stage, scenario};
+use e2e::tools::tell;
+use rustix::process::Signal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How many encoders run at once, and so how many tasks a death can cost.
+const AT_ONCE: usize = 2;
+
+fn start() -> Start {
+    encoding("90,180")
+        .set("TASKS__LEASE_SECONDS", "1")
+        .set("CONTENT__TRANSCODE__PRESET", "veryfast")
+}
+
+/// How many pieces of pictures are stored.
+fn pictures(data: &Path, id: &str) -> usize {
+    pieces(data, id).keys().filter(|(name, _)| name != "audio").count()
+}
+
+/// Waits for a moment of an encoder's work, after as much has been published since the last death as runs at once: three
+/// deaths of the same piece would be taken for the piece's own fault. False where the lecture is ready before.
+async fn moment(stage: &Stage, token: &str, id: &str, last: usize, chance: &mut Chance) -> Result<bool> {
+    let data = stage.server.data().to_owned();
+    let at_work = until("an encoder or the end", Duration::from_secs(60), async || {
+        let now = pictures(&data, id);
+        if now >= last + AT_ONCE && process::encoders(&data)?.iter().any(Running::is_tool) {
+            return Ok(Some(true));
+        }
+        let video = stage.api.video(id, token).await;
+        // the process that answers may just have been killed
+        Ok(video
+            .is_ok_and(|it| it["status"] == "ready" || it["status"] == "failed")
+            .then_some(false))
+    });
+    let at_work = at_work.await?;
+    if at_work {
+        tokio::time::sleep(Duration::from_millis(chance.within(0..700))).await;
+    }
+    Ok(at_work)
+}
+
+/// Waits for a new piece in the store, whose publication is then under way.
+async fn publishing(data: &Path, id: &str, within: Duration) -> Option<((String, u32), i64)> {
+    let before = pieces(data, id);
+    let begun = Instant::now();
+    while begun.elapsed() < within {
+        let new = process::files(&data.join("objects")).into_iter().find_map(|path| {
+            let (piece, fence) = read_piece(&path, id)?;
+            (!before.get(&piece).is_some_and(|all| all.contains(&fence))).then_some((piece, fence))
+        });
+        if new.is_some() {
+            return new;
+        }
+        tokio::time::sleep(Duration::from_micros(300)).await;
+    }
+    None
+}
+
+/// What must hold when a lecture has come through deaths: all is there once, and little was done again.
+async fn came_through(stage: &Stage, owner: &e2e::api::Account, id: &str, path: &Path, deaths: usize) -> Result<()> {
+    is_tidy(stage.server.data(), id).await?;
+    let all = pieces(stage.server.data(), id);
+    let pictures = taken_again(&all).into_iter().filter(|((name, _), _)| name != "audio");
+    let again: i64 = pictures.map(|(_, times)| times).sum();
+    let lost = i64::try_from(deaths)? * i64::try_from(AT_ONCE)?;
+    tell(format!(
+        "{deaths} deaths, {again} pieces of {} were taken up again",
+        all.len()
+    ));
+    ensure!(again <= lost, "{deaths} deaths cost {again} pieces: {all:?}");
+    is_whole(stage, owner, id, path).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lecture_comes_through_the_deaths_of_its_worker_its_encoders_and_their_guards() -> Result<()> {
+    let mut chance = Chance::begin("workers, encoders and guards that are killed");
+    scenario(front("90,180").set("TASKS__LEASE_SECONDS", "1"), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let path = sources::long(if settings::long() { 64 } else { 7 }, "320x180", "12").await?;
+        let mut jobs = worker(stage, start()).await?;
+        let id = stage.api.upload(std::fs::read(&path)?, &owner.token).await?;
+        let data = stage.server.data().to_owned();
+        let kills = settings::rounds(6, 60);
+        let (mut done, mut last, mut seen) = (0, 0, Vec::new());
+        while done < kills && moment(stage, &owner.token, &id, last, &mut chance).await? {
+            match done % 3 {
+                0 => {
+                    // a worker, every other time while it publishes
+                    if done % 2 == 0 {
+                        seen.extend(publishing(&data, &id, Duration::from_secs(5)).await);
+                    }
+                    jobs.kill()?;
+                    gone(&data).await?;
+                    jobs = worker(stage, start()).await?;
+                    done += 1;
+                }
+                1 => done += kill_one(&data, Running::is_tool)?,
+                _ => done += kill_one(&data, Running::is_guard)?,
+            }
+            last = pictures(&data, &id);
+        }
+        let within = Duration::from_secs(240);
+        let ready = stage.api.becomes_within(&id, &owner.token, &["ready"], within).await;
+        ready.with_context(|| jobs.log())?;
+        ensure!(done >= kills.min(4), "it was ready after {done} kills");
+        let all = pieces(&data, &id);
+        let inside = seen
+            .iter()
+            .filter(|(piece, fence)| !all.get(piece).is_some_and(|it| it.contains(fence)));
+        tell(format!(
+            "{} of {} workers that published were killed before they had",
+            inside.count(),
+            seen.len()
+        ));
+        came_through(stage, &owner, &id, &path, done).await
+    })
+    .await
+}
+
+/// Kills one of the processes that encode; how many were there to be killed.
+fn kill_one(data: &Path, which: impl Fn(&Running) -> bool) -> Result<usize> {
+    let found = process::encoders(data)?.into_iter().find(|it| which(it));
+    Ok(usize::from(match found {
+        Some(it) => signal(it.pid, Signal::KILL)?,
+        None => false,
+    }))
+}
+
+/// No encoder outlives its worker.
+async fn gone(data: &Path) -> Result<()> {
+    let empty = until(
+        "the end of a dead worker's encoders",
+        Duration::from_secs(5),
+        async || {
+            let staged = process::files(&data.join("staging"));
+            Ok((process::encoders(data)?.is_empty() && staged.is_empty()).then_some(()))
+        },
+    );
+    empty.await.with_context(|| {
+        format!(
+            "{:?} {:?}",
+            process::encoders(data),
+            process::files(&data.join("staging"))
+        )
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lecture_comes_through_the_deaths_of_the_whole_process() -> Result<()> {
+    let mut chance = Chance::begin("a whole process that is killed while it encodes");
+    scenario(start(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let path = sources::long(if settings::long() { 22 } else { 5 }, "320x180", "12").await?;
+        let id = stage.api.upload(std::fs::read(&path)?, &owner.token).await?;
+        let kills = settings::rounds(4, 20);
+        let (mut done, mut last) = (0, 0);
+        while done < kills && moment(stage, &owner.token, &id, last, &mut chance).await? {
+            stage.server.kill()?;
+            gone(stage.server.data()).await?;
+            last = pictures(stage.server.data(), &id);
+            stage.server.restart().await?;
+            done += 1;
+        }
+        ensure!(done >= kills.min(3), "it was ready after {done} kills");
+        let owner = stage.api.login(&owner.email, &owner.password).await?;
+        let within = Duration::from_secs(240);
+        stage.api.becomes_within(&id, &owner.token, &["ready"], within).await?;
+        came_through(stage, &owner, &id, &path, done).await
+    })
+    .await
+}

@@ -1,0 +1,270 @@
+//! Every kind of lecture becomes a ladder that shows each frame once, at its time, with its sound.
+
+use super::{encoding, ready, renditions};
+use anyhow::{Context, Result, ensure};
+use e2e::api::Account;
+use e2e::ladder::{self, Ladder, Track};
+use e2e::media::flashes::{self, Frame};
+use e2e::media::sources::{self, Kind};
+use e2e::stage::{Stage, scenario};
+use e2e::tools;
+use e2e::tools::tell;
+use futures::StreamExt;
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::time::Duration;
+
+/// How far sound and picture may be apart, in seconds.
+const APART: f64 = 0.040;
+/// How far a rung's frame may be from the source's, in greys: an encoder's noise, and no other frame.
+const GREYS: f64 = 12.0;
+
+/// A lecture that was encoded, and where it is played.
+struct Encoded {
+    kind: Kind,
+    url: String,
+}
+
+/// One picture: as many frames as the source, each of them the source's own, at its time.
+async fn same_picture(stage: &Stage, kind: &Kind, track: &Track, before: &[Frame]) -> Result<(f64, Vec<f64>)> {
+    let played = format!("{}{}", stage.api.base, track.rendition.playlist);
+    let after = flashes::shown(&played, &[]).await?;
+    ensure!(
+        usize::try_from(track.samples())? == before.len(),
+        "{} frames of {} stand in the segments",
+        track.samples(),
+        before.len()
+    );
+    let differ = flashes::difference(before, &after)?;
+    ensure!(differ < GREYS, "a frame differs by {differ} greys");
+    let moved = before.iter().zip(&after).map(|(one, other)| other.time - one.time);
+    let moved: Vec<f64> = moved.collect();
+    let second = moved.get(1).copied().context("no frames")?;
+    // the lecture's first frame is shown from its zero on, however late its container has it
+    let first = moved.first().map_or(0.0, |it| (it - second).abs());
+    ensure!(first < 0.05, "the first frame moved by {first} s against the second");
+    let worst = moved.iter().skip(1).map(|it| (it - second).abs()).fold(0.0, f64::max);
+    let which: Vec<_> = (0..moved.len())
+        .filter(|i| (moved[*i] - second).abs() >= 0.001)
+        .collect();
+    ensure!(worst < 0.001, "frames {which:?} moved by {worst} s against the others");
+    let whites = flashes::whites(&after);
+    let off = whites
+        .iter()
+        .zip(kind.flashes())
+        .map(|(seen, meant)| (seen - 1.0 - meant).abs());
+    let off = off.fold(0.0, f64::max);
+    // AVI has no times of its own: its writer gave the first frame a frame more
+    ensure!(
+        off < APART + 0.001,
+        "a flash is {off} s from where it belongs: {whites:?}"
+    );
+    Ok((differ, whites))
+}
+
+/// All that a lecture's renditions must be, but for the browser.
+async fn is_right(stage: &Stage, kind: &Kind, source: &str, ladder: &Ladder) -> Result<String> {
+    ladder.is_aligned()?;
+    let mut told = String::new();
+    let before = if kind.size.is_empty() {
+        Vec::new()
+    } else {
+        flashes::shown(source, &[]).await?
+    };
+    let mut beeps = Vec::new();
+    for track in ladder.sounds() {
+        let played = format!("{}{}", stage.api.base, track.rendition.playlist);
+        let heard = flashes::beeps(&played, "a:0", &[]).await?;
+        let off = heard
+            .iter()
+            .zip(kind.flashes())
+            .map(|(heard, meant)| (heard - 1.0 - meant).abs());
+        let off = off.fold(0.0, f64::max);
+        ensure!(
+            heard.len() == 3 && off < APART,
+            "{}: beeps at {heard:?}, meant {:?}",
+            track.rendition.name,
+            kind.flashes()
+        );
+        let lasts = track.end();
+        ensure!(
+            (lasts - f64::from(kind.seconds)).abs() < 0.1,
+            "{} lasts {lasts} s",
+            track.rendition.name
+        );
+        beeps.push(heard);
+    }
+    for track in ladder.pictures() {
+        let name = &track.rendition.name;
+        let (differ, whites) = same_picture(stage, kind, track, &before)
+            .await
+            .with_context(|| name.clone())?;
+        write!(told, " {name}: {} frames, {differ:.1} greys", track.samples())?;
+        for heard in &beeps {
+            let offsets = flashes::offsets(&whites, heard, 3).with_context(|| name.clone())?;
+            let worst = offsets.iter().copied().map(f64::abs).fold(0.0, f64::max);
+            ensure!(worst <= APART, "{name}: sound is apart by {offsets:?} s");
+            write!(told, ", sound {:.0} ms apart;", worst * 1_000.0)?;
+        }
+    }
+    Ok(told)
+}
+
+/// Names without their order.
+fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {
+    let mut names = names.to_vec();
+    names.sort_unstable();
+    names
+}
+
+/// The details tell what is served.
+fn is_told(kind: &Kind, video: &Value) -> Result<()> {
+    let all = renditions(video);
+    let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
+    ensure!(
+        sorted(&names) == sorted(kind.ladder),
+        "{names:?} instead of {:?}",
+        kind.ladder
+    );
+    let lasts = video["duration"].as_f64().context("a duration")?;
+    ensure!((lasts - f64::from(kind.seconds)).abs() < 0.1, "{lasts} s");
+    if kind.upright {
+        let picture = &video["video"];
+        ensure!(
+            picture["width"].as_u64() < picture["height"].as_u64(),
+            "it lies on its side: {picture}"
+        );
+    }
+    Ok(())
+}
+
+async fn encoded(stage: &Stage, owner: &Account, kind: &Kind) -> Result<Encoded> {
+    let path = kind.file().await?;
+    let video = ready(&stage.api, owner, &path, Duration::from_secs(90)).await?;
+    is_told(kind, &video)?;
+    let session = stage
+        .api
+        .session(video["id"].as_str().context("an id")?, &owner.token)
+        .await?;
+    let ladder = ladder::read(&stage.api, &session.hls_url).await?;
+    let served = ladder.names();
+    ensure!(
+        sorted(&served) == sorted(kind.ladder),
+        "{served:?} are served, not {:?}",
+        kind.ladder
+    );
+    let told = is_right(stage, kind, &path.to_string_lossy(), &ladder).await?;
+    tell(format!("{}:{told}", kind.name));
+    Ok(Encoded {
+        kind: *kind,
+        url: format!("{}{}", stage.api.base, session.hls_url),
+    })
+}
+
+/// What one playing in Chromium has to be: to the end, without a stall or a hole.
+fn played_well(kind: &Kind, seen: &Value) -> Result<()> {
+    let lasts = f64::from(kind.seconds);
+    ensure!(seen["ended"] == true, "it did not come to its end: {seen}");
+    ensure!(seen["stalls"] == 0 && seen["holes"] == json!([]), "{seen}");
+    // hls.js also calls it an error where nothing came for a moment, at its speed; the stall would be counted
+    let errors = seen["errors"].as_array().context("errors")?;
+    ensure!(
+        errors.iter().all(|it| it.as_str() == Some("bufferStalledError "))
+            && seen["at"].as_f64().is_some_and(|at| (at - lasts).abs() < 0.25),
+        "{seen}"
+    );
+    if !kind.size.is_empty() {
+        let frames = seen["frames"].as_f64().context("frames")?;
+        ensure!(frames > 0.0, "{seen}");
+        let (width, height) = (seen["width"].as_u64(), seen["height"].as_u64());
+        ensure!(!kind.upright || width < height, "it lies on its side: {seen}");
+    }
+    Ok(())
+}
+
+/// How far beeps are behind their flashes as a viewer meets them, in seconds.
+fn apart(seen: &Value) -> Result<Vec<f64>> {
+    let moments = |name: &str| -> Vec<f64> {
+        let all = seen[name].as_array().cloned().unwrap_or_default();
+        all.iter().filter_map(|it| it[1].as_f64()).collect()
+    };
+    let (flashes, beeps) = (moments("flashes"), moments("beeps"));
+    ensure!(flashes.len() == 3 && beeps.len() == 3, "{seen}");
+    Ok(flashes
+        .iter()
+        .zip(beeps)
+        .map(|(flash, beep)| (beep - flash) / 1_000.0)
+        .collect())
+}
+
+/// Plays in Chromium what orders say.
+async fn chromium(orders: &Value) -> Result<Vec<Value>> {
+    let found = tools::output(&mut tools::node("play.mjs")?, &serde_json::to_vec(orders)?).await?;
+    Ok(serde_json::from_slice(&found)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_played_as_it_is_meets_what_ladders_have_to_meet() -> Result<()> {
+    scenario(encoding(""), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let lecture = encoded(stage, &owner, &sources::INSTANT).await?;
+        let seen = chromium(&json!([{ "url": lecture.url, "rate": 2.5 }])).await?;
+        played_well(&lecture.kind, seen.first().context("nothing was played")?)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_lecture_becomes_a_ladder_that_plays_to_its_end() -> Result<()> {
+    scenario(encoding("240,360,540,720,1080"), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let (mut wrong, mut right) = (Vec::new(), Vec::new());
+        let all = futures::stream::iter(&sources::ALL);
+        let all = all.map(async |kind| (kind.name, encoded(stage, &owner, kind).await));
+        for (name, it) in all.buffered(3).collect::<Vec<_>>().await {
+            match it {
+                Ok(it) => right.push(it),
+                Err(error) => wrong.push(format!("{name}: {error:#}")),
+            }
+        }
+        let orders: Vec<Value> = right.iter().map(|it| json!({ "url": it.url, "rate": 4 })).collect();
+        let seen = chromium(&json!(orders)).await?;
+        ensure!(
+            seen.len() == right.len(),
+            "{} of {} were played",
+            seen.len(),
+            right.len()
+        );
+        for (it, seen) in right.iter().zip(&seen) {
+            if let Err(error) = played_well(&it.kind, seen) {
+                wrong.push(format!("{} in Chromium: {error:#}", it.kind.name));
+            }
+        }
+        ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sound_and_picture_meet_in_the_browser() -> Result<()> {
+    scenario(encoding("240"), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let lecture = encoded(stage, &owner, &sources::HEVC).await?;
+        let mut tries = Vec::new();
+        // a busy machine shows a frame late; a stream that is wrong is wrong every time
+        for _ in 0..4 {
+            let seen = chromium(&json!([{ "url": lecture.url }])).await?;
+            let seen = seen.first().context("nothing was played")?;
+            played_well(&lecture.kind, seen)?;
+            let apart = apart(seen)?;
+            if apart.iter().all(|it| it.abs() <= APART) {
+                tell(format!("sound behind picture in Chromium: {apart:?} s"));
+                return Ok(());
+            }
+            tries.push(apart);
+        }
+        anyhow::bail!("sound and picture are apart by {tries:?} s")
+    })
+    .await
+}
