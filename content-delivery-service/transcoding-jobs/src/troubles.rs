@@ -8,8 +8,10 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How often an encoder may hang or be killed over the same work.
-const DEATHS: i64 = 3;
+/// How often an encoder may hang over the same work.
+const STALLS: i64 = 3;
+/// How often it may be killed: memory that is short for a while kills more than once.
+const DEATHS: i64 = 6;
 /// How often an encoder may give up over the same work: twice the same is the work's fault.
 const FAILURES: i64 = 2;
 /// How long until a full disk, or a tool that is not installed, is looked at again.
@@ -21,7 +23,7 @@ pub(crate) fn encoder(error: &EncoderError, task: &Task, doing: &str) -> Result<
     let (bearable, words) = match error {
         EncoderError::DiskFull | EncoderError::Missing(_) => return Ok(Done::Again(PAUSE)),
         EncoderError::Io(error) => return Err(JobError::Retry(error.to_string())),
-        EncoderError::Stalled => (DEATHS, "got no further"),
+        EncoderError::Stalled => (STALLS, "got no further"),
         EncoderError::Killed(_) => (DEATHS, "was ended from outside"),
         EncoderError::Failed { .. } => (FAILURES, "gave up"),
     };

@@ -298,13 +298,27 @@ async fn a_dead_letter_whose_key_lives_again_is_not_enqueued_twice() {
 }
 
 #[tokio::test]
-async fn a_task_that_killed_three_workers_is_given_up_without_another_run() {
+async fn a_task_that_killed_eight_workers_after_growing_pauses_is_given_up_without_another_run() {
+    const LONGEST_PAUSE: Duration = Duration::from_secs(33);
     for test in each(Vec::new).await {
         test.enqueue("poison").await;
-        for _ in 0..3 {
-            assert!(test.queue.claim(&["script"]).await.unwrap().is_some());
+        for death in 0..8 {
+            let mut claimed = test.queue.claim(&["script"]).await.unwrap();
+            assert_eq!(
+                claimed.is_none(),
+                death > 1,
+                "{}: one death may be an accident",
+                test.at.name
+            );
+            if claimed.is_none() {
+                test.clock.advance(LONGEST_PAUSE);
+                claimed = test.queue.claim(&["script"]).await.unwrap();
+            }
+            assert_eq!(claimed.unwrap().losses, death, "{}", test.at.name);
             test.clock.advance(LEASE + Duration::from_secs(1));
         }
+        assert!(test.queue.claim(&["script"]).await.unwrap().is_none());
+        test.clock.advance(LONGEST_PAUSE);
         beside(test.worker(1, OFTEN), test.until("dead")).await;
         assert_eq!(
             test.given_up().await,

@@ -251,7 +251,11 @@ fn playlist(ladder: &Ladder, rendition: &PublishedRendition) -> String {
     list.kind = if rendition.complete {
         Kind::Grown { target }
     } else {
-        Kind::Event { target, ended: false }
+        // What was given up ends where it is: nobody is to wait for what does not come.
+        Kind::Event {
+            target,
+            ended: rendition.failed,
+        }
     };
     list.to_string()
 }

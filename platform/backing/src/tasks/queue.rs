@@ -233,8 +233,11 @@ impl Queue {
 async fn promote(tx: &mut Tx, now: Timestamp) -> Result<(), DbError> {
     let due = "UPDATE tasks SET state = 'waiting' WHERE state = 'scheduled' AND run_after <= $1";
     tx.run(due, args![now]).await?;
-    let lost = "UPDATE tasks SET state = 'waiting', losses = losses + 1, lease_until = NULL \
-        WHERE state = 'running' AND lease_until <= $1";
+    // Workers that die one after the other may die of this task; whoever is innocent gets on in the growing pauses.
+    let lost = "UPDATE tasks SET state = CASE WHEN losses = 0 THEN 'waiting' ELSE 'scheduled' END, \
+        run_after = CASE losses WHEN 0 THEN run_after WHEN 1 THEN $1 + 1000000 WHEN 2 THEN $1 + 2000000 \
+        WHEN 3 THEN $1 + 4000000 WHEN 4 THEN $1 + 8000000 WHEN 5 THEN $1 + 16000000 ELSE $1 + 32000000 END, \
+        losses = losses + 1, lease_until = NULL WHERE state = 'running' AND lease_until <= $1";
     tx.run(lost, args![now]).await?;
     Ok(())
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 /// Failures after which a task is given up; with the pauses below that is about an hour and a half.
 const ATTEMPTS: i64 = 24;
 /// Workers that may die with a task before it is given up.
-const LOSSES: i64 = 3;
+const LOSSES: i64 = 8;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(300);
 /// What runs when the process stops usually gets this long to end by itself.
