@@ -509,8 +509,10 @@ pub(crate) async fn fail(
     }
     refresh(tx, (video, generation), &locked, now).await?;
     let tallies = tally(Vec::new(), tx.all(RENDITIONS, args![video, generation]).await?);
-    if !has_hope(&plan, |name| tallies.get(name).cloned().unwrap_or_default()) {
-        let sql = "UPDATE videos SET status = 'failed' WHERE id = $1 AND status = 'processing'";
+    let hope = plan.source.is_some() || has_hope(&plan, |name| tallies.get(name).cloned().unwrap_or_default());
+    if !hope && locked.generation == i64::from(generation) {
+        // Also where it could be watched up to the fault: it will never be a whole lecture.
+        let sql = "UPDATE videos SET status = 'failed' WHERE id = $1 AND status IN ('processing', 'playable')";
         if tx.run(sql, args![video]).await? == 1 {
             tasks::cancel_living(tx, video.0, now).await?;
             let event = VideoFailed {

@@ -38,6 +38,9 @@ pub enum SurveyError {
     /// It is nothing that is ever played.
     #[error("the file is no media")]
     Unreadable,
+    /// There is a picture, and no decoder makes anything of it.
+    #[error("the picture in the file can't be decoded")]
+    Undecodable,
     /// Its times go back, as where recordings were put one behind the other.
     #[error("the clock of the file starts again in the middle; join its parts anew, or upload them one by one")]
     Timeline,
@@ -60,6 +63,7 @@ impl SurveyError {
             Self::Malformed(_) => "media_malformed",
             Self::Empty => "media_empty",
             Self::Unreadable => "media_unreadable",
+            Self::Undecodable => "media_undecodable",
             Self::Timeline => "media_timeline",
             Self::TooLarge(_) => "media_too_large",
             Self::Stalled => "survey_stalled",
@@ -71,7 +75,12 @@ impl SurveyError {
     #[must_use]
     pub fn is_permanent(&self) -> bool {
         match self {
-            Self::Malformed(_) | Self::Empty | Self::Unreadable | Self::Timeline | Self::TooLarge(_) => true,
+            Self::Malformed(_)
+            | Self::Empty
+            | Self::Unreadable
+            | Self::Undecodable
+            | Self::Timeline
+            | Self::TooLarge(_) => true,
             Self::Stalled | Self::Encoder(_) => false,
         }
     }

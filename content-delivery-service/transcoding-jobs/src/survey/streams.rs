@@ -102,9 +102,14 @@ impl Streams {
         if told.streams.len() > MOST_STREAMS {
             return Err(SurveyError::TooLarge("streams"));
         }
+        let video = told.streams.iter().find_map(ToldStream::video);
+        // A lecture whose picture nobody can decode is not one of sound alone.
+        if video.is_none() && told.streams.iter().any(ToldStream::is_film) {
+            return Err(SurveyError::Undecodable);
+        }
         Ok(Self {
             start: told.format.start_time.as_deref().and_then(micros).unwrap_or(0),
-            video: told.streams.iter().find_map(ToldStream::video),
+            video,
             audio: told
                 .streams
                 .iter()
@@ -132,9 +137,13 @@ impl ToldStream {
         Unit::new(numerator, denominator)
     }
 
+    /// A cover is a picture, not a film.
+    fn is_film(&self) -> bool {
+        self.is("video") && self.disposition.attached_pic == 0
+    }
+
     fn video(&self) -> Option<Video> {
-        // A cover is a picture, not a film.
-        if !self.is("video") || self.disposition.attached_pic != 0 {
+        if !self.is_film() {
             return None;
         }
         let side = |told: Option<i64>| {
@@ -233,6 +242,15 @@ mod tests {
         assert_eq!(micros("12"), Some(12_000_000));
         assert_eq!(micros("N/A"), None);
         assert_eq!(micros("99999999999999.0"), None);
+    }
+
+    #[test]
+    fn a_picture_that_nobody_can_decode_is_told_and_a_cover_is_no_picture() {
+        let film = r#"{"streams": [{"index": 0, "codec_type": "video", "codec_name": "vp9", "time_base": "1/1000"}]}"#;
+        let parsed = Streams::parse(film.as_bytes());
+        assert!(matches!(parsed, Err(SurveyError::Undecodable)), "{parsed:?}");
+        let cover = r#"{"index": 0, "codec_type": "video", "disposition": {"attached_pic": 1}}"#;
+        assert!(streams(cover).video.is_none());
     }
 
     #[test]
