@@ -115,10 +115,13 @@ class Moocflix:
         subprocess.run(words, input=password, text=True, check=True, env=environment, stdout=subprocess.DEVNULL)
         self.sign_in = {"email": email, "password": password}
         self.wire = http.client.HTTPConnection(self.host, self.port)
-        self.token, self.until = "", 0.0
+        self.token, self.until, self.used = "", 0.0, 0.0
 
     def ask(self, method, path, body=None, headers=None):
         """One request on the kept connection: status, headers, body."""
+        if time.monotonic() - self.used > 5:
+            self.wire.close()  # the server closes what is idle; the next request opens it again
+        self.used = time.monotonic()
         self.wire.request(method, path, body, headers or {})
         answer = self.wire.getresponse()
         return answer.status, answer.headers, answer.read()
