@@ -1,6 +1,6 @@
 //! How far plans are, for people and programs to look at.
 
-use super::{PlanRepository, RENDITIONS, TALLIES, tally};
+use super::{PlanRepository, RENDITIONS, TALLIES, TallyRow, tally};
 use crate::models::plan::{Plan, Work};
 use crate::models::publication::{Tally, cut_from_source, done_share, renditions};
 use crate::models::time_left::{Activity, QUIET};
@@ -9,6 +9,9 @@ use backing::db::DbError;
 use backing::{args, record};
 use contracts::{Timestamp, VideoId};
 use std::collections::HashMap;
+
+/// How often publications may come between two reads before that is put up with.
+const TRIES: u32 = 4;
 
 /// How far a plan is.
 #[derive(Debug, Clone)]
@@ -76,13 +79,9 @@ impl PlanRepository {
         let Ok(plan) = serde_json::from_str::<Plan>(&latest.plan) else {
             return Ok(None);
         };
-        let pieces = reader.all(TALLIES, args![video, generation]).await?;
         let made = reader.all(RENDITIONS, args![video, generation]).await?;
+        let (pieces, running) = self.pieces_and_encodings(video, generation, now).await?;
         let mut tallies = tally(pieces, made);
-        // What a dead worker last told is no progress any more.
-        let sql = "SELECT work, ticks, updated_at FROM encodings \
-                   WHERE video_id = $1 AND generation = $2 AND updated_at >= $3";
-        let running: Vec<EncodingRow> = reader.all(sql, args![video, generation, now - QUIET]).await?;
         for row in &running {
             for name in works_on(&plan, &row.work) {
                 tallies.entry(name).or_default().running += row.ticks;
@@ -101,6 +100,33 @@ impl PlanRepository {
                 told_at: running.iter().map(|row| row.updated_at).max(),
             },
         }))
+    }
+}
+
+impl PlanRepository {
+    /// What is published and what is under way, at one moment: a publication moves work from the one to the other, and
+    /// would be counted in neither if it came between the two reads.
+    async fn pieces_and_encodings(
+        &self,
+        video: VideoId,
+        generation: u32,
+        now: Timestamp,
+    ) -> Result<(Vec<TallyRow>, Vec<EncodingRow>), DbError> {
+        // What a dead worker last told is no progress any more.
+        let sql = "SELECT work, ticks, updated_at FROM encodings \
+                   WHERE video_id = $1 AND generation = $2 AND updated_at >= $3";
+        let mut tries = 0;
+        loop {
+            let reader = self.db.read();
+            let before: Vec<TallyRow> = reader.all(TALLIES, args![video, generation]).await?;
+            let running = reader.all(sql, args![video, generation, now - QUIET]).await?;
+            let after: Vec<TallyRow> = reader.all(TALLIES, args![video, generation]).await?;
+            let count = |rows: &[TallyRow]| rows.iter().map(|row| row.pieces).sum::<i64>();
+            tries += 1;
+            if count(&before) == count(&after) || tries == TRIES {
+                return Ok((after, running));
+            }
+        }
     }
 }
 
