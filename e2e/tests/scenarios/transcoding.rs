@@ -17,7 +17,7 @@ use e2e::stage::Stage;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A server that encodes as quickly as it can.
 fn encoding(rungs: &str) -> Start {
@@ -41,6 +41,42 @@ async fn ready(api: &Api, owner: &Account, path: &Path, within: Duration) -> Res
     ensure!(waits.is_none(), "{waits:?} in {video}");
     ensure!(video["progress"] == 1.0 && video["reason"].is_null(), "{video}");
     Ok(video)
+}
+
+/// Someone who signs in again before the access token has run out, for what takes longer than that.
+struct Patient {
+    account: Account,
+    signed: Instant,
+}
+
+impl Patient {
+    async fn new(stage: &mut Stage, role: &str) -> Result<Self> {
+        Ok(Self {
+            account: stage.account(role).await?,
+            signed: Instant::now(),
+        })
+    }
+
+    async fn account(&mut self, api: &Api) -> Result<&Account> {
+        if self.signed.elapsed() > Duration::from_secs(200) {
+            self.account = api.login(&self.account.email, &self.account.password).await?;
+            self.signed = Instant::now();
+        }
+        Ok(&self.account)
+    }
+
+    /// Waits until all of a lecture is there.
+    async fn sees_ready(&mut self, api: &Api, id: &str, within: Duration) -> Result<Value> {
+        let begun = Instant::now();
+        loop {
+            let account = self.account(api).await?;
+            let part = Duration::from_secs(60).min(within);
+            match api.becomes_within(id, &account.token, &["ready"], part).await {
+                Err(error) if begun.elapsed() < within && error.to_string().contains("did not come within") => {}
+                other => return other,
+            }
+        }
+    }
 }
 
 /// A server whose encoding is left to others.

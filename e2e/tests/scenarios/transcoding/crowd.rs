@@ -1,6 +1,6 @@
 //! Many short lectures of several owners at once: all of them get ready, and nobody waits for another's hundred.
 
-use super::{encoding, front, worker};
+use super::{Patient, encoding, front, worker};
 use anyhow::{Context, Result, ensure};
 use e2e::api::Account;
 use e2e::media::sources;
@@ -10,27 +10,22 @@ use e2e::stage::{Stage, scenario};
 use e2e::tools::tell;
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const OWNERS: usize = 5;
 
 /// Waits until all are ready; when each became playable.
 async fn all_ready(stage: &mut Stage, ids: &[&String]) -> Result<BTreeMap<String, String>> {
-    let mut admin = stage.account("admin").await?;
-    let mut signed = Instant::now();
+    let mut admin = Patient::new(stage, "admin").await?;
     let within = Duration::from_secs(if settings::long() { 1_500 } else { 240 });
     let mut done = BTreeMap::new();
     until("all of them", within, async || {
-        // access tokens end after five minutes
-        if signed.elapsed() > Duration::from_secs(200) {
-            admin = stage.api.login(&admin.email, &admin.password).await?;
-            signed = Instant::now();
-        }
+        let token = admin.account(&stage.api).await?.token.clone();
         for id in ids {
             if done.contains_key(*id) {
                 continue;
             }
-            let video = stage.api.video(id, &admin.token).await?;
+            let video = stage.api.video(id, &token).await?;
             ensure!(video["status"] != "failed", "{video}");
             if video["status"] == "ready" {
                 let at = video["playable_at"].as_str().context("playable_at")?;

@@ -1,6 +1,6 @@
 //! `kill -9` of whoever encodes, at any moment: it goes on, and only what was lost is done again.
 
-use super::{encoding, front, is_tidy, is_whole, pieces, read_piece, taken_again, worker};
+use super::{Patient, encoding, front, is_tidy, is_whole, pieces, read_piece, taken_again, worker};
 use anyhow::{Context, Result, ensure};
 use e2e::chance::Chance;
 use e2e::media::sources;
@@ -22,6 +22,11 @@ fn start() -> Start {
         .set("CONTENT__TRANSCODE__PRESET", "veryfast")
 }
 
+/// How long a lecture may take after the last death.
+fn patience() -> Duration {
+    Duration::from_secs(if settings::long() { 900 } else { 240 })
+}
+
 /// How many pieces of pictures are stored.
 fn pictures(data: &Path, id: &str) -> usize {
     pieces(data, id).keys().filter(|(name, _)| name != "audio").count()
@@ -29,14 +34,14 @@ fn pictures(data: &Path, id: &str) -> usize {
 
 /// Waits for a moment of an encoder's work, after as much has been published since the last death as runs at once: three
 /// deaths of the same piece would be taken for the piece's own fault. False where the lecture is ready before.
-async fn moment(stage: &Stage, token: &str, id: &str, last: usize, chance: &mut Chance) -> Result<bool> {
+async fn moment(stage: &Stage, owner: &mut Patient, id: &str, last: usize, chance: &mut Chance) -> Result<bool> {
     let data = stage.server.data().to_owned();
     let at_work = until("an encoder or the end", Duration::from_secs(60), async || {
         let now = pictures(&data, id);
         if now >= last + AT_ONCE && process::encoders(&data)?.iter().any(Running::is_tool) {
             return Ok(Some(true));
         }
-        let video = stage.api.video(id, token).await;
+        let video = stage.api.video(id, &owner.account(&stage.api).await?.token).await;
         // the process that answers may just have been killed
         Ok(video
             .is_ok_and(|it| it["status"] == "ready" || it["status"] == "failed")
@@ -86,14 +91,14 @@ async fn came_through(stage: &Stage, owner: &e2e::api::Account, id: &str, path: 
 async fn a_lecture_comes_through_the_deaths_of_its_worker_its_encoders_and_their_guards() -> Result<()> {
     let mut chance = Chance::begin("workers, encoders and guards that are killed");
     scenario(front("90,180").set("TASKS__LEASE_SECONDS", "1"), async |stage| {
-        let owner = stage.account("instructor").await?;
+        let mut owner = Patient::new(stage, "instructor").await?;
         let path = sources::long(if settings::long() { 64 } else { 7 }, "320x180", "12").await?;
         let mut jobs = worker(stage, start()).await?;
-        let id = stage.api.upload(std::fs::read(&path)?, &owner.token).await?;
+        let id = stage.api.upload(std::fs::read(&path)?, &owner.account.token).await?;
         let data = stage.server.data().to_owned();
         let kills = settings::rounds(6, 60);
         let (mut done, mut last, mut seen) = (0, 0, Vec::new());
-        while done < kills && moment(stage, &owner.token, &id, last, &mut chance).await? {
+        while done < kills && moment(stage, &mut owner, &id, last, &mut chance).await? {
             match done % 3 {
                 0 => {
                     // a worker, every other time while it publishes
@@ -110,8 +115,7 @@ async fn a_lecture_comes_through_the_deaths_of_its_worker_its_encoders_and_their
             }
             last = pictures(&data, &id);
         }
-        let within = Duration::from_secs(240);
-        let ready = stage.api.becomes_within(&id, &owner.token, &["ready"], within).await;
+        let ready = owner.sees_ready(&stage.api, &id, patience()).await;
         ready.with_context(|| jobs.log())?;
         ensure!(done >= kills.min(4), "it was ready after {done} kills");
         let all = pieces(&data, &id);
@@ -123,7 +127,7 @@ async fn a_lecture_comes_through_the_deaths_of_its_worker_its_encoders_and_their
             inside.count(),
             seen.len()
         ));
-        came_through(stage, &owner, &id, &path, done).await
+        came_through(stage, owner.account(&stage.api).await?, &id, &path, done).await
     })
     .await
 }
@@ -160,12 +164,12 @@ async fn gone(data: &Path) -> Result<()> {
 async fn a_lecture_comes_through_the_deaths_of_the_whole_process() -> Result<()> {
     let mut chance = Chance::begin("a whole process that is killed while it encodes");
     scenario(start(), async |stage| {
-        let owner = stage.account("instructor").await?;
+        let mut owner = Patient::new(stage, "instructor").await?;
         let path = sources::long(if settings::long() { 22 } else { 5 }, "320x180", "12").await?;
-        let id = stage.api.upload(std::fs::read(&path)?, &owner.token).await?;
+        let id = stage.api.upload(std::fs::read(&path)?, &owner.account.token).await?;
         let kills = settings::rounds(4, 20);
         let (mut done, mut last) = (0, 0);
-        while done < kills && moment(stage, &owner.token, &id, last, &mut chance).await? {
+        while done < kills && moment(stage, &mut owner, &id, last, &mut chance).await? {
             stage.server.kill()?;
             gone(stage.server.data()).await?;
             last = pictures(stage.server.data(), &id);
@@ -173,10 +177,8 @@ async fn a_lecture_comes_through_the_deaths_of_the_whole_process() -> Result<()>
             done += 1;
         }
         ensure!(done >= kills.min(3), "it was ready after {done} kills");
-        let owner = stage.api.login(&owner.email, &owner.password).await?;
-        let within = Duration::from_secs(240);
-        stage.api.becomes_within(&id, &owner.token, &["ready"], within).await?;
-        came_through(stage, &owner, &id, &path, done).await
+        owner.sees_ready(&stage.api, &id, patience()).await?;
+        came_through(stage, owner.account(&stage.api).await?, &id, &path, done).await
     })
     .await
 }

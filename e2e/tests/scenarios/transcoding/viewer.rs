@@ -1,6 +1,6 @@
 //! Who begins to watch at once never waits, and what he was told of a growing playlist stays so.
 
-use super::{encoding, is_whole, renditions};
+use super::{Patient, encoding, is_whole, renditions};
 use anyhow::{Context, Result, ensure};
 use e2e::api::{Account, Api};
 use e2e::growing::Growing;
@@ -53,10 +53,10 @@ async fn uploaded(stage: &Stage, owner: &Account, path: &Path) -> Result<(String
 }
 
 /// Each look at the details says as much as the one before, or more.
-async fn progress_rises(api: &Api, owner: &Account, id: &str) -> Result<usize> {
+async fn progress_rises(api: &Api, owner: &mut Patient, id: &str) -> Result<usize> {
     let (mut last, mut steps) = (0.0, 0);
     loop {
-        let video = api.video(id, &owner.token).await?;
+        let video = api.video(id, &owner.account(api).await?.token).await?;
         let now = video["progress"].as_f64().context("progress")?;
         ensure!(now >= last && now <= 1.0, "{now} after {last}: {video}");
         steps += usize::from(now > last);
@@ -73,14 +73,14 @@ async fn progress_rises(api: &Api, owner: &Account, id: &str) -> Result<usize> {
 async fn who_begins_at_once_never_waits_while_the_lecture_is_encoded() -> Result<()> {
     let start = encoding("90,180").set("CONTENT__TRANSCODE__PRESET", "veryfast");
     scenario(start, async |stage| {
-        let owner = stage.account("instructor").await?;
+        let mut owner = Patient::new(stage, "instructor").await?;
         let (minutes, size) = if settings::long() {
             (60, "640x360")
         } else {
             (4, "320x180")
         };
         let path = sources::long(minutes, size, "12").await?;
-        let (id, took) = uploaded(stage, &owner, &path).await?;
+        let (id, took) = uploaded(stage, &owner.account, &path).await?;
         tell(format!(
             "{minutes} minutes of HEVC were playable {took:?} after the last byte"
         ));
@@ -88,13 +88,13 @@ async fn who_begins_at_once_never_waits_while_the_lecture_is_encoded() -> Result
             took <= Duration::from_secs(15),
             "{took:?} from the last byte until it was playable"
         );
-        let video = stage.api.video(&id, &owner.token).await?;
+        let video = stage.api.video(&id, &owner.account.token).await?;
         let early = renditions(&video);
-        let session = stage.api.session(&id, &owner.token).await?;
+        let session = stage.api.session(&id, &owner.account.token).await?;
         let mut playlists = Growing::default();
         let (along, steps) = tokio::try_join!(
             plays_along(&stage.api, &session.hls_url, "90p", &mut playlists),
-            progress_rises(&stage.api, &owner, &id)
+            progress_rises(&stage.api, &mut owner, &id)
         )?;
         tell(format!(
             "the viewer had {along:.1} s before him at least; progress rose {steps} times; at first {early:?}"
@@ -119,7 +119,7 @@ async fn who_begins_at_once_never_waits_while_the_lecture_is_encoded() -> Result
             }
         }
         if !settings::long() {
-            is_whole(stage, &owner, &id, &path).await?;
+            is_whole(stage, &owner.account, &id, &path).await?;
         }
         Ok(())
     })
