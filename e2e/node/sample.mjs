@@ -1,5 +1,6 @@
 // A newcomer in Debian's Chromium: signs in with a sample account, opens the sample lecture, presses play.
-// MOOCFLIX_URL, MOOCFLIX_INSTRUCTOR=address:password. Fails unless the picture moves for five seconds without a stall.
+// MOOCFLIX_URL, MOOCFLIX_INSTRUCTOR=address:password. Fails unless the picture moves on for five seconds; a change of
+// rendition may make it wait once.
 import { chromium } from 'playwright-core'
 
 const url = process.env.MOOCFLIX_URL
@@ -33,7 +34,9 @@ try {
   await page.waitForTimeout(5_000)
   const after = await look()
   console.log(JSON.stringify({ before, after }))
-  if (after.at - before.at < 4 || after.stalls > 0 || after.width !== 1280 || after.frames <= before.frames) process.exitCode = 1
+  // While the smaller renditions are encoded the player may choose one of them.
+  const shown = [426, 640, 960, 1280].includes(after.width)
+  if (after.at - before.at < 4 || after.stalls > 1 || !shown || after.frames <= before.frames) process.exitCode = 1
 } finally {
   await browser.close()
 }
