@@ -76,7 +76,7 @@ async fn freeze(stage: &Stage, owner: &Account, id: &str, pid: u32) -> Result<()
     let data = stage.server.data().to_owned();
     until(
         "a frost between two transactions",
-        Duration::from_secs(60),
+        Duration::from_secs(150),
         async || {
             let busy = process::encoders(&data)?.iter().any(process::Running::is_tool);
             if !busy || pieces(&data, id).len() < 2 {
@@ -87,7 +87,7 @@ async fn freeze(stage: &Stage, owner: &Account, id: &str, pid: u32) -> Result<()
             let title = json!({ "title": "Frost" });
             let path = format!("/api/v1/content/{id}");
             let write = stage.api.json(Method::PATCH, &path, &owner.token, &title);
-            let written = tokio::time::timeout(Duration::from_millis(700), write).await;
+            let written = tokio::time::timeout(Duration::from_secs(2), write).await;
             if written.is_ok_and(|it| it.is_ok_and(|it| it.status == 200)) {
                 return Ok(Some(()));
             }
@@ -100,16 +100,16 @@ async fn freeze(stage: &Stage, owner: &Account, id: &str, pid: u32) -> Result<()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_was_frozen_past_its_lease_publishes_nothing() -> Result<()> {
-    scenario(front("90,180").set("TASKS__LEASE_SECONDS", "1"), async |stage| {
+    scenario(front("90,180").set("TASKS__LEASE_SECONDS", "2"), async |stage| {
         let owner = stage.account("instructor").await?;
-        let (frozen, at_frozen) = with_metrics(stage, "1").await?;
+        let (frozen, at_frozen) = with_metrics(stage, "2").await?;
         let path = sources::long(4, "320x180", "12").await?;
         let id = stage.api.upload(std::fs::read(&path)?, &owner.token).await?;
         let data = stage.server.data().to_owned();
         let pid = frozen.pid()?;
         freeze(stage, &owner, &id, pid).await?;
         let before = pieces(&data, &id).len();
-        let (awake, at_awake) = with_metrics(stage, "1").await?;
+        let (awake, at_awake) = with_metrics(stage, "2").await?;
         // it has taken over what the frozen one held
         until("a taken-over piece", Duration::from_secs(60), async || {
             Ok((!taken_again(&pieces(&data, &id)).is_empty()).then_some(()))
