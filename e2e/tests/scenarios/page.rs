@@ -48,7 +48,10 @@ impl Running {
         let begun = Instant::now();
         loop {
             let said = fs::read_to_string(&out)?;
-            if let Some((_, rest)) = said.split_once("MoocFlix is at ") {
+            // The sign-ins stand between the two.
+            if let Some((_, rest)) = said.split_once("MoocFlix is at ")
+                && rest.contains("Ctrl-C stops it")
+            {
                 let address = rest
                     .split_whitespace()
                     .next()

@@ -462,7 +462,11 @@ async fn a_lecture_that_can_be_watched_goes_on_without_what_failed() {
         house.fail(&piece("360p")).await;
         assert_eq!(house.video().await.status, Status::Playable, "the other may be whole");
         house.fail(&piece("240p")).await;
-        assert_eq!(house.video().await.status, Status::Failed, "it will never be a whole lecture");
+        assert_eq!(
+            house.video().await.status,
+            Status::Failed,
+            "it will never be a whole lecture"
+        );
         assert_eq!(house.told().await, ["playable", "failed"]);
         let ladders = LadderRepository::new(house.database.db.clone());
         let ladder = ladders.read(house.video, 1).await.unwrap().unwrap();

@@ -117,23 +117,7 @@ impl House {
         content.routes.check().unwrap();
         let mut running = Running::new();
         if works {
-            let relay = Relay::new(db.clone(), bus.clone(), clock.clone());
-            running.start(Background::new("relay", move |shutdown| async move {
-                relay.run(async move { shutdown.requested().await }).await;
-                Ok(())
-            }));
-            let transcode = TranscodeService::new(db, clock.clone(), &[]);
-            let jobs = transcoding_jobs::Deps {
-                queue,
-                transcode,
-                objects,
-                instant: config().instant,
-                config: config().transcode,
-                program: "/nowhere/moocflix".into(),
-                data_dir: path,
-                one_machine: true,
-            };
-            let _ = running.add(transcoding_jobs::service(jobs).unwrap());
+            work(&mut running, (db, queue, objects), (bus.clone(), clock.clone()), path);
         }
         let heard = listen(&bus, &mut running);
         let routes = running.add(content);
@@ -384,6 +368,31 @@ fn config() -> Config {
             stall_seconds: 60.0,
         },
     }
+}
+
+/// What the house does by itself: events leave, tasks are worked on.
+fn work(
+    running: &mut Running,
+    (db, queue, objects): (Db, Queue, Objects),
+    (bus, clock): (Arc<EmbeddedBus>, Clock),
+    data_dir: PathBuf,
+) {
+    let relay = Relay::new(db.clone(), bus, clock.clone());
+    running.start(Background::new("relay", move |shutdown| async move {
+        relay.run(async move { shutdown.requested().await }).await;
+        Ok(())
+    }));
+    let jobs = transcoding_jobs::Deps {
+        queue,
+        transcode: TranscodeService::new(db, clock, &[]),
+        objects,
+        instant: config().instant,
+        config: config().transcode,
+        program: "/nowhere/moocflix".into(),
+        data_dir,
+        one_machine: true,
+    };
+    let _ = running.add(transcoding_jobs::service(jobs).unwrap());
 }
 
 fn listen(bus: &EmbeddedBus, running: &mut Running) -> Arc<Mutex<Vec<String>>> {
