@@ -160,7 +160,13 @@ class Moocflix:
 
     def video(self, video):
         """What is told about a lecture."""
-        status, _, body = self.ask("GET", f"/api/v1/content/{video}", None, self.bearer())
+        while True:
+            status, _, body = self.ask("GET", f"/api/v1/content/{video}", None, self.bearer())
+            if status != 503:
+                break
+            # On a machine with too much to do; seen, and no reason to throw minutes of work away.
+            print(json.loads(body)["detail"], file=sys.stderr, flush=True)
+            time.sleep(1)
         assert status == 200, body
         return json.loads(body)
 
