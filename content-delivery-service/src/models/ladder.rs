@@ -11,8 +11,10 @@ use fmp4::{IndexHead, Probe, TICKS, TrackKind};
 const SEGMENT: u64 = 5 * TICKS as u64;
 /// A last segment is not shorter than this, unless it is the only one.
 const SHORTEST: u64 = TICKS as u64;
-/// How long the first pieces are; later ones are as long as the last of these.
+/// How long the first pieces are, in seconds; later ones are as long as the last of these.
 const PIECES: [u64; 5] = [10, 10, 20, 40, 60];
+/// No piece is longer than this part of what is left, so that those who share a lecture end at about the same time.
+const PART_OF_REST: u64 = 3;
 /// The ceiling of 1920 × 1080 at 30 frames a second, in bits a second; others by their share of pixels.
 const FULL_HD_CEILING: f64 = 6_000_000.0;
 const FULL_HD_PIXELS: f64 = 1920.0 * 1080.0;
@@ -239,15 +241,17 @@ fn close(bounds: &mut Vec<u64>, end: u64) {
 /// Cuts a grid into pieces; `known` tells a piece's seek and frames from its start and end.
 fn pieces(bounds: &[u64], known: impl Fn(u64, u64) -> (Option<u64>, Option<u32>)) -> Vec<PlannedPiece> {
     let mut pieces = Vec::new();
-    let mut lengths = PIECES.iter().map(|seconds| seconds * u64::from(TICKS));
-    let longest = PIECES.last().map_or(0, |seconds| seconds * u64::from(TICKS));
-    let (mut first, mut wanted) = (0_usize, lengths.next().unwrap_or(longest));
+    let (shortest, longest) = (PIECES[0], PIECES[PIECES.len() - 1]);
+    let grid_end = bounds.last().copied().unwrap_or(0);
+    let mut first = 0_usize;
     for (place, window) in bounds.windows(2).enumerate() {
         let (&[_, end], Some(&start)) = (window, bounds.get(first)) else {
             continue;
         };
+        let usual = PIECES.get(pieces.len()).copied().unwrap_or(longest) * u64::from(TICKS);
+        let part = (grid_end.saturating_sub(start) / PART_OF_REST).max(shortest * u64::from(TICKS));
         let last = place + 2 == bounds.len();
-        if last || end.saturating_sub(start).saturating_add(SEGMENT / 2) >= wanted {
+        if last || end.saturating_sub(start).saturating_add(SEGMENT / 2) >= usual.min(part) {
             let (seek, frames) = known(start, end);
             pieces.push(PlannedPiece {
                 first: u32::try_from(first).unwrap_or(u32::MAX),
@@ -255,7 +259,7 @@ fn pieces(bounds: &[u64], known: impl Fn(u64, u64) -> (Option<u64>, Option<u32>)
                 seek,
                 frames,
             });
-            (first, wanted) = (place + 1, lengths.next().unwrap_or(longest));
+            first = place + 1;
         }
     }
     pieces

@@ -24,6 +24,8 @@ pub(crate) struct PieceOrder<'a> {
     pub(crate) bounds: &'a [u64],
     pub(crate) rungs: &'a [&'a Rung],
     pub(crate) preset: &'a str,
+    /// How many threads each decoder, filter and encoder may have.
+    pub(crate) threads: usize,
 }
 
 /// The file in the staging folder that a rung is written to.
@@ -35,6 +37,8 @@ pub(crate) fn file_name(rung: &Rung) -> String {
 pub(crate) fn piece(order: &PieceOrder<'_>) -> Vec<OsString> {
     let mut args = quiet();
     args.extend(words("-progress pipe:1 -stats_period 0.5"));
+    let threads = order.threads;
+    args.extend(words(&format!("-filter_complex_threads {threads} -threads {threads}")));
     args.extend(input(order.input, order.source, order.seek));
     args.extend(words("-filter_complex"));
     args.push(filters(order).into());
@@ -43,7 +47,7 @@ pub(crate) fn piece(order: &PieceOrder<'_>) -> Vec<OsString> {
         let ceiling = rung.bit_rate;
         let buffer = u64::from(ceiling) * 2;
         args.extend(words(&format!(
-            "-map [v{n}] -an -sn -dn -map_metadata -1 -map_chapters -1 -c:v libx264 -preset {} -profile:v high -crf {} \
+            "-map [v{n}] -an -sn -dn -map_metadata -1 -map_chapters -1 -c:v libx264 -threads {threads} -preset {} -profile:v high -crf {} \
              -maxrate {ceiling} -bufsize {buffer} -g {LONGEST_GOP} -x264-params stitchable=1 -fps_mode vfr \
              -enc_time_base 1:{TICKS} -video_track_timescale {TICKS} -force_key_frames {keys} \
              -f mp4 -movflags frag_keyframe+delay_moov+default_base_moof+frag_discont",
@@ -199,6 +203,7 @@ mod tests {
             bounds: &[900_900, 1_351_350, 1_801_800],
             rungs: &[&low, &high],
             preset: "veryfast",
+            threads: 1,
         });
         let told = text(&args);
         assert!(
@@ -210,6 +215,8 @@ mod tests {
         ));
         assert!(told.contains("-force_key_frames 10.009800,15.014800 "));
         assert_eq!(told.matches("-i ").count(), 1);
+        // of the decoder and of each encoder
+        assert_eq!(told.matches(" -threads 1 ").count(), 3);
         assert!(
             args.contains(&OsString::from("file:/data/a -f b")),
             "a path is one argument"
@@ -278,6 +285,7 @@ mod tests {
                 bounds: &bounds,
                 rungs: &[&low],
                 preset: "ultrafast",
+                threads: 2,
             };
             ffmpeg(folder.path(), piece(&order));
             let probe = std::process::Command::new("ffprobe")

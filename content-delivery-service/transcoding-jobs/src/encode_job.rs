@@ -29,6 +29,8 @@ pub(crate) struct EncodeJob {
     pub(crate) encoder: Encoder,
     pub(crate) staging: Staging,
     pub(crate) preset: String,
+    /// Threads of one encoder.
+    pub(crate) threads: usize,
 }
 
 #[derive(Deserialize)]

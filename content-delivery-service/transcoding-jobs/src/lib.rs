@@ -125,6 +125,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
         tasks.push(lost_workers(queue.clone(), staging.clone()));
     }
     if deps.config.slots > 0 {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let later = EncodeJob {
             kind: ENCODE,
             objects,
@@ -132,9 +133,13 @@ pub fn service(deps: Deps) -> io::Result<Service> {
             encoder,
             staging,
             preset: deps.config.preset,
+            // Threads beyond the processors would keep those waiting that answer viewers, for a tick of the kernel's each.
+            threads: (processors / deps.config.slots).max(1),
         };
         let first = EncodeJob {
             kind: ENCODE_FIRST,
+            // It is short, and somebody waits for it.
+            threads: processors,
             ..later.clone()
         };
         // What makes a lecture playable does not wait until an encoder has ended a minute of another.

@@ -89,6 +89,7 @@ impl EncodeJob {
                 bounds,
                 rungs,
                 preset: &self.preset,
+                threads: self.threads,
             }),
             folder: folder.to_owned(),
             limits: self.limits(),
