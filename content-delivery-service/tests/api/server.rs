@@ -209,7 +209,7 @@ impl Server {
         let defaults: runtime::config::Loaded<Wrapped> = runtime::config::load(&[DEFAULTS], None, &[]).unwrap();
         let mut changed = defaults.value.content;
         config(&mut changed);
-        let server = Self::launch(folder, url, clock, changed).await;
+        let server = Box::pin(Self::launch(folder, url, clock, changed)).await;
         Self { database, ..server }
     }
 

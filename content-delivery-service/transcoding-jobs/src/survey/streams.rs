@@ -277,14 +277,19 @@ mod tests {
     #[test]
     fn what_can_t_be_true_is_no_stream() {
         for odd in [
-            r#"{"index": 0, "codec_type": "video", "codec_name": "h264", "width": 0, "height": 0, "time_base": "1/90000"}"#,
-            r#"{"index": 0, "codec_type": "video", "codec_name": "h264", "width": 5, "height": 5, "time_base": "0/0"}"#,
             r#"{"index": 0, "codec_type": "audio", "codec_name": "aac", "channels": 0, "sample_rate": "48000", "time_base": "1/48000"}"#,
             r#"{"index": 0, "codec_type": "audio", "codec_name": "unknown", "channels": 2, "sample_rate": "48000", "time_base": "1/48000"}"#,
             r#"{"index": 0, "codec_type": "data", "codec_name": "bin_data", "time_base": "1/90000"}"#,
         ] {
             let told = streams(odd);
             assert!(told.video.is_none() && told.audio.is_empty(), "{odd}");
+        }
+        for odd in [
+            r#"{"index": 0, "codec_type": "video", "codec_name": "h264", "width": 0, "height": 0, "time_base": "1/90000"}"#,
+            r#"{"index": 0, "codec_type": "video", "codec_name": "h264", "width": 5, "height": 5, "time_base": "0/0"}"#,
+        ] {
+            let refused = Streams::parse(format!("{{\"streams\": [{odd}]}}").as_bytes());
+            assert!(matches!(refused, Err(SurveyError::Undecodable)), "{odd}");
         }
         let many = vec![r#"{"index": 0}"#; 65].join(",");
         let refused = Streams::parse(format!("{{\"streams\": [{many}]}}").as_bytes());
