@@ -1,6 +1,6 @@
 //! `kill -9` of whoever encodes, at any moment: it goes on, and only what was lost is done again.
 
-use super::{Patient, encoding, front, is_tidy, is_whole, pieces, read_piece, taken_again, worker};
+use super::{Patient, Piece, encoding, front, is_tidy, is_whole, pieces, read_piece, taken_again, worker};
 use anyhow::{Context, Result, ensure};
 use e2e::chance::Chance;
 use e2e::media::sources;
@@ -8,13 +8,19 @@ use e2e::process::{self, Running, signal, until};
 use e2e::server::Start;
 use e2e::settings;
 use e2e::stage::{Stage, scenario};
-use e2e::tools::tell;
+use e2e::tools::{self, tell};
 use rustix::process::Signal;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt;
+use tokio::process::Child;
 
 /// How many encoders run at once, and so how many tasks a death can cost.
 const AT_ONCE: usize = 2;
+
+/// Writers wait this long for each other's locks, less a moment.
+const PATIENCE_OF_WRITERS: Duration = Duration::from_millis(4_500);
 
 /// A dead worker's tasks are taken up again at once; the lease is long enough for a live one on a machine that does much
 /// else, which would lose them otherwise.
@@ -56,11 +62,28 @@ async fn moment(stage: &Stage, owner: &mut Patient, id: &str, last: usize, chanc
     Ok(at_work)
 }
 
-/// Waits for a new piece in the store, whose publication is then under way.
-async fn publishing(data: &Path, id: &str, within: Duration) -> Option<((String, u32), i64)> {
+/// Someone else's hold on the content's database: who publishes has stored the piece and waits for its turn to write.
+async fn hold(data: &Path) -> Result<Child> {
+    let mut command = tools::python("hold.py")?;
+    command.arg(data.join("content.sqlite"));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut holder = command.spawn()?;
+    let mut said = [0; 4];
+    holder
+        .stdout
+        .take()
+        .context("what it says")?
+        .read_exact(&mut said)
+        .await?;
+    ensure!(&said == b"held", "{said:?}");
+    Ok(holder)
+}
+
+/// Waits for a new piece in the store while nobody can write; nothing where none comes before writers give up.
+async fn publishing(data: &Path, id: &str) -> Option<(Piece, i64)> {
     let before = pieces(data, id);
     let begun = Instant::now();
-    while begun.elapsed() < within {
+    while begun.elapsed() < PATIENCE_OF_WRITERS {
         let new = process::files(&data.join("objects")).into_iter().find_map(|path| {
             let (piece, fence) = read_piece(&path, id)?;
             (!before.get(&piece).is_some_and(|all| all.contains(&fence))).then_some((piece, fence))
@@ -68,7 +91,7 @@ async fn publishing(data: &Path, id: &str, within: Duration) -> Option<((String,
         if new.is_some() {
             return new;
         }
-        tokio::time::sleep(Duration::from_micros(300)).await;
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     None
 }
@@ -99,15 +122,17 @@ async fn a_lecture_comes_through_the_deaths_of_its_worker_its_encoders_and_their
         let id = stage.api.upload(std::fs::read(&path)?, &owner.account.token).await?;
         let data = stage.server.data().to_owned();
         let kills = settings::rounds(6, 60);
-        let (mut done, mut last, mut seen) = (0, 0, Vec::new());
+        let (mut done, mut last, mut inside) = (0, 0, Vec::new());
         while done < kills && moment(stage, &mut owner, &id, last, &mut chance).await? {
             match done % 3 {
                 0 => {
                     // a worker, every other time while it publishes
-                    if done % 2 == 0 {
-                        seen.extend(publishing(&data, &id, Duration::from_secs(5)).await);
+                    let holder = if done % 2 == 0 { Some(hold(&data).await?) } else { None };
+                    if holder.is_some() {
+                        inside.extend(publishing(&data, &id).await);
                     }
                     jobs.kill()?;
+                    drop(holder);
                     gone(&data).await?;
                     jobs = worker(stage, start()).await?;
                     done += 1;
@@ -121,14 +146,12 @@ async fn a_lecture_comes_through_the_deaths_of_its_worker_its_encoders_and_their
         ready.with_context(|| jobs.log())?;
         ensure!(done >= kills.min(4), "it was ready after {done} kills");
         let all = pieces(&data, &id);
-        let inside = seen
+        let published = inside
             .iter()
-            .filter(|(piece, fence)| !all.get(piece).is_some_and(|it| it.contains(fence)));
-        tell(format!(
-            "{} of {} workers that published were killed before they had",
-            inside.count(),
-            seen.len()
-        ));
+            .find(|(piece, fence)| all.get(piece).is_some_and(|it| it.contains(fence)));
+        ensure!(published.is_none(), "{published:?} was not to be published");
+        tell(format!("{} workers were killed inside publishing", inside.len()));
+        ensure!(inside.len() >= settings::rounds(1, 5), "{}", inside.len());
         came_through(stage, owner.account(&stage.api).await?, &id, &path, done).await
     })
     .await
