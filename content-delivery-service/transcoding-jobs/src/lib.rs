@@ -124,8 +124,8 @@ pub fn service(deps: Deps) -> io::Result<Service> {
     if deps.one_machine {
         tasks.push(lost_workers(queue.clone(), staging.clone()));
     }
-    if deps.config.slots > 0 {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    if let Some(threads) = processors.checked_div(deps.config.slots) {
         let later = EncodeJob {
             kind: ENCODE,
             objects,
@@ -134,7 +134,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
             staging,
             preset: deps.config.preset,
             // Threads beyond the processors would keep those waiting that answer viewers, for a tick of the kernel's each.
-            threads: (processors / deps.config.slots).max(1),
+            threads: threads.max(1),
         };
         let first = EncodeJob {
             kind: ENCODE_FIRST,
