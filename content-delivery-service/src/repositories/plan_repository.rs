@@ -471,7 +471,7 @@ pub(crate) async fn enqueue_missing(
 
 /// Notes that a part of a plan was given up, in the transaction that gives its task up.
 ///
-/// A lecture that can't be watched fails as a whole, and its other work is taken back.
+/// A lecture that can no longer become whole fails as a whole, and its other work is taken back.
 pub(crate) async fn fail(
     tx: &mut Tx,
     (video, generation): (VideoId, u32),

@@ -70,20 +70,6 @@ impl SurveyError {
             Self::Encoder(error) => error.code(),
         }
     }
-
-    /// Whether it would be the same the next time.
-    #[must_use]
-    pub fn is_permanent(&self) -> bool {
-        match self {
-            Self::Malformed(_)
-            | Self::Empty
-            | Self::Unreadable
-            | Self::Undecodable
-            | Self::Timeline
-            | Self::TooLarge(_) => true,
-            Self::Stalled | Self::Encoder(_) => false,
-        }
-    }
 }
 
 impl From<EncoderError> for SurveyError {
