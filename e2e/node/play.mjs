@@ -1,5 +1,6 @@
 // Plays HLS in Debian's Chromium by the hls.js that the page ships, and tells what was seen and heard:
-//   play.mjs < [{url, rate?, level?, from?, until?}, ...]
+//   play.mjs < [{url, file?, rate?, level?, from?, until?}, ...]
+// `file` is played as it lies on the disk, without hls.js: what this browser and these ears make of a plain file.
 // `rate` is the speed, `level` holds the player to one variant, `from` and `until` play a part alone (`until` null: to the
 // end). Prints a list of {url, ended, at, duration, stalls, waited, holes, width, height, frames, errors, flashes, beeps}.
 // Flashes and beeps are pairs of media time (seconds) and the moment it was seen or heard (milliseconds).
@@ -11,7 +12,7 @@ const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--autoplay-policy=no-user-gesture-required']
 
 /** Runs in the page. */
-async function play({ url, rate, level, from, until, patience }) {
+async function play({ url, file, rate, level, from, until, patience }) {
   const video = document.querySelector('video')
   const seen = { url, ended: false, stalls: 0, waited: 0, errors: [], flashes: [], beeps: [] }
 
@@ -79,8 +80,10 @@ async function play({ url, rate, level, from, until, patience }) {
     if (video.currentTime > first + 0.3) moved = true
     if (until !== undefined && until !== null && video.currentTime >= until) finish()
   })
-  hls.attachMedia(video)
-  hls.loadSource(url)
+  if (file === undefined) {
+    hls.attachMedia(video)
+    hls.loadSource(url)
+  } else video.src = '/file-under-test'
   video.playbackRate = rate ?? 1
   video.defaultPlaybackRate = rate ?? 1
   void video.play().catch((error) => seen.errors.push(String(error)))
@@ -107,6 +110,7 @@ try {
     // A page of our own in the server's place: what is played may be fetched from there, and it counts as secure.
     const home = new URL('/player-under-test', order.url).href
     await page.route(home, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><video width="640"></video>' }))
+    if (order.file !== undefined) await page.route(new URL('/file-under-test', home).href, (route) => route.fulfill({ path: order.file, contentType: 'video/mp4' }))
     if (process.env.LOUD) page.on('console', (it) => console.error(it.text())).on('requestfailed', (it) => console.error(it.url(), it.failure()))
     await page.goto(home)
     await page.addScriptTag({ path: player })
