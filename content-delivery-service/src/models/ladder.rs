@@ -99,7 +99,8 @@ pub fn plan_below_source(probe: &Probe, head: &IndexHead, listed: &[u32]) -> Pla
         input: Input {
             demuxer: "mov".to_owned(),
             zero: 0,
-            video: Some("v:0".to_owned()),
+            // The track that is played as it is, whichever comes first.
+            video: Some(format!("i:{}", shown.id)),
             pixels: u64::from(shown.width) * u64::from(shown.height),
         },
         video: Track { bounds, pieces },
@@ -189,14 +190,15 @@ fn whole(number: f64) -> u32 {
     number as u32
 }
 
-/// Segments begin with the first frame at or after each multiple of their length.
+/// Segments begin with the first frame at or after each multiple of their length; the first one holds the first frame,
+/// however late that comes.
 fn grid_of_frames(video: &SurveyVideo, demuxer: &str) -> Track {
     let mut bounds = vec![0];
-    let mut next = SEGMENT;
+    let mut next = video.frames.first().map_or(SEGMENT, |frame| next_bound(frame.time));
     for frame in &video.frames {
         if frame.time >= next {
             bounds.push(frame.time);
-            next = (frame.time / SEGMENT + 1) * SEGMENT;
+            next = next_bound(frame.time);
         }
     }
     close(&mut bounds, video.end);
@@ -205,6 +207,13 @@ fn grid_of_frames(video: &SurveyVideo, demuxer: &str) -> Track {
         (jump(frames, start, demuxer), Some(count(frames, start, end)))
     });
     Track { bounds, pieces }
+}
+
+/// The multiple of a segment's length that comes next, but for one that would leave a stub.
+fn next_bound(after: u64) -> u64 {
+    (after.saturating_add(SHORTEST) / SEGMENT)
+        .saturating_add(1)
+        .saturating_mul(SEGMENT)
 }
 
 /// The picture's grid, and multiples of a segment's length beyond it, up to the sound's end.
@@ -219,7 +228,7 @@ fn sound_grid(picture: &[u64], end: u64) -> Track {
     let from = bounds.last().copied().unwrap_or(0);
     if picture.last().is_none_or(|&last| last < end) {
         bounds.extend(
-            (from / SEGMENT + 1..)
+            (next_bound(from) / SEGMENT..)
                 .map(|n| n * SEGMENT)
                 .take_while(|&bound| bound < end),
         );

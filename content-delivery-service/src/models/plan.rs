@@ -33,7 +33,7 @@ pub struct Input {
     ///
     /// Units: microseconds
     pub zero: i64,
-    /// Which stream is the picture, as the encoder names streams: `v:0`, or its number.
+    /// Which stream is the picture, as the encoder names streams: its number, or `i:` and its track's id.
     pub video: Option<String>,
     /// Pixels of a frame, for telling how long decoding takes.
     pub pixels: u64,

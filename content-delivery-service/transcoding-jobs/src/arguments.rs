@@ -63,9 +63,9 @@ pub(crate) fn piece(order: &PieceOrder<'_>) -> Vec<OsString> {
 /// The first packet primes the decoder; the second one begins with sample `from`.
 pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<OsString> {
     let seconds = (from / u64::from(SAMPLE_RATE)).saturating_sub(2);
-    let seek = (seconds > 0).then(|| seconds * u64::from(TICKS));
+    let near = seconds * u64::from(TICKS);
     let mut args = quiet();
-    args.extend(input(of, source, seek));
+    args.extend(input(of, source, Some(near).filter(|_| of.demuxer != WITHOUT_JUMPS)));
     // The second filter counts samples at the rate that comes in, which has to be the one that goes out.
     args.extend(words(&format!(
         "-map 0:{} -vn -sn -dn -map_metadata -1 \
@@ -73,11 +73,14 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<
          -c:a aac -aac_coder fast -b:a {SOUND_BIT_RATE} -f adts pipe:1",
         sound.stream,
         from_zero("asetpts", of.zero),
-        time(seek.unwrap_or(0)),
+        time(near),
         sound.channels
     )));
     args
 }
+
+/// Where a jump may lead anywhere: ffmpeg takes ADPCM's blocks for samples. Its sound is decoded from its start.
+const WITHOUT_JUMPS: &str = "wav";
 
 /// What all runs have in common. A second run from further back writes over what the first one left.
 fn quiet() -> Vec<OsString> {
@@ -235,6 +238,8 @@ mod tests {
         assert!(!args(0).contains("-ss"));
         assert!(args(480_000).contains("-seek_timestamp 1 -noaccurate_seek -ss 8.000000"));
         assert!(args(480_000).contains("first_pts=480000"));
+        let wav = text(&sound(&input("wav", 0), Path::new("/s"), &sound_of, 480_000));
+        assert!(!wav.contains("-ss") && wav.contains("atrim=start=8.000000"), "{wav}");
     }
 
     fn ffmpeg(folder: &Path, args: impl IntoIterator<Item = OsString>) -> Vec<u8> {

@@ -161,10 +161,15 @@ fn background(name: &'static str, worker: Worker) -> Background {
     })
 }
 
-/// Has what dead workers held done again at once, instead of when their leases run out.
+/// Removes what dead workers left, and has what they held done again at once instead of when their leases run out.
 fn lost_workers(queue: Queue, staging: Staging) -> Background {
     Background::new("lost-workers", move |shutdown| async move {
         loop {
+            let left = staging.clone();
+            match tokio::task::spawn_blocking(move || left.sweep()).await {
+                Ok(Ok(())) | Err(_) => {}
+                Ok(Err(error)) => tracing::warn!(%error, "what dead workers left could not be looked for"),
+            }
             match queue.claimants().await {
                 Ok(claimants) => {
                     for worker in claimants.into_iter().filter(|&worker| staging.is_dead(worker)) {

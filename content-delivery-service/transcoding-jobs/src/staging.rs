@@ -45,12 +45,7 @@ impl Staging {
         // Held until this worker's folder is locked, so that nobody takes it for a dead one's before.
         let whole = folder(&staging)?;
         flock(&whole, FlockOperation::LockExclusive)?;
-        for entry in fs::read_dir(&staging)?.flatten() {
-            let old = entry.path();
-            if let Err(error) = remove_abandoned(&old) {
-                tracing::warn!(folder = %old.display(), %error, "an old staging folder stays");
-            }
-        }
+        sweep(&staging)?;
         let id = Uuid::now_v7();
         let path = staging.join(id.to_string());
         DirBuilder::new().mode(0o700).create(&path)?;
@@ -80,6 +75,20 @@ impl Staging {
             Ok(lock) => flock(&lock, FlockOperation::NonBlockingLockShared).is_ok(),
             Err(_) => !path.exists(),
         }
+    }
+
+    /// Removes what workers left that have died: the guard of an encoder does, but none may have been running.
+    ///
+    /// # Errors
+    /// The folders can't be listed.
+    pub fn sweep(&self) -> io::Result<()> {
+        let Some(staging) = self.worker.path.parent() else {
+            return Ok(());
+        };
+        // As where a worker begins: its folder is made before it is locked.
+        let whole = folder(staging)?;
+        flock(&whole, FlockOperation::LockExclusive)?;
+        sweep(staging)
     }
 
     /// An empty folder for a task.
@@ -132,6 +141,17 @@ impl Drop for TaskFolder {
     }
 }
 
+/// Removes the folders of dead workers.
+fn sweep(staging: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(staging)?.flatten() {
+        let old = entry.path();
+        if let Err(error) = remove_unlocked(&old, 1) {
+            tracing::warn!(folder = %old.display(), %error, "an old staging folder stays");
+        }
+    }
+    Ok(())
+}
+
 /// Removes a folder with all that is in it; one that is not there is removed already.
 ///
 /// # Errors
@@ -156,6 +176,11 @@ pub fn remove(folder: &Path) -> io::Result<()> {
 /// # Errors
 /// The worker is dead, and the folder is still there.
 pub fn remove_abandoned(worker: &Path) -> io::Result<()> {
+    // A dying process lets go of its files one after the other: its lock may come after the pipe that told of its death.
+    remove_unlocked(worker, TRIES)
+}
+
+fn remove_unlocked(worker: &Path, tries: u32) -> io::Result<()> {
     let named = worker.file_name().and_then(|name| name.to_str());
     let inside = worker.parent().and_then(Path::file_name) == Some(STAGING.as_ref());
     if !inside || named.is_none_or(|name| Uuid::try_parse(name).is_err()) {
@@ -164,12 +189,13 @@ pub fn remove_abandoned(worker: &Path) -> io::Result<()> {
     let Ok(lock) = folder(worker) else {
         return Ok(());
     };
-    // A dying process lets go of its files one after the other: its lock may come after the pipe that told of its death.
-    for _ in 0..TRIES {
+    for n in 1..=tries {
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
             return remove(worker);
         }
-        sleep(PAUSE);
+        if n < tries {
+            sleep(PAUSE);
+        }
     }
     Ok(())
 }
@@ -252,6 +278,11 @@ mod tests {
         assert!(one.is_dead(worker));
         fs::create_dir(&left).unwrap();
         assert!(one.is_dead(worker), "a folder that a dead worker left");
+        let living = Staging::open(data.path()).unwrap();
+        fs::create_dir_all(left.join("task")).unwrap();
+        one.sweep().unwrap();
+        assert!(!left.exists(), "what the dead left goes while others live");
+        assert!(one.path().exists() && living.path().exists());
     }
 
     #[test]

@@ -36,6 +36,16 @@ pub(crate) fn encoder(error: &EncoderError, task: &Task, doing: &str) -> Result<
     Err(JobError::Permanent(error.code().to_owned(), message))
 }
 
+/// What follows from a piece without any picture: an encoder that could not begin, for want of memory say, made none
+/// either, so that once is not enough.
+pub(crate) fn undecodable(task: &Task) -> JobError {
+    let message = "a part of the file holds no picture that can be decoded".to_owned();
+    if task.attempt - task.losses < FAILURES {
+        return JobError::Retry(message);
+    }
+    JobError::Permanent("media_undecodable".to_owned(), message)
+}
+
 /// What follows from a store that does not take an object: one that is full may have room later.
 pub(crate) fn store(error: &ObjectError) -> Result<Done, JobError> {
     match error {

@@ -18,6 +18,8 @@ pub struct Probe {
 /// A video track.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VideoTrack {
+    /// Its `track_ID`.
+    pub id: u32,
     /// The plain name: `h264`, `hevc`, `av1`, …; an unknown one by its four letters.
     pub codec: String,
     /// The name for `CODECS` as in RFC 6381, such as `avc1.64001f`; the sample entry's four letters where not H.264.

@@ -105,6 +105,31 @@ fn pieces_are_ten_ten_twenty_forty_and_then_sixty_seconds_and_shorter_towards_th
 }
 
 #[test]
+fn every_segment_has_a_frame_and_none_is_a_stub() {
+    // In milliseconds: a picture that begins late, and one that stands still for long.
+    let ticks = |at: u64| at * u64::from(TICKS) / 1_000;
+    let late: Vec<u64> = (0..300).map(|n| ticks(6_000 + 40 * n)).collect();
+    let still = [0, 40, 9_996, 10_012, 10_040, 14_000, 19_500, 20_100]
+        .map(ticks)
+        .to_vec();
+    for (times, end) in [(late, ticks(18_000)), (still, ticks(20_998))] {
+        let mut survey = film(640, 360, 1);
+        let video = survey.video.as_mut().unwrap();
+        video.frames = times.iter().map(|&time| SurveyFrame { time, key: true }).collect();
+        video.end = end;
+        survey.audio[0].end = ticks(40_000);
+        let plan = plan_of_survey(&survey, &LISTED);
+        for segment in plan.video.bounds.windows(2) {
+            let shown = times.iter().filter(|&&time| segment[0] <= time && time < segment[1]);
+            assert!(shown.count() > 0, "{segment:?}");
+        }
+        for segment in plan.video.bounds.windows(2).chain(plan.audio.bounds.windows(2)) {
+            assert!(segment[1] - segment[0] >= u64::from(TICKS) / 2, "{segment:?}");
+        }
+    }
+}
+
+#[test]
 fn a_jump_leads_to_the_last_key_frame_before_and_never_to_one_behind() {
     let survey = film(640, 360, 10);
     let frames = &survey.video.as_ref().unwrap().frames;

@@ -48,8 +48,7 @@ impl EncodeJob {
             }
         }
         if made.len() != rungs.len() {
-            let message = "a part of the file holds no picture that can be decoded".to_owned();
-            return Err(JobError::Permanent("media_undecodable".to_owned(), message).into());
+            return Err(troubles::undecodable(assignment.task).into());
         }
         let last = usize::try_from(number).is_ok_and(|n| n + 1 == pieces.len());
         let (mut handed_in, mut keys) = (Vec::new(), Vec::new());

@@ -204,6 +204,7 @@ fn describe_video(track: &Track<'_>, survey: &Survey) -> Result<VideoTrack, Scan
     }
     let codec_string = avc(track).map_or_else(|| four_letters(format), |config| config.codec_string(format));
     Ok(VideoTrack {
+        id: track.id,
         codec: plain_name(format),
         codec_string,
         width,
