@@ -148,7 +148,8 @@ export async function deleteTheLecture({ stage, page, instructor, lecture }) {
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.keyboard.press('Escape');
   await until('Escape changes nothing', async () => (await page.getByRole('dialog').count()) === 0);
-  await page.getByRole('button', { name: 'Delete' }).click();
+  await until('the keyboard is where it was', () => page.evaluate(() => document.activeElement?.textContent?.includes('Delete')));
+  await page.keyboard.press('Enter');
   await page.getByRole('button', { name: 'Delete the lecture' }).click();
   await page.getByRole('heading', { name: 'My lectures', level: 1 }).waitFor();
   await until('it has left the list', async () => (await page.getByRole('link', { name: /Vectors/ }).count()) === 0);
