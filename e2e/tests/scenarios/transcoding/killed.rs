@@ -68,14 +68,11 @@ async fn hold(data: &Path) -> Result<Child> {
     command.arg(data.join("content.sqlite"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut holder = command.spawn()?;
-    let mut said = [0; 4];
-    holder
-        .stdout
-        .take()
-        .context("what it says")?
-        .read_exact(&mut said)
-        .await?;
-    ensure!(&said == b"held", "{said:?}");
+    let mut said = [0; 5];
+    // The pipe stays open: a holder that can't say all it says would end, and let go.
+    let pipe = holder.stdout.as_mut().context("what it says")?;
+    pipe.read_exact(&mut said).await?;
+    ensure!(&said == b"held\n", "{said:?}");
     Ok(holder)
 }
 
