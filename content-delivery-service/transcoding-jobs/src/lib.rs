@@ -138,8 +138,6 @@ pub fn service(deps: Deps) -> io::Result<Service> {
         };
         let first = EncodeJob {
             kind: ENCODE_FIRST,
-            // It is short, and somebody waits for it.
-            threads: processors,
             ..later.clone()
         };
         // What makes a lecture playable does not wait until an encoder has ended a minute of another.
