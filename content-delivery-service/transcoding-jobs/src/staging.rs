@@ -77,7 +77,8 @@ impl Staging {
         }
     }
 
-    /// Removes what workers left that have died: the guard of an encoder does, but none may have been running.
+    /// Removes what workers left that have died, unless another does so now: the guard of an encoder does, but none may
+    /// have been running.
     ///
     /// # Errors
     /// The folders can't be listed.
@@ -85,10 +86,12 @@ impl Staging {
         let Some(staging) = self.worker.path.parent() else {
             return Ok(());
         };
-        // As where a worker begins: its folder is made before it is locked.
+        // As where a worker begins: its folder is made before it is locked. Nobody is waited for, who may be frozen.
         let whole = folder(staging)?;
-        flock(&whole, FlockOperation::LockExclusive)?;
-        sweep(staging)
+        match flock(&whole, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => sweep(staging),
+            Err(_) => Ok(()),
+        }
     }
 
     /// An empty folder for a task.

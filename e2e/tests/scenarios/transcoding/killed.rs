@@ -123,8 +123,9 @@ async fn a_lecture_comes_through_the_deaths_of_its_worker_its_encoders_and_their
         while done < kills && moment(stage, &mut owner, &id, last, &mut chance).await? {
             match done % 3 {
                 0 => {
-                    // a worker, every other time while it publishes
-                    let holder = if done % 2 == 0 { Some(hold(&data).await?) } else { None };
+                    // a worker, every other time while it publishes, and until that has come about
+                    let inside_now = done % 2 == 0 || inside.is_empty();
+                    let holder = if inside_now { Some(hold(&data).await?) } else { None };
                     if holder.is_some() {
                         inside.extend(publishing(&data, &id).await);
                     }
