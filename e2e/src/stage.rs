@@ -6,6 +6,10 @@ use crate::tools;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::io::Write;
+use tokio::sync::{RwLock, RwLockWriteGuard};
+
+/// Held by each scenario: shared by most, whole by one that would find fault with a machine that does much else.
+static MACHINE: RwLock<()> = RwLock::const_new(());
 
 /// A scenario's server and client.
 #[derive(Debug)]
@@ -65,8 +69,24 @@ impl Stage {
     }
 }
 
+/// The machine for oneself, among the tests of this process: for players that must not stall, and for clocks.
+pub async fn alone() -> RwLockWriteGuard<'static, ()> {
+    MACHINE.write().await
+}
+
+/// As [`scenario`], with the machine for itself.
+pub async fn scenario_alone(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
+    let _machine = alone().await;
+    played(start, play).await
+}
+
 /// Plays a scenario on a fresh server with some settings, and checks what must hold after each.
 pub async fn scenario(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
+    let _machine = MACHINE.read().await;
+    played(start, play).await
+}
+
+async fn played(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
     let server = Server::start(start).await?;
     let api = Api::new(&server.url())?;
     let mut stage = Stage {

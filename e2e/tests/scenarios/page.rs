@@ -1,7 +1,7 @@
 //! What a newcomer sees: `./run` says where to look, and the sample lecture plays there in Chromium.
 
 use anyhow::{Context, Result, ensure};
-use e2e::settings;
+use e2e::{settings, stage};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -84,6 +84,7 @@ impl Running {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn run_says_where_to_look_and_the_sample_lecture_plays() -> Result<()> {
+    let _machine = stage::alone().await;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let port = free_port()?;
@@ -120,7 +121,11 @@ async fn run_says_where_to_look_and_the_sample_lecture_plays() -> Result<()> {
     for mut visit in [e2e::tools::node("sample.mjs")?, tour] {
         visit.env("MOOCFLIX_URL", &running.address).envs(accounts.clone());
         let seen = e2e::tools::output(&mut visit, &[]).await;
-        seen.with_context(|| fs::read_to_string(&running.out).unwrap_or_default())?;
+        if let Err(error) = seen {
+            // the cause comes first: whoever cuts what is long cuts at the end
+            let said = fs::read_to_string(&running.out).unwrap_or_default();
+            anyhow::bail!("{error:#}\n./run said:\n{said}");
+        }
     }
     running.stop().await?;
 

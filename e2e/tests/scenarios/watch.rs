@@ -2,14 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::server::Start;
-use e2e::stage::{Stage, scenario};
+use e2e::stage::{Stage, scenario, scenario_alone};
 use e2e::{media, playlist, process, tus};
 use reqwest::Method;
 use std::time::{Duration, Instant};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lecture_plays_within_a_second_of_its_last_byte() -> Result<()> {
-    scenario(Start::default(), async |stage| {
+    scenario_alone(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let bytes = std::fs::read(media::short().await?)?;
         let upload = tus::create(&stage.api, &owner.token, bytes.len() as u64).await?;

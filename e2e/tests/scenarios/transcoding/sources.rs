@@ -6,7 +6,7 @@ use e2e::api::Account;
 use e2e::ladder::{self, Ladder, Track};
 use e2e::media::flashes::{self, Frame};
 use e2e::media::sources::{self, Kind};
-use e2e::stage::{Stage, scenario};
+use e2e::stage::{Stage, scenario_alone};
 use e2e::tools;
 use e2e::tools::tell;
 use futures::StreamExt;
@@ -203,7 +203,7 @@ async fn chromium(orders: &Value) -> Result<Vec<Value>> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_played_as_it_is_meets_what_ladders_have_to_meet() -> Result<()> {
-    scenario(encoding(""), async |stage| {
+    scenario_alone(encoding(""), async |stage| {
         let owner = stage.account("instructor").await?;
         let lecture = encoded(stage, &owner, &sources::INSTANT).await?;
         let seen = chromium(&json!([{ "url": lecture.url, "rate": 2.5 }])).await?;
@@ -214,7 +214,7 @@ async fn what_is_played_as_it_is_meets_what_ladders_have_to_meet() -> Result<()>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_lecture_becomes_a_ladder_that_plays_to_its_end() -> Result<()> {
-    scenario(encoding("240,360,540,720,1080"), async |stage| {
+    scenario_alone(encoding("240,360,540,720,1080"), async |stage| {
         let owner = stage.account("instructor").await?;
         let (mut wrong, mut right) = (Vec::new(), Vec::new());
         let all = futures::stream::iter(&sources::ALL);
@@ -261,7 +261,7 @@ async fn apart_in_chromium(lecture: &Encoded, plain: &Path) -> Result<Vec<f64>> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sound_and_picture_meet_in_the_browser() -> Result<()> {
-    scenario(encoding("240"), async |stage| {
+    scenario_alone(encoding("240"), async |stage| {
         let owner = stage.account("instructor").await?;
         let lecture = encoded(stage, &owner, &sources::HEVC).await?;
         let plain = sources::INSTANT.file().await?;

@@ -6,7 +6,7 @@ use e2e::api::{Account, Api};
 use e2e::growing::Growing;
 use e2e::ladder::Track;
 use e2e::media::sources;
-use e2e::stage::{Stage, scenario};
+use e2e::stage::{Stage, scenario_alone};
 use e2e::tools::tell;
 use e2e::{process, settings, tools};
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ async fn progress_rises(api: &Api, owner: &mut Patient, id: &str) -> Result<usiz
 #[tokio::test(flavor = "multi_thread")]
 async fn who_begins_at_once_never_waits_while_the_lecture_is_encoded() -> Result<()> {
     let start = encoding("90,180").set("CONTENT__TRANSCODE__PRESET", "veryfast");
-    scenario(start, async |stage| {
+    scenario_alone(start, async |stage| {
         let mut owner = Patient::new(stage, "instructor").await?;
         let (minutes, size) = if settings::long() {
             (60, "640x360")
@@ -129,7 +129,7 @@ async fn who_begins_at_once_never_waits_while_the_lecture_is_encoded() -> Result
 #[tokio::test(flavor = "multi_thread")]
 async fn a_player_that_begins_at_once_never_waits() -> Result<()> {
     let start = encoding("90").set("CONTENT__TRANSCODE__PRESET", "veryfast");
-    scenario(start, async |stage| {
+    scenario_alone(start, async |stage| {
         let owner = stage.account("instructor").await?;
         let path = sources::long(4, "320x180", "12").await?;
         let (id, _) = uploaded(stage, &owner, &path).await?;
@@ -158,7 +158,7 @@ async fn a_player_that_begins_at_once_never_waits() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hours_play_at_their_start_middle_and_end() -> Result<()> {
-    scenario(encoding("72"), async |stage| {
+    scenario_alone(encoding("72"), async |stage| {
         let owner = stage.account("instructor").await?;
         let minutes = if settings::long() { 120 } else { 20 };
         let path = sources::long(minutes, "128x72", "5").await?;
