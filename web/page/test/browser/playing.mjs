@@ -24,7 +24,7 @@ async function expectMoving(page, seconds) {
 export async function playTheSampleLecture({ stage, instructor }) {
   const page = await stage.person();
   await stage.signIn(page, instructor);
-  await page.getByRole('link', { name: 'Welcome to MoocFlix' }).click({ timeout: 60_000 });
+  await page.getByRole('link', { name: 'Welcome to MoocFlix' }).click();
   await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
   const stalls = await countStalls(page);
   await page.getByRole('button', { name: 'Play', exact: true }).click();
@@ -116,7 +116,7 @@ export async function watchWhileItIsEncoded({ stage, instructor, files }) {
   const first = await page.evaluate(() => window.seen);
   assert.equal(first.height, 240, 'what is there first is the smallest picture');
   assert.ok(first.last < 20, `it begins at the beginning, not at ${first.last}`);
-  await until('the picture is better', () => page.evaluate(() => document.querySelector('video').videoHeight === 360), 60);
+  await until('the picture is better', () => page.evaluate(() => document.querySelector('video').videoHeight === 360));
   await expectMoving(page, 1);
   const { jump } = await page.evaluate(() => window.seen);
   assert.ok(jump < 2, `it goes on where it was, ${jump} s are a jump`);

@@ -15,7 +15,7 @@ const flags = [
   '--autoplay-policy=no-user-gesture-required',
 ];
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const patience = 20_000;
+const patience = 60_000;
 
 export async function openBrowser({ base, shots }) {
   const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
@@ -116,7 +116,7 @@ class Stage {
 }
 
 /** Waits until a question has the answer that is wanted. */
-export async function until(what, question, seconds = 20) {
+export async function until(what, question, seconds = 60) {
   const end = Date.now() + seconds * 1000;
   for (;;) {
     if (await question()) return;

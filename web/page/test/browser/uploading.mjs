@@ -67,7 +67,7 @@ export async function uploadThroughReloadAndLostConnection(world) {
   await line.cut();
   await page.getByText(/goes on by itself/).first().waitFor();
   await line.free();
-  await page.getByText(/Uploaded\. All/).waitFor({ timeout: 60_000 });
+  await page.getByText(/Uploaded\. All/).waitFor();
   await page.getByRole('link', { name: 'Open the lecture' }).click();
   await page.getByRole('heading', { name: 'Linear algebra 1', level: 1 }).waitFor();
   await page.getByText('Ready to watch').waitFor();
