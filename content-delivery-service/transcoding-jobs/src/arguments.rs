@@ -65,7 +65,7 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<
     let seconds = (from / u64::from(SAMPLE_RATE)).saturating_sub(2);
     let near = seconds * u64::from(TICKS);
     let mut args = quiet();
-    args.extend(input(of, source, Some(near).filter(|_| of.demuxer != WITHOUT_JUMPS)));
+    args.extend(input(of, source, Some(near).filter(|_| !WITHOUT_JUMPS.contains(&of.demuxer.as_str()))));
     // The second filter counts samples at the rate that comes in, which has to be the one that goes out.
     args.extend(words(&format!(
         "-map 0:{} -vn -sn -dn -map_metadata -1 \
@@ -79,8 +79,8 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<
     args
 }
 
-/// Where a jump may lead anywhere: ffmpeg takes ADPCM's blocks for samples. Its sound is decoded from its start.
-const WITHOUT_JUMPS: &str = "wav";
+/// Where a jump may lead anywhere: ffmpeg takes ADPCM's blocks for samples. Their sound is decoded from its start.
+const WITHOUT_JUMPS: [&str; 5] = ["wav", "w64", "aiff", "au", "caf"];
 
 /// What all runs have in common. A second run from further back writes over what the first one left.
 fn quiet() -> Vec<OsString> {

@@ -98,6 +98,11 @@ pub fn demuxer(sniff: Sniff) -> Option<&'static str> {
         Sniff::Ogg => "ogg",
         Sniff::Aac => "aac",
         Sniff::Flac => "flac",
+        Sniff::Aiff => "aiff",
+        Sniff::Caf => "caf",
+        Sniff::Au => "au",
+        Sniff::W64 => "w64",
+        Sniff::Mxf => "mxf",
         Sniff::Never => return None,
     })
 }

@@ -76,8 +76,15 @@ pub const INSTANT: Kind = kind(
 );
 
 /// One of each kind that has to become a ladder.
-pub const ALL: [Kind; 17] = [
+pub const ALL: [Kind; 19] = [
     HEVC,
+    kind(
+        "studio.mxf",
+        "320x180",
+        13,
+        &["-c:v", "mpeg2video", "-q:v", "4", "-g", "12", "-bf", "2", "-ar", "48000", "-ac", "2"],
+        &["180p", "audio"],
+    ),
     kind(
         "vp9.webm",
         "256x144",
@@ -151,6 +158,7 @@ pub const ALL: [Kind; 17] = [
     ),
     kind("talk.mp3", "", 13, &["-c:a", "libmp3lame", "-ac", "2"], &["audio"]),
     kind("talk.wav", "", 13, &["-ac", "1"], &["audio"]),
+    kind("talk.aiff", "", 13, &["-ac", "2"], &["audio"]),
     kind("talk.ogg", "", 13, &["-c:a", "libvorbis", "-ac", "2"], &["audio"]),
     Kind {
         upright: true,

@@ -31,6 +31,16 @@ pub enum Sniff {
     Aac,
     /// FLAC.
     Flac,
+    /// Audio Interchange File Format, AIFF-C as well.
+    Aiff,
+    /// Core Audio Format.
+    Caf,
+    /// Sun's audio files.
+    Au,
+    /// Sony Wave64.
+    W64,
+    /// Material Exchange Format, as cameras write it.
+    Mxf,
     /// Nothing that is played here: text, playlists, documents, pictures, archives, programs and the unknown.
     Never,
 }
@@ -66,6 +76,11 @@ impl Sniff {
             Self::Ogg => "ogg",
             Self::Aac => "aac",
             Self::Flac => "flac",
+            Self::Aiff => "aiff",
+            Self::Caf => "caf",
+            Self::Au => "au",
+            Self::W64 => "w64",
+            Self::Mxf => "mxf",
             Self::Never => "unknown",
         }
     }
@@ -105,6 +120,13 @@ fn iso(first: &[u8]) -> Option<Sniff> {
     None
 }
 
+/// The identifier that Wave64 has in the place of `RIFF`.
+const W64_RIFF: [u8; 16] = *b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0";
+/// The key of a header partition; what follows tells its state.
+///
+/// Source: SMPTE 377M, 6.5
+const MXF_HEADER: [u8; 14] = *b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02";
+
 fn by_magic(first: &[u8]) -> Option<Sniff> {
     let riff = |form: &[u8]| first.get(8..12) == Some(form);
     if first.starts_with(&[0x1a, 0x45, 0xdf, 0xa3]) {
@@ -117,6 +139,11 @@ fn by_magic(first: &[u8]) -> Option<Sniff> {
         b"RIFF" if riff(b"AVI ") => Sniff::Avi,
         b"OggS" => Sniff::Ogg,
         b"fLaC" => Sniff::Flac,
+        b"FORM" if riff(b"AIFF") || riff(b"AIFC") => Sniff::Aiff,
+        b"caff" => Sniff::Caf,
+        b".snd" => Sniff::Au,
+        b"riff" if first.starts_with(&W64_RIFF) => Sniff::W64,
+        [6, 14, 43, 52] if first.starts_with(&MXF_HEADER) => Sniff::Mxf,
         [b'F', b'L', b'V', 1] => Sniff::Flv,
         [b'I', b'D', b'3', 2..=4] => Sniff::Mp3,
         [0x30, 0x26, 0xb2, 0x75] => Sniff::Asf,
@@ -203,7 +230,7 @@ mod tests {
 
     #[test]
     fn containers_are_told_by_their_first_bytes() {
-        let cases: [(&[u8], Sniff); 14] = [
+        let cases: [(&[u8], Sniff); 20] = [
             (b"\0\0\0\x20ftypisom\0\0\x02\0", Sniff::Mp4),
             (b"\0\0\0\x14ftypM4A ", Sniff::Mp4),
             (b"\0\0\0\x14ftypqt  ", Sniff::Mov),
@@ -217,6 +244,12 @@ mod tests {
             (b"FLV\x01\x05", Sniff::Flv),
             (b"ID3\x03\0", Sniff::Mp3),
             (b"fLaC", Sniff::Flac),
+            (b"FORM\0\0\x10\0AIFFCOMM", Sniff::Aiff),
+            (b"FORM\0\0\x10\0AIFCFVER", Sniff::Aiff),
+            (b"caff\0\x01\0\0desc", Sniff::Caf),
+            (b".snd\0\0\0\x20", Sniff::Au),
+            (&W64_RIFF, Sniff::W64),
+            (&MXF_HEADER, Sniff::Mxf),
             (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Sniff::Asf),
         ];
         for (start, kind) in cases {

@@ -55,7 +55,7 @@ fn decoded(stage: &Stage, name: &str, found: &Survey) -> Vec<u64> {
 }
 
 /// Container, how it is made, and what it is then called.
-const KINDS: [(&str, &str, &str, &str); 13] = [
+const KINDS: [(&str, &str, &str, &str); 14] = [
     (
         "a.mkv",
         "-c:v libx265 -x265-params log-level=none -c:a aac",
@@ -79,6 +79,7 @@ const KINDS: [(&str, &str, &str, &str); 13] = [
     ("a.wmv", "-c:v wmv2 -c:a wmav2", "wmv2", "wmav2"),
     ("a.mp4", "-c:v libx264 -c:a aac", "h264", "aac"),
     ("a.mov", "-c:v mpeg4 -c:a aac", "mpeg4", "aac"),
+    ("a.mxf", "-c:v mpeg2video -bf 2 -ar 48000", "mpeg2video", "pcm_s16le"),
 ];
 
 #[tokio::test]
@@ -134,6 +135,10 @@ async fn sound_alone_is_surveyed_and_a_cover_is_no_film() {
         ("a.opus", "opus", "-c:a libopus"),
         ("a.aac", "aac", ""),
         ("a.flac", "flac", ""),
+        ("a.aiff", "pcm_s16be", ""),
+        ("a.caf", "alac", "-c:a alac"),
+        ("a.au", "pcm_s16be", ""),
+        ("a.w64", "pcm_s16le", ""),
         ("a.m4a", "aac", ""),
     ] {
         ffmpeg(stage.data.path(), &format!("{SOUND} {how} {name}"));
