@@ -7,7 +7,7 @@ use content_delivery_service::models::creation::{Creation, NewUpload};
 use content_delivery_service::models::upload::UploadState;
 use content_delivery_service::models::video::{Reason, Status};
 use content_delivery_service::repositories::upload_repository::{Progress, UploadRepository};
-use content_delivery_service::repositories::video_repository::{Update, VideoRepository};
+use content_delivery_service::repositories::video_repository::{Listing, Update, VideoRepository};
 use content_delivery_service::{MIGRATIONS, NAME};
 use contracts::{Timestamp, UserId, VideoId};
 use std::time::Duration;
@@ -206,7 +206,14 @@ async fn a_list_has_an_owners_videos_the_latest_first() {
         let list = |status, before, limit| {
             let (videos, owner) = (house.videos.clone(), house.owner);
             async move {
-                let found = videos.list(owner, status, before, limit).await.unwrap();
+                let wanted = Listing {
+                    owner: Some(owner),
+                    status,
+                    failed: false,
+                    before,
+                    limit,
+                };
+                let found = videos.list(&wanted).await.unwrap();
                 found.into_iter().map(|video| video.id).collect::<Vec<_>>()
             }
         };

@@ -25,6 +25,7 @@ impl From<E> for Problem {
             E::Expired => problem(S::GONE, "upload_expired"),
             E::Unauthenticated => problem(S::UNAUTHORIZED, "unauthenticated")
                 .header(http::header::WWW_AUTHENTICATE, "Bearer realm=\"moocflix\""),
+            E::AdminRequired => problem(S::FORBIDDEN, "admin_required"),
             E::Stale => problem(S::PRECONDITION_FAILED, "stale"),
             E::OffsetMismatch(offset) => {
                 problem(S::CONFLICT, "offset_mismatch").header(UPLOAD_OFFSET, offset.to_string())

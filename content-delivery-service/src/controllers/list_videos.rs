@@ -1,4 +1,4 @@
-//! `GET /`: the caller's own lectures.
+//! `GET /`: the caller's own lectures, or everybody's for admins.
 
 use super::fetch_video::viewer;
 use super::state::Uploads;
@@ -15,10 +15,25 @@ use serde::{Deserialize, Serialize};
 const USUAL: usize = 20;
 const MOST: usize = 100;
 
+/// Whose lectures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Owner {
+    /// The caller's.
+    Me,
+    /// Everybody's; for admins.
+    All,
+}
+
 /// Which lectures are asked for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
+    /// The caller's own unless told; everybody's for admins alone.
+    #[param(inline)]
+    owner: Option<Owner>,
+    /// Those alone that failed, or of which a rendition did.
+    failed: Option<bool>,
     /// Those of one status alone.
     status: Option<Status>,
     /// Those of one course alone; courses are not there yet, so a given one has no lectures.
@@ -37,7 +52,7 @@ pub(crate) struct VideoPage {
     next_cursor: Option<String>,
 }
 
-/// Lists the caller's own lectures.
+/// Lists the caller's own lectures, or everybody's for admins.
 #[utoipa::path(
     get,
     path = "/",
@@ -46,6 +61,7 @@ pub(crate) struct VideoPage {
     params(Parameters),
     responses(
         (status = 200, description = "One page, the latest first.", body = VideoPage),
+        (status = 403, description = "`admin_required`: only admins see everybody's.", body = ProblemDocument, content_type = "application/problem+json"),
         (status = 422, description = "A parameter is wrong.", body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
@@ -65,6 +81,8 @@ pub(crate) async fn list_videos(
         }
     } else {
         let selection = Selection {
+            everyone: parameters.owner == Some(Owner::All),
+            failed: parameters.failed.unwrap_or(false),
             status: parameters.status,
             limit,
             cursor: parameters.cursor.as_deref(),

@@ -150,6 +150,7 @@ fn renditions(head: &IndexHead) -> Vec<Rendition> {
             bit_rate: i64::try_from(track.average_bit_rate).unwrap_or(i64::MAX),
             state: RenditionState::Ready,
             progress: 1.0,
+            reason: None,
         }
     });
     tracks.collect()

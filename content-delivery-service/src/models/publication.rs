@@ -2,7 +2,7 @@
 
 use super::ladder::sound_name;
 use super::plan::Plan;
-use super::video::{Rendition, RenditionState};
+use super::video::{Reason, Rendition, RenditionState};
 use contracts::VideoId;
 use fmp4::TICKS;
 
@@ -71,8 +71,8 @@ pub(crate) struct Tally {
     pub(crate) running: i64,
     /// RFC 6381, once a piece is there.
     pub(crate) codecs: Option<String>,
-    /// Whether a part of it was given up.
-    pub(crate) failed: bool,
+    /// Why a part of it was given up.
+    pub(crate) failure: Option<Reason>,
 }
 
 impl NewPiece {
@@ -110,13 +110,18 @@ impl Tally {
     fn state(&self) -> RenditionState {
         if self.is_complete() {
             RenditionState::Ready
-        } else if self.failed {
+        } else if self.failure.is_some() {
             RenditionState::Failed
         } else if self.pieces > 0 || self.running > 0 {
             RenditionState::Encoding
         } else {
             RenditionState::Waiting
         }
+    }
+
+    /// Why it failed, where it did.
+    fn reason(&self) -> Option<Reason> {
+        self.failure.clone().filter(|_| self.state() == RenditionState::Failed)
     }
 
     /// The share that is encoded, 0 to 1; only what is complete is 1.
@@ -161,6 +166,7 @@ pub(crate) fn renditions(plan: &Plan, own: &[Rendition], tally: impl Fn(&str) ->
             bit_rate: tally.bit_rate().unwrap_or_else(|| i64::from(rung.bit_rate)),
             state: tally.state(),
             progress: tally.progress(plan.video.end()),
+            reason: tally.reason(),
         }
     }));
     all.extend(own.iter().filter(is_sound).cloned());
@@ -174,6 +180,7 @@ pub(crate) fn renditions(plan: &Plan, own: &[Rendition], tally: impl Fn(&str) ->
             bit_rate: tally.bit_rate().unwrap_or(i64::from(SOUND_BIT_RATE)),
             state: tally.state(),
             progress: tally.progress(plan.audio.end()),
+            reason: tally.reason(),
         }
     }));
     all

@@ -190,6 +190,9 @@ pub struct Rendition {
     pub state: RenditionState,
     /// 0 to 1.
     pub progress: f64,
+    /// Why it could not be made.
+    #[serde(default)]
+    pub reason: Option<Reason>,
 }
 
 /// How far a rendition is.

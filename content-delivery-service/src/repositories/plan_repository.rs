@@ -54,6 +54,7 @@ record! {
         name: String,
         codecs: Option<String>,
         failure_code: Option<String>,
+        failure_message: Option<String>,
     }
 }
 
@@ -199,13 +200,16 @@ const TALLIES: &str = "SELECT rendition, COUNT(*) AS pieces, MAX(CASE WHEN is_la
     CAST(SUM(ticks) AS BIGINT) AS ticks, CAST(SUM(bytes) AS BIGINT) AS bytes FROM pieces \
     WHERE video_id = $1 AND generation = $2 GROUP BY rendition";
 const RENDITIONS: &str =
-    "SELECT name, codecs, failure_code FROM renditions WHERE video_id = $1 AND generation = $2 ORDER BY name";
+    "SELECT name, codecs, failure_code, failure_message FROM renditions WHERE video_id = $1 AND generation = $2 ORDER BY name";
 
 fn tally(pieces: Vec<TallyRow>, made: Vec<RenditionRow>) -> HashMap<String, Tally> {
     let made = made.into_iter().map(|row| {
         let tally = Tally {
             codecs: row.codecs,
-            failed: row.failure_code.is_some(),
+            failure: row.failure_code.map(|code| Reason {
+                code,
+                message: row.failure_message.unwrap_or_default(),
+            }),
             ..Tally::default()
         };
         (row.name, tally)
@@ -330,16 +334,16 @@ fn is_playable(plan: &Plan, of: impl Fn(&str) -> Tally) -> bool {
     if plan.rungs.is_empty() {
         sounds.any(|sound| begun(&sound.name))
     } else {
-        picture && sounds.all(|sound| begun(&sound.name) || of(&sound.name).failed)
+        picture && sounds.all(|sound| begun(&sound.name) || of(&sound.name).failure.is_some())
     }
 }
 
 /// Whether something of the plan is left that can still make the lecture playable.
 fn has_hope(plan: &Plan, of: impl Fn(&str) -> Tally) -> bool {
     if plan.rungs.is_empty() {
-        plan.sounds.iter().any(|sound| !of(&sound.name).failed)
+        plan.sounds.iter().any(|sound| of(&sound.name).failure.is_none())
     } else {
-        plan.rungs.iter().any(|rung| !of(&rung.name).failed)
+        plan.rungs.iter().any(|rung| of(&rung.name).failure.is_none())
     }
 }
 

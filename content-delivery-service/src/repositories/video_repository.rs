@@ -25,6 +25,30 @@ macro_rules! columns {
     };
 }
 
+/// Which lectures a list has; a rendition counts as failed where it is of the plan that is shown, or of a later one.
+macro_rules! listed {
+    () => {
+        " FROM videos WHERE status <> 'deleted' AND ($2 IS NULL OR id < $2) AND ($3 IS NULL OR status = $3) \
+         AND (NOT $4 OR status = 'failed' OR EXISTS (SELECT 1 FROM renditions WHERE video_id = videos.id \
+         AND generation >= videos.generation AND failure_code IS NOT NULL))"
+    };
+}
+
+/// Which lectures are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing {
+    /// Whose; everybody's without it.
+    pub owner: Option<UserId>,
+    /// Those of one status alone.
+    pub status: Option<Status>,
+    /// Those alone of which something could not be made.
+    pub failed: bool,
+    /// Behind the last one that was seen.
+    pub before: Option<VideoId>,
+    /// How many at most.
+    pub limit: i64,
+}
+
 record! {
     struct VideoRow {
         id: VideoId,
@@ -177,21 +201,22 @@ impl VideoRepository {
         Ok(row.map(|row| (row.id, row.creation_print.unwrap_or_default())))
     }
 
-    /// An owner's lectures, the latest first; `before` is the last one that was seen.
-    pub async fn list(
-        &self,
-        owner: UserId,
-        status: Option<Status>,
-        before: Option<VideoId>,
-        limit: i64,
-    ) -> Result<Vec<Video>, DbError> {
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM videos WHERE owner_id = $1 AND status <> 'deleted' AND ($3 IS NULL OR id < $3) \
-              AND ($4 IS NULL OR status = $4) ORDER BY id DESC LIMIT $2"
-        );
-        let values = args![owner, limit, before, status.map(|status| status.as_str().to_owned())];
+    /// Lectures, the latest first.
+    pub async fn list(&self, wanted: &Listing) -> Result<Vec<Video>, DbError> {
+        // A statement each, so that an owner's list goes by the owner's index.
+        let mut values = args![
+            wanted.limit,
+            wanted.before,
+            wanted.status.map(|status| status.as_str().to_owned()),
+            wanted.failed
+        ];
+        let sql = match wanted.owner {
+            Some(owner) => {
+                values.extend(args![owner]);
+                concat!("SELECT ", columns!(), listed!(), " AND owner_id = $5 ORDER BY id DESC LIMIT $1")
+            }
+            None => concat!("SELECT ", columns!(), listed!(), " ORDER BY id DESC LIMIT $1"),
+        };
         let rows = self.db.read().all::<VideoRow>(sql, values).await?;
         Ok(rows.into_iter().map(Video::from).collect())
     }

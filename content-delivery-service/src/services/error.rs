@@ -26,6 +26,8 @@ pub(crate) enum ContentError {
     Expired,
     #[error("the caller is not known")]
     Unauthenticated,
+    #[error("only admins see everybody's videos")]
+    AdminRequired,
     #[error("somebody changed the video since")]
     Stale,
     #[error("the upload goes on at byte {0}")]

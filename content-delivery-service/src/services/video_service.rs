@@ -8,7 +8,7 @@ use crate::models::text;
 use crate::models::video::{Status, Video};
 use crate::models::video_document::{TranscodeDocument, VideoDocument};
 use crate::repositories::plan_repository::{PlanRepository, Progress, Requested};
-use crate::repositories::video_repository::{Update, VideoRepository};
+use crate::repositories::video_repository::{Listing, Update, VideoRepository};
 use backing::Clock;
 use backing::objects::Objects;
 use contracts::{ObjectPrefix, Timestamp, UserId, VideoId};
@@ -25,16 +25,20 @@ pub(crate) struct Viewer {
     pub(crate) is_admin: bool,
 }
 
-/// One page of an owner's lectures.
+/// One page of lectures.
 #[derive(Debug)]
 pub(crate) struct Page {
     pub(crate) items: Vec<VideoDocument>,
     pub(crate) next_cursor: Option<String>,
 }
 
-/// Which of an owner's lectures are asked for.
+/// Which lectures are asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Selection<'a> {
+    /// Everybody's, for admins, instead of the viewer's own.
+    pub(crate) everyone: bool,
+    /// Those alone of which something could not be encoded.
+    pub(crate) failed: bool,
     pub(crate) status: Option<Status>,
     pub(crate) limit: usize,
     pub(crate) cursor: Option<&'a str>,
@@ -132,8 +136,11 @@ impl VideoService {
         }
     }
 
-    /// The viewer's own lectures, the latest first.
+    /// The viewer's own lectures or everybody's, the latest first.
     pub(crate) async fn list(&self, viewer: Viewer, selection: Selection<'_>) -> Result<Page, ContentError> {
+        if selection.everyone && !viewer.is_admin {
+            return Err(ContentError::AdminRequired);
+        }
         let before = match selection.cursor {
             Some(cursor) => {
                 let read = self.signatures.read_cursor(viewer.user, cursor);
@@ -142,10 +149,14 @@ impl VideoService {
             None => None,
         };
         let limit = i64::try_from(selection.limit).unwrap_or(i64::MAX);
-        let mut videos = self
-            .videos
-            .list(viewer.user, selection.status, before, limit.saturating_add(1))
-            .await?;
+        let listing = Listing {
+            owner: Some(viewer.user).filter(|_| !selection.everyone),
+            status: selection.status,
+            failed: selection.failed,
+            before,
+            limit: limit.saturating_add(1),
+        };
+        let mut videos = self.videos.list(&listing).await?;
         let more = videos.len() > selection.limit;
         videos.truncate(selection.limit);
         let next_cursor = videos

@@ -65,6 +65,8 @@ async fn videos_are_found_by_status_and_wrong_questions_are_told() {
         "cursor=AAAA",
         "cursor=",
         "status=half",
+        "owner=everyone",
+        "failed=perhaps",
     ] {
         server
             .ask(&person, Method::GET, &format!("{LIST}?{wrong}"))

@@ -5,7 +5,7 @@ mod serving;
 use crate::server::{Person, film};
 use crate::watch_events::Events;
 use content_delivery_service::Finding;
-use contracts::{EventData, Role};
+use contracts::{EventData, Role, VideoId};
 use lectures::{Studio, path, rungs, states};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -168,6 +168,8 @@ async fn a_rung_that_failed_is_tried_again() {
         assert_eq!(failed["status"], "playable", "the lower rung can be watched");
         assert_eq!(failed["reason"]["code"], "encoder_failed");
         assert_eq!(states(&failed), ["360p failed", "240p ready", "audio ready"]);
+        let reasons: Vec<&Value> = (0..3).map(|n| &failed["renditions"][n]["reason"]["code"]).collect();
+        assert_eq!(reasons, [&json!("encoder_failed"), &Value::Null, &Value::Null]);
 
         let reply = studio.ask(Method::POST, video).await;
         assert_eq!(
@@ -178,6 +180,44 @@ async fn a_rung_that_failed_is_tried_again() {
         assert_eq!((&again["status"], &again["reason"]), (&json!("playable"), &Value::Null));
         assert_eq!(studio.encode_all(video).await, 3, "only what failed is encoded again");
         assert_eq!(studio.details(video).await["status"], "ready");
+    }
+}
+
+#[tokio::test]
+async fn admins_find_what_failed_whoever_it_belongs_to() {
+    for studio in Studio::on_each_engine().await {
+        let partly = studio.planned().await;
+        studio.fail(partly, &["360p"]).await;
+        let well = studio.planned().await;
+        studio.encode_all(well).await;
+        let whole = studio.uploaded().await;
+        studio
+            .found(whole, &Finding::Unusable("survey_failed", "it broke off"))
+            .await;
+        let admin = Person::new(Role::Admin);
+        let list = async |person: &Person, query: &str| {
+            let answer = studio
+                .server
+                .ask(person, Method::GET, &format!("/api/v1/content?{query}"))
+                .await;
+            let items = answer.is(200).json["items"].as_array().cloned().unwrap();
+            let ids = items.iter().map(|video| video["id"].as_str().unwrap().to_owned());
+            ids.collect::<Vec<_>>()
+        };
+        let ids = |videos: &[VideoId]| videos.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(list(&admin, "owner=all").await, ids(&[whole, well, partly]));
+        assert_eq!(list(&admin, "owner=all&failed=true").await, ids(&[whole, partly]));
+        assert_eq!(list(&admin, "owner=all&status=failed").await, ids(&[whole]));
+        assert_eq!(list(&admin, "failed=true").await, ids(&[]), "they have none themselves");
+        assert_eq!(list(&studio.person, "owner=me&failed=true").await, ids(&[whole, partly]));
+        studio
+            .server
+            .ask(&studio.person, Method::GET, "/api/v1/content?owner=all")
+            .await
+            .is_problem(403, "admin_required");
+
+        studio.ask(Method::POST, partly).await.is(202);
+        assert_eq!(list(&admin, "owner=all&failed=true").await, ids(&[whole]), "it is on its way");
     }
 }
 

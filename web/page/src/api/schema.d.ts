@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the caller's own lectures. */
+        /** Lists the caller's own lectures, or everybody's for admins. */
         get: operations["listVideos"];
         put?: never;
         post?: never;
@@ -701,6 +701,7 @@ export interface components {
              * @description 0 to 1.
              */
             progress: number;
+            reason?: components["schemas"]["Reason"] | null;
             /** @description How far it is. */
             state: components["schemas"]["RenditionState"];
             /**
@@ -981,6 +982,10 @@ export interface operations {
     listVideos: {
         parameters: {
             query?: {
+                /** @description The caller's own unless told; everybody's for admins alone. */
+                owner?: "me" | "all";
+                /** @description Those alone that failed, or of which a rendition did. */
+                failed?: boolean;
                 /** @description Those of one status alone. */
                 status?: components["schemas"]["Status"];
                 /** @description Those of one course alone; courses are not there yet, so a given one has no lectures. */
@@ -1003,6 +1008,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["VideoPage"];
+                };
+            };
+            /** @description `admin_required`: only admins see everybody's. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A parameter is wrong. */
