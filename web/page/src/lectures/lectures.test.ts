@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Video } from '../api/wire';
 import { EventReader } from './events';
 import { merge } from './list.svelte';
-import { isEncoding, quarterReached, rungName, rungState, tallest } from './rungs';
+import { isEncoding, quarterReached, rungName, rungState, tallest, whyFailed } from './rungs';
 import { told, unsettled } from './state';
 
 const ids = (...names: string[]) => names.map((id) => ({ id }) as Video);
@@ -45,6 +45,15 @@ test('renditions are told in words', () => {
   expect(['source', 'audio', 'audio-2', '720p'].map(rungName)).toEqual(['Original', 'Sound', 'Sound 2', '720p']);
   const told = (state: string, progress: number) => rungState({ state, progress } as Video['renditions'][number]);
   expect([told('waiting', 0), told('encoding', 0.999), told('ready', 1), told('failed', 0.2)]).toEqual(['Waiting', '99 %', 'Ready', 'Failed']);
+});
+
+test('each reason for which renditions failed is told once', () => {
+  const rendition = (name: string, state: string, message?: string) => ({ name, state, reason: message ? { code: 'x', message } : null });
+  const video = { renditions: [rendition('720p', 'failed', 'it broke'), rendition('360p', 'failed', 'it broke'), rendition('audio', 'failed', 'no sound'), rendition('240p', 'ready')] } as Video;
+  expect(whyFailed(video)).toEqual([
+    { names: '720p, 360p', message: 'it broke' },
+    { names: 'Sound', message: 'no sound' },
+  ]);
 });
 
 test('encoding is shown until all is there, and its tallest picture is the one that has begun', () => {

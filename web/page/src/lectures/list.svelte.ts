@@ -16,8 +16,12 @@ export function merge(fresh: Video[], freshIsAll: boolean, old: Video[]): Video[
   return [...fresh, ...old.filter((video) => !known.has(video.id) && video.id < last.id)];
 }
 
-/** My lectures, newest first, kept up to date while they are shown. */
+/** Lectures, newest first, kept up to date while they are shown: mine, or everybody's for an admin. */
 export class LectureList {
+  /** Everybody's instead of mine. */
+  everyone = $state(false);
+  /** Only those of which something failed. */
+  failed = $state(false);
   items = $state.raw<Video[]>([]);
   problem = $state<Problem | null>(null);
   loaded = $state(false);
@@ -25,10 +29,25 @@ export class LectureList {
   hasMore = $derived.by(() => this.#cursor !== null);
   #cursor = $state<string | null>(null);
 
+  /** Which lectures are meant: what is asked for beside a page's limits. */
+  get #wanted(): { owner?: 'all'; failed?: true } {
+    return { ...(this.everyone ? { owner: 'all' as const } : {}), ...(this.failed ? { failed: true as const } : {}) };
+  }
+
+  /** Shows other lectures. */
+  async choose(): Promise<void> {
+    this.items = [];
+    this.#cursor = null;
+    this.loaded = false;
+    await this.load();
+  }
+
   async load(): Promise<void> {
+    const wanted = this.#wanted;
     try {
       const limit = Math.min(most, Math.max(pageSize, this.items.length));
-      const page = await body(api.GET('/api/v1/content', { params: { query: { limit } } }));
+      const page = await body(api.GET('/api/v1/content', { params: { query: { ...wanted, limit } } }));
+      if (this.#isOld(wanted)) return;
       const next = page.next_cursor ?? null;
       const before = this.items.length;
       this.items = merge(page.items, next === null, this.items);
@@ -44,10 +63,12 @@ export class LectureList {
 
   async more(): Promise<void> {
     if (this.#cursor === null || this.loadingMore) return;
+    const wanted = this.#wanted;
     this.loadingMore = true;
     try {
-      const query = { limit: pageSize, cursor: this.#cursor };
+      const query = { ...wanted, limit: pageSize, cursor: this.#cursor };
       const page = await body(api.GET('/api/v1/content', { params: { query } }));
+      if (this.#isOld(wanted)) return;
       const known = new Set(this.items.map((video) => video.id));
       this.items = [...this.items, ...page.items.filter((video) => !known.has(video.id))];
       this.#cursor = page.next_cursor ?? null;
@@ -57,6 +78,11 @@ export class LectureList {
     } finally {
       this.loadingMore = false;
     }
+  }
+
+  /** Whether other lectures were chosen since. */
+  #isOld(wanted: { owner?: 'all'; failed?: true }): boolean {
+    return wanted.owner !== this.#wanted.owner || wanted.failed !== this.#wanted.failed;
   }
 
   /** Asks again every few seconds while something is under way and the page can be seen; returns the end of it. */

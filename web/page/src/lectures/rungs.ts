@@ -30,6 +30,16 @@ export function hasFailed(video: Video): boolean {
   return video.status === 'failed' || video.renditions.some((one) => one.state === 'failed');
 }
 
+/** Why renditions failed: each reason once, with the names of those that it stopped. */
+export function whyFailed(video: Video): { names: string; message: string }[] {
+  const stopped = new Map<string, string[]>();
+  for (const { name, state, reason } of video.renditions) {
+    if (state !== 'failed' || !reason) continue;
+    stopped.set(reason.message, [...(stopped.get(reason.message) ?? []), rungName(name)]);
+  }
+  return [...stopped].map(([message, names]) => ({ names: names.join(', '), message }));
+}
+
 /** Whether nothing more will be made of a lecture unless somebody asks. */
 export function isStuck(video: Video): boolean {
   const settled = video.renditions.every((one) => one.state === 'ready' || one.state === 'failed');

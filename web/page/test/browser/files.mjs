@@ -5,11 +5,12 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Makes a lecture that is longer than a player loads ahead, another one, one that has to be encoded, and a file that is none. */
+/** Makes a lecture that is longer than a player loads ahead, another one, one that has to be encoded, one that only begins like a lecture, and a file that is none. */
 export async function makeFiles(folder) {
   const lecture = join(folder, 'Linear_algebra_1.mp4');
   const other = join(folder, 'Other lecture.mp4');
   const foreign = join(folder, 'Foreign.mkv');
+  const broken = join(folder, 'Broken.mkv');
   const notes = join(folder, 'notes.mp4');
   const source = (seconds) => [
     ...['-f', 'lavfi', '-i', `testsrc2=size=640x360:rate=25:duration=${seconds}`],
@@ -21,6 +22,7 @@ export async function makeFiles(folder) {
   // Sound that no stream takes as it is.
   const encoded = [...coding, '-c:a', 'libopus'];
   await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(60), ...encoded, foreign]);
+  await writeFile(broken, Buffer.concat([Buffer.from([0x1a, 0x45, 0xdf, 0xa3]), Buffer.alloc(100_000, 0x55)]));
   await writeFile(notes, 'These are notes, and no lecture at all.\n'.repeat(200));
-  return { lecture, other, foreign, notes };
+  return { lecture, other, foreign, broken, notes };
 }

@@ -125,6 +125,45 @@ export async function watchWhileItIsEncoded({ stage, instructor, files }) {
   await page.context().close();
 }
 
+/** A file of which nothing can be shown: its owner and an admin are told why, find it again, and may have it tried again. */
+export async function tryAgainWhatFailed({ stage, instructor, admin, files }) {
+  const why = (tab) => tab.getByText('What was found:').waitFor();
+  const page = await stage.person();
+  await stage.signIn(page, instructor);
+  await page.getByRole('navigation').getByRole('link', { name: /Upload/ }).click();
+  await page.locator('input[type=file]').first().setInputFiles(files.broken);
+  await page.getByRole('link', { name: 'Open the lecture' }).click();
+  await page.getByRole('heading', { name: 'This file couldn’t be made playable' }).waitFor();
+  await why(page);
+  await stage.expectAccessible(page, 'a lecture that failed');
+  await stage.picture(page, 'failed-lecture');
+  await tabTo(page, (element) => element.textContent?.trim() === 'Try again', true);
+  await page.keyboard.press('Enter');
+  await until('the keyboard has a place', () => page.evaluate(() => document.activeElement?.tagName === 'H1'));
+  await page.getByRole('heading', { name: 'This file couldn’t be made playable' }).waitFor();
+
+  const theirs = await stage.person();
+  await stage.signIn(theirs, admin);
+  await theirs.getByLabel('Everybody’s').check();
+  await theirs.getByRole('heading', { name: 'Everybody’s lectures', level: 1 }).waitFor();
+  await theirs.getByRole('link', { name: 'Linear algebra 1' }).waitFor();
+  await theirs.getByLabel('Only where something failed').check();
+  await until('only what failed is listed', async () => (await theirs.getByRole('link', { name: 'Linear algebra 1' }).count()) === 0);
+  await stage.expectAccessible(theirs, 'what failed');
+  await stage.picture(theirs, 'what-failed');
+  await theirs.getByRole('link', { name: 'Broken' }).click();
+  await why(theirs);
+  await theirs.getByRole('button', { name: 'Try again' }).waitFor();
+  await theirs.context().close();
+
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Delete the lecture' }).click();
+  await page.getByRole('heading', { name: 'My lectures', level: 1 }).waitFor();
+  await page.getByLabel('Only where something failed').check();
+  await page.getByText('Nothing has failed.').waitFor();
+  await page.context().close();
+}
+
 export async function rename({ stage, page }) {
   await page.getByRole('button', { name: 'Edit' }).click();
   await stage.expectAccessible(page, 'editing');

@@ -59,6 +59,7 @@ const scenes = [
   playing.seek,
   playing.goOnWhenTheSessionHasEnded,
   playing.watchWhileItIsEncoded,
+  playing.tryAgainWhatFailed,
   playing.rename,
   accounts.givePeopleRoles,
   accounts.signOutInAllTabs,
