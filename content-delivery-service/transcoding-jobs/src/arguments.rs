@@ -65,7 +65,11 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<
     let seconds = (from / u64::from(SAMPLE_RATE)).saturating_sub(2);
     let near = seconds * u64::from(TICKS);
     let mut args = quiet();
-    args.extend(input(of, source, Some(near).filter(|_| !WITHOUT_JUMPS.contains(&of.demuxer.as_str()))));
+    args.extend(input(
+        of,
+        source,
+        Some(near).filter(|_| !WITHOUT_JUMPS.contains(&of.demuxer.as_str())),
+    ));
     // The second filter counts samples at the rate that comes in, which has to be the one that goes out.
     args.extend(words(&format!(
         "-map 0:{} -vn -sn -dn -map_metadata -1 \
@@ -238,8 +242,13 @@ mod tests {
         assert!(!args(0).contains("-ss"));
         assert!(args(480_000).contains("-seek_timestamp 1 -noaccurate_seek -ss 8.000000"));
         assert!(args(480_000).contains("first_pts=480000"));
-        let wav = text(&sound(&input("wav", 0), Path::new("/s"), &sound_of, 480_000));
-        assert!(!wav.contains("-ss") && wav.contains("atrim=start=8.000000"), "{wav}");
+        for demuxer in ["wav", "w64", "aiff", "au", "caf"] {
+            let whole = text(&sound(&input(demuxer, 0), Path::new("/s"), &sound_of, 480_000));
+            assert!(
+                !whole.contains("-ss") && whole.contains("atrim=start=8.000000"),
+                "{whole}"
+            );
+        }
     }
 
     fn ffmpeg(folder: &Path, args: impl IntoIterator<Item = OsString>) -> Vec<u8> {

@@ -102,7 +102,6 @@ pub fn demuxer(sniff: Sniff) -> Option<&'static str> {
         Sniff::Caf => "caf",
         Sniff::Au => "au",
         Sniff::W64 => "w64",
-        Sniff::Mxf => "mxf",
         Sniff::Never => return None,
     })
 }

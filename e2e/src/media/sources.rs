@@ -76,15 +76,8 @@ pub const INSTANT: Kind = kind(
 );
 
 /// One of each kind that has to become a ladder.
-pub const ALL: [Kind; 19] = [
+pub const ALL: [Kind; 18] = [
     HEVC,
-    kind(
-        "studio.mxf",
-        "320x180",
-        13,
-        &["-c:v", "mpeg2video", "-q:v", "4", "-g", "12", "-bf", "2", "-ar", "48000", "-ac", "2"],
-        &["180p", "audio"],
-    ),
     kind(
         "vp9.webm",
         "256x144",

@@ -39,8 +39,6 @@ pub enum Sniff {
     Au,
     /// Sony Wave64.
     W64,
-    /// Material Exchange Format, as cameras write it.
-    Mxf,
     /// Nothing that is played here: text, playlists, documents, pictures, archives, programs and the unknown.
     Never,
 }
@@ -80,7 +78,6 @@ impl Sniff {
             Self::Caf => "caf",
             Self::Au => "au",
             Self::W64 => "w64",
-            Self::Mxf => "mxf",
             Self::Never => "unknown",
         }
     }
@@ -122,10 +119,6 @@ fn iso(first: &[u8]) -> Option<Sniff> {
 
 /// The identifier that Wave64 has in the place of `RIFF`.
 const W64_RIFF: [u8; 16] = *b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0";
-/// The key of a header partition; what follows tells its state.
-///
-/// Source: SMPTE 377M, 6.5
-const MXF_HEADER: [u8; 14] = *b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02";
 
 fn by_magic(first: &[u8]) -> Option<Sniff> {
     let riff = |form: &[u8]| first.get(8..12) == Some(form);
@@ -143,7 +136,6 @@ fn by_magic(first: &[u8]) -> Option<Sniff> {
         b"caff" => Sniff::Caf,
         b".snd" => Sniff::Au,
         b"riff" if first.starts_with(&W64_RIFF) => Sniff::W64,
-        [6, 14, 43, 52] if first.starts_with(&MXF_HEADER) => Sniff::Mxf,
         [b'F', b'L', b'V', 1] => Sniff::Flv,
         [b'I', b'D', b'3', 2..=4] => Sniff::Mp3,
         [0x30, 0x26, 0xb2, 0x75] => Sniff::Asf,
@@ -230,7 +222,7 @@ mod tests {
 
     #[test]
     fn containers_are_told_by_their_first_bytes() {
-        let cases: [(&[u8], Sniff); 20] = [
+        let cases: [(&[u8], Sniff); 19] = [
             (b"\0\0\0\x20ftypisom\0\0\x02\0", Sniff::Mp4),
             (b"\0\0\0\x14ftypM4A ", Sniff::Mp4),
             (b"\0\0\0\x14ftypqt  ", Sniff::Mov),
@@ -249,7 +241,6 @@ mod tests {
             (b"caff\0\x01\0\0desc", Sniff::Caf),
             (b".snd\0\0\0\x20", Sniff::Au),
             (&W64_RIFF, Sniff::W64),
-            (&MXF_HEADER, Sniff::Mxf),
             (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", Sniff::Asf),
         ];
         for (start, kind) in cases {
