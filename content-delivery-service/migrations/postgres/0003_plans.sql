@@ -47,6 +47,9 @@ CREATE TABLE encodings (
     updated_at BIGINT NOT NULL
 );
 CREATE INDEX encodings_by_video ON encodings (video_id);
+-- What people look for who mend things; few of all lectures.
+CREATE INDEX videos_by_failure ON videos (id)
+    WHERE status = 'failed' OR (reason_code IS NOT NULL AND status IN ('playable', 'ready'));
 -- Lectures that an earlier release left waiting for a transcoder are looked into again, which plans them.
 INSERT INTO tasks (id, kind, key, live_key, payload, state, priority, owner, start_tag, run_after, subject)
 SELECT gen_random_uuid(), 'scan', 'scan:' || id::text, 'scan:' || id::text, '{"video_id":"' || id::text || '"}', 'scheduled', 0,

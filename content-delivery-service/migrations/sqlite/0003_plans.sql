@@ -47,6 +47,9 @@ CREATE TABLE encodings (
     updated_at INTEGER NOT NULL
 );
 CREATE INDEX encodings_by_video ON encodings (video_id);
+-- What people look for who mend things; few of all lectures.
+CREATE INDEX videos_by_failure ON videos (id)
+    WHERE status = 'failed' OR (reason_code IS NOT NULL AND status IN ('playable', 'ready'));
 -- Lectures that an earlier release left waiting for a transcoder are looked into again, which plans them.
 INSERT INTO tasks (id, kind, key, live_key, payload, state, priority, owner, start_tag, run_after, subject)
 SELECT randomblob(16), 'scan', 'scan:' || lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21)), 'scan:' || lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21)), '{"video_id":"' || lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21)) || '"}', 'scheduled', 0,

@@ -45,7 +45,7 @@ pub(crate) struct Parameters {
 }
 
 /// One page of lectures, the latest first.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Default, Serialize, utoipa::ToSchema)]
 pub(crate) struct VideoPage {
     items: Vec<VideoDocument>,
     /// Asks for the next page; null on the last one.
@@ -74,24 +74,20 @@ pub(crate) async fn list_videos(
     if !(1..=MOST).contains(&limit) {
         return Err(ContentError::BadField("limit", "must be 1 to 100"));
     }
-    let page = if parameters.course_id.is_some() {
-        VideoPage {
-            items: Vec::new(),
-            next_cursor: None,
-        }
-    } else {
-        let selection = Selection {
-            everyone: parameters.owner == Some(Owner::All),
-            failed: parameters.failed.unwrap_or(false),
-            status: parameters.status,
-            limit,
-            cursor: parameters.cursor.as_deref(),
-        };
-        let page = state.videos.list(viewer(&caller), selection).await?;
-        VideoPage {
-            items: page.items,
-            next_cursor: page.next_cursor,
-        }
+    let selection = Selection {
+        everyone: parameters.owner == Some(Owner::All),
+        failed: parameters.failed.unwrap_or(false),
+        status: parameters.status,
+        limit,
+        cursor: parameters.cursor.as_deref(),
+    };
+    let found = state.videos.list(viewer(&caller), selection).await?;
+    let page = match parameters.course_id {
+        Some(_) => VideoPage::default(),
+        None => VideoPage {
+            items: found.items,
+            next_cursor: found.next_cursor,
+        },
     };
     Ok(([(CACHE_CONTROL, "private, no-cache")], Json(page)).into_response())
 }

@@ -94,7 +94,7 @@ pub struct Video {
     pub description: String,
     /// Where it is on its way.
     pub status: Status,
-    /// Why it failed or has to wait.
+    /// Why it failed, has to wait, lacks a rendition, or could not be made anew.
     pub reason: Option<Reason>,
     /// Counts its changes.
     pub version: i64,

@@ -19,7 +19,7 @@ pub(crate) struct VideoDocument {
     description: String,
     /// Where it is on its way.
     status: Status,
-    /// Why it failed or has to wait.
+    /// Why it failed, has to wait, lacks a rendition, or could not be made anew.
     reason: Option<Reason>,
     /// The encoded share of what is promised, 0 to 1.
     progress: f64,

@@ -199,8 +199,7 @@ impl PlanRepository {
 const TALLIES: &str = "SELECT rendition, COUNT(*) AS pieces, MAX(CASE WHEN is_last THEN piece END) AS last, \
     CAST(SUM(ticks) AS BIGINT) AS ticks, CAST(SUM(bytes) AS BIGINT) AS bytes FROM pieces \
     WHERE video_id = $1 AND generation = $2 GROUP BY rendition";
-const RENDITIONS: &str =
-    "SELECT name, codecs, failure_code, failure_message FROM renditions WHERE video_id = $1 AND generation = $2 ORDER BY name";
+const RENDITIONS: &str = "SELECT name, codecs, failure_code, failure_message FROM renditions WHERE video_id = $1 AND generation = $2 ORDER BY name";
 
 fn tally(pieces: Vec<TallyRow>, made: Vec<RenditionRow>) -> HashMap<String, Tally> {
     let made = made.into_iter().map(|row| {
@@ -507,10 +506,9 @@ pub(crate) async fn fail(
         tx.run(sql, args![video, generation, name, &reason.code, &reason.message])
             .await?;
     }
-    if locked.generation == i64::from(generation) {
-        let sql = "UPDATE videos SET reason_code = $2, reason_message = $3 WHERE id = $1";
-        tx.run(sql, args![video, &reason.code, &reason.message]).await?;
-    }
+    // Also where all is made anew: what is there stays, and its owner is told why it is not replaced.
+    let sql = "UPDATE videos SET reason_code = $2, reason_message = $3 WHERE id = $1";
+    tx.run(sql, args![video, &reason.code, &reason.message]).await?;
     refresh(tx, (video, generation), &locked, now).await?;
     let tallies = tally(Vec::new(), tx.all(RENDITIONS, args![video, generation]).await?);
     let hope = plan.source.is_some() || has_hope(&plan, |name| tallies.get(name).cloned().unwrap_or_default());

@@ -209,7 +209,10 @@ async fn admins_find_what_failed_whoever_it_belongs_to() {
         assert_eq!(list(&admin, "owner=all&failed=true").await, ids(&[whole, partly]));
         assert_eq!(list(&admin, "owner=all&status=failed").await, ids(&[whole]));
         assert_eq!(list(&admin, "failed=true").await, ids(&[]), "they have none themselves");
-        assert_eq!(list(&studio.person, "owner=me&failed=true").await, ids(&[whole, partly]));
+        assert_eq!(
+            list(&studio.person, "owner=me&failed=true").await,
+            ids(&[whole, partly])
+        );
         studio
             .server
             .ask(&studio.person, Method::GET, "/api/v1/content?owner=all")
@@ -217,7 +220,11 @@ async fn admins_find_what_failed_whoever_it_belongs_to() {
             .is_problem(403, "admin_required");
 
         studio.ask(Method::POST, partly).await.is(202);
-        assert_eq!(list(&admin, "owner=all&failed=true").await, ids(&[whole]), "it is on its way");
+        assert_eq!(
+            list(&admin, "owner=all&failed=true").await,
+            ids(&[whole]),
+            "it is on its way"
+        );
     }
 }
 
@@ -298,6 +305,41 @@ async fn a_lecture_that_is_ready_is_made_anew_only_when_renditions_are_named() {
         assert_eq!(studio.transcode(video).await["progress"], 1.0);
         assert_eq!(studio.count("SELECT MAX(generation) FROM videos").await, 2);
         assert_eq!(studio.details(video).await["status"], "ready");
+    }
+}
+
+#[tokio::test]
+async fn a_lecture_that_could_not_be_made_anew_stays_as_it_was_and_says_why() {
+    for studio in Studio::on_each_engine().await {
+        let video = studio.planned().await;
+        let all = studio.encode_all(video).await;
+        studio.request(video, r#"{"renditions": ["240p"]}"#).await.is(202);
+        studio.give_up(video, 2).await;
+        let shown = studio.details(video).await;
+        assert_eq!(
+            (&shown["status"], &shown["reason"]["code"]),
+            (&json!("ready"), &json!("encoder_failed"))
+        );
+        assert_eq!(states(&shown), ["360p ready", "240p ready", "audio ready"]);
+        let anew = studio.transcode(video).await;
+        assert_eq!(anew["renditions"][1]["reason"]["code"], "encoder_failed", "{anew}");
+        let failed = async || {
+            let answer = studio
+                .server
+                .ask(&studio.person, Method::GET, "/api/v1/content?failed=true")
+                .await;
+            answer.is(200).json["items"].as_array().unwrap().len()
+        };
+        assert_eq!(failed().await, 1);
+
+        studio.ask(Method::POST, video).await.is(202);
+        assert_eq!(
+            (studio.details(video).await["reason"].clone(), failed().await),
+            (Value::Null, 0)
+        );
+        assert_eq!(studio.encode_all(video).await, all, "the new plan is made after all");
+        assert_eq!(studio.count("SELECT MAX(generation) FROM videos").await, 2);
+        assert_eq!(studio.details(video).await["reason"], Value::Null);
     }
 }
 

@@ -124,6 +124,9 @@ async fn go_on(
         let why = "it has to be encoded again before it can be watched";
         tx.run(sql, args![video, "needs_transcoding", why]).await?;
         refresh(tx, (video, generation), locked, now).await?;
+    } else {
+        let sql = "UPDATE videos SET reason_code = NULL, reason_message = NULL WHERE id = $1";
+        tx.run(sql, args![video]).await?;
     }
     Ok(true)
 }

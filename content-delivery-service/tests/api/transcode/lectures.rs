@@ -152,6 +152,20 @@ impl Studio {
             .unwrap();
     }
 
+    /// Has a worker give up the next piece of the lowest rung of a plan.
+    pub(super) async fn give_up(&self, video: VideoId, generation: u32) {
+        let work = Work::Piece {
+            number: 0,
+            rungs: vec!["240p".to_owned()],
+        };
+        let mut tx = self.server.db.write().await.unwrap();
+        self.service
+            .fail(&mut tx, (video, generation), &work, "encoder_failed", "it won't")
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+    }
+
     async fn running(&self) -> i64 {
         self.count("SELECT COUNT(*) FROM tasks WHERE state = 'running'").await
     }
