@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { Video } from '../api/wire';
 import { EventReader } from './events';
 import { merge } from './list.svelte';
-import { isEncoding, quarterReached, rungName, rungState, tallest, whyFailed } from './rungs';
+import { isEncoding, isStuck, quarterReached, rungName, rungState, tallest, whyFailed } from './rungs';
 import { told, unsettled } from './state';
 
 const ids = (...names: string[]) => names.map((id) => ({ id }) as Video);
@@ -37,6 +37,9 @@ test('a lecture is followed as long as the server works on it by itself', () => 
   expect(unsettled(video('playable', undefined, 'ready', 'encoding'))).toBe(true);
   expect(unsettled(video('playable', 'encoder_failed', 'waiting', 'failed'))).toBe(true);
   expect(unsettled(video('playable', 'encoder_failed', 'ready', 'failed'))).toBe(false);
+  expect(told(video('playable', 'encoder_failed', 'ready', 'failed'))).toEqual({ text: 'status.partly', tone: 'warn' });
+  expect(told(video('playable', 'encoder_failed', 'encoding', 'failed')).tone).toBe('good');
+  expect([told(video('ready')).tone, told(video('ready', 'encoder_failed')).tone]).toEqual(['good', 'warn']);
   expect(unsettled(video('ready'))).toBe(false);
   expect(unsettled(video('failed', 'media_truncated'))).toBe(false);
 });
@@ -62,7 +65,8 @@ test('encoding is shown until all is there, and its tallest picture is the one t
   const growing = video('playable', [rendition(720, 'waiting', 0), rendition(360, 'encoding', 0.1), rendition(240, 'ready', 1), rendition(null, 'ready', 1)]);
   expect([isEncoding(growing), tallest(growing)]).toEqual([true, 360]);
   expect(isEncoding(video('ready', [rendition(720, 'ready', 1)]))).toBe(false);
-  expect([isEncoding(video('failed', [])), tallest(video('failed', []))]).toEqual([false, 0]);
+  const failed = video('failed', [rendition(720, 'waiting', 0), rendition(240, 'failed', 0)]);
+  expect([isEncoding(failed), isStuck(failed), tallest(video('failed', []))]).toEqual([false, true, 0]);
 });
 
 test('a listener hears of each quarter once, and of beginning and end elsewhere', () => {

@@ -39,6 +39,8 @@ export class LectureList {
     this.items = [];
     this.#cursor = null;
     this.loaded = false;
+    this.loadingMore = false;
+    this.problem = null;
     await this.load();
   }
 
@@ -56,6 +58,7 @@ export class LectureList {
       this.problem = null;
       this.loaded = true;
     } catch (thrown) {
+      if (this.#isOld(wanted)) return;
       // What is shown stays; a lost connection is told by the page itself.
       if (!this.loaded) this.problem = Problem.of(thrown);
     }
@@ -74,9 +77,9 @@ export class LectureList {
       this.#cursor = page.next_cursor ?? null;
       this.problem = null;
     } catch (thrown) {
-      this.problem = Problem.of(thrown);
+      if (!this.#isOld(wanted)) this.problem = Problem.of(thrown);
     } finally {
-      this.loadingMore = false;
+      if (!this.#isOld(wanted)) this.loadingMore = false;
     }
   }
 
@@ -85,11 +88,14 @@ export class LectureList {
     return wanted.owner !== this.#wanted.owner || wanted.failed !== this.#wanted.failed;
   }
 
-  /** Asks again every few seconds while something is under way and the page can be seen; returns the end of it. */
+  /**
+   * Asks again every few seconds while the page can be seen and something may change by itself: what is under way, and
+   * lists into which others' lectures come or those that fail. Returns the end of it.
+   */
   follow(): () => void {
     void this.load();
     const timer = setInterval(() => {
-      if (!document.hidden && (!this.loaded || this.items.some(unsettled))) void this.load();
+      if (!document.hidden && (!this.loaded || this.everyone || this.failed || this.items.some(unsettled))) void this.load();
     }, pollEvery);
     return () => clearInterval(timer);
   }

@@ -42,13 +42,14 @@ export function whyFailed(video: Video): { names: string; message: string }[] {
 
 /** Whether nothing more will be made of a lecture unless somebody asks. */
 export function isStuck(video: Video): boolean {
+  if (video.status === 'failed') return true;
   const settled = video.renditions.every((one) => one.state === 'ready' || one.state === 'failed');
   return hasFailed(video) && settled;
 }
 
 /** Whether there is something to show of how a lecture is encoded. */
 export function isEncoding(video: Video): boolean {
-  const open = video.status === 'processing' || video.status === 'playable' || video.status === 'failed';
+  const open = video.status === 'processing' || video.status === 'playable';
   return open && video.renditions.some((one) => one.state !== 'ready');
 }
 

@@ -13,9 +13,10 @@ export function told(video: Video): { text: Key; tone: Tone } {
     case 'processing':
       return { text: needsTranscoding(video) ? 'status.converting' : 'status.processing', tone: 'busy' };
     case 'playable':
-      return { text: 'status.playable', tone: 'good' };
+      return isStuck(video) ? { text: 'status.partly', tone: 'warn' } : { text: 'status.playable', tone: 'good' };
     case 'ready':
-      return { text: 'status.ready', tone: 'good' };
+      // What could not be made anew is there as it was.
+      return { text: 'status.ready', tone: video.reason ? 'warn' : 'good' };
     case 'failed':
       return { text: 'status.failed', tone: 'bad' };
     default:
