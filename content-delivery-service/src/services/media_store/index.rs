@@ -74,9 +74,11 @@ fn whole_or_going_on(made: Vec<&PublishedRendition>, others: bool) -> Vec<&Publi
 }
 
 /// Leaves out what its viewers would catch up with: a player does not leave a rendition that just stops growing. The one
-/// that is furthest is listed whatever its speed, where there is nothing else.
+/// that is furthest is listed whatever its speed, where there is nothing else; the lowest of them, for it runs ahead.
 fn without_waiting(made: Vec<&PublishedRendition>, others: bool, end: u64) -> Vec<&PublishedRendition> {
-    let furthest = made.first().filter(|_| !others).map(|one| one.name.clone());
+    let longest = made.iter().map(|one| one.length()).max();
+    let furthest = made.iter().rfind(|one| Some(one.length()) == longest);
+    let furthest = furthest.filter(|_| !others).map(|one| one.name.clone());
     let listed = made
         .into_iter()
         .filter(|one| one.keeps_ahead(end) || Some(&one.name) == furthest.as_ref());
