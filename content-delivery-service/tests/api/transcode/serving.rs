@@ -67,6 +67,31 @@ fn lowest(length: usize) -> Work {
 }
 
 #[tokio::test]
+async fn of_rungs_that_are_equally_far_the_lowest_is_listed() {
+    for studio in Studio::on_each_engine().await {
+        let video = studio.planned().await;
+        studio.encodes(video).await;
+        studio.encodes(video).await;
+        let higher = Work::Piece {
+            number: 0,
+            rungs: vec!["360p".to_owned()],
+        };
+        let order = loop {
+            let order = studio.claim().await.unwrap();
+            if order.work == higher {
+                break order;
+            }
+        };
+        let pieces = studio.pieces(video, &order).await;
+        studio.store(video, &order, &pieces).await;
+        studio.publish(video, &order).await;
+        let player = Player::open(&studio, video).await;
+        let index = player.text("index.m3u8").await;
+        assert!(index.contains("1/240p/"), "{index}");
+    }
+}
+
+#[tokio::test]
 async fn bandwidth_is_the_ceiling_until_it_can_be_measured() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
