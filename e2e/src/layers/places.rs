@@ -71,15 +71,10 @@ pub(super) fn lints(tree: &Tree) -> Found {
     for package in &tree.packages {
         let path = format!("{}/Cargo.toml", package.folder);
         let manifest = tree.settings.get(&path).map(|text| parse(text));
-        let inherits = manifest
-            .and_then(Result::ok)
-            .and_then(|it| it.into_table().ok())
-            .is_some_and(|table| {
-                let lints = table.get("lints").cloned().and_then(|it| it.into_table().ok());
-                lints
-                    .and_then(|it| it.get("workspace").cloned())
-                    .is_some_and(|it| it.into_bool().unwrap_or(false))
-            });
+        let inherits = manifest.and_then(Result::ok).is_some_and(|it| {
+            let lints = it.get("lints").and_then(|lints| lints.get("workspace"));
+            lints.and_then(toml::Value::as_bool).unwrap_or(false)
+        });
         if !inherits {
             found.push((path, "does not take the workspace's lints".to_owned()));
         }

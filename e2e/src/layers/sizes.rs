@@ -1,7 +1,7 @@
 //! Size budgets: of files one by one, of all files together, of the configuration.
 
 use super::tree::Tree;
-use config::{Config, File, FileFormat, Value, ValueKind};
+use toml::{Table, Value};
 
 type Found = Vec<(String, String)>;
 
@@ -50,18 +50,16 @@ pub(super) fn ninety(tree: &Tree) -> Found {
 }
 
 fn leaves(value: &Value) -> usize {
-    match &value.kind {
-        ValueKind::Table(table) => table.values().map(leaves).sum(),
+    match value {
+        Value::Table(table) => table.values().map(leaves).sum(),
         _ => 1,
     }
 }
 
 /// Reads a text of settings as the program itself does.
 pub(super) fn parse(text: &str) -> Result<Value, String> {
-    let settings = Config::builder()
-        .add_source(File::from_str(text, FileFormat::Toml))
-        .build();
-    settings.map(|it| it.cache).map_err(|error| error.to_string())
+    let settings = text.parse::<Table>();
+    settings.map(Value::Table).map_err(|error| error.to_string())
 }
 
 pub(super) fn keys(tree: &Tree) -> Found {
