@@ -24,7 +24,7 @@ const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-overr
     params(("video_id" = VideoId, Path), ("k" = Option<String>, Query, description = "The upload's own key.")),
     responses(
         (status = 204, description = "It is gone."),
-        (status = 410, description = "It was gone before.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 410, description = "It was gone before.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn cancel_upload(

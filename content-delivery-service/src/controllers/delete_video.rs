@@ -29,7 +29,7 @@ pub(crate) struct Deletion {
     params(("video_id" = VideoId, Path)),
     responses(
         (status = 202, description = "It is dark; its bytes are being removed.", body = Deletion),
-        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn delete_video(

@@ -21,8 +21,8 @@ use runtime::{Caller, Json, ProblemDocument};
     params(("video_id" = VideoId, Path)),
     responses(
         (status = 200, description = "The lecture.", body = VideoDocument),
-        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 410, description = "It was deleted.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument),
+        (status = 410, description = "It was deleted.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn fetch_video(

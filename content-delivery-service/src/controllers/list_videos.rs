@@ -61,8 +61,8 @@ pub(crate) struct VideoPage {
     params(Parameters),
     responses(
         (status = 200, description = "One page, the latest first.", body = VideoPage),
-        (status = 403, description = "`admin_required`: only admins see everybody's.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "A parameter is wrong.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, description = "`admin_required`: only admins see everybody's.", body = ProblemDocument),
+        (status = 422, description = "A parameter is wrong.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn list_videos(

@@ -7,6 +7,7 @@ pub(crate) mod errors;
 pub(crate) mod fetch_video;
 pub(crate) mod heartbeat;
 pub(crate) mod list_videos;
+pub(crate) mod media_answers;
 pub(crate) mod media_reply;
 pub(crate) mod request_transcode;
 pub(crate) mod resume_upload;

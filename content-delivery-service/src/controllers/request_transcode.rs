@@ -35,10 +35,10 @@ pub(crate) struct TranscodeRequest {
     request_body = Option<TranscodeRequest>,
     responses(
         (status = 202, description = "It is on its way, or done already.", body = TranscodeDocument),
-        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 409, description = "Its bytes are still coming.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 410, description = "It was deleted.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "A name is no rendition's.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument),
+        (status = 409, description = "Its bytes are still coming.", body = ProblemDocument),
+        (status = 410, description = "It was deleted.", body = ProblemDocument),
+        (status = 422, description = "A name is no rendition's.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn request_transcode(
@@ -63,9 +63,9 @@ pub(crate) async fn request_transcode(
     params(("video_id" = VideoId, Path)),
     responses(
         (status = 200, description = "How far they are.", body = TranscodeDocument),
-        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 409, description = "Its bytes are still coming.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 410, description = "It was deleted.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument),
+        (status = 409, description = "Its bytes are still coming.", body = ProblemDocument),
+        (status = 410, description = "It was deleted.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn show_transcode(

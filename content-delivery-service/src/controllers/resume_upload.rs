@@ -54,11 +54,11 @@ pub(crate) async fn show_upload(headers: HeaderMap, open: OpenUpload) -> Result<
     request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
     responses(
         (status = 204, description = "The bytes are stored for good; `Upload-Offset` tells how far."),
-        (status = 409, description = "The upload stands elsewhere; `Upload-Offset` tells where.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 415, description = "This is no audio or video; the upload is gone.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 423, description = "Another request is writing it.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 460, description = "The checksum does not fit; nothing of this request counted.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 507, description = "There is no space left; go on later.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "The upload stands elsewhere; `Upload-Offset` tells where.", body = ProblemDocument),
+        (status = 415, description = "This is no audio or video; the upload is gone.", body = ProblemDocument),
+        (status = 423, description = "Another request is writing it.", body = ProblemDocument),
+        (status = 460, description = "The checksum does not fit; nothing of this request counted.", body = ProblemDocument),
+        (status = 507, description = "There is no space left; go on later.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn resume_upload(

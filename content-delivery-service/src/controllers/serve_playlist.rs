@@ -1,5 +1,6 @@
 //! `GET /p/{token}/{video_id}/{generation}/{rendition}/media.m3u8`: the playlist of one rendition.
 
+use crate::controllers::media_answers::PlaylistAnswers;
 use crate::controllers::media_reply;
 use crate::services::stream_service::StreamService;
 use axum::extract::{Request, State};
@@ -18,14 +19,7 @@ use contracts::VideoId;
         ("generation" = u32, Path, description = "The plan that the bytes belong to"),
         ("rendition" = String, Path, description = "The rendition, such as `source` or `audio`")
     ),
-    responses(
-        (status = 200, description = "The playlist", content_type = "application/vnd.apple.mpegurl"),
-        (status = 206, description = "The range that was asked for", content_type = "application/vnd.apple.mpegurl"),
-        (status = 304, description = "What the client has is still right"),
-        (status = 403, description = "The token does not open this, whatever the reason"),
-        (status = 404, description = "The video has no such part"),
-        (status = 416, description = "The range lies beyond the end")
-    )
+    responses(PlaylistAnswers)
 )]
 pub(crate) async fn serve_playlist(State(streams): State<StreamService>, request: Request) -> Response {
     media_reply::send(&streams, request, "playlist").await

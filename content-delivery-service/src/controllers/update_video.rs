@@ -33,8 +33,8 @@ pub(crate) struct VideoChange {
     request_body = VideoChange,
     responses(
         (status = 200, description = "The lecture as it is now.", body = VideoDocument),
-        (status = 412, description = "Somebody changed it since.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "A field is wrong.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 412, description = "Somebody changed it since.", body = ProblemDocument),
+        (status = 422, description = "A field is wrong.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn update_video(

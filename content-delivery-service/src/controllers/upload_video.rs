@@ -40,10 +40,10 @@ pub(crate) struct Parameters {
     params(Parameters),
     responses(
         (status = 201, description = "The upload began, or the file is stored.", body = VideoDocument),
-        (status = 413, description = "The file is too large.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 415, description = "This is no audio or video.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 422, description = "The file is empty, or a field is wrong.", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 507, description = "There is no space left.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 413, description = "The file is too large.", body = ProblemDocument),
+        (status = 415, description = "This is no audio or video.", body = ProblemDocument),
+        (status = 422, description = "The file is empty, or a field is wrong.", body = ProblemDocument),
+        (status = 507, description = "There is no space left.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn upload_video(

@@ -35,7 +35,7 @@ const COMMENT: Duration = Duration::from_secs(15);
     params(("video_id" = VideoId, Path)),
     responses(
         (status = 200, description = "Server-sent events.", body = String, content_type = "text/event-stream"),
-        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn watch_events(

@@ -45,6 +45,36 @@ fn each_operation_has_a_name_of_its_own_a_policy_and_answers() {
     }
 }
 
+/// The answers of programs that other specifications define: RFC 6749 §5.2, and what a probe reads.
+const NOT_PROBLEMS: [(&str, &str); 3] = [
+    ("/api/v1/users/token", "400"),
+    ("/api/v1/users/token", "403"),
+    ("/health/ready", "503"),
+];
+
+#[test]
+fn an_error_s_body_is_a_problem_document() {
+    let document: Value = serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
+    let mut seen = 0;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let is_error = status.starts_with('4') || status.starts_with('5');
+                let exempt = NOT_PROBLEMS.contains(&(path.as_str(), status.as_str()));
+                let Some(bodies) = answer["content"].as_object().filter(|_| is_error && !exempt) else {
+                    continue;
+                };
+                let kinds: Vec<_> = bodies.keys().map(String::as_str).collect();
+                assert_eq!(kinds, ["application/problem+json"], "{method} {path} {status}");
+                let schema = &bodies["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 50, "only {seen} answers were looked at");
+}
+
 #[test]
 fn every_reference_in_the_documents_leads_somewhere() {
     for text in [

@@ -1,9 +1,13 @@
 //! The one `OpenAPI` document of all services.
 
 use crate::{FieldError, ProblemDocument, Routes};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Info, License, OpenApi};
+use utoipa::openapi::{Content, Info, License, OpenApi, RefOr, Response};
 use utoipa::{PartialSchema, ToSchema};
+
+/// The media type of a [`ProblemDocument`].
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// The document of these routes, with what all of them share.
 #[must_use]
@@ -28,4 +32,30 @@ pub fn document(routes: &Routes, version: &str) -> OpenApi {
         .schemas
         .insert(FieldError::name().into_owned(), FieldError::schema());
     api
+}
+
+/// Documents each answer whose body is a [`ProblemDocument`] with the media type that problems are sent with.
+///
+/// A handler names the body alone, so no document can give a problem another type.
+pub(crate) fn describe_problems(operation: &mut Operation) {
+    for answer in operation.responses.responses.values_mut() {
+        if let RefOr::T(answer) = answer {
+            name_problem(answer);
+        }
+    }
+}
+
+fn name_problem(answer: &mut Response) {
+    let reference = format!("#/components/schemas/{}", ProblemDocument::name());
+    let contents = std::mem::take(&mut answer.content);
+    answer.content = contents
+        .into_iter()
+        .map(|(kind, content)| {
+            let is_problem = matches!(
+                &content,
+                RefOr::T(Content { schema: Some(RefOr::Ref(to)), .. }) if to.ref_location == reference
+            );
+            (if is_problem { PROBLEM_JSON.to_owned() } else { kind }, content)
+        })
+        .collect();
 }

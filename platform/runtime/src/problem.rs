@@ -2,6 +2,7 @@
 //!
 //! Source: RFC 9457; design §4 "Status"
 
+use crate::openapi::PROBLEM_JSON;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -153,7 +154,7 @@ impl IntoResponse for Problem {
         let mut response = Response::new(Body::from(self.document(None)));
         *response.status_mut() = self.0.status;
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         for (name, value) in &self.0.headers {
             headers.append(name, value.clone());

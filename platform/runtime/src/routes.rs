@@ -3,6 +3,7 @@
 use crate::Authenticator;
 use crate::guard::{self, Guard};
 use crate::matched_route::NoteRoute;
+use crate::openapi;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use http::Method;
@@ -163,6 +164,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
                 }
                 found = true;
                 describe_access(&mut operation, access);
+                openapi::describe_problems(&mut operation);
                 self.paths.add_path_operation(full, vec![documented_method], operation);
             }
         }
