@@ -1,9 +1,12 @@
 //! What the command line does to accounts, on the same database, also while a server runs.
 
 use crate::config::LONGEST_ACCESS;
-use crate::models::{EmailAddress, NewUser, User};
-use crate::repositories::UserRepository;
-use crate::services::{Applicant, PasswordHasher, UserError, check};
+use crate::models::accounts::email::EmailAddress;
+use crate::models::accounts::user::{NewUser, User};
+use crate::repositories::accounts::user_repository::UserRepository;
+use crate::services::account_service::{Applicant, check};
+use crate::services::error::UserError;
+use crate::services::password_hasher::PasswordHasher;
 use backing::Clock;
 use backing::db::Db;
 use contracts::{Role, UserId};

@@ -10,27 +10,37 @@
 mod commands;
 mod config;
 mod controllers;
+mod jobs;
+mod metric;
 pub mod models;
 pub mod repositories;
 mod routes;
 mod services;
-mod tasks;
-mod web;
 
 pub use commands::{NewAccount, create_user, set_role};
 pub use config::{Config, DEFAULTS, Limits};
-pub use services::UserError;
+pub use metric::METRICS;
+pub use services::error::UserError;
 
 use backing::Clock;
 use backing::cache::Cache;
 use backing::db::{Db, DbError, Migration};
-use repositories::{KeyRepository, RevocationRepository, SessionRepository, UserRepository};
-use runtime::metrics::Metric;
+use controllers::sessions::public_address::PublicAddress;
+use controllers::state::Api;
+use repositories::accounts::user_repository::UserRepository;
+use repositories::keys::key_repository::KeyRepository;
+use repositories::sessions::revocation_repository::RevocationRepository;
+use repositories::sessions::session_repository::SessionRepository;
 use runtime::{Authenticator, Keys, Revocations, Service};
 use secrecy::{ExposeSecret, SecretSlice};
-use services::{AccountService, KeyService, Limiter, PasswordHasher, RevocationService, SessionService, TokenIssuer};
+use services::account_service::AccountService;
+use services::key_service::KeyService;
+use services::limiter::Limiter;
+use services::password_hasher::PasswordHasher;
+use services::revocation_service::RevocationService;
+use services::session_service::SessionService;
+use services::token_issuer::TokenIssuer;
 use std::sync::Arc;
-use web::Web;
 
 /// The service's name: its role, its schema, its database file.
 pub const NAME: &str = "users";
@@ -42,40 +52,6 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     sqlite: include_str!("../migrations/sqlite/0001_accounts.sql"),
     postgres: include_str!("../migrations/postgres/0001_accounts.sql"),
 }];
-
-/// What this service counts.
-pub const METRICS: &[Metric] = &[
-    Metric {
-        name: "moocflix_logins_total",
-        kind: "counter",
-        labels: &["result"],
-        help: "sign-ins by result: ok, wrong, limited, deactivated, busy, error",
-    },
-    Metric {
-        name: "moocflix_signups_total",
-        kind: "counter",
-        labels: &[],
-        help: "accounts made over HTTP",
-    },
-    Metric {
-        name: "moocflix_password_hashes_total",
-        kind: "counter",
-        labels: &[],
-        help: "password hashes computed",
-    },
-    Metric {
-        name: "moocflix_password_hash_waiting",
-        kind: "gauge",
-        labels: &[],
-        help: "requests that wait for a password hash",
-    },
-    Metric {
-        name: "moocflix_password_hash_refused_total",
-        kind: "counter",
-        labels: &[],
-        help: "requests sent away because too many waited for a password hash",
-    },
-];
 
 /// What the service is built from.
 pub struct Deps {
@@ -111,15 +87,6 @@ pub enum StartError {
     Db(#[from] DbError),
 }
 
-/// What controllers have at hand.
-#[derive(Clone)]
-pub(crate) struct App {
-    pub(crate) accounts: AccountService,
-    pub(crate) sessions: SessionService,
-    pub(crate) keys: Keys,
-    pub(crate) web: Web,
-}
-
 /// Builds the service: signing keys are there and live revocations loaded when it returns.
 ///
 /// # Errors
@@ -136,8 +103,8 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         config,
     } = deps;
     config.validate().map_err(StartError::Config)?;
-    let web = Web::new(config.public_url.as_deref()).map_err(StartError::Config)?;
-    if !web.is_secure() {
+    let public_address = PublicAddress::new(config.public_url.as_deref()).map_err(StartError::Config)?;
+    if !public_address.is_secure() {
         tracing::warn!("public_url is not https: the browser's cookie goes without Secure");
     }
     let issuer = TokenIssuer::new(authenticator.issuer(), authenticator.audience(), config.access_life());
@@ -165,16 +132,16 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         clock: clock.clone(),
         lives: (config.idle_life(), config.session_life()),
     };
-    let tasks = tasks::all(key_service, revocations, sessions.sessions.clone(), &clock);
-    let app = App {
+    let tasks = jobs::all(key_service, revocations, sessions.sessions.clone(), &clock);
+    let api = Api {
         accounts: AccountService::beside(&sessions, config.signup_role),
         sessions,
         keys,
-        web,
+        public_address,
     };
     Ok(Service {
         name: NAME,
-        routes: routes::routes(app, &authenticator),
+        routes: routes::routes(api, &authenticator),
         tasks,
     })
 }

@@ -1,10 +1,11 @@
 //! The URL table: one line a route.
 
-use crate::App;
-use crate::controllers::{
-    change_password, deactivate, fetch_profile, list_users, login, logout, publish_keys, refresh_token, set_roles,
-    signup, update_profile,
+use crate::controllers::accounts::{
+    change_password, deactivate, fetch_profile, list_users, set_roles, signup, update_profile,
 };
+use crate::controllers::keys::publish_keys;
+use crate::controllers::sessions::{login, logout, refresh_token};
+use crate::controllers::state::Api;
 use http::Method;
 use runtime::{Access, Authenticator, Routes, Table};
 use utoipa_axum::routes;
@@ -12,7 +13,7 @@ use utoipa_axum::routes;
 /// Where the service's routes are.
 pub(crate) const PREFIX: &str = "/api/v1/users";
 
-pub(crate) fn routes(app: App, authenticator: &Authenticator) -> Routes {
+pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
     let users = Table::new(PREFIX, authenticator)
         .row(Method::POST, "/signup", Access::Public, routes!(signup::sign_up))
         .row(Method::POST, "/login", Access::Public, routes!(login::log_in))
@@ -49,7 +50,7 @@ pub(crate) fn routes(app: App, authenticator: &Authenticator) -> Routes {
         )
         .row(Method::GET, "/", Access::Admin, routes!(list_users::list_users))
         .row(Method::PUT, "/{id}/roles", Access::Admin, routes!(set_roles::set_roles))
-        .with_state(app.clone());
+        .with_state(api.clone());
     let keys = Table::new("", authenticator)
         .row(
             Method::GET,
@@ -57,6 +58,6 @@ pub(crate) fn routes(app: App, authenticator: &Authenticator) -> Routes {
             Access::Public,
             routes!(publish_keys::publish_keys),
         )
-        .with_state(app);
+        .with_state(api);
     users.merge(keys)
 }

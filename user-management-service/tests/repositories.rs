@@ -6,12 +6,17 @@ use backing::testing::databases;
 use contracts::{Role, Roles, SessionId, Timestamp, UserId};
 use futures::future::join_all;
 use std::time::Duration;
-use user_management_service::models::{
-    EmailAddress, NewSession, NewUser, ProfileChange, Refused, Rotation, SealedKey, Successor, TokenHash, User,
-};
-use user_management_service::repositories::{
-    KeyRepository, NotDone, RevocationRepository, SessionRepository, UserRepository,
-};
+use user_management_service::models::accounts::email::EmailAddress;
+use user_management_service::models::accounts::profile::ProfileChange;
+use user_management_service::models::accounts::user::{NewUser, User};
+use user_management_service::models::keys::signing_key::SealedKey;
+use user_management_service::models::sessions::revocation::Refused;
+use user_management_service::models::sessions::session::{NewSession, Rotation, Successor, TokenHash};
+use user_management_service::repositories::accounts::user_repository::UserRepository;
+use user_management_service::repositories::keys::key_repository::KeyRepository;
+use user_management_service::repositories::rows::NotDone;
+use user_management_service::repositories::sessions::revocation_repository::RevocationRepository;
+use user_management_service::repositories::sessions::session_repository::SessionRepository;
 use user_management_service::{MIGRATIONS, NAME};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);

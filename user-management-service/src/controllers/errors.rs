@@ -1,6 +1,6 @@
 //! One table from what went wrong to status and stable code.
 
-use crate::services::UserError;
+use crate::services::error::UserError;
 use http::StatusCode;
 use http::header::WWW_AUTHENTICATE;
 use runtime::Problem;

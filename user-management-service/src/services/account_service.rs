@@ -1,13 +1,18 @@
 //! Accounts: made, told, changed, put to sleep; and the admins' view of them.
 
+use super::error::UserError;
 use super::limiter::{Attempt, Limiter};
 use super::password_hasher::{Comparison, PasswordHasher};
 use super::revocation_service::RevocationService;
 use super::session_service::SessionService;
-use super::user_error::UserError;
 use crate::config::LONGEST_ACCESS;
-use crate::models::{EmailAddress, NewUser, ProfileChange, User, check_name, check_password};
-use crate::repositories::{NotDone, UserRepository};
+use crate::metric;
+use crate::models::accounts::email::EmailAddress;
+use crate::models::accounts::password::check_password;
+use crate::models::accounts::profile::{ProfileChange, check_name};
+use crate::models::accounts::user::{NewUser, User};
+use crate::repositories::accounts::user_repository::UserRepository;
+use crate::repositories::rows::NotDone;
 use aws_lc_rs::digest;
 use backing::Clock;
 use contracts::{Role, Roles, UserId};
@@ -83,7 +88,7 @@ impl AccountService {
         };
         match self.users.insert(&new, self.clock.now()).await {
             Ok(user) => {
-                metrics::counter!("moocflix_signups_total").increment(1);
+                metrics::counter!(metric::SIGNUPS).increment(1);
                 Ok(user)
             }
             Err(NotDone::EmailTaken) => match self.users.by_email_key(&email_key).await? {

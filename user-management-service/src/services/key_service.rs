@@ -2,8 +2,8 @@
 
 use super::sealing::{self, SealError};
 use super::token_issuer::{OpenKey, TokenIssuer};
-use crate::models::SealedKey;
-use crate::repositories::KeyRepository;
+use crate::models::keys::signing_key::SealedKey;
+use crate::repositories::keys::key_repository::KeyRepository;
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;

@@ -1,5 +1,6 @@
 //! Argon2id in a bounded pool: as many at once as there are workers, a short queue, and no more.
 
+use crate::metric;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -129,7 +130,7 @@ impl PasswordHasher {
 }
 
 fn busy() -> HashError {
-    metrics::counter!("moocflix_password_hash_refused_total").increment(1);
+    metrics::counter!(metric::PASSWORD_HASH_REFUSED).increment(1);
     HashError::Busy
 }
 
@@ -146,7 +147,7 @@ impl<'a> Place<'a> {
 
     fn show(&self) {
         let waiting = u32::try_from(self.0.waiting.load(Ordering::Acquire)).unwrap_or(u32::MAX);
-        metrics::gauge!("moocflix_password_hash_waiting").set(waiting);
+        metrics::gauge!(metric::PASSWORD_HASH_WAITING).set(waiting);
     }
 }
 
@@ -192,7 +193,7 @@ impl Pool {
 
     fn compute(&self, password: &SecretString, salt: &[u8], params: &Params) -> Result<Vec<u8>, HashError> {
         self.made.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!("moocflix_password_hashes_total").increment(1);
+        metrics::counter!(metric::PASSWORD_HASHES).increment(1);
         let mut memory = self.memory(params.block_count())?;
         let mut out = vec![0; params.output_len().unwrap_or(HASH_BYTES)];
         let done = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())

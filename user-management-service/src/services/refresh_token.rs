@@ -1,7 +1,7 @@
 //! Refresh tokens: 256 random bits, known to the database by hash alone.
 
 use super::sealing::{self, SealError};
-use crate::models::{Successor, TokenHash};
+use crate::models::sessions::session::{Successor, TokenHash};
 use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

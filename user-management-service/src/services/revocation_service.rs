@@ -1,8 +1,8 @@
 //! Carries refusals to this process's authenticator: at once those made here, within seconds those
 //! made by another node or by the command line.
 
-use crate::models::{Refused, Revocation};
-use crate::repositories::RevocationRepository;
+use crate::models::sessions::revocation::{Refused, Revocation};
+use crate::repositories::sessions::revocation_repository::RevocationRepository;
 use backing::db::DbError;
 use contracts::Timestamp;
 use runtime::Revocations;

@@ -1,14 +1,19 @@
 //! Signing in, staying signed in, and leaving.
 
+use super::error::UserError;
 use super::limiter::{Attempt, Limiter};
 use super::password_hasher::{Comparison, PasswordHasher};
 use super::refresh_token::RefreshToken;
 use super::revocation_service::RevocationService;
 use super::token_issuer::TokenIssuer;
-use super::user_error::UserError;
 use crate::config::LONGEST_ACCESS;
-use crate::models::{EmailAddress, NewSession, Rotation, Session, User};
-use crate::repositories::{NotDone, SessionRepository, UserRepository};
+use crate::metric;
+use crate::models::accounts::email::EmailAddress;
+use crate::models::accounts::user::User;
+use crate::models::sessions::session::{NewSession, Rotation, Session};
+use crate::repositories::accounts::user_repository::UserRepository;
+use crate::repositories::rows::NotDone;
+use crate::repositories::sessions::session_repository::SessionRepository;
 use backing::Clock;
 use contracts::{SessionId, Timestamp, UserId};
 use secrecy::SecretString;
@@ -71,7 +76,7 @@ impl SessionService {
             Err(UserError::Busy) => "busy",
             Err(_) => "error",
         };
-        metrics::counter!("moocflix_logins_total", "result" => result).increment(1);
+        metrics::counter!(metric::LOGINS, "result" => result).increment(1);
         signed_in
     }
 
@@ -212,8 +217,8 @@ impl SessionService {
 mod tests {
     use super::*;
     use crate::config::Limits;
-    use crate::models::NewUser;
-    use crate::repositories::RevocationRepository;
+    use crate::models::accounts::user::NewUser;
+    use crate::repositories::sessions::revocation_repository::RevocationRepository;
     use crate::{MIGRATIONS, NAME};
     use backing::cache::MemoryCache;
     use backing::db::Db;

@@ -2,7 +2,8 @@
 //!
 //! Source: RFC 9068 (JWT profile for access tokens), RFC 7518 §3.3 (RS256)
 
-use crate::models::{Session, User};
+use crate::models::accounts::user::User;
+use crate::models::sessions::session::Session;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};

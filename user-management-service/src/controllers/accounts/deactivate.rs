@@ -1,0 +1,20 @@
+//! `DELETE /deactivate`
+
+use crate::controllers::state::Api;
+use axum::extract::State;
+use http::StatusCode;
+use runtime::{Caller, Problem, ProblemDocument};
+
+/// Puts the caller's account to sleep; a login with `reactivate` wakes it.
+#[utoipa::path(
+    delete, path = "/deactivate", operation_id = "deactivate", tag = "users",
+    responses(
+        (status = 204, description = "Deactivated; every sign-in has ended."),
+        (status = 401, description = "`unauthenticated` or `reauthentication_required`", body = ProblemDocument),
+        (status = 409, description = "`last_admin`", body = ProblemDocument),
+    )
+)]
+pub(crate) async fn deactivate(State(api): State<Api>, caller: Caller) -> Result<StatusCode, Problem> {
+    api.accounts.deactivate(&caller).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

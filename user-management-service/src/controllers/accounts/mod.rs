@@ -1,0 +1,10 @@
+//! Accounts: made and changed by their owners, listed and promoted by admins.
+
+pub(crate) mod change_password;
+pub(crate) mod deactivate;
+pub(crate) mod documents;
+pub(crate) mod fetch_profile;
+pub(crate) mod list_users;
+pub(crate) mod set_roles;
+pub(crate) mod signup;
+pub(crate) mod update_profile;

@@ -1,0 +1,126 @@
+//! `PUT /profile/update`
+
+use super::documents;
+use crate::controllers::state::Api;
+use crate::models::accounts::email::EmailAddress;
+use crate::models::accounts::profile::{ProfileChange, check_bio, check_locale, check_name};
+use crate::services::error::UserError;
+use axum::extract::State;
+use axum::response::Response;
+use http::header::IF_MATCH;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use runtime::{Caller, Json, Problem, ProblemDocument};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+/// What changes: a field that is absent stays, `null` clears.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ProfileUpdate)]
+pub(crate) struct Body {
+    /// The name that others see; can't be cleared.
+    #[serde(default, deserialize_with = "documents::present")]
+    #[schema(value_type = Option<String>)]
+    name: Option<Option<String>>,
+    /// The address to sign in with; can't be cleared, and needs a sign-in of the last 10 minutes.
+    #[serde(default, deserialize_with = "documents::present")]
+    #[schema(value_type = Option<String>)]
+    email: Option<Option<String>>,
+    /// A text about the person, up to 2,000 characters.
+    #[serde(default, deserialize_with = "documents::present")]
+    #[schema(value_type = Option<String>)]
+    bio: Option<Option<String>>,
+    /// The language of the page, a tag such as `pt-BR`.
+    #[serde(default, deserialize_with = "documents::present")]
+    #[schema(value_type = Option<String>)]
+    locale: Option<Option<String>>,
+}
+
+/// Changes the caller's profile.
+#[utoipa::path(
+    put, path = "/profile/update", operation_id = "updateProfile", tag = "users", request_body = Body,
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` that the change is based on.")),
+    responses(
+        (status = 200, description = "The account as it is now.", body = documents::UserDocument),
+        (status = 401, description = "`unauthenticated` or `reauthentication_required`", body = ProblemDocument),
+        (status = 409, description = "`email_taken`", body = ProblemDocument),
+        (status = 412, description = "`precondition_failed`", body = ProblemDocument),
+        (status = 422, description = "`invalid_request`", body = ProblemDocument),
+    )
+)]
+pub(crate) async fn update_profile(
+    State(api): State<Api>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(body): Json<Body>,
+) -> Result<Response, Problem> {
+    let change = body.check()?;
+    let revision = match tags(&headers) {
+        None => None,
+        Some(tags) => {
+            let now = api.accounts.profile(&caller).await?.revision;
+            if !tags.contains(&format!("\"{now}\"")) {
+                return Err(UserError::Stale.into());
+            }
+            Some(now)
+        }
+    };
+    Ok(documents::user(
+        StatusCode::OK,
+        api.accounts.update(&caller, revision, &change).await?,
+    ))
+}
+
+impl Body {
+    fn check(self) -> Result<ProfileChange, UserError> {
+        let mut wrong = Vec::new();
+        let change = ProfileChange {
+            name: needed("name", self.name, check_name, &mut wrong),
+            email: needed("email", self.email, EmailAddress::parse, &mut wrong),
+            bio: clearable("bio", self.bio, check_bio, &mut wrong),
+            locale: clearable("locale", self.locale, check_locale, &mut wrong),
+        };
+        if wrong.is_empty() {
+            Ok(change)
+        } else {
+            Err(UserError::Invalid(wrong))
+        }
+    }
+}
+
+type Wrong = Vec<(&'static str, &'static str)>;
+
+fn needed<T>(
+    field: &'static str,
+    given: Option<Option<String>>,
+    check: impl Fn(&str) -> Result<T, &'static str>,
+    wrong: &mut Wrong,
+) -> Option<T> {
+    let checked = given?.map_or(Err("can not be cleared"), |text| check(&text));
+    checked.map_err(|why| wrong.push((field, why))).ok()
+}
+
+fn clearable(
+    field: &'static str,
+    given: Option<Option<String>>,
+    check: impl Fn(&str) -> Result<String, &'static str>,
+    wrong: &mut Wrong,
+) -> Option<Option<String>> {
+    let Some(text) = given? else { return Some(None) };
+    check(&text).map_err(|why| wrong.push((field, why))).ok().map(Some)
+}
+
+/// The tags of `If-Match`; none where there is no such header or any version will do.
+fn tags(headers: &HeaderMap) -> Option<Vec<String>> {
+    if !headers.contains_key(IF_MATCH) {
+        return None;
+    }
+    let tags: Vec<String> = headers
+        .get_all(IF_MATCH)
+        .iter()
+        .filter_map(|header: &HeaderValue| header.to_str().ok())
+        .flat_map(|header| header.split(','))
+        .map(|tag| tag.trim().to_owned())
+        .collect();
+    (!tags.contains(&"*".to_owned())).then_some(tags)
+}

@@ -1,0 +1,3 @@
+//! The public keys that access tokens are verified with.
+
+pub(crate) mod publish_keys;

@@ -1,0 +1,137 @@
+//! The browser's cookie, which keeps the refresh token where no script can read it.
+
+use super::public_address::PublicAddress;
+use crate::services::refresh_token::RefreshToken;
+use http::header::{COOKIE, HOST, ORIGIN};
+use http::{HeaderMap, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use std::time::Duration;
+
+const SECURE_NAME: &str = "__Host-moocflix";
+/// Browsers take the `__Host-` prefix with `Secure` alone, which plain http can't have.
+const PLAIN_NAME: &str = "moocflix";
+
+/// The header that keeps a refresh token.
+pub(crate) fn keep(address: &PublicAddress, token: &SecretString, life: Duration) -> Option<HeaderValue> {
+    header(address, token.expose_secret(), life.as_secs())
+}
+
+/// The header that takes the cookie away.
+pub(crate) fn clear(address: &PublicAddress) -> Option<HeaderValue> {
+    header(address, "", 0)
+}
+
+/// Whether the request brings the cookie at all.
+pub(crate) fn is_there(address: &PublicAddress, headers: &HeaderMap) -> bool {
+    value(address, headers).is_some()
+}
+
+/// The refresh token in the request's cookie.
+pub(crate) fn read(address: &PublicAddress, headers: &HeaderMap) -> Option<RefreshToken> {
+    RefreshToken::parse(value(address, headers)?)
+}
+
+/// Whether the request comes from our own page: its `Origin` is the public address, or the host that was asked.
+pub(crate) fn is_ours(address: &PublicAddress, headers: &HeaderMap) -> bool {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let (Some(Ok(origin)), None) = (origins.next().map(HeaderValue::to_str), origins.next()) else {
+        return false;
+    };
+    if address.origin.as_deref() == Some(origin) {
+        return true;
+    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let authority = origin
+        .strip_prefix(address.scheme())
+        .and_then(|rest| rest.strip_prefix("://"));
+    host.is_some() && authority == host
+}
+
+fn name(address: &PublicAddress) -> &'static str {
+    if address.is_secure() { SECURE_NAME } else { PLAIN_NAME }
+}
+
+fn header(address: &PublicAddress, value: &str, seconds: u64) -> Option<HeaderValue> {
+    let secure = if address.is_secure() { "; Secure" } else { "" };
+    let text = format!(
+        "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}",
+        name(address)
+    );
+    let mut header = HeaderValue::try_from(text).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}
+
+fn value<'a>(address: &PublicAddress, headers: &'a HeaderMap) -> Option<&'a str> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| header.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find_map(|(found, value)| (found == name(address) && !value.is_empty()).then_some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    #[test]
+    fn only_our_own_origin_is_ours() {
+        let address = PublicAddress::new(Some("https://mooc.example/")).unwrap();
+        for (headers, ours) in [
+            (
+                asked(&[("origin", "https://mooc.example"), ("host", "10.0.0.1:8080")]),
+                true,
+            ),
+            (
+                asked(&[("origin", "https://eve.example"), ("host", "mooc.example")]),
+                false,
+            ),
+            (
+                asked(&[("origin", "http://mooc.example"), ("host", "mooc.example")]),
+                false,
+            ),
+            (asked(&[("origin", "null"), ("host", "mooc.example")]), false),
+            (
+                asked(&[("origin", "https://mooc.example.eve.example"), ("host", "mooc.example")]),
+                false,
+            ),
+            (asked(&[("host", "mooc.example")]), false),
+        ] {
+            assert_eq!(is_ours(&address, &headers), ours, "{headers:?}");
+        }
+        let local = PublicAddress::new(None).unwrap();
+        assert!(is_ours(
+            &local,
+            &asked(&[("origin", "http://127.0.0.1:8080"), ("host", "127.0.0.1:8080")])
+        ));
+        assert!(!is_ours(
+            &local,
+            &asked(&[("origin", "http://127.0.0.1:9090"), ("host", "127.0.0.1:8080")])
+        ));
+    }
+
+    #[test]
+    fn the_cookie_is_bound_to_the_host_wherever_the_page_is_served_over_tls() {
+        let token = SecretString::from("token");
+        let life = Duration::from_secs(60);
+        let secure = PublicAddress::new(Some("https://mooc.example")).unwrap();
+        assert_eq!(
+            keep(&secure, &token, life).unwrap(),
+            "__Host-moocflix=token; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
+        );
+        let plain = PublicAddress::new(None).unwrap();
+        assert_eq!(
+            keep(&plain, &token, life).unwrap(),
+            "moocflix=token; Path=/; Max-Age=60; HttpOnly; SameSite=Lax"
+        );
+    }
+}

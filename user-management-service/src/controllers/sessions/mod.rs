@@ -1,0 +1,8 @@
+//! Sign-ins: opened by a password, continued by refresh tokens, ended by a logout.
+
+pub(crate) mod cookie;
+pub(crate) mod documents;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod public_address;
+pub(crate) mod refresh_token;

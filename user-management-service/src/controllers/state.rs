@@ -1,0 +1,15 @@
+//! The state behind all routes of this service.
+
+use super::sessions::public_address::PublicAddress;
+use crate::services::account_service::AccountService;
+use crate::services::session_service::SessionService;
+use runtime::Keys;
+
+/// What the controllers work with.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) accounts: AccountService,
+    pub(crate) sessions: SessionService,
+    pub(crate) keys: Keys,
+    pub(crate) public_address: PublicAddress,
+}

@@ -1,0 +1,59 @@
+//! Which passwords are taken: long enough, not on everybody's list, not the address itself.
+
+use super::common_passwords;
+use super::email::EmailAddress;
+
+const MIN_BYTES: usize = 12;
+const MAX_BYTES: usize = 1024;
+
+/// Checks a new password; why it is not taken is told in words.
+///
+/// # Errors
+/// The message for the person who chose it.
+pub(crate) fn check_password(password: &str, email: &EmailAddress) -> Result<(), &'static str> {
+    if password.len() < MIN_BYTES {
+        return Err("must be at least 12 bytes long");
+    }
+    if password.len() > MAX_BYTES {
+        return Err("must not be longer than 1,024 bytes");
+    }
+    if password.contains('\0') {
+        return Err("must not hold a NUL character");
+    }
+    let lower = password.trim().to_lowercase();
+    if lower == email.key() || lower == email.local_key() {
+        return Err("must not be the e-mail address");
+    }
+    if common_passwords::holds(&lower) {
+        return Err("is one of the passwords that are tried first; choose another");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn length_is_counted_in_bytes_at_both_ends() {
+        let email = EmailAddress::parse("ada@example.org").unwrap();
+        for (password, taken) in [
+            ("elevenbytes".to_owned(), false),
+            ("twelve bytes".to_owned(), true),
+            ("ünïcödé!".to_owned(), true),
+            ("kl".repeat(5) + &"7x".repeat(507), true),
+            ("kl".repeat(5) + &"7x".repeat(507) + "z", false),
+            ("a nul \0 inside".to_owned(), false),
+        ] {
+            assert_eq!(check_password(&password, &email).is_ok(), taken, "{password:?}");
+        }
+    }
+
+    #[test]
+    fn the_address_is_no_password() {
+        let email = EmailAddress::parse("Ada.Lovelace@example.org").unwrap();
+        assert!(check_password("ada.lovelace@EXAMPLE.org", &email).is_err());
+        assert!(check_password("Ada.Lovelace", &email).is_err());
+        assert!(check_password("ada.lovelace and a bit", &email).is_ok());
+    }
+}

@@ -1,0 +1,3 @@
+//! The keys that sign access tokens.
+
+pub mod signing_key;

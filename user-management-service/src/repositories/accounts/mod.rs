@@ -1,0 +1,3 @@
+//! Accounts in the database.
+
+pub mod user_repository;

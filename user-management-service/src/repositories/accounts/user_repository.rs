@@ -1,0 +1,353 @@
+//! Accounts.
+
+use crate::models::accounts::profile::ProfileChange;
+use crate::models::accounts::user::{NewUser, User};
+use crate::models::sessions::revocation::{Refused, Revocation};
+use crate::repositories::rows::{self, NotDone, UserRow, select_users, take_turn, user_in};
+use backing::db::{Db, DbError, Tx};
+use backing::{args, outbox};
+use contracts::events::{
+    UserDeactivated, UserReactivated, UserRegistered, UserRolesChanged, UserSessionsEnded, UserUpdated,
+};
+use contracts::{EventData, NewEvent, Role, Roles, SessionId, Timestamp, UserId};
+
+/// Accounts in the database.
+#[derive(Clone)]
+pub struct UserRepository {
+    db: Db,
+}
+
+impl UserRepository {
+    /// Accounts of this database.
+    #[must_use]
+    pub const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Makes an account.
+    ///
+    /// # Errors
+    /// `EmailTaken`, or the database's.
+    pub async fn insert(&self, new: &NewUser, now: Timestamp) -> Result<User, NotDone> {
+        let mut tx = self.db.write().await?;
+        tx.run(
+            "INSERT INTO users (id, email, email_key, name, roles, is_admin, password_hash, email_verified, version, \
+             revision, created_at, updated_at, made_with) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, 1, $9, $9, $10)",
+            args![
+                new.id,
+                new.email.text(),
+                new.email.key(),
+                new.name.as_str(),
+                new.roles.to_string(),
+                new.roles.has(Role::Admin),
+                new.password_hash.as_str(),
+                false,
+                now,
+                new.made_with.clone()
+            ],
+        )
+        .await
+        .map_err(taken)?;
+        let registered = UserRegistered {
+            roles: new.roles.clone(),
+        };
+        tell(&mut tx, new.id, registered, now).await?;
+        let user = user_in(&mut tx, new.id).await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// The account of an id.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn by_id(&self, id: UserId) -> Result<Option<User>, DbError> {
+        let sql = select_users!("WHERE id = $1");
+        Ok(self.db.read().one::<UserRow>(sql, args![id]).await?.map(User::from))
+    }
+
+    /// The account of an address, by the address's key.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn by_email_key(&self, key: &str) -> Result<Option<User>, DbError> {
+        let sql = select_users!("WHERE email_key = $1");
+        Ok(self.db.read().one::<UserRow>(sql, args![key]).await?.map(User::from))
+    }
+
+    /// Accounts whose address begins with `prefix`, by address, those after `after`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn list(&self, prefix: &str, after: &str, limit: i64) -> Result<Vec<User>, DbError> {
+        let sql =
+            select_users!("WHERE email_key >= $1 AND email_key < $2 AND email_key > $3 ORDER BY email_key LIMIT $4");
+        let beyond = format!("{prefix}\u{10ffff}");
+        let rows = self
+            .db
+            .read()
+            .all::<UserRow>(sql, args![prefix, beyond, after, limit])
+            .await?;
+        Ok(rows.into_iter().map(User::from).collect())
+    }
+
+    /// Changes a profile; with `revision`, only if that is still the account's.
+    ///
+    /// # Errors
+    /// `Missing`, `Stale`, `EmailTaken`, or the database's.
+    pub async fn update_profile(
+        &self,
+        id: UserId,
+        revision: Option<i64>,
+        change: &ProfileChange,
+        now: Timestamp,
+    ) -> Result<User, NotDone> {
+        let mut tx = self.db.write().await?;
+        lock(&mut tx, id).await?;
+        let before = user_in(&mut tx, id).await?;
+        if revision.is_some_and(|revision| revision != before.revision) {
+            return Err(NotDone::Stale);
+        }
+        let (after, fields) = changed(&before, change);
+        if fields.is_empty() {
+            return Ok(before);
+        }
+        tx.run(
+            "UPDATE users SET name = $2, email = $3, email_key = $4, bio = $5, locale = $6, email_verified = $7, \
+             revision = revision + 1, updated_at = $8 WHERE id = $1",
+            args![
+                id,
+                after.name.as_str(),
+                after.email.as_str(),
+                after.email.to_ascii_lowercase(),
+                after.bio.clone(),
+                after.locale.clone(),
+                after.email_verified,
+                now
+            ],
+        )
+        .await
+        .map_err(taken)?;
+        tell(&mut tx, id, UserUpdated { fields }, now).await?;
+        let user = user_in(&mut tx, id).await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// Keeps a hash with today's cost in place of an older one of the same password.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn renew_hash(&self, id: UserId, old: &str, new: &str) -> Result<(), DbError> {
+        let mut tx = self.db.write().await?;
+        tx.run(
+            "UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2",
+            args![id, old, new],
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// Sets a new password, ends every other sign-in, and refuses all access tokens from before.
+    ///
+    /// # Errors
+    /// `Stale` when the old hash is no longer the account's, `Missing`, or the database's.
+    pub async fn change_password(
+        &self,
+        user: &User,
+        hash: &str,
+        keep: SessionId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Revocation, NotDone> {
+        let mut tx = self.db.write().await?;
+        let changed = tx
+            .run(
+                "UPDATE users SET password_hash = $3, version = version + 1, revision = revision + 1, \
+                 updated_at = $4 WHERE id = $1 AND password_hash = $2",
+                args![user.id, user.password_hash.as_str(), hash, now],
+            )
+            .await?;
+        if changed == 0 {
+            return Err(NotDone::Stale);
+        }
+        rows::end_all(&mut tx, user.id, Some(keep), now).await?;
+        let version = user_in(&mut tx, user.id).await?.version;
+        tell(&mut tx, user.id, UserSessionsEnded { version }, now).await?;
+        let revocation = refuse_below(&mut tx, user.id, version, now, until).await?;
+        tx.commit().await?;
+        Ok(revocation)
+    }
+
+    /// Ends every sign-in of a user and refuses all access tokens from before.
+    ///
+    /// # Errors
+    /// `Missing`, or the database's.
+    pub async fn end_sessions(&self, id: UserId, now: Timestamp, until: Timestamp) -> Result<Revocation, NotDone> {
+        let mut tx = self.db.write().await?;
+        let version = raise_version(&mut tx, id, now).await?.version;
+        rows::end_all(&mut tx, id, None, now).await?;
+        tell(&mut tx, id, UserSessionsEnded { version }, now).await?;
+        let revocation = refuse_below(&mut tx, id, version, now, until).await?;
+        tx.commit().await?;
+        Ok(revocation)
+    }
+
+    /// Deactivates an account: every sign-in ends and all access tokens from before are refused.
+    ///
+    /// # Errors
+    /// `LastAdmin`, `Missing`, or the database's.
+    pub async fn deactivate(&self, id: UserId, now: Timestamp, until: Timestamp) -> Result<Revocation, NotDone> {
+        let mut tx = self.db.write().await?;
+        take_turn(&mut tx, "admins").await?;
+        let user = raise_version(&mut tx, id, now).await?;
+        if user.roles.has(Role::Admin) && other_admins(&mut tx, id).await? == 0 {
+            return Err(NotDone::LastAdmin);
+        }
+        tx.run("UPDATE users SET deactivated_at = $2 WHERE id = $1", args![id, now])
+            .await?;
+        rows::end_all(&mut tx, id, None, now).await?;
+        tell(&mut tx, id, UserDeactivated { version: user.version }, now).await?;
+        let revocation = refuse_below(&mut tx, id, user.version, now, until).await?;
+        tx.commit().await?;
+        Ok(revocation)
+    }
+
+    /// Takes a deactivated account up again.
+    ///
+    /// # Errors
+    /// `Missing`, or the database's.
+    pub async fn reactivate(&self, id: UserId, now: Timestamp) -> Result<User, NotDone> {
+        let mut tx = self.db.write().await?;
+        let changed = tx
+            .run(
+                "UPDATE users SET deactivated_at = NULL, revision = revision + 1, updated_at = $2 \
+                 WHERE id = $1 AND deactivated_at IS NOT NULL",
+                args![id, now],
+            )
+            .await?;
+        let user = user_in(&mut tx, id).await?;
+        if changed > 0 {
+            tell(&mut tx, id, UserReactivated { version: user.version }, now).await?;
+        }
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// Gives an account other roles; access tokens with the old ones are refused. The same roles change nothing.
+    ///
+    /// # Errors
+    /// `LastAdmin`, `Missing`, or the database's.
+    pub async fn set_roles(
+        &self,
+        id: UserId,
+        roles: &Roles,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(User, Option<Revocation>), NotDone> {
+        let mut tx = self.db.write().await?;
+        take_turn(&mut tx, "admins").await?;
+        lock(&mut tx, id).await?;
+        let before = user_in(&mut tx, id).await?;
+        if before.roles == *roles {
+            return Ok((before, None));
+        }
+        if before.roles.has(Role::Admin) && !roles.has(Role::Admin) && other_admins(&mut tx, id).await? == 0 {
+            return Err(NotDone::LastAdmin);
+        }
+        tx.run(
+            "UPDATE users SET roles = $2, is_admin = $3 WHERE id = $1",
+            args![id, roles.to_string(), roles.has(Role::Admin)],
+        )
+        .await?;
+        let user = raise_version(&mut tx, id, now).await?;
+        let told = UserRolesChanged {
+            roles: roles.clone(),
+            version: user.version,
+        };
+        tell(&mut tx, id, told, now).await?;
+        let revocation = refuse_below(&mut tx, id, user.version, now, until).await?;
+        tx.commit().await?;
+        Ok((user, Some(revocation)))
+    }
+}
+
+/// Which account this becomes, and the names of the fields that differ.
+fn changed(before: &User, change: &ProfileChange) -> (User, Vec<String>) {
+    let mut after = before.clone();
+    if let Some(name) = &change.name {
+        after.name.clone_from(name);
+    }
+    if let Some(email) = &change.email {
+        email.text().clone_into(&mut after.email);
+        after.email_verified &= email.key() == before.email.to_ascii_lowercase();
+    }
+    if let Some(bio) = &change.bio {
+        after.bio.clone_from(bio);
+    }
+    if let Some(locale) = &change.locale {
+        after.locale.clone_from(locale);
+    }
+    let fields = [
+        ("name", after.name != before.name),
+        ("email", after.email != before.email),
+        ("bio", after.bio != before.bio),
+        ("locale", after.locale != before.locale),
+    ];
+    let named = fields
+        .into_iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(name, _)| name.to_owned());
+    (after, named.collect())
+}
+
+fn taken(error: DbError) -> NotDone {
+    match error {
+        DbError::Unique(_) => NotDone::EmailTaken,
+        other => NotDone::Db(other),
+    }
+}
+
+async fn tell(tx: &mut Tx, id: UserId, data: impl Into<EventData>, now: Timestamp) -> Result<(), DbError> {
+    outbox::push(tx, &NewEvent::of_user(id, data.into()), now)
+        .await
+        .map(|_| ())
+}
+
+/// Holds the row until the transaction ends: an update locks it on both engines, no dialect needed.
+async fn lock(tx: &mut Tx, id: UserId) -> Result<(), DbError> {
+    tx.run("UPDATE users SET revision = revision WHERE id = $1", args![id])
+        .await
+        .map(|_| ())
+}
+
+async fn raise_version(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<User, NotDone> {
+    tx.run(
+        "UPDATE users SET version = version + 1, revision = revision + 1, updated_at = $2 WHERE id = $1",
+        args![id, now],
+    )
+    .await?;
+    user_in(tx, id).await
+}
+
+async fn other_admins(tx: &mut Tx, id: UserId) -> Result<i64, DbError> {
+    let row = tx
+        .one::<(i64,)>(
+            "SELECT count(*) FROM users WHERE is_admin AND deactivated_at IS NULL AND id <> $1",
+            args![id],
+        )
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
+async fn refuse_below(
+    tx: &mut Tx,
+    user_id: UserId,
+    version: i64,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Revocation, DbError> {
+    let revocation = Revocation::new(user_id, Refused::Below(version), until);
+    rows::insert_revocation(tx, &revocation, now).await?;
+    Ok(revocation)
+}

@@ -1,0 +1,3 @@
+//! Signing keys in the database.
+
+pub mod key_repository;

@@ -1,0 +1,133 @@
+//! Rows that transactions of several subjects read or write; each function takes the caller's transaction.
+
+use crate::models::accounts::user::User;
+use crate::models::sessions::revocation::{Refused, Revocation};
+use backing::db::{DbError, Tx};
+use backing::{args, record};
+use contracts::{Role, SessionId, Timestamp, UserId};
+
+/// The text that reads accounts; the argument is its condition.
+macro_rules! select_users {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, email, name, bio, locale, roles, password_hash, email_verified, version, revision, \
+             created_at, updated_at, deactivated_at, made_with FROM users ",
+            $which
+        )
+    };
+}
+pub(crate) use select_users;
+
+record! {
+    pub(crate) struct UserRow {
+        pub(crate) id: UserId,
+        pub(crate) email: String,
+        pub(crate) name: String,
+        pub(crate) bio: Option<String>,
+        pub(crate) locale: Option<String>,
+        pub(crate) roles: String,
+        pub(crate) password_hash: String,
+        pub(crate) email_verified: bool,
+        pub(crate) version: i64,
+        pub(crate) revision: i64,
+        pub(crate) created_at: Timestamp,
+        pub(crate) updated_at: Timestamp,
+        pub(crate) deactivated_at: Option<Timestamp>,
+        pub(crate) made_with: Option<Vec<u8>>,
+    }
+}
+
+impl From<UserRow> for User {
+    fn from(row: UserRow) -> Self {
+        Self {
+            id: row.id,
+            email: row.email,
+            name: row.name,
+            bio: row.bio,
+            locale: row.locale,
+            // A role that this version does not know gives no rights.
+            roles: row
+                .roles
+                .split(',')
+                .filter_map(|role| role.parse::<Role>().ok())
+                .collect(),
+            password_hash: row.password_hash,
+            email_verified: row.email_verified,
+            version: row.version,
+            revision: row.revision,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            deactivated_at: row.deactivated_at,
+            made_with: row.made_with,
+        }
+    }
+}
+
+/// Why a change of an account was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDone {
+    /// There is no such account.
+    #[error("there is no such account")]
+    Missing,
+    /// Another account has the address.
+    #[error("the address belongs to another account")]
+    EmailTaken,
+    /// The account changed since the caller read it.
+    #[error("the account has changed since it was read")]
+    Stale,
+    /// Nobody would be left to run the platform.
+    #[error("the last admin can not go")]
+    LastAdmin,
+    /// The database did not answer.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// The account as this transaction sees it.
+pub(crate) async fn user_in(tx: &mut Tx, id: UserId) -> Result<User, NotDone> {
+    let sql = select_users!("WHERE id = $1");
+    tx.one::<UserRow>(sql, args![id])
+        .await?
+        .map(User::from)
+        .ok_or(NotDone::Missing)
+}
+
+/// Lets one transaction at a time decide a question about many rows.
+pub(crate) async fn take_turn(tx: &mut Tx, name: &'static str) -> Result<(), DbError> {
+    tx.run("UPDATE turns SET turn = turn + 1 WHERE name = $1", args![name])
+        .await
+        .map(|_| ())
+}
+
+pub(crate) async fn insert_revocation(tx: &mut Tx, revocation: &Revocation, now: Timestamp) -> Result<(), DbError> {
+    let (session, version) = match revocation.refused {
+        Refused::Session(session) => (Some(session), None),
+        Refused::Below(version) => (None, Some(version)),
+    };
+    tx.run(
+        "INSERT INTO revocations (id, user_id, session_id, min_version, created_at, refused_until) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        args![
+            revocation.id,
+            revocation.user_id,
+            session,
+            version,
+            now,
+            revocation.until
+        ],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Ends all sign-ins of a user but one.
+pub(crate) async fn end_all(tx: &mut Tx, user: UserId, keep: Option<SessionId>, now: Timestamp) -> Result<(), DbError> {
+    // No id is the nil id, so that "none kept" needs no text of its own.
+    let keep = keep.unwrap_or(SessionId(uuid::Uuid::nil()));
+    tx.run(
+        "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND id <> $3",
+        args![user, now, keep],
+    )
+    .await
+    .map(|_| ())
+}

@@ -1,0 +1,78 @@
+//! Refused access tokens, for the nodes and processes that did not hear it at once.
+
+use crate::models::sessions::revocation::{Refused, Revocation};
+use backing::db::{Db, DbError};
+use backing::{args, record};
+use contracts::{SessionId, Timestamp, UserId};
+use uuid::Uuid;
+
+record! {
+    struct RevocationRow {
+        pub(crate) id: Uuid,
+        pub(crate) user_id: UserId,
+        pub(crate) session_id: Option<SessionId>,
+        pub(crate) min_version: Option<i64>,
+        pub(crate) refused_until: Timestamp,
+    }
+}
+
+impl RevocationRow {
+    /// A row that names neither refuses nothing; no code writes one.
+    fn read(self) -> Option<Revocation> {
+        let refused = match (self.session_id, self.min_version) {
+            (Some(session), _) => Refused::Session(session),
+            (None, Some(version)) => Refused::Below(version),
+            (None, None) => return None,
+        };
+        Some(Revocation {
+            id: self.id,
+            user_id: self.user_id,
+            refused,
+            until: self.refused_until,
+        })
+    }
+}
+
+/// Refused access tokens in the database.
+#[derive(Clone)]
+pub struct RevocationRepository {
+    db: Db,
+}
+
+impl RevocationRepository {
+    /// Refusals of this database.
+    #[must_use]
+    pub const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Every refusal that still matters and was written after `since`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn live(&self, since: Timestamp, now: Timestamp) -> Result<Vec<Revocation>, DbError> {
+        let rows = self
+            .db
+            .read()
+            .all::<RevocationRow>(
+                "SELECT id, user_id, session_id, min_version, refused_until FROM revocations \
+                 WHERE created_at > $1 AND refused_until > $2 ORDER BY created_at, id",
+                args![since, now],
+            )
+            .await?;
+        Ok(rows.into_iter().filter_map(RevocationRow::read).collect())
+    }
+
+    /// Removes refusals whose tokens have run out; tells how many.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn forget(&self, now: Timestamp) -> Result<u64, DbError> {
+        let mut tx = self.db.write().await?;
+        let gone = tx
+            .run("DELETE FROM revocations WHERE refused_until <= $1", args![now])
+            .await?;
+        tx.commit().await?;
+        Ok(gone)
+    }
+}

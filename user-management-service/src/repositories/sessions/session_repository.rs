@@ -1,0 +1,274 @@
+//! Sign-ins and their refresh tokens.
+
+use crate::models::accounts::user::User;
+use crate::models::sessions::revocation::{Refused, Revocation};
+use crate::models::sessions::session::{NewSession, Rotation, Session, Successor, TokenHash};
+use crate::repositories::rows::{self, NotDone, user_in};
+use backing::db::{Db, DbError, Tx};
+use backing::{args, outbox, record};
+use contracts::events::UserSessionEnded;
+use contracts::{NewEvent, SessionId, Timestamp, UserId};
+use std::time::Duration;
+
+/// Reads sign-ins; what follows says which.
+macro_rules! select {
+    ($which:literal) => {
+        concat!(
+            "SELECT id, user_id, created_at, expires_at, ends_by, ended_at FROM sessions ",
+            $which
+        )
+    };
+}
+
+const OF_ID: &str = select!("WHERE id = $1");
+const OF_TOKEN: &str = select!("WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = $1)");
+
+record! {
+    pub(crate) struct SessionRow {
+        pub(crate) id: SessionId,
+        pub(crate) user_id: UserId,
+        pub(crate) created_at: Timestamp,
+        pub(crate) expires_at: Timestamp,
+        pub(crate) ends_by: Timestamp,
+        pub(crate) ended_at: Option<Timestamp>,
+    }
+}
+
+record! {
+    struct TokenRow {
+        pub(crate) used_at: Option<Timestamp>,
+        pub(crate) successor_sealed: Option<Vec<u8>>,
+        pub(crate) successor_used_at: Option<Timestamp>,
+    }
+}
+
+impl From<SessionRow> for Session {
+    fn from(row: SessionRow) -> Self {
+        Self {
+            id: row.id,
+            user_id: row.user_id,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            ends_by: row.ends_by,
+            ended_at: row.ended_at,
+        }
+    }
+}
+
+/// Sign-ins in the database.
+#[derive(Clone)]
+pub struct SessionRepository {
+    db: Db,
+}
+
+impl SessionRepository {
+    /// Sign-ins of this database.
+    #[must_use]
+    pub const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Stores a sign-in with its first refresh token, unless the account changed its version meanwhile.
+    ///
+    /// Shape: the account as it is now
+    ///
+    /// # Errors
+    /// `Stale` when password, roles or state changed since `version` was read, `Missing`, or the database's.
+    pub async fn open(&self, session: &NewSession, version: i64) -> Result<User, NotDone> {
+        let mut tx = self.db.write().await?;
+        // The lock keeps a change of the password from passing between the check and the insert.
+        tx.run(
+            "UPDATE users SET version = version WHERE id = $1",
+            args![session.user_id],
+        )
+        .await?;
+        let user = user_in(&mut tx, session.user_id).await?;
+        if user.version != version || user.deactivated_at.is_some() {
+            return Err(NotDone::Stale);
+        }
+        tx.run(
+            "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, ends_by) \
+             VALUES ($1, $2, $3, $3, $4, $5)",
+            args![
+                session.id,
+                session.user_id,
+                session.created_at,
+                session.expires_at,
+                session.ends_by
+            ],
+        )
+        .await?;
+        insert_token(&mut tx, session.token, session.id, session.created_at).await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// The sign-in of an id, also one that is over.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn by_id(&self, id: SessionId) -> Result<Option<Session>, DbError> {
+        Ok(self
+            .db
+            .read()
+            .one::<SessionRow>(OF_ID, args![id])
+            .await?
+            .map(Session::from))
+    }
+
+    /// The sign-in that a refresh token belongs to, also one that is over.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn by_token(&self, token: TokenHash) -> Result<Option<Session>, DbError> {
+        Ok(self
+            .db
+            .read()
+            .one::<SessionRow>(OF_TOKEN, args![bytes(token)])
+            .await?
+            .map(Session::from))
+    }
+
+    /// Presents a refresh token: its successor takes its place, or its sign-in ends when it was used before.
+    ///
+    /// Shape: `idle` moves the sign-in's end, `grace` is how long an unused successor is told again, `until` is how
+    /// long access tokens are refused if the sign-in ends.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn rotate(
+        &self,
+        presented: TokenHash,
+        successor: &Successor,
+        now: Timestamp,
+        (idle, grace): (Duration, Duration),
+        until: Timestamp,
+    ) -> Result<Rotation, NotDone> {
+        let mut tx = self.db.write().await?;
+        // The update takes the sign-in's row: who comes at the same time waits here and sees what was decided.
+        let live = tx
+            .run(
+                "UPDATE sessions SET last_used_at = $2 \
+                 WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = $1) \
+                 AND ended_at IS NULL AND expires_at > $2 AND ends_by > $2",
+                args![bytes(presented), now],
+            )
+            .await?;
+        if live == 0 {
+            return Ok(Rotation::Refused);
+        }
+        let (session, token) = presented_in(&mut tx, presented).await?;
+        let user = user_in(&mut tx, session.user_id).await?;
+        if user.deactivated_at.is_some() {
+            return Ok(Rotation::Refused);
+        }
+        let rotation = match (token.used_at, token.successor_sealed, token.successor_used_at) {
+            (None, _, _) => {
+                succeed(&mut tx, presented, &session, successor, now).await?;
+                let expires_at = (now + idle).min(session.ends_by);
+                tx.run(
+                    "UPDATE sessions SET expires_at = $2 WHERE id = $1",
+                    args![session.id, expires_at],
+                )
+                .await?;
+                Rotation::Rotated(session, user)
+            }
+            (Some(used_at), Some(sealed), None) if now.since(used_at) <= grace => {
+                Rotation::Again(session, user, sealed)
+            }
+            _ => {
+                let revocation = end(&mut tx, &session, now, until).await?;
+                Rotation::Reused(session, revocation)
+            }
+        };
+        tx.commit().await?;
+        Ok(rotation)
+    }
+
+    /// Ends a sign-in; one that is over or unknown stays so and gives `None`.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn end(&self, id: SessionId, now: Timestamp, until: Timestamp) -> Result<Option<Revocation>, DbError> {
+        let mut tx = self.db.write().await?;
+        let Some(session) = tx.one::<SessionRow>(OF_ID, args![id]).await?.map(Session::from) else {
+            return Ok(None);
+        };
+        let revocation = end(&mut tx, &session, now, until).await?;
+        tx.commit().await?;
+        Ok(revocation)
+    }
+
+    /// Removes sign-ins that were over before `before`, with their refresh tokens; tells how many.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn forget(&self, before: Timestamp) -> Result<u64, DbError> {
+        let mut tx = self.db.write().await?;
+        let gone = tx
+            .run(
+                "DELETE FROM sessions WHERE expires_at < $1 OR ended_at < $1",
+                args![before],
+            )
+            .await?;
+        tx.commit().await?;
+        Ok(gone)
+    }
+}
+
+fn bytes(token: TokenHash) -> Vec<u8> {
+    token.0.to_vec()
+}
+
+async fn presented_in(tx: &mut Tx, presented: TokenHash) -> Result<(Session, TokenRow), NotDone> {
+    let session = tx.one::<SessionRow>(OF_TOKEN, args![bytes(presented)]).await?;
+    let token = tx
+        .one::<TokenRow>(
+            "SELECT t.used_at, t.successor_sealed, s.used_at AS successor_used_at FROM refresh_tokens t \
+             LEFT JOIN refresh_tokens s ON s.hash = t.successor_hash WHERE t.hash = $1",
+            args![bytes(presented)],
+        )
+        .await?;
+    session.map(Session::from).zip(token).ok_or(NotDone::Missing)
+}
+
+async fn insert_token(tx: &mut Tx, hash: TokenHash, session: SessionId, now: Timestamp) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO refresh_tokens (hash, session_id, issued_at) VALUES ($1, $2, $3)",
+        args![bytes(hash), session, now],
+    )
+    .await
+    .map(|_| ())
+}
+
+async fn succeed(
+    tx: &mut Tx,
+    presented: TokenHash,
+    session: &Session,
+    successor: &Successor,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    tx.run(
+        "UPDATE refresh_tokens SET used_at = $2, successor_hash = $3, successor_sealed = $4 WHERE hash = $1",
+        args![bytes(presented), now, bytes(successor.hash), successor.sealed.clone()],
+    )
+    .await?;
+    insert_token(tx, successor.hash, session.id, now).await
+}
+
+async fn end(tx: &mut Tx, session: &Session, now: Timestamp, until: Timestamp) -> Result<Option<Revocation>, DbError> {
+    let ended = tx
+        .run(
+            "UPDATE sessions SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
+            args![session.id, now],
+        )
+        .await?;
+    if ended == 0 {
+        return Ok(None);
+    }
+    let told = UserSessionEnded { session_id: session.id };
+    outbox::push(tx, &NewEvent::of_user(session.user_id, told.into()), now).await?;
+    let revocation = Revocation::new(session.user_id, Refused::Session(session.id), until);
+    rows::insert_revocation(tx, &revocation, now).await?;
+    Ok(Some(revocation))
+}
