@@ -1,4 +1,4 @@
-//! Black-box scenarios, browser tests and the layer check.
+//! Black-box scenarios and browser tests.
 //!
 //! The scenarios in `tests/scenarios` start the real binary and talk to it as its users do; what
 //! they need for that stands here. Nothing of the workspace is linked in.
@@ -7,7 +7,6 @@ pub mod api;
 pub mod chance;
 pub mod growing;
 pub mod ladder;
-pub mod layers;
 pub mod media;
 pub mod playlist;
 pub mod process;

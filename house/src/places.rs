@@ -48,7 +48,7 @@ const SEED: [&str; 34] = [
     "test",
 ];
 
-pub(super) fn names(tree: &Tree) -> Found {
+pub(crate) fn names(tree: &Tree) -> Found {
     let said = |path: &str| {
         let last = path.rsplit('/').next().unwrap_or(path);
         let stem = last.split('.').next().unwrap_or(last);
@@ -60,13 +60,13 @@ pub(super) fn names(tree: &Tree) -> Found {
         .collect()
 }
 
-pub(super) fn seed(tree: &Tree) -> Found {
+pub(crate) fn seed(tree: &Tree) -> Found {
     let there = |room: &str| tree.paths.contains_key(room) || tree.paths.contains_key(&format!("{room}.rs"));
     let missing = SEED.iter().filter(|it| !there(it));
     missing.map(|it| ((*it).to_owned(), "is missing".to_owned())).collect()
 }
 
-pub(super) fn lints(tree: &Tree) -> Found {
+pub(crate) fn lints(tree: &Tree) -> Found {
     let mut found = Found::new();
     for package in &tree.packages {
         let path = format!("{}/Cargo.toml", package.folder);

@@ -4,7 +4,7 @@ use super::tree::{Package, Tree};
 
 /// What a package is in the house, by its folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tier {
+pub(crate) enum Tier {
     Root,
     Service,
     /// Takes the tasks of a service, and names that service.
@@ -18,7 +18,7 @@ pub(super) enum Tier {
     Scenarios,
 }
 
-pub(super) fn tier(package: &Package) -> Option<Tier> {
+pub(crate) fn tier(package: &Package) -> Option<Tier> {
     let parts: Vec<&str> = package.folder.split('/').collect();
     Some(match parts.as_slice() {
         ["moocflix"] => Tier::Root,
@@ -30,7 +30,7 @@ pub(super) fn tier(package: &Package) -> Option<Tier> {
         ["platform", "backing"] => Tier::Backing,
         ["platform", "contracts"] => Tier::Contracts,
         ["media", _] => Tier::Media,
-        ["e2e"] => Tier::Scenarios,
+        ["e2e" | "house"] => Tier::Scenarios,
         _ => return None,
     })
 }
@@ -67,19 +67,19 @@ fn told(from: &Package, to: &Package) -> (String, String) {
     (from.name.clone(), format!("depends on {}", to.name))
 }
 
-pub(super) fn arrows(tree: &Tree) -> Vec<(String, String)> {
+pub(crate) fn arrows(tree: &Tree) -> Vec<(String, String)> {
     let up = |(from, to): &(&Package, &Package)| tier(from).zip(tier(to)).is_some_and(|(from, to)| !may_name(from, to));
     pairs(tree).filter(up).map(|(from, to)| told(from, to)).collect()
 }
 
-pub(super) fn known(tree: &Tree) -> Vec<(String, String)> {
+pub(crate) fn known(tree: &Tree) -> Vec<(String, String)> {
     let homeless = tree.packages.iter().filter(|it| tier(it).is_none());
     homeless
         .map(|it| (it.name.clone(), format!("{} is no room of the house", it.folder)))
         .collect()
 }
 
-pub(super) fn services_apart(tree: &Tree) -> Vec<(String, String)> {
+pub(crate) fn services_apart(tree: &Tree) -> Vec<(String, String)> {
     let serves = |it: &Package| matches!(tier(it), Some(Tier::Service | Tier::Jobs | Tier::Page));
     let parent = |from: &Package, to: &Package| {
         tier(from) == Some(Tier::Jobs) && from.folder.split('/').next() == Some(to.folder.as_str())
@@ -88,7 +88,7 @@ pub(super) fn services_apart(tree: &Tree) -> Vec<(String, String)> {
     wrong.map(|(from, to)| told(from, to)).collect()
 }
 
-pub(super) fn adapters(tree: &Tree) -> Vec<(String, String)> {
+pub(crate) fn adapters(tree: &Tree) -> Vec<(String, String)> {
     let wrong = pairs(tree).filter(|(from, to)| tier(to) == Some(Tier::Adapters) && tier(from) != Some(Tier::Root));
     wrong.map(|(from, to)| told(from, to)).collect()
 }

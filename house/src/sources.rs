@@ -32,7 +32,7 @@ fn misplaced(tree: &Tree, krate: &str, may: impl Fn(&Name) -> bool) -> Found {
     places.into_iter().collect()
 }
 
-pub(super) fn axum(tree: &Tree) -> Found {
+pub(crate) fn axum(tree: &Tree) -> Found {
     misplaced(tree, "axum", |it| match tier_of(tree, &it.package) {
         Some(Tier::Runtime | Tier::Page | Tier::Root | Tier::Scenarios) => true,
         Some(Tier::Service) => {
@@ -45,7 +45,7 @@ pub(super) fn axum(tree: &Tree) -> Found {
     })
 }
 
-pub(super) fn sqlx(tree: &Tree) -> Found {
+pub(crate) fn sqlx(tree: &Tree) -> Found {
     misplaced(tree, "sqlx", |it| match tier_of(tree, &it.package) {
         Some(Tier::Backing) => true,
         Some(Tier::Service) => room(tree, &it.package, &it.path) == Some("repositories"),
@@ -79,7 +79,7 @@ fn spawns_blocking(full: &[String]) -> bool {
             .is_some_and(|it| matches!(it.as_str(), "spawn_blocking" | "block_in_place"))
 }
 
-pub(super) fn spawning(tree: &Tree) -> Found {
+pub(crate) fn spawning(tree: &Tree) -> Found {
     let names = Names::of(tree);
     let mut found = BTreeSet::new();
     for it in names.all().iter().filter(|it| !it.test) {
@@ -116,7 +116,7 @@ fn height(room: &str) -> Option<u8> {
     })
 }
 
-pub(super) fn inside(tree: &Tree) -> Found {
+pub(crate) fn inside(tree: &Tree) -> Found {
     let mut found = BTreeSet::new();
     for it in Names::of(tree).all().iter().filter(|it| !it.test) {
         if tier_of(tree, &it.package) != Some(Tier::Service) || it.full[0] != in_code(&it.package) {
@@ -153,7 +153,7 @@ fn acts(full: &[String]) -> bool {
     }
 }
 
-pub(super) fn pure(tree: &Tree) -> Found {
+pub(crate) fn pure(tree: &Tree) -> Found {
     let names = Names::of(tree);
     let pure = |package: &str| matches!(tier_of(tree, package), Some(Tier::Media | Tier::Contracts));
     let mut found = BTreeSet::new();
@@ -177,7 +177,7 @@ pub(super) fn pure(tree: &Tree) -> Found {
     found.into_iter().collect()
 }
 
-pub(super) fn moved(tree: &Tree) -> Found {
+pub(crate) fn moved(tree: &Tree) -> Found {
     let names = Names::of(tree);
     let pages = names.pages.iter();
     pages

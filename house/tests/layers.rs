@@ -1,7 +1,7 @@
 //! The house's rules hold, and a breach of each of them is found.
 
 use anyhow::{Context, Result, ensure};
-use e2e::layers::{RULES, Tree, breaches};
+use house::{RULES, Tree, breaches};
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -5,43 +5,43 @@ use syn::visit::{self, Visit};
 
 /// A path as it is written, with the module it is written in.
 #[derive(Debug, Clone)]
-pub(super) struct Mention {
-    pub(super) module: Vec<String>,
-    pub(super) segments: Vec<String>,
+pub(crate) struct Mention {
+    pub(crate) module: Vec<String>,
+    pub(crate) segments: Vec<String>,
     /// Written with leading colons: begins with a crate's name for certain.
-    pub(super) rooted: bool,
-    pub(super) glob: bool,
-    pub(super) line: usize,
-    pub(super) test: bool,
+    pub(crate) rooted: bool,
+    pub(crate) glob: bool,
+    pub(crate) line: usize,
+    pub(crate) test: bool,
 }
 
 /// A name that a module gets from elsewhere.
 #[derive(Debug, Clone)]
-pub(super) struct Import {
-    pub(super) module: Vec<String>,
-    pub(super) name: String,
-    pub(super) target: Vec<String>,
-    pub(super) rooted: bool,
+pub(crate) struct Import {
+    pub(crate) module: Vec<String>,
+    pub(crate) name: String,
+    pub(crate) target: Vec<String>,
+    pub(crate) rooted: bool,
 }
 
 /// What one file says.
 #[derive(Debug, Default)]
-pub(super) struct Said {
-    pub(super) mentions: Vec<Mention>,
-    pub(super) imports: Vec<Import>,
-    pub(super) modules: Vec<Vec<String>>,
+pub(crate) struct Said {
+    pub(crate) mentions: Vec<Mention>,
+    pub(crate) imports: Vec<Import>,
+    pub(crate) modules: Vec<Vec<String>>,
     /// Modules that are there for tests alone, also those in files of their own.
-    pub(super) test_modules: Vec<Vec<String>>,
+    pub(crate) test_modules: Vec<Vec<String>>,
     /// Calls of a method named like `spawn` with something to run, by line.
-    pub(super) spawns: Vec<(usize, bool)>,
+    pub(crate) spawns: Vec<(usize, bool)>,
     /// `async` functions and blocks, by line.
-    pub(super) waits: Vec<usize>,
+    pub(crate) waits: Vec<usize>,
     /// `#[path]` attributes, by line.
-    pub(super) moved: Vec<usize>,
+    pub(crate) moved: Vec<usize>,
 }
 
 /// Collects what a file says, whose module path is given.
-pub(super) fn collect(file: &syn::File, module: Vec<String>, test: bool) -> Said {
+pub(crate) fn collect(file: &syn::File, module: Vec<String>, test: bool) -> Said {
     let mut walk = Walk {
         module,
         test,

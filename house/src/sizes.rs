@@ -10,7 +10,7 @@ const MEDIAN: usize = 120;
 const NINETY: usize = 350;
 const KEYS: usize = 60;
 
-pub(super) fn files(tree: &Tree) -> Found {
+pub(crate) fn files(tree: &Tree) -> Found {
     let written = [".rs", ".ts", ".svelte", ".css", ".sh", ".mjs", ".py"];
     let made = |path: &str| path.contains("/generated/") || path.ends_with("schema.d.ts");
     tree.paths
@@ -41,11 +41,11 @@ fn share(tree: &Tree, percent: usize, most: usize) -> Found {
         .collect()
 }
 
-pub(super) fn median(tree: &Tree) -> Found {
+pub(crate) fn median(tree: &Tree) -> Found {
     share(tree, 50, MEDIAN)
 }
 
-pub(super) fn ninety(tree: &Tree) -> Found {
+pub(crate) fn ninety(tree: &Tree) -> Found {
     share(tree, 90, NINETY)
 }
 
@@ -57,12 +57,12 @@ fn leaves(value: &Value) -> usize {
 }
 
 /// Reads a text of settings as the program itself does.
-pub(super) fn parse(text: &str) -> Result<Value, String> {
+pub(crate) fn parse(text: &str) -> Result<Value, String> {
     let settings = text.parse::<Table>();
     settings.map(Value::Table).map_err(|error| error.to_string())
 }
 
-pub(super) fn keys(tree: &Tree) -> Found {
+pub(crate) fn keys(tree: &Tree) -> Found {
     let mut found = Found::new();
     let mut keys = 0;
     for (path, text) in tree

@@ -10,35 +10,35 @@ const HOPS: usize = 16;
 
 /// A name in full, and where it is written.
 #[derive(Debug, Clone)]
-pub(super) struct Name {
-    pub(super) package: String,
-    pub(super) path: String,
-    pub(super) line: usize,
+pub(crate) struct Name {
+    pub(crate) package: String,
+    pub(crate) path: String,
+    pub(crate) line: usize,
     /// Written for tests alone.
-    pub(super) test: bool,
+    pub(crate) test: bool,
     /// From the crate's name (as in code) on.
-    pub(super) full: Vec<String>,
+    pub(crate) full: Vec<String>,
 }
 
 /// What one file says, with its place.
-pub(super) struct Page<'a> {
-    pub(super) source: &'a Source,
-    pub(super) said: Said,
+pub(crate) struct Page<'a> {
+    pub(crate) source: &'a Source,
+    pub(crate) said: Said,
     /// The crate that it is compiled in: the package, or a test of its own.
     krate: String,
 }
 
 /// All files of a tree with the means to resolve their names.
-pub(super) struct Names<'a> {
+pub(crate) struct Names<'a> {
     tree: &'a Tree,
-    pub(super) pages: Vec<Page<'a>>,
+    pub(crate) pages: Vec<Page<'a>>,
     modules: BTreeSet<(String, Vec<String>)>,
     imports: BTreeMap<(String, Vec<String>), Vec<Import>>,
     test_modules: BTreeSet<(String, Vec<String>)>,
 }
 
 impl<'a> Names<'a> {
-    pub(super) fn of(tree: &'a Tree) -> Self {
+    pub(crate) fn of(tree: &'a Tree) -> Self {
         let mut names = Self {
             tree,
             pages: Vec::new(),
@@ -68,7 +68,7 @@ impl<'a> Names<'a> {
     }
 
     /// Every name of the workspace that could be resolved to a crate.
-    pub(super) fn all(&self) -> Vec<Name> {
+    pub(crate) fn all(&self) -> Vec<Name> {
         let mut all = Vec::new();
         for page in &self.pages {
             for mention in &page.said.mentions {
@@ -88,12 +88,12 @@ impl<'a> Names<'a> {
     }
 
     /// Whether a module, or one that holds it, is there for tests alone.
-    pub(super) fn for_tests(&self, krate: &str, module: &[String]) -> bool {
+    pub(crate) fn for_tests(&self, krate: &str, module: &[String]) -> bool {
         (0..=module.len()).any(|end| self.test_modules.contains(&(krate.to_owned(), module[..end].to_vec())))
     }
 
     /// Whether a page as a whole is there for tests alone.
-    pub(super) fn test_page(&self, page: &Page<'_>) -> bool {
+    pub(crate) fn test_page(&self, page: &Page<'_>) -> bool {
         page.krate.contains('/')
             || page
                 .said

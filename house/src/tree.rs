@@ -172,6 +172,6 @@ impl Tree {
 
 /// A package's name as code writes it.
 #[must_use]
-pub(super) fn in_code(name: &str) -> String {
+pub(crate) fn in_code(name: &str) -> String {
     name.replace('-', "_")
 }
