@@ -1,6 +1,5 @@
 //! The URL table: one line a route, with who may.
 
-use crate::controllers::media_reply::not_here;
 use crate::controllers::state::Uploads;
 use crate::controllers::tus_headers::TUS_RESUMABLE;
 use crate::controllers::{
@@ -15,7 +14,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use http::{HeaderValue, Method};
+use http::{HeaderValue, Method, StatusCode};
 use runtime::{Access, Authenticator, Routes, Table};
 use tower::Layer;
 use utoipa_axum::routes;
@@ -55,7 +54,7 @@ pub(crate) fn playback(streams: &StreamService, authenticator: &Authenticator) -
         .with_state(streams.clone())
         .around(|plane| {
             let check = from_fn_with_state(streams.clone(), validate_stream::check);
-            Router::new().route_service("/p/{*path}", check.layer(plane.fallback(not_here)))
+            Router::new().route_service("/p/{*path}", check.layer(plane.fallback(async || StatusCode::NOT_FOUND)))
         });
     Table::new(PREFIX, authenticator)
         .row(Method::GET, "/{video_id}/stream", Access::SignedIn, routes!(stream_video::stream_video))
@@ -63,7 +62,7 @@ pub(crate) fn playback(streams: &StreamService, authenticator: &Authenticator) -
         .merge(plane)
 }
 
-/// Whoever speaks tus is answered in it, also when refused.
+/// Adds the tus version to every reply to a tus request, errors too.
 async fn speak_tus(request: Request, next: Next) -> Response {
     let speaks = request.headers().contains_key(TUS_RESUMABLE);
     let mut response = next.run(request).await;

@@ -1,4 +1,6 @@
-//! How bytes of the media plane are answered: whole, a range of them, or not again.
+//! Replies with bytes of the media plane: all of them, a range, or nothing that the client already has.
+//!
+//! Headers that every reply of the plane has come from `middlewares::validate_stream`.
 //!
 //! Source: RFC 9110 §13 (conditional requests), §14 (ranges); RFC 9213 (`CDN-Cache-Control`)
 
@@ -9,26 +11,22 @@ use crate::services::media_store::MediaError;
 use crate::services::stream_service::StreamService;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use backing::objects::ObjectError;
 use http::header::{
-    ACCEPT_RANGES, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_RANGE,
-    CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE,
+    RETRY_AFTER,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::ops::Range;
 
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("Accept-Ranges, Content-Length, Content-Range, Date, ETag, Retry-After");
-
-/// Answers a request that the token's check has let through; `kind` is how the metrics call it.
+/// Replies to a request that the token's check has let through; `kind` is its label in the metrics.
 pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'static str) -> Response {
     let (parts, _) = request.into_parts();
     let Some(grant) = parts.extensions.get::<Grant>() else {
-        return refusal(StatusCode::FORBIDDEN);
+        return StatusCode::FORBIDDEN.into_response();
     };
     metrics::counter!(metric::MEDIA_REQUESTS, "kind" => kind).increment(1);
     match streams.piece(&grant.open, grant.part).await {
@@ -46,29 +44,28 @@ pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'stat
 
 fn failure(grant: &Grant, error: &MediaError) -> Response {
     match error.root() {
-        MediaError::NoSuchPart => refusal(StatusCode::NOT_FOUND),
+        MediaError::NoSuchPart => StatusCode::NOT_FOUND.into_response(),
         root => {
             let video = grant.open.claims.video;
             tracing::error!(%video, part = ?grant.part, error = %root, "media could not be read");
             if matches!(root, MediaError::Objects(ObjectError::NotFound)) {
-                return refusal(StatusCode::NOT_FOUND);
+                return StatusCode::NOT_FOUND.into_response();
             }
-            let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE);
+            let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
             insert(response.headers_mut(), RETRY_AFTER, "2");
             response
         }
     }
 }
 
-/// Answers with a piece, as the request's conditions and range say.
+/// Replies with a piece, as the request's conditions and range say.
 pub(crate) fn reply(method: &Method, asked: &HeaderMap, piece: &Piece) -> Response {
     let tag = format!("\"{}\"", piece.tag);
     if asked.contains_key(IF_MATCH) && !names(asked, &IF_MATCH, &tag, true) {
-        return refusal(StatusCode::PRECONDITION_FAILED);
+        return StatusCode::PRECONDITION_FAILED.into_response();
     }
     if names(asked, &IF_NONE_MATCH, &tag, false) {
-        let mut response = Response::new(Body::empty());
-        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
         describe(response.headers_mut(), piece, &tag);
         return response;
     }
@@ -88,7 +85,7 @@ pub(crate) fn reply(method: &Method, asked: &HeaderMap, piece: &Piece) -> Respon
             response
         }
         Wanted::Nothing => {
-            let mut response = refusal(StatusCode::RANGE_NOT_SATISFIABLE);
+            let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
             insert(response.headers_mut(), CONTENT_RANGE, &format!("bytes */{length}"));
             return response;
         }
@@ -98,29 +95,6 @@ pub(crate) fn reply(method: &Method, asked: &HeaderMap, piece: &Piece) -> Respon
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     describe(headers, piece, &tag);
     response
-}
-
-/// Answers without a body worth reading, and lets nobody keep the answer.
-pub(crate) fn refusal(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    open_to_all(headers);
-    response
-}
-
-/// Answers a request for something that the media plane does not have.
-pub(crate) async fn not_here() -> Response {
-    refusal(StatusCode::NOT_FOUND)
-}
-
-/// Lets pages of any origin read an answer: the token in the path is what protects it.
-pub(crate) fn open_to_all(headers: &mut HeaderMap) {
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
 fn describe(headers: &mut HeaderMap, piece: &Piece, tag: &str) {
@@ -136,7 +110,6 @@ fn describe(headers: &mut HeaderMap, piece: &Piece, tag: &str) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(private));
     headers.insert(CDN_CACHE_CONTROL, HeaderValue::from_static(shared));
     insert(headers, ETAG, tag);
-    open_to_all(headers);
 }
 
 fn content_type(kind: PieceKind) -> &'static str {
@@ -321,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn browsers_keep_bytes_to_themselves_and_shared_caches_are_told_apart() {
+    fn browsers_and_shared_caches_have_cache_rules_of_their_own() {
         let response = ask(&Method::GET, &[]);
         assert_eq!(
             response.headers()[CACHE_CONTROL],
@@ -331,7 +304,5 @@ mod tests {
             response.headers()[CDN_CACHE_CONTROL],
             "public, max-age=31536000, immutable"
         );
-        assert_eq!(response.headers()[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
-        assert_eq!(refusal(StatusCode::FORBIDDEN).headers()[CACHE_CONTROL], "no-store");
     }
 }

@@ -1,25 +1,30 @@
-//! The door of the media plane: nothing behind it is looked at before the token was found good.
+//! The door of the media plane: nothing behind it runs before the token is verified.
 //!
-//! The path is read as it came over the wire. Whatever is wrong with a token (there is none, it is
-//! another video's, changed, run out, revoked) the answer is the same 403, for every method.
+//! The path is read as it came over the wire. Whatever is wrong with a token (missing, another video's, changed, expired,
+//! revoked), the reply is the same 403, for every method. Every reply of the plane, this one too, can be read by pages
+//! of any origin, and is stored nowhere unless a controller gives it a cache rule.
 //!
 //! Source: design §4 "Stream", §6 "Playback token"
 
-use crate::controllers::media_reply::{open_to_all, refusal};
 use crate::metric;
 use crate::models::media_path::{MediaPath, Part};
 use crate::services::open_playbacks::OpenPlayback;
 use crate::services::stream_service::StreamService;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ALLOW, RETRY_AFTER,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use std::sync::Arc;
 
-/// What a checked request may have.
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const EXPOSED: HeaderValue =
+    HeaderValue::from_static("Accept-Ranges, Content-Length, Content-Range, Date, ETag, Retry-After");
+
+/// What a checked request may read.
 #[derive(Clone)]
 pub(crate) struct Grant {
     /// The session of its token.
@@ -28,18 +33,24 @@ pub(crate) struct Grant {
     pub(crate) part: Part,
 }
 
-/// Lets a request through whose token opens the video in its path.
-pub(crate) async fn check(State(streams): State<StreamService>, mut request: Request, next: Next) -> Response {
+/// Lets a request through whose token opens the video in its path, and completes the headers of the reply.
+pub(crate) async fn check(State(streams): State<StreamService>, request: Request, next: Next) -> Response {
+    let mut response = admit(&streams, request, next).await;
+    complete(response.headers_mut());
+    response
+}
+
+async fn admit(streams: &StreamService, mut request: Request, next: Next) -> Response {
     let path = MediaPath::read(request.uri().path());
     let open = match streams.check(path.token, path.video).await {
         Ok(Some(open)) => open,
         Ok(None) => {
             metrics::counter!(metric::PLAYBACKS_REFUSED).increment(1);
-            return refusal(StatusCode::FORBIDDEN);
+            return StatusCode::FORBIDDEN.into_response();
         }
         Err(error) => {
             tracing::error!(%error, "a playback token could not be looked up");
-            let mut response = refusal(StatusCode::SERVICE_UNAVAILABLE);
+            let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
             response
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from_static("1"));
@@ -47,7 +58,7 @@ pub(crate) async fn check(State(streams): State<StreamService>, mut request: Req
         }
     };
     let Some(part) = path.part else {
-        return refusal(StatusCode::NOT_FOUND);
+        return StatusCode::NOT_FOUND.into_response();
     };
     let methods = match part {
         Part::Heartbeat => "POST, OPTIONS",
@@ -58,7 +69,7 @@ pub(crate) async fn check(State(streams): State<StreamService>, mut request: Req
         return preflight(methods);
     }
     if !methods.split(", ").any(|one| one == method.as_str()) {
-        let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED);
+        let mut response = StatusCode::METHOD_NOT_ALLOWED.into_response();
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
         return response;
     }
@@ -66,12 +77,22 @@ pub(crate) async fn check(State(streams): State<StreamService>, mut request: Req
     next.run(request).await
 }
 
-/// Tells a browser what pages of other origins may send.
+/// Lets pages of any origin read a reply, since the token in the path protects it, and forbids storing one that has no
+/// cache rule of its own.
+fn complete(headers: &mut HeaderMap) {
+    headers
+        .entry(CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+}
+
+/// Says what pages of other origins may send.
 fn preflight(methods: &'static str) -> Response {
-    let mut response = Response::default();
-    *response.status_mut() = StatusCode::NO_CONTENT;
+    let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    open_to_all(headers);
     headers.insert(ALLOW, HeaderValue::from_static(methods));
     headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     headers.insert(
@@ -80,4 +101,21 @@ fn preflight(methods: &'static str) -> Response {
     );
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_is_stored_nowhere_unless_it_has_a_cache_rule() {
+        let mut headers = HeaderMap::new();
+        complete(&mut headers);
+        assert_eq!(headers[CACHE_CONTROL], "no-store");
+        let rule = HeaderValue::from_static("private, max-age=60");
+        let mut headers = HeaderMap::from_iter([(CACHE_CONTROL, rule.clone())]);
+        complete(&mut headers);
+        assert_eq!(headers.get_all(CACHE_CONTROL).iter().collect::<Vec<_>>(), [&rule]);
+        assert_eq!(headers[ACCESS_CONTROL_ALLOW_ORIGIN], "*");
+    }
 }
