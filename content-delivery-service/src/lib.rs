@@ -50,6 +50,7 @@ use services::playback_keys::PlaybackKeys;
 use services::signatures::Signatures;
 use services::stream_service::StreamService;
 use services::upload_service::UploadService;
+use services::upload_store::UploadStore;
 use services::video_service::VideoService;
 use std::sync::Arc;
 use std::time::Duration;
@@ -135,14 +136,15 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     config.validate().map_err(StartError::Config)?;
     let signatures = Signatures::new(&secret);
     let repository = VideoRepository::new(db.clone());
-    let uploads = UploadService::new(
+    let rows = UploadRepository::new(db.clone());
+    let store = UploadStore::new(
         repository.clone(),
-        UploadRepository::new(db.clone()),
+        rows.clone(),
         objects.clone(),
-        signatures.clone(),
         clock.clone(),
         config.upload,
     );
+    let uploads = UploadService::new(repository.clone(), rows, store, signatures.clone(), clock.clone());
     let sealed = PlaybackKeyRepository::new(db.clone());
     let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
     let ladders = LadderRepository::new(db.clone());

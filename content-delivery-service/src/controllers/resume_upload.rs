@@ -103,8 +103,7 @@ pub(super) async fn resume(
         .spawner
         .run(async move { uploads.write(id, offset, &mut bytes, checksum.as_ref()).await });
     let offset = work.await.map_err(|lost| ContentError::Internal(lost.to_string()))??;
-    let now = state.uploads.now();
-    Ok(stored(offset, Some(state.uploads.expires_at(now, true))))
+    Ok(stored(offset, Some(state.uploads.expires_at())))
 }
 
 fn stored(offset: u64, expires_at: Option<contracts::Timestamp>) -> Response {

@@ -6,7 +6,7 @@ use super::whole_body;
 use crate::models::creation::{Creation, NewUpload};
 use crate::models::text;
 use crate::models::tus::{Metadata, OFFSET_STREAM};
-use crate::models::video_document::VideoDocument;
+use crate::models::video_document::{VideoDocument, upload_url};
 use crate::services::error::ContentError;
 use crate::services::upload_service::Begun;
 use crate::services::video_service::Viewer;
@@ -105,8 +105,8 @@ async fn begin(state: &Uploads, viewer: Viewer, headers: &HeaderMap, body: Body)
             Err(error) => return Err(error),
         };
     }
-    let upload = state.uploads.uploads().find(id).await?.ok_or(ContentError::Deleted)?;
-    let mut response = created(state, id, viewer, &state.uploads.url(&upload)).await?;
+    let upload = state.uploads.upload(id).await?.ok_or(ContentError::Deleted)?;
+    let mut response = created(state, id, viewer, &upload_url(id, &state.uploads.key(&upload))).await?;
     tus::progress(
         response.headers_mut(),
         offset.max(upload.offset),

@@ -122,7 +122,7 @@ async fn begin(uploads: &UploadService, new: &NewUpload) -> Result<Result<VideoI
     match uploads.create(new).await? {
         Begun::Now(id) => Ok(Ok(id)),
         Begun::Before(id) => {
-            let upload = uploads.uploads().find(id).await?;
+            let upload = uploads.upload(id).await?;
             if upload.is_some_and(|upload| upload.state == UploadState::Open) {
                 return Err(ContentError::KeyInUse);
             }

@@ -105,15 +105,15 @@ impl VideoDocument {
         }
     }
 
-    /// Shows a lecture; `url` is where its upload goes on, for those who may know.
-    pub(crate) fn new(video: Video, upload: Option<&Upload>, url: Option<String>) -> Self {
+    /// Shows a lecture; the key of its upload is for those who may continue it.
+    pub(crate) fn new(video: Video, upload: Option<&Upload>, key: Option<String>) -> Self {
         let progress = video.progress();
         let upload = upload
             .filter(|upload| upload.state != UploadState::Finished && video.status == Status::Uploading)
             .map(|upload| UploadDocument {
                 offset: i64::try_from(upload.offset).unwrap_or(i64::MAX),
                 length: upload.length.map(|length| i64::try_from(length).unwrap_or(i64::MAX)),
-                url: url.filter(|_| upload.resumable),
+                url: key.filter(|_| upload.resumable).map(|key| upload_url(video.id, &key)),
             });
         Self {
             id: video.id,
@@ -140,6 +140,11 @@ impl VideoDocument {
             ready_at: video.ready_at,
         }
     }
+}
+
+/// Where an upload is continued, with its key.
+pub(crate) fn upload_url(id: VideoId, key: &str) -> String {
+    format!("/api/v1/content/upload/{id}?k={key}")
 }
 
 fn seconds(micros: i64) -> f64 {

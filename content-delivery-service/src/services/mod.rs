@@ -9,5 +9,6 @@ pub(crate) mod signatures;
 pub(crate) mod stream_service;
 pub(crate) mod transcode_service;
 pub(crate) mod upload_service;
+pub(crate) mod upload_store;
 pub(crate) mod upload_writer;
 pub(crate) mod video_service;

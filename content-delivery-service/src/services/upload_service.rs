@@ -1,26 +1,22 @@
-//! Uploads that never start over: creation, going on, the end, and what a crash left behind.
+//! Uploads that never start over: who may create, continue and end one, when it expires, and what a crash left behind.
 
 use super::active_uploads::ActiveUploads;
 use super::error::ContentError;
 use super::signatures::Signatures;
+use super::upload_store::UploadStore;
 use super::upload_writer::{ByteSource, UploadWriter};
-use crate::config::UploadConfig;
 use crate::metric;
 use crate::models::creation::NewUpload;
 use crate::models::tus::Checksum;
-use crate::models::upload::{Upload, UploadState};
+use crate::models::upload::Upload;
 use crate::models::video::{Reason, Status, Video};
 use crate::repositories::upload_repository::UploadRepository;
 use crate::repositories::video_repository::VideoRepository;
 use backing::Clock;
-use backing::objects::{Objects, SinkState, UploadSink};
-use contracts::{ObjectKey, ObjectPrefix, Timestamp, UserId, VideoId};
+use contracts::{Timestamp, UserId, VideoId};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a body that can't be gone with in another request is kept after its last byte, should its request die.
-const UNRESUMABLE_LIFE: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
 /// How many uploads a job takes in one go.
 const PAGE: i64 = 100;
 
@@ -42,72 +38,68 @@ pub(crate) struct UploadService {
 struct Inner {
     videos: VideoRepository,
     uploads: UploadRepository,
-    objects: Objects,
+    store: UploadStore,
     signatures: Signatures,
     active: ActiveUploads,
     clock: Clock,
-    config: UploadConfig,
 }
 
 impl UploadService {
     pub(crate) fn new(
         videos: VideoRepository,
         uploads: UploadRepository,
-        objects: Objects,
+        store: UploadStore,
         signatures: Signatures,
         clock: Clock,
-        config: UploadConfig,
     ) -> Self {
         let active = ActiveUploads::default();
         Self {
             inner: Arc::new(Inner {
                 videos,
                 uploads,
-                objects,
+                store,
                 signatures,
                 active,
                 clock,
-                config,
             }),
         }
     }
 
-    pub(crate) fn active(&self) -> &ActiveUploads {
-        &self.inner.active
+    /// The longest upload that is accepted.
+    ///
+    /// Units: bytes
+    pub(crate) fn max_bytes(&self) -> u64 {
+        self.inner.store.limits().max_bytes
     }
 
-    pub(crate) fn uploads(&self) -> &UploadRepository {
-        &self.inner.uploads
+    /// When a resumable upload that takes its last byte now is given up.
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        self.inner.store.expires_at(self.now(), true)
     }
 
-    pub(crate) fn sink(&self) -> &Arc<dyn UploadSink> {
-        self.inner.objects.uploads()
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
+    fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
-    pub(crate) fn max_bytes(&self) -> u64 {
-        self.inner.config.max_bytes
+    /// The key that lets its holder continue an upload.
+    pub(crate) fn key(&self, upload: &Upload) -> String {
+        self.inner.signatures.upload_key(upload.video_id, upload.key_version)
     }
 
-    pub(crate) fn checkpoint_bytes(&self) -> u64 {
-        self.inner.config.checkpoint_bytes
+    /// An upload, also a finished one.
+    pub(crate) async fn upload(&self, id: VideoId) -> Result<Option<Upload>, ContentError> {
+        self.inner.store.find(id).await
     }
 
-    pub(crate) fn expires_at(&self, now: Timestamp, resumable: bool) -> Timestamp {
-        now + if resumable {
-            DAY * u32::from(self.inner.config.expires_days)
-        } else {
-            UNRESUMABLE_LIFE
-        }
+    /// Stops the writer of an upload; it notes what it has.
+    pub(crate) fn stop(&self, id: VideoId) {
+        self.inner.active.stop(id);
     }
 
-    /// Where an upload goes on, with its key.
-    pub(crate) fn url(&self, upload: &Upload) -> String {
-        let key = self.inner.signatures.upload_key(upload.video_id, upload.key_version);
-        format!("/api/v1/content/upload/{}?k={key}", upload.video_id)
+    /// Takes the upload for one request.
+    async fn writer(&self, id: VideoId, offset: u64) -> Result<UploadWriter, ContentError> {
+        let seat = self.inner.active.enter(id).await.ok_or(ContentError::Locked)?;
+        UploadWriter::open(&self.inner.store, seat, id, offset).await
     }
 
     /// Begins an upload; the same creation key with the same request gives the same upload again.
@@ -119,11 +111,8 @@ impl UploadService {
         }
         let id = VideoId::generate();
         let now = self.now();
-        let created = self
-            .inner
-            .videos
-            .create(id, new, now, self.expires_at(now, new.resumable))
-            .await;
+        let expires_at = self.inner.store.expires_at(now, new.resumable);
+        let created = self.inner.videos.create(id, new, now, expires_at).await;
         match (created, &new.creation) {
             (Ok(()), _) => Ok(Begun::Now(id)),
             (Err(error), Some(creation)) if error.is_unique_on("creation_key") => {
@@ -146,14 +135,9 @@ impl UploadService {
         key: Option<&str>,
         caller: Option<UserId>,
     ) -> Result<(Video, Upload), ContentError> {
-        let found = self
-            .inner
-            .uploads
-            .find(id)
-            .await?
-            .zip(self.inner.videos.find(id).await?);
+        let found = self.upload(id).await?.zip(self.inner.videos.find(id).await?);
         let Some((upload, video)) = found else {
-            // Who shows nothing that counts learns nothing, not even whether there is such an upload.
+            // A caller without a key or a sign-in learns nothing, not even whether there is such an upload.
             return Err(if caller.is_none() {
                 ContentError::Unauthenticated
             } else {
@@ -177,7 +161,7 @@ impl UploadService {
         }
     }
 
-    /// Writes a request's bytes behind `offset` and tells the new one.
+    /// Writes a request's bytes behind `offset` and returns the new one.
     ///
     /// Errors: what came before a broken body stays and counts; a body of no media takes the upload away
     pub(crate) async fn write(
@@ -187,7 +171,7 @@ impl UploadService {
         body: &mut ByteSource<'_>,
         checksum: Option<&Checksum>,
     ) -> Result<u64, ContentError> {
-        let mut writer = UploadWriter::open(self, id, offset).await?;
+        let mut writer = self.writer(id, offset).await?;
         let taken = writer.take(body, checksum).await;
         let ended = match taken {
             Ok(()) | Err(ContentError::BodyLost(_) | ContentError::Locked) if writer.is_complete() => {
@@ -203,7 +187,7 @@ impl UploadService {
                 Err(error)
             }
             Err(error) => match writer.release().await {
-                // Whoever told the writer to stop did so because there is nothing left to write.
+                // The writer was stopped because there is nothing left to write.
                 Err(gone @ (ContentError::Deleted | ContentError::Expired)) => Err(gone),
                 Err(then) => {
                     tracing::warn!(video = %id, error = %then, "what came of an upload could not be noted");
@@ -215,7 +199,7 @@ impl UploadService {
         }
     }
 
-    /// Takes a body in that ends the upload; whatever goes wrong leaves nothing behind.
+    /// Stores a body that ends the upload; whatever goes wrong leaves nothing behind.
     pub(crate) async fn write_whole<F>(
         &self,
         id: VideoId,
@@ -225,7 +209,7 @@ impl UploadService {
     where
         F: Future<Output = Result<(), ContentError>> + Send,
     {
-        let mut writer = UploadWriter::open(self, id, 0).await?;
+        let mut writer = self.writer(id, 0).await?;
         let mut taken = writer.take(body, None).await;
         if taken.is_ok() {
             taken = then.await;
@@ -239,7 +223,7 @@ impl UploadService {
         taken
     }
 
-    /// Takes away what is no lecture; what can't be taken away now expires.
+    /// Removes what is no lecture; what can't be removed now expires.
     async fn refuse(&self, writer: UploadWriter) {
         metrics::counter!(metric::UPLOADS, "result" => "refused").increment(1);
         if let Err(error) = writer.refuse().await {
@@ -257,30 +241,10 @@ impl UploadService {
         Ok(())
     }
 
-    /// Puts a complete upload's object in its place and hands the lecture on to the scan; again does no harm.
-    pub(crate) async fn finish(&self, id: VideoId) -> Result<(), ContentError> {
-        let Some(upload) = self.inner.uploads.find(id).await? else {
-            return Ok(());
-        };
-        if upload.state != UploadState::Finishing {
-            return Ok(());
-        }
-        if let Some(state) = sink_state(&upload)? {
-            self.sink().finish(&ObjectKey::VideoSource(id), &state).await?;
-        }
-        if self.inner.uploads.finish(id, self.now()).await? {
-            metrics::counter!(metric::UPLOADS, "result" => "finished").increment(1);
-        } else if self.is_deleted(id).await? {
-            // The sweep may have looked before the object got its name.
-            self.inner.objects.delete_prefix(&ObjectPrefix::Video(id)).await?;
-        }
-        Ok(())
-    }
-
-    /// Finishes what a crash, or a fault of the store, left complete but unfinished.
+    /// Finishes what a crash or a fault of the store left complete but unfinished.
     pub(crate) async fn recover(&self, idle: Duration) -> Result<(), ContentError> {
         for id in self.inner.uploads.unfinished_business(self.now() - idle, PAGE).await? {
-            if let Err(error) = self.finish(id).await {
+            if let Err(error) = self.inner.store.finish(id).await {
                 tracing::error!(video = %id, %error, "an upload could not be finished yet");
             }
         }
@@ -302,7 +266,7 @@ impl UploadService {
         Ok(())
     }
 
-    /// Makes a user's upload keys useless and stops who is writing by one; the owner's next look shows new ones.
+    /// Invalidates a user's upload keys and stops their writers; the owner's next look shows new keys.
     pub(crate) async fn revoke_keys(&self, owner: UserId) -> Result<(), backing::DbError> {
         for id in self.inner.uploads.revoke_keys(owner).await? {
             self.inner.active.stop(id);
@@ -310,74 +274,23 @@ impl UploadService {
         Ok(())
     }
 
-    /// Takes the bytes of an upload that is no more out of the store's waiting room.
+    /// Stops an upload and removes the bytes that are not in their place yet.
     pub(crate) async fn abandon(&self, id: VideoId) -> Result<(), ContentError> {
         self.inner.active.stop_and_wait(id).await;
-        if let Some(upload) = self.inner.uploads.find(id).await? {
-            let state = sink_state(&upload)?.unwrap_or_default();
-            self.sink().abort(&ObjectKey::VideoSource(id), &state).await?;
-        }
-        Ok(())
+        self.inner.store.abort(id).await
     }
 
-    /// Takes an upload away of which its client never heard; what can't be taken away now expires.
+    /// Removes an upload of which its client never heard; what can't be removed now expires.
     pub(crate) async fn give_up(&self, id: VideoId) {
         let given_up = match self.abandon(id).await {
-            Ok(()) => self.forget(id, None).await,
+            Ok(()) => self.inner.store.forget(id, None).await,
             Err(error) => Err(error),
         };
         if let Err(error) = given_up {
             tracing::warn!(video = %id, %error, "an upload could not be given up yet");
         }
     }
-
-    /// Takes an upload away that never became a lecture.
-    pub(crate) async fn forget(&self, id: VideoId, state: Option<&SinkState>) -> Result<(), ContentError> {
-        if let Some(state) = state {
-            self.sink().abort(&ObjectKey::VideoSource(id), state).await?;
-        }
-        Ok(self.inner.videos.forget(id, self.now()).await?)
-    }
-
-    /// Why a writer lost its upload.
-    pub(crate) async fn why_fenced(&self, id: VideoId) -> ContentError {
-        match self.is_deleted(id).await {
-            Ok(true) => ContentError::Deleted,
-            Ok(false) => ContentError::Locked,
-            Err(error) => error,
-        }
-    }
-
-    /// Fails unless the upload takes bytes at this offset, saying why.
-    pub(crate) async fn must_be_open_at(&self, id: VideoId, offset: u64) -> Result<(), ContentError> {
-        if self.is_deleted(id).await? {
-            return Err(ContentError::Deleted);
-        }
-        let upload = self.inner.uploads.find(id).await?.ok_or(ContentError::NotFound)?;
-        if upload.offset != offset || upload.state != UploadState::Open {
-            return Err(ContentError::OffsetMismatch(upload.offset));
-        }
-        Ok(())
-    }
-
-    async fn is_deleted(&self, id: VideoId) -> Result<bool, ContentError> {
-        Ok(self
-            .inner
-            .videos
-            .find(id)
-            .await?
-            .is_none_or(|video| video.status == Status::Deleted))
-    }
 }
 
 /// The reason of a deletion record whose upload ran out of time.
 const EXPIRED: &str = "upload_expired";
-
-pub(crate) fn sink_state(upload: &Upload) -> Result<Option<SinkState>, ContentError> {
-    upload
-        .sink_state
-        .as_deref()
-        .map(serde_json::from_str)
-        .transpose()
-        .map_err(|error| ContentError::Internal(format!("an upload's state can't be read: {error}")))
-}

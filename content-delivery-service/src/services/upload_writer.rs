@@ -1,9 +1,9 @@
 //! The write path: bytes are gathered without copying them, stored and synced in large batches, and noted
-//! in the database at checkpoints. What a client is told is what the database says, so it never goes back.
+//! in the database at checkpoints. A client learns the offset that the database has, so it never goes back.
 
-use super::active_uploads::{SILENCE, Seat, Slot};
+use super::active_uploads::{Seat, Slot};
 use super::error::ContentError;
-use super::upload_service::{UploadService, sink_state};
+use super::upload_store::{UploadStore, sink_state};
 use crate::metric;
 use crate::models::tus::Checksum;
 use crate::models::upload::{HEAD_BYTES, SNIFF_AT};
@@ -11,7 +11,7 @@ use crate::repositories::upload_repository::{Claim, Progress};
 use aws_lc_rs::digest;
 use backing::objects::SinkState;
 use bytes::Bytes;
-use contracts::{ObjectKey, VideoId};
+use contracts::VideoId;
 use futures::{Stream, StreamExt};
 use std::error::Error;
 use std::sync::Arc;
@@ -22,15 +22,13 @@ use tokio::time::Instant;
 const BATCH: u64 = 4 << 20;
 /// How long bytes may wait for their batch to fill up, and the longest way between two checkpoints.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
-/// How often a claim is tried while another process may still be writing, across its silence.
-const CLAIM_TRIES: u32 = 9;
 
 /// The bytes of one request, as they come.
 pub(crate) type ByteSource<'a> = dyn Stream<Item = Result<Bytes, Box<dyn Error + Send + Sync>>> + Send + Unpin + 'a;
 
 /// Holds an upload and writes it.
 pub(crate) struct UploadWriter {
-    service: UploadService,
+    store: UploadStore,
     video: VideoId,
     fence: i64,
     length: Option<u64>,
@@ -42,7 +40,7 @@ pub(crate) struct UploadWriter {
     noted_at: Instant,
 }
 
-/// What lies in the store for good, whether the database knows it yet or not.
+/// What is durable in the store, whether the database knows it yet or not.
 #[derive(Clone)]
 struct Stored {
     offset: u64,
@@ -68,9 +66,13 @@ enum Then {
 
 impl UploadWriter {
     /// Takes the upload, if it stands at this offset and nobody else is writing it.
-    pub(crate) async fn open(service: &UploadService, video: VideoId, offset: u64) -> Result<Self, ContentError> {
-        let seat = service.active().enter(video).await.ok_or(ContentError::Locked)?;
-        let Claim { upload, fence } = claim(service, video, offset).await?;
+    pub(crate) async fn open(
+        store: &UploadStore,
+        seat: Seat,
+        video: VideoId,
+        offset: u64,
+    ) -> Result<Self, ContentError> {
+        let Claim { upload, fence } = store.claim(video, offset).await?;
         // The sink refuses what an older fence still has on its way to the disk.
         let sink = sink_state(&upload)?.map(|state| SinkState {
             writer: fence.unsigned_abs(),
@@ -82,7 +84,7 @@ impl UploadWriter {
             head: upload.head,
         };
         Ok(Self {
-            service: service.clone(),
+            store: store.clone(),
             video,
             fence,
             length: upload.length,
@@ -158,7 +160,7 @@ impl UploadWriter {
 
     /// How many bytes may still come after those that are stored and `pending` ones.
     fn room(&self, pending: u64) -> u64 {
-        let most = self.length.unwrap_or_else(|| self.service.max_bytes());
+        let most = self.length.unwrap_or_else(|| self.store.limits().max_bytes);
         most.saturating_sub(self.stored.offset + pending)
     }
 
@@ -173,12 +175,11 @@ impl UploadWriter {
         if counts && self.stored.offset < SNIFF_AT && after >= SNIFF_AT {
             self.sniff()?;
         }
-        let key = ObjectKey::VideoSource(self.video);
         let mut state = match self.stored.sink.take() {
             Some(state) => state,
-            None => self.begin(&key).await?,
+            None => self.begin().await?,
         };
-        let appended = self.service.sink().append(&key, &mut state, batch.bytes).await;
+        let appended = self.store.append(self.video, &mut state, batch.bytes).await;
         self.stored.sink = Some(state);
         if appended.is_err() {
             self.stored.head.truncate(head);
@@ -198,9 +199,9 @@ impl UploadWriter {
         Ok(())
     }
 
-    /// The database knows of the object before there is a byte of it, so that it is found again when it is given up.
-    async fn begin(&mut self, key: &ObjectKey) -> Result<SinkState, ContentError> {
-        let begun = self.service.sink().begin(key).await?;
+    /// The database knows of the object before there is a byte of it, so that giving it up finds it.
+    async fn begin(&mut self) -> Result<SinkState, ContentError> {
+        let begun = self.store.begin(self.video).await?;
         let state = SinkState {
             writer: self.fence.unsigned_abs(),
             ..begun
@@ -234,7 +235,7 @@ impl UploadWriter {
     }
 
     fn is_checkpoint_due(&self) -> bool {
-        self.stored.offset - self.noted.offset >= self.service.checkpoint_bytes()
+        self.stored.offset - self.noted.offset >= self.store.limits().checkpoint_bytes
             || self.noted_at.elapsed() >= CHECKPOINT_TIME
     }
 
@@ -259,21 +260,16 @@ impl UploadWriter {
 
     async fn checkpoint(&mut self, last: bool) -> Result<(), ContentError> {
         let progress = self.progress()?;
-        let now = self.service.now();
-        let expires_at = self.service.expires_at(now, self.resumable);
-        let uploads = self.service.uploads();
-        if !uploads
-            .checkpoint(self.video, self.fence, &progress, now, expires_at, last)
-            .await?
-        {
-            return Err(self.service.why_fenced(self.video).await);
-        }
+        let noted = self
+            .store
+            .checkpoint(self.video, self.fence, &progress, self.resumable, last);
+        noted.await?;
         self.noted = self.stored.clone();
         self.noted_at = Instant::now();
         Ok(())
     }
 
-    /// Notes what is stored and gives the upload free.
+    /// Notes what is stored and releases the upload.
     pub(crate) async fn release(mut self) -> Result<u64, ContentError> {
         self.checkpoint(true).await?;
         Ok(self.noted.offset)
@@ -289,41 +285,13 @@ impl UploadWriter {
             _ => {}
         }
         let progress = self.progress()?;
-        let now = self.service.now();
-        if !self
-            .service
-            .uploads()
-            .complete(self.video, self.fence, &progress, now)
-            .await?
-        {
-            return Err(self.service.why_fenced(self.video).await);
-        }
-        // The bytes are safe and said to be complete; a fault in what follows is made up for by the recovery job.
-        if let Err(error) = self.service.finish(self.video).await {
-            tracing::error!(video = %self.video, %error, "an upload could not be finished yet");
-        }
-        Ok(())
+        self.store.complete(self.video, self.fence, &progress).await
     }
 
-    /// Takes the upload away, with everything that was stored of it.
+    /// Removes the upload with everything that was stored of it.
     pub(crate) async fn refuse(self) -> Result<(), ContentError> {
-        self.service.forget(self.video, self.stored.sink.as_ref()).await
+        self.store.forget(self.video, self.stored.sink.as_ref()).await
     }
-}
-
-/// Becomes the writer in the database; another process's writer gets the time to be found silent.
-async fn claim(service: &UploadService, video: VideoId, offset: u64) -> Result<Claim, ContentError> {
-    for attempt in 0..CLAIM_TRIES {
-        let now = service.now();
-        if let Some(claim) = service.uploads().claim(video, offset, now, now - SILENCE).await? {
-            return Ok(claim);
-        }
-        service.must_be_open_at(video, offset).await?;
-        if attempt + 1 < CLAIM_TRIES {
-            tokio::time::sleep(SILENCE / (CLAIM_TRIES - 2)).await;
-        }
-    }
-    Err(ContentError::Locked)
 }
 
 /// Collects bytes until there are enough, they have waited long enough, or the body ends.
@@ -405,6 +373,7 @@ impl Check {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::services::active_uploads::SILENCE;
     use futures::stream;
 
     #[tokio::test(start_paused = true)]

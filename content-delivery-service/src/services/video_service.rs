@@ -93,12 +93,12 @@ impl VideoService {
             Status::Processing | Status::Playable => return self.show_live(video).await,
             Status::Ready | Status::Failed | Status::Deleted => return Ok(VideoDocument::new(video, None, None)),
         }
-        let upload = self.uploads.uploads().find(video.id).await?;
-        let url = upload
+        let upload = self.uploads.upload(video.id).await?;
+        let key = upload
             .as_ref()
             .filter(|_| video.owner_id == viewer.user)
-            .map(|upload| self.uploads.url(upload));
-        Ok(VideoDocument::new(video, upload.as_ref(), url))
+            .map(|upload| self.uploads.key(upload));
+        Ok(VideoDocument::new(video, upload.as_ref(), key))
     }
 
     /// A lecture that encoders work on, as far as they are.
@@ -211,7 +211,7 @@ impl VideoService {
         if self.videos.delete(id, None, self.clock.now()).await? {
             metrics::counter!(metric::VIDEOS_DELETED).increment(1);
         }
-        self.uploads.active().stop(id);
+        self.uploads.stop(id);
         Ok(())
     }
 
