@@ -11,6 +11,8 @@ pub(crate) enum Tier {
     Jobs,
     Page,
     Runtime,
+    /// Runs foreign programs; knows nothing of the house.
+    Sandbox,
     Adapters,
     Backing,
     Contracts,
@@ -26,6 +28,7 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
         [service, _] if service.ends_with("-service") => Tier::Jobs,
         ["web"] => Tier::Page,
         ["platform", "runtime"] => Tier::Runtime,
+        ["platform", "sandbox"] => Tier::Sandbox,
         ["platform", "adapters"] => Tier::Adapters,
         ["platform", "backing"] => Tier::Backing,
         ["platform", "contracts"] => Tier::Contracts,
@@ -37,19 +40,19 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
 
 /// Whether a package of one tier may name a package of another. Two services are another rule's.
 fn may_name(from: Tier, to: Tier) -> bool {
-    use Tier::{Adapters, Backing, Contracts, Jobs, Media, Page, Root, Runtime, Scenarios, Service};
+    use Tier::{Adapters, Backing, Contracts, Jobs, Media, Page, Root, Runtime, Sandbox, Scenarios, Service};
     match from {
         Root => to != Scenarios,
         Service | Jobs => matches!(
             to,
-            Runtime | Backing | Contracts | Media | Service | Jobs | Page | Adapters
+            Runtime | Sandbox | Backing | Contracts | Media | Service | Jobs | Page | Adapters
         ),
         Page => matches!(to, Runtime | Backing | Contracts | Service | Jobs | Adapters),
         Runtime => matches!(to, Backing | Contracts | Adapters),
         Adapters => matches!(to, Backing | Contracts),
         Backing => matches!(to, Contracts | Adapters),
         Media => to == Media,
-        Contracts | Scenarios => false,
+        Contracts | Sandbox | Scenarios => false,
     }
 }
 

@@ -52,11 +52,20 @@ fn every_planted_breach_is_found_by_its_rule() -> Result<()> {
 }
 
 /// The packages of a sound house: name, folder, what they depend on.
-const PACKAGES: [(&str, &str, &[&str]); 10] = [
+const PACKAGES: [(&str, &str, &[&str]); 11] = [
     (
         "moocflix",
         "moocflix",
-        &["axum", CONTENT, "transcoding-jobs", USERS, "web", "runtime", "backing"],
+        &[
+            "axum",
+            CONTENT,
+            "transcoding-jobs",
+            USERS,
+            "web",
+            "runtime",
+            "sandbox",
+            "backing",
+        ],
     ),
     (
         CONTENT,
@@ -66,7 +75,7 @@ const PACKAGES: [(&str, &str, &[&str]); 10] = [
     (
         "transcoding-jobs",
         "content-delivery-service/transcoding-jobs",
-        &[CONTENT, "backing", "fmp4", "tokio"],
+        &[CONTENT, "sandbox", "backing", "fmp4", "tokio"],
     ),
     (
         USERS,
@@ -79,6 +88,7 @@ const PACKAGES: [(&str, &str, &[&str]); 10] = [
         "platform/runtime",
         &["backing", "contracts", "axum", "tokio"],
     ),
+    ("sandbox", "platform/sandbox", &["rustix", "tokio"]),
     ("backing", "platform/backing", &["contracts", "sqlx", "tokio"]),
     ("contracts", "platform/contracts", &["serde"]),
     ("fmp4", "media/fmp4", &["bytes"]),
@@ -206,6 +216,8 @@ fn packages() -> Result<Vec<Plant>> {
         (up, "backing names runtime", with("backing", "runtime")?),
         (up, "contracts name backing", with("contracts", "backing")?),
         (up, "runtime names a service", with("runtime", USERS)?),
+        (up, "runtime runs foreign programs", with("runtime", "sandbox")?),
+        (up, "the sandbox names backing", with("sandbox", "backing")?),
         (up, "media names contracts", with("fmp4", "contracts")?),
         (up, "a service names moocflix", with(USERS, "moocflix")?),
         (up, "the page reads media", with("web", "fmp4")?),

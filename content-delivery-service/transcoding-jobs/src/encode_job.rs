@@ -3,8 +3,6 @@
 mod picture;
 mod sound;
 
-use crate::encoder::{Encoder, Limits};
-use crate::staging::Staging;
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::objects::Objects;
@@ -13,6 +11,8 @@ use bytes::Bytes;
 use content_delivery_service::{ENCODE_FIRST, NewPiece, Plan, Publication, Published, TranscodeService, Work};
 use contracts::{ObjectKey, RenditionName, VideoId};
 use fmp4::Piece;
+use sandbox::staging::Staging;
+use sandbox::{Limits, Sandbox};
 use serde::Deserialize;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ pub(crate) struct EncodeJob {
     pub(crate) kind: &'static str,
     pub(crate) objects: Objects,
     pub(crate) transcode: TranscodeService,
-    pub(crate) encoder: Encoder,
+    pub(crate) sandbox: Sandbox,
     pub(crate) staging: Staging,
     pub(crate) preset: String,
     /// Threads of one encoder.

@@ -5,13 +5,12 @@
 //! plan's renditions, `TidyJob` removes what a complete lecture does not need. What is found and made goes back through
 //! content's `TranscodeService`, which alone writes about videos, and only while the task is still this worker's.
 //!
-//! `encoder` runs ffmpeg under a guard; `staging` is where it writes; `arguments` is what it is told.
+//! ffmpeg and ffprobe run in `sandbox`; `encoder` reads ffmpeg's progress, and `arguments` writes its command line.
 
 mod arguments;
 mod encode_job;
 pub mod encoder;
 mod scan_job;
-pub mod staging;
 pub mod survey;
 mod survey_job;
 mod tidy_job;
@@ -23,11 +22,11 @@ use backing::objects::Objects;
 use backing::tasks::{Job, Queue, Worker};
 use content_delivery_service::{ENCODE, ENCODE_FIRST, InstantConfig, TranscodeConfig, TranscodeService};
 use encode_job::EncodeJob;
-use encoder::Encoder;
 use fmp4::Limits;
 use runtime::metrics::Metric;
 use runtime::{Background, Routes, Service};
-use staging::Staging;
+use sandbox::Sandbox;
+use sandbox::staging::Staging;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -103,7 +102,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
         max_key_frame_gap: Duration::try_from_secs_f64(deps.instant.max_gap_seconds).unwrap_or(Duration::MAX),
     };
     let stall = Duration::try_from_secs_f64(deps.config.stall_seconds).unwrap_or(Duration::MAX);
-    let encoder = Encoder::new(deps.program, stall);
+    let sandbox = Sandbox::new(deps.program, stall);
     let staging = Staging::open(&deps.data_dir)?;
     let (objects, transcode) = (deps.objects, deps.transcode);
     let queue = deps.queue.of_worker(staging.worker());
@@ -112,7 +111,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
         Arc::new(SurveyJob {
             objects: objects.clone(),
             transcode: transcode.clone(),
-            encoder: encoder.clone(),
+            sandbox: sandbox.clone(),
             staging: staging.clone(),
         }),
         Arc::new(TidyJob {
@@ -130,7 +129,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
             kind: ENCODE,
             objects,
             transcode,
-            encoder,
+            sandbox,
             staging,
             preset: deps.config.preset,
             // Threads beyond the processors would keep those waiting that answer viewers, for a tick of the kernel's each.

@@ -1,16 +1,17 @@
 //! Looks through a source that is not cut as it is: its streams, its frames, when they end.
 //!
-//! ffprobe does the reading, as an encoder's child. It is asked twice: for the streams, and for all packets, which come
+//! ffprobe does the reading, in the sandbox. It is asked twice: for the streams, and for all packets, which come
 //! as one short line each and are taken in as they come. Nothing is decoded. Times are told as ffmpeg will tell them when
 //! it encodes, so that a cut between two frames is a cut between the same two frames.
 
 mod packets;
 mod streams;
 
-use crate::encoder::{Encoder, EncoderError, Limits, Order, Tool};
+use crate::encoder::{self, FFPROBE};
 use content_delivery_service::{Survey, SurveyAudio, SurveyVideo};
 use fmp4::Sniff;
 use packets::{Packets, Unit};
+use sandbox::{Limits, Order, RunError, Sandbox};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -52,7 +53,7 @@ pub enum SurveyError {
     Stalled,
     /// That has nothing to do with the source; it can be tried again.
     #[error("the source could not be surveyed: {0}")]
-    Encoder(EncoderError),
+    Encoder(RunError),
 }
 
 impl SurveyError {
@@ -67,16 +68,16 @@ impl SurveyError {
             Self::Timeline => "media_timeline",
             Self::TooLarge(_) => "media_too_large",
             Self::Stalled => "survey_stalled",
-            Self::Encoder(error) => error.code(),
+            Self::Encoder(error) => encoder::code(error),
         }
     }
 }
 
-impl From<EncoderError> for SurveyError {
-    fn from(error: EncoderError) -> Self {
+impl From<RunError> for SurveyError {
+    fn from(error: RunError) -> Self {
         match error {
-            EncoderError::Failed { message, .. } => Self::Malformed(message),
-            EncoderError::Stalled => Self::Stalled,
+            RunError::Failed { message, .. } => Self::Malformed(message),
+            RunError::Stalled => Self::Stalled,
             other => Self::Encoder(other),
         }
     }
@@ -110,12 +111,12 @@ pub fn demuxer(sniff: Sniff) -> Option<&'static str> {
 ///
 /// # Errors
 /// It is no media, or could not be read.
-pub async fn survey(encoder: &Encoder, source: &Path, sniff: Sniff, folder: &Path) -> Result<Survey, SurveyError> {
+pub async fn survey(sandbox: &Sandbox, source: &Path, sniff: Sniff, folder: &Path) -> Result<Survey, SurveyError> {
     let demuxer = demuxer(sniff).ok_or(SurveyError::Unreadable)?;
-    let streams = list_streams(encoder, &order(source, demuxer, folder, &STREAMS)).await?;
+    let streams = list_streams(sandbox, &order(source, demuxer, folder, &STREAMS)).await?;
     // MP4 and MOV tell times from their own zero, which their edit lists have settled.
     let zero = if sniff.is_scannable() { 0 } else { streams.start };
-    let packets = list_packets(encoder, &order(source, demuxer, folder, &PACKETS), &streams, zero).await?;
+    let packets = list_packets(sandbox, &order(source, demuxer, folder, &PACKETS), &streams, zero).await?;
     let video = picture(&streams, &packets)?;
     let audio = sounds(&streams, &packets);
     let ends = audio.iter().map(|it| it.end).chain(video.as_ref().map(|it| it.end));
@@ -174,15 +175,17 @@ fn order(source: &Path, demuxer: &str, folder: &Path, what: &[&str]) -> Order {
     input.push(source);
     args.extend(["-i".into(), input]);
     Order {
-        tool: Tool::Ffprobe,
+        tool: FFPROBE.into(),
         args,
         folder: folder.to_owned(),
+        reads: vec![source.to_owned()],
+        writes: Vec::new(),
         limits: LIMITS,
     }
 }
 
-async fn list_streams(encoder: &Encoder, order: &Order) -> Result<Streams, SurveyError> {
-    let mut running = encoder.start(order)?;
+async fn list_streams(sandbox: &Sandbox, order: &Order) -> Result<Streams, SurveyError> {
+    let mut running = sandbox.start(order)?;
     let mut text = Vec::new();
     while let Some(bytes) = running.next().await? {
         if text.len() + bytes.len() > MOST_DESCRIPTION {
@@ -193,7 +196,7 @@ async fn list_streams(encoder: &Encoder, order: &Order) -> Result<Streams, Surve
     Streams::parse(&text)
 }
 
-async fn list_packets(encoder: &Encoder, order: &Order, streams: &Streams, zero: i64) -> Result<Packets, SurveyError> {
+async fn list_packets(sandbox: &Sandbox, order: &Order, streams: &Streams, zero: i64) -> Result<Packets, SurveyError> {
     let mut packets = Packets::new(zero);
     if let Some(video) = &streams.video {
         packets.watch_video(video.stream, video.unit, video.delay);
@@ -201,7 +204,7 @@ async fn list_packets(encoder: &Encoder, order: &Order, streams: &Streams, zero:
     for audio in &streams.audio {
         packets.watch_audio(audio.stream, audio.unit);
     }
-    let mut running = encoder.start(order)?;
+    let mut running = sandbox.start(order)?;
     while let Some(bytes) = running.next().await? {
         packets.push(&bytes)?;
     }

@@ -1,7 +1,5 @@
 //! Has an encoder's probe look into a source that is not played as it is.
 
-use crate::encoder::{Encoder, EncoderError};
-use crate::staging::Staging;
 use crate::survey::{SurveyError, survey};
 use crate::troubles;
 use async_trait::async_trait;
@@ -11,6 +9,8 @@ use backing::tasks::{Done, Job, JobError, Task};
 use content_delivery_service::{Finding, SURVEY, TranscodeService};
 use contracts::{ObjectKey, VideoId};
 use fmp4::sniff;
+use sandbox::staging::Staging;
+use sandbox::{RunError, Sandbox};
 use serde::Deserialize;
 use std::slice::from_ref;
 
@@ -21,7 +21,7 @@ const SNIFFED: u64 = 64 * 1_024;
 pub(crate) struct SurveyJob {
     pub(crate) objects: Objects,
     pub(crate) transcode: TranscodeService,
-    pub(crate) encoder: Encoder,
+    pub(crate) sandbox: Sandbox,
     pub(crate) staging: Staging,
 }
 
@@ -52,10 +52,10 @@ impl Job for SurveyJob {
         let first = first.map_err(|error| JobError::Retry(format!("the source could not be read: {error}")))?;
         let path = troubles::local(&self.objects, &source)?;
         let folder = self.staging.task(task.id).map_err(|error| troubles::staging(&error))?;
-        match survey(&self.encoder, &path, sniff(&first.concat()), folder.path()).await {
+        match survey(&self.sandbox, &path, sniff(&first.concat()), folder.path()).await {
             Ok(found) => self.record(video_id, &Finding::Surveyed(&found), task).await,
             Err(SurveyError::Encoder(error)) => troubles::encoder(&error, task, "read"),
-            Err(SurveyError::Stalled) => troubles::encoder(&EncoderError::Stalled, task, "read"),
+            Err(SurveyError::Stalled) => troubles::encoder(&RunError::Stalled, task, "read"),
             Err(error) => {
                 tracing::info!(video = %video_id, %error, "an encoder can't read a source");
                 let words = match &error {

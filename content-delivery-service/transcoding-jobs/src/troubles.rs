@@ -1,9 +1,10 @@
 //! What a worker does about troubles: what may pass is waited for, what would come again is told.
 
-use crate::encoder::EncoderError;
+use crate::encoder::code;
 use backing::objects::{ObjectError, Objects};
 use backing::tasks::{Done, JobError, Task};
 use contracts::ObjectKey;
+use sandbox::RunError;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,14 +19,18 @@ const FAILURES: i64 = 2;
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// What follows from an encoder's bad end; `doing` says what it was to do with the file.
-pub(crate) fn encoder(error: &EncoderError, task: &Task, doing: &str) -> Result<Done, JobError> {
+pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done, JobError> {
     tracing::warn!(task = %task.key, attempt = task.attempt, %error, "an encoder came to a bad end");
     let (bearable, words) = match error {
-        EncoderError::DiskFull | EncoderError::Missing(_) => return Ok(Done::Again(PAUSE)),
-        EncoderError::Io(error) => return Err(JobError::Retry(error.to_string())),
-        EncoderError::Stalled => (STALLS, "got no further"),
-        EncoderError::Killed(_) => (DEATHS, "was ended from outside"),
-        EncoderError::Failed { .. } => (FAILURES, "gave up"),
+        RunError::DiskFull | RunError::Missing(_) => return Ok(Done::Again(PAUSE)),
+        RunError::Io(error) => return Err(JobError::Retry(error.to_string())),
+        RunError::Unlisted(_) => {
+            let message = "the encoder was given a path that it may not use".to_owned();
+            return Err(JobError::Permanent(code(error).to_owned(), message));
+        }
+        RunError::Stalled => (STALLS, "got no further"),
+        RunError::Killed(_) => (DEATHS, "was ended from outside"),
+        RunError::Failed { .. } => (FAILURES, "gave up"),
     };
     // What the encoder itself says names paths of this machine; it is in the log.
     let message = format!("the encoder that was to {doing} the file {words}; the file may be damaged");
@@ -33,7 +38,7 @@ pub(crate) fn encoder(error: &EncoderError, task: &Task, doing: &str) -> Result<
     if task.attempt - task.losses < bearable {
         return Err(JobError::Retry(message));
     }
-    Err(JobError::Permanent(error.code().to_owned(), message))
+    Err(JobError::Permanent(code(error).to_owned(), message))
 }
 
 /// What follows from a piece without any picture: an encoder that could not begin, for want of memory say, made none

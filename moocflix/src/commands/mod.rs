@@ -2,7 +2,6 @@
 
 mod config;
 mod doctor;
-mod encoder_child;
 mod migrate;
 mod openapi;
 mod serve;
@@ -38,16 +37,16 @@ enum Command {
     Openapi(openapi::OpenapiArgs),
     /// The configuration.
     Config(config::ConfigArgs),
-    /// Guards an encoder for a worker; started by MoocFlix itself.
+    /// Guards an encoder for a worker; MoocFlix starts it itself.
     #[command(hide = true)]
-    EncoderChild(encoder_child::EncoderChildArgs),
+    EncoderChild(sandbox::GuardArgs),
 }
 
 impl Cli {
     /// Runs a command that must be alone in its process, without threads: the encoder's guard.
     pub(crate) fn run_alone(&self) -> Option<ExitCode> {
         match &self.command {
-            Command::EncoderChild(args) => Some(encoder_child::run(args)),
+            Command::EncoderChild(args) => Some(sandbox::stand_guard(args)),
             _ => None,
         }
     }
@@ -63,7 +62,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Doctor(args) => return doctor::run(args).await,
         Command::Openapi(args) => Box::pin(openapi::run(args)).await?,
         Command::Config(args) => config::run(args)?,
-        Command::EncoderChild(args) => return Ok(encoder_child::run(&args)),
+        Command::EncoderChild(args) => return Ok(sandbox::stand_guard(&args)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,9 +1,7 @@
-//! Encoders and their guards, as real processes that are killed, stopped, starved and left alone.
+//! ffmpeg and ffprobe under the real guard, `moocflix encoder-child`.
 
 #[cfg(test)]
-mod ends;
-#[cfg(test)]
-mod limits;
+mod progress;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]

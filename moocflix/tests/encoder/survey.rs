@@ -1,13 +1,14 @@
-//! What a survey tells is what ffmpeg then does.
+//! A survey finds what ffmpeg then decodes.
 
-use super::stage::{SOON, Stage, encoder, gone};
+use super::stage::{PROGRAM, SOON, Stage, sandbox};
 use content_delivery_service::Survey;
 use fmp4::{Sniff, sniff};
+use sandbox::{RunError, Sandbox};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
-use transcoding_jobs::encoder::{Encoder, EncoderError, Tool};
 use transcoding_jobs::survey::{SurveyError, demuxer, survey};
 
 const PATIENT: Duration = Duration::from_secs(60);
@@ -33,7 +34,7 @@ fn kind(file: &Path) -> Sniff {
 
 async fn surveyed(stage: &Stage, name: &str) -> Result<Survey, SurveyError> {
     let file = stage.data.path().join(name);
-    survey(&encoder(PATIENT), &file, kind(&file), stage.task.path()).await
+    survey(&sandbox(PATIENT), &file, kind(&file), stage.task.path()).await
 }
 
 /// The times of all frames in ticks, as an encoder gets them.
@@ -82,7 +83,7 @@ const KINDS: [(&str, &str, &str, &str); 13] = [
 ];
 
 #[tokio::test]
-async fn every_frame_is_told_at_the_time_at_which_ffmpeg_decodes_it() {
+async fn every_frame_has_the_time_at_which_ffmpeg_decodes_it() {
     let stage = Stage::set();
     for (name, codecs, video, audio) in KINDS {
         ffmpeg(
@@ -119,11 +120,10 @@ async fn every_frame_is_told_at_the_time_at_which_ffmpeg_decodes_it() {
         );
         assert_eq!(found.duration, picture.end.max(found.audio[0].end), "{name}");
     }
-    gone(stage.task.path());
 }
 
 #[tokio::test]
-async fn sound_alone_is_surveyed_and_a_cover_is_no_film() {
+async fn sound_alone_is_surveyed_and_a_cover_is_not_its_picture() {
     let stage = Stage::set();
     ffmpeg(stage.data.path(), "-f lavfi -i color=size=64x64 -frames:v 1 cover.png");
     let cover = "-i cover.png -map 0 -map 1 -c:v copy -disposition:v attached_pic -id3v2_version 3";
@@ -172,7 +172,7 @@ async fn a_late_picture_keeps_its_distance_to_the_sound() {
 }
 
 #[tokio::test]
-async fn pictures_are_told_as_they_are_shown_and_tracks_with_their_languages() {
+async fn pictures_have_the_size_at_which_they_are_shown_and_tracks_have_their_languages() {
     let stage = Stage::set();
     let two = format!(
         "{PICTURE} {SOUND} {SOUND} -map 0 -map 1 -map 2 -vf setsar=4/3 -c:v libx264 -c:a libopus \
@@ -193,7 +193,7 @@ async fn pictures_are_told_as_they_are_shown_and_tracks_with_their_languages() {
 }
 
 #[tokio::test]
-async fn a_live_recording_without_a_duration_and_a_cut_off_file_are_told_by_their_packets() {
+async fn a_live_recording_and_a_truncated_file_are_as_long_as_their_packets() {
     let stage = Stage::set();
     let live = format!("{PICTURE} {SOUND} -c:v libvpx -deadline realtime -c:a libopus -f webm -live 1 live.webm");
     ffmpeg(stage.data.path(), &live);
@@ -206,7 +206,7 @@ async fn a_live_recording_without_a_duration_and_a_cut_off_file_are_told_by_thei
 }
 
 #[tokio::test]
-async fn what_is_no_media_gets_a_name_for_what_is_wrong_with_it() {
+async fn a_file_that_is_no_media_gets_a_code_for_its_fault() {
     let stage = Stage::set();
     let data = stage.data.path();
     let mut matroska = vec![0x1a, 0x45, 0xdf, 0xa3];
@@ -224,12 +224,21 @@ async fn what_is_no_media_gets_a_name_for_what_is_wrong_with_it() {
     let head: Vec<u8> = fs::read(data.join("a.wav")).unwrap().into_iter().take(78).collect();
     fs::write(data.join("empty.wav"), head).unwrap();
     assert_eq!(surveyed(&stage, "empty.wav").await.unwrap_err().code(), "media_empty");
-    let nothing = Encoder::new(super::stage::PROGRAM, PATIENT).with_tools("none", "no-such-probe");
-    let missing = survey(&nothing, &data.join("a.wav"), Sniff::Wav, stage.task.path())
-        .await
-        .unwrap_err();
+}
+
+#[tokio::test]
+async fn a_missing_probe_is_no_fault_of_the_file() {
+    let stage = Stage::set();
+    ffmpeg(stage.data.path(), &format!("{SOUND} a.wav"));
+    let script = stage.data.path().join("without-tools");
+    fs::write(&script, format!("#!/bin/sh\nPATH=/nowhere exec {PROGRAM} \"$@\"\n")).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).unwrap();
+    let without_tools = Sandbox::new(script, PATIENT);
+    let file = stage.data.path().join("a.wav");
+    let missing = survey(&without_tools, &file, Sniff::Wav, stage.task.path()).await;
+    let missing = missing.unwrap_err();
     assert!(
-        matches!(missing, SurveyError::Encoder(EncoderError::Missing(Tool::Ffprobe))),
+        matches!(missing, SurveyError::Encoder(RunError::Missing(_))),
         "{missing:?}"
     );
 }
@@ -241,21 +250,21 @@ async fn odd_paths_stay_paths() {
     for odd in ["-i", "http:a.wav", "a b'c\"$(touch owned)\n%03d.wav", "concat:a|b"] {
         let path = stage.data.path().join(odd);
         fs::copy(stage.data.path().join("a.wav"), &path).unwrap();
-        let found = survey(&encoder(PATIENT), &path, Sniff::Wav, stage.task.path()).await;
+        let found = survey(&sandbox(PATIENT), &path, Sniff::Wav, stage.task.path()).await;
         assert!(found.is_ok(), "{odd:?}: {found:?}");
     }
-    assert!(super::stage::names(stage.task.path()).is_empty());
+    assert!(stage.is_clean());
 }
 
 #[tokio::test]
-async fn a_file_is_read_as_what_it_was_taken_for_and_as_nothing_else() {
+async fn a_file_is_only_read_in_the_format_of_its_first_bytes() {
     let stage = Stage::set();
     ffmpeg(stage.data.path(), &format!("{SOUND} a.wav"));
     let list = stage.data.path().join("list.mkv");
     fs::write(&list, "ffconcat version 1.0\nfile a.wav\n").unwrap();
     for (sniff, name) in [(Sniff::Matroska, "matroska"), (Sniff::MpegTs, "mpegts")] {
         assert_eq!(demuxer(sniff), Some(name));
-        let refused = survey(&encoder(PATIENT), &list, sniff, stage.task.path()).await;
+        let refused = survey(&sandbox(PATIENT), &list, sniff, stage.task.path()).await;
         assert!(
             matches!(refused, Err(SurveyError::Malformed(_) | SurveyError::Empty)),
             "{refused:?}"
@@ -263,15 +272,14 @@ async fn a_file_is_read_as_what_it_was_taken_for_and_as_nothing_else() {
     }
 }
 
-/// A probe that stands still is ended: here it waits for a pipe that nobody writes into.
+/// The probe waits for a pipe that nobody writes into.
 #[tokio::test]
 async fn a_probe_that_stands_still_is_ended_in_bounded_time() {
     let stage = Stage::set();
     let pipe: PathBuf = stage.data.path().join("pipe.mkv");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-    let encoder = encoder(Duration::from_secs(1));
-    let looked = survey(&encoder, &pipe, Sniff::Matroska, stage.task.path());
+    let sandbox = sandbox(Duration::from_secs(1));
+    let looked = survey(&sandbox, &pipe, Sniff::Matroska, stage.task.path());
     let ended = tokio::time::timeout(SOON, looked).await.unwrap();
     assert!(matches!(ended, Err(SurveyError::Stalled)), "{ended:?}");
-    gone(stage.task.path());
 }

@@ -2,12 +2,13 @@
 
 use super::{Assignment, EncodeJob, Over, hand_in};
 use crate::arguments::{self, PieceOrder};
-use crate::encoder::{EncoderError, Order, Tool};
+use crate::encoder::{self, FFMPEG};
 use crate::troubles;
 use backing::tasks::JobError;
 use content_delivery_service::{PlannedPiece, Rung};
 use contracts::ObjectKey;
 use fmp4::{Piece, PieceError, TICKS, video_piece};
+use sandbox::{Order, RunError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::spawn_blocking;
@@ -80,7 +81,7 @@ impl EncodeJob {
         let start = bounds.first().copied().unwrap_or(0);
         let length = bounds.last().map_or(0, |end| end.saturating_sub(start));
         let order = Order {
-            tool: Tool::Ffmpeg,
+            tool: FFMPEG.into(),
             args: arguments::piece(&PieceOrder {
                 input: &plan.input,
                 source,
@@ -91,10 +92,12 @@ impl EncodeJob {
                 threads: self.threads,
             }),
             folder: folder.to_owned(),
+            reads: vec![source.to_owned()],
+            writes: vec![folder.to_owned()],
             limits: self.limits(),
         };
         let reached = AtomicU64::new(0);
-        let run = self.encoder.run(&order, |progress| {
+        let run = encoder::run(&self.sandbox, &order, |progress| {
             // Where times are copied, ffmpeg tells them from the first frame on, wherever in the source that is.
             let ticks = u128::from(progress.out_time) * u128::from(TICKS) / 1_000_000;
             let within = u64::try_from(ticks).unwrap_or(u64::MAX).min(length);
@@ -107,7 +110,7 @@ impl EncodeJob {
         match ended {
             Ok(()) => {}
             // An encoder that got no frame at all gives up as well; that is told apart below.
-            Err(EncoderError::Failed { .. }) if reached.load(Ordering::Relaxed) == 0 && seek.is_some() => {
+            Err(RunError::Failed { .. }) if reached.load(Ordering::Relaxed) == 0 && seek.is_some() => {
                 return Ok(Vec::new());
             }
             Err(error) => return Err(Over::Ended(troubles::encoder(&error, assignment.task, "encode"))),

@@ -2,13 +2,14 @@
 
 use super::{Assignment, EncodeJob, Over, hand_in};
 use crate::arguments::{self, SAMPLE_RATE};
-use crate::encoder::{Order, Running, Tool};
+use crate::encoder::FFMPEG;
 use crate::troubles;
 use backing::tasks::JobError;
 use bytes::Bytes;
 use content_delivery_service::{Sound, Track};
 use contracts::ObjectKey;
 use fmp4::{AdtsReader, PieceError, TICKS, audio_cuts, audio_piece};
+use sandbox::{Order, Running};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Samples in a frame.
@@ -63,12 +64,14 @@ impl EncodeJob {
             .task(assignment.task.id)
             .map_err(|error| troubles::staging(&error))?;
         let order = Order {
-            tool: Tool::Ffmpeg,
+            tool: FFMPEG.into(),
             args: arguments::sound(&plan.input, &source, sound, (done - back) * FRAME),
             folder: folder.path().to_owned(),
+            reads: vec![source],
+            writes: Vec::new(),
             limits: self.limits(),
         };
-        let mut running = match self.encoder.start(&order) {
+        let mut running = match self.sandbox.start(&order) {
             Ok(running) => running,
             Err(error) => return Err(Over::Ended(troubles::encoder(&error, assignment.task, "encode"))),
         };

@@ -1,31 +1,31 @@
-//! Reads what ffmpeg tells with `-progress`: lines of `name=value`, a block a time, ended by `progress=`.
+//! Reads the output of ffmpeg's `-progress`: lines of `name=value`, in blocks that end with `progress=`.
 
-/// Longer lines are none of ffmpeg's.
+/// ffmpeg writes no longer lines.
 const LONGEST: usize = 1_024;
 
-/// How far a run of ffmpeg is.
+/// How far a run of ffmpeg has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Progress {
-    /// Until when the output reaches; with `-copyts` that counts from the input's zero.
+    /// The end of the output so far; with `-copyts` it counts from the input's zero.
     ///
-    /// Units: microseconds; 0 as long as there is none
+    /// Units: microseconds; 0 while there is no output
     pub out_time: u64,
     /// Frames encoded.
     pub frames: u64,
     /// Bytes written.
     pub bytes: u64,
-    /// Seconds of output a second, where ffmpeg tells it.
+    /// Seconds of output per second, if ffmpeg reports it.
     pub speed: Option<f64>,
 }
 
-/// A report, and whether it tells of anything new.
+/// A report, and whether it contains anything new.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Report {
     pub(super) progress: Progress,
     pub(super) further: bool,
 }
 
-/// Puts lines together from chunks, and reports from lines.
+/// Joins chunks to lines, and lines to reports.
 #[derive(Debug, Default)]
 pub(super) struct ProgressReader {
     line: Vec<u8>,
@@ -57,7 +57,7 @@ impl ProgressReader {
         let (name, value) = std::str::from_utf8(&line).ok()?.split_once('=')?;
         let value = value.trim();
         match name {
-            // "N/A" and times before zero tell nothing.
+            // "N/A" and times before zero change nothing.
             "out_time_us" => self.next.out_time = value.parse().unwrap_or(self.next.out_time),
             "frame" => self.next.frames = value.parse().unwrap_or(self.next.frames),
             "total_size" => self.next.bytes = value.parse().unwrap_or(self.next.bytes),
@@ -89,23 +89,23 @@ mod tests {
     use super::*;
 
     /// As ffmpeg 5.1 writes it.
-    const TOLD: &str = "frame=0\nfps=0.00\nstream_0_0_q=0.0\nbitrate=N/A\ntotal_size=44\nout_time_us=N/A\n\
+    const WRITTEN: &str = "frame=0\nfps=0.00\nstream_0_0_q=0.0\nbitrate=N/A\ntotal_size=44\nout_time_us=N/A\n\
         out_time_ms=N/A\nout_time=N/A\ndup_frames=0\ndrop_frames=0\nspeed=N/A\nprogress=continue\n\
         frame=60\nfps=0.00\nstream_0_0_q=23.0\nbitrate= 120.4kbits/s\ntotal_size=44\nout_time_us=1960000\n\
         out_time_ms=1960000\nout_time=00:00:01.960000\ndup_frames=0\ndrop_frames=0\nspeed=3.91x\nprogress=continue\n\
         frame=60\nfps=0.00\ntotal_size=44\nout_time_us=1960000\nspeed=3.11x\nprogress=continue\n";
 
     #[test]
-    fn reports_come_out_the_same_however_the_lines_are_cut() {
+    fn reports_are_the_same_however_the_lines_are_cut() {
         let progress = Progress {
             out_time: 1_960_000,
             frames: 60,
             bytes: 44,
             speed: Some(3.91),
         };
-        for size in [1, 7, 64, TOLD.len()] {
+        for size in [1, 7, 64, WRITTEN.len()] {
             let mut reader = ProgressReader::default();
-            let reports: Vec<_> = TOLD.as_bytes().chunks(size).flat_map(|it| reader.push(it)).collect();
+            let reports: Vec<_> = WRITTEN.as_bytes().chunks(size).flat_map(|it| reader.push(it)).collect();
             let [begun, further, same] = reports.as_slice() else {
                 panic!("{reports:?}");
             };
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_without_end_take_no_memory_and_do_no_harm() {
+    fn endless_lines_use_no_memory_and_change_nothing() {
         let mut reader = ProgressReader::default();
         for _ in 0..1_000 {
             assert!(reader.push(&[b'x'; 1_000]).is_empty());

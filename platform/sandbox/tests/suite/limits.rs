@@ -1,18 +1,11 @@
-//! What a tool has, and what it has not.
+//! The resources that a tool has, and those that it has not.
 
-use super::stage::{Stage, gone, shell};
+use super::stage::{PATIENT, Stage, gone, output, sandbox};
+use sandbox::{Limits, Order, RunError};
 use std::time::Duration;
-use transcoding_jobs::encoder::{EncoderError, Limits, Order};
 
-const PATIENT: Duration = Duration::from_secs(60);
-
-async fn says(order: &Order) -> Result<String, EncoderError> {
-    let mut running = shell(PATIENT).start(order)?;
-    let mut said = Vec::new();
-    while let Some(bytes) = running.next().await? {
-        said.extend_from_slice(&bytes);
-    }
-    Ok(String::from_utf8(said).unwrap())
+async fn says(order: &Order) -> Result<String, RunError> {
+    output(&sandbox(PATIENT), order).await
 }
 
 #[tokio::test]
@@ -60,12 +53,12 @@ async fn a_tool_has_its_limits_from_the_start() {
 }
 
 #[tokio::test]
-async fn a_file_that_grows_too_long_and_a_tool_that_works_too_long_end_the_tool() {
+async fn a_tool_that_writes_too_long_a_file_or_works_too_long_is_ended() {
     let stage = Stage::set();
     let mut order = stage.order(["-c", "exec head -c 9000000 /dev/zero > long"]);
     order.limits.file_size = 1 << 20;
     let ended = says(&order).await;
-    assert!(matches!(ended, Err(EncoderError::Killed(25))), "{ended:?}");
+    assert!(matches!(ended, Err(RunError::Killed(25))), "{ended:?}");
     assert_eq!(
         std::fs::metadata(stage.task.path().join("long")).unwrap().len(),
         1 << 20
@@ -73,12 +66,12 @@ async fn a_file_that_grows_too_long_and_a_tool_that_works_too_long_end_the_tool(
     let mut order = stage.order(["-c", "while :; do :; done"]);
     order.limits.cpu = Some(Duration::from_secs(1));
     let ended = says(&order).await;
-    assert!(matches!(ended, Err(EncoderError::Killed(9 | 24))), "{ended:?}");
+    assert!(matches!(ended, Err(RunError::Killed(9 | 24))), "{ended:?}");
     gone(stage.task.path());
 }
 
 #[tokio::test]
-async fn what_looks_like_shell_stays_one_argument() {
+async fn an_argument_that_looks_like_shell_stays_one_argument() {
     let stage = Stage::set();
     let odd = "$(touch owned); `touch owned` --folder=/ 'x' \"y\" \n -become";
     let said = says(&stage.order(["-c", "printf %s \"$1\"", "sh", odd])).await.unwrap();

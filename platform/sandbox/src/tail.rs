@@ -1,22 +1,22 @@
-//! The last of what a tool says on standard error, and whether it says that the disk is full.
+//! The end of a tool's standard error, and whether it reports a full disk.
 
-/// How much of it is kept.
+/// How many bytes are kept.
 const KEPT: usize = 4 * 1_024;
 
-/// Ends of lines by which libraries tell that there is no room; the C library's words, in the C locale.
+/// Ends of lines that report a full disk: the C library's words, in the C locale.
 const NO_ROOM: [&[u8]; 2] = [b"No space left on device", b"Disk quota exceeded"];
 
-/// Bounded memory of what was said.
+/// Keeps the last bytes.
 #[derive(Debug, Default)]
-pub(super) struct Tail {
+pub(crate) struct Tail {
     kept: Vec<u8>,
-    /// Where in `kept` the line begins that has not ended yet.
+    /// Where in `kept` the unfinished line begins.
     line: usize,
     disk_full: bool,
 }
 
 impl Tail {
-    pub(super) fn push(&mut self, said: &[u8]) {
+    pub(crate) fn push(&mut self, said: &[u8]) {
         for &byte in said {
             self.kept.push(byte);
             if byte == b'\n' {
@@ -29,13 +29,13 @@ impl Tail {
         self.line = self.line.saturating_sub(most);
     }
 
-    /// Whether a line said so at its end, not somewhere within: names and texts of a file may stand there.
-    pub(super) fn disk_full(&mut self) -> bool {
+    /// Whether a line ended with such words. Elsewhere in a line they may be a file's name or text.
+    pub(crate) fn disk_full(&mut self) -> bool {
         self.look_at_line();
         self.disk_full
     }
 
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.kept).trim().to_owned()
     }
 
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_words_are_kept_and_no_more() {
+    fn only_the_last_bytes_are_kept() {
         let mut tail = Tail::default();
         for number in 0..10_000 {
             tail.push(format!("line {number} of many\n").as_bytes());
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_heard_wherever_the_words_are_cut_and_whatever_follows() {
+    fn a_full_disk_is_noticed_wherever_the_words_are_cut_and_whatever_follows() {
         let said = b"av_interleaved_write_frame(): No space left on device\nConversion failed!\n";
         for size in [1, 5, 40, said.len()] {
             let mut tail = Tail::default();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_speaks_of_a_full_disk_is_none() {
+    fn a_name_that_mentions_a_full_disk_is_not_one() {
         let mut tail = Tail::default();
         tail.push(b"[mov] title 'No space left on device' is odd\n");
         assert!(!tail.disk_full());

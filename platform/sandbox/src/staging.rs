@@ -1,9 +1,9 @@
-//! Where encoders write: a folder a worker, in it a folder a task.
+//! The folders that tools write to: one for each worker, and in it one for each task.
 //!
-//! `staging/{worker}/{task}/` lies in the data directory. The worker's folder is locked as long as the worker lives
-//! (flock on the folder itself, so that no file is left to remove); a folder whose lock is free belonged to a worker that
-//! died, and goes when another starts. Usually it is gone by then: the guard of an encoder removes what a dead worker
-//! left (see [`remove_abandoned`]).
+//! `staging/{worker}/{task}/` lies in the data directory. A worker's folder is locked as long as the worker lives (flock on
+//! the folder itself, so that no lock file is left behind); a folder whose lock is free belonged to a worker that died, and
+//! the next worker that starts removes it. Usually it is gone by then: the guard of a tool removes what a dead worker left
+//! (see [`remove_abandoned`]).
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use std::fs::{self, DirBuilder};
@@ -17,11 +17,11 @@ use std::time::Duration;
 use uuid::Uuid;
 
 const STAGING: &str = "staging";
-/// How often a removal is tried: a process that is being killed may make one more file.
+/// How often a removal is tried: a process that is being killed may still create a file.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A worker's folder, its own as long as this or a task's folder lives.
+/// A worker's folder, locked as long as this or a task's folder lives.
 #[derive(Clone, Debug)]
 pub struct Staging {
     worker: Arc<Worker>,
@@ -37,12 +37,11 @@ struct Worker {
 impl Staging {
     /// Removes the folders of dead workers, and makes one for this worker.
     ///
-    /// # Errors
-    /// The folder can't be made or locked. That an old one can't be removed is no error.
+    /// Errors: the folder cannot be made or locked; an old one that cannot be removed is only logged
     pub fn open(data_dir: &Path) -> io::Result<Self> {
         let staging = std::path::absolute(data_dir)?.join(STAGING);
         DirBuilder::new().recursive(true).mode(0o700).create(&staging)?;
-        // Held until this worker's folder is locked, so that nobody takes it for a dead one's before.
+        // Held until this worker's folder is locked, so that nobody takes it for a dead worker's before.
         let whole = folder(&staging)?;
         flock(&whole, FlockOperation::LockExclusive)?;
         sweep(&staging)?;
@@ -67,7 +66,7 @@ impl Staging {
         self.worker.id
     }
 
-    /// Whether a worker on the same data directory is dead: its folder is gone, or nobody has its lock.
+    /// Whether a worker on the same data directory is dead: its folder is gone, or nobody holds its lock.
     #[must_use]
     pub fn is_dead(&self, worker: Uuid) -> bool {
         let path = self.worker.path.with_file_name(worker.to_string());
@@ -77,16 +76,15 @@ impl Staging {
         }
     }
 
-    /// Removes what workers left that have died, unless another does so now: the guard of an encoder does, but none may
-    /// have been running.
+    /// Removes what dead workers left, unless another worker is doing so right now. A guard does this too, but the dead
+    /// worker may have had none running.
     ///
-    /// # Errors
-    /// The folders can't be listed.
+    /// Errors: the folders cannot be listed
     pub fn sweep(&self) -> io::Result<()> {
         let Some(staging) = self.worker.path.parent() else {
             return Ok(());
         };
-        // As where a worker begins: its folder is made before it is locked. Nobody is waited for, who may be frozen.
+        // A starting worker makes its folder before it locks it. Never waits: the holder may be suspended.
         let whole = folder(staging)?;
         match flock(&whole, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => sweep(staging),
@@ -94,10 +92,9 @@ impl Staging {
         }
     }
 
-    /// An empty folder for a task.
+    /// Makes an empty folder for a task.
     ///
-    /// # Errors
-    /// It can't be made.
+    /// Errors: it cannot be made
     pub fn task(&self, task: Uuid) -> io::Result<TaskFolder> {
         let path = self.worker.path.join(task.to_string());
         if fs::symlink_metadata(&path).is_ok() {
@@ -114,14 +111,14 @@ impl Staging {
 impl Drop for Worker {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.path) {
-            tracing::warn!(folder = %self.path.display(), %error, "the staging folder stays");
+            tracing::warn!(folder = %self.path.display(), %error, "the staging folder was not removed");
         }
     }
 }
 
-/// A task's folder, removed with all that is in it when this is dropped.
+/// A task's folder, removed with its contents when this is dropped.
 ///
-/// Drop the encoder that writes into it first.
+/// Drop the tool that writes into it first.
 #[derive(Debug)]
 pub struct TaskFolder {
     path: PathBuf,
@@ -129,7 +126,7 @@ pub struct TaskFolder {
 }
 
 impl TaskFolder {
-    /// Where it is, absolute.
+    /// Its absolute path.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -139,7 +136,7 @@ impl TaskFolder {
 impl Drop for TaskFolder {
     fn drop(&mut self) {
         if let Err(error) = remove(&self.path) {
-            tracing::warn!(folder = %self.path.display(), %error, "a task's staging folder stays");
+            tracing::warn!(folder = %self.path.display(), %error, "a task's staging folder was not removed");
         }
     }
 }
@@ -149,16 +146,15 @@ fn sweep(staging: &Path) -> io::Result<()> {
     for entry in fs::read_dir(staging)?.flatten() {
         let old = entry.path();
         if let Err(error) = remove_unlocked(&old, 1) {
-            tracing::warn!(folder = %old.display(), %error, "an old staging folder stays");
+            tracing::warn!(folder = %old.display(), %error, "an old staging folder was not removed");
         }
     }
     Ok(())
 }
 
-/// Removes a folder with all that is in it; one that is not there is removed already.
+/// Removes a folder with its contents; a missing one is fine.
 ///
-/// # Errors
-/// It is still there.
+/// Errors: it is still there
 pub fn remove(folder: &Path) -> io::Result<()> {
     let mut tries = 1;
     loop {
@@ -174,12 +170,11 @@ pub fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a worker's folder where the worker is dead: it is a folder in `staging` named by an id, and nobody has its lock.
+/// Removes a dead worker's folder: a folder in `staging` that is named by an id, and whose lock nobody holds.
 ///
-/// # Errors
-/// The worker is dead, and the folder is still there.
+/// Errors: the worker is dead, and the folder is still there
 pub fn remove_abandoned(worker: &Path) -> io::Result<()> {
-    // A dying process lets go of its files one after the other: its lock may come after the pipe that told of its death.
+    // A dying process closes its files one by one: it may drop the lock after the pipe that announced its death.
     remove_unlocked(worker, TRIES)
 }
 
@@ -221,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_s_folder_goes_with_its_task_and_a_worker_s_with_its_worker() {
+    fn a_folder_is_removed_when_its_task_or_its_worker_is_dropped() {
         let data = tempfile::tempdir().unwrap();
         let staging = Staging::open(data.path()).unwrap();
         let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
@@ -239,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_is_done_again_begins_with_an_empty_folder() {
+    fn a_task_that_runs_again_starts_with_an_empty_folder() {
         let data = tempfile::tempdir().unwrap();
         let staging = Staging::open(data.path()).unwrap();
         let task = Uuid::now_v7();
@@ -251,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_dead_workers_left_goes_and_what_the_living_have_stays() {
+    fn folders_of_dead_workers_are_removed_and_those_of_the_living_stay() {
         let data = tempfile::tempdir().unwrap();
         let living = Staging::open(data.path()).unwrap();
         let task = living.task(Uuid::now_v7()).unwrap();
@@ -271,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_is_dead_when_nobody_holds_its_folder() {
+    fn a_worker_is_dead_when_nobody_holds_its_folder_s_lock() {
         let data = tempfile::tempdir().unwrap();
         let (one, other) = (Staging::open(data.path()).unwrap(), Staging::open(data.path()).unwrap());
         assert!(!one.is_dead(other.worker()) && !other.is_dead(one.worker()));
@@ -289,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_worker_s_folder_in_staging_is_ever_taken_for_abandoned() {
+    fn only_a_worker_s_folder_in_staging_counts_as_abandoned() {
         let data = tempfile::tempdir().unwrap();
         let elsewhere = data.path().join(Uuid::now_v7().to_string());
         fs::create_dir(&elsewhere).unwrap();

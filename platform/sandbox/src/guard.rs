@@ -1,0 +1,186 @@
+//! The guard: the process between a worker and its tool, so that neither outlives the other.
+//!
+//! A worker starts it in a process group of its own and keeps the other end of its standard input:
+//!
+//! ```text
+//! moocflix encoder-child --folder DIR --memory BYTES --file-size BYTES [--nice N] [--cpu-seconds N] -- ffmpeg ARGUMENT…
+//! ```
+//!
+//! This first process is the guard. It starts itself once more (`--become`, with the guard's process id); that second
+//! process sets limits on itself and becomes the tool by exec, with the guard's standard output and standard error.
+//! The guard then waits for one of two things:
+//!
+//! - The tool ends: the guard ends in the same way, with the same code or by the same signal (with 128 + signal where that
+//!   signal does not end it).
+//! - Standard input closes, because the worker let go of it or is dead: the guard kills the tool, removes the staging
+//!   folder, removes the worker's own folder too if nobody holds it any more, and kills its whole group.
+//!
+//! If the guard itself is killed, the system kills the tool (parent-death signal). A living worker needs no help: it kills
+//! the group.
+//!
+//! The guard's own codes are 127 when the tool does not exist, and 126 when anything else kept it from starting; standard
+//! error says why.
+//!
+//! The guard runs before any async runtime is built and reads no configuration: the parent-death signal is bound to the
+//! thread that made the child, so that thread must be the only one.
+
+use crate::protocol::{COMMAND, EXIT_MISSING, EXIT_UNUSABLE, GuardArgs, PROGRAM};
+use crate::{staging, tool};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, PidfdFlags, Signal, getpgrp, getpid, kill_current_process_group, kill_process, pidfd_open, pidfd_send_signal,
+    setpgid,
+};
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+
+/// Guards a tool, or becomes it; either way this process ends as the tool does.
+///
+/// Call it before any other thread starts.
+#[must_use]
+pub fn stand_guard(args: &GuardArgs) -> ExitCode {
+    let outcome = match args.guard {
+        Some(guard) => tool::become_tool(args, guard),
+        None => guard(args),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            // If standard error is closed, nobody is there to read it.
+            let _ = writeln!(io::stderr().lock(), "{PROGRAM} {COMMAND}: {error}");
+            ExitCode::from(match error.kind() {
+                ErrorKind::NotFound => EXIT_MISSING,
+                _ => EXIT_UNUSABLE,
+            })
+        }
+    }
+}
+
+/// Waits for the tool's end or the worker's, whichever comes first.
+fn guard(args: &GuardArgs) -> io::Result<ExitCode> {
+    if getpgrp() != getpid() {
+        setpgid(None, None)?;
+    }
+    tool::no_core()?;
+    let folder = Folder::find(&args.folder)?;
+    let mut child = start_again(args, &folder)?;
+    let process = Pid::from_child(&child);
+    let handle = match pidfd_open(process, PidfdFlags::empty()) {
+        Ok(handle) => handle,
+        Err(error) => {
+            child.kill()?;
+            return Err(io::Error::other(format!("the tool cannot be watched: {error}")));
+        }
+    };
+    match wait(&handle)? {
+        Event::ToolEnded => end_alike(child.wait()?),
+        Event::WorkerGone => Ok(end_all(&mut child, &handle, &folder)),
+    }
+}
+
+/// Starts the guard's program once more, as the process that becomes the tool.
+fn start_again(args: &GuardArgs, folder: &Folder) -> io::Result<Child> {
+    let args = GuardArgs {
+        guard: Some(getpid().as_raw_nonzero().get()),
+        folder: folder.path.clone(),
+        ..args.clone()
+    };
+    // Not by its path: that may be another program by now, or gone.
+    let mut command = Command::new("/proc/self/exe");
+    command.arg0(PROGRAM).args(args.words());
+    command
+        .env_clear()
+        .env("PATH", tool::search_path())
+        .stdin(Stdio::null());
+    command.spawn()
+}
+
+enum Event {
+    ToolEnded,
+    WorkerGone,
+}
+
+/// Sleeps until the tool has ended or standard input has closed.
+fn wait(handle: &OwnedFd) -> io::Result<Event> {
+    let mut lifeline = io::stdin().lock();
+    let mut ignored = [0; 64];
+    loop {
+        let mut watched = [
+            PollFd::new(handle, PollFlags::IN),
+            PollFd::from_borrowed_fd(rustix::stdio::stdin(), PollFlags::IN),
+        ];
+        match poll(&mut watched, None) {
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let [tool, worker] = watched.map(|it| it.revents());
+        if !tool.is_empty() {
+            return Ok(Event::ToolEnded);
+        }
+        // Bytes carry no message; only the end does.
+        if !worker.is_empty() && lifeline.read(&mut ignored).unwrap_or(0) == 0 {
+            return Ok(Event::WorkerGone);
+        }
+    }
+}
+
+/// Ends as the tool has ended.
+fn end_alike(status: ExitStatus) -> io::Result<ExitCode> {
+    let Some(raw) = status.signal() else {
+        let code = status.code().and_then(|code| u8::try_from(code).ok());
+        return Ok(ExitCode::from(code.unwrap_or(EXIT_UNUSABLE)));
+    };
+    if let Some(signal) = Signal::from_named_raw(raw) {
+        kill_process(getpid(), signal)?;
+    }
+    // This process ignores the signal, or the signal takes a moment to arrive.
+    Ok(ExitCode::from(u8::try_from(128 + raw).unwrap_or(EXIT_UNUSABLE)))
+}
+
+/// Leaves nothing of a run whose worker is gone.
+fn end_all(child: &mut Child, handle: &OwnedFd, folder: &Folder) -> ExitCode {
+    // Each step is tried even if one before it failed; the next worker that starts clears up the rest.
+    let _ = pidfd_send_signal(handle, Signal::KILL);
+    let _ = child.wait();
+    folder.remove();
+    let _ = kill_current_process_group(Signal::KILL);
+    ExitCode::FAILURE
+}
+
+/// The staging folder as it was when the guard began.
+struct Folder {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl Folder {
+    fn find(given: &Path) -> io::Result<Self> {
+        let path = std::path::absolute(given)?;
+        let identity = identity(&path)
+            .ok_or_else(|| io::Error::new(ErrorKind::NotADirectory, format!("{} is not a folder", path.display())))?;
+        Ok(Self { path, identity })
+    }
+
+    /// Removes the folder if it is still the one that was given, then the worker's folder if that is abandoned.
+    fn remove(&self) {
+        if identity(&self.path) == Some(self.identity) {
+            let _ = staging::remove(&self.path);
+        }
+        if let Some(worker) = self.path.parent() {
+            let _ = staging::remove_abandoned(worker);
+        }
+    }
+}
+
+/// The identity of the folder at a path; `None` for anything else, a link to a folder included.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let found = fs::symlink_metadata(path).ok()?;
+    found.is_dir().then(|| (found.dev(), found.ino()))
+}

@@ -1,0 +1,29 @@
+//! Runs foreign programs (ffmpeg, ffprobe) on strangers' files: within limits, watched, and never longer than their worker
+//! lives.
+//!
+//! Two halves work together, and `protocol` is what they agree on:
+//!
+//! - **The worker's half.** A [`Sandbox`] starts the tool that an [`Order`] describes. The [`Running`] that it returns
+//!   hands out the tool's output, ends a tool that makes no progress, and reports how the tool ended. Dropping it ends
+//!   every process of the run. [`staging`] holds the folders that tools write to.
+//! - **The guard.** The worker starts its own program once more with [`COMMAND`], which calls [`stand_guard`]. That process
+//!   sets the tool's limits, ends the tool when the worker is gone, and removes the staging folder.
+//!
+//! An order names the paths that its tool reads and writes. The sandbox checks that the tool's arguments name no others;
+//! nothing yet keeps the tool itself from opening them.
+
+mod error;
+mod guard;
+mod order;
+mod protocol;
+mod running;
+pub mod staging;
+mod tail;
+mod tool;
+mod watchdog;
+
+pub use error::RunError;
+pub use guard::stand_guard;
+pub use order::{Limits, Order};
+pub use protocol::{COMMAND, GuardArgs};
+pub use running::{Running, Sandbox};
