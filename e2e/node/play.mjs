@@ -1,5 +1,5 @@
 // Plays HLS in Debian's Chromium by the hls.js that the page ships, and tells what was seen and heard:
-//   play.mjs < [{url, file?, rate?, level?, from?, until?}, ...]
+//   play.mjs [AT_ONCE=1] < [{url, file?, rate?, level?, from?, until?}, ...]
 // `file` is played as it lies on the disk, without hls.js: what this browser and these ears make of a plain file.
 // `rate` is the speed, `level` holds the player to one variant, `from` and `until` play a part alone (`until` null: to the
 // end). Prints a list of {url, ended, at, duration, stalls, waited, holes, width, height, frames, errors, flashes, beeps}.
@@ -103,20 +103,29 @@ async function play({ url, file, rate, level, from, until, patience }) {
 
 const orders = JSON.parse(readFileSync(0, 'utf8'))
 const browser = await chromium.launch({ executablePath, args })
+
+/** Plays one order in a window of its own. */
+async function watch(order) {
+  const page = await browser.newPage()
+  // A page of our own in the server's place: what is played may be fetched from there, and it counts as secure.
+  const home = new URL('/player-under-test', order.url).href
+  await page.route(home, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><video width="640"></video>' }))
+  if (order.file !== undefined) await page.route(new URL('/file-under-test', home).href, (route) => route.fulfill({ path: order.file, contentType: 'video/mp4' }))
+  if (process.env.LOUD) page.on('console', (it) => console.error(it.text())).on('requestfailed', (it) => console.error(it.url(), it.failure()))
+  await page.goto(home)
+  await page.addScriptTag({ path: player })
+  const seen = await page.evaluate(play, { patience: 60_000, ...order })
+  await page.close()
+  return seen
+}
+
 try {
   const found = []
-  for (const order of orders) {
-    const page = await browser.newPage()
-    // A page of our own in the server's place: what is played may be fetched from there, and it counts as secure.
-    const home = new URL('/player-under-test', order.url).href
-    await page.route(home, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><video width="640"></video>' }))
-    if (order.file !== undefined) await page.route(new URL('/file-under-test', home).href, (route) => route.fulfill({ path: order.file, contentType: 'video/mp4' }))
-    if (process.env.LOUD) page.on('console', (it) => console.error(it.text())).on('requestfailed', (it) => console.error(it.url(), it.failure()))
-    await page.goto(home)
-    await page.addScriptTag({ path: player })
-    found.push(await page.evaluate(play, { patience: 60_000, ...order }))
-    await page.close()
+  const waiting = orders.entries()
+  const turn = async () => {
+    for (const [number, order] of waiting) found[number] = await watch(order)
   }
+  await Promise.all(Array.from({ length: Number(process.argv[2] ?? 1) }, turn))
   console.log(JSON.stringify(found))
 } finally {
   await browser.close()

@@ -1,10 +1,11 @@
 //! Black-box scenarios and browser tests.
 //!
-//! The scenarios in `tests/scenarios` start the real binary and talk to it as its users do; what
-//! they need for that stands here. Nothing of the workspace is linked in.
+//! The scenarios in `tests/scenarios` and `tests/exclusive` start the real binary and talk to it as its users do;
+//! what they need for that stands here. Nothing of the workspace is linked in.
 
 pub mod api;
 pub mod chance;
+pub mod encoding;
 pub mod growing;
 pub mod ladder;
 pub mod media;

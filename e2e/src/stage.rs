@@ -6,10 +6,6 @@ use crate::tools;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::io::Write;
-use tokio::sync::{RwLock, RwLockWriteGuard};
-
-/// Held by each scenario: shared by most, whole by one that would find fault with a machine that does much else.
-static MACHINE: RwLock<()> = RwLock::const_new(());
 
 /// A scenario's server and client.
 #[derive(Debug)]
@@ -69,24 +65,8 @@ impl Stage {
     }
 }
 
-/// The machine for oneself, among the tests of this process: for players that must not stall, and for clocks.
-pub async fn alone() -> RwLockWriteGuard<'static, ()> {
-    MACHINE.write().await
-}
-
-/// As [`scenario`], with the machine for itself.
-pub async fn scenario_alone(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
-    let _machine = alone().await;
-    played(start, play).await
-}
-
 /// Plays a scenario on a fresh server with some settings, and checks what must hold after each.
 pub async fn scenario(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
-    let _machine = MACHINE.read().await;
-    played(start, play).await
-}
-
-async fn played(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
     let server = Server::start(start).await?;
     let api = Api::new(&server.url())?;
     let mut stage = Stage {
@@ -103,13 +83,12 @@ async fn played(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) 
     }
     if played.is_err() {
         let log = stage.server.log();
-        // whoever waits for something asks again and again, and would be all that is told
-        let told = log
+        // a scenario that waits asks again and again, and these requests would fill the lines
+        let lines = log
             .lines()
             .rev()
             .filter(|it| !it.contains("\"http.response.status_code\":200"));
-        let tail: Vec<_> = told.take(60).collect();
-        // what the server said helps whoever looks for the cause
+        let tail: Vec<_> = lines.take(60).collect();
         let _ = writeln!(std::io::stderr(), "the server's last lines:");
         for line in tail.iter().rev() {
             let _ = writeln!(std::io::stderr(), "  {line}");

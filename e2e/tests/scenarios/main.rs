@@ -9,7 +9,6 @@ mod killed;
 mod memory;
 mod metrics;
 mod names;
-mod page;
 mod policies;
 mod postgres;
 mod process;

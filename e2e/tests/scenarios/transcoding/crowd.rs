@@ -1,8 +1,8 @@
 //! Many short lectures of several owners at once: all of them get ready, and nobody waits for another's hundred.
 
-use super::{Patient, encoding, front, worker};
 use anyhow::{Context, Result, ensure};
 use e2e::api::Account;
+use e2e::encoding::{Patient, encoding, front, worker};
 use e2e::media::sources;
 use e2e::process::until;
 use e2e::settings;

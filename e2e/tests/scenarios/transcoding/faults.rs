@@ -1,7 +1,7 @@
 //! Broken sources and broken encoders end in bounded time, with a reason, and hold up nobody else.
 
-use super::{encoding, is_whole, ready, renditions};
 use anyhow::{Context, Result, ensure};
+use e2e::encoding::{encoding, is_whole, ready, renditions};
 use e2e::ladder;
 use e2e::media::sources::{self, HEVC};
 use e2e::process::{self, until};

@@ -1,8 +1,8 @@
 //! `kill -9` of whoever encodes, at any moment: it goes on, and only what was lost is done again.
 
-use super::{Patient, Piece, encoding, front, is_tidy, is_whole, pieces, read_piece, taken_again, worker};
 use anyhow::{Context, Result, ensure};
 use e2e::chance::Chance;
+use e2e::encoding::{Patient, Piece, encoding, front, is_tidy, is_whole, pieces, read_piece, taken_again, worker};
 use e2e::media::sources;
 use e2e::process::{self, Running, signal, until};
 use e2e::server::Start;

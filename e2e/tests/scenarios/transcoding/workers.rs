@@ -1,8 +1,8 @@
 //! Several processes encode one lecture: each piece once, whoever of them falls asleep.
 
-use super::{encoding, front, is_tidy, is_whole, pieces, taken_again, worker};
 use anyhow::{Context, Result, ensure};
 use e2e::api::Account;
+use e2e::encoding::{encoding, front, is_tidy, is_whole, pieces, taken_again, worker};
 use e2e::media::sources;
 use e2e::process::{self, signal, until};
 use e2e::raw;

@@ -1,12 +1,13 @@
 //! Every kind of lecture becomes a ladder that shows each frame once, at its time, with its sound.
 
-use super::{encoding, ready, renditions};
+use super::scenario;
 use anyhow::{Context, Result, ensure};
 use e2e::api::Account;
+use e2e::encoding::{encoding, ready, renditions};
 use e2e::ladder::{self, Ladder, Track};
 use e2e::media::flashes::{self, Frame};
 use e2e::media::sources::{self, Kind};
-use e2e::stage::{Stage, scenario_alone};
+use e2e::stage::Stage;
 use e2e::tools;
 use e2e::tools::tell;
 use futures::StreamExt;
@@ -195,18 +196,19 @@ fn apart(seen: &Value) -> Result<Vec<f64>> {
     Ok(flashes.iter().zip(beeps).map(|(flash, beep)| beep - flash).collect())
 }
 
-/// Plays in Chromium what orders say.
-async fn chromium(orders: &Value) -> Result<Vec<Value>> {
-    let found = tools::output(&mut tools::node("play.mjs")?, &serde_json::to_vec(orders)?).await?;
+/// Plays orders in Chromium, so many at a time.
+async fn chromium(orders: &Value, at_once: u8) -> Result<Vec<Value>> {
+    let mut play = tools::node("play.mjs")?;
+    let found = tools::output(play.arg(at_once.to_string()), &serde_json::to_vec(orders)?).await?;
     Ok(serde_json::from_slice(&found)?)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_played_as_it_is_meets_what_ladders_have_to_meet() -> Result<()> {
-    scenario_alone(encoding(""), async |stage| {
+    scenario(encoding(""), async |stage| {
         let owner = stage.account("instructor").await?;
         let lecture = encoded(stage, &owner, &sources::INSTANT).await?;
-        let seen = chromium(&json!([{ "url": lecture.url, "rate": 2.5 }])).await?;
+        let seen = chromium(&json!([{ "url": lecture.url, "rate": 2.5 }]), 1).await?;
         played_well(&lecture.kind, seen.first().context("nothing was played")?)
     })
     .await
@@ -214,7 +216,7 @@ async fn what_is_played_as_it_is_meets_what_ladders_have_to_meet() -> Result<()>
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_kind_of_lecture_becomes_a_ladder_that_plays_to_its_end() -> Result<()> {
-    scenario_alone(encoding("240,360,540,720,1080"), async |stage| {
+    scenario(encoding("240,360,540,720,1080"), async |stage| {
         let owner = stage.account("instructor").await?;
         let (mut wrong, mut right) = (Vec::new(), Vec::new());
         let all = futures::stream::iter(&sources::ALL);
@@ -226,7 +228,7 @@ async fn every_kind_of_lecture_becomes_a_ladder_that_plays_to_its_end() -> Resul
             }
         }
         let orders: Vec<Value> = right.iter().map(|it| json!({ "url": it.url, "rate": 4 })).collect();
-        let seen = chromium(&json!(orders)).await?;
+        let seen = chromium(&json!(orders), 2).await?;
         ensure!(
             seen.len() == right.len(),
             "{} of {} were played",
@@ -247,7 +249,7 @@ async fn every_kind_of_lecture_becomes_a_ladder_that_plays_to_its_end() -> Resul
 /// How far sound is behind picture in Chromium, beside what Chromium makes of a plain file.
 async fn apart_in_chromium(lecture: &Encoded, plain: &Path) -> Result<Vec<f64>> {
     let orders = json!([{ "url": lecture.url }, { "url": lecture.url, "file": plain }]);
-    let found = chromium(&orders).await?;
+    let found = chromium(&orders, 1).await?;
     let [seen, usual] = found.as_slice() else {
         anyhow::bail!("nothing was played");
     };
@@ -261,7 +263,7 @@ async fn apart_in_chromium(lecture: &Encoded, plain: &Path) -> Result<Vec<f64>> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sound_and_picture_meet_in_the_browser() -> Result<()> {
-    scenario_alone(encoding("240"), async |stage| {
+    scenario(encoding("240"), async |stage| {
         let owner = stage.account("instructor").await?;
         let lecture = encoded(stage, &owner, &sources::HEVC).await?;
         let plain = sources::INSTANT.file().await?;

@@ -1,7 +1,7 @@
 //! What a newcomer sees: `./run` says where to look, and the sample lecture plays there in Chromium.
 
 use anyhow::{Context, Result, ensure};
-use e2e::{settings, stage};
+use e2e::settings;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -84,7 +84,7 @@ impl Running {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn run_says_where_to_look_and_the_sample_lecture_plays() -> Result<()> {
-    let _machine = stage::alone().await;
+    let _machine = super::MACHINE.lock().await;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
     let port = free_port()?;

@@ -1,0 +1,20 @@
+//! Scenarios with a player or a clock, which a busy machine would make fail: `./test` runs this program after all
+//! others, and its scenarios run one at a time.
+
+mod every_kind;
+mod page;
+mod viewer;
+
+use anyhow::Result;
+use e2e::server::Start;
+use e2e::stage::{self, Stage};
+use tokio::sync::Mutex;
+
+/// Held by the scenario that runs, whatever number of threads the test runner uses.
+static MACHINE: Mutex<()> = Mutex::const_new(());
+
+/// Plays a scenario while no other one of this program runs.
+async fn scenario(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
+    let _machine = MACHINE.lock().await;
+    stage::scenario(start, play).await
+}
