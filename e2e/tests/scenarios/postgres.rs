@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 /// A fresh database on the server that `MOOCFLIX_TEST_POSTGRES` names; the whole server is thrown away afterwards.
-async fn database() -> Result<String> {
+pub(crate) async fn database() -> Result<String> {
     let server = std::env::var_os("MOOCFLIX_TEST_POSTGRES")
         .and_then(|url| url.into_string().ok())
         .context(
@@ -24,8 +24,10 @@ async fn database() -> Result<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lecture_lives_its_life_on_postgresql() -> Result<()> {
-    let start = Start::default().set("MOOCFLIX_DATABASE_URL", database().await?);
+    let start = Start::default().set("DATABASE_URL", database().await?);
     scenario(start, async |stage| {
+        let embedded = stage.server.data().join("users.sqlite");
+        ensure!(!embedded.exists(), "{} was made", embedded.display());
         let owner = stage.account("instructor").await?;
         let stranger = stage.account("learner").await?;
         let id = stage.api.playable(&media::short().await?, &owner.token).await?;
