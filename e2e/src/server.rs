@@ -35,7 +35,7 @@ pub struct Start {
 }
 
 impl Start {
-    /// Adds a setting.
+    /// Adds a setting, by its name without `MOOCFLIX_`.
     #[must_use]
     pub fn set(mut self, name: &str, value: impl Into<String>) -> Self {
         self.settings.push((name.to_owned(), value.into()));
@@ -49,8 +49,18 @@ impl Start {
         self
     }
 
-    /// Runs with a clock that is ahead, such as `+7h`; what measures durations goes on as it is.
-    pub fn ahead(mut self, by: &str) -> Result<Self> {
+    /// Runs with a clock that is ahead, such as `+7h`.
+    pub fn ahead(self, by: &str) -> Result<Self> {
+        self.clock(by)
+    }
+
+    /// Runs with a clock that begins at a time, in seconds since 1970.
+    pub fn at(self, seconds: u64) -> Result<Self> {
+        self.clock(&format!("@{seconds}"))
+    }
+
+    /// Fakes the clock; what measures durations goes on as it is.
+    fn clock(mut self, time: &str) -> Result<Self> {
         let library =
             ["x86_64-linux-gnu", "aarch64-linux-gnu"].map(|it| format!("/usr/lib/{it}/faketime/libfaketimeMT.so.1"));
         let library = library
@@ -59,7 +69,8 @@ impl Start {
             .context("Debian's faketime is needed")?;
         let set = [
             ("LD_PRELOAD", library.as_str()),
-            ("FAKETIME", by),
+            ("FAKETIME", time),
+            ("FAKETIME_FMT", "%s"),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
         ];
         self.environment

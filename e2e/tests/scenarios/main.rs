@@ -15,5 +15,6 @@ mod process;
 mod slow;
 mod strangers;
 mod transcoding;
+mod version_before;
 mod watch;
 mod wrong_input;
