@@ -1,5 +1,7 @@
 """What the benches share: a MoocFlix of their own, HTTP without a library's cost, figures as a table."""
+import argparse
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -14,7 +16,31 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / "bench" / ".cache"
-BINARY = Path(os.environ.get("MOOCFLIX_BIN", ROOT / "target" / "release" / "moocflix"))
+
+
+def options(documentation):
+    """A command line with `--bin`: the first paragraph of a bench's documentation describes it."""
+    parser = argparse.ArgumentParser(description=documentation.split("\n\n")[0])
+    parser.add_argument("--bin", action="append", metavar="[NAME=]PATH", help="a program to measure instead of this clone's "
+                        "release build; given twice, both take turns: --bin before=PATH --bin after=PATH")
+    return parser
+
+
+def programs(given):
+    """The programs to measure, by name."""
+    if not given.bin:
+        subprocess.run(["cargo", "build", "--release", "--locked", "-p", "moocflix"], cwd=ROOT, check=True)
+        return {"moocflix": ROOT / "target" / "release" / "moocflix"}
+    found = {}
+    for word in given.bin:
+        name, separator, path = word.partition("=")
+        binary = Path(path if separator else name).resolve()
+        found[name if separator else f"moocflix {len(found) + 1}"] = binary
+        if not os.access(binary, os.X_OK):
+            sys.exit(f"{binary} is no program")
+    if len(found) != len(given.bin):
+        sys.exit("two programs have one name")
+    return found
 
 
 def media(name, arguments):
@@ -94,12 +120,10 @@ class Process:
 class Moocflix:
     """A server on a fresh data folder with one instructor."""
 
-    def __init__(self, settings=None):
-        if not BINARY.exists():
-            sys.exit(f"{BINARY} is not built: ./run --build")
+    def __init__(self, binary, settings=None):
         CACHE.mkdir(parents=True, exist_ok=True)
         self.folder = tempfile.TemporaryDirectory(prefix="data-", dir=CACHE)
-        words = [str(BINARY), "serve", "--data-dir", self.folder.name, "--listen", "127.0.0.1:0"]
+        words = [str(binary), "serve", "--data-dir", self.folder.name, "--listen", "127.0.0.1:0"]
         self.process = Process(words, settings)
         while "listening on http://" not in self.process.said():
             if self.process.child.poll() is not None:
@@ -109,7 +133,7 @@ class Moocflix:
         self.host, port = address.split(":")
         self.port = int(port)
         password, email = secrets.token_urlsafe(16), "bench@example.org"
-        words = [str(BINARY), "user", "create", "--email", email, "--name", "Bench", "--role", "instructor"]
+        words = [str(binary), "user", "create", "--email", email, "--name", "Bench", "--role", "instructor"]
         words += ["--password-stdin"]
         environment = {**os.environ, "MOOCFLIX_DATA_DIR": self.folder.name}
         subprocess.run(words, input=password, text=True, check=True, env=environment, stdout=subprocess.DEVNULL)
@@ -178,6 +202,17 @@ class Moocflix:
         self.wire.close()
         self.process.stop()
         self.folder.cleanup()
+
+
+@contextlib.contextmanager
+def servers(binaries, settings=None):
+    """A server of each program, by name."""
+    with contextlib.ExitStack() as stack:
+        running = {}
+        for name, binary in binaries.items():
+            running[name] = Moocflix(binary, settings)
+            stack.callback(running[name].stop)
+        yield running
 
 
 def encoders(process):
