@@ -1,0 +1,91 @@
+# Sourced by ./test: runs its steps, counts their tests, and reports both at the end.
+
+scratch=$(mktemp -d)
+chmod 755 "$scratch"
+begun=$SECONDS status=0 failed=() unstable=() stages=() passed_count=0 failed_count=0 skipped_count=0
+
+# step NAME COMMAND...: goes on after a failure, so that one run reports all of them; `status` is the command's.
+# Nothing here stands in a condition, or the command would not end at its first failure.
+step() {
+  local name=$1 at=$SECONDS result=passed
+  shift
+  say "== $name"
+  set +e
+  (set -e; "$@") 2>&1 | tee "$scratch/step.log"
+  status=${PIPESTATUS[0]}
+  set -e
+  if [ "$status" != 0 ]; then
+    failed+=("$name")
+    result=FAILED
+  fi
+  stages+=("$(printf '%6d s  %s' $((SECONDS - at)) "$name")")
+  say "== $name: $result, $((SECONDS - at)) s"
+}
+
+# must NAME COMMAND...: a step without which the others make no sense
+must() {
+  step "$@"
+  [ "$status" = 0 ] || die "$1 failed; the rest was not run."
+}
+
+# counted NAME COMMAND...: a step that runs tests
+counted() {
+  step "$@"
+  counts
+}
+
+plain() { sed 's/\x1b\[[0-9;]*m//g' "$scratch/step.log"; }
+
+# counts: adds the numbers that test runners print (cargo, vitest, node)
+counts() {
+  local p f s
+  read -r p f s < <(plain | awk '
+    /^test result:/ { for (i = 1; i < NF; i++) { if ($(i+1) ~ /^passed/) p += $i; if ($(i+1) ~ /^failed/) f += $i; if ($(i+1) ~ /^ignored/) s += $i } }
+    /^ +Tests +/ { for (i = 1; i < NF; i++) { if ($(i+1) ~ /^passed/) p += $i; if ($(i+1) ~ /^failed/) f += $i; if ($(i+1) ~ /^(skipped|todo)/) s += $i } }
+    END { print p + 0, f + 0, s + 0 }')
+  passed_count=$((passed_count + p)) failed_count=$((failed_count + f)) skipped_count=$((skipped_count + s))
+}
+
+# names_of_failed: the tests that cargo's runner lists as failed, after its last test
+names_of_failed() {
+  plain | awk '/^failures:$/ { names = ""; next } /^    [a-z0-9_:]+$/ { names = names $1 "\n" } /^test result:/ { printf "%s", names; names = "" }'
+}
+
+# again NAME COMMAND...: runs each failed test of the step NAME, the last one, once more by COMMAND... TEST. The step
+# passes when all of them do, and they are reported as unstable. More than five failures are no chance, and stay failed.
+again() {
+  local name=$1 tests test passed=0
+  shift
+  mapfile -t tests < <(names_of_failed)
+  if [ ${#tests[@]} = 0 ] || [ ${#tests[@]} -gt 5 ]; then return; fi
+  for test in "${tests[@]}"; do
+    step "$name: $test once more" "$@" "$test"
+    # a program that finds no such test succeeds, too
+    if [ "$status" = 0 ] && plain | grep -q '^test result: ok. 1 passed'; then
+      unstable+=("$test")
+      passed=$((passed + 1))
+    fi
+  done
+  passed_count=$((passed_count + passed)) failed_count=$((failed_count - passed))
+  if [ "$passed" = ${#tests[@]} ]; then
+    local left=() it
+    for it in "${failed[@]}"; do [ "$it" = "$name" ] || left+=("$it"); done
+    failed=("${left[@]}")
+  fi
+}
+
+# report: what the run was; fails when anything has failed
+report() {
+  local it
+  [ "$skipped_count" = 0 ] || failed+=("$skipped_count skipped tests")
+  [ "$passed_count" -gt 0 ] || failed+=("no test ran")
+  say ""
+  printf '%s\n' "${stages[@]}"
+  for it in "${failed[@]}"; do printf 'failed: %s\n' "$it"; done
+  for it in "${unstable[@]}"; do printf 'unstable: %s\n' "$it"; done
+  printf 'time: %d min %d s\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))
+  [ "${#failed[@]}" = 0 ] || [ "$failed_count" -gt 0 ] || failed_count=${#failed[@]}
+  printf '%d passed, %d failed, %d skipped\n' "$passed_count" "$failed_count" "$skipped_count"
+  printf 'skipped: %d\n' "$skipped_count"
+  [ "${#failed[@]}" = 0 ]
+}
