@@ -2,7 +2,6 @@
 
 use backing::args;
 use backing::db::Db;
-use backing::testing::databases;
 use content_delivery_service::models::creation::{Creation, NewUpload};
 use content_delivery_service::models::upload::UploadState;
 use content_delivery_service::models::video::{Reason, Status};
@@ -11,6 +10,7 @@ use content_delivery_service::repositories::video_repository::{Listing, Update, 
 use content_delivery_service::{MIGRATIONS, NAME};
 use contracts::{Timestamp, UserId, VideoId};
 use std::time::Duration;
+use testing::databases;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 

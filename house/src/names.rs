@@ -222,7 +222,6 @@ fn place(tree: &Tree, source: &Source) -> (String, Vec<String>, bool) {
         [before @ .., "mod"] => before,
         all => all,
     };
-    // what the platform gives to other crates' tests
-    let test = folder.starts_with("platform/") && parts.first() == Some(&"testing");
+    let test = folder == "platform/testing";
     (package, parts.iter().map(|it| (*it).to_owned()).collect(), test)
 }

@@ -17,6 +17,8 @@ pub(crate) enum Tier {
     Backing,
     Contracts,
     Media,
+    /// What the tests of several packages share.
+    Testing,
     Scenarios,
 }
 
@@ -32,6 +34,7 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
         ["platform", "adapters"] => Tier::Adapters,
         ["platform", "backing"] => Tier::Backing,
         ["platform", "contracts"] => Tier::Contracts,
+        ["platform", "testing"] => Tier::Testing,
         ["media", _] => Tier::Media,
         ["e2e" | "house"] => Tier::Scenarios,
         _ => return None,
@@ -40,7 +43,10 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
 
 /// Whether a package of one tier may name a package of another. Two services are another rule's.
 fn may_name(from: Tier, to: Tier) -> bool {
-    use Tier::{Adapters, Backing, Contracts, Jobs, Media, Page, Root, Runtime, Sandbox, Scenarios, Service};
+    use Tier::{Adapters, Backing, Contracts, Jobs, Media, Page, Root, Runtime, Sandbox, Scenarios, Service, Testing};
+    if to == Testing {
+        return !matches!(from, Contracts | Media);
+    }
     match from {
         Root => to != Scenarios,
         Service | Jobs => matches!(
@@ -49,6 +55,7 @@ fn may_name(from: Tier, to: Tier) -> bool {
         ),
         Page => matches!(to, Runtime | Backing | Contracts | Service | Jobs | Adapters),
         Runtime => matches!(to, Backing | Contracts | Adapters),
+        Testing => matches!(to, Runtime | Backing | Contracts),
         Adapters => matches!(to, Backing | Contracts),
         Backing => matches!(to, Contracts | Adapters),
         Media => to == Media,

@@ -2,10 +2,10 @@
 
 use backing::args;
 use backing::db::Db;
-use backing::testing::databases;
 use contracts::{Role, Roles, SessionId, Timestamp, UserId};
 use futures::future::join_all;
 use std::time::Duration;
+use testing::databases;
 use user_management_service::models::accounts::email::EmailAddress;
 use user_management_service::models::accounts::profile::ProfileChange;
 use user_management_service::models::accounts::user::{NewUser, User};

@@ -407,7 +407,7 @@ pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now:
 mod tests {
     use super::*;
     use crate::MIGRATIONS;
-    use backing::testing::databases;
+    use testing::databases;
 
     /// SQLite's plan; it has to choose among the same indexes as PostgreSQL and tells them without rows.
     async fn plan(db: &Db, sql: &str, values: Vec<Value>) -> String {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 #[tokio::test]
 async fn on_postgresql_everything_starts_that_starts_on_sqlite() {
-    let databases = backing::testing::databases("probe", &[]).await.unwrap();
+    let databases = testing::databases("probe", &[]).await.unwrap();
     let postgres = databases.iter().find(|database| database.db.is_postgres()).unwrap();
     let url = [("MOOCFLIX_DATABASE_URL", postgres.url.as_str())];
     let server = Server::start_with(&[], &url);

@@ -1,6 +1,5 @@
 //! Answers and counters that may be lost at any time; never the truth.
 
-pub mod conformance;
 mod memory;
 
 pub use memory::MemoryCache;

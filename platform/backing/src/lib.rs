@@ -1,7 +1,7 @@
 //! The outside world: database, objects, bus, cache, tasks, hot bytes and the clock.
 //!
-//! Each port (`objects`, `bus`, `cache`) is a trait, its embedded adapter and `conformance`, one
-//! suite that every adapter passes. The database is no port but two pools behind one face.
+//! Each port (`objects`, `bus`, `cache`) is a trait and its embedded adapter; every adapter passes the
+//! port's suite in `testing`. The database is no port but two pools behind one face.
 
 pub mod bus;
 pub mod cache;
@@ -11,7 +11,6 @@ pub mod hot;
 mod metric;
 pub mod objects;
 pub mod tasks;
-pub mod testing;
 
 pub use bus::{inbox, outbox};
 pub use clock::Clock;

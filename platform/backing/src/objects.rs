@@ -1,6 +1,5 @@
 //! Objects: whole writes and reads by range through `object_store`, uploads through [`UploadSink`].
 
-pub mod conformance;
 mod error;
 mod file_sink;
 mod ranges;

@@ -8,8 +8,8 @@ use crate::repositories::ladder_repository::LadderRepository;
 use crate::repositories::video_repository::VideoRepository;
 use backing::Clock;
 use backing::tasks::Queue;
-use backing::testing::{TestDatabase, databases};
 use fmp4::TICKS;
+use testing::{TestDatabase, databases};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const LEASE: Duration = Duration::from_secs(40);

@@ -1,10 +1,10 @@
 use super::*;
 use crate::MIGRATIONS;
 use crate::repositories::playback_key_repository::{PlaybackKeyRepository, SealedKey};
-use backing::testing::{TestDatabase, databases};
 use contracts::events::{UserSessionEnded, VideoStreamedByAdmin};
 use contracts::{EventData, EventId};
 use std::time::Duration;
+use testing::{TestDatabase, databases};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 

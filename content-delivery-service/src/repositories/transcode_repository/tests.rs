@@ -6,8 +6,8 @@ use crate::models::video::Status;
 use crate::repositories::video_repository::VideoRepository;
 use backing::Clock;
 use backing::tasks::{self, NewTask, Queue};
-use backing::testing::databases;
 use std::time::Duration;
+use testing::databases;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 

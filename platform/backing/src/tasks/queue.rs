@@ -247,7 +247,6 @@ mod tests {
     use super::*;
     use crate::db::{Migration, Value};
     use crate::tasks::{NewTask, enqueue};
-    use crate::testing::databases;
 
     static NONE: &[Migration] = &[];
 
@@ -293,8 +292,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_claim_reads_the_first_row_of_an_index_whether_ten_tasks_wait_or_ten_thousand() {
-        for test in databases("content", NONE).await.unwrap() {
-            let db = &test.db;
+        for test in testing::places().await.unwrap() {
+            let db = &Db::open(&test.url, "content", NONE).await.unwrap();
             let queue = Queue::new(db.clone(), Clock::system(), Duration::from_secs(30));
             let now = queue.clock.now();
             for (from, to) in [(0, 10), (10, 10_000)] {

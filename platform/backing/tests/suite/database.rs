@@ -1,12 +1,10 @@
 //! One text per query on both engines.
 
-#![cfg(test)]
-
 use backing::db::{DbError, Migration, Sql};
-use backing::testing::{TestDatabase, databases};
 use backing::{Db, Tx, args, record, text_column};
 use contracts::{Role, Roles, Timestamp, UserId, VideoId};
 use std::str::FromStr;
+use testing::{TestDatabase, databases};
 
 static MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
@@ -171,7 +169,7 @@ async fn literals_counts_and_page_sizes_are_plain_numbers() {
 }
 
 #[tokio::test]
-async fn a_second_row_of_the_same_kind_is_told_by_its_column() {
+async fn a_duplicate_is_reported_with_its_column() {
     for test in each().await {
         let first = lecture("same");
         insert(&test.db, &first).await.unwrap();
@@ -323,7 +321,7 @@ async fn a_failed_migration_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn a_full_sqlite_disk_is_told_and_the_database_goes_on_afterwards() {
+async fn a_full_sqlite_disk_is_reported_and_the_database_works_again_afterwards() {
     let tests = each().await;
     let db = &tests[0].db;
     let limit = |pages: &'static str| async move {
@@ -358,7 +356,7 @@ async fn a_full_sqlite_disk_is_told_and_the_database_goes_on_afterwards() {
 }
 
 #[tokio::test]
-async fn a_sqlite_database_that_another_process_writes_is_waited_for_or_told_as_unavailable() {
+async fn a_sqlite_database_that_another_process_writes_is_waited_for_or_reported_as_unavailable() {
     let tests = each().await;
     let other = Db::open(&tests[0].url, "lectures", MIGRATIONS).await.unwrap();
     let held = other.write().await.unwrap();
@@ -412,7 +410,7 @@ async fn a_lost_postgres_connection_is_replaced_without_an_error() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_told_within_the_pools_wait() {
+async fn a_missing_database_is_reported_within_the_time_that_the_pool_waits() {
     let port = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

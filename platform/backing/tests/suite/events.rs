@@ -1,12 +1,9 @@
 //! From the outbox over the relay and the bus to the inbox.
 
-#![cfg(test)]
-
 use async_trait::async_trait;
 use backing::bus::{Bus as _, EmbeddedBus, Handler, HandlerError};
 use backing::db::Migration;
 use backing::outbox::{self, Relay};
-use backing::testing::{TestDatabase, databases};
 use backing::{Clock, Db, DbError, args, inbox};
 use contracts::events::{CONTENT_TOPIC, VideoDeleted, VideoReady};
 use contracts::{Event, NewEvent, Timestamp, UserId, VideoId};
@@ -14,6 +11,7 @@ use futures::future::join_all;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use testing::{TestDatabase, databases};
 use tokio::sync::{oneshot, watch};
 
 static MIGRATIONS: &[Migration] = &[Migration {

@@ -1,11 +1,10 @@
 //! The embedded adapters pass the suites that every adapter passes.
 
-#![cfg(test)]
-
 use backing::cache::MemoryCache;
 use backing::objects::Objects;
-use backing::{Clock, bus, cache, objects};
+use backing::{Clock, bus};
 use contracts::Timestamp;
+use testing::suites;
 
 #[tokio::test]
 async fn local_files_are_an_object_store() {
@@ -13,7 +12,7 @@ async fn local_files_are_an_object_store() {
     let store = Objects::open(&format!("file://{}/objects", folder.path().display()))
         .await
         .unwrap();
-    objects::conformance::suite(&store).await.unwrap();
+    suites::objects::suite(&store).await.unwrap();
     let left = std::fs::read_dir(folder.path().join("objects/uploads"))
         .unwrap()
         .count();
@@ -28,7 +27,7 @@ async fn memory_is_a_cache() {
         clock.advance(span);
         std::future::ready(())
     };
-    cache::conformance::suite(&memory, pass).await.unwrap();
+    suites::cache::suite(&memory, pass).await.unwrap();
 }
 
 #[tokio::test]
@@ -37,7 +36,7 @@ async fn the_embedded_bus_is_a_bus() {
 }
 
 #[tokio::test]
-async fn the_memory_cache_stays_within_its_bytes_and_lets_the_soonest_to_end_go() {
+async fn the_memory_cache_stays_within_its_bytes_and_drops_what_expires_first() {
     use backing::cache::Cache as _;
     use std::time::Duration;
     let memory = MemoryCache::new(Clock::system(), 100_000);

@@ -1,6 +1,6 @@
 //! What every object store must do, whichever adapter it is.
 
-use super::{ObjectError, Objects, SinkState};
+use backing::objects::{ObjectError, Objects, SinkState};
 use bytes::Bytes;
 use contracts::{ObjectKey, ObjectPrefix, VideoId};
 
@@ -9,10 +9,10 @@ use contracts::{ObjectKey, ObjectPrefix, VideoId};
 /// Errors: the store's own; what a store does wrong is a failed assertion
 pub async fn suite(store: &Objects) -> Result<(), ObjectError> {
     whole_objects_are_written_read_by_range_and_replaced(store).await?;
-    what_is_missing_is_told_and_deleting_it_is_no_error(store).await?;
+    a_missing_object_is_reported_and_deleting_it_is_no_error(store).await?;
     a_prefix_is_deleted_with_all_below_it_and_nothing_beside_it(store).await?;
     an_upload_becomes_an_object_when_it_is_finished_and_not_before(store).await?;
-    bytes_beyond_the_told_offset_do_not_count(store).await?;
+    bytes_beyond_the_acknowledged_offset_do_not_count(store).await?;
     finishing_again_does_no_harm(store).await?;
     an_aborted_upload_is_gone(store).await?;
     a_writer_that_was_taken_over_cannot_write(store).await?;
@@ -46,7 +46,7 @@ async fn whole_objects_are_written_read_by_range_and_replaced(store: &Objects) -
     Ok(())
 }
 
-async fn what_is_missing_is_told_and_deleting_it_is_no_error(store: &Objects) -> Result<(), ObjectError> {
+async fn a_missing_object_is_reported_and_deleting_it_is_no_error(store: &Objects) -> Result<(), ObjectError> {
     let (_, key, prefix) = video();
     assert!(matches!(store.get(&key).await, Err(ObjectError::NotFound)));
     assert!(matches!(store.size(&key).await, Err(ObjectError::NotFound)));
@@ -98,18 +98,20 @@ async fn an_upload_becomes_an_object_when_it_is_finished_and_not_before(store: &
     Ok(())
 }
 
-async fn bytes_beyond_the_told_offset_do_not_count(store: &Objects) -> Result<(), ObjectError> {
+async fn bytes_beyond_the_acknowledged_offset_do_not_count(store: &Objects) -> Result<(), ObjectError> {
     let (_, key, prefix) = video();
     let sink = store.uploads();
     let mut state = sink.begin(&key).await?;
     sink.append(&key, &mut state, bytes("kept ")).await?;
-    let told = state.clone();
-    sink.append(&key, &mut state, bytes("written, and never told")).await?;
-    let mut state = told;
+    let acknowledged = state.clone();
+    sink.append(&key, &mut state, bytes("written, and never acknowledged"))
+        .await?;
+    let mut state = acknowledged;
     assert_eq!(sink.append(&key, &mut state, bytes("again")).await?, 10);
-    let told = state.clone();
-    sink.append(&key, &mut state, bytes(" never told either")).await?;
-    sink.finish(&key, &told).await?;
+    let acknowledged = state.clone();
+    sink.append(&key, &mut state, bytes(" never acknowledged either"))
+        .await?;
+    sink.finish(&key, &acknowledged).await?;
     assert_eq!(store.get(&key).await?, "kept again");
     store.delete_prefix(&prefix).await?;
     Ok(())

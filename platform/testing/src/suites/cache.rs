@@ -1,6 +1,6 @@
 //! What every cache must do, whichever adapter it is.
 
-use super::{Cache, CacheError};
+use backing::cache::{Cache, CacheError};
 use bytes::Bytes;
 use std::time::Duration;
 use uuid::Uuid;

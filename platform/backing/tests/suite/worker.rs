@@ -1,16 +1,14 @@
 //! The worker's loop: wakes, retries, gives up, hands back.
 
-#![cfg(test)]
-
 use async_trait::async_trait;
 use backing::db::Migration;
 use backing::tasks::{Done, Job, JobError, NewTask, Queue, Task, Worker, enqueue};
-use backing::testing::{TestDatabase, databases};
 use backing::{Clock, Db, DbError, Tx, args};
 use contracts::Timestamp;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use testing::{TestDatabase, databases};
 use tokio::sync::{mpsc, oneshot};
 
 static MIGRATIONS: &[Migration] = &[Migration {

@@ -1,7 +1,5 @@
 //! Uploads into local files: crashes, full disks, many at once.
 
-#![cfg(test)]
-
 use backing::objects::{ObjectError, Objects, SinkState};
 use bytes::Bytes;
 use contracts::{ObjectKey, ObjectPrefix, VideoId};
@@ -19,7 +17,7 @@ fn key() -> ObjectKey {
 }
 
 #[tokio::test]
-async fn an_upload_goes_on_in_another_process_where_its_row_says() {
+async fn an_upload_continues_in_another_process_at_the_offset_in_its_row() {
     let folder = tempfile::tempdir().unwrap();
     let key = key();
     let mut state = {
@@ -27,7 +25,7 @@ async fn an_upload_goes_on_in_another_process_where_its_row_says() {
         let mut state = before.uploads().begin(&key).await.unwrap();
         before
             .uploads()
-            .append(&key, &mut state, vec![Bytes::from_static(b"told")])
+            .append(&key, &mut state, vec![Bytes::from_static(b"kept")])
             .await
             .unwrap();
         let mut lost = state.clone();
@@ -45,7 +43,7 @@ async fn an_upload_goes_on_in_another_process_where_its_row_says() {
         .await
         .unwrap();
     after.uploads().finish(&key, &state).await.unwrap();
-    assert_eq!(after.get(&key).await.unwrap(), "told again");
+    assert_eq!(after.get(&key).await.unwrap(), "kept again");
 }
 
 #[tokio::test]
@@ -65,7 +63,7 @@ async fn a_crash_between_the_rename_and_the_row_is_finished_by_the_next_call() {
 }
 
 #[tokio::test]
-async fn fewer_bytes_than_were_told_are_never_taken_for_the_upload() {
+async fn fewer_bytes_than_were_acknowledged_are_never_taken_for_the_upload() {
     let folder = tempfile::tempdir().unwrap();
     let (key, store) = (key(), open(folder.path()).await);
     store.uploads().begin(&key).await.unwrap();
@@ -83,7 +81,7 @@ async fn fewer_bytes_than_were_told_are_never_taken_for_the_upload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_uploads_at_once_than_files_are_kept_open_all_end_right() {
+async fn more_simultaneous_uploads_than_open_files_all_end_correctly() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let upload = |n: u8| {
@@ -132,7 +130,7 @@ async fn finishing_one_upload_while_the_last_other_video_is_deleted_succeeds() {
 
 /// Runs itself again with a disk of 1 MiB, in a mount namespace of its own.
 #[tokio::test]
-async fn a_full_disk_is_told_and_the_upload_goes_on_when_there_is_space_again() {
+async fn a_full_disk_is_reported_and_the_upload_continues_when_there_is_space_again() {
     if let Some(folder) = std::env::var_os(SMALL_DISK) {
         return on_a_small_disk(Path::new(&folder)).await;
     }
@@ -143,15 +141,15 @@ async fn a_full_disk_is_told_and_the_upload_goes_on_when_there_is_space_again() 
         .arg(std::env::current_exe().unwrap())
         .args([
             "--exact",
-            "a_full_disk_is_told_and_the_upload_goes_on_when_there_is_space_again",
+            "uploads::a_full_disk_is_reported_and_the_upload_continues_when_there_is_space_again",
         ])
         .env(SMALL_DISK, folder.path())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stdout);
+    let report = String::from_utf8_lossy(&output.stdout);
     assert!(
-        output.status.success() && told.contains("1 passed"),
-        "{told}{}",
+        output.status.success() && report.contains("1 passed"),
+        "{report}{}",
         String::from_utf8_lossy(&output.stderr)
     );
 }

@@ -1,15 +1,13 @@
 //! The task queue's promises, on both engines.
 
-#![cfg(test)]
-
 use backing::db::Migration;
 use backing::tasks::{NewTask, Queue, Task, cancel, enqueue};
-use backing::testing::{TestDatabase, databases};
 use backing::{Clock, args};
 use contracts::{Timestamp, UserId};
 use futures::future::join_all;
 use std::collections::HashSet;
 use std::time::Duration;
+use testing::{TestDatabase, databases};
 
 static NONE: &[Migration] = &[];
 const LEASE: Duration = Duration::from_secs(30);
@@ -90,7 +88,7 @@ async fn there_is_one_task_of_a_key_until_it_is_done() {
 }
 
 #[tokio::test]
-async fn a_task_that_is_rolled_back_never_was() {
+async fn a_task_that_is_rolled_back_does_not_exist() {
     for test in each().await {
         let mut tx = test.at.db.write().await.unwrap();
         assert!(enqueue(&mut tx, &test.task("scan:1")).await.unwrap());
@@ -291,7 +289,7 @@ async fn a_cancelled_task_does_not_run_or_cannot_finish() {
 }
 
 #[tokio::test]
-async fn rows_of_done_tasks_go_after_a_day_and_the_rest_stays() {
+async fn rows_of_finished_tasks_are_deleted_after_a_day_and_the_rest_stays() {
     for test in each().await {
         for key in ["done", "waits"] {
             test.enqueue(test.task(key)).await;
@@ -308,7 +306,7 @@ async fn rows_of_done_tasks_go_after_a_day_and_the_rest_stays() {
 }
 
 #[tokio::test]
-async fn the_claims_of_a_worker_that_is_known_to_be_dead_run_out_at_once() {
+async fn the_claims_of_a_worker_that_is_known_to_be_dead_expire_at_once() {
     for test in each().await {
         for key in ["a", "b"] {
             test.enqueue(test.task(key)).await;

@@ -1,0 +1,14 @@
+//! The ports and the database on their embedded adapters, and on PostgreSQL where there are two engines.
+
+#[cfg(test)]
+mod database;
+#[cfg(test)]
+mod events;
+#[cfg(test)]
+mod ports;
+#[cfg(test)]
+mod queue;
+#[cfg(test)]
+mod uploads;
+#[cfg(test)]
+mod worker;

@@ -1,0 +1,132 @@
+//! For tests of repositories: a fresh database on each engine, removed when dropped.
+
+use backing::db::{Db, Migration};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
+use std::path::PathBuf;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The environment variable that holds a superuser's URL of a throw-away PostgreSQL.
+pub const POSTGRES: &str = "MOOCFLIX_TEST_POSTGRES";
+
+/// A fresh database with a service's schema.
+#[derive(Debug)]
+pub struct TestDatabase {
+    /// The engine: `sqlite` or `postgres`.
+    pub name: &'static str,
+    /// The URL for [`Db::open`].
+    pub url: String,
+    /// The service's schema in it, migrated.
+    pub db: Db,
+    _place: Place,
+}
+
+/// A fresh database on each engine: SQLite first, then PostgreSQL.
+///
+/// Errors: a server that is missing or refuses; a test without PostgreSQL fails, it is never skipped
+pub async fn databases(service: &'static str, migrations: &'static [Migration]) -> Result<Vec<TestDatabase>, String> {
+    let mut fresh = Vec::new();
+    for place in places().await? {
+        let (name, url) = (place.name, place.url.clone());
+        let db = Db::open(&url, service, migrations)
+            .await
+            .map_err(|error| format!("{name}: {error}"))?;
+        fresh.push(TestDatabase {
+            name,
+            url,
+            db,
+            _place: place,
+        });
+    }
+    Ok(fresh)
+}
+
+/// Where a database can be made that nobody else has.
+#[derive(Debug)]
+pub struct Place {
+    /// The engine: `sqlite` or `postgres`.
+    pub name: &'static str,
+    /// The URL for [`Db::open`].
+    pub url: String,
+    _remains: Remains,
+}
+
+/// What has to be removed in the end.
+#[derive(Debug)]
+enum Remains {
+    Folder(PathBuf),
+    Database {
+        server: Box<PgConnectOptions>,
+        name: String,
+    },
+}
+
+/// A place on each engine: SQLite first, then PostgreSQL.
+///
+/// Errors: a server that is missing or refuses
+pub async fn places() -> Result<[Place; 2], String> {
+    Ok([folder()?, database().await?])
+}
+
+fn folder() -> Result<Place, String> {
+    let folder = std::env::temp_dir().join(format!("moocflix-test-{}", Uuid::now_v7()));
+    std::fs::create_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok(Place {
+        name: "sqlite",
+        url: format!("sqlite://{}", folder.display()),
+        _remains: Remains::Folder(folder),
+    })
+}
+
+async fn database() -> Result<Place, String> {
+    let server = std::env::var_os(POSTGRES).and_then(|url| url.into_string().ok());
+    let server = server.ok_or_else(|| {
+        format!("{POSTGRES} is not set: give it a throw-away server's URL (platform/backing/tests/postgres.sh start DIR prints one)")
+    })?;
+    let mut url = url::Url::parse(&server).map_err(|error| format!("{POSTGRES}: {error}"))?;
+    let server: PgConnectOptions = server.parse().map_err(|error| format!("{POSTGRES}: {error}"))?;
+    let name = format!("test_{}", Uuid::now_v7().simple());
+    run(&server, format!("CREATE DATABASE {name} TEMPLATE template0")).await?;
+    url.set_path(&name);
+    let server = Box::new(server);
+    Ok(Place {
+        name: "postgres",
+        url: url.into(),
+        _remains: Remains::Database { server, name },
+    })
+}
+
+async fn run(server: &PgConnectOptions, sql: String) -> Result<(), String> {
+    let named = |error: sqlx::Error| format!("{POSTGRES}: {error}");
+    let mut connection = server.connect().await.map_err(named)?;
+    connection.execute(AssertSqlSafe(sql)).await.map_err(named)?;
+    Ok(())
+}
+
+impl Drop for Remains {
+    /// Removes the database; one that can't be removed is no reason to fail a test.
+    fn drop(&mut self) {
+        match self {
+            Self::Folder(folder) => {
+                // SQLite's threads may still be closing, and make or remove a file meanwhile
+                for _ in 0..50 {
+                    if std::fs::remove_dir_all(&*folder).is_ok() || !folder.exists() {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+            }
+            Self::Database { server, name } => {
+                let (server, sql) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
+                // on a runtime of its own: the test's may have one thread, which waits here
+                let dropping = std::thread::spawn(move || {
+                    if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                        let _ = runtime.block_on(run(&server, sql));
+                    }
+                });
+                let _ = dropping.join();
+            }
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! What the tests of several crates share; only a dev-dependency names this crate.
+//!
+//! A test of repositories takes [`databases`]: a fresh one on each engine. A test over HTTP serves its service as a
+//! [`Site`], makes requests as a [`Person`] whose tokens [`Identity`] signs, and looks at each [`Reply`]; [`Wire`] sends
+//! what no client library would send. An adapter of a port runs the port's suite from [`suites`].
+//!
+//! What goes wrong with a site, a reply or a wire fails the test where it happens.
+
+mod databases;
+mod identity;
+mod person;
+mod reply;
+mod signer;
+mod site;
+pub mod suites;
+mod waiting;
+mod wire;
+
+pub use databases::{POSTGRES, Place, TestDatabase, databases, places};
+pub use identity::{AUDIENCE, ISSUER, Identity};
+pub use person::Person;
+pub use reply::Reply;
+pub use signer::Signer;
+pub use site::Site;
+pub use waiting::until;
+pub use wire::Wire;
+
+use std::fmt::Debug;
+
+/// The value of a result; an error fails the test, as `unwrap` does in the tests themselves.
+#[track_caller]
+fn sure<T, E: Debug>(result: Result<T, E>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => unreachable!("{error:?}"),
+    }
+}

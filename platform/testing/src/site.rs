@@ -1,0 +1,86 @@
+//! A service on a port of its own, and a client that speaks to it.
+
+use crate::{Identity, Person, Reply, Wire, sure};
+use backing::Clock;
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder};
+use runtime::server::ServerLimits;
+use runtime::{Running, Service};
+use std::net::SocketAddr;
+use tokio::net::TcpListener;
+
+/// A served service.
+pub struct Site {
+    /// A client that follows no redirect.
+    pub client: Client,
+    /// The clock of [`Site::identity`].
+    pub clock: Clock,
+    /// Who may call.
+    pub identity: Identity,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// What runs; more background work may be started.
+    pub running: Running,
+}
+
+impl Site {
+    /// Serves a service whose table of routes is correct.
+    pub async fn serve(identity: Identity, service: Service, limits: ServerLimits) -> Self {
+        assert_eq!(service.routes.check(), Ok(()));
+        let listener = sure(TcpListener::bind("127.0.0.1:0").await);
+        let address = sure(listener.local_addr());
+        let mut running = Running::new();
+        let routes = running.add(service);
+        running.serve(listener, routes.into_router(), limits);
+        Self {
+            client: sure(Client::builder().redirect(Policy::none()).build()),
+            clock: identity.clock.clone(),
+            identity,
+            address,
+            running,
+        }
+    }
+
+    /// Shuts the service down and waits for its end.
+    pub async fn stop(self) {
+        self.running.shutdown().request();
+        drop(self.client);
+        sure(self.running.wait().await);
+    }
+
+    /// The URL of an absolute path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// A request by nobody.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, self.url(path))
+    }
+
+    /// A request by a person.
+    pub fn request_by(&self, person: &Person, method: Method, path: &str) -> RequestBuilder {
+        self.request(method, path).bearer_auth(self.identity.token(person))
+    }
+
+    /// Sends a request and reads its answer.
+    pub async fn send(&self, request: RequestBuilder) -> Reply {
+        Reply::read(sure(request.send().await)).await
+    }
+
+    /// Sends a request without a body by a person.
+    pub async fn ask(&self, person: &Person, method: Method, path: &str) -> Reply {
+        self.send(self.request_by(person, method, path)).await
+    }
+
+    /// Gets a path as nobody.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// A connection for what no client library would send.
+    pub async fn connect(&self) -> Wire {
+        Wire::connect(self.address).await
+    }
+}
