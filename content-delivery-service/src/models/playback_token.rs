@@ -170,11 +170,11 @@ impl Claims {
         }
         let key = rest.take()?;
         let claims = Self {
-            video: VideoId(Uuid::from_bytes(rest.take()?)),
+            video: VideoId::from(Uuid::from_bytes(rest.take()?)),
             policy_version: u32::from_be_bytes(rest.take()?),
             viewer: rest.take()?,
-            playback: PlaybackId(Uuid::from_bytes(rest.take()?)),
-            session: SessionId(Uuid::from_bytes(rest.take()?)),
+            playback: PlaybackId::from(Uuid::from_bytes(rest.take()?)),
+            session: SessionId::from(Uuid::from_bytes(rest.take()?)),
             uses: u8::from_be_bytes(rest.take()?),
             max_height: u16::from_be_bytes(rest.take()?),
             expires_at: {

@@ -49,7 +49,7 @@ impl Signatures {
     pub(crate) fn read_cursor(&self, owner: UserId, cursor: &str) -> Option<VideoId> {
         let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
         let id = uuid::Uuid::from_slice(bytes.get(..16)?).ok()?;
-        let last = VideoId(id);
+        let last = VideoId::from(id);
         let tag = self.cursor_tag(owner, last);
         aws_lc_rs::constant_time::verify_slices_are_equal(bytes.get(16..)?, &tag).ok()?;
         Some(last)

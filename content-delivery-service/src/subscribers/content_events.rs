@@ -25,7 +25,7 @@ pub(crate) async fn follow(
                 subject,
                 ..
             }) => {
-                streams.video_gone(VideoId(subject), deleted.policy_version).await;
+                streams.video_gone(VideoId::from(subject), deleted.policy_version).await;
             }
             Ok(_) => {}
             Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "content events were missed"),

@@ -23,7 +23,7 @@ impl UserEvents {
 #[async_trait]
 impl Handler for UserEvents {
     async fn handle(&self, event: &Event) -> Result<(), HandlerError> {
-        let user = UserId(event.subject);
+        let user = UserId::from(event.subject);
         let ending = match &event.data {
             EventData::UserSessionEnded(ended) => Ending::SignIn(ended.session_id),
             EventData::UserSessionsEnded(ended) => Ending::Below(user, ended.version),

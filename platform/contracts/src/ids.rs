@@ -1,86 +1,121 @@
-//! Ids: UUIDv7 inside, one type each, so that a user's id is never taken for a video's.
+//! Ids: UUIDs with the kind of thing that they name, so that a user's id is never taken for a video's.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::str::FromStr;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
-/// A text that is no id of this kind.
+/// A text that is not an id of this kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a valid id")]
 pub struct InvalidId;
 
-macro_rules! id {
-    ($(#[$doc:meta])* $name:ident) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
-        #[serde(transparent)]
-        pub struct $name(pub Uuid);
+/// The id of a thing of kind `K`: a `UUIDv7`, so that ids made later sort later.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent, bound = "")]
+pub struct Id<K>(pub Uuid, PhantomData<K>);
 
-        impl $name {
-            /// Makes a new id; ids made later sort later.
-            #[must_use]
-            pub fn generate() -> Self {
-                Self(Uuid::now_v7())
-            }
+impl<K> Id<K> {
+    /// Makes a new id.
+    #[must_use]
+    pub fn generate() -> Self {
+        Self::from(Uuid::now_v7())
+    }
+}
+
+impl<K> fmt::Display for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_hyphenated().fmt(f)
+    }
+}
+
+impl<K> fmt::Debug for Id<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<K> FromStr for Id<K> {
+    type Err = InvalidId;
+
+    /// Reads the one spelling that MoocFlix writes: 36 characters, lower case, hyphens.
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let id = Self::from(Uuid::try_parse(text).map_err(|_| InvalidId)?);
+        if id.to_string() == text { Ok(id) } else { Err(InvalidId) }
+    }
+}
+
+impl<K> From<Uuid> for Id<K> {
+    fn from(id: Uuid) -> Self {
+        Self(id, PhantomData)
+    }
+}
+
+impl<K> From<Id<K>> for Uuid {
+    fn from(id: Id<K>) -> Self {
+        id.0
+    }
+}
+
+impl<K: Kind> PartialSchema for Id<K> {
+    fn schema() -> RefOr<Schema> {
+        Object::builder()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
+            .description(Some(K::MEANING))
+            .into()
+    }
+}
+
+impl<K: Kind> ToSchema for Id<K> {
+    fn name() -> Cow<'static, str> {
+        K::NAME.into()
+    }
+}
+
+/// A kind of thing that has ids, as the API's documentation describes them.
+pub trait Kind {
+    /// The name of the ids' schema.
+    const NAME: &'static str;
+    /// The thing, in a sentence.
+    const MEANING: &'static str;
+}
+
+macro_rules! ids {
+    ($($kind:ident => $name:ident: $meaning:literal),* $(,)?) => {
+        /// The kinds of things that have ids.
+        pub mod kind {
+            $(
+                #[doc = $meaning]
+                #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+                pub enum $kind {}
+            )*
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.as_hyphenated().fmt(f)
-            }
-        }
+        $(
+            #[doc = $meaning]
+            pub type $name = Id<kind::$kind>;
 
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
+            impl Kind for kind::$kind {
+                const NAME: &'static str = stringify!($name);
+                const MEANING: &'static str = $meaning;
             }
-        }
-
-        impl FromStr for $name {
-            type Err = InvalidId;
-
-            /// Reads the one spelling that MoocFlix writes: 36 characters, lower case, hyphens.
-            fn from_str(text: &str) -> Result<Self, InvalidId> {
-                let id = Self(Uuid::try_parse(text).map_err(|_| InvalidId)?);
-                if id.to_string() == text { Ok(id) } else { Err(InvalidId) }
-            }
-        }
-
-        impl From<Uuid> for $name {
-            fn from(id: Uuid) -> Self {
-                Self(id)
-            }
-        }
-
-        impl From<$name> for Uuid {
-            fn from(id: $name) -> Uuid {
-                id.0
-            }
-        }
+        )*
     };
 }
 
-id!(
-    /// A person with an account.
-    UserId
-);
-id!(
-    /// One sign-in of a user: all its access and refresh tokens carry this id (`sid`).
-    SessionId
-);
-id!(
-    /// A lecture, from the first byte of its upload to its deletion record.
-    VideoId
-);
-id!(
-    /// One playback session: a viewer who opened a video's stream.
-    PlaybackId
-);
-id!(
-    /// One event; consumers keep it, so that an effect happens once.
-    EventId
-);
+ids! {
+    User => UserId: "A person with an account.",
+    Session => SessionId: "One sign-in of a user: all its access and refresh tokens carry this id (`sid`).",
+    Video => VideoId: "A lecture, from the first byte of its upload to its deletion record.",
+    Playback => PlaybackId: "One playback session: a viewer who opened a video's stream.",
+    Event => EventId: "One event; consumers keep it, so that an effect happens once.",
+}
 
 #[cfg(test)]
 mod tests {

@@ -63,10 +63,10 @@ impl From<UserRow> for User {
     }
 }
 
-/// Why a change of an account was not made.
+/// Why a change of an account was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum NotDone {
-    /// There is no such account.
+    /// No account has this id.
     #[error("there is no such account")]
     Missing,
     /// Another account has the address.
@@ -75,8 +75,8 @@ pub enum NotDone {
     /// The account changed since the caller read it.
     #[error("the account has changed since it was read")]
     Stale,
-    /// Nobody would be left to run the platform.
-    #[error("the last admin can not go")]
+    /// The platform would have no admin left.
+    #[error("the platform needs at least one admin")]
     LastAdmin,
     /// The database did not answer.
     #[error(transparent)]
@@ -84,6 +84,8 @@ pub enum NotDone {
 }
 
 /// The account as this transaction sees it.
+///
+/// Errors: `Missing`, or what the database reports
 pub(crate) async fn user_in(tx: &mut Tx, id: UserId) -> Result<User, NotDone> {
     let sql = select_users!("WHERE id = $1");
     tx.one::<UserRow>(sql, args![id])
@@ -92,13 +94,14 @@ pub(crate) async fn user_in(tx: &mut Tx, id: UserId) -> Result<User, NotDone> {
         .ok_or(NotDone::Missing)
 }
 
-/// Lets one transaction at a time decide a question about many rows.
+/// Makes transactions that decide about many rows wait for each other.
 pub(crate) async fn take_turn(tx: &mut Tx, name: &'static str) -> Result<(), DbError> {
     tx.run("UPDATE turns SET turn = turn + 1 WHERE name = $1", args![name])
         .await
         .map(|_| ())
 }
 
+/// Stores a revocation.
 pub(crate) async fn insert_revocation(tx: &mut Tx, revocation: &Revocation, now: Timestamp) -> Result<(), DbError> {
     let (session, version) = match revocation.refused {
         Refused::Session(session) => (Some(session), None),
@@ -120,10 +123,10 @@ pub(crate) async fn insert_revocation(tx: &mut Tx, revocation: &Revocation, now:
     .map(|_| ())
 }
 
-/// Ends all sign-ins of a user but one.
+/// Ends all sign-ins of a user, or all but `keep`.
 pub(crate) async fn end_all(tx: &mut Tx, user: UserId, keep: Option<SessionId>, now: Timestamp) -> Result<(), DbError> {
-    // No id is the nil id, so that "none kept" needs no text of its own.
-    let keep = keep.unwrap_or(SessionId(uuid::Uuid::nil()));
+    // No sign-in has the nil id, so one statement serves both cases.
+    let keep = keep.unwrap_or(SessionId::from(uuid::Uuid::nil()));
     tx.run(
         "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND id <> $3",
         args![user, now, keep],

@@ -4,7 +4,7 @@
 //! `contracts` here; so a column type is whatever implements [`Column`].
 
 use super::DbError;
-use contracts::{EventId, PlaybackId, Roles, SessionId, Timestamp, UserId, VideoId};
+use contracts::{Id, Roles, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ColumnIndex, Row as _, TypeInfo as _, ValueRef as _};
@@ -82,16 +82,11 @@ impl Column for i64 {
     }
 }
 
-macro_rules! ids {
-    ($($type:ty),*) => {$(
-        impl Column for $type {
-            fn read(row: &Row<'_>, index: usize) -> Result<Self, sqlx::Error> {
-                Uuid::read(row, index).map(Self::from)
-            }
-        }
-    )*};
+impl<K> Column for Id<K> {
+    fn read(row: &Row<'_>, index: usize) -> Result<Self, sqlx::Error> {
+        Uuid::read(row, index).map(Self::from)
+    }
 }
-ids!(UserId, SessionId, VideoId, PlaybackId, EventId);
 
 impl Column for Timestamp {
     fn read(row: &Row<'_>, index: usize) -> Result<Self, sqlx::Error> {

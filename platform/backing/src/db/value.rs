@@ -1,7 +1,7 @@
 //! Arguments of statements, bound with their exact type on both engines.
 
 use super::DbError;
-use contracts::{EventId, PlaybackId, Roles, SessionId, Timestamp, UserId, VideoId};
+use contracts::{Id, Roles, Timestamp};
 use sqlx::Arguments as _;
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
@@ -63,11 +63,18 @@ from! {
     Vec<u8> => Bytes(std::convert::identity),
     &[u8] => Bytes(<[u8]>::to_vec),
     Uuid => Uuid(std::convert::identity),
-    UserId => Uuid(Uuid::from),
-    SessionId => Uuid(Uuid::from),
-    VideoId => Uuid(Uuid::from),
-    PlaybackId => Uuid(Uuid::from),
-    EventId => Uuid(Uuid::from),
+}
+
+impl<K> From<Id<K>> for Value {
+    fn from(id: Id<K>) -> Self {
+        Self::Uuid(Some(id.0))
+    }
+}
+
+impl<K> From<Option<Id<K>>> for Value {
+    fn from(id: Option<Id<K>>) -> Self {
+        Self::Uuid(id.map(Uuid::from))
+    }
 }
 
 impl<const N: usize> From<[u8; N]> for Value {

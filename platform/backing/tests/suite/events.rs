@@ -67,7 +67,7 @@ impl Group {
 #[async_trait]
 impl Handler for Group {
     async fn handle(&self, event: &Event) -> Result<(), HandlerError> {
-        if let Some(times @ 1..) = self.refused.lock().unwrap().get_mut(&VideoId(event.subject)) {
+        if let Some(times @ 1..) = self.refused.lock().unwrap().get_mut(&VideoId::from(event.subject)) {
             *times -= 1;
             return Err(HandlerError("refused".to_owned()));
         }
