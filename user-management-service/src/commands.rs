@@ -1,34 +1,33 @@
-//! What the command line does to accounts, on the same database, also while a server runs.
+//! What `moocflix user` does to accounts: directly in the database, also while a server runs.
 
 use crate::config::LONGEST_ACCESS;
 use crate::models::accounts::email::EmailAddress;
 use crate::models::accounts::user::{NewUser, User};
 use crate::repositories::accounts::user_repository::UserRepository;
 use crate::services::account_service::{Applicant, check};
-use crate::services::error::UserError;
+use crate::services::error::AccountError;
 use crate::services::password_hasher::PasswordHasher;
 use backing::Clock;
 use backing::db::Db;
 use contracts::{Role, UserId};
 use secrecy::SecretString;
 
-/// An account that is made on the machine.
+/// An account that the command line creates.
 pub struct NewAccount {
-    /// Its address.
+    /// The e-mail address.
     pub email: String,
-    /// The name that others see.
+    /// The name that other people see.
     pub name: String,
-    /// Its role.
+    /// The role.
     pub role: Role,
-    /// Its password, under the same rules as over HTTP.
+    /// The password; the rules are the same as over HTTP.
     pub password: SecretString,
 }
 
-/// Makes an account, also an admin's.
+/// Creates an account with any role, admin included.
 ///
-/// # Errors
-/// `Invalid`, `EmailTaken`, or the database's.
-pub async fn create_user(db: &Db, clock: &Clock, account: NewAccount) -> Result<User, UserError> {
+/// Errors: `Invalid`, `EmailTaken`, or what the database reports
+pub async fn create_user(db: &Db, clock: &Clock, account: NewAccount) -> Result<User, AccountError> {
     let applicant = Applicant {
         email: account.email,
         name: account.name,
@@ -47,14 +46,13 @@ pub async fn create_user(db: &Db, clock: &Clock, account: NewAccount) -> Result<
     Ok(UserRepository::new(db.clone()).insert(&new, clock.now()).await?)
 }
 
-/// Gives an account one role in the place of those it has; a running server refuses its old tokens within seconds.
+/// Replaces an account's roles with one; a running server refuses the account's old tokens within seconds.
 ///
-/// # Errors
-/// `NotFound`, `LastAdmin`, or the database's.
-pub async fn set_role(db: &Db, clock: &Clock, email: &str, role: Role) -> Result<User, UserError> {
+/// Errors: `NotFound`, `LastAdmin`, or what the database reports
+pub async fn set_role(db: &Db, clock: &Clock, email: &str, role: Role) -> Result<User, AccountError> {
     let users = UserRepository::new(db.clone());
-    let email = EmailAddress::parse(email).map_err(|why| UserError::Invalid(vec![("email", why)]))?;
-    let user = users.by_email_key(email.key()).await?.ok_or(UserError::NotFound)?;
+    let email = EmailAddress::parse(email).map_err(|why| AccountError::Invalid(vec![("email", why)]))?;
+    let user = users.by_email_key(email.key()).await?.ok_or(AccountError::NotFound)?;
     let now = clock.now();
     let (user, _) = users
         .set_roles(user.id, &role.into(), now, now + LONGEST_ACCESS)

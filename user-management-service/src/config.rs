@@ -4,60 +4,59 @@ use contracts::Role;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The defaults, each with its meaning.
+/// The default of every key, with its meaning.
 pub const DEFAULTS: &str = include_str!("../config/default.toml");
 
-/// The longest life of an access token that can be set; refusals outlive it.
+/// The longest life that an access token can be given; revocations last as long.
 pub(crate) const LONGEST_ACCESS: Duration = Duration::from_secs(3_600);
 
-/// What can be set about accounts.
+/// The keys of `[users]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// How long an access token is good for.
+    /// How long an access token is valid.
     ///
-    /// Units: seconds, 60 to 3600
+    /// Units: seconds, 5 to 3600
     pub access_token_seconds: u64,
-    /// How long a sign-in lives without being used.
+    /// How long a sign-in lasts without being used.
     ///
     /// Units: days, 1 to 365
     pub refresh_token_days: u64,
-    /// How long a sign-in lives at most.
+    /// How long a sign-in lasts at most.
     ///
     /// Units: days, 1 to 365
     pub session_days: u64,
-    /// How long a signing key signs.
+    /// How long a key signs before the next one takes over.
     ///
     /// Units: days, 2 to 3650
     pub signing_key_days: u64,
-    /// How many passwords are hashed at once; 0 = one a core.
+    /// How many passwords are hashed at the same time; 0 means one per core.
     pub hash_workers: usize,
-    /// What who signs up becomes.
+    /// The role that a new account gets.
     pub signup_role: Role,
-    /// How often things may fail.
+    /// The limits on tries.
     pub limits: Limits,
-    /// The address that browsers use; set by whoever composes the process, from the key of that name.
+    /// The address that browsers use: a copy of the top-level key of this name.
     #[serde(skip)]
     pub public_url: Option<String>,
 }
 
-/// How often things may fail; 0 = as often as anybody likes.
+/// The keys of `[users.limits]`; 0 means no limit.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Failed sign-ins an account in 15 minutes.
+    /// Failed sign-ins per account in 15 minutes.
     pub failures_per_account: u64,
-    /// Failed sign-ins a client address in 15 minutes.
+    /// Failed sign-ins per client address in 15 minutes.
     pub failures_per_address: u64,
-    /// Sign-ups a client address in an hour.
+    /// Sign-ups per client address in an hour.
     pub signups_per_address: u64,
 }
 
 impl Config {
-    /// Checks what types can't.
+    /// Checks the ranges of all keys.
     ///
-    /// # Errors
-    /// Which key is wrong and what it may be.
+    /// Errors: the key that is out of range, and its range
     pub fn validate(&self) -> Result<(), String> {
         let within = |key: &str, value: u64, low: u64, high: u64| {
             if (low..=high).contains(&value) {

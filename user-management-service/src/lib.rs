@@ -1,9 +1,9 @@
-//! Signs people up and in and says who they are.
+//! Accounts, sign-ins, tokens and roles.
 //!
-//! A password opens a sign-in (a session): a chain of refresh tokens, one alive at a time, each
-//! giving access tokens of a few minutes with the roles of that moment. Everything that ends tokens
-//! early (logout, a new password, other roles, deactivation) writes a revocation beside its change;
-//! this process refuses at once, other processes within seconds, by looking for new rows.
+//! A password opens a sign-in (a session): a chain of refresh tokens of which one is valid at a time. Each gives
+//! access tokens that live a few minutes and carry the roles of that moment. Whatever ends tokens early (a logout, a
+//! new password, other roles, a deactivation) writes a revocation in the same transaction. This process refuses the
+//! tokens at once; other processes read new revocations every few seconds.
 //!
 //! `routes` → `controllers` → `services` → `repositories` → `models`.
 
@@ -20,7 +20,7 @@ mod services;
 pub use commands::{NewAccount, create_user, set_role};
 pub use config::{Config, DEFAULTS, Limits};
 pub use metric::METRICS;
-pub use services::error::UserError;
+pub use services::error::AccountError;
 
 use backing::Clock;
 use backing::cache::Cache;
@@ -31,7 +31,7 @@ use repositories::accounts::user_repository::UserRepository;
 use repositories::keys::key_repository::KeyRepository;
 use repositories::sessions::revocation_repository::RevocationRepository;
 use repositories::sessions::session_repository::SessionRepository;
-use runtime::{Authenticator, Keys, Revocations, Service};
+use runtime::{Authenticator, Background, Keys, Revocations, Service};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::account_service::AccountService;
 use services::key_service::KeyService;
@@ -59,27 +59,27 @@ pub struct Deps {
     pub db: Db,
     /// The time.
     pub clock: Clock,
-    /// Where failures are counted, shared by all nodes where it is.
+    /// Counts failed sign-ins; all nodes may share it.
     pub cache: Arc<dyn Cache>,
-    /// Where the public signing keys are told.
+    /// The public keys that this service publishes for the process.
     pub keys: Keys,
-    /// Where refusals are told.
+    /// The revocations that the process's authenticator checks.
     pub revocations: Revocations,
-    /// What checks this service's own routes; its issuer and audience are the tokens'.
+    /// Checks the callers of this service's routes; tokens get its issuer and audience.
     pub authenticator: Authenticator,
-    /// The platform's secret; signing keys are sealed with a key derived from it.
+    /// The platform's secret; a key derived from it seals the signing keys.
     pub secret: SecretSlice<u8>,
-    /// What can be set.
+    /// The service's section of the configuration.
     pub config: Config,
 }
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration can't be.
+    /// The configuration is not valid.
     #[error("{0}")]
     Config(String),
-    /// The signing keys can't be read or made.
+    /// The signing keys can't be read or generated.
     #[error("signing keys: {0}")]
     Keys(String),
     /// The database does not answer.
@@ -87,10 +87,9 @@ pub enum StartError {
     Db(#[from] DbError),
 }
 
-/// Builds the service: signing keys are there and live revocations loaded when it returns.
+/// Builds the service; when it returns, it has signing keys and knows all revocations in force.
 ///
-/// # Errors
-/// A configuration that can't be, keys of another secret, or the database's.
+/// Errors: a configuration that can't be, keys of another secret, or what the database reports
 pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let Deps {
         db,
@@ -105,7 +104,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     config.validate().map_err(StartError::Config)?;
     let public_address = PublicAddress::new(config.public_url.as_deref()).map_err(StartError::Config)?;
     if !public_address.is_secure() {
-        tracing::warn!("public_url is not https: the browser's cookie goes without Secure");
+        tracing::warn!("public_url is not https: the browser's cookie lacks the Secure attribute");
     }
     let issuer = TokenIssuer::new(authenticator.issuer(), authenticator.audience(), config.access_life());
     let revocations = RevocationService::new(RevocationRepository::new(db.clone()), revocations);
@@ -132,7 +131,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         clock: clock.clone(),
         lives: (config.idle_life(), config.session_life()),
     };
-    let tasks = jobs::all(key_service, revocations, sessions.sessions.clone(), &clock);
+    let tasks = background(key_service, revocations, sessions.clone(), &clock);
     let api = Api {
         accounts: AccountService::beside(&sessions, config.signup_role),
         sessions,
@@ -144,4 +143,24 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         routes: routes::routes(api, &authenticator),
         tasks,
     })
+}
+
+/// The loops behind the routes.
+fn background(
+    keys: KeyService,
+    revocations: RevocationService,
+    sessions: SessionService,
+    clock: &Clock,
+) -> Vec<Background> {
+    let (reader, keeper, sweeper) = (clock.clone(), clock.clone(), clock.clone());
+    let read = revocations.clone();
+    vec![
+        Background::new("users-revocations", move |shutdown| {
+            jobs::revocation_job::run(read, reader, shutdown)
+        }),
+        Background::new("users-keys", move |shutdown| jobs::key_job::run(keys, keeper, shutdown)),
+        Background::new("users-sweep", move |shutdown| {
+            jobs::sweep_job::run(revocations, sessions, sweeper, shutdown)
+        }),
+    ]
 }

@@ -20,7 +20,7 @@ pub const METRICS: &[Metric] = &[
         name: SIGNUPS,
         kind: "counter",
         labels: &[],
-        help: "accounts made over HTTP",
+        help: "accounts created over HTTP",
     },
     Metric {
         name: PASSWORD_HASHES,
@@ -32,12 +32,12 @@ pub const METRICS: &[Metric] = &[
         name: PASSWORD_HASH_WAITING,
         kind: "gauge",
         labels: &[],
-        help: "requests that wait for a password hash",
+        help: "requests waiting for a password hash",
     },
     Metric {
         name: PASSWORD_HASH_REFUSED,
         kind: "counter",
         labels: &[],
-        help: "requests sent away because too many waited for a password hash",
+        help: "requests refused because too many were waiting for a password hash",
     },
 ];

@@ -10,7 +10,7 @@ use http::Method;
 use runtime::{Access, Authenticator, Routes, Table};
 use utoipa_axum::routes;
 
-/// Where the service's routes are.
+/// The prefix of the service's routes.
 pub(crate) const PREFIX: &str = "/api/v1/users";
 
 pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {

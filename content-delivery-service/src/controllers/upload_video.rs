@@ -126,7 +126,7 @@ fn declared(viewer: Viewer, headers: &HeaderMap) -> Result<NewUpload, ContentErr
     let raw = tus::single(headers, &tus::UPLOAD_METADATA)?.unwrap_or_default();
     let metadata = Metadata::parse(raw).map_err(ContentError::BadHeader)?;
     let title = match &metadata.title {
-        Some(title) => text::title(title).map_err(|what| ContentError::BadField("title", what))?,
+        Some(title) => contracts::text::title(title).map_err(|what| ContentError::BadField("title", what))?,
         None => metadata
             .filename
             .as_deref()

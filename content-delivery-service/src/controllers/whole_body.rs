@@ -97,7 +97,7 @@ impl Texts {
             .map_err(|what| ContentError::BadField("file", what))?
             .filter(|name| !name.is_empty());
         let title = match &self.title {
-            Some(title) => text::title(title).map_err(|what| ContentError::BadField("title", what))?,
+            Some(title) => contracts::text::title(title).map_err(|what| ContentError::BadField("title", what))?,
             None => filename
                 .as_deref()
                 .map_or_else(|| text::UNTITLED.to_owned(), text::title_from),

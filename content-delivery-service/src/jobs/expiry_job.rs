@@ -18,9 +18,8 @@ pub(crate) async fn run(uploads: UploadService, shutdown: Shutdown) -> Result<()
             tracing::warn!(%error, "unfinished uploads could not be looked at");
         }
         idle = LOST;
-        tokio::select! {
-            () = shutdown.requested() => return Ok(()),
-            () = tokio::time::sleep(PAUSE) => {}
+        if !shutdown.pause(PAUSE).await {
+            return Ok(());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What may stand in the texts that people give a lecture.
 
-/// Longest title, in characters.
-pub(crate) const MAX_TITLE: usize = 200;
+use contracts::text::{MAX_TITLE, is_deceptive, title};
+
 /// Longest description, in characters.
 pub(crate) const MAX_DESCRIPTION: usize = 5_000;
 /// Longest file name, in characters.
@@ -9,27 +9,12 @@ pub(crate) const MAX_FILENAME: usize = 255;
 /// The title of a lecture that came without a title and without a file name.
 pub(crate) const UNTITLED: &str = "Untitled lecture";
 
-/// A title as it is kept: trimmed, on one line, with something to see in it.
-pub(crate) fn title(text: &str) -> Result<String, &'static str> {
-    let trimmed = text.trim();
-    if trimmed.chars().any(is_treacherous) {
-        return Err("must not contain control characters");
-    }
-    if !trimmed.chars().any(is_visible) {
-        return Err("must not be empty");
-    }
-    if trimmed.chars().count() > MAX_TITLE {
-        return Err("must have at most 200 characters");
-    }
-    Ok(trimmed.to_owned())
-}
-
 /// A description as it is kept: trimmed, may have lines.
 pub(crate) fn description(text: &str) -> Result<String, &'static str> {
     let trimmed = text.trim();
     if trimmed
         .chars()
-        .any(|c| is_treacherous(c) && !matches!(c, '\n' | '\r' | '\t'))
+        .any(|c| is_deceptive(c) && !matches!(c, '\n' | '\r' | '\t'))
     {
         return Err("must not contain control characters");
     }
@@ -41,7 +26,7 @@ pub(crate) fn description(text: &str) -> Result<String, &'static str> {
 
 /// A file name as it is kept: its last part, should somebody send a path.
 pub(crate) fn filename(text: &str) -> Result<String, &'static str> {
-    if text.chars().any(is_treacherous) {
+    if text.chars().any(is_deceptive) {
         return Err("must not contain control characters");
     }
     let name = text.rsplit(['/', '\\']).next().unwrap_or_default().trim();
@@ -61,35 +46,9 @@ pub(crate) fn title_from(filename: &str) -> String {
     title(&short).unwrap_or_else(|_| UNTITLED.to_owned())
 }
 
-/// Control characters, and those that turn the direction of what follows: a name must read as it is.
-pub(crate) fn is_treacherous(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
-}
-
-fn is_visible(c: char) -> bool {
-    !c.is_whitespace() && !matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_title_is_trimmed_and_has_something_to_see() {
-        assert_eq!(title("  Graphs <b> & trees "), Ok("Graphs <b> & trees".to_owned()));
-        for bad in [
-            "",
-            "   ",
-            "\u{200b}\u{feff}",
-            "a\nb",
-            "a\u{0}",
-            "a\u{202e}b",
-            &"x".repeat(201),
-        ] {
-            assert!(title(bad).is_err(), "{bad:?}");
-        }
-        assert!(title(&"ü".repeat(200)).is_ok());
-    }
 
     #[test]
     fn a_description_may_have_lines() {

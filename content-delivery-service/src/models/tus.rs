@@ -81,7 +81,7 @@ fn value(key: &str, encoded: &str) -> Result<String, String> {
         return Err(format!("the value of `{key}` in Upload-Metadata is too long"));
     }
     let value = String::from_utf8(bytes).map_err(|_| format!("the value of `{key}` is not UTF-8"))?;
-    if value.chars().any(text::is_treacherous) {
+    if value.chars().any(contracts::text::is_deceptive) {
         return Err(format!("the value of `{key}` contains control characters"));
     }
     Ok(value)

@@ -180,7 +180,9 @@ impl VideoService {
         version: Option<i64>,
     ) -> Result<Video, ContentError> {
         self.find(id, viewer).await?;
-        let title = title.map(|title| checked("title", text::title(title))).transpose()?;
+        let title = title
+            .map(|title| checked("title", contracts::text::title(title)))
+            .transpose()?;
         let description = description
             .map(|words| checked("description", text::description(words)))
             .transpose()?;

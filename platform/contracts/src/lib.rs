@@ -1,16 +1,17 @@
-//! What the services agree on: ids, times, roles, object keys and events.
+//! What the services agree on: ids, times, roles, titles, object keys and events.
 //!
 //! Pure data and its rules. Whatever two services share is a type here; questions that one
 //! service asks another become traits here once a second service answers them.
 
 pub mod events;
 mod ids;
-mod keys;
+mod object_keys;
 mod roles;
+pub mod text;
 mod timestamp;
 
 pub use events::{Event, EventData, NewEvent};
-pub use ids::{EventId, InvalidId, PlaybackId, SessionId, UserId, VideoId};
-pub use keys::{ObjectKey, ObjectPrefix, RenditionName};
+pub use ids::{EventId, Id, InvalidId, Kind, PlaybackId, SessionId, UserId, VideoId, kind};
+pub use object_keys::{ObjectKey, ObjectPrefix, RenditionName};
 pub use roles::{Role, Roles, UnknownRole};
 pub use timestamp::Timestamp;

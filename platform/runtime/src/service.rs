@@ -4,6 +4,7 @@ use crate::Routes;
 use futures::future::BoxFuture;
 use std::fmt;
 use std::future::Future;
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// A service, ready to be served.
@@ -63,6 +64,14 @@ impl Shutdown {
     /// Waits until it is asked for.
     pub async fn requested(&self) {
         self.0.cancelled().await;
+    }
+
+    /// Waits for this long; returns `false`, and at once, when the shutdown is asked for.
+    pub async fn pause(&self, span: Duration) -> bool {
+        tokio::select! {
+            () = self.requested() => false,
+            () = tokio::time::sleep(span) => true,
+        }
     }
 
     /// Whether it was asked for.

@@ -1,6 +1,6 @@
-//! Accounts: made, told, changed, put to sleep; and the admins' view of them.
+//! Creates, shows, changes and deactivates accounts, and lists them for admins.
 
-use super::error::UserError;
+use super::error::{AccountError, Failure};
 use super::limiter::{Attempt, Limiter};
 use super::password_hasher::{Comparison, PasswordHasher};
 use super::revocation_service::RevocationService;
@@ -9,22 +9,22 @@ use crate::config::LONGEST_ACCESS;
 use crate::metric;
 use crate::models::accounts::email::EmailAddress;
 use crate::models::accounts::password::check_password;
-use crate::models::accounts::profile::{ProfileChange, check_name};
+use crate::models::accounts::profile::ProfileChange;
 use crate::models::accounts::user::{NewUser, User};
 use crate::repositories::accounts::user_repository::UserRepository;
 use crate::repositories::rows::NotDone;
 use aws_lc_rs::digest;
 use backing::Clock;
-use contracts::{Role, Roles, UserId};
+use contracts::{Role, Roles, UserId, text};
 use runtime::Caller;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How fresh a sign-in must be for changes that an owner would want to be asked about.
+/// How recent a sign-in must be for changes that could lock the owner out.
 const FRESH: Duration = Duration::from_secs(10 * 60);
 
-/// Who wants an account.
+/// An account that a person asks for.
 pub(crate) struct Applicant {
     pub(crate) email: String,
     pub(crate) name: String,
@@ -34,11 +34,11 @@ pub(crate) struct Applicant {
 /// A page of accounts.
 pub(crate) struct Page {
     pub(crate) users: Vec<User>,
-    /// The key of the last one, when more follow.
+    /// The key of the last one, if more follow.
     pub(crate) next: Option<String>,
 }
 
-/// Looks after accounts.
+/// Works on accounts.
 #[derive(Clone)]
 pub(crate) struct AccountService {
     users: UserRepository,
@@ -50,7 +50,7 @@ pub(crate) struct AccountService {
 }
 
 impl AccountService {
-    /// Looks after the accounts of these sign-ins, with the same pool of hashes and the same limits.
+    /// Shares the pool of hashes and the limits with the service of sign-ins.
     pub(crate) fn beside(sessions: &SessionService, signup_role: Role) -> Self {
         Self {
             users: sessions.users.clone(),
@@ -62,13 +62,13 @@ impl AccountService {
         }
     }
 
-    /// Makes an account for who asks over HTTP; the same request once more, by its key, gets the same answer.
+    /// Creates an account for a request over HTTP; a repeated request, known by its key, gets the same account.
     pub(crate) async fn sign_up(
         &self,
         applicant: Applicant,
         key: Option<&str>,
         address: IpAddr,
-    ) -> Result<User, UserError> {
+    ) -> Result<User, AccountError> {
         let (email, name) = check(&applicant)?;
         self.limiter.sign_up(address).await?;
         let made_with = key.map(|key| fingerprint(key, &email, &name));
@@ -93,27 +93,33 @@ impl AccountService {
             }
             Err(NotDone::EmailTaken) => match self.users.by_email_key(&email_key).await? {
                 Some(user) => self.again(user, made_with, applicant.password).await,
-                None => Err(UserError::EmailTaken),
+                None => Err(AccountError::EmailTaken),
             },
             Err(other) => Err(other.into()),
         }
     }
 
-    /// The account that this very request has made before, if it has.
-    async fn again(&self, user: User, made_with: Option<Vec<u8>>, password: SecretString) -> Result<User, UserError> {
+    /// The account that an earlier request with the same key created.
+    async fn again(
+        &self,
+        user: User,
+        made_with: Option<Vec<u8>>,
+        password: SecretString,
+    ) -> Result<User, AccountError> {
         if made_with.is_none() || user.made_with != made_with || user.deactivated_at.is_some() {
-            return Err(UserError::EmailTaken);
+            return Err(AccountError::EmailTaken);
         }
         match self.hasher.compare(password, Some(user.password_hash.clone())).await? {
-            Comparison::Wrong => Err(UserError::EmailTaken),
+            Comparison::Wrong => Err(AccountError::EmailTaken),
             Comparison::Right | Comparison::Renewed(_) => Ok(user),
         }
     }
 
     /// The caller's own account.
-    pub(crate) async fn profile(&self, caller: &Caller) -> Result<User, UserError> {
+    pub(crate) async fn profile(&self, caller: &Caller) -> Result<User, AccountError> {
         let user = self.users.by_id(caller.user_id).await?;
-        user.filter(|user| user.deactivated_at.is_none()).ok_or(UserError::Gone)
+        user.filter(|user| user.deactivated_at.is_none())
+            .ok_or(AccountError::Gone)
     }
 
     /// Changes the caller's profile; another address needs a fresh sign-in.
@@ -122,7 +128,7 @@ impl AccountService {
         caller: &Caller,
         revision: Option<i64>,
         change: &ProfileChange,
-    ) -> Result<User, UserError> {
+    ) -> Result<User, AccountError> {
         let before = self.profile(caller).await?;
         if change.email.as_ref().is_some_and(|email| email.text() != before.email) {
             self.demand_fresh(caller)?;
@@ -133,8 +139,8 @@ impl AccountService {
             .await?)
     }
 
-    /// Puts the caller's account to sleep; everything of its sign-ins ends at once.
-    pub(crate) async fn deactivate(&self, caller: &Caller) -> Result<(), UserError> {
+    /// Deactivates the caller's account; all its sign-ins end at once.
+    pub(crate) async fn deactivate(&self, caller: &Caller) -> Result<(), AccountError> {
         self.demand_fresh(caller)?;
         let now = self.clock.now();
         let revocation = self.users.deactivate(caller.user_id, now, now + LONGEST_ACCESS).await?;
@@ -142,25 +148,26 @@ impl AccountService {
         Ok(())
     }
 
-    /// Sets a new password; the other sign-ins end, this one goes on with its refresh token.
+    /// Sets a new password; the other sign-ins end, this one continues with its refresh token.
     pub(crate) async fn change_password(
         &self,
         caller: &Caller,
         current: SecretString,
         new: SecretString,
         address: IpAddr,
-    ) -> Result<(), UserError> {
+    ) -> Result<(), AccountError> {
         self.demand_fresh(caller)?;
         let user = self.profile(caller).await?;
-        let email = EmailAddress::parse(&user.email).map_err(|why| UserError::Internal(why.to_owned()))?;
-        check_password(new.expose_secret(), &email).map_err(|why| UserError::Invalid(vec![("new_password", why)]))?;
+        let email = EmailAddress::parse(&user.email).map_err(|why| Failure::Internal(why.to_owned()))?;
+        check_password(new.expose_secret(), &email)
+            .map_err(|why| AccountError::Invalid(vec![("new_password", why)]))?;
         let attempt = Attempt::new(email.key(), address);
         self.limiter.check(&attempt).await?;
         let comparison = self.hasher.compare(current, Some(user.password_hash.clone())).await?;
         self.limiter.check(&attempt).await?;
         if comparison == Comparison::Wrong {
             self.limiter.failed(&attempt).await;
-            return Err(UserError::InvalidCredentials);
+            return Err(AccountError::InvalidCredentials);
         }
         let hash = self.hasher.hash(new).await?;
         let now = self.clock.now();
@@ -169,16 +176,16 @@ impl AccountService {
             .change_password(&user, &hash, caller.session_id, now, now + LONGEST_ACCESS)
             .await;
         let revocation = match changed {
-            // Somebody else changed it first: the given one is no longer the current one.
-            Err(NotDone::Stale) => return Err(UserError::InvalidCredentials),
+            // Another request changed the password first: the given one is no longer the current one.
+            Err(NotDone::Stale) => return Err(AccountError::InvalidCredentials),
             other => other?,
         };
         self.revocations.apply(&revocation);
         Ok(())
     }
 
-    /// Accounts whose address begins with `prefix`, after the cursor.
-    pub(crate) async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Page, UserError> {
+    /// Accounts whose address begins with `prefix`, starting after the cursor.
+    pub(crate) async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Page, AccountError> {
         let prefix = prefix.trim().to_ascii_lowercase();
         let one_more = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
         let mut users = self.users.list(&prefix, after, one_more).await?;
@@ -191,36 +198,36 @@ impl AccountService {
         Ok(Page { users, next })
     }
 
-    /// Gives an account other roles.
-    pub(crate) async fn set_roles(&self, admin: &Caller, id: UserId, roles: &Roles) -> Result<User, UserError> {
+    /// Replaces an account's roles.
+    pub(crate) async fn set_roles(&self, admin: &Caller, id: UserId, roles: &Roles) -> Result<User, AccountError> {
         let now = self.clock.now();
         let (user, revocation) = self.users.set_roles(id, roles, now, now + LONGEST_ACCESS).await?;
         if let Some(revocation) = revocation {
-            tracing::info!(admin_id = %admin.user_id, user_id = %id, %roles, "an admin changed somebody's roles");
+            tracing::info!(admin_id = %admin.user_id, user_id = %id, %roles, "an admin changed the roles of an account");
             self.revocations.apply(&revocation);
         }
         Ok(user)
     }
 
-    fn demand_fresh(&self, caller: &Caller) -> Result<(), UserError> {
+    fn demand_fresh(&self, caller: &Caller) -> Result<(), AccountError> {
         if self.clock.now().since(caller.auth_time) > FRESH {
-            return Err(UserError::ReauthenticationRequired);
+            return Err(AccountError::ReauthenticationRequired);
         }
         Ok(())
     }
 }
 
-/// What a request with an `Idempotency-Key` is known again by.
+/// Identifies repetitions of a request with an `Idempotency-Key`.
 fn fingerprint(key: &str, email: &EmailAddress, name: &str) -> Vec<u8> {
     let text = [key, email.text(), name].join("\0");
     digest::digest(&digest::SHA256, text.as_bytes()).as_ref().to_vec()
 }
 
-/// All that is wrong with an application at once, so that nobody mends one field at a time.
-pub(crate) fn check(applicant: &Applicant) -> Result<(EmailAddress, String), UserError> {
+/// Checks all fields at once, so that a person can correct them all together.
+pub(crate) fn check(applicant: &Applicant) -> Result<(EmailAddress, String), AccountError> {
     let email = EmailAddress::parse(&applicant.email);
-    let name = check_name(&applicant.name);
-    // Without an address of its own to compare with, the password is still told what else is wrong.
+    let name = text::title(&applicant.name);
+    // With an invalid address the password is still checked, against a stand-in.
     let stand_in = EmailAddress::parse("nobody@example.invalid");
     let password = match email.as_ref().or(stand_in.as_ref()) {
         Ok(email) => check_password(applicant.password.expose_secret(), email),
@@ -238,6 +245,6 @@ pub(crate) fn check(applicant: &Applicant) -> Result<(EmailAddress, String), Use
     }
     match (email, name) {
         (Ok(email), Ok(name)) if wrong.is_empty() => Ok((email, name)),
-        _ => Err(UserError::Invalid(wrong)),
+        _ => Err(AccountError::Invalid(wrong)),
     }
 }

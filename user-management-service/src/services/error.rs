@@ -1,6 +1,5 @@
-//! What can go wrong with an account, in the service's words.
+//! Why requests are refused or fail, in domain words: an enum a subject, and what any request can meet.
 
-use super::key_service::KeyError;
 use super::limiter::Limited;
 use super::password_hasher::HashError;
 use super::sealing::SealError;
@@ -11,67 +10,86 @@ use std::time::Duration;
 
 /// Why a request about an account is refused or fails.
 #[derive(Debug, thiserror::Error)]
-pub enum UserError {
-    /// Fields of the request hold what can't be taken.
+pub enum AccountError {
+    /// Some fields have values that are not allowed.
     #[error("{}", .0.iter().map(|(field, message)| format!("{field} {message}")).collect::<Vec<_>>().join("; "))]
     Invalid(Vec<(&'static str, &'static str)>),
-    /// Address or password is wrong; which is not told.
-    #[error("the e-mail address or the password is wrong")]
+    /// The current password is wrong.
+    #[error("the password is wrong")]
     InvalidCredentials,
-    /// The password is right, the account is deactivated.
-    #[error("the account is deactivated")]
-    Deactivated,
     /// The sign-in is older than this change allows.
     #[error("this needs a sign-in of the last 10 minutes")]
     ReauthenticationRequired,
     /// Another account has the address.
     #[error("an account with this e-mail address exists already")]
     EmailTaken,
-    /// There is no such account.
+    /// No account has this id or address.
     #[error("there is no such user")]
     NotFound,
-    /// The account is gone or asleep although its token is good.
-    #[error("the account of this token is no longer there")]
+    /// The token is valid, but its account is deactivated or no longer exists.
+    #[error("the account of this token no longer exists")]
     Gone,
     /// The account changed since the caller read it.
     #[error("the profile has changed since it was read")]
     Stale,
-    /// Nobody would be left to run the platform.
-    #[error("somebody must stay admin")]
+    /// Without this account the platform would have no admin.
+    #[error("the platform needs at least one admin")]
     LastAdmin,
-    /// Too many tries.
-    #[error("too many tries; come again later")]
-    Limited(Duration),
-    /// Too many passwords are being checked at once.
-    #[error("too many people are signing in at this moment; try again")]
-    Busy,
-    /// A refresh token is not good, or no longer.
-    #[error("the refresh token is not good, or no longer")]
+    /// The request is fine but can't be served.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+/// Why a request about a sign-in is refused or fails.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SessionError {
+    /// The address or the password is wrong; the reply does not reveal which.
+    #[error("the e-mail address or the password is wrong")]
+    InvalidCredentials,
+    /// The password is right, but the account is deactivated.
+    #[error("the account is deactivated")]
+    Deactivated,
+    /// The refresh token is unknown, used, expired or ended.
+    #[error("the refresh token is not valid, or no longer")]
     InvalidGrant,
-    /// No room is left to write.
+    /// The request is fine but can't be served.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+/// Why a request that is fine can't be served.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The limit of tries is reached; it ends after this time.
+    #[error("too many tries; try again later")]
+    Limited(Duration),
+    /// Too many passwords are being hashed.
+    #[error("too many people are signing in at the moment; try again")]
+    Busy,
+    /// The storage is full.
     #[error("the storage is full")]
     StorageFull,
     /// The database does not answer.
     #[error("the database does not answer: {0}")]
     Unavailable(String),
-    /// A fault of ours.
+    /// A fault of this program.
     #[error("{0}")]
     Internal(String),
 }
 
-impl From<DbError> for UserError {
-    fn from(error: DbError) -> Self {
-        match error {
-            DbError::Full => Self::StorageFull,
-            DbError::Unavailable(why) => Self::Unavailable(why),
-            other @ (DbError::Unique(_) | DbError::Migration(_) | DbError::Other(_)) => {
-                Self::Internal(other.to_string())
-            }
-        }
+impl<E: Into<Failure>> From<E> for AccountError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
     }
 }
 
-impl From<NotDone> for UserError {
+impl<E: Into<Failure>> From<E> for SessionError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<NotDone> for AccountError {
     fn from(error: NotDone) -> Self {
         match error {
             NotDone::Missing => Self::NotFound,
@@ -83,13 +101,35 @@ impl From<NotDone> for UserError {
     }
 }
 
-impl From<Limited> for UserError {
+impl From<NotDone> for SessionError {
+    fn from(error: NotDone) -> Self {
+        match error {
+            NotDone::Db(error) => error.into(),
+            // The account changed after the password was checked: what was valid then is not valid now.
+            NotDone::Missing | NotDone::EmailTaken | NotDone::Stale | NotDone::LastAdmin => Self::InvalidCredentials,
+        }
+    }
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Full => Self::StorageFull,
+            DbError::Unavailable(why) => Self::Unavailable(why),
+            other @ (DbError::Unique(_) | DbError::Migration(_) | DbError::Other(_)) => {
+                Self::Internal(other.to_string())
+            }
+        }
+    }
+}
+
+impl From<Limited> for Failure {
     fn from(limited: Limited) -> Self {
         Self::Limited(limited.retry_after)
     }
 }
 
-impl From<HashError> for UserError {
+impl From<HashError> for Failure {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Busy => Self::Busy,
@@ -98,20 +138,14 @@ impl From<HashError> for UserError {
     }
 }
 
-impl From<NotSigned> for UserError {
+impl From<NotSigned> for Failure {
     fn from(error: NotSigned) -> Self {
         Self::Internal(error.to_string())
     }
 }
 
-impl From<SealError> for UserError {
+impl From<SealError> for Failure {
     fn from(error: SealError) -> Self {
-        Self::Internal(error.to_string())
-    }
-}
-
-impl From<KeyError> for UserError {
-    fn from(error: KeyError) -> Self {
         Self::Internal(error.to_string())
     }
 }

@@ -1,4 +1,4 @@
-//! Signing keys: made when they are needed, published before they sign, kept while tokens carry them.
+//! Signing keys: generated when they are due, published before they sign, kept while tokens carry their name.
 
 use super::sealing::{self, SealError};
 use super::token_issuer::{OpenKey, TokenIssuer};
@@ -18,9 +18,9 @@ use runtime::{Keys, PublicKey};
 use std::time::Duration;
 
 const PURPOSE: &str = "moocflix signing keys 1";
-/// A key is published so long before it signs that everybody who remembers keys has seen it.
+/// How long a key is published before it signs, so that every cache of keys has it by then.
 const NOTICE: Duration = Duration::from_secs(24 * 3_600);
-/// A key stays published so long after the next one signs that its last token has run out.
+/// How long a key stays published after the next one signs, so that its last token has expired.
 const FAREWELL: Duration = Duration::from_secs(2 * 3_600);
 
 /// Why there are no keys.
@@ -29,8 +29,8 @@ pub(crate) enum KeyError {
     /// The keys in the database were sealed with another secret.
     #[error("the signing keys in the database were sealed with another secret key")]
     WrongSecret,
-    /// A key could not be made.
-    #[error("a signing key could not be made: {0}")]
+    /// A key could not be generated.
+    #[error("a signing key could not be generated: {0}")]
     NotMade(String),
     /// The database did not answer.
     #[error(transparent)]
@@ -43,16 +43,16 @@ impl From<SealError> for KeyError {
     }
 }
 
-/// What is due among the keys at a moment.
+/// What has to be done with the keys at a moment.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Due {
-    /// A new key is needed, to sign from this moment on.
+    /// A new key is needed, which signs from this moment on.
     add: Option<Timestamp>,
-    /// These are carried by no token any more.
+    /// No valid token carries these any more.
     remove: Vec<String>,
 }
 
-/// Keeps the keys of issuer and authenticator as the database has them.
+/// Keeps the keys of the issuer and of the authenticator equal to those in the database.
 pub(crate) struct KeyService {
     repository: KeyRepository,
     published: Keys,
@@ -78,7 +78,7 @@ impl KeyService {
         }
     }
 
-    /// Makes and removes what is due, then takes the keys into use if they are others than before.
+    /// Generates and removes keys that are due, then puts the keys to use if they have changed.
     pub(crate) async fn refresh(&self, now: Timestamp) -> Result<(), KeyError> {
         let stored = self.repository.all().await?;
         let due = due(&stored, now, self.period);
@@ -86,12 +86,12 @@ impl KeyService {
             let key = self.make(now, active_from).await?;
             let newest = stored.iter().map(|key| key.active_from).max();
             if self.repository.add(&key, newest).await? {
-                tracing::info!(kid = key.kid, active_from = %active_from, "made a signing key");
+                tracing::info!(kid = key.kid, active_from = %active_from, "generated a signing key");
             }
         }
         for kid in &due.remove {
             self.repository.remove(kid).await?;
-            tracing::info!(kid, "removed a signing key that no token carries");
+            tracing::info!(kid, "removed a signing key that no valid token carries");
         }
         let stored = if due == Due::default() {
             stored
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_key_signs_at_once_and_each_next_one_is_announced_a_day_before() {
+    fn the_first_key_signs_at_once_and_each_later_one_is_published_a_day_before_it_signs() {
         let start = Timestamp::from_seconds(1_000_000);
         assert_eq!(
             due(&[], start, PERIOD),
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_goes_when_its_last_token_has_run_out() {
+    fn a_key_is_removed_when_its_last_token_has_expired() {
         let second = Timestamp::from_seconds(2_000_000);
         let keys = [key("a", 1_000_000), key("b", 2_000_000)];
         assert!(due(&keys, second, PERIOD).remove.is_empty());

@@ -1,4 +1,4 @@
-//! How often something may fail, counted before any hash is made.
+//! Limits on failed sign-ins and on sign-ups; they are checked before any password is hashed.
 
 use crate::config::Limits;
 use aws_lc_rs::digest;
@@ -14,23 +14,23 @@ use std::time::Duration;
 
 const FAILURE_WINDOW: Duration = Duration::from_secs(15 * 60);
 const SIGNUP_WINDOW: Duration = Duration::from_secs(60 * 60);
-/// Room for the own counters: some hundred thousand of them.
+/// Memory for this node's own counters: room for some hundred thousand.
 const OWN_BYTES: usize = 32 * 1_024 * 1_024;
 
-/// The limit is reached; the client may come again after so long.
+/// The limit is reached; it ends after this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Limited {
     pub(crate) retry_after: Duration,
 }
 
-/// One thing that is counted in a window that begins with its first count.
+/// A counter whose window starts with the first count.
 struct Counter {
     key: String,
     limit: u64,
     window: Duration,
 }
 
-/// Who tries a password: for which account, from which address.
+/// A try of a password: the account and the client's address.
 #[derive(Debug, Clone)]
 pub(crate) struct Attempt {
     account: String,
@@ -38,19 +38,19 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// An attempt on the account of an address's key, existing or not.
+    /// A try on the account of an address's key, whether the account exists or not.
     pub(crate) fn new(email_key: &str, address: IpAddr) -> Self {
-        // A hash, so that no cache server learns addresses, and of one length whatever was sent.
+        // A hash has a fixed length and keeps addresses from the cache server.
         let account = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, email_key.as_bytes()));
         Self { account, address }
     }
 }
 
-/// Counts per account and per client address.
+/// Counts tries per account and per client address.
 #[derive(Clone)]
 pub(crate) struct Limiter {
     cache: Arc<dyn Cache>,
-    /// Counts on while a shared cache is away, so that its absence opens nothing.
+    /// Counts while a shared cache is down, so that an outage lifts no limit.
     own: Arc<MemoryCache>,
     clock: Clock,
     limits: Limits,
@@ -67,7 +67,7 @@ impl Limiter {
         }
     }
 
-    /// Whether a password may be tried. Asked again after the hash, so that many tries at once gain nothing.
+    /// Whether a password may be tried; checked again after hashing, so that concurrent tries gain nothing.
     pub(crate) async fn check(&self, attempt: &Attempt) -> Result<(), Limited> {
         for counter in self.failures(attempt) {
             let count = self.count(&counter, 0).await;
@@ -85,14 +85,16 @@ impl Limiter {
         }
     }
 
-    /// Forgets an account's failures: its owner is here.
+    /// Forgets an account's failures, after its owner signed in.
     pub(crate) async fn forgive(&self, attempt: &Attempt) {
         let key = account_key(attempt);
         let _ = self.own.delete(&key).await;
         let _ = self.cache.delete(&key).await;
     }
 
-    /// Counts a sign-up, if it may be.
+    /// Counts a sign-up.
+    ///
+    /// Errors: `Limited` when there were too many from this address
     pub(crate) async fn sign_up(&self, address: IpAddr) -> Result<(), Limited> {
         if self.limits.signups_per_address == 0 {
             return Ok(());
@@ -130,7 +132,7 @@ impl Limiter {
         let shared = match self.cache.increment(&counter.key, by, counter.window).await {
             Ok(count) => count,
             Err(error) => {
-                tracing::warn!(%error, "the cache is away: limits are counted on this node alone");
+                tracing::warn!(%error, "the cache does not answer: limits are counted on this node alone");
                 0
             }
         };
@@ -167,7 +169,7 @@ fn start_key(counter: &Counter) -> String {
     format!("{}:start", counter.key)
 }
 
-/// What counts as one address: an IPv6 client owns its whole /64.
+/// The network that counts as one client: an IPv6 client owns its whole /64.
 fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
@@ -183,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ipv6_client_is_its_network_and_a_mapped_one_its_ipv4_address() {
+    fn an_ipv6_client_counts_as_its_network_and_a_mapped_one_as_its_ipv4_address() {
         assert_eq!(network("2001:db8:1:2:3:4:5:6".parse().unwrap()), "2001:db8:1:2::/64");
         assert_eq!(network("2001:db8:1:2::1".parse().unwrap()), "2001:db8:1:2::/64");
         assert_eq!(network("::ffff:192.0.2.7".parse().unwrap()), "192.0.2.7");

@@ -1,4 +1,4 @@
-//! Argon2id in a bounded pool: as many at once as there are workers, a short queue, and no more.
+//! Argon2id in a pool with a fixed number of workers and a short queue.
 
 use crate::metric;
 use argon2::password_hash::phc::PasswordHash;
@@ -20,30 +20,30 @@ const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
-/// How many may wait for a worker.
+/// How many requests may wait for a worker.
 const QUEUE: usize = 64;
-/// How long one waits before it is told to come again.
+/// How long a request waits before it is refused.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Why no hash was made.
+/// Why no hash was computed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashError {
-    /// Too many are waiting.
+    /// Too many requests are waiting.
     #[error("too many passwords are being checked")]
     Busy,
-    /// Memory or randomness was refused, or the stored hash can't be read.
+    /// Memory or randomness is not available, or the stored hash can't be read.
     #[error("a password could not be hashed: {0}")]
     Failed(String),
 }
 
-/// What a comparison showed.
+/// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Comparison {
-    /// Another password, or no account.
+    /// The password is wrong, or there is no account.
     Wrong,
-    /// The same password.
+    /// The password is right.
     Right,
-    /// The same password, whose hash has another cost than today's; the second is its new hash.
+    /// The password is right, but its hash has an outdated cost; this is a new hash.
     Renewed(String),
 }
 
@@ -56,14 +56,14 @@ pub(crate) struct PasswordHasher {
 struct Pool {
     workers: Arc<Semaphore>,
     waiting: AtomicUsize,
-    /// Memory that the next in the queue takes over; nothing is kept when nobody waits.
+    /// Memory for the next request in the queue; freed when none waits.
     spare: Mutex<Vec<Vec<Block>>>,
     made: AtomicU64,
     patience: Duration,
 }
 
 impl PasswordHasher {
-    /// A pool of so many workers, 0 = one a core.
+    /// A pool of this many workers; 0 means one per core.
     pub(crate) fn new(workers: usize) -> Self {
         Self::with_patience(workers, PATIENCE)
     }
@@ -87,7 +87,7 @@ impl PasswordHasher {
         self.work(move |pool| pool.fresh_hash(&password)).await
     }
 
-    /// Compares a password with a stored hash; without one the same work is done for nothing.
+    /// Compares a password with a stored hash; without a hash it does the same work in vain.
     pub(crate) async fn compare(
         &self,
         password: SecretString,
@@ -134,7 +134,7 @@ fn busy() -> HashError {
     HashError::Busy
 }
 
-/// A place in the queue, given back also when the client goes away while waiting.
+/// A place in the queue; it is returned even if the client disconnects while waiting.
 struct Place<'a>(&'a Pool);
 
 impl<'a> Place<'a> {
@@ -224,7 +224,7 @@ fn params(memory: u32, passes: u32, lanes: u32, length: usize) -> Result<Params,
 
 /// Salt, hash and cost of a PHC string.
 fn read(stored: &str) -> Result<(Vec<u8>, Vec<u8>, Params), HashError> {
-    let unreadable = || HashError::Failed("the stored hash can not be read".to_owned());
+    let unreadable = || HashError::Failed("the stored hash can't be read".to_owned());
     let phc = PasswordHash::new(stored).map_err(|_| unreadable())?;
     let (Some(salt), Some(hash)) = (phc.salt, phc.hash) else {
         return Err(unreadable());
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_password_is_known_again_and_another_is_not() {
+    async fn the_same_password_matches_its_hash_and_another_does_not() {
         let hasher = PasswordHasher::new(2);
         let stored = hasher.hash(secret("twelve bytes")).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"), "{stored}");
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_costs_the_same_hash_as_somebody() {
+    async fn an_unknown_account_costs_the_same_hash_as_a_known_one() {
         let hasher = PasswordHasher::new(1);
         assert_eq!(
             hasher.compare(secret("twelve bytes"), None).await.unwrap(),
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_of_another_cost_is_renewed() {
+    async fn a_hash_of_an_outdated_cost_is_renewed() {
         let hasher = PasswordHasher::new(1);
         let cheap = hasher
             .pool
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_finds_the_queue_full_is_sent_away_at_once() {
+    async fn a_request_that_finds_the_queue_full_is_refused_at_once() {
         let hasher = PasswordHasher::new(1);
         let _worker = hasher.permit().await.unwrap();
         hasher.pool.waiting.store(QUEUE, Ordering::Release);
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_waits_too_long_is_sent_away() {
+    async fn a_request_that_waits_too_long_is_refused() {
         let hasher = PasswordHasher::with_patience(1, Duration::from_millis(10));
         let _worker = hasher.permit().await.unwrap();
         assert!(matches!(

@@ -1,4 +1,4 @@
-//! Refresh tokens: 256 random bits, known to the database by hash alone.
+//! Refresh tokens: 256 random bits, of which the database stores a hash.
 
 use super::sealing::{self, SealError};
 use crate::models::sessions::session::{Successor, TokenHash};
@@ -15,32 +15,32 @@ const SUCCESSOR_KEY: &str = "moocflix refresh token successor 1";
 pub(crate) struct RefreshToken([u8; BYTES]);
 
 impl RefreshToken {
-    /// A new one.
+    /// Makes a new token.
     pub(crate) fn generate() -> Result<Self, SealError> {
         let mut token = [0; BYTES];
         rand::fill(&mut token).map_err(|_| SealError)?;
         Ok(Self(token))
     }
 
-    /// Reads the one spelling that was given out.
+    /// Reads the one spelling that is given out.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         bytes.try_into().ok().map(Self)
     }
 
-    /// What its owner is given.
+    /// The text that its owner gets.
     pub(crate) fn text(&self) -> SecretString {
         SecretString::from(URL_SAFE_NO_PAD.encode(self.0))
     }
 
-    /// What the database knows of it.
+    /// The hash that the database stores.
     pub(crate) fn hash(&self) -> TokenHash {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest::digest(&digest::SHA256, &self.0).as_ref());
         TokenHash(hash)
     }
 
-    /// A successor with what the database keeps of it: its hash, and itself under a key that this token gives.
+    /// Makes a successor, and what the database stores of it: its hash, and the token sealed with a key derived from this one.
     pub(crate) fn successor(&self) -> Result<(Self, Successor), SealError> {
         let next = Self::generate()?;
         let sealed = sealing::seal(&self.successor_key(), &self.hash().0, &next.0)?;
@@ -51,7 +51,7 @@ impl RefreshToken {
         Ok((next, stored))
     }
 
-    /// The successor that was made for this token.
+    /// Opens the successor of this token.
     pub(crate) fn open(&self, sealed: &[u8]) -> Result<Self, SealError> {
         let plain = sealing::open(&self.successor_key(), &self.hash().0, sealed)?;
         plain.try_into().map(Self).map_err(|_| SealError)
@@ -68,7 +68,7 @@ mod tests {
     use secrecy::ExposeSecret;
 
     #[test]
-    fn the_holder_of_a_token_alone_can_be_told_its_successor_again() {
+    fn only_the_holder_of_a_token_can_open_its_successor() {
         let first = RefreshToken::generate().unwrap();
         let (next, stored) = first.successor().unwrap();
         assert_eq!(first.open(&stored.sealed).unwrap().hash(), next.hash());
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_spelling_that_was_given_out_is_read() {
+    fn only_the_spelling_that_is_given_out_is_read() {
         let token = RefreshToken::generate().unwrap();
         let text = token.text().expose_secret().to_owned();
         assert_eq!(text.len(), 43);

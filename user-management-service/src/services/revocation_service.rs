@@ -1,5 +1,5 @@
-//! Carries refusals to this process's authenticator: at once those made here, within seconds those
-//! made by another node or by the command line.
+//! Passes revocations to this process's authenticator: those made here at once, those of other nodes and of the
+//! command line within seconds.
 
 use crate::models::sessions::revocation::{Refused, Revocation};
 use crate::repositories::sessions::revocation_repository::RevocationRepository;
@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How far back each look goes, so that a slow transaction or another node's clock hides nothing.
+/// How far back each read goes, so that no slow transaction and no other node's clock hides a revocation.
 const OVERLAP: Duration = Duration::from_secs(60);
 
-/// Applies refusals, each once; clones share what was applied.
+/// Applies revocations, each once; clones share what was applied.
 #[derive(Clone)]
 pub(crate) struct RevocationService {
     repository: RevocationRepository,
@@ -31,7 +31,7 @@ impl RevocationService {
         }
     }
 
-    /// Refuses at once what the database has just been told to refuse.
+    /// Applies a revocation that was just stored.
     pub(crate) fn apply(&self, revocation: &Revocation) {
         let before = self.applied().insert(revocation.id, revocation.until);
         if before.is_some() {
@@ -46,23 +46,23 @@ impl RevocationService {
         }
     }
 
-    /// Applies everything that is still in force, at the start.
+    /// Applies all revocations in force, at the start.
     pub(crate) async fn load(&self, now: Timestamp) -> Result<(), DbError> {
-        self.look(Timestamp(i64::MIN), now).await
+        self.read(Timestamp(i64::MIN), now).await
     }
 
-    /// Applies what was written since the last look.
+    /// Applies the revocations that were stored since the last read.
     pub(crate) async fn catch_up(&self, last: Timestamp, now: Timestamp) -> Result<(), DbError> {
-        self.look(last - OVERLAP, now).await
+        self.read(last - OVERLAP, now).await
     }
 
-    /// Forgets what no token can be hit by any more, here and in the database.
+    /// Forgets revocations whose tokens have expired, here and in the database.
     pub(crate) async fn forget(&self, now: Timestamp) -> Result<(), DbError> {
         self.applied().retain(|_, until| *until > now);
         self.repository.forget(now).await.map(|_| ())
     }
 
-    async fn look(&self, since: Timestamp, now: Timestamp) -> Result<(), DbError> {
+    async fn read(&self, since: Timestamp, now: Timestamp) -> Result<(), DbError> {
         for revocation in self.repository.live(since, now).await? {
             self.apply(&revocation);
         }

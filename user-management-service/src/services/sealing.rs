@@ -3,12 +3,12 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hmac, rand};
 
-/// Something could not be sealed or opened: another key, or changed bytes.
+/// Bytes could not be sealed or opened: another key, or changed bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the seal does not fit the key")]
 pub(crate) struct SealError;
 
-/// Derives a key for one purpose from a secret that is itself of full strength.
+/// Derives a key for one purpose from a secret of full strength.
 pub(crate) fn derive(secret: &[u8], purpose: &str) -> [u8; 32] {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), purpose.as_bytes());
     let mut key = [0; 32];

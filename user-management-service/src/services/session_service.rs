@@ -1,6 +1,6 @@
-//! Signing in, staying signed in, and leaving.
+//! Opens, continues and ends sign-ins.
 
-use super::error::UserError;
+use super::error::{Failure, SessionError};
 use super::limiter::{Attempt, Limiter};
 use super::password_hasher::{Comparison, PasswordHasher};
 use super::refresh_token::RefreshToken;
@@ -12,7 +12,6 @@ use crate::models::accounts::email::EmailAddress;
 use crate::models::accounts::user::User;
 use crate::models::sessions::session::{NewSession, Rotation, Session};
 use crate::repositories::accounts::user_repository::UserRepository;
-use crate::repositories::rows::NotDone;
 use crate::repositories::sessions::session_repository::SessionRepository;
 use backing::Clock;
 use contracts::{SessionId, Timestamp, UserId};
@@ -20,14 +19,16 @@ use secrecy::SecretString;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How long the predecessor of an unused token gets that token again.
+/// How long a used token still gets its successor again, while that is unused.
 const GRACE: Duration = Duration::from_secs(10);
+/// How long an ended sign-in is kept, so that its refresh tokens are still recognised as used.
+const KEPT: Duration = Duration::from_secs(24 * 3_600);
 
-/// What somebody signs in with.
+/// What a person signs in with.
 pub(crate) struct Credentials {
     pub(crate) email: String,
     pub(crate) password: SecretString,
-    /// Whether a deactivated account is to be taken up again.
+    /// Whether to restore a deactivated account.
     pub(crate) reactivate: bool,
 }
 
@@ -36,7 +37,7 @@ pub(crate) struct SignedIn {
     pub(crate) access_token: SecretString,
     pub(crate) expires_in: Duration,
     pub(crate) refresh_token: RefreshToken,
-    /// How long the refresh token is good for.
+    /// How long the refresh token is valid.
     pub(crate) refresh_life: Duration,
     pub(crate) user: User,
 }
@@ -44,9 +45,9 @@ pub(crate) struct SignedIn {
 /// Which sign-ins a logout ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leaving {
-    /// This one.
+    /// This sign-in.
     Here,
-    /// All of the user's.
+    /// All sign-ins of the user.
     Everywhere,
 }
 
@@ -60,27 +61,27 @@ pub(crate) struct SessionService {
     pub(crate) issuer: TokenIssuer,
     pub(crate) revocations: RevocationService,
     pub(crate) clock: Clock,
-    /// How long a sign-in lives without being used, and at most.
+    /// How long a sign-in lasts without being used, and at most.
     pub(crate) lives: (Duration, Duration),
 }
 
 impl SessionService {
     /// Checks a password and opens a sign-in.
-    pub(crate) async fn sign_in(&self, given: Credentials, address: IpAddr) -> Result<SignedIn, UserError> {
+    pub(crate) async fn sign_in(&self, given: Credentials, address: IpAddr) -> Result<SignedIn, SessionError> {
         let signed_in = self.try_sign_in(given, address).await;
         let result = match &signed_in {
             Ok(_) => "ok",
-            Err(UserError::InvalidCredentials) => "wrong",
-            Err(UserError::Limited(_)) => "limited",
-            Err(UserError::Deactivated) => "deactivated",
-            Err(UserError::Busy) => "busy",
+            Err(SessionError::InvalidCredentials) => "wrong",
+            Err(SessionError::Failed(Failure::Limited(_))) => "limited",
+            Err(SessionError::Deactivated) => "deactivated",
+            Err(SessionError::Failed(Failure::Busy)) => "busy",
             Err(_) => "error",
         };
         metrics::counter!(metric::LOGINS, "result" => result).increment(1);
         signed_in
     }
 
-    async fn try_sign_in(&self, given: Credentials, address: IpAddr) -> Result<SignedIn, UserError> {
+    async fn try_sign_in(&self, given: Credentials, address: IpAddr) -> Result<SignedIn, SessionError> {
         let email = EmailAddress::parse(&given.email).ok();
         let key = email.map_or_else(|| given.email.to_ascii_lowercase(), |email| email.key().to_owned());
         let attempt = Attempt::new(&key, address);
@@ -88,15 +89,15 @@ impl SessionService {
         let user = self.users.by_email_key(&key).await?;
         let stored = user.as_ref().map(|user| user.password_hash.clone());
         let comparison = self.hasher.compare(given.password, stored).await?;
-        // Tries that overtook the count while they were hashed learn nothing.
+        // Concurrent tries that passed the first check before they were counted stop here.
         self.limiter.check(&attempt).await?;
         let Some(mut user) = user.filter(|_| comparison != Comparison::Wrong) else {
             self.limiter.failed(&attempt).await;
-            return Err(UserError::InvalidCredentials);
+            return Err(SessionError::InvalidCredentials);
         };
         if user.deactivated_at.is_some() {
             if !given.reactivate {
-                return Err(UserError::Deactivated);
+                return Err(SessionError::Deactivated);
             }
             user = self.users.reactivate(user.id, self.clock.now()).await?;
         }
@@ -108,7 +109,7 @@ impl SessionService {
         Ok(signed_in)
     }
 
-    async fn open(&self, user: User) -> Result<SignedIn, UserError> {
+    async fn open(&self, user: User) -> Result<SignedIn, SessionError> {
         let now = self.clock.now();
         let token = RefreshToken::generate()?;
         let (idle, most) = self.lives;
@@ -120,11 +121,7 @@ impl SessionService {
             ends_by: now + most,
             token: token.hash(),
         };
-        let user = match self.sessions.open(&new, user.version).await {
-            // The password was changed or the account deactivated between the check and here.
-            Err(NotDone::Stale | NotDone::Missing) => return Err(UserError::InvalidCredentials),
-            other => other?,
-        };
+        let user = self.sessions.open(&new, user.version).await?;
         let session = Session {
             id: new.id,
             user_id: new.user_id,
@@ -136,8 +133,8 @@ impl SessionService {
         self.signed_in(user, &session, token, now)
     }
 
-    /// Takes a refresh token and gives the next one with a new access token.
-    pub(crate) async fn refresh(&self, presented: RefreshToken) -> Result<SignedIn, UserError> {
+    /// Exchanges a refresh token for the next one and a new access token.
+    pub(crate) async fn refresh(&self, presented: RefreshToken) -> Result<SignedIn, SessionError> {
         let now = self.clock.now();
         let (next, stored) = presented.successor()?;
         let lives = (self.lives.0, GRACE);
@@ -153,26 +150,26 @@ impl SessionService {
                 self.signed_in(user, &session, next, now)
             }
             Rotation::Reused(session, revocation) => {
-                tracing::warn!(user_id = %session.user_id, session_id = %session.id, "a refresh token was used twice: its sign-in ends");
+                tracing::warn!(user_id = %session.user_id, session_id = %session.id, "a refresh token was used twice; its sign-in was ended");
                 if let Some(revocation) = revocation {
                     self.revocations.apply(&revocation);
                 }
-                Err(UserError::InvalidGrant)
+                Err(SessionError::InvalidGrant)
             }
-            Rotation::Refused => Err(UserError::InvalidGrant),
+            Rotation::Refused => Err(SessionError::InvalidGrant),
         }
     }
 
-    /// Ends the sign-in that a refresh token belongs to, or all of its user's.
-    pub(crate) async fn leave_by_token(&self, token: &RefreshToken, leaving: Leaving) -> Result<(), UserError> {
+    /// Ends the sign-in that a refresh token belongs to, or all sign-ins of its user.
+    pub(crate) async fn leave_by_token(&self, token: &RefreshToken, leaving: Leaving) -> Result<(), SessionError> {
         match self.sessions.by_token(token.hash()).await? {
             Some(session) if session.ended_at.is_none() => self.leave(session.user_id, session.id, leaving).await,
             Some(_) | None => Ok(()),
         }
     }
 
-    /// Ends the sign-in that an access token was made for, or all of its user's.
-    pub(crate) async fn leave_by_bearer(&self, token: &str, leaving: Leaving) -> Result<(), UserError> {
+    /// Ends the sign-in that an access token belongs to, or all sign-ins of its user.
+    pub(crate) async fn leave_by_bearer(&self, token: &str, leaving: Leaving) -> Result<(), SessionError> {
         let Some((user, session)) = self.issuer.sign_in_of(token) else {
             return Ok(());
         };
@@ -182,7 +179,7 @@ impl SessionService {
         }
     }
 
-    async fn leave(&self, user: UserId, session: SessionId, leaving: Leaving) -> Result<(), UserError> {
+    async fn leave(&self, user: UserId, session: SessionId, leaving: Leaving) -> Result<(), SessionError> {
         let now = self.clock.now();
         let until = now + LONGEST_ACCESS;
         let revocation = match leaving {
@@ -195,13 +192,19 @@ impl SessionService {
         Ok(())
     }
 
+    /// Removes sign-ins that ended or expired more than a day ago.
+    pub(crate) async fn forget(&self) -> Result<(), SessionError> {
+        self.sessions.forget(self.clock.now() - KEPT).await?;
+        Ok(())
+    }
+
     fn signed_in(
         &self,
         user: User,
         session: &Session,
         refresh_token: RefreshToken,
         now: Timestamp,
-    ) -> Result<SignedIn, UserError> {
+    ) -> Result<SignedIn, SessionError> {
         let (idle, _) = self.lives;
         Ok(SignedIn {
             access_token: self.issuer.issue(&user, session, now)?,
@@ -261,7 +264,7 @@ mod tests {
         }
     }
 
-    /// How many hashes a failing try costs.
+    /// How many hashes a failed sign-in costs.
     async fn cost(service: &SessionService, email: &str) -> u64 {
         let before = service.hasher.made();
         let given = Credentials {
@@ -274,7 +277,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_known_an_unknown_and_an_impossible_address_cost_one_hash_each() {
+    async fn a_known_an_unknown_and_an_invalid_address_cost_one_hash_each() {
         let folder = tempfile::tempdir().unwrap();
         let service = service(&folder, 0).await;
         for email in [EMAIL, "eve@example.org", "no address"] {
@@ -283,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beyond_the_limit_no_hash_is_made() {
+    async fn beyond_the_limit_no_hash_is_computed() {
         let folder = tempfile::tempdir().unwrap();
         let service = service(&folder, 2).await;
         for (email, costs) in [(EMAIL, [1, 1, 0]), ("eve@example.org", [1, 1, 0])] {

@@ -1,4 +1,4 @@
-//! Access tokens: short-lived JWTs that every service can check by itself.
+//! Access tokens: short-lived JWTs that every service can verify.
 //!
 //! Source: RFC 9068 (JWT profile for access tokens), RFC 7518 §3.3 (RS256)
 
@@ -17,20 +17,20 @@ use std::time::Duration;
 use uuid::Uuid;
 
 const TYPE: &str = "at+jwt";
-/// Who asks for tokens today: our own page and command line.
+/// The only client today: MoocFlix's own page and command line.
 const CLIENT: &str = "moocflix";
 
 /// A key that is ready to sign.
 pub(crate) struct OpenKey {
-    /// Its name in tokens.
+    /// The key's name in tokens.
     pub(crate) kid: String,
     /// The key itself.
     pub(crate) pair: KeyPair,
-    /// When it begins to sign.
+    /// When the key starts to sign.
     pub(crate) active_from: Timestamp,
 }
 
-/// No token can be made.
+/// A token could not be signed.
 #[derive(Debug, thiserror::Error)]
 #[error("no access token can be signed: {0}")]
 pub(crate) struct NotSigned(&'static str);
@@ -57,7 +57,7 @@ struct Claims<'a> {
     auth_time: i64,
 }
 
-/// What a logout needs of a token.
+/// The claims that a logout reads.
 #[derive(Deserialize)]
 struct Origin {
     iss: String,
@@ -65,7 +65,7 @@ struct Origin {
     sid: SessionId,
 }
 
-/// Makes access tokens; clones share the keys.
+/// Signs access tokens; clones share the keys.
 #[derive(Clone)]
 pub(crate) struct TokenIssuer {
     issuer: String,
@@ -85,22 +85,22 @@ impl TokenIssuer {
         }
     }
 
-    /// How long a token is good for.
+    /// How long a token is valid.
     pub(crate) const fn lifetime(&self) -> Duration {
         self.lifetime
     }
 
-    /// Puts these keys in the place of those before.
+    /// Replaces the keys.
     pub(crate) fn take_keys(&self, keys: Vec<OpenKey>) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// Whether these are the keys it has.
+    /// Whether the issuer has exactly these keys.
     pub(crate) fn has<'a>(&self, kids: impl Iterator<Item = &'a str>) -> bool {
         self.keys().iter().map(|key| key.kid.as_str()).eq(kids)
     }
 
-    /// A token for a sign-in, with the user's roles and version of this moment.
+    /// Signs a token for a sign-in, with the user's present roles and version.
     pub(crate) fn issue(&self, user: &User, session: &Session, now: Timestamp) -> Result<SecretString, NotSigned> {
         let keys = self.keys();
         let active = keys
@@ -137,7 +137,7 @@ impl TokenIssuer {
         )))
     }
 
-    /// The sign-in that one of our own tokens was made for, also when the token has run out: who leaves is let go.
+    /// The sign-in that one of this issuer's tokens belongs to, expired tokens included: a logout needs no valid token.
     pub(crate) fn sign_in_of(&self, token: &str) -> Option<(UserId, SessionId)> {
         let (text, signature) = token.rsplit_once('.')?;
         let (header, claims) = text.split_once('.')?;

@@ -5,7 +5,7 @@ use contracts::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
-use user_management_service::{NewAccount, UserError, create_user, set_role};
+use user_management_service::{AccountError, NewAccount, create_user, set_role};
 
 async fn roles(server: &Server, admin: &str, id: &Value, roles: Value) -> crate::server::Reply {
     let path = format!("/{}/roles", id.as_str().unwrap());
@@ -48,7 +48,7 @@ async fn an_admin_finds_people_page_by_page() {
         all,
         ["ada", "adam", "bob", "co-ada", "root"].map(|name| format!("{name}@example.org"))
     );
-    for query in ["limit=0", "limit=201", "limit=x", "cursor=!", "colour=red"] {
+    for query in ["limit=0", "limit=101", "limit=x", "cursor=!", "colour=red"] {
         server
             .get(&format!("/?{query}"), admin.access())
             .await
@@ -155,7 +155,7 @@ async fn the_command_line_makes_accounts_and_roles_beside_a_running_server() {
         .await
         .unwrap();
     let again = create_user(&db, &server.clock, account("ROOT@example.org")).await;
-    assert!(matches!(again, Err(UserError::EmailTaken)));
+    assert!(matches!(again, Err(AccountError::EmailTaken)));
     let admin = server.login("root@example.org").await;
     assert_eq!(server.get("/", admin.access()).await.status, 200);
 
@@ -166,9 +166,9 @@ async fn the_command_line_makes_accounts_and_roles_beside_a_running_server() {
     server.until_refused(ada.access(), Duration::from_secs(5)).await;
     assert_eq!(server.refreshed(&ada).await.claims()["roles"], json!(["instructor"]));
     let unknown = set_role(&db, &server.clock, "eve@example.org", Role::Admin).await;
-    assert!(matches!(unknown, Err(UserError::NotFound)));
+    assert!(matches!(unknown, Err(AccountError::NotFound)));
     let last = set_role(&db, &server.clock, "root@example.org", Role::Learner).await;
-    assert!(matches!(last, Err(UserError::LastAdmin)));
+    assert!(matches!(last, Err(AccountError::LastAdmin)));
 }
 
 #[tokio::test]

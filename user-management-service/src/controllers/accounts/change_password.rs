@@ -8,12 +8,12 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// The password as it is and as it shall be.
+/// The current password and the new one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = PasswordChange)]
 pub(crate) struct Body {
-    /// The password of today.
+    /// The password until now.
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
     /// 12 to 1,024 bytes.
@@ -21,7 +21,7 @@ pub(crate) struct Body {
     new_password: SecretString,
 }
 
-/// Sets a new password; all access tokens and the other sign-ins end, this one goes on by its refresh token.
+/// Sets a new password. All access tokens and all other sign-ins end; this sign-in continues with its refresh token.
 #[utoipa::path(
     post, path = "/password/change", operation_id = "changePassword", tag = "users", request_body = Body,
     responses(

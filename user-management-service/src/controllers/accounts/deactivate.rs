@@ -5,7 +5,7 @@ use axum::extract::State;
 use http::StatusCode;
 use runtime::{Caller, Problem, ProblemDocument};
 
-/// Puts the caller's account to sleep; a login with `reactivate` wakes it.
+/// Deactivates the caller's account; a login with `reactivate` restores it.
 #[utoipa::path(
     delete, path = "/deactivate", operation_id = "deactivate", tag = "users",
     responses(

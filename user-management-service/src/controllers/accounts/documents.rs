@@ -9,7 +9,7 @@ use runtime::Json;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-/// An account as its owner and the admins see it.
+/// An account as its owner and admins see it.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = User)]
 pub(crate) struct UserDocument {
@@ -18,9 +18,9 @@ pub(crate) struct UserDocument {
     id: UserId,
     /// The address as its owner wrote it.
     email: String,
-    /// Whether the address was shown to be theirs.
+    /// Whether the owner has confirmed the address.
     email_verified: bool,
-    /// The name that others see.
+    /// The name that other people see.
     name: String,
     /// A text about the person.
     bio: Option<String>,
@@ -28,11 +28,11 @@ pub(crate) struct UserDocument {
     locale: Option<String>,
     /// The platform-wide roles.
     roles: Roles,
-    /// When the account was made.
+    /// When the account was created.
     created_at: Timestamp,
-    /// When it last changed.
+    /// When the account last changed.
     updated_at: Timestamp,
-    /// Since when it is deactivated; left out while it is not.
+    /// When the account was deactivated; absent while it is active.
     #[serde(skip_serializing_if = "Option::is_none")]
     deactivated_at: Option<Timestamp>,
 }
@@ -54,7 +54,7 @@ impl From<User> for UserDocument {
     }
 }
 
-/// The answer that shows an account: with its `ETag`, never cached.
+/// The reply that shows an account: with its `ETag`, never cached.
 pub(crate) fn user(status: StatusCode, user: User) -> Response {
     let etag = HeaderValue::try_from(format!("\"{}\"", user.revision)).ok();
     let mut response = (status, Json(UserDocument::from(user))).into_response();

@@ -7,7 +7,7 @@ use axum::response::Response;
 use http::StatusCode;
 use runtime::{Caller, Problem, ProblemDocument};
 
-/// The caller's own account.
+/// Returns the caller's own account.
 #[utoipa::path(
     get, path = "/profile", operation_id = "fetchProfile", tag = "users",
     responses(

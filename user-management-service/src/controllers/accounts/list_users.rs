@@ -2,7 +2,7 @@
 
 use super::documents;
 use crate::controllers::state::Api;
-use crate::services::error::UserError;
+use crate::services::error::AccountError;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -13,31 +13,33 @@ use runtime::{Json, Problem, ProblemDocument, Query};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-const USUAL: usize = 50;
-const MOST: usize = 200;
+/// Accounts on a page when the request does not say.
+const PAGE: usize = 20;
+/// The most accounts on a page.
+const MOST: usize = 100;
 
-/// Which accounts, and from where on.
+/// Which accounts to list, and where to start.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
-    /// The beginning of an address, in any case; a whole address finds that account first.
+    /// The beginning of an e-mail address, in upper or lower case; a whole address lists that account first.
     #[serde(default)]
     email: String,
-    /// How many at most, 1 to 200; 50 without it.
+    /// How many accounts to return, 1 to 100; 20 by default.
     #[param(value_type = Option<i32>)]
     limit: Option<usize>,
-    /// `next_cursor` of the page before.
+    /// The `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
-/// A page of accounts, by address.
+/// A page of accounts, sorted by e-mail address.
 #[derive(Serialize, ToSchema)]
 #[schema(as = UserPage)]
 pub(crate) struct UserPage {
     /// The accounts.
     items: Vec<documents::UserDocument>,
-    /// What the next page is asked for with; null on the last one.
+    /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
@@ -52,13 +54,13 @@ pub(crate) struct UserPage {
     )
 )]
 pub(crate) async fn list_users(State(api): State<Api>, Query(filter): Query<Filter>) -> Result<Response, Problem> {
-    let limit = filter.limit.unwrap_or(USUAL);
+    let limit = filter.limit.unwrap_or(PAGE);
     if !(1..=MOST).contains(&limit) {
-        return Err(UserError::Invalid(vec![("limit", "must be 1 to 200")]).into());
+        return Err(AccountError::Invalid(vec![("limit", "must be 1 to 100")]).into());
     }
     let after = match &filter.cursor {
         None => String::new(),
-        Some(cursor) => read(cursor).ok_or(UserError::Invalid(vec![("cursor", "is none of ours")]))?,
+        Some(cursor) => read(cursor).ok_or(AccountError::Invalid(vec![("cursor", "is not a cursor of this list")]))?,
     };
     let page = api.accounts.list(&filter.email, &after, limit).await?;
     let view = UserPage {

@@ -2,7 +2,7 @@
 
 use super::documents;
 use crate::controllers::state::Api;
-use crate::services::error::UserError;
+use crate::services::error::AccountError;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use contracts::{Roles, UserId};
@@ -11,7 +11,7 @@ use runtime::{Caller, Json, Problem, ProblemDocument};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// All roles from now on.
+/// The roles that replace the account's present ones.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = RolesChange)]
@@ -20,12 +20,12 @@ pub(crate) struct Body {
     roles: Roles,
 }
 
-/// Gives an account other roles, for admins; its access tokens with the old ones are refused.
+/// Replaces an account's roles; only for admins. Access tokens with the old roles are refused.
 #[utoipa::path(
     put, path = "/{id}/roles", operation_id = "setRoles", tag = "users", request_body = Body,
     params(("id" = UserId, Path, description = "The account.")),
     responses(
-        (status = 200, description = "The account as it is now.", body = documents::UserDocument),
+        (status = 200, description = "The changed account.", body = documents::UserDocument),
         (status = 401, description = "`unauthenticated`", body = ProblemDocument),
         (status = 403, description = "`admin_required`", body = ProblemDocument),
         (status = 404, description = "`user_not_found`", body = ProblemDocument),
@@ -39,9 +39,9 @@ pub(crate) async fn set_roles(
     Path(id): Path<String>,
     Json(body): Json<Body>,
 ) -> Result<Response, Problem> {
-    let id: UserId = id.parse().map_err(|_| UserError::NotFound)?;
+    let id: UserId = id.parse().map_err(|_| AccountError::NotFound)?;
     if body.roles.is_empty() {
-        return Err(UserError::Invalid(vec![("roles", "must name at least one role")]).into());
+        return Err(AccountError::Invalid(vec![("roles", "must name at least one role")]).into());
     }
     Ok(documents::user(
         StatusCode::OK,

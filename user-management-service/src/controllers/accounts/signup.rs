@@ -11,7 +11,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// Who wants an account.
+/// The account to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Signup)]
@@ -21,14 +21,14 @@ pub(crate) struct Body {
     /// 12 to 1,024 bytes.
     #[schema(value_type = String, format = Password)]
     password: SecretString,
-    /// The name that others see.
+    /// The name that other people see.
     name: String,
 }
 
-/// Makes an account.
+/// Creates an account.
 #[utoipa::path(
     post, path = "/signup", operation_id = "signUp", tag = "users", request_body = Body,
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same request with the same key makes one account.")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key creates no second account.")),
     responses(
         (status = 201, description = "The account.", body = documents::UserDocument),
         (status = 409, description = "`email_taken`", body = ProblemDocument),

@@ -3,26 +3,27 @@
 use super::documents;
 use crate::controllers::state::Api;
 use crate::models::accounts::email::EmailAddress;
-use crate::models::accounts::profile::{ProfileChange, check_bio, check_locale, check_name};
-use crate::services::error::UserError;
+use crate::models::accounts::profile::{ProfileChange, check_bio, check_locale};
+use crate::services::error::AccountError;
 use axum::extract::State;
 use axum::response::Response;
+use contracts::text;
 use http::header::IF_MATCH;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::{Caller, Json, Problem, ProblemDocument};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// What changes: a field that is absent stays, `null` clears.
+/// The fields to change: an absent field stays, `null` clears.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = ProfileUpdate)]
 pub(crate) struct Body {
-    /// The name that others see; can't be cleared.
+    /// The name that other people see; can't be cleared.
     #[serde(default, deserialize_with = "documents::present")]
     #[schema(value_type = Option<String>)]
     name: Option<Option<String>>,
-    /// The address to sign in with; can't be cleared, and needs a sign-in of the last 10 minutes.
+    /// The address to sign in with. It can't be cleared; changing it needs a sign-in of the last 10 minutes.
     #[serde(default, deserialize_with = "documents::present")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
@@ -41,10 +42,10 @@ pub(crate) struct Body {
     put, path = "/profile/update", operation_id = "updateProfile", tag = "users", request_body = Body,
     params(("If-Match" = Option<String>, Header, description = "The `ETag` that the change is based on.")),
     responses(
-        (status = 200, description = "The account as it is now.", body = documents::UserDocument),
+        (status = 200, description = "The changed account.", body = documents::UserDocument),
         (status = 401, description = "`unauthenticated` or `reauthentication_required`", body = ProblemDocument),
         (status = 409, description = "`email_taken`", body = ProblemDocument),
-        (status = 412, description = "`precondition_failed`", body = ProblemDocument),
+        (status = 412, description = "`stale`", body = ProblemDocument),
         (status = 422, description = "`invalid_request`", body = ProblemDocument),
     )
 )]
@@ -60,7 +61,7 @@ pub(crate) async fn update_profile(
         Some(tags) => {
             let now = api.accounts.profile(&caller).await?.revision;
             if !tags.contains(&format!("\"{now}\"")) {
-                return Err(UserError::Stale.into());
+                return Err(AccountError::Stale.into());
             }
             Some(now)
         }
@@ -72,10 +73,10 @@ pub(crate) async fn update_profile(
 }
 
 impl Body {
-    fn check(self) -> Result<ProfileChange, UserError> {
+    fn check(self) -> Result<ProfileChange, AccountError> {
         let mut wrong = Vec::new();
         let change = ProfileChange {
-            name: needed("name", self.name, check_name, &mut wrong),
+            name: needed("name", self.name, text::title, &mut wrong),
             email: needed("email", self.email, EmailAddress::parse, &mut wrong),
             bio: clearable("bio", self.bio, check_bio, &mut wrong),
             locale: clearable("locale", self.locale, check_locale, &mut wrong),
@@ -83,7 +84,7 @@ impl Body {
         if wrong.is_empty() {
             Ok(change)
         } else {
-            Err(UserError::Invalid(wrong))
+            Err(AccountError::Invalid(wrong))
         }
     }
 }
@@ -96,7 +97,7 @@ fn needed<T>(
     check: impl Fn(&str) -> Result<T, &'static str>,
     wrong: &mut Wrong,
 ) -> Option<T> {
-    let checked = given?.map_or(Err("can not be cleared"), |text| check(&text));
+    let checked = given?.map_or(Err("can't be cleared"), |text| check(&text));
     checked.map_err(|why| wrong.push((field, why))).ok()
 }
 
@@ -110,7 +111,7 @@ fn clearable(
     check(&text).map_err(|why| wrong.push((field, why))).ok().map(Some)
 }
 
-/// The tags of `If-Match`; none where there is no such header or any version will do.
+/// The tags of `If-Match`; `None` without the header, and for `*`.
 fn tags(headers: &HeaderMap) -> Option<Vec<String>> {
     if !headers.contains_key(IF_MATCH) {
         return None;

@@ -7,14 +7,14 @@ use http::HeaderValue;
 use http::header::CACHE_CONTROL;
 use runtime::Json;
 
-/// The public keys that access tokens are checked with.
+/// Returns the public keys that verify access tokens.
 #[utoipa::path(
     get, path = "/.well-known/jwks.json", operation_id = "publishKeys", tag = "users",
     responses((status = 200, description = "A JSON Web Key Set (RFC 7517).", body = serde_json::Value))
 )]
 pub(crate) async fn publish_keys(State(api): State<Api>) -> Response {
     let mut response = Json(api.keys.jwks()).into_response();
-    // Short beside the day that a key is published before it signs.
+    // Much shorter than the day between a key's publication and its first signature.
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));

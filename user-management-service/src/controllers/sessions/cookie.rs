@@ -1,4 +1,4 @@
-//! The browser's cookie, which keeps the refresh token where no script can read it.
+//! The cookie that keeps a browser's refresh token where no script can read it.
 
 use super::public_address::PublicAddress;
 use crate::services::refresh_token::RefreshToken;
@@ -8,20 +8,20 @@ use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
 const SECURE_NAME: &str = "__Host-moocflix";
-/// Browsers take the `__Host-` prefix with `Secure` alone, which plain http can't have.
+/// Browsers accept the `__Host-` prefix only with `Secure`, which plain http can't set.
 const PLAIN_NAME: &str = "moocflix";
 
-/// The header that keeps a refresh token.
+/// The header that sets the cookie.
 pub(crate) fn keep(address: &PublicAddress, token: &SecretString, life: Duration) -> Option<HeaderValue> {
     header(address, token.expose_secret(), life.as_secs())
 }
 
-/// The header that takes the cookie away.
+/// The header that deletes the cookie.
 pub(crate) fn clear(address: &PublicAddress) -> Option<HeaderValue> {
     header(address, "", 0)
 }
 
-/// Whether the request brings the cookie at all.
+/// Whether the request carries the cookie.
 pub(crate) fn is_there(address: &PublicAddress, headers: &HeaderMap) -> bool {
     value(address, headers).is_some()
 }
@@ -31,7 +31,7 @@ pub(crate) fn read(address: &PublicAddress, headers: &HeaderMap) -> Option<Refre
     RefreshToken::parse(value(address, headers)?)
 }
 
-/// Whether the request comes from our own page: its `Origin` is the public address, or the host that was asked.
+/// Whether the request comes from the page itself: its `Origin` is the public address or the request's own host.
 pub(crate) fn is_ours(address: &PublicAddress, headers: &HeaderMap) -> bool {
     let mut origins = headers.get_all(ORIGIN).iter();
     let (Some(Ok(origin)), None) = (origins.next().map(HeaderValue::to_str), origins.next()) else {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_own_origin_is_ours() {
+    fn only_the_pages_own_origin_is_accepted() {
         let address = PublicAddress::new(Some("https://mooc.example/")).unwrap();
         for (headers, ours) in [
             (
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_bound_to_the_host_wherever_the_page_is_served_over_tls() {
+    fn over_tls_the_cookie_is_bound_to_its_host() {
         let token = SecretString::from("token");
         let life = Duration::from_secs(60);
         let secure = PublicAddress::new(Some("https://mooc.example")).unwrap();

@@ -5,32 +5,32 @@ use super::public_address::PublicAddress;
 use crate::controllers::accounts::documents::UserDocument;
 use crate::services::session_service::SignedIn;
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
-use http::header::{CACHE_CONTROL, PRAGMA, SET_COOKIE};
+use http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER, SET_COOKIE};
+use http::{HeaderValue, StatusCode};
 use runtime::Json;
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Tokens as OAuth 2.0 shows them, with the account.
+/// Tokens in OAuth 2.0's form, with the account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Tokens)]
 pub(crate) struct TokensDocument {
-    /// The bearer for every other request.
+    /// The bearer token for all other requests.
     access_token: String,
     /// Always `Bearer`.
     token_type: &'static str,
-    /// How long the access token is good for, in seconds.
+    /// How long the access token is valid, in seconds.
     expires_in: i64,
-    /// What the next access token is asked for with; left out where a cookie keeps it.
+    /// The token that `POST /token` exchanges for the next access token; absent where the cookie keeps it.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
-    /// Whose tokens they are.
+    /// The account that the tokens belong to.
     #[schema(value_type = UserDocument)]
     user: UserDocument,
 }
 
-/// The answer that gives tokens; with `in_cookie` the refresh token goes into the browser's cookie instead.
+/// The reply that gives tokens; with `in_cookie`, the refresh token is in the browser's cookie and not in the body.
 pub(crate) fn tokens(signed_in: SignedIn, in_cookie: bool, address: &PublicAddress) -> Response {
     let refresh_token = signed_in.refresh_token.text();
     let cookie = in_cookie
@@ -44,19 +44,84 @@ pub(crate) fn tokens(signed_in: SignedIn, in_cookie: bool, address: &PublicAddre
         user: signed_in.user.into(),
     };
     let mut response = Json(view).into_response();
-    never_kept(&mut response);
+    forbid_caching(&mut response);
     if let Some(cookie) = cookie {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     response
 }
 
+/// Forbids caches to store a reply.
+///
 /// Source: RFC 6749 §5.1
-pub(crate) fn never_kept(response: &mut Response) {
+pub(crate) fn forbid_caching(response: &mut Response) {
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
         .headers_mut()
         .insert(PRAGMA, HeaderValue::from_static("no-cache"));
+}
+
+/// An error of the token endpoint as OAuth 2.0 writes it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TokenError)]
+pub(crate) struct TokenError {
+    /// The code of RFC 6749 §5.2.
+    error: &'static str,
+    /// What is wrong, in words.
+    error_description: String,
+    #[serde(skip)]
+    status: StatusCode,
+    #[serde(skip)]
+    retry_after: Option<u64>,
+}
+
+impl TokenError {
+    /// 400 with a code of the RFC.
+    pub(crate) fn new(error: &'static str, description: &str) -> Self {
+        Self {
+            error,
+            error_description: description.to_owned(),
+            status: StatusCode::BAD_REQUEST,
+            retry_after: None,
+        }
+    }
+
+    /// 403: the request carries the cookie but comes from another site.
+    pub(crate) fn cross_site() -> Self {
+        Self {
+            status: StatusCode::FORBIDDEN,
+            ..Self::new(
+                "invalid_request",
+                "the cookie is accepted only with the page's own Origin",
+            )
+        }
+    }
+
+    /// 503: the same request may succeed after this many seconds.
+    pub(crate) fn unavailable(seconds: u64) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            retry_after: Some(seconds),
+            ..Self::new("temporarily_unavailable", "try again")
+        }
+    }
+
+    /// Whether the refresh token itself was refused.
+    pub(crate) fn is_invalid_grant(&self) -> bool {
+        self.error == "invalid_grant"
+    }
+}
+
+impl IntoResponse for TokenError {
+    fn into_response(self) -> Response {
+        let (status, retry_after) = (self.status, self.retry_after);
+        let mut response = (status, Json(self)).into_response();
+        forbid_caching(&mut response);
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
 }

@@ -10,25 +10,25 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// Who signs in.
+/// The credentials.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Login)]
 pub(crate) struct Body {
-    /// The account's address.
+    /// The account's e-mail address.
     email: String,
     /// The account's password.
     #[schema(value_type = String, format = Password)]
     password: SecretString,
-    /// Takes a deactivated account up again.
+    /// Restores a deactivated account.
     #[serde(default)]
     reactivate: bool,
-    /// Keeps the refresh token in a cookie, for browsers.
+    /// Returns the refresh token in a cookie, for browsers.
     #[serde(default)]
     cookie: bool,
 }
 
-/// Opens a sign-in.
+/// Signs in.
 #[utoipa::path(
     post, path = "/login", operation_id = "logIn", tag = "users", request_body = Body,
     responses(

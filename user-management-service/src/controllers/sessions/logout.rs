@@ -2,7 +2,7 @@
 
 use super::cookie;
 use crate::controllers::state::Api;
-use crate::services::error::UserError;
+use crate::services::error::SessionError;
 use crate::services::refresh_token::RefreshToken;
 use crate::services::session_service::Leaving;
 use axum::body::to_bytes;
@@ -15,11 +15,11 @@ use utoipa::ToSchema;
 
 const MAX_BODY: usize = 64 * 1_024;
 
-/// What a logout may say; nothing is needed beside the bearer or the cookie.
+/// What to end; the bearer token or the cookie is enough without a body.
 #[derive(Default, Deserialize, ToSchema)]
 #[schema(as = Logout)]
 pub(crate) struct Body {
-    /// Names the sign-in where no bearer does.
+    /// The refresh token of the sign-in to end, where the request has no bearer token.
     #[serde(default)]
     refresh_token: Option<String>,
     /// Ends all sign-ins of the user.
@@ -27,14 +27,14 @@ pub(crate) struct Body {
     everywhere: bool,
 }
 
-/// Ends the sign-in, or all of them; the answer is always the same.
+/// Ends the sign-in or, with `everywhere`, all of the user's; the reply is always the same.
 #[utoipa::path(
     post, path = "/logout", operation_id = "logOut", tag = "users", request_body = Option<Body>,
     responses((status = 204, description = "Signed out, or was not signed in."))
 )]
 pub(crate) async fn log_out(State(api): State<Api>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    // Whatever is wrong with the body, who wants to leave leaves.
+    // A logout succeeds even with a body that can't be read.
     let body: Body = to_bytes(body, MAX_BODY)
         .await
         .ok()
@@ -57,7 +57,7 @@ pub(crate) async fn log_out(State(api): State<Api>, request: Request) -> Respons
     response
 }
 
-async fn leave(api: &Api, headers: &HeaderMap, body: &Body, ours: bool) -> Result<(), UserError> {
+async fn leave(api: &Api, headers: &HeaderMap, body: &Body, ours: bool) -> Result<(), SessionError> {
     let leaving = if body.everywhere {
         Leaving::Everywhere
     } else {

@@ -2,6 +2,7 @@
 
 pub(crate) mod cookie;
 pub(crate) mod documents;
+pub(crate) mod errors;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod public_address;

@@ -5,13 +5,13 @@ use url::Url;
 /// The public address, as far as cookies depend on it.
 #[derive(Debug, Clone)]
 pub(crate) struct PublicAddress {
-    /// The origin of the public address, where one is set.
+    /// The origin of the public address, if one is configured.
     pub(crate) origin: Option<String>,
     secure: bool,
 }
 
 impl PublicAddress {
-    /// Reads the public address; without one the service is taken to be reached by plain http.
+    /// Reads the public address; without one, browsers are assumed to use plain http.
     pub(crate) fn new(public_url: Option<&str>) -> Result<Self, String> {
         let Some(text) = public_url.filter(|text| !text.is_empty()) else {
             return Ok(Self {
@@ -29,7 +29,7 @@ impl PublicAddress {
         })
     }
 
-    /// Whether the page is served over TLS.
+    /// Whether browsers use TLS.
     pub(crate) const fn is_secure(&self) -> bool {
         self.secure
     }

@@ -1,9 +1,9 @@
-//! The passwords that are tried first.
+//! Common passwords, which attackers try first.
 //!
-//! Published lists hold mostly short ones, which length already refuses; the long ones on them
-//! follow a few patterns, so the patterns are checked instead of a list.
+//! Published lists hold mostly short passwords, which are refused for their length. The long ones follow a few
+//! patterns, so this module checks the patterns instead of carrying a list.
 
-/// Words that long common passwords are made of, in lower case without substitutions.
+/// Words in long common passwords, in lower case and without substitutions.
 const WORDS: &[&str] = &[
     "abc",
     "access",
@@ -73,7 +73,7 @@ const WORDS: &[&str] = &[
     "zaq",
 ];
 
-/// Runs along the alphabet, the digits and the keyboard.
+/// Sequences along the alphabet, the digits and the keyboard.
 const RUNS: &[&str] = &[
     "abcdefghijklmnopqrstuvwxyz",
     "01234567890123456789",
@@ -87,22 +87,20 @@ const RUNS: &[&str] = &[
     "!@#$%^&*()_+",
 ];
 
-/// Whether a password is one of those that are tried first.
-///
-/// Shape: the password in lower case.
+/// Whether a password, given in lower case, is a common one.
 pub(crate) fn holds(password: &str) -> bool {
     let password: String = password.split_whitespace().collect();
     repeats(&password) || is_runs(&password) || is_decorated_word(&password)
 }
 
-/// One to eight characters over and over.
+/// Whether the text is one to eight characters, repeated.
 fn repeats(password: &str) -> bool {
     let chars: Vec<char> = password.chars().collect();
     (1..=8)
         .any(|unit| chars.len() >= unit * 2 && chars.iter().enumerate().all(|(at, c)| chars.get(at % unit) == Some(c)))
 }
 
-/// Nothing but runs of at least three neighbours.
+/// Whether the text consists of runs of at least three neighbours.
 fn is_runs(password: &str) -> bool {
     let mut rest = password;
     while !rest.is_empty() {
@@ -133,7 +131,7 @@ fn one_char(text: &str) -> bool {
     chars.all(|c| Some(c) == first)
 }
 
-/// A common word, perhaps twice, with a predictable tail (a few characters, a run, years).
+/// Whether the text is a common word, perhaps twice, with a predictable tail (a few characters, a run, years).
 fn is_decorated_word(password: &str) -> bool {
     let spelled: String = password.chars().map(plain_letter).collect();
     WORDS.iter().any(|word| {
@@ -148,7 +146,7 @@ fn is_decorated_word(password: &str) -> bool {
     })
 }
 
-/// What follows `word` in the password as written; substitutions keep one character for one.
+/// The part of the written password after `word`; a substitution replaces one character by one.
 fn tail_after<'a>(spelled: &str, written: &'a str, word: &str) -> Option<&'a str> {
     spelled.strip_prefix(word)?;
     let at = written
@@ -185,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_usual_patterns_are_known() {
+    fn common_patterns_are_recognised() {
         for password in [
             "passwordpassword",
             "password1234",
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_that_only_contain_a_common_word_are_taken() {
+    fn passwords_that_merely_contain_a_common_word_are_allowed() {
         for password in [
             "correct horse battery staple",
             "password-for-the-tests",

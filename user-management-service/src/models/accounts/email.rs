@@ -1,8 +1,8 @@
-//! E-mail addresses: shown as written, found by their key.
+//! E-mail addresses: shown as written, looked up by their key.
 
-/// An address that passed the checks.
+/// A valid address.
 ///
-/// Shape: `text` as the person wrote it, without spaces around; `key` in ASCII lower case.
+/// Shape: `text` as the person wrote it, trimmed; `key` in ASCII lower case
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailAddress {
     text: String,
@@ -12,17 +12,16 @@ pub struct EmailAddress {
 const MAX_LENGTH: usize = 254;
 
 impl EmailAddress {
-    /// Checks an address; what is no address is told in words.
+    /// Reads an address.
     ///
-    /// # Errors
-    /// The message for the person who wrote it.
+    /// Errors: what is wrong, to be shown after the field's name
     pub fn parse(written: &str) -> Result<Self, &'static str> {
         if written.chars().any(char::is_control) {
-            return Err("must not hold control characters");
+            return Err("must not contain control characters");
         }
         let text = written.trim();
         if text.is_empty() {
-            return Err("is needed");
+            return Err("must not be empty");
         }
         if text.len() > MAX_LENGTH {
             return Err("must not be longer than 254 bytes");
@@ -34,7 +33,7 @@ impl EmailAddress {
             return Err("must be one plain address, without spaces, commas, quotes or brackets");
         }
         if text.chars().any(is_invisible) {
-            return Err("must not hold invisible characters");
+            return Err("must not contain invisible characters");
         }
         match text.split_once('@') {
             Some((local, domain)) if !local.is_empty() && is_domain(domain) => Ok(Self {
@@ -51,7 +50,7 @@ impl EmailAddress {
         &self.text
     }
 
-    /// What an account is found by: one account a key.
+    /// The key that an account is looked up by; each account has its own.
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
@@ -71,7 +70,7 @@ fn is_domain(domain: &str) -> bool {
             .all(|label| !label.is_empty() && label.len() <= 63 && !label.starts_with('-') && !label.ends_with('-'))
 }
 
-/// Zero-width and direction marks make two addresses look like one.
+/// Zero-width characters and direction marks make two addresses look the same.
 const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_keeps_its_spelling_and_is_found_in_lower_case() {
+    fn an_address_keeps_its_spelling_and_has_a_lower_case_key() {
         let address = EmailAddress::parse("  Ada.Lovelace@Example.ORG ").unwrap();
         assert_eq!(address.text(), "Ada.Lovelace@Example.ORG");
         assert_eq!(address.key(), "ada.lovelace@example.org");
@@ -90,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_single_plain_address_is_refused() {
+    fn anything_but_one_plain_address_is_refused() {
         let long = format!("{}@example.org", "a".repeat(250));
         for written in [
             "",

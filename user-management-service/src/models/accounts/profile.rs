@@ -1,6 +1,8 @@
-//! What people tell about themselves, and its bounds.
+//! What people may enter about themselves.
 
-/// A change of a profile: only what is there changes; `Some(None)` clears.
+use contracts::text::is_deceptive;
+
+/// A change of a profile: `None` keeps a field, `Some(None)` clears it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfileChange {
     /// The new name.
@@ -13,47 +15,26 @@ pub struct ProfileChange {
     pub locale: Option<Option<String>>,
 }
 
-/// Checks a name and takes the spaces around it away.
+/// Checks a text about the person: up to 2,000 characters, line breaks allowed.
 ///
-/// # Errors
-/// The message for the person who wrote it.
-pub fn check_name(written: &str) -> Result<String, &'static str> {
-    let name = written.trim();
-    if name.is_empty() {
-        return Err("is needed");
-    }
-    if name.chars().count() > 200 {
-        return Err("must not be longer than 200 characters");
-    }
-    if name.chars().any(char::is_control) {
-        return Err("must not hold control characters");
-    }
-    Ok(name.to_owned())
-}
-
-/// Checks a text about the person: up to 2,000 characters, of several lines if they like.
-///
-/// # Errors
-/// The message for the person who wrote it.
+/// Errors: what is wrong, to be shown after the field's name
 pub fn check_bio(written: &str) -> Result<String, &'static str> {
     if written.chars().count() > 2_000 {
         return Err("must not be longer than 2,000 characters");
     }
     if written
         .chars()
-        .any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+        .any(|c| is_deceptive(c) && !matches!(c, '\n' | '\r' | '\t'))
     {
-        return Err("must not hold control characters");
+        return Err("must not contain control characters");
     }
     Ok(written.to_owned())
 }
 
 /// Checks a language tag such as `en` or `pt-BR`.
 ///
-/// Source: BCP 47, the plain shape of a tag
-///
-/// # Errors
-/// The message for the person who wrote it.
+/// Source: BCP 47, the common form of a tag
+/// Errors: what is wrong, to be shown after the field's name
 pub fn check_locale(written: &str) -> Result<String, &'static str> {
     let mut parts = written.split('-');
     let alphanumeric = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric());
@@ -72,13 +53,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_tags_have_bounds() {
-        assert_eq!(check_name("  Ada ").unwrap(), "Ada");
-        assert!(check_name("   ").is_err());
-        assert!(check_name("Ada\nLovelace").is_err());
-        assert!(check_name(&"x".repeat(201)).is_err());
+    fn texts_and_language_tags_have_bounds() {
         assert!(check_bio("two\nlines").is_ok());
         assert!(check_bio("a \u{7} bell").is_err());
+        assert!(check_bio("turned \u{202e} round").is_err());
         for (tag, good) in [
             ("en", true),
             ("pt-BR", true),

@@ -3,14 +3,14 @@
 use super::email::EmailAddress;
 use contracts::{Roles, Timestamp, UserId};
 
-/// An account as it is stored.
+/// A stored account.
 #[derive(Clone, PartialEq, Eq)]
 pub struct User {
     /// The account's id.
     pub id: UserId,
     /// The address as its owner wrote it.
     pub email: String,
-    /// The name that others see.
+    /// The name that other people see.
     pub name: String,
     /// A text about the person.
     pub bio: Option<String>,
@@ -20,24 +20,24 @@ pub struct User {
     pub roles: Roles,
     /// The password's hash, a PHC string.
     pub password_hash: String,
-    /// Whether the address was shown to be theirs.
+    /// Whether the owner has confirmed the address.
     pub email_verified: bool,
-    /// Access tokens below this version are refused.
+    /// Access tokens of a lower version are refused.
     pub version: i64,
-    /// Counts the changes; the profile's `ETag`.
+    /// Counts the changes of the account; the profile's `ETag`.
     pub revision: i64,
-    /// When the account was made.
+    /// When the account was created.
     pub created_at: Timestamp,
-    /// When it last changed.
+    /// When the account last changed.
     pub updated_at: Timestamp,
-    /// When it was deactivated, while it is.
+    /// When the account was deactivated, if it is.
     pub deactivated_at: Option<Timestamp>,
-    /// What the sign-up's `Idempotency-Key` came to, if it had one.
+    /// The fingerprint of a sign-up that had an `Idempotency-Key`.
     pub made_with: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for User {
-    /// Without the password's hash.
+    /// Leaves out the password's hash.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("User")
             .field("id", &self.id)
@@ -47,19 +47,19 @@ impl std::fmt::Debug for User {
     }
 }
 
-/// An account that is about to be made.
+/// An account to store.
 #[derive(Clone)]
 pub struct NewUser {
-    /// Its id.
+    /// The account's id.
     pub id: UserId,
-    /// Its address.
+    /// The e-mail address.
     pub email: EmailAddress,
-    /// The name that others see.
+    /// The name that other people see.
     pub name: String,
-    /// The roles it starts with.
+    /// The first roles.
     pub roles: Roles,
     /// The password's hash, a PHC string.
     pub password_hash: String,
-    /// What the sign-up's `Idempotency-Key` came to, if it had one.
+    /// The fingerprint of a sign-up that had an `Idempotency-Key`.
     pub made_with: Option<Vec<u8>>,
 }

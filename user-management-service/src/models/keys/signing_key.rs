@@ -1,8 +1,8 @@
-//! Keys that sign access tokens, as the database keeps them.
+//! Keys that sign access tokens, as the database stores them.
 
 use contracts::Timestamp;
 
-/// A signing key whose private part is sealed with the platform's secret.
+/// A signing key; the private part is sealed with the platform's secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SealedKey {
     /// The key's name in tokens and in the JWKS.
@@ -11,8 +11,8 @@ pub struct SealedKey {
     pub sealed: Vec<u8>,
     /// The public key, an `RSAPublicKey` in DER.
     pub public_key: Vec<u8>,
-    /// When it was made.
+    /// When the key was generated.
     pub created_at: Timestamp,
-    /// When it begins to sign; it is published before.
+    /// When the key starts to sign; it is published earlier.
     pub active_from: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! Sign-ins, their refresh tokens and the access tokens that are refused early.
+//! Sign-ins, refresh tokens and revocations.
 
 pub mod revocation;
 pub mod session;

@@ -1,23 +1,23 @@
-//! Which access tokens are refused before they run out.
+//! Access tokens that are refused before they expire.
 
 use contracts::{SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
-/// A refusal, kept as long as a token that it hits could live.
+/// A rule that refuses tokens; it is kept until the last of them has expired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Revocation {
-    /// Its own id, so that each node applies it once.
+    /// The rule's own id, so that each node applies it once.
     pub id: Uuid,
-    /// Whose tokens.
+    /// The owner of the tokens.
     pub user_id: UserId,
-    /// Which of them.
+    /// Which of the owner's tokens.
     pub refused: Refused,
-    /// After this moment every such token has run out by itself.
+    /// When the last such token has expired.
     pub until: Timestamp,
 }
 
 impl Revocation {
-    /// A new refusal.
+    /// Makes a new rule.
     #[must_use]
     pub fn new(user_id: UserId, refused: Refused, until: Timestamp) -> Self {
         Self {
@@ -32,8 +32,8 @@ impl Revocation {
 /// Which tokens of a user are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// Those of one sign-in.
+    /// The tokens of one sign-in.
     Session(SessionId),
-    /// Those below a version.
+    /// The tokens below a version.
     Below(i64),
 }

@@ -8,44 +8,44 @@ use contracts::{SessionId, Timestamp, UserId};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TokenHash(pub [u8; 32]);
 
-/// A sign-in that is about to be stored.
+/// A sign-in to store.
 #[derive(Debug, Clone)]
 pub struct NewSession {
-    /// Its id, the `sid` of its tokens.
+    /// The sign-in's id: `sid` in its tokens.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user who signed in.
     pub user_id: UserId,
-    /// When the password was given.
+    /// When the password was checked.
     pub created_at: Timestamp,
-    /// When it ends if it is not used again.
+    /// When the sign-in ends unless it is used again.
     pub expires_at: Timestamp,
-    /// When it ends however much it is used.
+    /// When the sign-in ends in any case.
     pub ends_by: Timestamp,
-    /// The hash of its first refresh token.
+    /// The hash of the first refresh token.
     pub token: TokenHash,
 }
 
-/// A sign-in as it is stored.
+/// A stored sign-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Session {
-    /// Its id, the `sid` of its tokens.
+    /// The sign-in's id: `sid` in its tokens.
     pub id: SessionId,
-    /// Whose it is.
+    /// The user who signed in.
     pub user_id: UserId,
-    /// When the password was given.
+    /// When the password was checked.
     pub created_at: Timestamp,
-    /// When it ends if it is not used again.
+    /// When the sign-in ends unless it is used again.
     pub expires_at: Timestamp,
-    /// When it ends however much it is used.
+    /// When the sign-in ends in any case.
     pub ends_by: Timestamp,
-    /// When it was ended, if it was.
+    /// When a logout or a revocation ended the sign-in.
     pub ended_at: Option<Timestamp>,
 }
 
-/// The token that follows a presented one.
+/// The refresh token that replaces a presented one.
 ///
-/// Shape: `sealed` is the token itself, sealed with a key that only the presented token gives, so
-/// that its holder can be told it again and the database alone is worth nothing.
+/// Shape: `sealed` is the token itself, sealed with a key derived from the presented token: its holder can get the
+/// successor a second time, and the database alone opens nothing
 #[derive(Debug, Clone)]
 pub struct Successor {
     /// The successor's hash.
@@ -54,15 +54,15 @@ pub struct Successor {
     pub sealed: Vec<u8>,
 }
 
-/// What came of presenting a refresh token.
+/// The result of presenting a refresh token.
 #[derive(Debug)]
 pub enum Rotation {
-    /// No such token, or its sign-in is over.
+    /// The token is unknown, or its sign-in has ended.
     Refused,
-    /// It was used before: the sign-in ends here, and its access tokens are refused.
+    /// The token was used before: its sign-in ends, and its access tokens are refused.
     Reused(Session, Option<Revocation>),
-    /// The offered successor took its place.
+    /// The successor replaced the token.
     Rotated(Session, User),
-    /// It was used a moment ago and its successor was not: the same successor again, sealed.
+    /// The token was used a moment ago and its successor was not: the same successor again, sealed.
     Again(Session, User, Vec<u8>),
 }

@@ -24,10 +24,9 @@ impl UserRepository {
         Self { db }
     }
 
-    /// Makes an account.
+    /// Stores a new account.
     ///
-    /// # Errors
-    /// `EmailTaken`, or the database's.
+    /// Errors: `EmailTaken`, or what the database reports
     pub async fn insert(&self, new: &NewUser, now: Timestamp) -> Result<User, NotDone> {
         let mut tx = self.db.write().await?;
         tx.run(
@@ -51,7 +50,7 @@ impl UserRepository {
         let registered = UserRegistered {
             roles: new.roles.clone(),
         };
-        tell(&mut tx, new.id, registered, now).await?;
+        publish(&mut tx, new.id, registered, now).await?;
         let user = user_in(&mut tx, new.id).await?;
         tx.commit().await?;
         Ok(user)
@@ -59,8 +58,7 @@ impl UserRepository {
 
     /// The account of an id.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn by_id(&self, id: UserId) -> Result<Option<User>, DbError> {
         let sql = select_users!("WHERE id = $1");
         Ok(self.db.read().one::<UserRow>(sql, args![id]).await?.map(User::from))
@@ -68,17 +66,15 @@ impl UserRepository {
 
     /// The account of an address, by the address's key.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn by_email_key(&self, key: &str) -> Result<Option<User>, DbError> {
         let sql = select_users!("WHERE email_key = $1");
         Ok(self.db.read().one::<UserRow>(sql, args![key]).await?.map(User::from))
     }
 
-    /// Accounts whose address begins with `prefix`, by address, those after `after`.
+    /// Accounts whose address begins with `prefix`, sorted by address, starting after `after`.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn list(&self, prefix: &str, after: &str, limit: i64) -> Result<Vec<User>, DbError> {
         let sql =
             select_users!("WHERE email_key >= $1 AND email_key < $2 AND email_key > $3 ORDER BY email_key LIMIT $4");
@@ -91,10 +87,9 @@ impl UserRepository {
         Ok(rows.into_iter().map(User::from).collect())
     }
 
-    /// Changes a profile; with `revision`, only if that is still the account's.
+    /// Changes a profile; with a `revision`, only if the account still has it.
     ///
-    /// # Errors
-    /// `Missing`, `Stale`, `EmailTaken`, or the database's.
+    /// Errors: `Missing`, `Stale`, `EmailTaken`, or what the database reports
     pub async fn update_profile(
         &self,
         id: UserId,
@@ -128,16 +123,15 @@ impl UserRepository {
         )
         .await
         .map_err(taken)?;
-        tell(&mut tx, id, UserUpdated { fields }, now).await?;
+        publish(&mut tx, id, UserUpdated { fields }, now).await?;
         let user = user_in(&mut tx, id).await?;
         tx.commit().await?;
         Ok(user)
     }
 
-    /// Keeps a hash with today's cost in place of an older one of the same password.
+    /// Replaces a hash with one of the same password at today's cost.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn renew_hash(&self, id: UserId, old: &str, new: &str) -> Result<(), DbError> {
         let mut tx = self.db.write().await?;
         tx.run(
@@ -150,8 +144,7 @@ impl UserRepository {
 
     /// Sets a new password, ends every other sign-in, and refuses all access tokens from before.
     ///
-    /// # Errors
-    /// `Stale` when the old hash is no longer the account's, `Missing`, or the database's.
+    /// Errors: `Stale` when the account has another hash by now, `Missing`, or what the database reports
     pub async fn change_password(
         &self,
         user: &User,
@@ -173,7 +166,7 @@ impl UserRepository {
         }
         rows::end_all(&mut tx, user.id, Some(keep), now).await?;
         let version = user_in(&mut tx, user.id).await?.version;
-        tell(&mut tx, user.id, UserSessionsEnded { version }, now).await?;
+        publish(&mut tx, user.id, UserSessionsEnded { version }, now).await?;
         let revocation = refuse_below(&mut tx, user.id, version, now, until).await?;
         tx.commit().await?;
         Ok(revocation)
@@ -181,13 +174,12 @@ impl UserRepository {
 
     /// Ends every sign-in of a user and refuses all access tokens from before.
     ///
-    /// # Errors
-    /// `Missing`, or the database's.
+    /// Errors: `Missing`, or what the database reports
     pub async fn end_sessions(&self, id: UserId, now: Timestamp, until: Timestamp) -> Result<Revocation, NotDone> {
         let mut tx = self.db.write().await?;
         let version = raise_version(&mut tx, id, now).await?.version;
         rows::end_all(&mut tx, id, None, now).await?;
-        tell(&mut tx, id, UserSessionsEnded { version }, now).await?;
+        publish(&mut tx, id, UserSessionsEnded { version }, now).await?;
         let revocation = refuse_below(&mut tx, id, version, now, until).await?;
         tx.commit().await?;
         Ok(revocation)
@@ -195,8 +187,7 @@ impl UserRepository {
 
     /// Deactivates an account: every sign-in ends and all access tokens from before are refused.
     ///
-    /// # Errors
-    /// `LastAdmin`, `Missing`, or the database's.
+    /// Errors: `LastAdmin`, `Missing`, or what the database reports
     pub async fn deactivate(&self, id: UserId, now: Timestamp, until: Timestamp) -> Result<Revocation, NotDone> {
         let mut tx = self.db.write().await?;
         take_turn(&mut tx, "admins").await?;
@@ -207,16 +198,15 @@ impl UserRepository {
         tx.run("UPDATE users SET deactivated_at = $2 WHERE id = $1", args![id, now])
             .await?;
         rows::end_all(&mut tx, id, None, now).await?;
-        tell(&mut tx, id, UserDeactivated { version: user.version }, now).await?;
+        publish(&mut tx, id, UserDeactivated { version: user.version }, now).await?;
         let revocation = refuse_below(&mut tx, id, user.version, now, until).await?;
         tx.commit().await?;
         Ok(revocation)
     }
 
-    /// Takes a deactivated account up again.
+    /// Restores a deactivated account.
     ///
-    /// # Errors
-    /// `Missing`, or the database's.
+    /// Errors: `Missing`, or what the database reports
     pub async fn reactivate(&self, id: UserId, now: Timestamp) -> Result<User, NotDone> {
         let mut tx = self.db.write().await?;
         let changed = tx
@@ -228,16 +218,15 @@ impl UserRepository {
             .await?;
         let user = user_in(&mut tx, id).await?;
         if changed > 0 {
-            tell(&mut tx, id, UserReactivated { version: user.version }, now).await?;
+            publish(&mut tx, id, UserReactivated { version: user.version }, now).await?;
         }
         tx.commit().await?;
         Ok(user)
     }
 
-    /// Gives an account other roles; access tokens with the old ones are refused. The same roles change nothing.
+    /// Replaces an account's roles and refuses access tokens with the old ones; the same roles change nothing.
     ///
-    /// # Errors
-    /// `LastAdmin`, `Missing`, or the database's.
+    /// Errors: `LastAdmin`, `Missing`, or what the database reports
     pub async fn set_roles(
         &self,
         id: UserId,
@@ -261,18 +250,18 @@ impl UserRepository {
         )
         .await?;
         let user = raise_version(&mut tx, id, now).await?;
-        let told = UserRolesChanged {
+        let changed = UserRolesChanged {
             roles: roles.clone(),
             version: user.version,
         };
-        tell(&mut tx, id, told, now).await?;
+        publish(&mut tx, id, changed, now).await?;
         let revocation = refuse_below(&mut tx, id, user.version, now, until).await?;
         tx.commit().await?;
         Ok((user, Some(revocation)))
     }
 }
 
-/// Which account this becomes, and the names of the fields that differ.
+/// The account after a change, and the names of the fields that differ.
 fn changed(before: &User, change: &ProfileChange) -> (User, Vec<String>) {
     let mut after = before.clone();
     if let Some(name) = &change.name {
@@ -308,13 +297,13 @@ fn taken(error: DbError) -> NotDone {
     }
 }
 
-async fn tell(tx: &mut Tx, id: UserId, data: impl Into<EventData>, now: Timestamp) -> Result<(), DbError> {
+async fn publish(tx: &mut Tx, id: UserId, data: impl Into<EventData>, now: Timestamp) -> Result<(), DbError> {
     outbox::push(tx, &NewEvent::of_user(id, data.into()), now)
         .await
         .map(|_| ())
 }
 
-/// Holds the row until the transaction ends: an update locks it on both engines, no dialect needed.
+/// Locks the row until the transaction ends; an update does that on both engines.
 async fn lock(tx: &mut Tx, id: UserId) -> Result<(), DbError> {
     tx.run("UPDATE users SET revision = revision WHERE id = $1", args![id])
         .await

@@ -31,8 +31,7 @@ impl KeyRepository {
 
     /// All keys, the oldest first.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn all(&self) -> Result<Vec<SealedKey>, DbError> {
         let rows = self
             .db
@@ -52,10 +51,9 @@ impl KeyRepository {
         Ok(rows.into_iter().map(key).collect())
     }
 
-    /// Adds a key, unless another node has already added one that begins after `newest`.
+    /// Adds a key, unless another node has added one that starts to sign after `newest`.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn add(&self, key: &SealedKey, newest: Option<Timestamp>) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         take_turn(&mut tx, "signing_keys").await?;
@@ -79,8 +77,7 @@ impl KeyRepository {
 
     /// Removes a key that no token carries any more.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn remove(&self, kid: &str) -> Result<(), DbError> {
         let mut tx = self.db.write().await?;
         tx.run("DELETE FROM signing_keys WHERE kid = $1", args![kid]).await?;

@@ -1,4 +1,4 @@
-//! Sign-ins and refused access tokens in the database.
+//! Sign-ins and revocations in the database.
 
 pub mod revocation_repository;
 pub mod session_repository;

@@ -1,4 +1,4 @@
-//! Refused access tokens, for the nodes and processes that did not hear it at once.
+//! Revocations in the database, from where other processes read them.
 
 use crate::models::sessions::revocation::{Refused, Revocation};
 use backing::db::{Db, DbError};
@@ -17,7 +17,7 @@ record! {
 }
 
 impl RevocationRow {
-    /// A row that names neither refuses nothing; no code writes one.
+    /// Returns `None` for a row that names neither a sign-in nor a version; no code writes one.
     fn read(self) -> Option<Revocation> {
         let refused = match (self.session_id, self.min_version) {
             (Some(session), _) => Refused::Session(session),
@@ -33,23 +33,22 @@ impl RevocationRow {
     }
 }
 
-/// Refused access tokens in the database.
+/// Revocations in the database.
 #[derive(Clone)]
 pub struct RevocationRepository {
     db: Db,
 }
 
 impl RevocationRepository {
-    /// Refusals of this database.
+    /// Revocations of this database.
     #[must_use]
     pub const fn new(db: Db) -> Self {
         Self { db }
     }
 
-    /// Every refusal that still matters and was written after `since`.
+    /// The revocations in force that were written after `since`.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn live(&self, since: Timestamp, now: Timestamp) -> Result<Vec<Revocation>, DbError> {
         let rows = self
             .db
@@ -63,10 +62,9 @@ impl RevocationRepository {
         Ok(rows.into_iter().filter_map(RevocationRow::read).collect())
     }
 
-    /// Removes refusals whose tokens have run out; tells how many.
+    /// Removes revocations whose tokens have expired; returns how many.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn forget(&self, now: Timestamp) -> Result<u64, DbError> {
         let mut tx = self.db.write().await?;
         let gone = tx

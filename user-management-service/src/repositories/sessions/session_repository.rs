@@ -10,7 +10,7 @@ use contracts::events::UserSessionEnded;
 use contracts::{NewEvent, SessionId, Timestamp, UserId};
 use std::time::Duration;
 
-/// Reads sign-ins; what follows says which.
+/// The text that reads sign-ins; the argument is its condition.
 macro_rules! select {
     ($which:literal) => {
         concat!(
@@ -68,15 +68,12 @@ impl SessionRepository {
         Self { db }
     }
 
-    /// Stores a sign-in with its first refresh token, unless the account changed its version meanwhile.
+    /// Stores a sign-in with its first refresh token, unless the account's version has changed; returns the account.
     ///
-    /// Shape: the account as it is now
-    ///
-    /// # Errors
-    /// `Stale` when password, roles or state changed since `version` was read, `Missing`, or the database's.
+    /// Errors: `Stale` when password, roles or state changed since `version` was read, `Missing`, or what the database reports
     pub async fn open(&self, session: &NewSession, version: i64) -> Result<User, NotDone> {
         let mut tx = self.db.write().await?;
-        // The lock keeps a change of the password from passing between the check and the insert.
+        // The lock keeps the password from changing between the check and the insert.
         tx.run(
             "UPDATE users SET version = version WHERE id = $1",
             args![session.user_id],
@@ -103,10 +100,9 @@ impl SessionRepository {
         Ok(user)
     }
 
-    /// The sign-in of an id, also one that is over.
+    /// The sign-in of an id, ended ones included.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn by_id(&self, id: SessionId) -> Result<Option<Session>, DbError> {
         Ok(self
             .db
@@ -116,10 +112,9 @@ impl SessionRepository {
             .map(Session::from))
     }
 
-    /// The sign-in that a refresh token belongs to, also one that is over.
+    /// The sign-in that a refresh token belongs to, ended ones included.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn by_token(&self, token: TokenHash) -> Result<Option<Session>, DbError> {
         Ok(self
             .db
@@ -129,13 +124,12 @@ impl SessionRepository {
             .map(Session::from))
     }
 
-    /// Presents a refresh token: its successor takes its place, or its sign-in ends when it was used before.
+    /// Presents a refresh token: the successor replaces it, or its sign-in ends if it was used before.
     ///
-    /// Shape: `idle` moves the sign-in's end, `grace` is how long an unused successor is told again, `until` is how
-    /// long access tokens are refused if the sign-in ends.
+    /// Shape: `idle` is how long the sign-in lasts from now, `grace` how long an unused successor is returned again,
+    /// `until` when a revocation may be forgotten
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn rotate(
         &self,
         presented: TokenHash,
@@ -145,7 +139,7 @@ impl SessionRepository {
         until: Timestamp,
     ) -> Result<Rotation, NotDone> {
         let mut tx = self.db.write().await?;
-        // The update takes the sign-in's row: who comes at the same time waits here and sees what was decided.
+        // The update locks the sign-in's row: a concurrent request waits here and sees the outcome.
         let live = tx
             .run(
                 "UPDATE sessions SET last_used_at = $2 \
@@ -185,10 +179,9 @@ impl SessionRepository {
         Ok(rotation)
     }
 
-    /// Ends a sign-in; one that is over or unknown stays so and gives `None`.
+    /// Ends a sign-in; returns `None` if it is unknown or has ended.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn end(&self, id: SessionId, now: Timestamp, until: Timestamp) -> Result<Option<Revocation>, DbError> {
         let mut tx = self.db.write().await?;
         let Some(session) = tx.one::<SessionRow>(OF_ID, args![id]).await?.map(Session::from) else {
@@ -199,10 +192,9 @@ impl SessionRepository {
         Ok(revocation)
     }
 
-    /// Removes sign-ins that were over before `before`, with their refresh tokens; tells how many.
+    /// Removes sign-ins that ended before `before`, with their refresh tokens; returns how many.
     ///
-    /// # Errors
-    /// The database's.
+    /// Errors: what the database reports
     pub async fn forget(&self, before: Timestamp) -> Result<u64, DbError> {
         let mut tx = self.db.write().await?;
         let gone = tx
@@ -266,8 +258,8 @@ async fn end(tx: &mut Tx, session: &Session, now: Timestamp, until: Timestamp) -
     if ended == 0 {
         return Ok(None);
     }
-    let told = UserSessionEnded { session_id: session.id };
-    outbox::push(tx, &NewEvent::of_user(session.user_id, told.into()), now).await?;
+    let ended = UserSessionEnded { session_id: session.id };
+    outbox::push(tx, &NewEvent::of_user(session.user_id, ended.into()), now).await?;
     let revocation = Revocation::new(session.user_id, Refused::Session(session.id), until);
     rows::insert_revocation(tx, &revocation, now).await?;
     Ok(Some(revocation))

@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The public keys that access tokens are checked with. */
+        /** Returns the public keys that verify access tokens. */
         get: operations["publishKeys"];
         put?: never;
         post?: never;
@@ -200,7 +200,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Puts the caller's account to sleep; a login with `reactivate` wakes it. */
+        /** Deactivates the caller's account; a login with `reactivate` restores it. */
         delete: operations["deactivate"];
         options?: never;
         head?: never;
@@ -216,7 +216,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Opens a sign-in. */
+        /** Signs in. */
         post: operations["logIn"];
         delete?: never;
         options?: never;
@@ -233,7 +233,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends the sign-in, or all of them; the answer is always the same. */
+        /** Ends the sign-in or, with `everywhere`, all of the user's; the reply is always the same. */
         post: operations["logOut"];
         delete?: never;
         options?: never;
@@ -250,7 +250,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sets a new password; all access tokens and the other sign-ins end, this one goes on by its refresh token. */
+        /** Sets a new password. All access tokens and all other sign-ins end; this sign-in continues with its refresh token. */
         post: operations["changePassword"];
         delete?: never;
         options?: never;
@@ -265,7 +265,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The caller's own account. */
+        /** Returns the caller's own account. */
         get: operations["fetchProfile"];
         put?: never;
         post?: never;
@@ -301,7 +301,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Makes an account. */
+        /** Creates an account. */
         post: operations["signUp"];
         delete?: never;
         options?: never;
@@ -318,7 +318,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Takes a refresh token and gives an access token with the next refresh token. */
+        /** Exchanges a refresh token for an access token and the next refresh token. */
         post: operations["refreshToken"];
         delete?: never;
         options?: never;
@@ -334,7 +334,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Gives an account other roles, for admins; its access tokens with the old ones are refused. */
+        /** Replaces an account's roles; only for admins. Access tokens with the old roles are refused. */
         put: operations["setRoles"];
         post?: never;
         delete?: never;
@@ -585,32 +585,32 @@ export interface components {
             /** @description `ok`, `draining` or `failing`. */
             status: string;
         };
-        /** @description Who signs in. */
+        /** @description The credentials. */
         Login: {
-            /** @description Keeps the refresh token in a cookie, for browsers. */
+            /** @description Returns the refresh token in a cookie, for browsers. */
             cookie?: boolean;
-            /** @description The account's address. */
+            /** @description The account's e-mail address. */
             email: string;
             /**
              * Format: password
              * @description The account's password.
              */
             password: string;
-            /** @description Takes a deactivated account up again. */
+            /** @description Restores a deactivated account. */
             reactivate?: boolean;
         };
-        /** @description What a logout may say; nothing is needed beside the bearer or the cookie. */
+        /** @description What to end; the bearer token or the cookie is enough without a body. */
         Logout: {
             /** @description Ends all sign-ins of the user. */
             everywhere?: boolean;
-            /** @description Names the sign-in where no bearer does. */
+            /** @description The refresh token of the sign-in to end, where the request has no bearer token. */
             refresh_token?: string | null;
         };
-        /** @description The password as it is and as it shall be. */
+        /** @description The current password and the new one. */
         PasswordChange: {
             /**
              * Format: password
-             * @description The password of today.
+             * @description The password until now.
              */
             current_password: string;
             /**
@@ -662,15 +662,15 @@ export interface components {
             /** @description `urn:moocflix:problem:CODE`. */
             type: string;
         };
-        /** @description What changes: a field that is absent stays, `null` clears. */
+        /** @description The fields to change: an absent field stays, `null` clears. */
         ProfileUpdate: {
             /** @description A text about the person, up to 2,000 characters. */
             bio?: string | null;
-            /** @description The address to sign in with; can't be cleared, and needs a sign-in of the last 10 minutes. */
+            /** @description The address to sign in with. It can't be cleared; changing it needs a sign-in of the last 10 minutes. */
             email?: string | null;
             /** @description The language of the page, a tag such as `pt-BR`. */
             locale?: string | null;
-            /** @description The name that others see; can't be cleared. */
+            /** @description The name that other people see; can't be cleared. */
             name?: string | null;
         };
         /** @description Why a lecture failed or has to wait. */
@@ -722,16 +722,16 @@ export interface components {
         Role: "learner" | "instructor" | "admin";
         /** @description A person's roles, each once, in a fixed order. */
         Roles: components["schemas"]["Role"][];
-        /** @description All roles from now on. */
+        /** @description The roles that replace the account's present ones. */
         RolesChange: {
             /** @description At least one of `learner`, `instructor`, `admin`. */
             roles: components["schemas"]["Roles"];
         };
-        /** @description Who wants an account. */
+        /** @description The account to create. */
         Signup: {
             /** @description The address to sign in with. */
             email: string;
-            /** @description The name that others see. */
+            /** @description The name that other people see. */
             name: string;
             /**
              * Format: password
@@ -761,36 +761,36 @@ export interface components {
          * @description A moment in UTC, RFC 3339, exact to the microsecond.
          */
         Timestamp: string;
-        /** @description A refusal as OAuth 2.0 writes it. */
+        /** @description An error of the token endpoint as OAuth 2.0 writes it. */
         TokenError: {
             /** @description The code of RFC 6749 §5.2. */
             error: string;
-            /** @description The code in words. */
+            /** @description What is wrong, in words. */
             error_description: string;
         };
-        /** @description What is asked for. */
+        /** @description The token request. */
         TokenRequest: {
-            /** @description Keeps the next refresh token in a cookie, for browsers. */
+            /** @description Returns the next refresh token in a cookie, for browsers. */
             cookie?: boolean;
-            /** @description `refresh_token`; may be left out where the cookie brings the token. */
+            /** @description `refresh_token`; optional where the cookie carries the token. */
             grant_type?: string | null;
-            /** @description The refresh token; may be left out where the cookie brings it. */
+            /** @description The refresh token; optional where the cookie carries it. */
             refresh_token?: string | null;
         };
-        /** @description Tokens as OAuth 2.0 shows them, with the account. */
+        /** @description Tokens in OAuth 2.0's form, with the account. */
         Tokens: {
-            /** @description The bearer for every other request. */
+            /** @description The bearer token for all other requests. */
             access_token: string;
             /**
              * Format: int64
-             * @description How long the access token is good for, in seconds.
+             * @description How long the access token is valid, in seconds.
              */
             expires_in: number;
-            /** @description What the next access token is asked for with; left out where a cookie keeps it. */
+            /** @description The token that `POST /token` exchanges for the next access token; absent where the cookie keeps it. */
             refresh_token?: string | null;
             /** @description Always `Bearer`. */
             token_type: string;
-            /** @description Whose tokens they are. */
+            /** @description The account that the tokens belong to. */
             user: components["schemas"]["User"];
         };
         /** @description How far a lecture's renditions are. */
@@ -830,26 +830,26 @@ export interface components {
             /** @description Where any device can go on with it; for the owner alone. */
             url?: string | null;
         };
-        /** @description An account as its owner and the admins see it. */
+        /** @description An account as its owner and admins see it. */
         User: {
             /** @description A text about the person. */
             bio?: string | null;
-            /** @description When the account was made. */
+            /** @description When the account was created. */
             created_at: components["schemas"]["Timestamp"];
             deactivated_at?: components["schemas"]["Timestamp"] | null;
             /** @description The address as its owner wrote it. */
             email: string;
-            /** @description Whether the address was shown to be theirs. */
+            /** @description Whether the owner has confirmed the address. */
             email_verified: boolean;
             /** @description The account's id. */
             id: components["schemas"]["UserId"];
             /** @description The language of the page, a tag such as `pt-BR`. */
             locale?: string | null;
-            /** @description The name that others see. */
+            /** @description The name that other people see. */
             name: string;
             /** @description The platform-wide roles. */
             roles: components["schemas"]["Roles"];
-            /** @description When it last changed. */
+            /** @description When the account last changed. */
             updated_at: components["schemas"]["Timestamp"];
         };
         /**
@@ -857,11 +857,11 @@ export interface components {
          * @description A person with an account.
          */
         UserId: string;
-        /** @description A page of accounts, by address. */
+        /** @description A page of accounts, sorted by e-mail address. */
         UserPage: {
             /** @description The accounts. */
             items: components["schemas"]["User"][];
-            /** @description What the next page is asked for with; null on the last one. */
+            /** @description The cursor of the next page; null on the last page. */
             next_cursor?: string | null;
         };
         /** @description A lecture. */
@@ -1603,11 +1603,11 @@ export interface operations {
     listUsers: {
         parameters: {
             query?: {
-                /** @description The beginning of an address, in any case; a whole address finds that account first. */
+                /** @description The beginning of an e-mail address, in upper or lower case; a whole address lists that account first. */
                 email?: string;
-                /** @description How many at most, 1 to 200; 50 without it. */
+                /** @description How many accounts to return, 1 to 100; 20 by default. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description The `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
@@ -1884,7 +1884,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The account as it is now. */
+            /** @description The changed account. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1911,7 +1911,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `precondition_failed` */
+            /** @description `stale` */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1935,7 +1935,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The same request with the same key makes one account. */
+                /** @description A repeated request with the same key creates no second account. */
                 "Idempotency-Key"?: string | null;
             };
             path?: never;
@@ -2025,7 +2025,7 @@ export interface operations {
                     "application/json": components["schemas"]["TokenError"];
                 };
             };
-            /** @description `invalid_request`: the cookie came from another site */
+            /** @description `invalid_request`: another site sent the cookie */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2052,7 +2052,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The account as it is now. */
+            /** @description The changed account. */
             200: {
                 headers: {
                     [name: string]: unknown;
