@@ -1,7 +1,8 @@
 //! Takes lectures in, makes them playable and streams them to those who may watch.
 //!
 //! An upload's bytes go to the object store as they come, and the offset that a client is told is what survives
-//! a power cut. The last byte enqueues a scan; the crate `transcoding-jobs` runs it and tells what it found.
+//! a power cut. The last byte enqueues a scan; the crate `transcoding-jobs` runs it and records what it found. What both
+//! know of plans and pieces is in the crate `renditions`.
 //! A lecture lives `uploading` → `processing` → `playable` → `ready`, or ends `failed` or `deleted`.
 //!
 //! `routes` → `middlewares`, `controllers` → `services` → `repositories` → `models`; `jobs` and `subscribers` are what
@@ -18,27 +19,21 @@ mod routes;
 mod services;
 mod subscribers;
 
-pub use config::{Config, InstantConfig, PlaybackConfig, TranscodeConfig, UploadConfig};
+pub use config::{Config, PlaybackConfig, UploadConfig};
 pub use metric::METRICS;
-pub use models::outcome::Recorded;
-pub use models::plan::{Input, Plan, PlannedPiece, Rung, Sound, Track, Work};
-pub use models::publication::{NewPiece, Publication, Published, SOUND_BIT_RATE};
-pub use models::survey::{Survey, SurveyAudio, SurveyFrame, SurveyVideo};
-pub use repositories::plan_repository::{ENCODE, ENCODE_FIRST, TIDY};
-pub use repositories::transcode_repository::SURVEY;
+pub use renditions::schema::MIGRATIONS;
 pub use services::playback_keys::KeyError;
-pub use services::transcode_service::{Finding, TranscodeService};
 
 use backing::Clock;
 use backing::bus::Bus;
-use backing::db::{Db, Migration};
+use backing::db::Db;
 use backing::objects::Objects;
 use backing::tasks::{Job, Queue, Worker};
 use contracts::events::{CONTENT_TOPIC, USERS_TOPIC};
 use controllers::state::Uploads;
 use jobs::sweep_job::SweepJob;
-use repositories::ladder_repository::LadderRepository;
-use repositories::plan_repository::PlanRepository;
+use renditions::repositories::ladder_repository::LadderRepository;
+use renditions::repositories::plan_repository::PlanRepository;
 use repositories::playback_key_repository::PlaybackKeyRepository;
 use repositories::playback_repository::GROUP;
 use repositories::upload_repository::UploadRepository;
@@ -49,6 +44,7 @@ use services::media_store::MediaStore;
 use services::playback_keys::PlaybackKeys;
 use services::signatures::Signatures;
 use services::stream_service::StreamService;
+use services::transcode_service::TranscodeService;
 use services::upload_service::UploadService;
 use services::upload_store::UploadStore;
 use services::video_service::VideoService;
@@ -65,28 +61,6 @@ pub const DEFAULTS: &str = include_str!("../config/default.toml");
 const SWEEP_SLOTS: usize = 2;
 /// How often the sweeper looks for tasks that nobody woke it for.
 const SWEEP_POLL: Duration = Duration::from_secs(2);
-
-/// The service's tables.
-pub const MIGRATIONS: &[Migration] = &[
-    Migration {
-        number: 1,
-        name: "videos",
-        sqlite: include_str!("../migrations/sqlite/0001_videos.sql"),
-        postgres: include_str!("../migrations/postgres/0001_videos.sql"),
-    },
-    Migration {
-        number: 2,
-        name: "playbacks",
-        sqlite: include_str!("../migrations/sqlite/0002_playbacks.sql"),
-        postgres: include_str!("../migrations/postgres/0002_playbacks.sql"),
-    },
-    Migration {
-        number: 3,
-        name: "plans",
-        sqlite: include_str!("../migrations/sqlite/0003_plans.sql"),
-        postgres: include_str!("../migrations/postgres/0003_plans.sql"),
-    },
-];
 
 /// What the service is built from.
 pub struct Deps {
@@ -150,13 +124,21 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let ladders = LadderRepository::new(db.clone());
     let media = MediaStore::new(objects.clone(), ladders, config.playback.hot_bytes);
     let streams = StreamService::new(&db, keys, media, authenticator.clone(), clock.clone());
-    let plans = PlanRepository::new(db.clone());
-    let videos = VideoService::new(repository, plans, uploads.clone(), objects, signatures, clock.clone());
+    let transcodes = TranscodeService::new(PlanRepository::new(db.clone()), clock.clone());
+    let videos = VideoService::new(
+        repository,
+        transcodes.clone(),
+        uploads.clone(),
+        objects,
+        signatures,
+        clock.clone(),
+    );
     let playback = follow(&streams, &uploads, bus.as_ref());
     let spawner = Spawner::new();
     let state = Uploads {
         uploads: uploads.clone(),
         videos: videos.clone(),
+        transcodes,
         spawner: spawner.clone(),
         authenticator: authenticator.clone(),
         bus,

@@ -4,11 +4,11 @@ use backing::args;
 use backing::db::Db;
 use content_delivery_service::models::creation::{Creation, NewUpload};
 use content_delivery_service::models::upload::UploadState;
-use content_delivery_service::models::video::{Reason, Status};
 use content_delivery_service::repositories::upload_repository::{Progress, UploadRepository};
 use content_delivery_service::repositories::video_repository::{Listing, Update, VideoRepository};
 use content_delivery_service::{MIGRATIONS, NAME};
 use contracts::{Timestamp, UserId, VideoId};
+use renditions::models::lecture::{Reason, Status};
 use std::time::Duration;
 use testing::databases;
 

@@ -7,7 +7,9 @@ use super::tree::{Package, Tree};
 pub(crate) enum Tier {
     Root,
     Service,
-    /// Takes the tasks of a service, and names that service.
+    /// What a service and its workers both know.
+    Renditions,
+    /// Takes the tasks of a service.
     Jobs,
     Page,
     Runtime,
@@ -27,6 +29,7 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
     Some(match parts.as_slice() {
         ["moocflix"] => Tier::Root,
         [service] if service.ends_with("-service") => Tier::Service,
+        [service, "renditions"] if service.ends_with("-service") => Tier::Renditions,
         [service, _] if service.ends_with("-service") => Tier::Jobs,
         ["web"] => Tier::Page,
         ["platform", "runtime"] => Tier::Runtime,
@@ -43,7 +46,10 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
 
 /// Whether a package of one tier may name a package of another. Two services are another rule's.
 fn may_name(from: Tier, to: Tier) -> bool {
-    use Tier::{Adapters, Backing, Contracts, Jobs, Media, Page, Root, Runtime, Sandbox, Scenarios, Service, Testing};
+    use Tier::{
+        Adapters, Backing, Contracts, Jobs, Media, Page, Renditions, Root, Runtime, Sandbox, Scenarios, Service,
+        Testing,
+    };
     if to == Testing {
         return !matches!(from, Contracts | Media);
     }
@@ -51,8 +57,9 @@ fn may_name(from: Tier, to: Tier) -> bool {
         Root => to != Scenarios,
         Service | Jobs => matches!(
             to,
-            Runtime | Sandbox | Backing | Contracts | Media | Service | Jobs | Page | Adapters
+            Runtime | Sandbox | Backing | Contracts | Media | Renditions | Service | Jobs | Page | Adapters
         ),
+        Renditions => matches!(to, Backing | Contracts | Media | Adapters),
         Page => matches!(to, Runtime | Backing | Contracts | Service | Jobs | Adapters),
         Runtime => matches!(to, Backing | Contracts | Adapters),
         Testing => matches!(to, Runtime | Backing | Contracts),
@@ -90,11 +97,19 @@ pub(crate) fn known(tree: &Tree) -> Vec<(String, String)> {
 }
 
 pub(crate) fn services_apart(tree: &Tree) -> Vec<(String, String)> {
-    let serves = |it: &Package| matches!(tier(it), Some(Tier::Service | Tier::Jobs | Tier::Page));
-    let parent = |from: &Package, to: &Package| {
-        tier(from) == Some(Tier::Jobs) && from.folder.split('/').next() == Some(to.folder.as_str())
+    let serves = |it: &Package| {
+        matches!(
+            tier(it),
+            Some(Tier::Service | Tier::Jobs | Tier::Page | Tier::Renditions)
+        )
     };
-    let wrong = pairs(tree).filter(|(from, to)| serves(from) && serves(to) && !parent(from, to));
+    let house = |it: &Package| it.folder.split('/').next().map(str::to_owned);
+    // The tests of the jobs run the service.
+    let below = |from: &Package, to: &Package| {
+        house(from) == house(to)
+            && (tier(to) == Some(Tier::Renditions) || matches!(tier(from), Some(Tier::Jobs | Tier::Renditions)))
+    };
+    let wrong = pairs(tree).filter(|(from, to)| serves(from) && serves(to) && !below(from, to));
     wrong.map(|(from, to)| told(from, to)).collect()
 }
 

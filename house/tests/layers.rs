@@ -52,7 +52,7 @@ fn every_planted_breach_is_found_by_its_rule() -> Result<()> {
 }
 
 /// The packages of a sound house: name, folder, what they depend on.
-const PACKAGES: [(&str, &str, &[&str]); 11] = [
+const PACKAGES: [(&str, &str, &[&str]); 12] = [
     (
         "moocflix",
         "moocflix",
@@ -70,12 +70,26 @@ const PACKAGES: [(&str, &str, &[&str]); 11] = [
     (
         CONTENT,
         CONTENT,
-        &["runtime", "backing", "contracts", "fmp4", "axum", "sqlx", "tokio"],
+        &[
+            "renditions",
+            "runtime",
+            "backing",
+            "contracts",
+            "fmp4",
+            "axum",
+            "sqlx",
+            "tokio",
+        ],
+    ),
+    (
+        "renditions",
+        "content-delivery-service/renditions",
+        &["backing", "contracts", "fmp4"],
     ),
     (
         "transcoding-jobs",
         "content-delivery-service/transcoding-jobs",
-        &[CONTENT, "sandbox", "backing", "fmp4", "tokio"],
+        &["renditions", "runtime", "sandbox", "backing", "fmp4", "tokio"],
     ),
     (
         USERS,
@@ -223,7 +237,10 @@ fn packages() -> Result<Vec<Plant>> {
         (up, "the page reads media", with("web", "fmp4")?),
         (up, "the scenarios link a crate in", with("e2e", "contracts")?),
         (apart, "users name content", with(USERS, CONTENT)?),
+        (up, "renditions name runtime", with("renditions", "runtime")?),
+        (up, "renditions name their service", with("renditions", CONTENT)?),
         (apart, "content names its jobs", with(CONTENT, "transcoding-jobs")?),
+        (apart, "users name content's renditions", with(USERS, "renditions")?),
         (apart, "the page names users", with("web", USERS)?),
         (apart, "the jobs name users", with("transcoding-jobs", USERS)?),
         (

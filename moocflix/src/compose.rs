@@ -8,7 +8,6 @@ use anyhow::{Context, Result, anyhow};
 use axum::Router;
 use backing::Db;
 use backing::tasks::Queue;
-use content_delivery_service::TranscodeService;
 use runtime::process::{Check, Process};
 use runtime::{Authenticator, Background, Keys, Revocations, Routes, Service, Shutdown, metrics};
 use std::time::Duration;
@@ -157,10 +156,10 @@ impl Parts {
         let deps = transcoding_jobs::Deps {
             queue,
             one_machine: !db.is_postgres(),
-            transcode: TranscodeService::new(db, self.backends.clock.clone(), &settings.content.transcode.rungs),
+            db,
+            clock: self.backends.clock.clone(),
             objects: self.backends.objects.clone(),
-            instant: settings.content.instant.clone(),
-            config: settings.content.transcode.clone(),
+            config: settings.content.workers(),
             program: THIS_PROGRAM.into(),
             data_dir: settings.data_dir.clone(),
         };
@@ -180,7 +179,7 @@ impl Parts {
             clock: self.backends.clock.clone(),
             authenticator: self.authenticator.clone(),
             secret: self.backends.secret.clone(),
-            config: settings.content.clone(),
+            config: settings.content.service(),
         };
         self.add(content_delivery_service::service(deps).await.context("content")?);
         Ok(())

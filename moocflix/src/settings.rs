@@ -15,6 +15,7 @@ pub(crate) const DEFAULTS: &[&str] = &[
     include_str!("../config/default.toml"),
     user_management_service::DEFAULTS,
     content_delivery_service::DEFAULTS,
+    transcoding_jobs::DEFAULTS,
 ];
 
 /// Everything that can be set.
@@ -36,7 +37,7 @@ pub(crate) struct Settings {
     server: Server,
     pub(crate) tasks: Tasks,
     pub(crate) users: user_management_service::Config,
-    pub(crate) content: content_delivery_service::Config,
+    pub(crate) content: Content,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,6 +48,32 @@ struct Server {
     body_idle_timeout: f64,
     write_timeout: f64,
     drain_timeout: f64,
+}
+
+/// The section `content`: the service's keys and its workers'.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Content {
+    upload: content_delivery_service::UploadConfig,
+    playback: content_delivery_service::PlaybackConfig,
+    instant: transcoding_jobs::InstantConfig,
+    transcode: transcoding_jobs::TranscodeConfig,
+}
+
+impl Content {
+    pub(crate) fn service(&self) -> content_delivery_service::Config {
+        content_delivery_service::Config {
+            upload: self.upload.clone(),
+            playback: self.playback.clone(),
+        }
+    }
+
+    pub(crate) fn workers(&self) -> transcoding_jobs::Config {
+        transcoding_jobs::Config {
+            instant: self.instant.clone(),
+            transcode: self.transcode.clone(),
+        }
+    }
 }
 
 /// How tasks are worked on.
@@ -114,7 +141,11 @@ impl Settings {
             bail!("tasks.lease_seconds = {}: must be 1 to 600", self.tasks.lease_seconds);
         }
         self.limits()?;
-        let sections = [self.users.validate(), self.content.validate()];
+        let sections = [
+            self.users.validate(),
+            self.content.service().validate(),
+            self.content.workers().validate(),
+        ];
         sections
             .into_iter()
             .collect::<Result<(), String>>()

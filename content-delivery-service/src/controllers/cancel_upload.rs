@@ -37,7 +37,7 @@ pub(crate) async fn cancel_upload(
 
 async fn cancel(state: &Uploads, headers: &HeaderMap, open: &OpenUpload) -> Result<Response, ContentError> {
     tus::must_speak_tus(headers)?;
-    state.videos.bury(open.video.id).await?;
+    state.videos.remove(open.video.id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -3,12 +3,12 @@
 use super::fetch_video::viewer;
 use super::state::Uploads;
 use crate::middlewares::validate_upload::VideoPath;
-use crate::models::video::Status;
 use crate::services::error::ContentError;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::StatusCode;
+use renditions::models::lecture::Status;
 use runtime::{Caller, Json, ProblemDocument};
 use serde::Serialize;
 

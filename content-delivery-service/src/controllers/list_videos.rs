@@ -2,13 +2,13 @@
 
 use super::fetch_video::viewer;
 use super::state::Uploads;
-use crate::models::video::Status;
 use crate::models::video_document::VideoDocument;
 use crate::services::error::ContentError;
 use crate::services::video_service::Selection;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
+use renditions::models::lecture::Status;
 use runtime::{Caller, Json, ProblemDocument, Query};
 use serde::{Deserialize, Serialize};
 

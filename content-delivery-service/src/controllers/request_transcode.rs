@@ -49,8 +49,10 @@ pub(crate) async fn request_transcode(
 ) -> Result<Response, ContentError> {
     let names = body.and_then(|Json(request)| request.renditions).unwrap_or_default();
     let viewer = viewer(&caller);
-    state.videos.transcode(id, viewer, &names).await?;
-    let document = state.videos.transcoding(id, viewer).await?;
+    let video = state.videos.find(id, viewer).await?;
+    state.transcodes.request(&video, &names).await?;
+    let video = state.videos.find(id, viewer).await?;
+    let document = state.transcodes.progress(&video).await?;
     Ok((StatusCode::ACCEPTED, Json(document)).into_response())
 }
 
@@ -73,6 +75,7 @@ pub(crate) async fn show_transcode(
     caller: Caller,
     VideoPath(id): VideoPath,
 ) -> Result<Response, ContentError> {
-    let document = state.videos.transcoding(id, viewer(&caller)).await?;
+    let video = state.videos.find(id, viewer(&caller)).await?;
+    let document = state.transcodes.progress(&video).await?;
     Ok(([(CACHE_CONTROL, "private, no-cache")], Json(document)).into_response())
 }

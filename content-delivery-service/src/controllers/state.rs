@@ -1,5 +1,6 @@
 //! What the controllers of uploads and lectures work with.
 
+use crate::services::transcode_service::TranscodeService;
 use crate::services::upload_service::UploadService;
 use crate::services::video_service::VideoService;
 use axum::extract::FromRef;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 pub(crate) struct Uploads {
     pub(crate) uploads: UploadService,
     pub(crate) videos: VideoService,
+    pub(crate) transcodes: TranscodeService,
     pub(crate) spawner: Spawner,
     pub(crate) authenticator: Authenticator,
     pub(crate) bus: Arc<dyn Bus>,

@@ -1,8 +1,9 @@
 //! A lecture as programs see it.
 
 use super::upload::{Upload, UploadState};
-use super::video::{AudioTrack, Reason, Rendition, Status, Video, VideoTrack};
+use super::video::Video;
 use contracts::{Timestamp, UserId, VideoId};
+use renditions::models::lecture::{AudioTrack, Reason, Rendition, Status, VideoTrack};
 use serde::Serialize;
 
 /// A lecture.

@@ -4,13 +4,14 @@
 //! still says changes nothing.
 
 use crate::models::upload::{Upload, UploadState};
-use crate::models::video::Reason;
-use crate::repositories::video_repository::{bury, scan_task};
+use crate::repositories::video_repository::delete_in;
 use backing::db::{Db, DbError};
 use backing::tasks;
 use backing::{args, outbox, record};
 use contracts::events::VideoUploaded;
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
+use renditions::models::lecture::Reason;
+use renditions::tasks::Scan;
 
 macro_rules! columns {
     () => {
@@ -227,7 +228,7 @@ impl UploadRepository {
         if moved == 0 {
             return Ok(false);
         }
-        let scan = scan_task(id, row.owner_id, now);
+        let scan = Scan { video_id: id }.task(row.owner_id, now);
         tasks::enqueue(&mut tx, &scan).await?;
         let event = VideoUploaded {
             owner_id: row.owner_id,
@@ -253,7 +254,7 @@ impl UploadRepository {
         if tx.one::<IdRow>(sql, args![id, now]).await?.is_none() {
             return Ok(false);
         }
-        let buried = bury(&mut tx, id, Some(reason), now).await?;
+        let buried = delete_in(&mut tx, id, Some(reason), now).await?;
         tx.commit().await?;
         Ok(buried)
     }

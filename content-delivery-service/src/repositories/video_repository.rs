@@ -1,22 +1,20 @@
 //! Lectures in the database.
 
 use crate::models::creation::NewUpload;
-use crate::models::video::{Media, Reason, Status, Video};
-use crate::repositories::{plan_repository, playback_repository};
+use crate::models::video::Video;
+use crate::repositories::playback_repository;
 use backing::db::{Db, DbError, Tx, Value};
-use backing::tasks::{self, NewTask};
+use backing::tasks;
 use backing::{args, outbox, record};
 use contracts::events::{VideoCreated, VideoDeleted, VideoUpdated};
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
-use serde_json::json;
+use renditions::models::lecture::{Media, Reason, Status};
+use renditions::repositories::plan_repository;
+use renditions::tasks::{Scan, Sweep};
 use std::time::Duration;
 
-/// The task that deletes a lecture's objects.
-pub(crate) const SWEEP: &str = "sweep";
 /// How long after a deletion its objects are looked for once more.
 const LATE_SWEEP: Duration = Duration::from_secs(120);
-/// The kind of the task that looks into a stored source.
-pub(crate) const SCAN: &str = "scan";
 
 macro_rules! columns {
     () => {
@@ -285,7 +283,7 @@ impl VideoRepository {
     /// Shape: `false` where it was gone already
     pub async fn delete(&self, id: VideoId, reason: Option<&Reason>, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
-        let deleted = bury(&mut tx, id, reason, now).await?;
+        let deleted = delete_in(&mut tx, id, reason, now).await?;
         tx.commit().await?;
         Ok(deleted)
     }
@@ -333,21 +331,13 @@ impl VideoRepository {
     }
 }
 
-/// The task that looks into a stored source.
-pub(crate) fn scan_task(id: VideoId, owner: UserId, now: Timestamp) -> NewTask {
-    NewTask {
-        kind: SCAN,
-        key: format!("{SCAN}:{id}"),
-        payload: json!({ "video_id": id }),
-        run_after: now,
-        priority: 100,
-        owner: Some(owner),
-        subject: Some(id.0),
-    }
-}
-
 /// The tombstone, the fences, the sweep and the event, in the caller's transaction.
-pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now: Timestamp) -> Result<bool, DbError> {
+pub(crate) async fn delete_in(
+    tx: &mut Tx,
+    id: VideoId,
+    reason: Option<&Reason>,
+    now: Timestamp,
+) -> Result<bool, DbError> {
     let sql = concat!(
         "SELECT ",
         columns!(),
@@ -378,21 +368,13 @@ pub(crate) async fn bury(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now:
         args![Vec::<u8>::new(), id],
     )
     .await?;
-    tasks::cancel(tx, &format!("{SCAN}:{id}"), now).await?;
+    tasks::cancel(tx, &Scan { video_id: id }.key(), now).await?;
     tasks::cancel_subject(tx, id.0, now).await?;
     plan_repository::forget(tx, id).await?;
     playback_repository::end_of_video(tx, id, now).await?;
     // The late one is for what a worker had on its way when it died.
     for (name, run_after) in [("now", now), ("late", now + LATE_SWEEP)] {
-        let sweep = NewTask {
-            kind: SWEEP,
-            key: format!("{SWEEP}:{id}:{name}"),
-            payload: json!({ "video_id": id }),
-            run_after,
-            priority: 0,
-            owner: Some(video.owner_id),
-            subject: None,
-        };
+        let sweep = Sweep { video_id: id }.task(name, video.owner_id, run_after);
         tasks::enqueue(tx, &sweep).await?;
     }
     let event = VideoDeleted {

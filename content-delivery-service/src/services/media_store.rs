@@ -11,7 +11,6 @@ mod text;
 
 use crate::models::media_path::{JUST_IN_TIME, Part, Rendition};
 use crate::models::piece::{Piece, PieceKind};
-use crate::repositories::ladder_repository::LadderRepository;
 use backing::DbError;
 use backing::hot::Hot;
 use backing::objects::{ObjectError, Objects};
@@ -20,6 +19,7 @@ use contracts::VideoId;
 use fmp4::IndexError;
 use instant::Instants;
 use ladders::{Ladders, Shown};
+use renditions::repositories::ladder_repository::LadderRepository;
 use std::sync::Arc;
 use text::Text;
 

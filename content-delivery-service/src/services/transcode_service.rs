@@ -1,194 +1,67 @@
-//! What becomes of stored sources: what a look into them means, what is planned, what is published.
-//!
-//! Called by the crate `transcoding-jobs` and by the routes. One transaction writes what happened, its events and the end
-//! of the task, and only if the task is still the worker's: a worker that was given up for dead can't publish anything.
+//! A lecture's renditions as their owner handles them: how far they are, and that they be made.
 
-use crate::models::ladder::{plan_below_source, plan_of_survey};
-use crate::models::outcome::{Outcome, Recorded, Source};
-use crate::models::plan::{Plan, Work};
-use crate::models::publication::{Publication, Published};
-use crate::models::survey::Survey;
-use crate::models::video::Reason;
-use crate::repositories::plan_repository::{self, PlanRepository};
-use crate::repositories::transcode_repository::{TranscodeRepository, write_with_events};
+use super::error::ContentError;
+use crate::models::video::Video;
+use crate::models::video_document::{TranscodeDocument, VideoDocument};
 use backing::Clock;
-use backing::db::{Db, DbError, Tx};
-use backing::tasks::Task;
-use contracts::VideoId;
-use fmp4::{IndexHead, Obstacle, Probe, ScanError, Sniff};
-use std::sync::Arc;
+use contracts::Timestamp;
+use renditions::models::lecture::Status;
+use renditions::repositories::plan_repository::PlanRepository;
+use renditions::repositories::plan_repository::progress::PlanProgress;
+use renditions::repositories::plan_repository::request::Requested;
 
-/// Writes down what became of stored sources.
+/// Shows and requests renditions.
 #[derive(Clone)]
-pub struct TranscodeService {
-    repository: TranscodeRepository,
+pub(crate) struct TranscodeService {
     plans: PlanRepository,
     clock: Clock,
-    rungs: Arc<[u32]>,
-}
-
-/// What was found in a stored source.
-#[derive(Debug)]
-pub enum Finding<'a> {
-    /// Segments can be cut from it as it is; its index is stored.
-    Playable(&'a Probe, &'a IndexHead),
-    /// It has to be encoded again before it can be watched.
-    Obstacle(&'a Probe, &'a Obstacle),
-    /// It is of a kind that only an encoder reads.
-    OtherContainer(Sniff),
-    /// An encoder's probe has read it.
-    Surveyed(&'a Survey),
-    /// An encoder's probe can't read it: a stable code and words.
-    Unusable(&'a str, &'a str),
-    /// It is broken, empty, encrypted or no media at all.
-    Broken(&'a ScanError),
-    /// It is not in the object store any more.
-    Missing,
-    /// It could not be looked into, however often that was tried.
-    Unreadable,
 }
 
 impl TranscodeService {
-    /// Works on the content database; `rungs` are the short sides that are encoded.
-    #[must_use]
-    pub fn new(db: Db, clock: Clock, rungs: &[u32]) -> Self {
-        Self {
-            repository: TranscodeRepository::new(db.clone()),
-            plans: PlanRepository::new(db),
-            clock,
-            rungs: rungs.into(),
+    pub(crate) fn new(plans: PlanRepository, clock: Clock) -> Self {
+        Self { plans, clock }
+    }
+
+    /// Queues the renditions that are missing or failed; encodes all of them again if all are complete and one is named.
+    pub(crate) async fn request(&self, video: &Video, names: &[String]) -> Result<(), ContentError> {
+        match self.plans.request(video.id, names, self.clock.now()).await? {
+            Requested::Done => Ok(()),
+            Requested::NotUploaded => Err(ContentError::NotUploaded),
+            Requested::Gone => Err(ContentError::Deleted),
+            Requested::Unknown(places) => Err(ContentError::UnknownRenditions(places)),
         }
     }
 
-    /// Records what was found in a video's source, plans what follows, and ends the task, in one transaction.
-    pub async fn record(&self, video: VideoId, finding: &Finding<'_>, task: &Task) -> Result<Recorded, DbError> {
-        let outcome = outcome(finding, &self.rungs);
-        self.repository.record(video, &outcome, task, self.clock.now()).await
-    }
-
-    /// Records, in the transaction that gives a task up, that a video's source could not be looked into.
-    pub async fn give_up(&self, tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
-        let outcome = outcome(&Finding::Unreadable, &self.rungs);
-        write_with_events(tx, video, &outcome, self.clock.now())
-            .await
-            .map(|_| ())
-    }
-
-    /// Records, in the transaction that gives a task up, that an encoder can't read a video's source.
-    pub async fn unusable(&self, tx: &mut Tx, video: VideoId, code: &str, message: &str) -> Result<(), DbError> {
-        let outcome = outcome(&Finding::Unusable(code, message), &self.rungs);
-        write_with_events(tx, video, &outcome, self.clock.now())
-            .await
-            .map(|_| ())
-    }
-
-    /// A plan of a video.
-    pub async fn plan(&self, video: VideoId, generation: u32) -> Result<Option<Plan>, DbError> {
-        self.plans.find(video, generation).await
-    }
-
-    /// The pieces of a rendition that are published without a gap: number, and packets or frames, of each.
-    pub async fn published(&self, video: VideoId, generation: u32, name: &str) -> Result<Vec<(i64, i64)>, DbError> {
-        self.plans.published(video, generation, name).await
-    }
-
-    /// Publishes pieces whose objects are stored.
-    pub async fn publish(&self, publication: &Publication, task: &Task) -> Result<Published, DbError> {
-        self.plans.publish(publication, task, self.clock.now()).await
-    }
-
-    /// Notes how far a task's encoder is, in ticks of its piece; false where the encoder is to be ended.
-    pub async fn report(
-        &self,
-        video: VideoId,
-        generation: u32,
-        work: &Work,
-        task: &Task,
-        ticks: u64,
-    ) -> Result<bool, DbError> {
+    /// How far a lecture's renditions are, those that are made again included.
+    pub(crate) async fn progress(&self, video: &Video) -> Result<TranscodeDocument, ContentError> {
+        if video.status == Status::Uploading {
+            return Err(ContentError::NotUploaded);
+        }
         let now = self.clock.now();
-        self.plans.report(video, generation, work, task, (ticks, now)).await
+        let live = self.plans.progress(video.id, now).await?;
+        Ok(document(video, live.as_ref(), now))
     }
 
-    /// Records, in the transaction that gives a task up, that a part of a plan can't be made.
-    pub async fn fail(
-        &self,
-        tx: &mut Tx,
-        (video, generation): (VideoId, u32),
-        work: &Work,
-        code: &str,
-        message: &str,
-    ) -> Result<(), DbError> {
-        let reason = Reason {
-            code: code.to_owned(),
-            message: message.to_owned(),
-        };
-        plan_repository::fail(tx, (video, generation), work, &reason, self.clock.now()).await
-    }
-
-    /// The keys of objects that a plan's renditions need, as rendition, piece and fence.
-    pub async fn referenced(&self, video: VideoId, generation: u32) -> Result<Vec<(String, i64, i64)>, DbError> {
-        self.plans.referenced(video, generation).await
-    }
-
-    /// The generations of a video whose objects are kept.
-    pub async fn generations(&self, video: VideoId) -> Result<Vec<u32>, DbError> {
-        self.plans.generations(video).await
-    }
-
-    /// Forgets plans older than a complete one.
-    pub async fn forget_before(&self, video: VideoId, generation: u32) -> Result<(), DbError> {
-        self.plans.forget_before(video, generation).await
+    /// A lecture that encoders work on, as far as they are.
+    pub(crate) async fn show(&self, video: Video) -> Result<VideoDocument, ContentError> {
+        let now = self.clock.now();
+        let live = self.plans.progress(video.id, now).await?;
+        let live = live.filter(|live| i64::from(live.generation) == video.generation);
+        let live = live.map(|live| document(&video, Some(&live), now));
+        let shown = VideoDocument::new(video, None, None);
+        Ok(match live {
+            Some(live) => shown.with_progress(live),
+            None => shown,
+        })
     }
 }
 
-fn outcome(finding: &Finding<'_>, rungs: &[u32]) -> Outcome {
-    let failed = |code: &str, message: String| Outcome::Failed {
-        reason: Reason {
-            code: code.to_owned(),
-            message,
-        },
-    };
-    match finding {
-        Finding::Playable(probe, head) => Outcome::Playable {
-            source: Source::of(probe, Some(head)),
-            plan: Box::new(plan_below_source(probe, head, rungs)),
-        },
-        Finding::Surveyed(survey) => {
-            let plan = plan_of_survey(survey, rungs);
-            if plan.is_empty() {
-                return failed("media_empty", "there is no audio or video in this file".to_owned());
-            }
-            Outcome::Planned {
-                source: Source::surveyed(survey),
-                plan: Box::new(plan),
-            }
-        }
-        Finding::Unusable(code, message) => failed(code, (*message).to_owned()),
-        Finding::Obstacle(probe, obstacle) => Outcome::NeedsTranscoding {
-            source: Some(Source::of(probe, None)),
-            reason: needs_transcoding(&obstacle.to_string()),
-            obstacle: obstacle.code().to_owned(),
-        },
-        Finding::OtherContainer(sniff) if sniff.is_media() => Outcome::NeedsTranscoding {
-            source: Some(Source::unread(sniff.container())),
-            reason: needs_transcoding(&format!("the file is {}, not MP4", sniff.container())),
-            obstacle: "container".to_owned(),
-        },
-        Finding::OtherContainer(_) => failed("unsupported_media", "the file holds no audio or video".to_owned()),
-        Finding::Broken(error) => failed(error.code(), error.to_string()),
-        Finding::Missing => failed("media_missing", "the stored file is gone".to_owned()),
-        Finding::Unreadable => failed(
-            "scan_failed",
-            "the file could not be looked into; upload it again".to_owned(),
-        ),
-    }
-}
-
-fn needs_transcoding(why: &str) -> Reason {
-    let message = format!("it has to be encoded again before it can be watched: {why}");
-    Reason {
-        code: "needs_transcoding".to_owned(),
-        message,
+fn document(video: &Video, live: Option<&PlanProgress>, now: Timestamp) -> TranscodeDocument {
+    let known = &video.media.renditions;
+    TranscodeDocument {
+        video_id: video.id,
+        progress: live.map_or_else(|| video.progress(), PlanProgress::share),
+        renditions: live.map_or_else(|| known.clone(), |live| live.renditions(known)),
+        time_left: live.and_then(|live| live.time_left(now)),
     }
 }

@@ -9,11 +9,12 @@ use crate::metric;
 use crate::models::creation::NewUpload;
 use crate::models::tus::Checksum;
 use crate::models::upload::Upload;
-use crate::models::video::{Reason, Status, Video};
+use crate::models::video::Video;
 use crate::repositories::upload_repository::UploadRepository;
 use crate::repositories::video_repository::VideoRepository;
 use backing::Clock;
 use contracts::{Timestamp, UserId, VideoId};
+use renditions::models::lecture::{Reason, Status};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -5,13 +5,13 @@ use super::error::ContentError;
 use crate::config::UploadConfig;
 use crate::metric;
 use crate::models::upload::{Upload, UploadState};
-use crate::models::video::Status;
 use crate::repositories::upload_repository::{Claim, Progress, UploadRepository};
 use crate::repositories::video_repository::VideoRepository;
 use backing::Clock;
 use backing::objects::{Objects, SinkState, UploadSink};
 use bytes::Bytes;
 use contracts::{ObjectKey, ObjectPrefix, Timestamp, VideoId};
+use renditions::models::lecture::Status;
 use std::sync::Arc;
 use std::time::Duration;
 

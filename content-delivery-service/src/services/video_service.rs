@@ -2,16 +2,17 @@
 
 use super::error::ContentError;
 use super::signatures::Signatures;
+use super::transcode_service::TranscodeService;
 use super::upload_service::UploadService;
 use crate::metric;
 use crate::models::text;
-use crate::models::video::{Status, Video};
-use crate::models::video_document::{TranscodeDocument, VideoDocument};
-use crate::repositories::plan_repository::{PlanRepository, Progress, Requested};
+use crate::models::video::Video;
+use crate::models::video_document::VideoDocument;
 use crate::repositories::video_repository::{Listing, Update, VideoRepository};
 use backing::Clock;
 use backing::objects::Objects;
-use contracts::{ObjectPrefix, Timestamp, UserId, VideoId};
+use contracts::{ObjectPrefix, UserId, VideoId};
+use renditions::models::lecture::Status;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ pub(crate) struct Selection<'a> {
 #[derive(Clone)]
 pub(crate) struct VideoService {
     videos: VideoRepository,
-    plans: PlanRepository,
+    transcodes: TranscodeService,
     uploads: UploadService,
     objects: Objects,
     signatures: Arc<Signatures>,
@@ -58,7 +59,7 @@ pub(crate) struct VideoService {
 impl VideoService {
     pub(crate) fn new(
         videos: VideoRepository,
-        plans: PlanRepository,
+        transcodes: TranscodeService,
         uploads: UploadService,
         objects: Objects,
         signatures: Signatures,
@@ -66,7 +67,7 @@ impl VideoService {
     ) -> Self {
         Self {
             videos,
-            plans,
+            transcodes,
             uploads,
             objects,
             signatures: Arc::new(signatures),
@@ -90,7 +91,7 @@ impl VideoService {
     pub(crate) async fn show(&self, video: Video, viewer: Viewer) -> Result<VideoDocument, ContentError> {
         match video.status {
             Status::Uploading => {}
-            Status::Processing | Status::Playable => return self.show_live(video).await,
+            Status::Processing | Status::Playable => return self.transcodes.show(video).await,
             Status::Ready | Status::Failed | Status::Deleted => return Ok(VideoDocument::new(video, None, None)),
         }
         let upload = self.uploads.upload(video.id).await?;
@@ -99,41 +100,6 @@ impl VideoService {
             .filter(|_| video.owner_id == viewer.user)
             .map(|upload| self.uploads.key(upload));
         Ok(VideoDocument::new(video, upload.as_ref(), key))
-    }
-
-    /// A lecture that encoders work on, as far as they are.
-    async fn show_live(&self, video: Video) -> Result<VideoDocument, ContentError> {
-        let now = self.clock.now();
-        let live = self.plans.progress(video.id, now).await?;
-        let live = live.filter(|live| i64::from(live.generation) == video.generation);
-        let live = live.map(|live| transcoding(&video, Some(&live), now));
-        let document = VideoDocument::new(video, None, None);
-        Ok(match live {
-            Some(live) => document.with_progress(live),
-            None => document,
-        })
-    }
-
-    /// How far a lecture's renditions are, those that are made anew included.
-    pub(crate) async fn transcoding(&self, id: VideoId, viewer: Viewer) -> Result<TranscodeDocument, ContentError> {
-        let video = self.find(id, viewer).await?;
-        if video.status == Status::Uploading {
-            return Err(ContentError::NotUploaded);
-        }
-        let now = self.clock.now();
-        let live = self.plans.progress(id, now).await?;
-        Ok(transcoding(&video, live.as_ref(), now))
-    }
-
-    /// Has done what is missing of a lecture's renditions or failed; those that are named again where all are there.
-    pub(crate) async fn transcode(&self, id: VideoId, viewer: Viewer, names: &[String]) -> Result<(), ContentError> {
-        self.find(id, viewer).await?;
-        match self.plans.request(id, names, self.clock.now()).await? {
-            Requested::Done => Ok(()),
-            Requested::NotUploaded => Err(ContentError::NotUploaded),
-            Requested::Gone => Err(ContentError::Deleted),
-            Requested::Unknown(places) => Err(ContentError::UnknownRenditions(places)),
-        }
     }
 
     /// The viewer's own lectures or everybody's, the latest first.
@@ -205,11 +171,11 @@ impl VideoService {
             Err(ContentError::Deleted) => return Ok(()),
             Err(error) => return Err(error),
         }
-        self.bury(id).await
+        self.remove(id).await
     }
 
     /// Deletes a lecture on behalf of somebody who was let in by other means.
-    pub(crate) async fn bury(&self, id: VideoId) -> Result<(), ContentError> {
+    pub(crate) async fn remove(&self, id: VideoId) -> Result<(), ContentError> {
         if self.videos.delete(id, None, self.clock.now()).await? {
             metrics::counter!(metric::VIDEOS_DELETED).increment(1);
         }
@@ -237,16 +203,6 @@ impl VideoService {
             metrics::counter!(metric::SWEEPS).increment(1);
         }
         Ok(())
-    }
-}
-
-fn transcoding(video: &Video, live: Option<&Progress>, now: Timestamp) -> TranscodeDocument {
-    let known = &video.media.renditions;
-    TranscodeDocument {
-        video_id: video.id,
-        progress: live.map_or_else(|| video.progress(), Progress::share),
-        renditions: live.map_or_else(|| known.clone(), |live| live.renditions(known)),
-        time_left: live.and_then(|live| live.time_left(now)),
     }
 }
 

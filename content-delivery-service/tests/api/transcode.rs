@@ -4,9 +4,9 @@ mod serving;
 
 use crate::server::{Person, film};
 use crate::watch_events::Events;
-use content_delivery_service::Finding;
 use contracts::{EventData, Role, VideoId};
 use lectures::{Studio, path, rungs, states};
+use renditions::ledger::Finding;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;

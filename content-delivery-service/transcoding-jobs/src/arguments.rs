@@ -1,8 +1,9 @@
 //! What ffmpeg is told, written from a plan alone: numbers, and names that this program has chosen.
 
 use crate::survey::past_damage;
-use content_delivery_service::{Input, Rung, SOUND_BIT_RATE, Sound};
 use fmp4::TICKS;
+use renditions::models::plan::{Input, Rung, Sound};
+use renditions::models::publication::SOUND_BIT_RATE;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;

@@ -8,12 +8,14 @@ use backing::db::{DbError, Tx};
 use backing::objects::Objects;
 use backing::tasks::{Done, Job, JobError, Task};
 use bytes::Bytes;
-use content_delivery_service::{ENCODE_FIRST, NewPiece, Plan, Publication, Published, TranscodeService, Work};
 use contracts::{ObjectKey, RenditionName, VideoId};
 use fmp4::Piece;
+use renditions::ledger::Ledger;
+use renditions::models::plan::{Plan, Work};
+use renditions::models::publication::{NewPiece, Publication, Published};
+use renditions::tasks::{self, Encode};
 use sandbox::staging::Staging;
 use sandbox::{Limits, Sandbox};
-use serde::Deserialize;
 use std::time::{Duration, Instant};
 
 /// How often an encoder's progress is noted, and whether the task is still this worker's is asked.
@@ -22,22 +24,15 @@ const REPORTING: Duration = Duration::from_secs(1);
 /// Does the tasks of one of the kinds that encode.
 #[derive(Clone)]
 pub(crate) struct EncodeJob {
-    /// Which tasks: [`ENCODE_FIRST`] is what makes a lecture playable.
+    /// Which tasks: [`Encode::FIRST_KIND`] is what makes a lecture playable.
     pub(crate) kind: &'static str,
     pub(crate) objects: Objects,
-    pub(crate) transcode: TranscodeService,
+    pub(crate) ledger: Ledger,
     pub(crate) sandbox: Sandbox,
     pub(crate) staging: Staging,
     pub(crate) preset: String,
     /// Threads of one encoder.
     pub(crate) threads: usize,
-}
-
-#[derive(Deserialize)]
-struct Payload {
-    video_id: VideoId,
-    generation: u32,
-    work: Work,
 }
 
 /// What a task is about, with its plan.
@@ -70,14 +65,12 @@ impl Job for EncodeJob {
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
-        let payload: Payload = serde_json::from_value(task.payload.clone())
-            .map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))?;
-        let Payload {
+        let Encode {
             video_id: video,
             generation,
             work,
-        } = payload;
-        let Some(plan) = self.transcode.plan(video, generation).await? else {
+        } = tasks::read(task)?;
+        let Some(plan) = self.ledger.plan(video, generation).await? else {
             return Ok(Done::Complete); // deleted meanwhile
         };
         let assignment = Assignment {
@@ -108,12 +101,12 @@ impl Job for EncodeJob {
     }
 
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
-        let Ok(payload) = serde_json::from_value::<Payload>(task.payload.clone()) else {
+        let Ok(encode) = tasks::read::<Encode>(task) else {
             return Ok(());
         };
         tracing::error!(task = %task.key, code, message, "a part of a lecture can't be encoded");
-        let of = (payload.video_id, payload.generation);
-        self.transcode.fail(tx, of, &payload.work, code, message).await
+        let of = (encode.video_id, encode.generation);
+        self.ledger.fail(tx, of, &encode.work, code, message).await
     }
 }
 
@@ -121,7 +114,7 @@ impl EncodeJob {
     /// What an encoder may take: the first piece of a lecture goes before the later ones of others.
     fn limits(&self) -> Limits {
         let usual = Limits::default();
-        let nice = if self.kind == ENCODE_FIRST {
+        let nice = if self.kind == Encode::FIRST_KIND {
             Limits::URGENT
         } else {
             usual.nice
@@ -139,7 +132,7 @@ impl EncodeJob {
                 work,
                 ..
             } = assignment;
-            match self.transcode.report(*video, *generation, work, task, ticks()).await {
+            match self.ledger.report(*video, *generation, work, task, ticks()).await {
                 Ok(true) => {}
                 Ok(false) => return,
                 // As long as nobody can be asked, the work goes on; publishing asks again.
@@ -182,7 +175,7 @@ impl EncodeJob {
             pieces,
             finish,
         };
-        match self.transcode.publish(&publication, assignment.task).await {
+        match self.ledger.publish(&publication, assignment.task).await {
             Ok(Published::Done) => {
                 metrics::counter!(crate::PIECES_PUBLISHED).increment(count);
                 Ok(())

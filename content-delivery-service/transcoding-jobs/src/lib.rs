@@ -3,11 +3,12 @@
 //! The worker of `backing::tasks` claims a task and gives it to its job: `ScanJob` looks into a source that was uploaded
 //! just now, `SurveyJob` has an encoder's probe look into what can't be played as it is, `EncodeJob` makes one piece of a
 //! plan's renditions, `TidyJob` removes what a complete lecture does not need. What is found and made goes back through
-//! content's `TranscodeService`, which alone writes about videos, and only while the task is still this worker's.
+//! the ledger of the crate `renditions`, which alone writes about videos, and only while the task is still this worker's.
 //!
 //! ffmpeg and ffprobe run in `sandbox`; `encoder` reads ffmpeg's progress, and `arguments` writes its command line.
 
 mod arguments;
+mod config;
 mod encode_job;
 pub mod encoder;
 mod scan_job;
@@ -16,13 +17,17 @@ mod survey_job;
 mod tidy_job;
 mod troubles;
 
+pub use config::{Config, InstantConfig, TranscodeConfig};
 pub use scan_job::ScanJob;
 
+use backing::Clock;
+use backing::db::Db;
 use backing::objects::Objects;
 use backing::tasks::{Job, Queue, Worker};
-use content_delivery_service::{ENCODE, ENCODE_FIRST, InstantConfig, TranscodeConfig, TranscodeService};
 use encode_job::EncodeJob;
 use fmp4::Limits;
+use renditions::ledger::Ledger;
+use renditions::tasks::Encode;
 use runtime::metrics::Metric;
 use runtime::{Background, Routes, Service};
 use sandbox::Sandbox;
@@ -36,6 +41,8 @@ use tidy_job::TidyJob;
 
 /// The service's name: its role.
 pub const NAME: &str = "transcode";
+/// The workers' keys with their defaults.
+pub const DEFAULTS: &str = include_str!("../config/default.toml");
 /// How many sources are looked into at once: a long one does not hold up the short ones.
 const SCAN_SLOTS: usize = 2;
 /// Encoders beside the configured ones that only make lectures playable.
@@ -75,16 +82,16 @@ pub const METRICS: &[Metric] = &[
 
 /// What the workers are built from.
 pub struct Deps {
-    /// The tasks of content's schema.
+    /// The schema of lectures, opened with [`renditions::schema::MIGRATIONS`]: findings and pieces go there.
+    pub db: Db,
+    /// The tasks of that schema.
     pub queue: Queue,
-    /// Where findings and pieces go.
-    pub transcode: TranscodeService,
+    /// The time.
+    pub clock: Clock,
     /// Where sources and pieces lie.
     pub objects: Objects,
-    /// Which sources are played as they are.
-    pub instant: InstantConfig,
-    /// How encoders are run.
-    pub config: TranscodeConfig,
+    /// What can be set.
+    pub config: Config,
     /// MoocFlix itself, which guards encoders.
     pub program: PathBuf,
     /// Where staging folders are made.
@@ -97,26 +104,28 @@ pub struct Deps {
 ///
 /// Errors: where no staging folder can be made
 pub fn service(deps: Deps) -> io::Result<Service> {
+    let Config { instant, transcode } = deps.config;
     let limits = Limits {
-        max_bit_rate: deps.instant.max_bit_rate,
-        max_key_frame_gap: Duration::try_from_secs_f64(deps.instant.max_gap_seconds).unwrap_or(Duration::MAX),
+        max_bit_rate: instant.max_bit_rate,
+        max_key_frame_gap: Duration::try_from_secs_f64(instant.max_gap_seconds).unwrap_or(Duration::MAX),
     };
-    let stall = Duration::try_from_secs_f64(deps.config.stall_seconds).unwrap_or(Duration::MAX);
+    let stall = Duration::try_from_secs_f64(transcode.stall_seconds).unwrap_or(Duration::MAX);
     let sandbox = Sandbox::new(deps.program, stall);
     let staging = Staging::open(&deps.data_dir)?;
-    let (objects, transcode) = (deps.objects, deps.transcode);
+    let ledger = Ledger::new(deps.db, deps.clock, &transcode.rungs);
+    let objects = deps.objects;
     let queue = deps.queue.of_worker(staging.worker());
     let looks: Vec<Arc<dyn Job>> = vec![
-        Arc::new(ScanJob::new(objects.clone(), transcode.clone(), limits)),
+        Arc::new(ScanJob::new(objects.clone(), ledger.clone(), limits)),
         Arc::new(SurveyJob {
             objects: objects.clone(),
-            transcode: transcode.clone(),
+            ledger: ledger.clone(),
             sandbox: sandbox.clone(),
             staging: staging.clone(),
         }),
         Arc::new(TidyJob {
             objects: objects.clone(),
-            transcode: transcode.clone(),
+            ledger: ledger.clone(),
         }),
     ];
     let mut tasks = vec![background("scans", Worker::new(queue.clone(), looks, SCAN_SLOTS, POLL))];
@@ -124,24 +133,24 @@ pub fn service(deps: Deps) -> io::Result<Service> {
         tasks.push(lost_workers(queue.clone(), staging.clone()));
     }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    if let Some(threads) = processors.checked_div(deps.config.slots) {
+    if let Some(threads) = processors.checked_div(transcode.slots) {
         let later = EncodeJob {
-            kind: ENCODE,
+            kind: Encode::KIND,
             objects,
-            transcode,
+            ledger,
             sandbox,
             staging,
-            preset: deps.config.preset,
+            preset: transcode.preset,
             // Threads beyond the processors would keep those waiting that answer viewers, for a tick of the kernel's each.
             threads: threads.max(1),
         };
         let first = EncodeJob {
-            kind: ENCODE_FIRST,
+            kind: Encode::FIRST_KIND,
             ..later.clone()
         };
         // What makes a lecture playable does not wait until an encoder has ended a minute of another.
         let express = Worker::new(queue.clone(), vec![Arc::new(first.clone())], EXPRESS_SLOTS, POLL).grace(GRACE);
-        let all = Worker::new(queue, vec![Arc::new(first), Arc::new(later)], deps.config.slots, POLL).grace(GRACE);
+        let all = Worker::new(queue, vec![Arc::new(first), Arc::new(later)], transcode.slots, POLL).grace(GRACE);
         tasks.extend([background("first-pieces", express), background("encoders", all)]);
     }
     Ok(Service {

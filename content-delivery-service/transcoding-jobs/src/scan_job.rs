@@ -9,10 +9,11 @@ use backing::db::{DbError, Tx};
 use backing::objects::{ObjectError, Objects};
 use backing::tasks::{Done, Job, JobError, Task};
 use bytes::Bytes;
-use content_delivery_service::{Finding, Recorded, TranscodeService};
 use contracts::{ObjectKey, VideoId};
 use fmp4::{Limits, Scan, ScanError, Scanner, Sniff, Step, Verdict, sniff};
-use serde::Deserialize;
+use renditions::ledger::{Finding, Ledger};
+use renditions::models::outcome::Recorded;
+use renditions::tasks::{self, Scan as ScanTask};
 use std::slice::from_ref;
 use std::time::Instant;
 use tokio::task::spawn_blocking;
@@ -23,13 +24,8 @@ const SNIFFED: u64 = 64 * 1_024;
 /// Does the tasks of kind `scan`.
 pub struct ScanJob {
     objects: Objects,
-    transcode: TranscodeService,
+    ledger: Ledger,
     limits: Limits,
-}
-
-#[derive(Deserialize)]
-struct Payload {
-    video_id: VideoId,
 }
 
 /// What a look into a source ended with.
@@ -42,10 +38,10 @@ enum Look {
 impl ScanJob {
     /// A job that takes what is within `limits` as playable.
     #[must_use]
-    pub fn new(objects: Objects, transcode: TranscodeService, limits: Limits) -> Self {
+    pub fn new(objects: Objects, ledger: Ledger, limits: Limits) -> Self {
         Self {
             objects,
-            transcode,
+            ledger,
             limits,
         }
     }
@@ -78,7 +74,7 @@ impl ScanJob {
     }
 
     async fn record(&self, video: VideoId, finding: &Finding<'_>, task: &Task) -> Result<Recorded, JobError> {
-        let recorded = self.transcode.record(video, finding, task).await;
+        let recorded = self.ledger.record(video, finding, task).await;
         recorded.map_err(|error| JobError::Retry(format!("the finding could not be recorded: {error}")))
     }
 
@@ -139,13 +135,11 @@ fn think(mut scanner: Scanner, answers: &[Bytes]) -> (Scanner, Result<Thought, S
 #[async_trait]
 impl Job for ScanJob {
     fn kind(&self) -> &'static str {
-        "scan"
+        ScanTask::KIND
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
-        let payload = serde_json::from_value::<Payload>(task.payload.clone());
-        let Payload { video_id } =
-            payload.map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))?;
+        let ScanTask { video_id } = tasks::read(task)?;
         let began = Instant::now();
         let recorded = self.scan(video_id, task).await?;
         let seconds = began.elapsed().as_secs_f64();
@@ -155,10 +149,10 @@ impl Job for ScanJob {
     }
 
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
-        let Ok(Payload { video_id }) = serde_json::from_value(task.payload.clone()) else {
+        let Ok(ScanTask { video_id }) = tasks::read(task) else {
             return Ok(());
         };
         tracing::error!(video = %video_id, code, message, "a source could not be looked into");
-        self.transcode.give_up(tx, video_id).await
+        self.ledger.give_up(tx, video_id).await
     }
 }

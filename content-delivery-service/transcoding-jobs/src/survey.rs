@@ -8,9 +8,9 @@ mod packets;
 mod streams;
 
 use crate::encoder::{self, FFPROBE};
-use content_delivery_service::{Survey, SurveyAudio, SurveyVideo};
 use fmp4::Sniff;
 use packets::{Packets, Unit};
+use renditions::models::survey::{Survey, SurveyAudio, SurveyVideo};
 use sandbox::{Limits, Order, RunError, Sandbox};
 use std::ffi::OsString;
 use std::path::Path;

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::objects::{ObjectError, Objects};
 use backing::tasks::{Done, Job, JobError, Task};
-use content_delivery_service::{Finding, SURVEY, TranscodeService};
 use contracts::{ObjectKey, VideoId};
 use fmp4::sniff;
+use renditions::ledger::{Finding, Ledger};
+use renditions::tasks::{self, Survey};
 use sandbox::staging::Staging;
 use sandbox::{RunError, Sandbox};
-use serde::Deserialize;
 use std::slice::from_ref;
 
 /// How many bytes tell the kind of a file.
@@ -20,25 +20,19 @@ const SNIFFED: u64 = 64 * 1_024;
 /// Does the tasks of kind `survey`.
 pub(crate) struct SurveyJob {
     pub(crate) objects: Objects,
-    pub(crate) transcode: TranscodeService,
+    pub(crate) ledger: Ledger,
     pub(crate) sandbox: Sandbox,
     pub(crate) staging: Staging,
-}
-
-#[derive(Deserialize)]
-struct Payload {
-    video_id: VideoId,
 }
 
 #[async_trait]
 impl Job for SurveyJob {
     fn kind(&self) -> &'static str {
-        SURVEY
+        Survey::KIND
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
-        let Payload { video_id } = serde_json::from_value(task.payload.clone())
-            .map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))?;
+        let Survey { video_id } = tasks::read(task)?;
         let source = ObjectKey::VideoSource(video_id);
         let length = match self.objects.size(&source).await {
             Ok(length) => length,
@@ -70,16 +64,16 @@ impl Job for SurveyJob {
     }
 
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
-        let Ok(Payload { video_id }) = serde_json::from_value(task.payload.clone()) else {
+        let Ok(Survey { video_id }) = tasks::read(task) else {
             return Ok(());
         };
-        self.transcode.unusable(tx, video_id, code, message).await
+        self.ledger.unusable(tx, video_id, code, message).await
     }
 }
 
 impl SurveyJob {
     async fn record(&self, video: VideoId, finding: &Finding<'_>, task: &Task) -> Result<Done, JobError> {
-        let recorded = self.transcode.record(video, finding, task).await;
+        let recorded = self.ledger.record(video, finding, task).await;
         let recorded =
             recorded.map_err(|error| JobError::Retry(format!("the survey could not be recorded: {error}")))?;
         tracing::info!(%video, ?recorded, "a source was surveyed");

@@ -3,43 +3,38 @@
 use async_trait::async_trait;
 use backing::objects::Objects;
 use backing::tasks::{Done, Job, JobError, Task};
-use content_delivery_service::{TIDY, TranscodeService};
 use contracts::{ObjectKey, ObjectPrefix, RenditionName, VideoId};
-use serde::Deserialize;
+use renditions::ledger::Ledger;
+use renditions::tasks::{self, Tidy};
 use std::collections::HashSet;
 
 /// Does the tasks of kind `tidy`.
 pub(crate) struct TidyJob {
     pub(crate) objects: Objects,
-    pub(crate) transcode: TranscodeService,
-}
-
-#[derive(Deserialize)]
-struct Payload {
-    video_id: VideoId,
-    generation: u32,
-    older: bool,
+    pub(crate) ledger: Ledger,
 }
 
 #[async_trait]
 impl Job for TidyJob {
     fn kind(&self) -> &'static str {
-        TIDY
+        Tidy::KIND
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
-        let payload: Payload = serde_json::from_value(task.payload.clone())
-            .map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))?;
-        let video = payload.video_id;
-        if payload.older {
-            self.transcode.forget_before(video, payload.generation).await?;
+        let Tidy {
+            video_id: video,
+            generation,
+            older,
+        } = tasks::read(task)?;
+        if older {
+            self.ledger.forget_before(video, generation).await?;
         }
         let keep = self.named(video).await?;
         let retry = |error: backing::objects::ObjectError| JobError::Retry(error.to_string());
         let stored = self.objects.list(&ObjectPrefix::Video(video)).await.map_err(retry)?;
         let mut removed = 0_u32;
         for key in stored.iter().filter(|key| !keep.contains(*key)) {
-            if is_piece_up_to(key, video, payload.generation) {
+            if is_piece_up_to(key, video, generation) {
                 self.objects.delete_listed(key).await.map_err(retry)?;
                 removed += 1;
             }
@@ -55,8 +50,8 @@ impl TidyJob {
     /// The keys of all pieces that plans name.
     async fn named(&self, video: VideoId) -> Result<HashSet<String>, JobError> {
         let mut keys = HashSet::new();
-        for generation in self.transcode.generations(video).await? {
-            for (rendition, piece, fence) in self.transcode.referenced(video, generation).await? {
+        for generation in self.ledger.generations(video).await? {
+            for (rendition, piece, fence) in self.ledger.referenced(video, generation).await? {
                 let (Some(rendition), Ok(piece)) = (RenditionName::parse(&rendition), u32::try_from(piece)) else {
                     continue;
                 };

@@ -1,8 +1,8 @@
 //! A survey finds what ffmpeg then decodes.
 
 use super::stage::{PROGRAM, SOON, Stage, sandbox};
-use content_delivery_service::Survey;
 use fmp4::{Sniff, sniff};
+use renditions::models::survey::Survey;
 use sandbox::{RunError, Sandbox};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

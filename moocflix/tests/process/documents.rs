@@ -147,6 +147,7 @@ fn the_keys_are_sixty_at_most_and_each_is_explained() {
         include_str!("../../config/default.toml"),
         include_str!("../../../user-management-service/config/default.toml"),
         include_str!("../../../content-delivery-service/config/default.toml"),
+        include_str!("../../../content-delivery-service/transcoding-jobs/config/default.toml"),
     ] {
         let lines: Vec<&str> = text.lines().collect();
         for pair in lines

@@ -1,10 +1,10 @@
 //! The playlist of a lecture's renditions: what is cut from its source, and what is encoded of it so far.
 
 use crate::models::media_path::{JUST_IN_TIME, Rendition};
-use crate::models::publication::SOUND_BIT_RATE;
-use crate::models::rendition_index::{Ladder, Planned, PublishedRendition};
 use fmp4::{IndexHead, TrackKind};
 use hls::{AudioRendition, Multivariant, Variant};
+use renditions::models::publication::SOUND_BIT_RATE;
+use renditions::models::published::{Ladder, Planned, PublishedRendition};
 
 /// What is listed of a lecture's source as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

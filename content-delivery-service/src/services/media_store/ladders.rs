@@ -6,13 +6,13 @@
 use super::MediaError;
 use super::text::Text;
 use crate::models::piece::Piece;
-use crate::models::rendition_index::{Ladder, PublishedRendition, Standing};
-use crate::repositories::ladder_repository::LadderRepository;
 use bytes::Bytes;
 use contracts::{ObjectKey, RenditionName, VideoId};
 use hls::{Kind, MediaPlaylist, MediaSegment};
 use moka::future::Cache;
 use moka::ops::compute::Op;
+use renditions::models::published::{Ladder, PublishedRendition, ServedVersion};
+use renditions::repositories::ladder_repository::LadderRepository;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub(super) struct Ladders {
 /// What the database said of a video, and when it was asked; none where the video is gone.
 #[derive(Clone, Copy)]
 struct Look {
-    standing: Option<Standing>,
+    standing: Option<ServedVersion>,
     at: Instant,
 }
 
@@ -161,7 +161,7 @@ impl Ladders {
     }
 
     /// What the database said of the video within the last quarter of a second, and when it was asked.
-    async fn standing(&self, video: VideoId) -> Result<(Standing, Instant), MediaError> {
+    async fn standing(&self, video: VideoId) -> Result<(ServedVersion, Instant), MediaError> {
         let known = self.standings.get(&video).await.filter(Look::is_fresh);
         let look = match known {
             Some(look) => look,
@@ -186,7 +186,7 @@ impl Ladders {
     }
 
     /// A generation's ladder of this version or a later one.
-    async fn read(&self, video: VideoId, generation: u32, standing: Standing) -> Result<Arc<Shown>, MediaError> {
+    async fn read(&self, video: VideoId, generation: u32, standing: ServedVersion) -> Result<Arc<Shown>, MediaError> {
         let key = (video, generation);
         if let Some(shown) = self.shown.get(&key).await
             && shown.ladder.version >= standing.version

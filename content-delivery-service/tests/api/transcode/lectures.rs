@@ -4,12 +4,13 @@ use crate::server::{Person, Reply, Server, UPLOAD, film};
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::tasks::{Done, Job, JobError, Queue, Task, Worker};
-use content_delivery_service::{
-    ENCODE, ENCODE_FIRST, Finding, NewPiece, Plan, Publication, Published, Survey, SurveyAudio, SurveyFrame,
-    SurveyVideo, Track, TranscodeService, Work,
-};
 use contracts::VideoId;
 use fmp4::TICKS;
+use renditions::ledger::{Finding, Ledger};
+use renditions::models::plan::{Plan, Track, Work};
+use renditions::models::publication::{NewPiece, Publication, Published};
+use renditions::models::survey::{Survey, SurveyAudio, SurveyFrame, SurveyVideo};
+use renditions::tasks::Encode;
 use reqwest::Method;
 use serde_json::Value;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ pub(super) struct Studio {
     pub(super) server: Server,
     pub(super) person: Person,
     pub(super) queue: Queue,
-    pub(super) service: TranscodeService,
+    pub(super) service: Ledger,
 }
 
 /// A task to encode, as a worker holds it.
@@ -42,7 +43,7 @@ impl Studio {
         let (db, clock) = (server.db.clone(), server.clock.clone());
         Self {
             queue: Queue::new(db.clone(), clock.clone(), Duration::from_secs(30)),
-            service: TranscodeService::new(db, clock, &RUNGS),
+            service: Ledger::new(db, clock, &RUNGS),
             person: Person::instructor(),
             server,
         }
@@ -75,7 +76,7 @@ impl Studio {
 
     /// The next thing to encode.
     pub(super) async fn claim(&self) -> Option<Order> {
-        let task = self.queue.claim(&[ENCODE_FIRST, ENCODE]).await.unwrap()?;
+        let task = self.queue.claim(&[Encode::FIRST_KIND, Encode::KIND]).await.unwrap()?;
         let generation = task.payload["generation"].as_u64().unwrap();
         Some(Order {
             generation: u32::try_from(generation).unwrap(),
@@ -133,7 +134,7 @@ impl Studio {
 
     /// Has every waiting piece of some rungs fail for good, and everything else encoded.
     pub(super) async fn fail(&self, video: VideoId, rungs: &'static [&'static str]) {
-        let jobs = [ENCODE_FIRST, ENCODE].map(|kind| -> Arc<dyn Job> {
+        let jobs = [Encode::FIRST_KIND, Encode::KIND].map(|kind| -> Arc<dyn Job> {
             Arc::new(Refusing {
                 kind,
                 video,
@@ -177,7 +178,7 @@ impl Studio {
 
     /// How many tasks to encode wait.
     pub(super) async fn to_encode(&self) -> i64 {
-        self.waiting(ENCODE_FIRST).await + self.waiting(ENCODE).await
+        self.waiting(Encode::FIRST_KIND).await + self.waiting(Encode::KIND).await
     }
 
     /// How many tasks of a kind wait.
@@ -314,7 +315,7 @@ struct Refusing {
     kind: &'static str,
     video: VideoId,
     rungs: &'static [&'static str],
-    service: TranscodeService,
+    service: Ledger,
 }
 
 #[async_trait]

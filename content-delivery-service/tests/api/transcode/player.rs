@@ -3,9 +3,11 @@
 use super::lectures::{Order, Studio};
 use crate::server::{Reply, UPLOAD, until};
 use bytes::Bytes;
-use content_delivery_service::{Finding, NewPiece, TranscodeService, Work};
 use contracts::{ObjectKey, RenditionName, VideoId};
 use fmp4::{IndexHead, Limits, Probe, Scanner, Step, Verdict};
+use renditions::ledger::{Finding, Ledger};
+use renditions::models::plan::Work;
+use renditions::models::publication::NewPiece;
 use reqwest::Method;
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -205,7 +207,7 @@ pub(super) fn scanned(film: &[u8]) -> (Probe, Vec<u8>) {
 impl Studio {
     /// A lecture that plays as it is, for a ladder of these rungs.
     pub(super) async fn instant(&mut self, rungs: &[u32]) -> VideoId {
-        self.service = TranscodeService::new(self.server.db.clone(), self.server.clock.clone(), rungs);
+        self.service = Ledger::new(self.server.db.clone(), self.server.clock.clone(), rungs);
         let request = self.server.request(Method::POST, UPLOAD).body(film());
         let request = request.header("content-type", "video/mp4");
         let reply = self

@@ -4,8 +4,11 @@ use super::lectures::Studio;
 use super::player::{Player, segments, tag, variant};
 use crate::server::until;
 use bytes::Bytes;
-use content_delivery_service::{Finding, Publication, Published, Survey, SurveyAudio, Work};
 use fmp4::TICKS;
+use renditions::ledger::Finding;
+use renditions::models::plan::Work;
+use renditions::models::publication::{Publication, Published};
+use renditions::models::survey::{Survey, SurveyAudio};
 use reqwest::Method;
 use std::time::Duration;
 

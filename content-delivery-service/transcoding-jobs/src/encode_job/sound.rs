@@ -6,9 +6,9 @@ use crate::encoder::FFMPEG;
 use crate::troubles;
 use backing::tasks::JobError;
 use bytes::Bytes;
-use content_delivery_service::{Sound, Track};
 use contracts::ObjectKey;
 use fmp4::{AdtsReader, PieceError, TICKS, audio_cuts, audio_piece};
+use renditions::models::plan::{Sound, Track};
 use sandbox::{Order, Running};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -54,7 +54,7 @@ impl EncodeJob {
             return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such sound".to_owned()).into());
         };
         let (video, generation) = (assignment.video, assignment.generation);
-        let there = self.transcode.published(video, generation, &sound.name).await?;
+        let there = self.ledger.published(video, generation, &sound.name).await?;
         let done: u64 = there.iter().map(|(_, frames)| frames.unsigned_abs()).sum();
         let mut cutter = Cutter::new(&plan.audio, there.len());
         let back = done.min(WARMING_UP);
@@ -247,7 +247,7 @@ fn broken(error: PieceError) -> JobError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use content_delivery_service::PlannedPiece;
+    use renditions::models::plan::PlannedPiece;
 
     /// Four segments of five seconds in two pieces.
     fn track() -> Track {

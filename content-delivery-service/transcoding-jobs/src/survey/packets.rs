@@ -1,7 +1,7 @@
 //! Takes in one line a packet, and knows in the end when every frame is shown and when every sound ends.
 
 use super::{SurveyError, rescale, ticks};
-use content_delivery_service::SurveyFrame;
+use renditions::models::survey::SurveyFrame;
 
 /// Frames of the longest lecture: 18 hours at 60 a second.
 const MOST_FRAMES: usize = 4_000_000;

@@ -11,9 +11,7 @@ use backing::tasks::Queue;
 use backing::{Clock, Db};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use content_delivery_service::{
-    Config, InstantConfig, MIGRATIONS, NAME, PlaybackConfig, TranscodeConfig, TranscodeService, UploadConfig,
-};
+use content_delivery_service::{Config, MIGRATIONS, NAME, PlaybackConfig, UploadConfig};
 use contracts::events::{CONTENT_TOPIC, USERS_TOPIC};
 use contracts::{Event, EventData, EventId, NewEvent, Role, SessionId, Timestamp, UserId, VideoId};
 use reqwest::header::HeaderMap;
@@ -27,6 +25,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use transcoding_jobs::{InstantConfig, TranscodeConfig};
 
 const ISSUER: &str = "http://moocflix.test";
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -348,10 +347,6 @@ impl House {
 }
 
 fn config() -> Config {
-    let instant = InstantConfig {
-        max_bit_rate: 12_000_000,
-        max_gap_seconds: 10.0,
-    };
     let upload = UploadConfig {
         max_bytes: 1 << 30,
         expires_days: 7,
@@ -360,6 +355,15 @@ fn config() -> Config {
     Config {
         upload,
         playback: PlaybackConfig { hot_bytes: 1 << 26 },
+    }
+}
+
+fn workers() -> transcoding_jobs::Config {
+    let instant = InstantConfig {
+        max_bit_rate: 12_000_000,
+        max_gap_seconds: 10.0,
+    };
+    transcoding_jobs::Config {
         instant,
         transcode: TranscodeConfig {
             rungs: Vec::new(),
@@ -384,10 +388,10 @@ fn work(
     }));
     let jobs = transcoding_jobs::Deps {
         queue,
-        transcode: TranscodeService::new(db, clock, &[]),
+        db,
+        clock,
         objects,
-        instant: config().instant,
-        config: config().transcode,
+        config: workers(),
         program: "/nowhere/moocflix".into(),
         data_dir,
         one_machine: true,

@@ -11,13 +11,13 @@ const AAC_FRAME: u64 = 1024;
 
 /// What is served of a lecture just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub struct ServedVersion {
     /// The video's version; it grows with every publication.
-    pub(crate) version: i64,
+    pub version: i64,
     /// The plan whose renditions are listed; 0 where there is none.
-    pub(crate) generation: u32,
+    pub generation: u32,
     /// The newest plan; no generation above it names anything.
-    pub(crate) latest: u32,
+    pub latest: u32,
 }
 
 /// How much of an encoder's speed is counted on: others may come and want their share.
@@ -25,60 +25,60 @@ const CAUTION: f64 = 0.8;
 
 /// The renditions of one plan as far as they are published.
 #[derive(Debug, Clone)]
-pub(crate) struct Ladder {
+pub struct Ladder {
     /// The video's version when this was read; it grows with every publication.
-    pub(crate) version: i64,
+    pub version: i64,
     /// The plan that the bytes belong to; 0 where there is none.
-    pub(crate) generation: u32,
+    pub generation: u32,
     /// Whether every rendition of the plan is complete.
-    pub(crate) complete: bool,
+    pub complete: bool,
     /// The plan; none where there is none.
-    pub(crate) plan: Option<Plan>,
+    pub plan: Option<Plan>,
     /// The renditions that have begun, the picture's best first.
-    pub(crate) renditions: Vec<PublishedRendition>,
+    pub renditions: Vec<PublishedRendition>,
 }
 
 /// A rendition as far as it is published.
 #[derive(Debug, Clone)]
-pub(crate) struct PublishedRendition {
+pub struct PublishedRendition {
     /// `720p`, `audio` and the like.
-    pub(crate) name: String,
+    pub name: String,
     /// The init segment.
-    pub(crate) init: Bytes,
+    pub init: Bytes,
     /// RFC 6381.
-    pub(crate) codecs: String,
+    pub codecs: String,
     /// Ticks a second.
-    pub(crate) timescale: u32,
+    pub timescale: u32,
     /// Whether every piece is there.
-    pub(crate) complete: bool,
+    pub complete: bool,
     /// Whether a part of it was given up.
-    pub(crate) failed: bool,
+    pub failed: bool,
     /// Bits a second of the largest segment.
-    pub(crate) peak_bit_rate: u64,
+    pub peak_bit_rate: u64,
     /// Bits a second.
-    pub(crate) average_bit_rate: u64,
+    pub average_bit_rate: u64,
     /// The pieces from the beginning on, without a gap.
-    pub(crate) pieces: Vec<PublishedPiece>,
+    pub pieces: Vec<PublishedPiece>,
 }
 
 /// Segments that lie one after the other in one object.
 #[derive(Debug, Clone)]
-pub(crate) struct PublishedPiece {
+pub struct PublishedPiece {
     /// Its number.
-    pub(crate) piece: u32,
+    pub piece: u32,
     /// The fence in its object's key.
-    pub(crate) fence: i64,
+    pub fence: i64,
     /// The number of its first segment.
-    pub(crate) first: u32,
+    pub first: u32,
     /// Duration in ticks and bytes of each segment.
-    pub(crate) segments: Vec<(u32, u32)>,
+    pub segments: Vec<(u32, u32)>,
     /// When it was published.
-    pub(crate) published_at: Timestamp,
+    pub published_at: Timestamp,
 }
 
 /// What a plan says of a rendition.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Planned<'a> {
+pub enum Planned<'a> {
     /// A picture.
     Picture(&'a Rung),
     /// A sound.
@@ -87,7 +87,7 @@ pub(crate) enum Planned<'a> {
 
 impl Ladder {
     /// A generation that is not there.
-    pub(crate) fn nothing(version: i64, generation: u32) -> Self {
+    pub fn nothing(version: i64, generation: u32) -> Self {
         Self {
             version,
             generation,
@@ -98,7 +98,7 @@ impl Ladder {
     }
 
     /// What is planned under a name, with its timeline.
-    pub(crate) fn planned(&self, name: &str) -> Option<(Planned<'_>, &Track)> {
+    pub fn planned(&self, name: &str) -> Option<(Planned<'_>, &Track)> {
         let plan = self.plan.as_ref()?;
         let picture = plan.rung(name).map(|rung| (Planned::Picture(rung), &plan.video));
         picture.or_else(|| {
@@ -110,7 +110,7 @@ impl Ladder {
     /// The target duration of a rendition's playlist: told by the plan, so that it holds for what is yet to come.
     ///
     /// Units: whole seconds
-    pub(crate) fn target(&self, rendition: &PublishedRendition) -> u64 {
+    pub fn target(&self, rendition: &PublishedRendition) -> u64 {
         let planned = self.planned(&rendition.name);
         let longest = planned.map_or(0, |(kind, track)| {
             let spans = track
@@ -127,14 +127,14 @@ impl Ladder {
     }
 
     /// Whether a segment that is not there is still to come.
-    pub(crate) fn may_come(&self, name: &str, segment: u32) -> bool {
+    pub fn may_come(&self, name: &str, segment: u32) -> bool {
         let there = self.rendition(name).is_some_and(|rendition| rendition.complete);
         let planned = self.planned(name).map_or(0, |(_, track)| track.bounds.len());
         !there && usize::try_from(segment).is_ok_and(|segment| segment + 1 < planned)
     }
 
     /// A rendition that has begun.
-    pub(crate) fn rendition(&self, name: &str) -> Option<&PublishedRendition> {
+    pub fn rendition(&self, name: &str) -> Option<&PublishedRendition> {
         self.renditions.iter().find(|rendition| rendition.name == name)
     }
 }
@@ -143,7 +143,7 @@ impl PublishedRendition {
     /// Whether a viewer who starts now gets to the end without waiting for the encoder, as fast as that was so far.
     ///
     /// Units: `end`, where the rendition will end, in 90 kHz
-    pub(crate) fn keeps_ahead(&self, end: u64) -> bool {
+    pub fn keeps_ahead(&self, end: u64) -> bool {
         if self.complete {
             return true;
         }
@@ -168,7 +168,7 @@ impl PublishedRendition {
     }
 
     /// The segments in order: number, and duration in ticks.
-    pub(crate) fn segments(&self) -> impl Iterator<Item = (u32, u32)> {
+    pub fn segments(&self) -> impl Iterator<Item = (u32, u32)> {
         self.pieces.iter().flat_map(|piece| {
             let numbers = piece.first..;
             numbers.zip(piece.segments.iter().map(|&(duration, _)| duration))
@@ -178,12 +178,12 @@ impl PublishedRendition {
     /// How much of it is there.
     ///
     /// Units: segments
-    pub(crate) fn length(&self) -> usize {
+    pub fn length(&self) -> usize {
         self.pieces.iter().map(|piece| piece.segments.len()).sum()
     }
 
     /// The piece that holds a segment, and the segment's bytes within it.
-    pub(crate) fn locate(&self, segment: u32) -> Option<(&PublishedPiece, std::ops::Range<u64>)> {
+    pub fn locate(&self, segment: u32) -> Option<(&PublishedPiece, std::ops::Range<u64>)> {
         let behind = self.pieces.partition_point(|piece| piece.first <= segment);
         let piece = self.pieces.get(behind.checked_sub(1)?)?;
         let place = usize::try_from(segment.checked_sub(piece.first)?).ok()?;

@@ -1,10 +1,9 @@
 //! What an owner asks of a lecture's renditions: that what failed is tried again, or that all is made anew.
 
 use super::{Locked, PlanRepository, add, enqueue_missing, refresh};
+use crate::models::lecture::{Media, Status};
 use crate::models::plan::Plan;
-use crate::models::video::{Media, Status};
-use crate::repositories::transcode_repository::SURVEY;
-use crate::repositories::video_repository::scan_task;
+use crate::tasks::{Scan, Survey};
 use backing::db::{DbError, Tx};
 use backing::{args, outbox, record, tasks};
 use contracts::events::VideoTranscodeRequested;
@@ -12,7 +11,7 @@ use contracts::{NewEvent, Timestamp, VideoId};
 
 /// What became of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Requested {
+pub enum Requested {
     /// What is missing is on its way; there may be nothing.
     Done,
     /// Its bytes are still coming.
@@ -32,7 +31,7 @@ record! {
 
 impl PlanRepository {
     /// Has done what is missing of a lecture, or, where it is ready and `names` are complete, all of it again.
-    pub(crate) async fn request(&self, video: VideoId, names: &[String], now: Timestamp) -> Result<Requested, DbError> {
+    pub async fn request(&self, video: VideoId, names: &[String], now: Timestamp) -> Result<Requested, DbError> {
         let mut tx = self.db.write().await?;
         // Changes nothing and holds the row, on both engines.
         let sql = "UPDATE videos SET version = version WHERE id = $1 AND status <> 'deleted' \
@@ -134,8 +133,9 @@ async fn go_on(
 /// Has a source looked into that nothing was planned for; false where that is already going on.
 async fn look_again(tx: &mut Tx, video: VideoId, locked: &Locked, now: Timestamp) -> Result<bool, DbError> {
     let revived = tasks::revive_subject(tx, video.0, now).await?;
-    let surveyed = tasks::is_enqueued(tx, &format!("{SURVEY}:{video}")).await?;
-    let added = !surveyed && tasks::enqueue(tx, &scan_task(video, locked.owner_id, now)).await?;
+    let surveyed = tasks::is_enqueued(tx, &Survey { video_id: video }.key()).await?;
+    let scan = Scan { video_id: video }.task(locked.owner_id, now);
+    let added = !surveyed && tasks::enqueue(tx, &scan).await?;
     let sql = "UPDATE videos SET status = 'processing', reason_code = NULL, reason_message = NULL \
                WHERE id = $1 AND status = 'failed'";
     let failed = tx.run(sql, args![video]).await?;

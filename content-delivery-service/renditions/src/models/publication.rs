@@ -1,8 +1,8 @@
 //! Pieces as workers hand them in, and renditions as they grow.
 
-use super::ladder::sound_name;
+use super::lecture::{Reason, Rendition, RenditionState};
 use super::plan::Plan;
-use super::video::{Reason, Rendition, RenditionState};
+use super::planning::sound_name;
 use contracts::VideoId;
 use fmp4::TICKS;
 
@@ -58,41 +58,41 @@ pub enum Published {
 
 /// What is published of one rendition.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Tally {
+pub struct Tally {
     /// How many pieces.
-    pub(crate) pieces: i64,
+    pub pieces: i64,
     /// The number of the last piece, once it is there.
-    pub(crate) last: Option<i64>,
+    pub last: Option<i64>,
     /// Units: 90 kHz
-    pub(crate) ticks: i64,
+    pub ticks: i64,
     /// How many bytes.
-    pub(crate) bytes: i64,
+    pub bytes: i64,
     /// Units: 90 kHz of the lecture, in running encoders
-    pub(crate) running: i64,
+    pub running: i64,
     /// RFC 6381, once a piece is there.
-    pub(crate) codecs: Option<String>,
+    pub codecs: Option<String>,
     /// Why a part of it was given up.
-    pub(crate) failure: Option<Reason>,
+    pub failure: Option<Reason>,
 }
 
 impl NewPiece {
     /// How long it is.
     ///
     /// Units: 90 kHz
-    pub(crate) fn ticks(&self) -> i64 {
+    pub fn ticks(&self) -> i64 {
         let own: u64 = self.segments.iter().map(|&(duration, _)| u64::from(duration)).sum();
         let ticks = u128::from(own) * u128::from(TICKS) / u128::from(self.timescale.max(1));
         i64::try_from(ticks).unwrap_or(i64::MAX)
     }
 
     /// How large it is.
-    pub(crate) fn bytes(&self) -> i64 {
+    pub fn bytes(&self) -> i64 {
         let bytes: u64 = self.segments.iter().map(|&(_, bytes)| u64::from(bytes)).sum();
         i64::try_from(bytes).unwrap_or(i64::MAX)
     }
 
     /// The rate of its largest segment, in bits a second.
-    pub(crate) fn peak_bit_rate(&self) -> i64 {
+    pub fn peak_bit_rate(&self) -> i64 {
         let rates = self
             .segments
             .iter()
@@ -103,7 +103,7 @@ impl NewPiece {
 
 impl Tally {
     /// Whether every piece is there.
-    pub(crate) fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.last.is_some_and(|last| last + 1 == self.pieces)
     }
 
@@ -146,14 +146,14 @@ impl Tally {
     clippy::cast_precision_loss,
     reason = "ticks of lectures are far below what a double holds exactly"
 )]
-pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
+pub fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }
 
 /// The renditions of a lecture as a person sees them: its own picture, the rungs from the top, the sounds.
 ///
 /// `own` are those that are cut from the source as it is.
-pub(crate) fn renditions(plan: &Plan, own: &[Rendition], tally: impl Fn(&str) -> Tally) -> Vec<Rendition> {
+pub fn renditions(plan: &Plan, own: &[Rendition], tally: impl Fn(&str) -> Tally) -> Vec<Rendition> {
     let is_sound = |rendition: &&Rendition| rendition.width.is_none();
     let mut all: Vec<Rendition> = own.iter().filter(|one| !is_sound(one)).cloned().collect();
     all.extend(plan.rungs.iter().rev().map(|rung| {
@@ -192,7 +192,7 @@ pub(crate) fn renditions(plan: &Plan, own: &[Rendition], tally: impl Fn(&str) ->
 pub const SOUND_BIT_RATE: u32 = 128_000;
 
 /// Which of a lecture's renditions are cut from its source as it is: those that its plan does not make.
-pub(crate) fn cut_from_source(all: &[Rendition], plan: &Plan) -> Vec<Rendition> {
+pub fn cut_from_source(all: &[Rendition], plan: &Plan) -> Vec<Rendition> {
     let made = |name: &str| plan.names().any(|made| made == name);
     let own = all.iter().filter(|one| is_own(&one.name) && !made(&one.name));
     own.cloned().collect()
@@ -205,7 +205,7 @@ fn is_own(name: &str) -> bool {
 /// How far a plan is: the share of its work, decoding included, that is done.
 ///
 /// Encoding costs by the pixel; a set's decoding is counted once, with its first rung.
-pub(crate) fn done_share(plan: &Plan, tally: impl Fn(&str) -> Tally) -> f64 {
+pub fn done_share(plan: &Plan, tally: impl Fn(&str) -> Tally) -> f64 {
     let (mut done, mut all) = (0.0, 0.0);
     let decoding = ratio(plan.input.pixels, 4);
     for set in plan.sets() {

@@ -1,10 +1,11 @@
 //! Plans and what is published of them, written behind their tasks' fences.
 
+use crate::models::lecture::{Media, Reason, RenditionState, Status};
 use crate::models::plan::{Plan, Work};
 use crate::models::publication::{NewPiece, Publication, Published, Tally, cut_from_source, renditions};
-use crate::models::video::{Media, Reason, RenditionState, Status};
+use crate::tasks::{Encode, Tidy};
 use backing::db::{Db, DbError, Tx};
-use backing::tasks::{self, NewTask, Task};
+use backing::tasks::{self, Task};
 use backing::{args, outbox, record};
 use contracts::events::{VideoFailed, VideoPlayable, VideoReady};
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
@@ -12,24 +13,15 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::time::Duration;
 
-mod progress;
-mod request;
+pub mod progress;
+pub mod request;
 
-pub(crate) use progress::Progress;
-pub(crate) use request::Requested;
-
-/// The task that encodes a part of a plan.
-pub const ENCODE: &str = "encode";
-/// The task that encodes what makes a lecture playable.
-pub const ENCODE_FIRST: &str = "encode-first";
-/// The task that removes objects which no plan in use names.
-pub const TIDY: &str = "tidy";
 /// How long players of an older plan may go on with it: no playback token lives longer.
 const OLD_PLAN_KEPT: Duration = Duration::from_secs(7 * 3_600);
 
 /// Plans in the content database.
 #[derive(Clone)]
-pub(crate) struct PlanRepository {
+pub struct PlanRepository {
     db: Db,
 }
 
@@ -77,19 +69,19 @@ record! {
 
 impl PlanRepository {
     /// Works on the content database.
-    pub(crate) fn new(db: Db) -> Self {
+    pub fn new(db: Db) -> Self {
         Self { db }
     }
 
     /// A plan of a video.
-    pub(crate) async fn find(&self, video: VideoId, generation: u32) -> Result<Option<Plan>, DbError> {
+    pub async fn find(&self, video: VideoId, generation: u32) -> Result<Option<Plan>, DbError> {
         let sql = "SELECT plan FROM plans WHERE video_id = $1 AND generation = $2";
         let row = self.db.read().one::<PlanRow>(sql, args![video, generation]).await?;
         Ok(row.and_then(|row| serde_json::from_str(&row.plan).ok()))
     }
 
     /// The pieces of a rendition that are published without a gap, and the packets or frames in them.
-    pub(crate) async fn published(
+    pub async fn published(
         &self,
         video: VideoId,
         generation: u32,
@@ -107,7 +99,7 @@ impl PlanRepository {
     }
 
     /// Notes how far a task's encoder is; false where the task is not the worker's any more.
-    pub(crate) async fn report(
+    pub async fn report(
         &self,
         video: VideoId,
         generation: u32,
@@ -132,12 +124,7 @@ impl PlanRepository {
     }
 
     /// Publishes pieces: their rows, the lecture's renditions and status, its events, and where asked the task's end.
-    pub(crate) async fn publish(
-        &self,
-        publication: &Publication,
-        task: &Task,
-        now: Timestamp,
-    ) -> Result<Published, DbError> {
+    pub async fn publish(&self, publication: &Publication, task: &Task, now: Timestamp) -> Result<Published, DbError> {
         let mut tx = self.db.write().await?;
         let (video, generation) = (publication.video, publication.generation);
         let held = if publication.finish {
@@ -167,13 +154,13 @@ impl PlanRepository {
     }
 
     /// The objects that plans in use name, as keys, and the generations that are in use.
-    pub(crate) async fn referenced(&self, video: VideoId, generation: u32) -> Result<Vec<(String, i64, i64)>, DbError> {
+    pub async fn referenced(&self, video: VideoId, generation: u32) -> Result<Vec<(String, i64, i64)>, DbError> {
         let sql = "SELECT rendition, piece, fence FROM pieces WHERE video_id = $1 AND generation = $2";
         self.db.read().all(sql, args![video, generation]).await
     }
 
     /// The generations of a video that players may still use.
-    pub(crate) async fn generations(&self, video: VideoId) -> Result<Vec<u32>, DbError> {
+    pub async fn generations(&self, video: VideoId) -> Result<Vec<u32>, DbError> {
         let sql = "SELECT generation FROM plans WHERE video_id = $1 ORDER BY generation";
         let rows = self.db.read().all::<(i64,)>(sql, args![video]).await?;
         Ok(rows
@@ -183,7 +170,7 @@ impl PlanRepository {
     }
 
     /// Forgets plans older than a generation that is complete.
-    pub(crate) async fn forget_before(&self, video: VideoId, generation: u32) -> Result<(), DbError> {
+    pub async fn forget_before(&self, video: VideoId, generation: u32) -> Result<(), DbError> {
         let mut tx = self.db.write().await?;
         for sql in [
             "DELETE FROM pieces WHERE video_id = $1 AND generation < $2",
@@ -380,27 +367,23 @@ async fn write(
 
 /// Has what nobody names swept: at once what lost workers left, later the plans before this one.
 async fn tidy(tx: &mut Tx, video: VideoId, (generation, owner): (u32, UserId), now: Timestamp) -> Result<(), DbError> {
-    let mut looks = vec![("now", now)];
+    let mut looks = vec![(false, now)];
     if generation > 1 {
-        looks.push(("later", now + OLD_PLAN_KEPT));
+        looks.push((true, now + OLD_PLAN_KEPT));
     }
-    for (name, run_after) in looks {
-        let task = NewTask {
-            kind: TIDY,
-            key: format!("{TIDY}:{video}:{generation}:{name}"),
-            payload: json!({ "video_id": video, "generation": generation, "older": name == "later" }),
-            run_after,
-            priority: 0,
-            owner: Some(owner),
-            subject: Some(video.0),
+    for (older, run_after) in looks {
+        let tidy = Tidy {
+            video_id: video,
+            generation,
+            older,
         };
-        tasks::enqueue(tx, &task).await?;
+        tasks::enqueue(tx, &tidy.task(owner, run_after)).await?;
     }
     Ok(())
 }
 
 /// Forgets everything that was planned and published of a video, with the transaction that deletes it.
-pub(crate) async fn forget(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
+pub async fn forget(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
     for sql in [
         "DELETE FROM pieces WHERE video_id = $1",
         "DELETE FROM renditions WHERE video_id = $1",
@@ -413,7 +396,7 @@ pub(crate) async fn forget(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
 }
 
 /// Writes a plan and enqueues all that it asks for.
-pub(crate) async fn add(
+pub async fn add(
     tx: &mut Tx,
     (video, generation): (VideoId, u32),
     owner: UserId,
@@ -432,7 +415,7 @@ pub(crate) async fn add(
 }
 
 /// Enqueues the work of a plan that is neither published nor waiting; tells how many tasks that makes.
-pub(crate) async fn enqueue_missing(
+pub async fn enqueue_missing(
     tx: &mut Tx,
     (video, generation): (VideoId, u32),
     owner: UserId,
@@ -458,15 +441,7 @@ pub(crate) async fn enqueue_missing(
         if done {
             continue;
         }
-        let task = NewTask {
-            kind: if planned.is_first() { ENCODE_FIRST } else { ENCODE },
-            key: format!("{ENCODE}:{video}:{generation}:{}", planned.work.key()),
-            payload: json!({ "video_id": video, "generation": generation, "work": planned.work }),
-            run_after: now,
-            priority: planned.priority,
-            owner: Some(owner),
-            subject: Some(video.0),
-        };
+        let task = Encode::task((video, generation), planned, owner, now);
         added += u64::from(tasks::enqueue(tx, &task).await?);
     }
     Ok(added)
@@ -475,7 +450,7 @@ pub(crate) async fn enqueue_missing(
 /// Notes that a part of a plan was given up, in the transaction that gives its task up.
 ///
 /// A lecture that can no longer become whole fails as a whole, and its other work is taken back.
-pub(crate) async fn fail(
+pub async fn fail(
     tx: &mut Tx,
     (video, generation): (VideoId, u32),
     work: &Work,

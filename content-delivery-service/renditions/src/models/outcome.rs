@@ -1,13 +1,13 @@
 //! What is known of a stored source once it was looked into.
 
+use super::lecture::{AudioTrack, Media, Reason, Rendition, RenditionState, VideoTrack};
 use super::plan::Plan;
 use super::survey::Survey;
-use super::video::{AudioTrack, Media, Reason, Rendition, RenditionState, VideoTrack};
 use fmp4::{IndexHead, Probe, TrackKind};
 
 /// What a scan's verdict means for its video.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Outcome {
+pub enum Outcome {
     /// It can be watched from its first second, as it was uploaded.
     Playable {
         /// What it holds.
@@ -40,13 +40,13 @@ pub(crate) enum Outcome {
 
 /// What a source holds.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Source {
+pub struct Source {
     /// `mp4`, `mov` and the like.
-    pub(crate) container: String,
+    pub container: String,
     /// Units: microseconds
-    pub(crate) duration_us: Option<i64>,
+    pub duration_us: Option<i64>,
     /// Its tracks and what is made of them.
-    pub(crate) media: Media,
+    pub media: Media,
 }
 
 /// What became of an outcome.
@@ -62,7 +62,7 @@ pub enum Recorded {
 
 impl Source {
     /// Describes a scanned source; `head` is there where it can be played as it is.
-    pub(crate) fn of(probe: &Probe, head: Option<&IndexHead>) -> Self {
+    pub fn of(probe: &Probe, head: Option<&IndexHead>) -> Self {
         let media = Media {
             video: probe.video.as_ref().map(|track| VideoTrack {
                 codec: track.codec.clone(),
@@ -91,7 +91,7 @@ impl Source {
     }
 
     /// Describes a source that an encoder has looked into.
-    pub(crate) fn surveyed(survey: &Survey) -> Self {
+    pub fn surveyed(survey: &Survey) -> Self {
         let video = survey.video.as_ref().map(|track| VideoTrack {
             codec: track.codec.clone(),
             width: track.width,
@@ -116,7 +116,7 @@ impl Source {
     }
 
     /// A source of which the kind of container is all that is known.
-    pub(crate) fn unread(container: &str) -> Self {
+    pub fn unread(container: &str) -> Self {
         Self {
             container: container.to_owned(),
             duration_us: None,

@@ -1,10 +1,10 @@
 //! How far plans are, for people and programs to look at.
 
 use super::{PlanRepository, RENDITIONS, TALLIES, TallyRow, tally};
+use crate::models::lecture::Rendition;
 use crate::models::plan::{Plan, Work};
 use crate::models::publication::{Tally, cut_from_source, done_share, renditions};
 use crate::models::time_left::{Activity, QUIET};
-use crate::models::video::Rendition;
 use backing::db::DbError;
 use backing::{args, record};
 use contracts::{Timestamp, VideoId};
@@ -15,9 +15,9 @@ const TRIES: u32 = 4;
 
 /// How far a plan is.
 #[derive(Debug, Clone)]
-pub(crate) struct Progress {
+pub struct PlanProgress {
     /// Its generation.
-    pub(crate) generation: u32,
+    pub generation: u32,
     plan: Plan,
     tallies: HashMap<String, Tally>,
     activity: Activity,
@@ -39,22 +39,22 @@ record! {
     }
 }
 
-impl Progress {
+impl PlanProgress {
     /// The renditions as they are now; `known` are those that the lecture's row tells of.
-    pub(crate) fn renditions(&self, known: &[Rendition]) -> Vec<Rendition> {
+    pub fn renditions(&self, known: &[Rendition]) -> Vec<Rendition> {
         let own = cut_from_source(known, &self.plan);
         renditions(&self.plan, &own, |name| self.tally(name))
     }
 
     /// The share of the plan's work that is done, 0 to 1 in steps of a thousandth.
-    pub(crate) fn share(&self) -> f64 {
+    pub fn share(&self) -> f64 {
         (self.done() * 1_000.0).floor() / 1_000.0
     }
 
     /// How long the rest will take, while it is worked on.
     ///
     /// Units: seconds
-    pub(crate) fn time_left(&self, now: Timestamp) -> Option<u32> {
+    pub fn time_left(&self, now: Timestamp) -> Option<u32> {
         self.activity.time_left(self.done(), now)
     }
 
@@ -69,7 +69,7 @@ impl Progress {
 
 impl PlanRepository {
     /// How far the latest plan of a video is; none where nothing is planned.
-    pub(crate) async fn progress(&self, video: VideoId, now: Timestamp) -> Result<Option<Progress>, DbError> {
+    pub async fn progress(&self, video: VideoId, now: Timestamp) -> Result<Option<PlanProgress>, DbError> {
         let reader = self.db.read();
         let sql = "SELECT generation, plan, started_at FROM plans WHERE video_id = $1 ORDER BY generation DESC LIMIT 1";
         let Some(latest) = reader.one::<LatestRow>(sql, args![video]).await? else {
@@ -90,7 +90,7 @@ impl PlanRepository {
         let sql = "SELECT DISTINCT published_at FROM pieces WHERE video_id = $1 AND generation = $2 \
                    ORDER BY published_at";
         let published: Vec<(Timestamp,)> = reader.all(sql, args![video, generation]).await?;
-        Ok(Some(Progress {
+        Ok(Some(PlanProgress {
             generation,
             plan,
             tallies,

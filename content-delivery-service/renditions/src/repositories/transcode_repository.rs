@@ -1,22 +1,19 @@
 //! What scans and encoders find out, written behind their task's fence.
 
+use crate::models::lecture::{Media, Reason, Status};
 use crate::models::outcome::{Outcome, Recorded, Source};
 use crate::models::publication::{Tally, renditions};
-use crate::models::video::{Media, Reason, Status};
 use crate::repositories::plan_repository;
+use crate::tasks::Survey;
 use backing::db::{Db, DbError, Tx};
-use backing::tasks::{self, NewTask, Task};
+use backing::tasks::{self, Task};
 use backing::{args, outbox, record};
 use contracts::events::{VideoFailed, VideoNeedsTranscoding, VideoPlayable, VideoReady};
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
-use serde_json::json;
-
-/// The task that has an encoder look into a source.
-pub const SURVEY: &str = "survey";
 
 /// Outcomes in the content database.
 #[derive(Clone)]
-pub(crate) struct TranscodeRepository {
+pub struct TranscodeRepository {
     db: Db,
 }
 
@@ -30,12 +27,12 @@ record! {
 
 impl TranscodeRepository {
     /// Works on the content database.
-    pub(crate) fn new(db: Db) -> Self {
+    pub fn new(db: Db) -> Self {
         Self { db }
     }
 
     /// Writes an outcome, its events and the task's end, all or nothing.
-    pub(crate) async fn record(
+    pub async fn record(
         &self,
         video: VideoId,
         outcome: &Outcome,
@@ -53,7 +50,7 @@ impl TranscodeRepository {
 }
 
 /// Writes an outcome and its events in the caller's transaction.
-pub(crate) async fn write_with_events(
+pub async fn write_with_events(
     tx: &mut Tx,
     video: VideoId,
     outcome: &Outcome,
@@ -73,26 +70,14 @@ pub(crate) async fn write_with_events(
         plan_repository::add(tx, (video, generation), owner_id, plan, now).await?;
     }
     if let Outcome::NeedsTranscoding { .. } = outcome {
-        tasks::enqueue(tx, &survey(video, owner_id, now)).await?;
+        let survey = Survey { video_id: video };
+        tasks::enqueue(tx, &survey.task(owner_id, now)).await?;
     }
     write(tx, video, generation, outcome, now).await?;
     for event in events(&before, outcome) {
         outbox::push(tx, &NewEvent::of_video(video, event), now).await?;
     }
     Ok(Recorded::Done)
-}
-
-/// An encoder looks into the source before anything is planned.
-fn survey(video: VideoId, owner: UserId, now: Timestamp) -> NewTask {
-    NewTask {
-        kind: SURVEY,
-        key: format!("{SURVEY}:{video}"),
-        payload: json!({ "video_id": video }),
-        run_after: now,
-        priority: 100,
-        owner: Some(owner),
-        subject: Some(video.0),
-    }
 }
 
 async fn next_generation(tx: &mut Tx, video: VideoId) -> Result<u32, DbError> {

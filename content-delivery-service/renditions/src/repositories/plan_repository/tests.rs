@@ -1,11 +1,10 @@
 use super::*;
-use crate::MIGRATIONS;
-use crate::models::ladder::plan_of_survey;
-use crate::models::rendition_index::PublishedRendition;
+use crate::lectures::{self, Lecture};
+use crate::models::planning::plan_of_survey;
+use crate::models::published::PublishedRendition;
 use crate::models::survey::{Survey, SurveyAudio, SurveyFrame, SurveyVideo};
-use crate::models::video::Video;
 use crate::repositories::ladder_repository::LadderRepository;
-use crate::repositories::video_repository::VideoRepository;
+use crate::schema::MIGRATIONS;
 use backing::Clock;
 use backing::tasks::Queue;
 use fmp4::TICKS;
@@ -60,7 +59,7 @@ impl House {
     async fn claim(&self) -> (Task, Work) {
         let task = self
             .queue
-            .claim(&[ENCODE_FIRST, ENCODE])
+            .claim(&[Encode::FIRST_KIND, Encode::KIND])
             .await
             .unwrap()
             .expect("something to encode");
@@ -91,9 +90,8 @@ impl House {
         self.plans.publish(publication, task, self.clock.now()).await.unwrap()
     }
 
-    async fn video(&self) -> Video {
-        let videos = VideoRepository::new(self.database.db.clone());
-        videos.find(self.video).await.unwrap().unwrap()
+    async fn video(&self) -> Lecture {
+        lectures::find(&self.database.db, self.video).await
     }
 
     async fn rows(&self, table: &str) -> usize {
@@ -446,7 +444,7 @@ async fn a_lecture_that_can_be_watched_goes_on_without_what_failed() {
             "{}: nobody waits for a sound that won't come",
             house.database.name
         );
-        let failed = |one: &&crate::models::video::Rendition| one.state == RenditionState::Failed;
+        let failed = |one: &&crate::models::lecture::Rendition| one.state == RenditionState::Failed;
         let names: Vec<_> = video
             .media
             .renditions
@@ -485,8 +483,12 @@ async fn a_deletion_forgets_what_was_planned_and_published() {
         for table in ["plans", "renditions", "pieces", "encodings"] {
             assert!(house.rows(table).await > 0, "{}: {table}", house.database.name);
         }
-        let videos = VideoRepository::new(house.database.db.clone());
-        videos.delete(house.video, None, NOW).await.unwrap();
+        let mut tx = house.database.db.write().await.unwrap();
+        let sql = "UPDATE videos SET status = 'deleted' WHERE id = $1";
+        tx.run(sql, args![house.video]).await.unwrap();
+        tasks::cancel_subject(&mut tx, house.video.0, NOW).await.unwrap();
+        forget(&mut tx, house.video).await.unwrap();
+        tx.commit().await.unwrap();
         for table in ["plans", "renditions", "pieces", "encodings"] {
             assert_eq!(house.rows(table).await, 0, "{}: {table}", house.database.name);
         }

@@ -6,26 +6,26 @@ use std::time::Duration;
 /// Below this share an estimate would be a guess.
 const TELLING: f64 = 0.02;
 /// After so long without a sign of an encoder nothing is going on.
-pub(crate) const QUIET: Duration = Duration::from_secs(60);
+pub const QUIET: Duration = Duration::from_secs(60);
 /// A pause that is longer counts as this long: the machine was off, or the work had failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// When something of a plan was done.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Activity {
+pub struct Activity {
     /// When its first encoder started.
-    pub(crate) started_at: Option<Timestamp>,
+    pub started_at: Option<Timestamp>,
     /// When pieces were published, the earliest first.
-    pub(crate) published_at: Vec<Timestamp>,
+    pub published_at: Vec<Timestamp>,
     /// When a running encoder last told how far it is.
-    pub(crate) told_at: Option<Timestamp>,
+    pub told_at: Option<Timestamp>,
 }
 
 impl Activity {
     /// How long it will take until all is done, from how long this share took; none while nothing goes on.
     ///
     /// Units: seconds
-    pub(crate) fn time_left(&self, share: f64, now: Timestamp) -> Option<u32> {
+    pub fn time_left(&self, share: f64, now: Timestamp) -> Option<u32> {
         let last = self.published_at.last().copied().max(self.told_at)?;
         if !(TELLING..1.0).contains(&share) || now.since(last) > QUIET {
             return None;

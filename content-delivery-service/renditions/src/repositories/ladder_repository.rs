@@ -1,7 +1,7 @@
 //! What is published of lectures, read for the media plane.
 
 use crate::models::plan::Plan;
-use crate::models::rendition_index::{Ladder, PublishedPiece, PublishedRendition, Standing};
+use crate::models::published::{Ladder, PublishedPiece, PublishedRendition, ServedVersion};
 use backing::db::{Db, DbError};
 use backing::{args, record};
 use bytes::Bytes;
@@ -10,12 +10,12 @@ use std::collections::HashMap;
 
 /// Published renditions in the content database.
 #[derive(Clone)]
-pub(crate) struct LadderRepository {
+pub struct LadderRepository {
     db: Db,
 }
 
 record! {
-    struct StandingRow {
+    struct ServedRow {
         version: i64,
         generation: i64,
         latest: Option<i64>,
@@ -56,16 +56,16 @@ record! {
 
 impl LadderRepository {
     /// Works on the content database.
-    pub(crate) fn new(db: Db) -> Self {
+    pub fn new(db: Db) -> Self {
         Self { db }
     }
 
     /// What is served of a video now; its version changes with each publication. None where it is gone.
-    pub(crate) async fn standing(&self, video: VideoId) -> Result<Option<Standing>, DbError> {
+    pub async fn standing(&self, video: VideoId) -> Result<Option<ServedVersion>, DbError> {
         let sql = "SELECT version, generation, (SELECT MAX(generation) FROM plans WHERE video_id = $1) AS latest \
                    FROM videos WHERE id = $1 AND status <> 'deleted'";
-        let row = self.db.read().one::<StandingRow>(sql, args![video]).await?;
-        Ok(row.map(|row| Standing {
+        let row = self.db.read().one::<ServedRow>(sql, args![video]).await?;
+        Ok(row.map(|row| ServedVersion {
             version: row.version,
             generation: small(row.generation),
             latest: small(row.latest.unwrap_or(0)),
@@ -75,7 +75,7 @@ impl LadderRepository {
     /// What is published of a plan; none where the video or the plan is gone.
     ///
     /// The version is read first: what is published meanwhile may be in the answer already, never the other way round.
-    pub(crate) async fn read(&self, video: VideoId, generation: u32) -> Result<Option<Ladder>, DbError> {
+    pub async fn read(&self, video: VideoId, generation: u32) -> Result<Option<Ladder>, DbError> {
         let Some(standing) = self.standing(video).await? else {
             return Ok(None);
         };

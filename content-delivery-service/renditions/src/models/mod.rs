@@ -1,0 +1,10 @@
+//! Plain data and its rules; nothing here reads, writes or waits.
+
+pub mod lecture;
+pub mod outcome;
+pub mod plan;
+pub mod planning;
+pub mod publication;
+pub mod published;
+pub mod survey;
+pub mod time_left;

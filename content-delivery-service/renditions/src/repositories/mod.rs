@@ -1,0 +1,5 @@
+//! SQL about plans and pieces: one method is one transaction and writes its own outbox row.
+
+pub mod ladder_repository;
+pub mod plan_repository;
+pub mod transcode_repository;

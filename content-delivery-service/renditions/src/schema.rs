@@ -1,0 +1,25 @@
+//! The tables of lectures, which the service and its workers open alike.
+
+use backing::db::Migration;
+
+/// The migrations of the schema `content`, the oldest first.
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "videos",
+        sqlite: include_str!("../../migrations/sqlite/0001_videos.sql"),
+        postgres: include_str!("../../migrations/postgres/0001_videos.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "playbacks",
+        sqlite: include_str!("../../migrations/sqlite/0002_playbacks.sql"),
+        postgres: include_str!("../../migrations/postgres/0002_playbacks.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "plans",
+        sqlite: include_str!("../../migrations/sqlite/0003_plans.sql"),
+        postgres: include_str!("../../migrations/postgres/0003_plans.sql"),
+    },
+];

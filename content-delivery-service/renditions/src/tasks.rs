@@ -1,0 +1,277 @@
+//! The tasks about lectures, one struct each: those who enqueue a task write it, and those who run it read it.
+
+use crate::models::plan::{PlannedTask, Work};
+use backing::tasks::{JobError, NewTask, Task};
+use contracts::{Timestamp, UserId, VideoId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+/// Somebody waits until it is known whether a lecture can be watched.
+const LOOKS: i64 = 100;
+/// Nobody waits until something is removed.
+const REMOVALS: i64 = 0;
+
+/// Looks into a source that was uploaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scan {
+    /// Whose source.
+    pub video_id: VideoId,
+}
+
+/// Has an encoder's probe look into a source that is not played as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Survey {
+    /// Whose source.
+    pub video_id: VideoId,
+}
+
+/// Encodes a part of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Encode {
+    /// Of which video.
+    pub video_id: VideoId,
+    /// Of which plan.
+    pub generation: u32,
+    /// Which part.
+    pub work: Work,
+}
+
+/// Removes the objects that no plan in use names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tidy {
+    /// Of which video.
+    pub video_id: VideoId,
+    /// The plan that is complete.
+    pub generation: u32,
+    /// Whether the plans before it go as well.
+    pub older: bool,
+}
+
+/// Deletes the objects of a deleted video.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweep {
+    /// Which video.
+    pub video_id: VideoId,
+}
+
+/// What a task carries.
+///
+/// Errors: a permanent one where the payload is not the task's
+pub fn read<T: DeserializeOwned>(task: &Task) -> Result<T, JobError> {
+    serde_json::from_value(task.payload.clone())
+        .map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))
+}
+
+impl Scan {
+    /// Which job runs it.
+    pub const KIND: &'static str = "scan";
+
+    /// Names the work.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}:{}", Self::KIND, self.video_id)
+    }
+
+    /// The task, to be run at once.
+    #[must_use]
+    pub fn task(&self, owner: UserId, now: Timestamp) -> NewTask {
+        NewTask {
+            kind: Self::KIND,
+            key: self.key(),
+            payload: json!(self),
+            run_after: now,
+            priority: LOOKS,
+            owner: Some(owner),
+            subject: Some(self.video_id.0),
+        }
+    }
+}
+
+impl Survey {
+    /// Which job runs it.
+    pub const KIND: &'static str = "survey";
+
+    /// Names the work.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("{}:{}", Self::KIND, self.video_id)
+    }
+
+    /// The task, to be run at once.
+    #[must_use]
+    pub fn task(&self, owner: UserId, now: Timestamp) -> NewTask {
+        NewTask {
+            kind: Self::KIND,
+            key: self.key(),
+            payload: json!(self),
+            run_after: now,
+            priority: LOOKS,
+            owner: Some(owner),
+            subject: Some(self.video_id.0),
+        }
+    }
+}
+
+impl Encode {
+    /// Which job runs it.
+    pub const KIND: &'static str = "encode";
+    /// Which job runs it where nobody can watch before it is done.
+    pub const FIRST_KIND: &'static str = "encode-first";
+
+    /// Names the work.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let Self {
+            video_id,
+            generation,
+            work,
+        } = self;
+        format!("{}:{video_id}:{generation}:{}", Self::KIND, work.key())
+    }
+
+    /// The task for a part of a plan, to be run at once.
+    #[must_use]
+    pub fn task(
+        (video_id, generation): (VideoId, u32),
+        planned: PlannedTask,
+        owner: UserId,
+        now: Timestamp,
+    ) -> NewTask {
+        let kind = if planned.is_first() {
+            Self::FIRST_KIND
+        } else {
+            Self::KIND
+        };
+        let encode = Self {
+            video_id,
+            generation,
+            work: planned.work,
+        };
+        NewTask {
+            kind,
+            key: encode.key(),
+            payload: json!(encode),
+            run_after: now,
+            priority: planned.priority,
+            owner: Some(owner),
+            subject: Some(video_id.0),
+        }
+    }
+}
+
+impl Tidy {
+    /// Which job runs it.
+    pub const KIND: &'static str = "tidy";
+
+    /// Names the work.
+    #[must_use]
+    pub fn key(&self) -> String {
+        let when = if self.older { "later" } else { "now" };
+        format!("{}:{}:{}:{when}", Self::KIND, self.video_id, self.generation)
+    }
+
+    /// The task.
+    #[must_use]
+    pub fn task(&self, owner: UserId, run_after: Timestamp) -> NewTask {
+        NewTask {
+            kind: Self::KIND,
+            key: self.key(),
+            payload: json!(self),
+            run_after,
+            priority: REMOVALS,
+            owner: Some(owner),
+            subject: Some(self.video_id.0),
+        }
+    }
+}
+
+impl Sweep {
+    /// Which job runs it.
+    pub const KIND: &'static str = "sweep";
+
+    /// The task; `name` tells the sweeps of one video apart. It is about no subject, for those are taken back with the
+    /// video.
+    #[must_use]
+    pub fn task(&self, name: &str, owner: UserId, run_after: Timestamp) -> NewTask {
+        NewTask {
+            kind: Self::KIND,
+            key: format!("{}:{}:{name}", Self::KIND, self.video_id),
+            payload: json!(self),
+            run_after,
+            priority: REMOVALS,
+            owner: Some(owner),
+            subject: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    #[test]
+    fn tasks_that_the_version_before_stored_are_read() {
+        let video_id = VideoId::generate();
+        let owner = UserId::generate();
+        let work = Work::Piece {
+            number: 3,
+            rungs: vec!["240p".to_owned(), "360p".to_owned()],
+        };
+        let planned = PlannedTask { work, priority: 10 };
+        for (task, key, payload) in [
+            (
+                Scan { video_id }.task(owner, NOW),
+                format!("scan:{video_id}"),
+                json!({ "video_id": video_id }),
+            ),
+            (
+                Survey { video_id }.task(owner, NOW),
+                format!("survey:{video_id}"),
+                json!({ "video_id": video_id }),
+            ),
+            (
+                Encode::task((video_id, 2), planned, owner, NOW),
+                format!("encode:{video_id}:2:240p-3"),
+                json!({ "video_id": video_id, "generation": 2, "work": { "piece": { "number": 3, "rungs": ["240p", "360p"] } } }),
+            ),
+            (
+                Tidy {
+                    video_id,
+                    generation: 2,
+                    older: true,
+                }
+                .task(owner, NOW),
+                format!("tidy:{video_id}:2:later"),
+                json!({ "video_id": video_id, "generation": 2, "older": true }),
+            ),
+            (
+                Sweep { video_id }.task("late", owner, NOW),
+                format!("sweep:{video_id}:late"),
+                json!({ "video_id": video_id }),
+            ),
+        ] {
+            assert_eq!((task.key, task.payload), (key, payload), "{}", task.kind);
+        }
+        assert_eq!(
+            serde_json::from_value::<Work>(json!({ "audio": 1 })).unwrap(),
+            Work::Audio(1)
+        );
+    }
+
+    #[test]
+    fn what_makes_a_lecture_playable_has_a_kind_of_its_own_and_a_key_like_the_rest() {
+        let (video, owner) = (VideoId::generate(), UserId::generate());
+        let first = PlannedTask {
+            work: Work::Audio(0),
+            priority: 30,
+        };
+        let task = Encode::task((video, 1), first, owner, NOW);
+        assert_eq!(
+            (task.kind, task.key),
+            (Encode::FIRST_KIND, format!("encode:{video}:1:audio-0"))
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! The workers' keys; `config/default.toml` gives meaning, unit and range of each.
+
+use serde::Deserialize;
+
+/// The part of the section `content` that is about workers.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Which sources are played as they are.
+    pub instant: InstantConfig,
+    /// What is encoded, and how.
+    pub transcode: TranscodeConfig,
+}
+
+/// The section `content.instant`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InstantConfig {
+    /// Units: bits a second
+    pub max_bit_rate: u64,
+    /// Units: seconds
+    pub max_gap_seconds: f64,
+}
+
+/// The section `content.transcode`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TranscodeConfig {
+    /// Units: pixels of the short side, ascending
+    pub rungs: Vec<u32>,
+    /// Encoders at once in this process.
+    pub slots: usize,
+    /// The encoder's speed by its own name.
+    pub preset: String,
+    /// Units: seconds without progress
+    pub stall_seconds: f64,
+}
+
+/// The presets of libx264, from fast to thorough.
+const PRESETS: [&str; 9] = [
+    "ultrafast",
+    "superfast",
+    "veryfast",
+    "faster",
+    "fast",
+    "medium",
+    "slow",
+    "slower",
+    "veryslow",
+];
+
+impl Config {
+    /// Checks each key's range.
+    ///
+    /// Errors: the first key that is out of its range, in words
+    pub fn validate(&self) -> Result<(), String> {
+        let range = |key: &str, fits: bool, bounds: &str| {
+            if fits {
+                Ok(())
+            } else {
+                Err(format!("content.{key} must be {bounds}"))
+            }
+        };
+        range(
+            "instant.max_bit_rate",
+            self.instant.max_bit_rate >= 100_000,
+            "100000 or more",
+        )?;
+        range(
+            "instant.max_gap_seconds",
+            (1.0..=60.0).contains(&self.instant.max_gap_seconds),
+            "1 to 60",
+        )?;
+        let transcode = &self.transcode;
+        let rungs = &transcode.rungs;
+        let ascending = rungs.iter().zip(rungs.iter().skip(1)).all(|(low, high)| low < high);
+        range(
+            "transcode.rungs",
+            ascending && rungs.len() <= 12 && rungs.iter().all(|side| (16..=4320).contains(side)),
+            "at most 12 ascending numbers from 16 to 4320",
+        )?;
+        range("transcode.slots", transcode.slots <= 256, "0 to 256")?;
+        range(
+            "transcode.preset",
+            PRESETS.contains(&transcode.preset.as_str()),
+            "a preset of libx264, such as veryfast",
+        )?;
+        range(
+            "transcode.stall_seconds",
+            (1.0..=3600.0).contains(&transcode.stall_seconds),
+            "1 to 3600",
+        )
+    }
+}
