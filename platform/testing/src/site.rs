@@ -54,6 +54,12 @@ impl Site {
         format!("http://{}{path}", self.address)
     }
 
+    /// A token of a person, good for five minutes.
+    #[must_use]
+    pub fn token(&self, person: &Person) -> String {
+        self.identity.token(person)
+    }
+
     /// A request by nobody.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path))
@@ -61,7 +67,7 @@ impl Site {
 
     /// A request by a person.
     pub fn request_by(&self, person: &Person, method: Method, path: &str) -> RequestBuilder {
-        self.request(method, path).bearer_auth(self.identity.token(person))
+        self.request(method, path).bearer_auth(self.token(person))
     }
 
     /// Sends a request and reads its answer.

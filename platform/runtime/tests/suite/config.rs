@@ -48,7 +48,6 @@ struct Instant {
     fast: bool,
 }
 
-#[cfg(test)]
 fn loaded(file: &str, environment: &[(&str, &str)]) -> Result<Loaded<Config>, ConfigError> {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("moocflix.toml");
@@ -61,7 +60,7 @@ fn loaded(file: &str, environment: &[(&str, &str)]) -> Result<Loaded<Config>, Co
 }
 
 #[test]
-fn the_environment_is_over_the_file_and_the_file_over_the_defaults() {
+fn the_environment_overrides_the_file_and_the_file_overrides_the_defaults() {
     let file = "listen = \"file:1\"\n[content.upload]\nmax_bytes = 7\n[content.instant]\nmax_gap_seconds = 3";
     let environment = [
         ("MOOCFLIX_CONTENT__UPLOAD__MAX_BYTES", "8"),
@@ -85,7 +84,7 @@ fn the_environment_is_over_the_file_and_the_file_over_the_defaults() {
 }
 
 #[test]
-fn a_list_in_the_environment_is_of_what_the_default_is_of() {
+fn a_list_in_the_environment_has_the_element_type_of_the_default() {
     let sizes = |file: &str, value: &str| {
         let variable = ("MOOCFLIX_CONTENT__UPLOAD__SIZES", value);
         loaded(file, &[variable]).map(|it| it.value.content.upload.sizes)

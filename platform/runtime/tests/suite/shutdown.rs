@@ -23,7 +23,7 @@ async fn a_running_request_is_answered_before_the_end() {
         answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"),
         "{answer}"
     );
-    assert_eq!(site.running.wait().await, Ok(()));
+    assert_eq!(site.served.running.wait().await, Ok(()));
 }
 
 #[tokio::test]
@@ -33,7 +33,7 @@ async fn a_request_that_never_ends_is_cut_when_the_drain_time_is_over() {
     wire.send("GET /api/v1/site/slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
     site.reached.recv().await.unwrap();
     site.running.shutdown().request();
-    assert_eq!(site.running.wait().await, Ok(()));
+    assert_eq!(site.served.running.wait().await, Ok(()));
     assert_eq!(wire.rest().await, "");
 }
 
@@ -49,7 +49,7 @@ async fn a_stream_of_events_ends_with_the_process() {
     wire.until("event: hello").await;
     site.running.shutdown().request();
     wire.rest().await;
-    assert_eq!(site.running.wait().await, Ok(()));
+    assert_eq!(site.served.running.wait().await, Ok(()));
 }
 
 #[tokio::test]

@@ -6,13 +6,13 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const GET: &str = "GET /api/v1/site/open HTTP/1.1\r\nhost: x\r\n\r\n";
 
 #[tokio::test]
-async fn who_says_nothing_is_dropped() {
+async fn a_silent_client_is_dropped() {
     let site = Site::start_with(short_limits()).await;
     assert_eq!(site.connect().await.rest().await, "");
 }
 
 #[tokio::test]
-async fn who_stops_in_the_middle_of_a_head_is_dropped_with_408() {
+async fn a_client_that_stops_in_the_middle_of_a_head_gets_408() {
     let site = Site::start_with(short_limits()).await;
     for text in [
         "G",
@@ -28,7 +28,7 @@ async fn who_stops_in_the_middle_of_a_head_is_dropped_with_408() {
 }
 
 #[tokio::test]
-async fn who_sends_a_head_byte_by_byte_is_dropped() {
+async fn a_client_that_sends_its_head_byte_by_byte_is_dropped() {
     let site = Site::start_with(short_limits()).await;
     let mut wire = site.connect().await;
     for byte in format!("GET / HTTP/1.1\r\nhost: x\r\nx-a: {}", "a".repeat(1_000)).bytes() {
@@ -76,7 +76,7 @@ async fn a_connection_is_kept_between_requests_until_it_is_idle() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_its_answer_is_dropped() {
+async fn a_client_that_does_not_read_its_answer_is_dropped() {
     let site = Site::start_with(short_limits()).await;
     let mut wire = site.connect().await;
     wire.send("GET /api/v1/site/endless HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -109,7 +109,7 @@ async fn a_slow_reader_that_reads_keeps_its_answer() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_to_those_who_know_it() {
+async fn clients_may_speak_http_2() {
     let site = Site::start().await;
     let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
     let answers = futures::future::join_all((0..50).map(|_| client.get(site.url("/open")).send())).await;

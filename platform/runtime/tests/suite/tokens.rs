@@ -1,9 +1,10 @@
-use crate::site::{ISSUER, Signer, Site};
+use crate::site::Site;
 use contracts::{Role, Timestamp};
 use http::header::WWW_AUTHENTICATE;
 use runtime::{AuthError, Revoked};
 use serde_json::{Value, json};
 use std::time::Duration;
+use testing::{ISSUER, Signer};
 
 const HOUR: i64 = 3_600_000_000;
 
@@ -14,12 +15,12 @@ async fn a_token_that_is_not_in_order_is_refused() {
     let changed = |field: &str, value: Value| {
         let mut claims = good.clone();
         claims[field] = value;
-        site.signer.sign(&claims)
+        Signer::shared().sign(&claims)
     };
     let without = |field: &str| {
         let mut claims = good.clone();
         claims.as_object_mut().unwrap().remove(field);
-        site.signer.sign(&claims)
+        Signer::shared().sign(&claims)
     };
     let now = site.clock.now().seconds();
     let mut bad = vec![
@@ -58,14 +59,14 @@ async fn a_token_that_is_not_in_order_is_refused() {
     for token in bad {
         assert_eq!(site.authenticator.verify(&token), Err(AuthError::Invalid), "{token}");
     }
-    assert!(site.authenticator.verify(&site.signer.sign(&good)).is_ok());
+    assert!(site.authenticator.verify(&Signer::shared().sign(&good)).is_ok());
 }
 
 #[tokio::test]
 async fn a_header_that_asks_for_anything_else_is_refused() {
     let site = Site::start().await;
     let claims = site.claims(Role::Admin).to_string();
-    let kid = &site.signer.kid;
+    let kid = &Signer::shared().kid;
     for header in [
         r#"{"alg":"none","typ":"at+jwt","kid":"key-1"}"#.to_owned(),
         r#"{"alg":"None","typ":"at+jwt","kid":"key-1"}"#.to_owned(),
@@ -81,7 +82,7 @@ async fn a_header_that_asks_for_anything_else_is_refused() {
         format!(r#"{{"alg":"RS256","typ":"at+jwt","kid":"{kid}","crit":["exp"]}}"#),
         format!(r#"{{"alg":"RS256","typ":"at+jwt","kid":"{kid}","zip":"DEF"}}"#),
     ] {
-        let token = site.signer.sign_text(&header, &claims);
+        let token = Signer::shared().sign_text(&header, &claims);
         assert_eq!(site.authenticator.verify(&token), Err(AuthError::Invalid), "{header}");
     }
     let stranger = Signer::new("key-1");
@@ -117,7 +118,7 @@ async fn a_token_that_was_tampered_with_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_runs_out_half_a_minute_after_its_time() {
+async fn a_token_expires_half_a_minute_after_its_time() {
     let site = Site::start().await;
     let token = site.token(Role::Learner);
     site.clock.advance(Duration::from_secs(329));
@@ -127,31 +128,33 @@ async fn a_token_runs_out_half_a_minute_after_its_time() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_withdrawn_takes_its_tokens_along() {
+async fn tokens_of_a_withdrawn_key_are_refused() {
     let site = Site::start().await;
     let token = site.token(Role::Learner);
     assert!(site.authenticator.verify(&token).is_ok());
     let next = Signer::new("key-2");
-    site.keys.publish(vec![site.signer.public(), next.public()]);
+    site.identity
+        .keys
+        .publish(vec![Signer::shared().public(), next.public()]);
     assert!(site.authenticator.verify(&token).is_ok());
     assert!(
         site.authenticator
             .verify(&next.sign(&site.claims(Role::Learner)))
             .is_ok()
     );
-    site.keys.publish(vec![next.public()]);
+    site.identity.keys.publish(vec![next.public()]);
     assert_eq!(site.authenticator.verify(&token), Err(AuthError::Invalid));
-    assert_eq!(site.keys.jwks().keys.len(), 1);
+    assert_eq!(site.identity.keys.jwks().keys.len(), 1);
 }
 
 #[tokio::test]
-async fn a_sign_in_that_ended_is_refused_at_once_and_told_to_listeners() {
+async fn a_sign_in_that_ended_is_refused_at_once_and_reported_to_listeners() {
     let site = Site::start().await;
     let token = site.token(Role::Learner);
     let caller = site.authenticator.verify(&token).unwrap();
-    let mut news = site.revocations.subscribe();
+    let mut news = site.identity.revocations.subscribe();
     let until = Timestamp(site.clock.now().0 + HOUR);
-    site.revocations.end_session(caller.session_id, until);
+    site.identity.revocations.end_session(caller.session_id, until);
     assert_eq!(site.authenticator.verify(&token), Err(AuthError::Revoked));
     assert_eq!(news.recv().await, Ok(Revoked::Session(caller.session_id)));
     assert!(site.authenticator.verify(&site.token(Role::Learner)).is_ok());
@@ -161,16 +164,16 @@ async fn a_sign_in_that_ended_is_refused_at_once_and_told_to_listeners() {
 async fn a_user_s_older_tokens_are_refused_and_newer_ones_taken() {
     let site = Site::start().await;
     let old = site.claims(Role::Learner);
-    let caller = site.authenticator.verify(&site.signer.sign(&old)).unwrap();
+    let caller = site.authenticator.verify(&Signer::shared().sign(&old)).unwrap();
     let until = Timestamp(site.clock.now().0 + HOUR);
-    site.revocations.end_user_below(caller.user_id, 3, until);
+    site.identity.revocations.end_user_below(caller.user_id, 3, until);
     // A lower version that is told later takes nothing back.
-    site.revocations.end_user_below(caller.user_id, 2, until);
+    site.identity.revocations.end_user_below(caller.user_id, 2, until);
     for (version, refused) in [(1, true), (2, true), (3, false), (4, false)] {
         let mut claims = old.clone();
         claims["ver"] = json!(version);
         assert_eq!(
-            site.authenticator.verify(&site.signer.sign(&claims)).is_err(),
+            site.authenticator.verify(&Signer::shared().sign(&claims)).is_err(),
             refused,
             "{version}"
         );
@@ -178,18 +181,19 @@ async fn a_user_s_older_tokens_are_refused_and_newer_ones_taken() {
 }
 
 #[tokio::test]
-async fn revocations_end_with_the_tokens_that_they_concern() {
+async fn revocations_expire_with_the_tokens_that_they_concern() {
     let site = Site::start().await;
     let caller = site.authenticator.verify(&site.token(Role::Learner)).unwrap();
-    site.revocations
+    site.identity
+        .revocations
         .end_session(caller.session_id, Timestamp(site.clock.now().0 + HOUR));
-    assert!(site.revocations.refuses(&caller));
+    assert!(site.identity.revocations.refuses(&caller));
     site.clock.advance(Duration::from_secs(3_601));
-    assert!(!site.revocations.refuses(&caller));
+    assert!(!site.identity.revocations.refuses(&caller));
 }
 
 #[tokio::test]
-async fn a_missing_bearer_is_challenged_and_a_bad_one_is_told_so() {
+async fn a_missing_bearer_is_challenged_and_a_bad_one_is_reported_as_invalid() {
     let site = Site::start().await;
     let client = reqwest::Client::new();
     let missing = client.get(site.url("/me")).send().await.unwrap();
@@ -224,7 +228,7 @@ async fn a_missing_bearer_is_challenged_and_a_bad_one_is_told_so() {
 }
 
 #[tokio::test]
-async fn where_anybody_may_a_bad_bearer_is_nobody() {
+async fn on_public_routes_a_bad_bearer_counts_as_none() {
     let site = Site::start().await;
     let client = reqwest::Client::new();
     let bad = client.get(site.url("/open")).bearer_auth("x").send().await.unwrap();

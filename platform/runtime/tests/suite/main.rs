@@ -1,7 +1,9 @@
-//! The runtime as a client sees it: over sockets.
+//! The runtime as a client sees it, over sockets, and as an operator configures it.
 
 #[cfg(test)]
 mod bodies;
+#[cfg(test)]
+mod config;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]

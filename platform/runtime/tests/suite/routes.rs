@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 #[tokio::test]
-async fn each_row_lets_in_whom_its_policy_names_and_nobody_else() {
+async fn each_row_admits_only_the_callers_that_its_policy_names() {
     let site = Site::start().await;
     let client = reqwest::Client::new();
     let cases = [
@@ -61,7 +61,7 @@ async fn a_trailing_slash_makes_no_difference() {
 }
 
 #[tokio::test]
-async fn the_document_tells_each_row_s_policy() {
+async fn the_document_states_the_policy_of_each_row() {
     let site = Site::start().await;
     let (sender, _) = mpsc::unbounded_channel();
     let routes = table(
@@ -97,7 +97,7 @@ async fn there() -> &'static str {
 }
 
 #[tokio::test]
-async fn a_row_that_its_handler_s_documentation_denies_is_found() {
+async fn a_row_that_differs_from_its_handler_s_documentation_is_found() {
     let site = Site::start().await;
     let table = || Table::<()>::new("/api", &site.authenticator);
     let right = table()

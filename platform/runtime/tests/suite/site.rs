@@ -1,35 +1,25 @@
-//! A small site that uses everything of the runtime, and a client that speaks HTTP byte by byte.
+//! A small service that uses everything of the runtime.
 
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::{KeyPair, KeySize};
-use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_SHA256};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use backing::Clock;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use contracts::{Role, SessionId, Timestamp, UserId};
+use contracts::{Role, UserId};
 use http::header::CONTENT_TYPE;
 use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use runtime::server::ServerLimits;
 use runtime::{
-    Access, Authenticator, Caller, ClientAddress, Json, Keys, PathId, Problem, PublicKey, Query, Revocations, Routes,
-    Running, Service, Table, broken_body, routes,
+    Access, Authenticator, Caller, ClientAddress, Json, PathId, Problem, Query, Routes, Service, Table, broken_body,
+    routes,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use testing::{Identity, Person};
 use tokio::sync::{Notify, mpsc};
-
-pub(crate) const ISSUER: &str = "https://moocflix.test";
-pub(crate) const AUDIENCE: &str = "moocflix";
 
 #[derive(Clone)]
 pub(crate) struct Stage {
@@ -40,15 +30,18 @@ pub(crate) struct Stage {
 }
 
 pub(crate) struct Site {
-    pub(crate) address: SocketAddr,
-    pub(crate) clock: Clock,
-    pub(crate) keys: Keys,
-    pub(crate) revocations: Revocations,
+    pub(crate) served: testing::Site,
     pub(crate) authenticator: Authenticator,
-    pub(crate) signer: Signer,
     pub(crate) go: Arc<Notify>,
     pub(crate) reached: mpsc::UnboundedReceiver<()>,
-    pub(crate) running: Running,
+}
+
+impl Deref for Site {
+    type Target = testing::Site;
+
+    fn deref(&self) -> &testing::Site {
+        &self.served
+    }
 }
 
 #[derive(Debug, Deserialize, Serialize, utoipa::ToSchema)]
@@ -195,12 +188,8 @@ impl Site {
     }
 
     pub(crate) async fn start_with(limits: ServerLimits) -> Self {
-        let clock = Clock::fixed(Timestamp::from_seconds(1_800_000_000));
-        let keys = Keys::new();
-        let signer = Signer::new("key-1");
-        keys.publish(vec![signer.public()]);
-        let revocations = Revocations::new(clock.clone());
-        let authenticator = Authenticator::new(keys.clone(), revocations.clone(), clock.clone(), ISSUER, AUDIENCE);
+        let identity = Identity::new();
+        let authenticator = identity.authenticator();
         let go = Arc::new(Notify::new());
         let (sender, reached) = mpsc::unbounded_channel();
         let routes = table(
@@ -210,129 +199,30 @@ impl Site {
                 reached: sender,
             },
         );
-        let mut running = Running::new();
-        let routes = running.add(Service {
+        let service = Service {
             name: "site",
             routes,
             tasks: Vec::new(),
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        running.serve(listener, routes.into_router(), limits);
+        };
         Self {
-            address,
-            clock,
-            keys,
-            revocations,
+            served: testing::Site::serve(identity, service, limits).await,
             authenticator,
-            signer,
             go,
             reached,
-            running,
         }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}/api/v1/site{path}", self.address)
+        self.served.url(&format!("/api/v1/site{path}"))
     }
 
-    pub(crate) async fn connect(&self) -> Wire {
-        Wire(TcpStream::connect(self.address).await.unwrap())
-    }
-
-    /// The claims of a token that is in order.
+    /// The claims of a correct token of a new person.
     pub(crate) fn claims(&self, role: Role) -> Value {
-        let now = self.clock.now().seconds();
-        json!({
-            "iss": ISSUER, "aud": AUDIENCE, "sub": UserId::generate(), "client_id": "web", "jti": "1",
-            "sid": SessionId::generate(), "ver": 1, "roles": [role.as_str()],
-            "auth_time": now, "iat": now, "exp": now + 300,
-        })
+        self.identity.claims(&Person::new(role))
     }
 
+    /// A correct token of a new person.
     pub(crate) fn token(&self, role: Role) -> String {
-        self.signer.sign(&self.claims(role))
-    }
-}
-
-/// Signs tokens, good ones and others.
-pub(crate) struct Signer {
-    pub(crate) kid: String,
-    pair: KeyPair,
-}
-
-impl Signer {
-    pub(crate) fn new(kid: &str) -> Self {
-        Self {
-            kid: kid.to_owned(),
-            pair: KeyPair::generate(KeySize::Rsa2048).unwrap(),
-        }
-    }
-
-    pub(crate) fn public(&self) -> PublicKey {
-        let key = self.pair.public_key();
-        let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let jwk = json!({
-            "kty": "RSA", "use": "sig", "alg": "RS256", "kid": self.kid,
-            "n": part(key.modulus().big_endian_without_leading_zero()),
-            "e": part(key.exponent().big_endian_without_leading_zero()),
-        });
-        PublicKey {
-            kid: self.kid.clone(),
-            jwk: serde_json::from_value(jwk).unwrap(),
-        }
-    }
-
-    pub(crate) fn sign(&self, claims: &Value) -> String {
-        let header = json!({"alg": "RS256", "typ": "at+jwt", "kid": self.kid});
-        self.sign_text(&header.to_string(), &claims.to_string())
-    }
-
-    pub(crate) fn sign_text(&self, header: &str, claims: &str) -> String {
-        let message = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-        let mut signature = vec![0; self.pair.public_modulus_len()];
-        self.pair
-            .sign(
-                &RSA_PKCS1_SHA256,
-                &SystemRandom::new(),
-                message.as_bytes(),
-                &mut signature,
-            )
-            .unwrap();
-        format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
-    }
-}
-
-/// A connection, byte by byte.
-pub(crate) struct Wire(pub(crate) TcpStream);
-
-impl Wire {
-    pub(crate) async fn send(&mut self, text: &str) {
-        self.0.write_all(text.as_bytes()).await.unwrap();
-    }
-
-    /// Reads to the end of the connection; a reset is an end, too.
-    pub(crate) async fn rest(&mut self) -> String {
-        let mut bytes = Vec::new();
-        let reading = self.0.read_to_end(&mut bytes);
-        // A server that never closes fails the test here, not the machine's patience.
-        let _ = tokio::time::timeout(Duration::from_secs(20), reading)
-            .await
-            .expect("the connection stays open");
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    /// Reads until the text has come.
-    pub(crate) async fn until(&mut self, text: &str) -> String {
-        let mut all = Vec::new();
-        while !String::from_utf8_lossy(&all).contains(text) {
-            let mut byte = [0; 1];
-            let read = tokio::time::timeout(Duration::from_secs(20), self.0.read(&mut byte))
-                .await
-                .expect("silence");
-            assert_eq!(read.unwrap(), 1, "closed after {}", String::from_utf8_lossy(&all));
-            all.push(byte[0]);
-        }
-        String::from_utf8_lossy(&all).into_owned()
+        self.identity.token(&Person::new(role))
     }
 }

@@ -45,7 +45,7 @@ async fn every_refusal_is_a_problem_with_the_id_of_its_request() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_there_is_told_which_are() {
+async fn a_405_lists_the_methods_that_are_allowed() {
     let site = Site::start().await;
     let answer = reqwest::Client::new().delete(site.url("/things")).send().await.unwrap();
     let allow = answer.headers()[ALLOW].to_str().unwrap();
@@ -72,7 +72,7 @@ async fn post(site: &Site, kind: Option<&str>, body: impl Into<reqwest::Body>) -
 }
 
 #[tokio::test]
-async fn broken_json_is_told_to_be_broken() {
+async fn broken_json_is_reported_as_malformed() {
     let site = Site::start().await;
     let json_kind = Some("application/json; charset=utf-8");
     let deep = "[".repeat(100_000);
@@ -181,7 +181,7 @@ async fn a_body_of_another_kind_or_packed_or_too_large_is_refused() {
 }
 
 #[tokio::test]
-async fn query_fields_are_blamed_by_name() {
+async fn a_wrong_query_field_is_reported_by_name() {
     let site = Site::start().await;
     for (query, field) in [
         ("", "name"),
