@@ -1,4 +1,4 @@
-//! The service's door: every route over HTTP, on a real server with a real database.
+//! Every route over HTTP, on a real server with a real database, and every repository method on both engines.
 
 #[cfg(test)]
 mod accounts;
@@ -14,6 +14,8 @@ mod limits;
 mod numbers;
 #[cfg(test)]
 mod refreshing;
+#[cfg(test)]
+mod repositories;
 #[cfg(test)]
 mod server;
 #[cfg(test)]

@@ -186,7 +186,7 @@ async fn a_profile_changes_where_it_is_told_to_and_nowhere_else() {
 async fn a_change_on_top_of_an_old_profile_is_refused() {
     let server = Server::start().await;
     let ada = server.signed_in("ada@example.org").await;
-    let etag = server.get("/profile", ada.access()).await.header("etag");
+    let etag = server.get("/profile", ada.access()).await.header("etag").to_owned();
     let with = |tag: String, name: &'static str| {
         let request = server
             .request(Method::PUT, "/profile/update", ada.access())

@@ -222,7 +222,7 @@ async fn another_secret_is_told_at_the_start() {
     let server = Server::start().await;
     server.signed_up("ada@example.org").await;
     let refused = Box::pin(server.restart_with_secret(&[9; 32])).await;
-    assert!(refused.unwrap_err().contains("another secret key"));
+    assert!(refused.err().unwrap().contains("another secret key"));
 }
 
 #[tokio::test]

@@ -28,7 +28,6 @@ fn later(seconds: u64) -> Timestamp {
     NOW + Duration::from_secs(seconds)
 }
 
-#[cfg(test)]
 fn new(email: &str, role: Role) -> NewUser {
     NewUser {
         id: UserId::generate(),
@@ -40,7 +39,6 @@ fn new(email: &str, role: Role) -> NewUser {
     }
 }
 
-#[cfg(test)]
 async fn made(db: &Db, email: &str, role: Role) -> User {
     UserRepository::new(db.clone())
         .insert(&new(email, role), NOW)
@@ -48,7 +46,6 @@ async fn made(db: &Db, email: &str, role: Role) -> User {
         .unwrap()
 }
 
-#[cfg(test)]
 async fn signed_in(db: &Db, user: &User, token: u8) -> SessionId {
     let session = NewSession {
         id: SessionId::generate(),
@@ -72,7 +69,6 @@ fn successor(token: u8) -> Successor {
     }
 }
 
-#[cfg(test)]
 async fn present(db: &Db, token: u8, next: u8, at: Timestamp) -> Rotation {
     let sessions = SessionRepository::new(db.clone());
     sessions
@@ -82,7 +78,6 @@ async fn present(db: &Db, token: u8, next: u8, at: Timestamp) -> Rotation {
 }
 
 /// How many events of a type the outbox holds.
-#[cfg(test)]
 async fn told(db: &Db, kind: &str) -> i64 {
     let kind = format!("moocflix.users.user.{kind}");
     let rows = db

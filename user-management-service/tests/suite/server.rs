@@ -1,53 +1,41 @@
-//! A real server on a port of its own, and how the tests speak to it.
+//! The service on a port of its own, with what its tests ask of it again and again.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::RsaKeyPair;
 use backing::cache::MemoryCache;
 use backing::db::Db;
-use backing::{Clock, args, record};
+use backing::{args, record};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use contracts::{Role, Timestamp};
-use reqwest::header::HeaderMap;
-use reqwest::{Client, Method, RequestBuilder};
+use contracts::Role;
+use reqwest::{Method, RequestBuilder};
 use runtime::server::ServerLimits;
-use runtime::{Authenticator, Keys, Revocations, Running};
 use serde_json::{Value, json};
-use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use testing::{Identity, Signer, Site};
 use user_management_service::{Config, DEFAULTS, Deps, MIGRATIONS, NAME, NewAccount, create_user, service};
 
 /// A password that is good everywhere.
 pub(crate) const PASSWORD: &str = "a long enough password";
 const SECRET: [u8; 32] = [7; 32];
 
-/// An answer, read to its end.
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: HeaderMap,
-    pub(crate) text: String,
-    pub(crate) json: Value,
-}
+/// An answer that may carry tokens.
+#[derive(Debug)]
+pub(crate) struct Reply(testing::Reply);
 
-impl fmt::Debug for Reply {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.status, self.text)
+impl Deref for Reply {
+    type Target = testing::Reply;
+
+    fn deref(&self) -> &testing::Reply {
+        &self.0
     }
 }
 
 impl Reply {
-    pub(crate) fn header(&self, name: &str) -> String {
-        self.headers
-            .get(name)
-            .map(|value| value.to_str().unwrap().to_owned())
-            .unwrap_or_default()
-    }
-
     pub(crate) fn access(&self) -> &str {
         self.json["access_token"]
             .as_str()
@@ -60,26 +48,6 @@ impl Reply {
 
     pub(crate) fn claims(&self) -> Value {
         part(self.access(), 1)
-    }
-
-    /// The fields that a 422 blames.
-    pub(crate) fn fields(&self) -> Vec<&str> {
-        let errors = self.json["errors"]
-            .as_array()
-            .unwrap_or_else(|| panic!("no errors: {self:?}"));
-        errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
-    }
-
-    #[track_caller]
-    pub(crate) fn is_problem(&self, status: u16, code: &str) {
-        assert_eq!(
-            (self.status, self.json["code"].as_str()),
-            (status, Some(code)),
-            "{self:?}"
-        );
-        assert_eq!(self.header("content-type"), "application/problem+json");
-        assert_eq!(self.json["type"], format!("urn:moocflix:problem:{code}"));
-        assert!(self.json["request_id"].is_string(), "{self:?}");
     }
 
     #[track_caller]
@@ -101,14 +69,18 @@ fn part(token: &str, index: usize) -> Value {
 
 /// A server with its folder.
 pub(crate) struct Server {
-    pub(crate) client: Client,
-    pub(crate) clock: Clock,
-    pub(crate) faults: Vec<String>,
-    base: String,
+    site: Site,
     config: Config,
     limits: ServerLimits,
-    running: Running,
     folder: Arc<TempDir>,
+}
+
+impl Deref for Server {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
 }
 
 /// The shipped defaults.
@@ -150,98 +122,61 @@ impl Server {
         config.hash_workers = 4;
         change(&mut config);
         let folder = Arc::new(TempDir::new().unwrap());
-        let clock = Clock::fixed(Timestamp::from_seconds(1_800_000_000));
-        Self::launch(folder, clock, config, limits, &SECRET).await.unwrap()
+        Self::launch(folder, Identity::new(), config, limits, &SECRET)
+            .await
+            .unwrap()
     }
 
     async fn launch(
         folder: Arc<TempDir>,
-        clock: Clock,
+        identity: Identity,
         config: Config,
         limits: ServerLimits,
         secret: &[u8],
     ) -> Result<Self, String> {
-        let db = open(&folder).await;
-        let (keys, revocations) = (Keys::new(), Revocations::new(clock.clone()));
-        let authenticator = Authenticator::new(
-            keys.clone(),
-            revocations.clone(),
-            clock.clone(),
-            "https://mooc.test",
-            "moocflix",
-        );
+        let clock = identity.clock.clone();
         let deps = Deps {
-            db,
-            clock: clock.clone(),
+            db: open(&folder).await,
             cache: Arc::new(MemoryCache::new(clock.clone(), 1 << 20)),
-            keys,
-            revocations,
-            authenticator,
+            clock,
+            keys: identity.keys.clone(),
+            revocations: identity.revocations.clone(),
+            authenticator: identity.authenticator(),
             secret: secret.to_vec().into(),
             config: config.clone(),
         };
         let service = service(deps).await.map_err(|error| error.to_string())?;
-        let faults = service.routes.check().err().unwrap_or_default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let base = format!("http://{}", listener.local_addr().unwrap());
-        let mut running = Running::new();
-        let routes = running.add(service);
-        running.serve(listener, routes.into_router(), limits.clone());
         Ok(Self {
-            client: Client::new(),
-            clock,
-            faults,
-            base,
+            site: Site::serve(identity, service, limits.clone()).await,
             config,
             limits,
-            running,
             folder,
         })
     }
 
-    /// The same folder, another process's worth of memory.
-    pub(crate) async fn restarted(self) -> Self {
-        let again = (
-            Arc::clone(&self.folder),
-            self.clock.clone(),
-            self.config.clone(),
-            self.limits.clone(),
-        );
-        self.stop().await;
-        Self::launch(again.0, again.1, again.2, again.3, &SECRET).await.unwrap()
-    }
-
-    pub(crate) async fn restart_with_secret(self, secret: &[u8]) -> Result<(), String> {
-        let again = (
-            Arc::clone(&self.folder),
-            self.clock.clone(),
-            self.config.clone(),
-            self.limits.clone(),
-        );
-        self.stop().await;
-        Self::launch(again.0, again.1, again.2, again.3, secret)
-            .await
-            .map(|_| ())
-    }
-
-    async fn stop(self) {
-        self.running.shutdown().request();
-        drop(self.client);
-        self.running.wait().await.unwrap();
-    }
-
-    /// A second server on the same database.
+    /// A second server on the same database, with another process's worth of memory.
     pub(crate) async fn beside(&self) -> Self {
-        let folder = Arc::clone(&self.folder);
-        Self::launch(
+        let (folder, identity) = (Arc::clone(&self.folder), Identity::at(self.clock.clone()));
+        Self::launch(folder, identity, self.config.clone(), self.limits.clone(), &SECRET)
+            .await
+            .unwrap()
+    }
+
+    /// The same folder after a restart.
+    pub(crate) async fn restarted(self) -> Self {
+        self.restart_with_secret(&SECRET).await.unwrap()
+    }
+
+    pub(crate) async fn restart_with_secret(self, secret: &[u8]) -> Result<Self, String> {
+        let Self {
+            site,
+            config,
+            limits,
             folder,
-            self.clock.clone(),
-            self.config.clone(),
-            self.limits.clone(),
-            &SECRET,
-        )
-        .await
-        .unwrap()
+        } = self;
+        let clock = site.clock.clone();
+        site.stop().await;
+        Self::launch(folder, Identity::at(clock), config, limits, secret).await
     }
 
     pub(crate) async fn second_handle(&self) -> Db {
@@ -249,11 +184,11 @@ impl Server {
     }
 
     pub(crate) fn origin(&self) -> String {
-        self.base.clone()
+        self.site.url("")
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("{}/api/v1/users{path}", self.base)
+        self.site.url(&format!("/api/v1/users{path}"))
     }
 
     pub(crate) fn request(&self, method: Method, path: &str, bearer: &str) -> RequestBuilder {
@@ -263,16 +198,7 @@ impl Server {
     }
 
     pub(crate) async fn send(&self, request: RequestBuilder) -> Reply {
-        let response = request.send().await.unwrap();
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.unwrap();
-        let json = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Reply {
-            status,
-            headers,
-            text,
-            json,
-        }
+        Reply(self.site.send(request).await)
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
@@ -302,11 +228,8 @@ impl Server {
     }
 
     pub(crate) async fn keys(&self) -> Value {
-        let reply = self
-            .send(self.client.get(format!("{}/.well-known/jwks.json", self.base)))
-            .await;
-        assert_eq!(reply.status, 200);
-        reply.json
+        let reply = self.site.get("/.well-known/jwks.json").await;
+        reply.is(200).json.clone()
     }
 
     pub(crate) async fn signed_up(&self, email: &str) -> Reply {
@@ -375,12 +298,7 @@ impl Server {
         let (mut header, mut claims) = (tokens.token_header(), tokens.claims());
         let key = self.private_key().await;
         change(&mut header, &mut claims);
-        let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-        let text = format!("{}.{}", encode(&header), encode(&claims));
-        let mut signature = vec![0; key.public_modulus_len()];
-        key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
-            .unwrap();
-        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+        Signer::with_pair("", key).sign_text(&header.to_string(), &claims.to_string())
     }
 
     async fn private_key(&self) -> RsaKeyPair {
