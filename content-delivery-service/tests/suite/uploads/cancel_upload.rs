@@ -1,8 +1,9 @@
-use crate::server::{Person, Server, UPLOAD, film};
+use crate::server::{Server, film, id};
 use reqwest::Method;
+use testing::Person;
 
 #[tokio::test]
-async fn an_upload_that_is_ended_is_gone_with_its_bytes() {
+async fn a_cancelled_upload_is_gone_with_its_bytes() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(2_000_000));
     let location = server.begin(&person, bytes.len()).await;
     server.patch(&location, 0, &bytes[..1_500_000]).await.is(204);
@@ -22,7 +23,7 @@ async fn an_upload_that_is_ended_is_gone_with_its_bytes() {
 }
 
 #[tokio::test]
-async fn ending_a_finished_upload_deletes_the_video_also_by_override() {
+async fn cancelling_a_finished_upload_deletes_the_video_also_by_method_override() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(2_000));
     let location = server.begin(&person, bytes.len()).await;
     server.patch(&location, 0, &bytes).await.is(204);
@@ -31,7 +32,7 @@ async fn ending_a_finished_upload_deletes_the_video_also_by_override() {
         .request(Method::POST, &location)
         .header("x-http-method-override", "DELETE");
     server.send(meant.header("tus-resumable", "1.0.0")).await.is(204);
-    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    let id = id(&location);
     server.details(&person, id).await.is_problem(410, "video_deleted");
     server.emptied().await;
 }

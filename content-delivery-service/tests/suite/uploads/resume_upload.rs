@@ -1,21 +1,21 @@
-use crate::server::{Person, Server, UPLOAD, film, open_patch, sha1, sha256, until};
-use contracts::Role;
+use crate::server::{Server, UPLOAD, film, id, sha1, sha256};
 use contracts::events::UserSessionsEnded;
 use reqwest::Method;
 use std::time::Duration;
+use testing::{Person, until};
 
 #[tokio::test]
-async fn an_upload_goes_on_in_pieces_until_it_is_whole() {
+async fn an_upload_continues_in_pieces_until_it_is_complete() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(5_000_000));
     let location = server.begin(&person, bytes.len()).await;
     let mut offset = 0;
     for end in [1, 700_000, 1_500_000, 1_500_000, 5_000_000] {
         let reply = server.patch(&location, offset, &bytes[offset..end]).await;
-        assert_eq!(reply.is(204).offset(), end.to_string());
-        assert_eq!(server.head(&location).await.offset(), end.to_string());
+        assert_eq!(reply.is(204).header("upload-offset"), end.to_string());
+        assert_eq!(server.head(&location).await.header("upload-offset"), end.to_string());
         offset = end;
     }
-    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    let id = id(&location);
     assert_eq!(server.source(id), bytes);
     let video = server.details(&person, id).await;
     assert_eq!(
@@ -31,14 +31,14 @@ async fn an_upload_goes_on_in_pieces_until_it_is_whole() {
 }
 
 #[tokio::test]
-async fn a_wrong_offset_is_told_and_changes_nothing() {
+async fn a_wrong_offset_is_reported_and_changes_nothing() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(1_000));
     let location = server.begin(&person, bytes.len()).await;
     server.patch(&location, 0, &bytes[..400]).await.is(204);
     for wrong in [0, 399, 401, 1_000, 5_000] {
         let reply = server.patch(&location, wrong, b"x").await;
         reply.is_problem(409, "offset_mismatch");
-        assert_eq!(reply.offset(), "400");
+        assert_eq!(reply.header("upload-offset"), "400");
     }
     let bad = |offset: &str| {
         server
@@ -55,7 +55,7 @@ async fn a_wrong_offset_is_told_and_changes_nothing() {
             .header("upload-offset", spelled);
         server.send(request.body("x")).await.is(400);
     }
-    assert_eq!(server.head(&location).await.offset(), "400");
+    assert_eq!(server.head(&location).await.header("upload-offset"), "400");
 }
 
 #[tokio::test]
@@ -63,12 +63,12 @@ async fn more_bytes_than_were_declared_are_refused() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(1_000));
     let location = server.begin(&person, 900).await;
     server.patch(&location, 0, &bytes).await.is_problem(413, "too_large");
-    assert_eq!(server.head(&location).await.offset(), "0");
+    assert_eq!(server.head(&location).await.header("upload-offset"), "0");
     let chunks = futures::stream::iter([Ok::<_, std::io::Error>(bytes[..900].to_vec()), Ok(b"more".to_vec())]);
     let request = server.piece(&location, 0, b"").body(reqwest::Body::wrap_stream(chunks));
     server.send(request).await.is_problem(413, "too_large");
     let head = server.head(&location).await;
-    assert_eq!((head.is(200).offset(), server.stored().len()), ("0", 0));
+    assert_eq!((head.is(200).header("upload-offset"), server.stored().len()), ("0", 0));
     server.patch(&location, 0, &bytes[..900]).await.is(204);
 }
 
@@ -85,7 +85,7 @@ async fn a_checked_piece_counts_when_all_of_it_is_right() {
         .send(checked(0, 1_500_000, sha256(&bytes[1..1_500_001])))
         .await
         .is_problem(460, "checksum_mismatch");
-    assert_eq!(server.head(&location).await.offset(), "0");
+    assert_eq!(server.head(&location).await.header("upload-offset"), "0");
     server
         .send(checked(0, 1_500_000, sha1(&bytes[..1_500_000])))
         .await
@@ -94,7 +94,7 @@ async fn a_checked_piece_counts_when_all_of_it_is_right() {
         .send(checked(1_500_000, 3_000_000, sha1(b"other")))
         .await
         .is_problem(460, "checksum_mismatch");
-    assert_eq!(server.head(&location).await.offset(), "1500000");
+    assert_eq!(server.head(&location).await.header("upload-offset"), "1500000");
     for bad in ["md5 AAAA", "sha1", "sha1 %%%", "sha256 AAAA"] {
         server.send(checked(1_500_000, 3_000_000, bad.to_owned())).await.is(400);
     }
@@ -102,11 +102,11 @@ async fn a_checked_piece_counts_when_all_of_it_is_right() {
         .send(checked(1_500_000, 3_000_000, sha256(&bytes[1_500_000..])))
         .await
         .is(204);
-    assert_eq!(server.source(&id(&location)), bytes);
+    assert_eq!(server.source(id(&location)), bytes);
 }
 
 #[tokio::test]
-async fn what_is_no_lecture_is_refused_by_the_piece_that_shows_it() {
+async fn a_file_that_is_not_media_is_refused_at_the_piece_that_shows_it() {
     let (server, person) = (Server::start().await, Person::instructor());
     let letters = vec![b'x'; 3 << 20];
     // All at once, in pieces around the first MiB, checked, and short to its end.
@@ -195,7 +195,7 @@ async fn every_request_must_speak_tus_and_bring_bytes_as_they_are() {
                 .body(film(60)),
         )
         .await;
-    assert_eq!(reply.is(204).offset(), "60");
+    assert_eq!(reply.is(204).header("upload-offset"), "60");
 }
 
 #[tokio::test]
@@ -221,7 +221,7 @@ async fn an_upload_is_open_to_its_owner_and_to_whoever_holds_its_key() {
         .await
         .is(404);
     server
-        .send(ask(keyless).bearer_auth(server.token(&Person::new(Role::Learner))))
+        .send(ask(keyless).bearer_auth(server.token(&Person::learner())))
         .await
         .is(404);
     let other = server.begin(&person, 100).await;
@@ -248,7 +248,7 @@ async fn an_upload_outlives_the_token_that_began_it_but_not_its_seven_days() {
     server.clock.advance(Duration::from_secs(6 * 86_400));
     server.patch(&location, 0, &bytes[..900]).await.is(204);
     server.clock.advance(Duration::from_secs(6 * 86_400));
-    assert_eq!(server.head(&location).await.is(200).offset(), "900");
+    assert_eq!(server.head(&location).await.is(200).header("upload-offset"), "900");
     server.clock.advance(Duration::from_secs(2 * 86_400));
     server
         .patch(&location, 900, &bytes[900..])
@@ -259,54 +259,50 @@ async fn an_upload_outlives_the_token_that_began_it_but_not_its_seven_days() {
     server.emptied().await;
     server.head(&location).await.is(410);
     server
-        .details(&person, &id(&location))
+        .details(&person, id(&location))
         .await
         .is_problem(410, "video_deleted");
 }
 
 #[tokio::test]
-async fn bytes_of_a_client_that_vanished_count() {
+async fn bytes_of_a_client_that_vanished_are_kept() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(4_000_000));
     let location = server.begin(&person, bytes.len()).await;
-    let wire = open_patch(&server, &location, 0, bytes.len(), &bytes[..2_345_678]).await;
+    let wire = server.open_patch(&location, 0, bytes.len(), &bytes[..2_345_678]).await;
     drop(wire);
     let mut told = 0;
     until("the bytes are noted", || {
         let head = server.head(&location);
-        async move { head.await.offset() == "2345678" }
+        async move { head.await.header("upload-offset") == "2345678" }
     })
     .await;
     for _ in 0..3 {
-        let offset: usize = server.head(&location).await.offset().parse().unwrap();
+        let offset: usize = server.head(&location).await.header("upload-offset").parse().unwrap();
         assert!(offset >= told);
         told = offset;
     }
     server.patch(&location, told, &bytes[told..]).await.is(204);
-    assert_eq!(server.source(&id(&location)), bytes);
+    assert_eq!(server.source(id(&location)), bytes);
 }
 
 #[tokio::test]
-async fn an_upload_goes_on_after_a_restart() {
+async fn an_upload_continues_after_a_restart() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(3_000_000));
     let location = server.begin(&person, bytes.len()).await;
     server.patch(&location, 0, &bytes[..1_200_000]).await.is(204);
     let server = server.restarted(|_| ()).await;
-    assert_eq!(server.head(&location).await.is(200).offset(), "1200000");
+    assert_eq!(server.head(&location).await.is(200).header("upload-offset"), "1200000");
     server.patch(&location, 1_200_000, &bytes[1_200_000..]).await.is(204);
-    assert_eq!(server.source(&id(&location)), bytes);
+    assert_eq!(server.source(id(&location)), bytes);
 }
 
 /// The key dies when its owner signs out everywhere; the owner's details show the next one.
 #[tokio::test]
-async fn signing_out_everywhere_kills_the_key() {
+async fn signing_out_everywhere_revokes_the_upload_key() {
     let (server, person) = (Server::start().await, Person::instructor());
     let location = server.begin(&person, 100).await;
     server.tell(person.id, UserSessionsEnded { version: 2 }).await;
     server.head(&location).await.is(401);
-    let video = server.details(&person, &id(&location)).await;
+    let video = server.details(&person, id(&location)).await;
     server.head(video.json["upload"]["url"].as_str().unwrap()).await.is(200);
-}
-
-fn id(location: &str) -> String {
-    location[UPLOAD.len() + 1..].split('?').next().unwrap().to_owned()
 }

@@ -1,13 +1,9 @@
-use crate::server::{Person, Server, UPLOAD, film, open_patch, status};
-use contracts::Role;
+use crate::server::{Server, film, id};
 use reqwest::Method;
+use testing::{Person, until};
 
 fn path(location: &str) -> String {
     format!("/api/v1/content/{}/delete", id(location))
-}
-
-fn id(location: &str) -> &str {
-    location[UPLOAD.len() + 1..].split('?').next().unwrap()
 }
 
 #[tokio::test]
@@ -31,7 +27,7 @@ async fn a_deleted_video_is_gone_for_those_who_could_see_it_and_its_objects_go()
         .await
         .is_problem(410, "video_deleted");
     server
-        .details(&Person::new(Role::Admin), id(&location))
+        .details(&Person::admin(), id(&location))
         .await
         .is_problem(410, "video_deleted");
     server
@@ -48,10 +44,10 @@ async fn a_deleted_video_is_gone_for_those_who_could_see_it_and_its_objects_go()
 async fn deleting_in_the_middle_of_an_upload_ends_it() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(9_000_000));
     let location = server.begin(&person, bytes.len()).await;
-    let mut wire = open_patch(&server, &location, 0, bytes.len(), &bytes[..6_000_000]).await;
-    crate::server::until("bytes are stored", || async { !server.stored().is_empty() }).await;
+    let mut wire = server.open_patch(&location, 0, bytes.len(), &bytes[..6_000_000]).await;
+    until("bytes are stored", || async { !server.stored().is_empty() }).await;
     server.ask(&person, Method::DELETE, &path(&location)).await.is(202);
-    assert_eq!(status(&mut wire).await, 410);
+    assert_eq!(wire.status().await, 410);
     server
         .patch(&location, 0, &bytes)
         .await

@@ -1,11 +1,10 @@
-use crate::server::{Person, Reply, Server, UPLOAD};
+use crate::server::{Server, id};
 use reqwest::Method;
 use serde_json::{Value, json};
+use testing::{Person, Reply};
 
 async fn change(server: &Server, person: &Person, id: &str, body: &Value, etag: &str) -> Reply {
-    let mut request = server
-        .request(Method::PATCH, &format!("/api/v1/content/{id}"))
-        .bearer_auth(server.token(person));
+    let mut request = server.request_by(person, Method::PATCH, &format!("/api/v1/content/{id}"));
     if !etag.is_empty() {
         request = request.header("if-match", etag);
     }
@@ -13,10 +12,10 @@ async fn change(server: &Server, person: &Person, id: &str, body: &Value, etag: 
 }
 
 #[tokio::test]
-async fn title_and_description_change_for_whoever_saw_the_latest() {
+async fn title_and_description_change_only_for_the_latest_version() {
     let (server, person) = (Server::start().await, Person::instructor());
     let location = server.begin(&person, 100).await;
-    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    let id = id(&location);
     let first = server.details(&person, id).await;
     let named = change(
         &server,
@@ -41,10 +40,10 @@ async fn title_and_description_change_for_whoever_saw_the_latest() {
 }
 
 #[tokio::test]
-async fn bad_texts_and_bodies_are_told_and_change_nothing() {
+async fn invalid_texts_and_bodies_are_refused_and_change_nothing() {
     let (server, person) = (Server::start().await, Person::instructor());
     let location = server.begin(&person, 100).await;
-    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    let id = id(&location);
     let bad = [
         json!({"title": ""}),
         json!({"title": " "}),
@@ -63,9 +62,7 @@ async fn bad_texts_and_bodies_are_told_and_change_nothing() {
             .is_problem(422, "invalid_request");
     }
     let raw = |kind: &str, body: &str| {
-        let request = server
-            .request(Method::PATCH, &format!("/api/v1/content/{id}"))
-            .bearer_auth(server.token(&person));
+        let request = server.request_by(&person, Method::PATCH, &format!("/api/v1/content/{id}"));
         request.header("content-type", kind.to_owned()).body(body.to_owned())
     };
     server

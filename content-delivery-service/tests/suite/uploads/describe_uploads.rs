@@ -18,5 +18,6 @@ async fn anybody_may_ask_what_uploads_can_do() {
 
 #[tokio::test]
 async fn every_row_and_its_documentation_agree() {
-    assert_eq!(Server::start().await.faults, Vec::<String>::new());
+    // A site with a fault in its table of routes is not served.
+    Server::start().await;
 }

@@ -1,7 +1,7 @@
 //! A player of lectures, and the encoders and films that it watches.
 
 use super::lectures::{Order, Studio};
-use crate::server::{Reply, UPLOAD, until};
+use crate::server::UPLOAD;
 use bytes::Bytes;
 use contracts::{ObjectKey, RenditionName, VideoId};
 use fmp4::{IndexHead, Limits, Probe, Scanner, Step, Verdict};
@@ -11,6 +11,7 @@ use renditions::models::publication::NewPiece;
 use reqwest::Method;
 use std::collections::BTreeMap;
 use std::process::Command;
+use testing::{Reply, until};
 
 /// A player that remembers every byte it was given.
 pub(super) struct Player<'a> {

@@ -1,13 +1,13 @@
-use crate::server::{Person, Server, UPLOAD, film};
-use contracts::Role;
+use crate::server::{Server, film, id};
 use reqwest::Method;
 use serde_json::Value;
+use testing::Person;
 
 #[tokio::test]
 async fn a_video_is_shown_to_its_owner_and_to_admins_alone() {
     let (server, person) = (Server::start().await, Person::instructor());
     let location = server.begin(&person, 100).await;
-    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    let id = id(&location);
     let own = server.details(&person, id).await;
     assert_eq!(
         (own.is(200).id(), &own.json["owner_id"]),
@@ -21,12 +21,12 @@ async fn a_video_is_shown_to_its_owner_and_to_admins_alone() {
     ] {
         assert_eq!(own.json[field], value, "{field}");
     }
-    let admin = server.details(&Person::new(Role::Admin), id).await;
+    let admin = server.details(&Person::admin(), id).await;
     assert_eq!(
         (admin.is(200).id(), &admin.json["upload"]["url"]),
         (id.to_owned(), &Value::Null)
     );
-    for stranger in [Person::instructor(), Person::new(Role::Learner)] {
+    for stranger in [Person::instructor(), Person::learner()] {
         server.details(&stranger, id).await.is_problem(404, "video_not_found");
     }
     server
@@ -46,10 +46,10 @@ async fn an_unchanged_video_is_not_sent_again() {
     let (server, person) = (Server::start().await, Person::instructor());
     let location = server.begin(&person, 900).await;
     server.patch(&location, 0, &film(900)).await.is(204);
-    let id = location[UPLOAD.len() + 1..].split('?').next().unwrap();
+    let id = id(&location);
     let first = server.details(&person, id).await;
     let path = format!("/api/v1/content/{id}");
-    let known = server.request(Method::GET, &path).bearer_auth(server.token(&person));
+    let known = server.request_by(&person, Method::GET, &path);
     let again = server.send(known.header("if-none-match", first.header("etag"))).await;
     assert_eq!(again.is(304).header("etag"), first.header("etag"));
 }

@@ -2,7 +2,6 @@
 
 use super::lectures::Studio;
 use super::player::{Player, segments, tag, variant};
-use crate::server::until;
 use bytes::Bytes;
 use fmp4::TICKS;
 use renditions::ledger::Finding;
@@ -11,6 +10,7 @@ use renditions::models::publication::{Publication, Published};
 use renditions::models::survey::{Survey, SurveyAudio};
 use reqwest::Method;
 use std::time::Duration;
+use testing::until;
 
 const FIVE: Duration = Duration::from_secs(5);
 
@@ -70,7 +70,7 @@ fn lowest(length: usize) -> Work {
 }
 
 #[tokio::test]
-async fn of_rungs_that_are_equally_far_the_lowest_is_listed() {
+async fn the_lowest_of_equally_advanced_rungs_is_listed() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         studio.encodes(video).await;
@@ -138,7 +138,7 @@ async fn bandwidth_is_the_ceiling_until_it_can_be_measured() {
 }
 
 #[tokio::test]
-async fn what_still_grows_is_kept_for_a_moment_and_what_is_complete_for_a_minute() {
+async fn growing_playlists_are_cached_for_a_moment_and_complete_ones_for_a_minute() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         studio.encodes(video).await;
@@ -172,7 +172,7 @@ async fn what_still_grows_is_kept_for_a_moment_and_what_is_complete_for_a_minute
 }
 
 #[tokio::test]
-async fn what_another_node_has_listed_a_moment_ago_is_there() {
+async fn segments_that_another_node_has_just_listed_are_served() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         studio.encodes(video).await;
@@ -199,7 +199,7 @@ async fn what_another_node_has_listed_a_moment_ago_is_there() {
 }
 
 #[tokio::test]
-async fn what_is_warm_or_complete_needs_no_database() {
+async fn hot_and_complete_renditions_are_served_without_the_database() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         studio.encodes(video).await;
@@ -223,7 +223,7 @@ async fn what_is_warm_or_complete_needs_no_database() {
 }
 
 #[tokio::test]
-async fn a_ladder_that_is_made_anew_is_shown_when_it_is_whole_and_the_old_one_still_plays() {
+async fn a_new_ladder_is_listed_when_it_is_complete_and_the_old_one_still_plays() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         studio.encodes_all(video).await;
@@ -281,7 +281,7 @@ fn is_segment((path, _): &(&String, &Bytes)) -> bool {
 }
 
 #[tokio::test]
-async fn a_deleted_lecture_is_dark_in_every_rendition() {
+async fn a_deleted_lecture_is_refused_in_every_rendition() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         studio.encodes_all(video).await;
@@ -360,7 +360,7 @@ async fn sound_alone_is_a_variant_that_grows() {
 }
 
 #[tokio::test]
-async fn a_rendition_that_was_given_up_is_not_listed_beside_others() {
+async fn a_failed_rendition_is_not_listed_beside_others() {
     for studio in Studio::on_each_engine().await {
         let video = studio.uploaded().await;
         studio

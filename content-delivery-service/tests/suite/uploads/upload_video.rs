@@ -1,9 +1,9 @@
-use crate::server::{Person, Server, UPLOAD, base64, film, sha256};
-use contracts::Role;
+use crate::server::{Server, UPLOAD, base64, film, sha256};
 use reqwest::Method;
+use testing::Person;
 
 #[tokio::test]
-async fn a_creation_answers_with_the_video_and_where_it_goes_on() {
+async fn a_creation_returns_the_video_and_the_url_of_its_upload() {
     let (server, person) = (Server::start().await, Person::instructor());
     let metadata = format!("filename {},filetype dmlkZW8vbXA0", base64("Graphs 3.mp4"));
     let reply = server
@@ -13,7 +13,10 @@ async fn a_creation_answers_with_the_video_and_where_it_goes_on() {
     let id = reply.id();
     let location = reply.header("location");
     assert!(location.starts_with(&format!("{UPLOAD}/{id}?k=")), "{location}");
-    assert_eq!((reply.offset(), reply.header("tus-resumable")), ("0", "1.0.0"));
+    assert_eq!(
+        (reply.header("upload-offset"), reply.header("tus-resumable")),
+        ("0", "1.0.0")
+    );
     assert_eq!(reply.json["title"], "Graphs 3");
     assert_eq!(reply.json["status"], "uploading");
     assert_eq!(reply.json["source"]["filename"], "Graphs 3.mp4");
@@ -29,10 +32,10 @@ async fn a_creation_answers_with_the_video_and_where_it_goes_on() {
 async fn only_instructors_and_admins_upload() {
     let server = Server::start().await;
     server
-        .send(server.creation(&Person::new(Role::Learner), 9))
+        .send(server.creation(&Person::learner(), 9))
         .await
         .is_problem(403, "instructor_required");
-    server.send(server.creation(&Person::new(Role::Admin), 9)).await.is(201);
+    server.send(server.creation(&Person::admin(), 9)).await.is(201);
     let nobody = server
         .request(Method::POST, UPLOAD)
         .header("tus-resumable", "1.0.0")
@@ -53,18 +56,18 @@ async fn a_creation_may_bring_the_first_bytes_or_all_of_them() {
     };
     let reply = server.send(with(&bytes[..100_000])).await;
     assert_eq!(
-        (reply.is(201).offset(), &reply.json["status"]),
+        (reply.is(201).header("upload-offset"), &reply.json["status"]),
         ("100000", &"uploading".into())
     );
     let rest = server.patch(reply.header("location"), 100_000, &bytes[100_000..]).await;
-    assert_eq!(rest.is(204).offset(), "300000");
+    assert_eq!(rest.is(204).header("upload-offset"), "300000");
     assert_eq!(server.source(&reply.id()), bytes);
 
     let whole = server
         .send(with(&bytes).header("upload-checksum", sha256(&bytes)))
         .await;
     assert_eq!(
-        (whole.is(201).offset(), &whole.json["status"]),
+        (whole.is(201).header("upload-offset"), &whole.json["status"]),
         ("300000", &"processing".into())
     );
     assert_eq!(server.source(&whole.id()), bytes);
@@ -83,12 +86,12 @@ async fn a_creation_may_bring_the_first_bytes_or_all_of_them() {
 }
 
 #[tokio::test]
-async fn a_creation_that_can_never_be_one_is_refused_and_leaves_nothing() {
+async fn an_impossible_creation_is_refused_and_leaves_nothing() {
     let (server, person) = (
         Server::with(|config| config.upload.max_bytes = 1 << 20).await,
         Person::instructor(),
     );
-    let creation = || server.request(Method::POST, UPLOAD).bearer_auth(server.token(&person));
+    let creation = || server.request_by(&person, Method::POST, UPLOAD);
     let tus = || creation().header("tus-resumable", "1.0.0");
     for bad in [
         "-1",
@@ -131,7 +134,7 @@ async fn a_creation_that_can_never_be_one_is_refused_and_leaves_nothing() {
 #[tokio::test]
 async fn a_creation_of_another_protocol_or_kind_is_refused_and_leaves_nothing() {
     let (server, person) = (Server::start().await, Person::instructor());
-    let creation = || server.request(Method::POST, UPLOAD).bearer_auth(server.token(&person));
+    let creation = || server.request_by(&person, Method::POST, UPLOAD);
     let version = server
         .send(creation().header("tus-resumable", "9.9.9").header("upload-length", "5"))
         .await;
@@ -159,7 +162,7 @@ async fn a_creation_of_another_protocol_or_kind_is_refused_and_leaves_nothing() 
 }
 
 #[tokio::test]
-async fn metadata_that_lies_or_hides_something_is_refused() {
+async fn false_or_malformed_metadata_is_refused() {
     let (server, person) = (Server::start().await, Person::instructor());
     let bad = [
         "title %%%".to_owned(),
@@ -192,7 +195,7 @@ async fn the_same_idempotency_key_makes_the_same_video() {
     let location = first.is(201).header("location").to_owned();
     server.patch(&location, 0, &film(400)).await.is(204);
     let again = server.send(keyed(&person, 900)).await;
-    assert_eq!((again.is(201).id(), again.offset()), (first.id(), "400"));
+    assert_eq!((again.is(201).id(), again.header("upload-offset")), (first.id(), "400"));
     assert_eq!(again.header("location"), location);
     server
         .send(keyed(&person, 901))

@@ -1,6 +1,6 @@
 //! Lectures whose pieces the tests publish as workers do.
 
-use crate::server::{Person, Reply, Server, UPLOAD, film};
+use crate::server::{Server, UPLOAD, film};
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::tasks::{Done, Job, JobError, Queue, Task, Worker};
@@ -15,6 +15,7 @@ use reqwest::Method;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use testing::{Person, Reply};
 
 const RUNGS: [u32; 2] = [240, 360];
 

@@ -18,7 +18,6 @@ fn later(seconds: u64) -> Timestamp {
     NOW + Duration::from_secs(seconds)
 }
 
-#[cfg(test)]
 struct House {
     name: &'static str,
     db: Db,
@@ -27,7 +26,6 @@ struct House {
     owner: UserId,
 }
 
-#[cfg(test)]
 impl House {
     fn new(name: &'static str, db: &Db) -> Self {
         let (videos, uploads) = (VideoRepository::new(db.clone()), UploadRepository::new(db.clone()));
@@ -109,7 +107,6 @@ impl House {
     }
 }
 
-#[cfg(test)]
 fn progress(offset: u64) -> Progress {
     Progress {
         offset,
@@ -118,7 +115,6 @@ fn progress(offset: u64) -> Progress {
     }
 }
 
-#[cfg(test)]
 async fn on_each<F: Future<Output = ()>>(test: impl Fn(House) -> F) {
     for database in databases(NAME, MIGRATIONS).await.unwrap() {
         test(House::new(database.name, &database.db)).await;
@@ -199,7 +195,7 @@ async fn a_creation_key_is_used_once_by_each_owner() {
 }
 
 #[tokio::test]
-async fn a_list_has_an_owners_videos_the_latest_first() {
+async fn a_list_contains_the_owners_videos_the_latest_first() {
     on_each(|house| async move {
         let (first, second, third) = (house.create().await, house.uploaded().await, house.create().await);
         House::new(house.name, &house.db).create().await;
@@ -229,7 +225,7 @@ async fn a_list_has_an_owners_videos_the_latest_first() {
 }
 
 #[tokio::test]
-async fn texts_change_for_whoever_saw_the_latest_version() {
+async fn texts_change_only_for_the_latest_version() {
     on_each(|house| async move {
         let id = house.create().await;
         let update = |title, version| house.videos.update_texts(id, title, None, version, later(5));
@@ -387,7 +383,7 @@ async fn a_deletion_is_a_record_a_fence_a_sweep_and_an_event() {
 }
 
 #[tokio::test]
-async fn what_never_became_a_video_leaves_no_row() {
+async fn an_upload_that_never_became_a_video_leaves_no_row() {
     on_each(|house| async move {
         let (id, uploaded) = (house.create().await, house.uploaded().await);
         house.videos.forget(id, NOW).await.unwrap();
@@ -401,7 +397,7 @@ async fn what_never_became_a_video_leaves_no_row() {
 }
 
 #[tokio::test]
-async fn an_upload_expires_unless_somebody_went_on_with_it() {
+async fn an_upload_expires_unless_somebody_continues_it() {
     on_each(|house| async move {
         let (id, saved) = (house.create().await, house.create().await);
         let reason = Reason {

@@ -1,7 +1,7 @@
-use crate::server::{Person, Server};
-use contracts::Role;
+use crate::server::{Server, film};
 use reqwest::Method;
 use std::collections::BTreeSet;
+use testing::Person;
 
 const LIST: &str = "/api/v1/content";
 
@@ -33,7 +33,7 @@ async fn my_videos_come_page_by_page_the_latest_first() {
     made.reverse();
     assert_eq!(seen, made);
     assert_eq!(seen.iter().collect::<BTreeSet<_>>().len(), 5);
-    let other = server.ask(&Person::new(Role::Admin), Method::GET, LIST).await;
+    let other = server.ask(&Person::admin(), Method::GET, LIST).await;
     assert_eq!(
         other.is(200).json["items"].as_array().unwrap().len(),
         0,
@@ -46,10 +46,10 @@ async fn my_videos_come_page_by_page_the_latest_first() {
 }
 
 #[tokio::test]
-async fn videos_are_found_by_status_and_wrong_questions_are_told() {
+async fn videos_are_found_by_status_and_wrong_queries_are_refused() {
     let (server, person) = (Server::start().await, Person::instructor());
     let location = server.begin(&person, 900).await;
-    server.patch(&location, 0, &crate::server::film(900)).await.is(204);
+    server.patch(&location, 0, &film(900)).await.is(204);
     server.begin(&person, 900).await;
     for (status, count) in [("uploading", 1), ("processing", 1), ("ready", 0)] {
         let page = server

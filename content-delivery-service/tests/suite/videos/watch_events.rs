@@ -1,9 +1,10 @@
-use crate::server::{Person, Server, UPLOAD, film};
+use crate::server::{Server, film, id};
 use futures::StreamExt;
 use reqwest::Method;
 use serde_json::Value;
 use std::pin::Pin;
 use std::time::Duration;
+use testing::Person;
 
 pub(crate) struct Events {
     bytes: Pin<Box<dyn futures::Stream<Item = reqwest::Result<bytes::Bytes>> + Send>>,
@@ -12,7 +13,7 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) async fn open(server: &Server, person: &Person, path: &str) -> Self {
-        let request = server.request(Method::GET, path).bearer_auth(server.token(person));
+        let request = server.request_by(person, Method::GET, path);
         let response = request.send().await.unwrap();
         assert_eq!(
             (response.status().as_u16(), &response.headers()["content-type"]),
@@ -49,14 +50,11 @@ impl Events {
 }
 
 fn path(location: &str) -> String {
-    format!(
-        "/api/v1/content/{}/events",
-        location[UPLOAD.len() + 1..].split('?').next().unwrap()
-    )
+    format!("/api/v1/content/{}/events", id(location))
 }
 
 #[tokio::test]
-async fn a_video_is_told_at_once_and_at_each_change_until_it_is_gone() {
+async fn a_video_is_sent_at_once_and_at_each_change_until_it_is_deleted() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(2_000));
     let location = server.begin(&person, bytes.len()).await;
     let mut events = Events::open(&server, &person, &path(&location)).await;
@@ -74,7 +72,7 @@ async fn a_video_is_told_at_once_and_at_each_change_until_it_is_gone() {
 }
 
 #[tokio::test]
-async fn watching_ends_with_the_sign_in_and_is_the_owners_alone() {
+async fn the_event_stream_ends_with_the_sign_in_and_is_open_to_the_owner_alone() {
     let (server, person) = (Server::start().await, Person::instructor());
     let location = server.begin(&person, 900).await;
     server
@@ -84,6 +82,7 @@ async fn watching_ends_with_the_sign_in_and_is_the_owners_alone() {
     let mut events = Events::open(&server, &person, &path(&location)).await;
     assert!(events.next().await.is_some());
     server
+        .identity
         .revocations
         .end_session(person.session, server.clock.now() + Duration::from_secs(300));
     assert_eq!(events.next().await, None);

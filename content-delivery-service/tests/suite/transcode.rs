@@ -2,17 +2,18 @@ mod lectures;
 mod player;
 mod serving;
 
-use crate::server::{Person, film};
-use crate::watch_events::Events;
-use contracts::{EventData, Role, VideoId};
+use crate::server::film;
+use crate::videos::watch_events::Events;
+use contracts::{EventData, VideoId};
 use lectures::{Studio, path, rungs, states};
 use renditions::ledger::Finding;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
+use testing::Person;
 
 #[tokio::test]
-async fn the_details_tell_how_far_each_rendition_is_and_how_long_the_rest_takes() {
+async fn the_details_show_how_far_each_rendition_is_and_how_long_the_rest_takes() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         let waiting = studio.details(video).await;
@@ -65,7 +66,7 @@ async fn the_details_tell_how_far_each_rendition_is_and_how_long_the_rest_takes(
 }
 
 #[tokio::test]
-async fn what_encoders_tell_is_seen_in_the_events_and_by_those_who_know_the_version() {
+async fn the_progress_of_encoders_is_seen_in_the_events_and_by_clients_with_an_old_version() {
     for studio in Studio::on_each_engine().await {
         let (server, video) = (&studio.server, studio.planned().await);
         let events = format!("/api/v1/content/{video}/events");
@@ -84,17 +85,17 @@ async fn what_encoders_tell_is_seen_in_the_events_and_by_those_who_know_the_vers
 }
 
 #[tokio::test]
-async fn transcoding_is_asked_for_by_owner_and_admins_in_words_that_make_sense() {
+async fn owners_and_admins_request_transcoding_and_wrong_bodies_are_refused() {
     for studio in Studio::on_each_engine().await {
         let server = &studio.server;
         let video = studio.planned().await;
-        for stranger in [Person::instructor(), Person::new(Role::Learner)] {
+        for stranger in [Person::instructor(), Person::learner()] {
             for method in [Method::POST, Method::GET] {
                 let reply = server.ask(&stranger, method, &path(video)).await;
                 reply.is_problem(404, "video_not_found");
             }
         }
-        let admin = Person::new(Role::Admin);
+        let admin = Person::admin();
         server.ask(&admin, Method::POST, &path(video)).await.is(202);
         let nobody = server.send(server.request(Method::POST, &path(video))).await;
         nobody.is_problem(401, "unauthenticated");
@@ -129,7 +130,7 @@ async fn transcoding_is_asked_for_by_owner_and_admins_in_words_that_make_sense()
 }
 
 #[tokio::test]
-async fn nothing_is_transcoded_while_bytes_are_still_coming() {
+async fn nothing_is_transcoded_during_the_upload() {
     for studio in Studio::on_each_engine().await {
         let location = studio.server.begin(&studio.person, 900).await;
         studio.server.patch(&location, 0, &film(900)[..500]).await.is(204);
@@ -143,7 +144,7 @@ async fn nothing_is_transcoded_while_bytes_are_still_coming() {
 }
 
 #[tokio::test]
-async fn asking_for_what_is_on_its_way_changes_nothing() {
+async fn requesting_what_is_already_planned_changes_nothing() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         let waiting = studio.to_encode().await;
@@ -184,7 +185,7 @@ async fn a_rung_that_failed_is_tried_again() {
 }
 
 #[tokio::test]
-async fn admins_find_what_failed_whoever_it_belongs_to() {
+async fn admins_find_failed_lectures_of_all_owners() {
     for studio in Studio::on_each_engine().await {
         let partly = studio.planned().await;
         studio.fail(partly, &["360p"]).await;
@@ -194,7 +195,7 @@ async fn admins_find_what_failed_whoever_it_belongs_to() {
         studio
             .found(whole, &Finding::Unusable("survey_failed", "it broke off"))
             .await;
-        let admin = Person::new(Role::Admin);
+        let admin = Person::admin();
         let list = async |person: &Person, query: &str| {
             let answer = studio
                 .server
@@ -253,7 +254,7 @@ async fn a_lecture_that_failed_as_a_whole_is_tried_again_without_what_is_there()
 }
 
 #[tokio::test]
-async fn a_source_that_could_not_be_read_is_looked_into_again() {
+async fn a_source_that_could_not_be_read_is_surveyed_again() {
     for studio in Studio::on_each_engine().await {
         let video = studio.uploaded().await;
         studio
@@ -280,7 +281,7 @@ async fn a_source_that_could_not_be_read_is_looked_into_again() {
 }
 
 #[tokio::test]
-async fn a_lecture_that_is_ready_is_made_anew_only_when_renditions_are_named() {
+async fn a_ready_lecture_is_encoded_again_only_when_renditions_are_named() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         let all = studio.encode_all(video).await;
@@ -309,7 +310,7 @@ async fn a_lecture_that_is_ready_is_made_anew_only_when_renditions_are_named() {
 }
 
 #[tokio::test]
-async fn a_lecture_that_could_not_be_made_anew_stays_as_it_was_and_says_why() {
+async fn a_lecture_that_could_not_be_encoded_again_stays_as_it_was_and_reports_the_reason() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         let all = studio.encode_all(video).await;
@@ -344,7 +345,7 @@ async fn a_lecture_that_could_not_be_made_anew_stays_as_it_was_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_lecture_that_is_ready_without_a_plan_stays_so_while_it_is_looked_into() {
+async fn a_lecture_that_is_ready_without_a_plan_stays_ready_while_it_is_surveyed() {
     for studio in Studio::on_each_engine().await {
         let video = studio.uploaded().await;
         assert!(studio.queue.claim(&["scan"]).await.unwrap().is_some());
@@ -365,11 +366,11 @@ async fn a_lecture_that_is_ready_without_a_plan_stays_so_while_it_is_looked_into
 }
 
 #[tokio::test]
-async fn a_request_that_changes_something_is_told_once() {
+async fn a_request_that_changes_something_is_published_once() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         studio.fail(video, &["360p"]).await;
-        let mut told = studio.server.told();
+        let mut told = studio.server.events();
         for _ in 0..3 {
             studio.ask(Method::POST, video).await.is(202);
         }

@@ -1,9 +1,10 @@
-use crate::server::{Person, Reply, Server, UPLOAD, film};
+use crate::server::{Server, UPLOAD, film};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, RequestBuilder};
+use testing::{Person, Reply, until};
 
 fn post(server: &Server, person: &Person) -> RequestBuilder {
-    server.request(Method::POST, UPLOAD).bearer_auth(server.token(person))
+    server.request_by(person, Method::POST, UPLOAD)
 }
 
 fn file(bytes: &[u8]) -> Part {
@@ -19,7 +20,7 @@ async fn a_plain_body_becomes_a_video() {
         ("application/octet-stream", "?title=+one+", "one"),
     ] {
         let path = format!("{UPLOAD}{query}");
-        let request = server.request(Method::POST, &path).bearer_auth(server.token(&person));
+        let request = server.request_by(&person, Method::POST, &path);
         let reply = server
             .send(request.header("content-type", kind).body(bytes.clone()))
             .await;
@@ -58,7 +59,7 @@ async fn a_form_becomes_a_video_in_whatever_order_its_fields_come() {
 }
 
 #[tokio::test]
-async fn what_is_no_lecture_leaves_nothing_behind() {
+async fn a_file_that_is_not_a_lecture_leaves_nothing_behind() {
     let (server, person) = (
         Server::with(|config| config.upload.max_bytes = 4 << 20).await,
         Person::instructor(),
@@ -137,18 +138,17 @@ async fn a_broken_form_is_refused_and_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn a_client_that_vanishes_leaves_nothing_behind() {
-    use tokio::io::AsyncWriteExt;
     let (server, person) = (Server::start().await, Person::instructor());
     let mut wire = server.connect().await;
     let head = format!(
         "POST {UPLOAD} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\ncontent-type: video/mp4\r\ncontent-length: 9000000\r\n\r\n",
         server.token(&person)
     );
-    wire.write_all(head.as_bytes()).await.unwrap();
-    wire.write_all(&film(3_000_000)).await.unwrap();
-    crate::server::until("the upload has begun", || async { server.rows().await == 1 }).await;
+    wire.send(head).await;
+    wire.send(film(3_000_000)).await;
+    until("the upload has begun", || async { server.rows().await == 1 }).await;
     drop(wire);
-    crate::server::until("the upload is gone", || async { server.rows().await == 0 }).await;
+    until("the upload is gone", || async { server.rows().await == 0 }).await;
     server.holds_no_file();
 }
 

@@ -1,0 +1,25 @@
+//! Every route over HTTP, on real embedded back ends, and every repository method on both engines.
+
+#[cfg(test)]
+mod repositories;
+#[cfg(test)]
+mod server;
+#[cfg(test)]
+mod transcode;
+#[cfg(test)]
+mod uploads {
+    mod cancel_upload;
+    mod describe_uploads;
+    mod resume_upload;
+    mod takeover;
+    mod upload_video;
+    mod whole_body;
+}
+#[cfg(test)]
+mod videos {
+    mod delete_video;
+    mod fetch_video;
+    mod list_videos;
+    mod update_video;
+    pub(crate) mod watch_events;
+}

@@ -1,0 +1,272 @@
+//! The service on a port of its own, with embedded back ends in a fresh folder, and what its tests ask of it again and
+//! again.
+
+use aws_lc_rs::digest;
+use backing::args;
+use backing::bus::{Bus, EmbeddedBus};
+use backing::db::Db;
+use backing::objects::Objects;
+use backing::outbox::Relay;
+use backing::tasks::Queue;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use content_delivery_service::{Config, DEFAULTS, Deps, MIGRATIONS, NAME, service};
+use contracts::events::{CONTENT_TOPIC, USERS_TOPIC};
+use contracts::{Event, EventData, EventId, NewEvent, UserId};
+use reqwest::{Method, RequestBuilder};
+use runtime::Background;
+use runtime::server::ServerLimits;
+use std::fmt::Display;
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use testing::{Identity, Person, Place, Reply, Site, Wire, places, until};
+use tokio::sync::broadcast::Receiver;
+
+/// Where uploads begin.
+pub(crate) const UPLOAD: &str = "/api/v1/content/upload";
+
+/// A running service.
+pub(crate) struct Server {
+    site: Site,
+    pub(crate) db: Db,
+    bus: Arc<EmbeddedBus>,
+    data: Arc<Data>,
+}
+
+/// What outlives a server: its folder, and its database where that is elsewhere.
+struct Data {
+    folder: TempDir,
+    place: Option<Place>,
+}
+
+impl Data {
+    fn new(place: Option<Place>) -> Arc<Self> {
+        let folder = TempDir::new().unwrap();
+        Arc::new(Self { folder, place })
+    }
+
+    fn database(&self) -> String {
+        match &self.place {
+            Some(place) => place.url.clone(),
+            None => format!("sqlite://{}", self.folder.path().display()),
+        }
+    }
+
+    async fn objects(&self) -> Objects {
+        let url = format!("file://{}/objects", self.folder.path().display());
+        Objects::open(&url).await.unwrap()
+    }
+}
+
+impl Deref for Server {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Wrapped {
+    content: Config,
+}
+
+/// The shipped defaults, changed.
+fn defaults(change: impl FnOnce(&mut Config)) -> Config {
+    let defaults: runtime::config::Loaded<Wrapped> = runtime::config::load(&[DEFAULTS], None, &[]).unwrap();
+    let mut config = defaults.value.content;
+    change(&mut config);
+    config
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| ()).await
+    }
+
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::launch(Data::new(None), Identity::new(), defaults(change)).await
+    }
+
+    /// One server on each engine.
+    pub(crate) async fn on_each_engine() -> Vec<Self> {
+        let mut servers = Vec::new();
+        for place in places().await.unwrap() {
+            servers.push(Self::launch(Data::new(Some(place)), Identity::new(), defaults(|_| ())).await);
+        }
+        servers
+    }
+
+    async fn launch(data: Arc<Data>, identity: Identity, config: Config) -> Self {
+        let db = Db::open(&data.database(), NAME, MIGRATIONS).await.unwrap();
+        let (bus, clock) = (Arc::new(EmbeddedBus::new()), identity.clock.clone());
+        let deps = Deps {
+            db: db.clone(),
+            queue: Queue::new(db.clone(), clock.clone(), Duration::from_secs(30)),
+            objects: data.objects().await,
+            bus: bus.clone(),
+            clock: clock.clone(),
+            authenticator: identity.authenticator(),
+            secret: vec![7; 32].into(),
+            config,
+        };
+        let mut site = Site::serve(identity, service(deps).await.unwrap(), ServerLimits::default()).await;
+        let relay = Relay::new(db.clone(), bus.clone(), clock);
+        site.running.start(Background::new("relay", move |shutdown| async move {
+            relay.run(async move { shutdown.requested().await }).await;
+            Ok(())
+        }));
+        Self { site, db, bus, data }
+    }
+
+    /// The same data after a restart.
+    pub(crate) async fn restarted(self, change: impl FnOnce(&mut Config)) -> Self {
+        let Self { site, data, db, .. } = self;
+        let clock = site.clock.clone();
+        drop(db);
+        site.stop().await;
+        Box::pin(Self::launch(data, Identity::at(clock), defaults(change))).await
+    }
+
+    pub(crate) async fn details(&self, person: &Person, id: impl Display) -> Reply {
+        self.ask(person, Method::GET, &format!("/api/v1/content/{id}")).await
+    }
+
+    pub(crate) fn creation(&self, person: &Person, length: usize) -> RequestBuilder {
+        let request = self.request_by(person, Method::POST, UPLOAD);
+        request.header("tus-resumable", "1.0.0").header("upload-length", length)
+    }
+
+    /// Begins an upload and returns its URL.
+    pub(crate) async fn begin(&self, person: &Person, length: usize) -> String {
+        let reply = self.send(self.creation(person, length)).await;
+        reply.is(201);
+        reply.header("location").to_owned()
+    }
+
+    pub(crate) fn piece(&self, location: &str, offset: usize, bytes: &[u8]) -> RequestBuilder {
+        self.request(Method::PATCH, location)
+            .header("tus-resumable", "1.0.0")
+            .header("upload-offset", offset)
+            .header("content-type", "application/offset+octet-stream")
+            .body(bytes.to_vec())
+    }
+
+    pub(crate) async fn patch(&self, location: &str, offset: usize, bytes: &[u8]) -> Reply {
+        self.send(self.piece(location, offset, bytes)).await
+    }
+
+    pub(crate) async fn head(&self, location: &str) -> Reply {
+        self.send(self.request(Method::HEAD, location).header("tus-resumable", "1.0.0"))
+            .await
+    }
+
+    /// Publishes an event of user-management.
+    pub(crate) async fn tell(&self, user: UserId, data: impl Into<EventData>) {
+        let event = NewEvent::of_user(user, data.into()).published(EventId::generate(), self.clock.now(), 1);
+        self.bus.publish(USERS_TOPIC, &[event]).await.unwrap();
+    }
+
+    /// The events that the service publishes from now on.
+    pub(crate) fn events(&self) -> Receiver<Event> {
+        self.bus.subscribe_broadcast(CONTENT_TOPIC)
+    }
+
+    /// Every file of the object store, unfinished uploads too.
+    pub(crate) fn stored(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        collect(&self.data.folder.path().join("objects"), &mut files);
+        files
+    }
+
+    /// The object store, as a worker in another process opens it.
+    pub(crate) async fn objects(&self) -> Objects {
+        self.data.objects().await
+    }
+
+    /// The source as it lies in the store.
+    pub(crate) fn source(&self, id: &str) -> Vec<u8> {
+        std::fs::read(self.data.folder.path().join(format!("objects/videos/{id}/source"))).unwrap()
+    }
+
+    /// Waits until nothing lies in the object store.
+    pub(crate) async fn emptied(&self) {
+        until("the store is empty", || async { self.stored().is_empty() }).await;
+    }
+
+    /// How many lectures the database has, dead or alive.
+    pub(crate) async fn rows(&self) -> i64 {
+        let counted: Option<(i64,)> = self
+            .db
+            .read()
+            .one("SELECT COUNT(*) FROM videos", args![])
+            .await
+            .unwrap();
+        counted.unwrap().0
+    }
+
+    /// Asserts that a refused upload left nothing behind.
+    #[track_caller]
+    pub(crate) fn holds_no_file(&self) {
+        assert_eq!(self.stored(), Vec::<PathBuf>::new());
+    }
+
+    /// Sends the head and the first bytes of a PATCH whose rest is still to come.
+    pub(crate) async fn open_patch(&self, location: &str, offset: usize, length: usize, first: &[u8]) -> Wire {
+        let mut wire = self.connect().await;
+        wire.send(format!(
+            "PATCH {location} HTTP/1.1\r\nhost: x\r\ntus-resumable: 1.0.0\r\nupload-offset: {offset}\r\n\
+             content-type: application/offset+octet-stream\r\ncontent-length: {length}\r\n\r\n"
+        ))
+        .await;
+        wire.send(first).await;
+        wire
+    }
+}
+
+/// The id in an upload's URL.
+pub(crate) fn id(location: &str) -> &str {
+    location[UPLOAD.len() + 1..].split('?').next().unwrap()
+}
+
+/// Bytes that begin like a film.
+pub(crate) fn film(length: usize) -> Vec<u8> {
+    let mut bytes = b"\0\0\0\x18ftypisom\0\0\x02\0isomiso2".to_vec();
+    let mut state: u32 = 1;
+    while bytes.len() < length {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+pub(crate) fn base64(bytes: impl AsRef<[u8]>) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The value of `Upload-Checksum` for these bytes.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    format!("sha256 {}", base64(digest::digest(&digest::SHA256, bytes)))
+}
+
+pub(crate) fn sha1(bytes: &[u8]) -> String {
+    format!(
+        "sha1 {}",
+        base64(digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, bytes))
+    )
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else {
+            files.push(path);
+        }
+    }
+}
