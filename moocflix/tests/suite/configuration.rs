@@ -43,7 +43,7 @@ fn the_check_shows_what_is_set_and_no_secret() {
 }
 
 #[test]
-fn what_cannot_be_is_refused_and_named() {
+fn a_wrong_setting_is_refused_and_named() {
     let cases = [
         ("listne = \"x\"", "`listne`"),
         ("[content.upload]\nmax_byte = 5", "`content.upload.max_byte`"),
@@ -98,7 +98,7 @@ fn a_split_that_the_embedded_bus_cannot_carry_is_refused() {
 }
 
 #[tokio::test]
-async fn without_the_page_there_is_no_page() {
+async fn a_server_without_the_web_role_serves_no_page() {
     let server = Server::start_with(&["--roles", "users,content"], &[]);
     assert_eq!(reqwest::get(server.url("/")).await.unwrap().status(), 404);
     assert_eq!(

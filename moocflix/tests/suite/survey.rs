@@ -227,7 +227,7 @@ async fn a_file_that_is_no_media_gets_a_code_for_its_fault() {
 }
 
 #[tokio::test]
-async fn a_missing_probe_is_no_fault_of_the_file() {
+async fn a_missing_ffprobe_is_not_blamed_on_the_file() {
     let stage = Stage::set();
     ffmpeg(stage.data.path(), &format!("{SOUND} a.wav"));
     let script = stage.data.path().join("without-tools");

@@ -91,7 +91,7 @@ async fn numbers_are_read_at_an_address_of_their_own_or_by_admins() {
 }
 
 #[tokio::test]
-async fn logs_tell_the_request_and_no_token_key_or_query() {
+async fn logs_show_the_request_and_no_token_key_or_query() {
     let server = Server::start();
     let client = reqwest::Client::new();
     let secrets = ["s3cr3t-bearer", "s3cr3t-key", "s3cr3t-path", "s3cr3t-password"];

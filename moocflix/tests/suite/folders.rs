@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 #[test]
-fn a_second_server_on_a_data_directory_is_told_so_and_a_worker_is_let_in() {
+fn a_second_server_on_a_data_directory_is_refused_and_a_worker_is_let_in() {
     let server = Server::start();
     let data = server.data_dir();
     let second = run(
@@ -34,7 +34,7 @@ fn a_folder_is_free_again_when_its_server_was_killed() {
 }
 
 #[test]
-fn a_taken_address_is_told_so() {
+fn a_taken_address_is_reported() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let folder = tempfile::tempdir().unwrap();

@@ -79,7 +79,7 @@ async fn accounts_are_made_and_changed_while_the_server_runs() {
 }
 
 #[test]
-fn accounts_that_cannot_be_are_refused_in_words() {
+fn accounts_that_cannot_exist_are_refused_with_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     assert!(
         create(folder.path(), "a@example.org", "admin", PASSWORD)

@@ -1,4 +1,4 @@
-//! The binary as operators and programs see it: processes, signals, files, sockets.
+//! The binary as operators and programs see it: processes, signals, files, sockets, and ffmpeg under its guard.
 
 #[cfg(test)]
 mod accounts;
@@ -11,8 +11,14 @@ mod folders;
 #[cfg(test)]
 mod postgres;
 #[cfg(test)]
+mod progress;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod serving;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod survey;

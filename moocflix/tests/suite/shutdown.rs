@@ -18,7 +18,7 @@ fn either_signal_ends_the_server_in_order() {
 }
 
 #[test]
-fn a_request_that_runs_is_finished_first_and_a_second_signal_does_not_wait() {
+fn a_running_request_is_finished_first_and_a_second_signal_does_not_wait() {
     let mut server = Server::start();
     let body = r#"{"email": "a@example.org", "password": "not the right one"}"#;
     let (first, second) = body.split_at(20);

@@ -3,7 +3,7 @@ use crate::server::{Server, moocflix, run};
 use serde_json::Value;
 
 #[tokio::test]
-async fn on_postgresql_everything_starts_that_starts_on_sqlite() {
+async fn everything_that_starts_on_sqlite_starts_on_postgresql() {
     let databases = testing::databases("probe", &[]).await.unwrap();
     let postgres = databases.iter().find(|database| database.db.is_postgres()).unwrap();
     let url = [("MOOCFLIX_DATABASE_URL", postgres.url.as_str())];
