@@ -28,8 +28,9 @@ mod segment;
 mod sniff;
 
 pub use error::{IndexError, Obstacle, PieceError, ScanError};
-pub use index::{AudioShape, Index, IndexHead, IndexTrack, Segment, SegmentPlan, TrackKind, VideoShape};
+pub use index::{AudioShape, Index, IndexHead, IndexTrack, Segment, TrackKind, VideoShape};
 pub use piece::{AdtsReader, AudioConfig, Piece, PieceSegment, TICKS, audio_cuts, audio_piece, video_piece};
 pub use probe::{AudioTrack, Probe, VideoTrack};
 pub use scan::{Limits, Scan, Scanner, Step, Verdict};
+pub use segment::plan::SegmentPlan;
 pub use sniff::{Sniff, sniff};

@@ -8,6 +8,7 @@ mod account;
 mod address;
 mod encoding;
 mod events;
+mod lecture;
 mod password;
 mod progress;
 mod source;
@@ -145,12 +146,6 @@ async fn renew(
 #[derive(Debug, Deserialize)]
 struct Video {
     upload: Option<OpenUpload>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Reason {
-    code: String,
-    message: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,17 +4,14 @@
 //!         block with the sizes, times and places of its samples. All blocks of a track follow each other in order.
 //! Errors: every part carries a checksum; whatever is damaged is an [`IndexError`]
 
-mod block;
 mod checksum;
 mod head;
 
 use std::ops::Range;
 
-pub(crate) use block::Block;
 pub(crate) use checksum::crc32;
 
 use crate::error::IndexError;
-use crate::segment::moof;
 
 /// The sample index of one source, as a scan makes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,33 +80,6 @@ impl IndexHead {
     pub fn tracks(&self) -> &[IndexTrack] {
         &self.tracks
     }
-
-    /// How to make segment `n` of a track from the source.
-    ///
-    /// Shape:  `block` is exactly the bytes that [`Segment::block`] names
-    pub fn plan(&self, track: usize, n: usize, block: &[u8]) -> Result<SegmentPlan, IndexError> {
-        let track = self.tracks.get(track).ok_or(IndexError::NoSuchSegment)?;
-        let segment = track.segments.get(n).ok_or(IndexError::NoSuchSegment)?;
-        if crc32(block) != segment.checksum {
-            return Err(IndexError::Damaged("a block's checksum"));
-        }
-        let block = Block::decode(block, self.source_length)?;
-        let sequence = u32::try_from(n)
-            .ok()
-            .and_then(|n| n.checked_add(1))
-            .ok_or(IndexError::NoSuchSegment)?;
-        let video = matches!(track.kind, TrackKind::Video(_));
-        let head = moof::head(sequence, segment.decode_time, video, &block)?;
-        let plan = SegmentPlan {
-            len: segment.bytes,
-            head,
-            source: block.runs,
-        };
-        if plan.measured() != Some(segment.bytes) {
-            return Err(IndexError::Damaged("a segment's length"));
-        }
-        Ok(plan)
-    }
 }
 
 /// One track, served as one rendition.
@@ -175,24 +145,4 @@ pub struct Segment {
     pub block: Range<u64>,
     pub(crate) decode_time: u64,
     pub(crate) checksum: u32,
-}
-
-/// How to make a segment: `head`, then the bytes of `source` in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SegmentPlan {
-    /// The `moof` box and the header of `mdat`.
-    pub head: Vec<u8>,
-    /// Byte ranges of the source, in order, none empty, all inside the source.
-    pub source: Vec<Range<u64>>,
-    /// The whole length of the segment in bytes.
-    pub len: u64,
-}
-
-impl SegmentPlan {
-    fn measured(&self) -> Option<u64> {
-        let head = crate::bytes::wide(self.head.len());
-        self.source
-            .iter()
-            .try_fold(head, |sum, range| sum.checked_add(range.end.checked_sub(range.start)?))
-    }
 }

@@ -6,7 +6,7 @@ use super::{AudioConfig, Piece, TICKS, Writer};
 use crate::bytes::wide;
 use crate::codec::aac::AacConfig;
 use crate::error::PieceError;
-use crate::index::Block;
+use crate::samples::Block;
 use crate::segment::init;
 
 /// Samples in a frame.

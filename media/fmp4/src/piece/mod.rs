@@ -15,7 +15,7 @@ pub use audio::{audio_cuts, audio_piece};
 pub use video::video_piece;
 
 use crate::error::{IndexError, PieceError};
-use crate::index::Block;
+use crate::samples::Block;
 use crate::segment::moof;
 
 /// Ticks a second of lecture times, and of every encoded video track.

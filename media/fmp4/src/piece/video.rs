@@ -8,9 +8,8 @@ use super::{Piece, TICKS, Writer};
 use crate::bytes::{Short, narrow, wide};
 use crate::codec::avc::AvcConfig;
 use crate::error::PieceError;
-use crate::index::Block;
 use crate::movie::{Entry, Movie, Orientation, Span, Track, VideoEntry};
-use crate::samples::{Packed, Samples};
+use crate::samples::{Block, Packed, Samples};
 use crate::scan::{Layout, Walk};
 use crate::segment::init;
 

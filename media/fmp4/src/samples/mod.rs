@@ -1,10 +1,10 @@
 //! The samples of a track one by one, without a list of them in memory.
 
-mod fragments;
+mod block;
 mod packed;
 mod tables;
 
-pub(crate) use fragments::Fragments;
+pub(crate) use block::Block;
 pub(crate) use packed::Packed;
 pub(crate) use tables::Tables;
 

@@ -32,11 +32,11 @@ impl Packed {
         self.start.unwrap_or(0)
     }
 
-    pub(super) fn begin_at(&mut self, time: i64) {
+    pub(crate) fn begin_at(&mut self, time: i64) {
         self.start.get_or_insert(time);
     }
 
-    pub(super) fn push(&mut self, sample: Sample) -> Result<(), ScanError> {
+    pub(crate) fn push(&mut self, sample: Sample) -> Result<(), ScanError> {
         self.count += 1;
         if self.count > MAX_SAMPLES {
             return Err(ScanError::Limits("too many samples"));

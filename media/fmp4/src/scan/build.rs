@@ -6,9 +6,9 @@ use super::survey::{Candidate, Planner};
 use super::{Judged, Limits, TARGET_SECONDS};
 use crate::bytes::{Short, wide};
 use crate::error::{Obstacle, ScanError};
-use crate::index::{AudioShape, Block, Index, IndexHead, IndexTrack, Segment, TrackKind, VideoShape, crc32};
+use crate::index::{AudioShape, Index, IndexHead, IndexTrack, Segment, TrackKind, VideoShape, crc32};
 use crate::movie::{Movie, Track};
-use crate::samples::{Sample, Samples};
+use crate::samples::{Block, Sample, Samples};
 use crate::segment::{init, moof};
 
 /// What no player and no server should be asked to hold at once.

@@ -4,6 +4,7 @@
 //! (`gate`), looks into the samples that are called key frames (`keyframes`) and writes the index (`build`).
 
 mod build;
+mod fragments;
 mod gate;
 mod keyframes;
 mod survey;

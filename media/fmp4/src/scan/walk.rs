@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
+use super::fragments::Fragments;
 use crate::boxes::{Header, header};
 use crate::bytes::{narrow, wide};
 use crate::error::ScanError;
 use crate::movie::Movie;
-use crate::samples::Fragments;
 use crate::sniff::sniff;
 
 /// Read at each place where a header is expected: often enough for what follows it as well.

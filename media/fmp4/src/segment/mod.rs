@@ -1,4 +1,5 @@
-//! Writing of init segments and of the heads of media segments.
+//! Writes init segments and the heads of media segments.
 
 pub(crate) mod init;
 pub(crate) mod moof;
+pub(crate) mod plan;

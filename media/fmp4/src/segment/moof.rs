@@ -5,7 +5,7 @@
 use crate::boxes::{put_box, put_full_box, put_u32, put_u64};
 use crate::bytes::wide;
 use crate::error::IndexError;
-use crate::index::Block;
+use crate::samples::Block;
 
 /// Depends on no other sample.
 const KEY: u32 = 0x0200_0000;

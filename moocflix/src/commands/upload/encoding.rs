@@ -1,6 +1,6 @@
-//! Shows how encoding goes: a bar for each rendition on a terminal, a line now and then elsewhere.
+//! Shows the progress of encoding: a bar for each rendition on a terminal, a line now and then elsewhere.
 
-use super::waiting::{Lecture, Rendition};
+use super::lecture::{Lecture, Rendition};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stderr};

@@ -6,10 +6,10 @@ use super::account::Account;
 use super::address::Server;
 use super::encoding::Encoding;
 use super::events::Events;
-use super::{Reason, say, tus};
+use super::lecture::Lecture;
+use super::{say, tus};
 use anyhow::{Context, Result, bail};
 use reqwest::{Response, StatusCode};
-use serde::Deserialize;
 use std::time::Duration;
 
 /// The server says something at least each 15 seconds.
@@ -19,28 +19,6 @@ const TRIES: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// What is read of a lecture.
-#[derive(Debug, Deserialize)]
-pub(super) struct Lecture {
-    pub(super) status: String,
-    #[serde(default)]
-    pub(super) reason: Option<Reason>,
-    #[serde(default)]
-    pub(super) progress: f64,
-    #[serde(default)]
-    pub(super) time_left: Option<u64>,
-    #[serde(default)]
-    pub(super) renditions: Vec<Rendition>,
-}
-
-/// What is read of a rendition.
-#[derive(Debug, Deserialize)]
-pub(super) struct Rendition {
-    pub(super) name: String,
-    pub(super) state: String,
-    pub(super) progress: f64,
-}
-
 /// How a look at the events ended.
 enum Look {
     /// Nothing more will happen.
@@ -49,7 +27,7 @@ enum Look {
     Broke(usize, anyhow::Error),
 }
 
-/// Comes back when the lecture is ready.
+/// Returns when the lecture is ready.
 ///
 /// Errors: when it fails, is deleted, or a part of it can't be encoded
 pub(super) async fn until_ready(server: &Server, video_id: &str, account: &mut Account) -> Result<()> {
@@ -117,7 +95,7 @@ impl Waiting {
         }
     }
 
-    /// Shows what was told; true at the end.
+    /// Shows the lecture as the server describes it; true at the end.
     fn take(&mut self, lecture: &Lecture) -> Result<bool> {
         let can_be_watched = matches!(lecture.status.as_str(), "playable" | "ready");
         if can_be_watched && !self.watchable {
@@ -150,14 +128,6 @@ impl Waiting {
     }
 }
 
-impl Lecture {
-    /// Whether it won't be ready by itself: what is not there has failed.
-    fn is_stuck(&self) -> bool {
-        let settled = |one: &Rendition| matches!(one.state.as_str(), "ready" | "failed");
-        self.renditions.iter().all(settled) && self.renditions.iter().any(|one| one.state == "failed")
-    }
-}
-
 fn why(lecture: &Lecture) -> String {
     let reason = lecture.reason.as_ref();
     reason.map_or_else(
@@ -172,34 +142,4 @@ async fn next(answer: &mut Response) -> Result<bytes::Bytes> {
     came.map_err(reqwest::Error::without_url)
         .context("the line broke")?
         .context("the server ended the line")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lecture(states: &[&str]) -> Lecture {
-        Lecture {
-            status: "playable".to_owned(),
-            reason: None,
-            progress: 0.5,
-            time_left: None,
-            renditions: states
-                .iter()
-                .map(|state| Rendition {
-                    name: "240p".to_owned(),
-                    state: (*state).to_owned(),
-                    progress: 0.5,
-                })
-                .collect(),
-        }
-    }
-
-    #[test]
-    fn a_lecture_of_which_the_rest_has_failed_is_not_waited_for() {
-        assert!(lecture(&["ready", "failed"]).is_stuck());
-        assert!(!lecture(&["encoding", "failed"]).is_stuck());
-        assert!(!lecture(&["ready", "waiting"]).is_stuck());
-        assert!(!lecture(&[]).is_stuck());
-    }
 }

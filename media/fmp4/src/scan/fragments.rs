@@ -1,12 +1,12 @@
-//! Movie fragments: samples that are told beside their data instead of in the movie's tables.
+//! Movie fragments: samples that are described beside their data instead of in the movie's tables.
 //!
 //! Source: ISO/IEC 14496-12 §8.8
 
-use super::{Defaults, MAX_SAMPLES, Packed, Sample};
 use crate::boxes::{check_structure, children, find};
 use crate::bytes::Cursor;
 use crate::error::{Obstacle, ScanError};
 use crate::movie::Movie;
+use crate::samples::{Defaults, MAX_SAMPLES, Packed, Sample};
 
 /// The fragments of a file, read one after the other.
 #[derive(Debug, Default)]
