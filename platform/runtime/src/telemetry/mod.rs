@@ -5,9 +5,10 @@ mod ecs;
 
 use serde::Deserialize;
 use std::io::IsTerminal;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{Layer, fmt};
 
 /// The form of the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
@@ -37,9 +38,7 @@ pub enum TelemetryError {
 ///
 /// Shape: `filter` as in `info,runtime=debug`
 pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::builder()
-        .parse(filter)
-        .map_err(|_| TelemetryError::Filter(filter.to_owned()))?;
+    let filter: Targets = filter.parse().map_err(|_| TelemetryError::Filter(filter.to_owned()))?;
     let terminal = std::io::stderr().is_terminal();
     let as_text = match format {
         LogFormat::Auto => terminal,
