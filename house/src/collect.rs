@@ -1,6 +1,8 @@
 //! Walks one file's syntax tree and notes what it names, imports and starts.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use std::ops::RangeInclusive;
+use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 
 /// A path as it is written, with the module it is written in.
@@ -38,6 +40,8 @@ pub(crate) struct Said {
     pub(crate) waits: Vec<usize>,
     /// `#[path]` attributes, by line.
     pub(crate) moved: Vec<usize>,
+    /// Text that stands in the code, by line; not what is there for tests alone.
+    pub(crate) texts: Vec<(usize, String)>,
 }
 
 /// Collects what a file says, whose module path is given.
@@ -143,8 +147,18 @@ impl Walk {
                         self.mention(segments, rooted, false, line);
                     }
                 }
-                _ => at += 1,
+                TokenTree::Literal(literal) => {
+                    self.text(&literal.to_string(), literal.span().start().line);
+                    at += 1;
+                }
+                TokenTree::Punct(_) => at += 1,
             }
+        }
+    }
+
+    fn text(&mut self, text: &str, line: usize) {
+        if !self.test {
+            self.said.texts.push((line, text.to_owned()));
         }
     }
 
@@ -181,6 +195,12 @@ fn for_tests(attributes: &[syn::Attribute]) -> bool {
     })
 }
 
+/// Lines of the items of a file that are there for tests alone.
+pub(crate) fn test_lines(file: &syn::File) -> Vec<RangeInclusive<usize>> {
+    let tests = file.items.iter().filter(|it| for_tests(attributes(it)));
+    tests.map(|it| it.span().start().line..=it.span().end().line).collect()
+}
+
 fn attributes(item: &syn::Item) -> &[syn::Attribute] {
     match item {
         syn::Item::Mod(it) => &it.attrs,
@@ -188,6 +208,11 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
         syn::Item::Use(it) => &it.attrs,
         syn::Item::Impl(it) => &it.attrs,
         syn::Item::Struct(it) => &it.attrs,
+        syn::Item::Enum(it) => &it.attrs,
+        syn::Item::Trait(it) => &it.attrs,
+        syn::Item::Const(it) => &it.attrs,
+        syn::Item::Static(it) => &it.attrs,
+        syn::Item::Type(it) => &it.attrs,
         syn::Item::Macro(it) => &it.attrs,
         _ => &[],
     }
@@ -257,6 +282,10 @@ impl<'ast> Visit<'ast> for Walk {
             self.said.spawns.push((call.method.span().start().line, self.test));
         }
         visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_lit_str(&mut self, text: &'ast syn::LitStr) {
+        self.text(&text.value(), text.span().start().line);
     }
 
     fn visit_signature(&mut self, signature: &'ast syn::Signature) {

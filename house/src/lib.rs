@@ -1,17 +1,21 @@
-//! The layer test: the rules of the house, checked on `cargo metadata` and on the syntax tree.
+//! The layer test: the rules of the house, checked on what Cargo says and on the syntax tree.
 //!
-//! [`Tree::read`] reads the workspace once; each [`Rule`] looks at the tree and tells every
+//! [`Tree::read`] reads the workspace once; each [`Rule`] looks at the tree and returns every
 //! [`Breach`]. A tree can also be made by hand, so that a test plants a breach of each rule.
 
+mod builds;
+mod cargo;
+mod circles;
 mod collect;
 mod names;
 mod places;
+mod reading;
 mod sizes;
 mod sources;
 mod tiers;
 mod tree;
 
-pub use tree::{Package, Source, Tree};
+pub use tree::{Built, Package, Source, Tree};
 
 use std::fmt;
 
@@ -42,7 +46,7 @@ pub struct Rule {
 }
 
 /// Every rule.
-pub const RULES: [Rule; 17] = [
+pub const RULES: [Rule; 23] = [
     Rule {
         name: "arrows point down",
         find: tiers::arrows,
@@ -58,6 +62,10 @@ pub const RULES: [Rule; 17] = [
     Rule {
         name: "adapters are named by moocflix alone",
         find: tiers::adapters,
+    },
+    Rule {
+        name: "testing is for tests alone",
+        find: tiers::testing,
     },
     Rule {
         name: "media and contracts do no I/O",
@@ -80,8 +88,28 @@ pub const RULES: [Rule; 17] = [
         find: sources::inside,
     },
     Rule {
+        name: "no import circle",
+        find: circles::circles,
+    },
+    Rule {
         name: "files stand where their modules say",
         find: sources::moved,
+    },
+    Rule {
+        name: "services build no address",
+        find: sources::addresses,
+    },
+    Rule {
+        name: "tests add no feature to what the product uses",
+        find: builds::features,
+    },
+    Rule {
+        name: "a room has at most 12 files",
+        find: sizes::rooms,
+    },
+    Rule {
+        name: "a service has at most 7,000 lines of code",
+        find: sizes::services,
     },
     Rule {
         name: "files are at most 600 lines",

@@ -13,6 +13,8 @@ const HOPS: usize = 16;
 pub(crate) struct Name {
     pub(crate) package: String,
     pub(crate) path: String,
+    /// The module of the file that it is written in, from its crate on.
+    pub(crate) module: Vec<String>,
     pub(crate) line: usize,
     /// Written for tests alone.
     pub(crate) test: bool,
@@ -26,6 +28,14 @@ pub(crate) struct Page<'a> {
     pub(crate) said: Said,
     /// The crate that it is compiled in: the package, or a test of its own.
     krate: String,
+}
+
+impl Page<'_> {
+    /// The module of the file, from its crate on.
+    pub(crate) fn module(&self) -> Vec<String> {
+        let module = self.said.modules.first().map_or(&[][..], Vec::as_slice);
+        [std::slice::from_ref(&self.krate), module].concat()
+    }
 }
 
 /// All files of a tree with the means to resolve their names.
@@ -77,6 +87,7 @@ impl<'a> Names<'a> {
                     all.push(Name {
                         package: page.source.package.clone(),
                         path: page.source.path.clone(),
+                        module: page.module(),
                         line: mention.line,
                         test,
                         full,

@@ -1,6 +1,9 @@
-//! Size budgets: of files one by one, of all files together, of the configuration.
+//! Size budgets: of files, rooms and services, of all files together, of the configuration.
 
-use super::tree::Tree;
+use super::names::Names;
+use super::tiers::{Tier, service_of, tier};
+use super::tree::{Source, Tree};
+use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 type Found = Vec<(String, String)>;
@@ -8,6 +11,10 @@ type Found = Vec<(String, String)>;
 const FILE: usize = 600;
 const MEDIAN: usize = 120;
 const NINETY: usize = 350;
+/// Files of one folder.
+const ROOM: usize = 12;
+/// Lines of code of one service.
+const SERVICE: usize = 7_000;
 const KEYS: usize = 60;
 
 pub(crate) fn files(tree: &Tree) -> Found {
@@ -47,6 +54,38 @@ pub(crate) fn median(tree: &Tree) -> Found {
 
 pub(crate) fn ninety(tree: &Tree) -> Found {
     share(tree, 90, NINETY)
+}
+
+/// Folders of a service's crates with more files than a room holds, but for `mod.rs`, which lists them.
+pub(crate) fn rooms(tree: &Tree) -> Found {
+    let mut rooms: BTreeMap<&str, usize> = BTreeMap::new();
+    let in_service = |it: &&Source| tree.named(&it.package).is_some_and(|it| service_of(it).is_some());
+    for source in tree.sources.iter().filter(in_service) {
+        if let Some((folder, name)) = source.path.rsplit_once('/')
+            && format!("{folder}/").contains("/src/")
+            && !matches!(name, "mod.rs" | "lib.rs")
+        {
+            *rooms.entry(folder).or_default() += 1;
+        }
+    }
+    let large = rooms.into_iter().filter(|(_, files)| *files > ROOM);
+    large
+        .map(|(folder, files)| (folder.to_owned(), format!("{files} files: split it by subject")))
+        .collect()
+}
+
+/// Services that are too large for one crate, their nested crates not counted.
+pub(crate) fn services(tree: &Tree) -> Found {
+    let names = Names::of(tree);
+    let mut found = Found::new();
+    for package in tree.packages.iter().filter(|it| tier(it) == Some(Tier::Service)) {
+        let pages = names.pages.iter().filter(|it| it.source.package == package.name);
+        let code: usize = pages.filter(|it| !names.test_page(it)).map(|it| it.source.code).sum();
+        if code > SERVICE {
+            found.push((package.name.clone(), format!("{code} lines of code")));
+        }
+    }
+    found
 }
 
 fn leaves(value: &Value) -> usize {

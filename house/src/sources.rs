@@ -1,7 +1,7 @@
 //! What may be named where inside the packages.
 
 use super::names::{Name, Names};
-use super::tiers::{Tier, tier};
+use super::tiers::{Tier, service_of, tier};
 use super::tree::{Source, Tree, in_code};
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ fn misplaced(tree: &Tree, krate: &str, may: impl Fn(&Name) -> bool) -> Found {
 pub(crate) fn axum(tree: &Tree) -> Found {
     misplaced(tree, "axum", |it| match tier_of(tree, &it.package) {
         Some(Tier::Runtime | Tier::Page | Tier::Root | Tier::Scenarios) => true,
-        Some(Tier::Service) => {
+        Some(Tier::Service | Tier::Quizzes) => {
             matches!(
                 room(tree, &it.package, &it.path),
                 Some("routes" | "middlewares" | "controllers" | "lib")
@@ -48,7 +48,9 @@ pub(crate) fn axum(tree: &Tree) -> Found {
 pub(crate) fn sqlx(tree: &Tree) -> Found {
     misplaced(tree, "sqlx", |it| match tier_of(tree, &it.package) {
         Some(Tier::Backing) => true,
-        Some(Tier::Service) => room(tree, &it.package, &it.path) == Some("repositories"),
+        Some(Tier::Service | Tier::Renditions | Tier::Quizzes) => {
+            room(tree, &it.package, &it.path) == Some("repositories")
+        }
         _ => false,
     })
 }
@@ -87,7 +89,10 @@ pub(crate) fn spawning(tree: &Tree) -> Found {
         // the command line's `main` makes the one runtime
         let main = tier == Some(Tier::Root) && it.path.ends_with("src/main.rs");
         let free = matches!(tier, Some(Tier::Runtime | Tier::Scenarios)) || main;
-        let blocks = matches!(tier, Some(Tier::Backing | Tier::Service | Tier::Jobs));
+        let blocks = matches!(
+            tier,
+            Some(Tier::Backing | Tier::Service | Tier::Worker | Tier::Renditions)
+        );
         if spawns(&it.full) && !free || spawns_blocking(&it.full) && !free && !blocks {
             found.insert((at(&it.path, it.line), format!("starts {}", it.full.join("::"))));
         }
@@ -107,8 +112,9 @@ pub(crate) fn spawning(tree: &Tree) -> Found {
 /// How high a room of a service stands; rooms beside the ladder have no height.
 fn height(room: &str) -> Option<u8> {
     Some(match room {
-        "routes" => 4,
-        "controllers" | "middlewares" | "subscribers" | "jobs" => 3,
+        "routes" => 5,
+        "controllers" | "subscribers" | "jobs" => 4,
+        "middlewares" => 3,
         "services" => 2,
         "repositories" => 1,
         "models" => 0,
@@ -119,16 +125,17 @@ fn height(room: &str) -> Option<u8> {
 pub(crate) fn inside(tree: &Tree) -> Found {
     let mut found = BTreeSet::new();
     for it in Names::of(tree).all().iter().filter(|it| !it.test) {
-        if tier_of(tree, &it.package) != Some(Tier::Service) || it.full[0] != in_code(&it.package) {
+        let in_service = tree.named(&it.package).is_some_and(|it| service_of(it).is_some());
+        if !in_service || it.full[0] != in_code(&it.package) {
             continue;
         }
         let (Some(here), Some(there)) = (room(tree, &it.package, &it.path), it.full.get(1)) else {
             continue;
         };
-        if height(here)
+        let up = height(here)
             .zip(height(there))
-            .is_some_and(|(here, there)| there > here)
-        {
+            .is_some_and(|(from, to)| to > from || to == from && here != there);
+        if up {
             found.insert((
                 at(&it.path, it.line),
                 format!("{here} names {}", it.full[1..].join("::")),
@@ -136,6 +143,23 @@ pub(crate) fn inside(tree: &Tree) -> Found {
         }
     }
     found.into_iter().collect()
+}
+
+/// Addresses are known at the door: what stands below it gives ids, keys and tokens.
+pub(crate) fn addresses(tree: &Tree) -> Found {
+    let names = Names::of(tree);
+    let mut found = Found::new();
+    for page in names.pages.iter().filter(|it| !names.test_page(it)) {
+        let Source { package, path, .. } = page.source;
+        let below = matches!(room(tree, package, path), Some("services" | "repositories"));
+        if !below || tier_of(tree, package) != Some(Tier::Service) {
+            continue;
+        }
+        let texts = page.said.texts.iter();
+        let built = texts.filter(|(_, text)| text.contains("/api/") || text.contains("://"));
+        found.extend(built.map(|(line, text)| (at(path, *line), format!("builds the address {text:?}"))));
+    }
+    found
 }
 
 /// What does I/O, waits or reads a clock, for crates that do none of it.

@@ -7,10 +7,12 @@ use super::tree::{Package, Tree};
 pub(crate) enum Tier {
     Root,
     Service,
+    /// Does a service's work in a role of its own, and never names the service.
+    Worker,
     /// What a service and its workers both know.
     Renditions,
-    /// Takes the tasks of a service.
-    Jobs,
+    /// A subject of a service with routes of its own.
+    Quizzes,
     Page,
     Runtime,
     /// Runs foreign programs; knows nothing of the house.
@@ -29,8 +31,9 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
     Some(match parts.as_slice() {
         ["moocflix"] => Tier::Root,
         [service] if service.ends_with("-service") => Tier::Service,
-        [service, "renditions"] if service.ends_with("-service") => Tier::Renditions,
-        [service, _] if service.ends_with("-service") => Tier::Jobs,
+        ["content-delivery-service", "transcoding-jobs" | "live"] => Tier::Worker,
+        ["content-delivery-service", "renditions"] => Tier::Renditions,
+        ["content-delivery-service", "quizzes"] => Tier::Quizzes,
         ["web"] => Tier::Page,
         ["platform", "runtime"] => Tier::Runtime,
         ["platform", "sandbox"] => Tier::Sandbox,
@@ -44,49 +47,85 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
     })
 }
 
-/// Whether a package of one tier may name a package of another. Two services are another rule's.
+/// The service that a package belongs to, by its folder.
+pub(crate) fn service_of(package: &Package) -> Option<&str> {
+    let first = package.folder.split('/').next()?;
+    first.ends_with("-service").then_some(first)
+}
+
+/// Whether a package of one tier may name a package of another.
 fn may_name(from: Tier, to: Tier) -> bool {
     use Tier::{
-        Adapters, Backing, Contracts, Jobs, Media, Page, Renditions, Root, Runtime, Sandbox, Scenarios, Service,
-        Testing,
+        Adapters, Backing, Contracts, Media, Page, Quizzes, Renditions, Root, Runtime, Sandbox, Scenarios, Service,
+        Testing, Worker,
     };
-    if to == Testing {
-        return !matches!(from, Contracts | Media);
-    }
     match from {
         Root => to != Scenarios,
-        Service | Jobs => matches!(
+        Service => matches!(
             to,
-            Runtime | Sandbox | Backing | Contracts | Media | Renditions | Service | Jobs | Page | Adapters
+            Renditions | Quizzes | Runtime | Sandbox | Backing | Contracts | Media
         ),
-        Renditions => matches!(to, Backing | Contracts | Media | Adapters),
-        Page => matches!(to, Runtime | Backing | Contracts | Service | Jobs | Adapters),
-        Runtime => matches!(to, Backing | Contracts | Adapters),
-        Testing => matches!(to, Runtime | Backing | Contracts),
-        Adapters => matches!(to, Backing | Contracts),
-        Backing => matches!(to, Contracts | Adapters),
+        Worker => matches!(to, Renditions | Runtime | Sandbox | Backing | Contracts | Media),
+        Renditions => matches!(to, Backing | Contracts | Media),
+        Quizzes | Page | Testing => matches!(to, Runtime | Backing | Contracts),
+        Runtime | Adapters => matches!(to, Backing | Contracts),
+        Backing => to == Contracts,
         Media => to == Media,
         Contracts | Sandbox | Scenarios => false,
     }
 }
 
-/// Every dependency between two packages of the workspace.
-fn pairs(tree: &Tree) -> impl Iterator<Item = (&Package, &Package)> {
+/// A dependency between two packages of the workspace.
+struct Arrow<'a> {
+    from: &'a Package,
+    to: &'a Package,
+    /// The tiers of both.
+    tiers: (Tier, Tier),
+    /// Tests alone need it.
+    tests: bool,
+}
+
+impl Arrow<'_> {
+    fn breach(&self) -> (String, String) {
+        (self.from.name.clone(), format!("depends on {}", self.to.name))
+    }
+
+    /// Both belong to one service.
+    fn at_home(&self) -> bool {
+        service_of(self.from).is_some() && service_of(self.from) == service_of(self.to)
+    }
+}
+
+fn all(tree: &Tree) -> impl Iterator<Item = Arrow<'_>> {
     tree.packages.iter().flat_map(move |from| {
-        from.dependencies
-            .values()
-            .filter_map(move |it| tree.named(it))
-            .map(move |to| (from, to))
+        let named = from.dependencies.values().filter_map(|it| tree.named(it));
+        named.filter_map(move |to| {
+            Some(Arrow {
+                from,
+                to,
+                tiers: (tier(from)?, tier(to)?),
+                tests: !from.in_product.contains(&to.name),
+            })
+        })
     })
 }
 
-fn told(from: &Package, to: &Package) -> (String, String) {
-    (from.name.clone(), format!("depends on {}", to.name))
+/// What a service and its workers are built from, which others ask over the bus or through contracts.
+fn serves(tier: Tier) -> bool {
+    matches!(
+        tier,
+        Tier::Service | Tier::Worker | Tier::Renditions | Tier::Quizzes | Tier::Page
+    )
 }
 
 pub(crate) fn arrows(tree: &Tree) -> Vec<(String, String)> {
-    let up = |(from, to): &(&Package, &Package)| tier(from).zip(tier(to)).is_some_and(|(from, to)| !may_name(from, to));
-    pairs(tree).filter(up).map(|(from, to)| told(from, to)).collect()
+    let up = |it: &Arrow<'_>| {
+        let (from, to) = it.tiers;
+        // rules of their own
+        let elsewhere = matches!(to, Tier::Adapters | Tier::Testing) || serves(from) && serves(to);
+        !elsewhere && !may_name(from, to)
+    };
+    all(tree).filter(up).map(|it| it.breach()).collect()
 }
 
 pub(crate) fn known(tree: &Tree) -> Vec<(String, String)> {
@@ -96,24 +135,24 @@ pub(crate) fn known(tree: &Tree) -> Vec<(String, String)> {
         .collect()
 }
 
+/// Between services, and between the crates of one of them.
 pub(crate) fn services_apart(tree: &Tree) -> Vec<(String, String)> {
-    let serves = |it: &Package| {
-        matches!(
-            tier(it),
-            Some(Tier::Service | Tier::Jobs | Tier::Page | Tier::Renditions)
-        )
-    };
-    let house = |it: &Package| it.folder.split('/').next().map(str::to_owned);
-    // The tests of the jobs run the service.
-    let below = |from: &Package, to: &Package| {
-        house(from) == house(to)
-            && (tier(to) == Some(Tier::Renditions) || matches!(tier(from), Some(Tier::Jobs | Tier::Renditions)))
-    };
-    let wrong = pairs(tree).filter(|(from, to)| serves(from) && serves(to) && !below(from, to));
-    wrong.map(|(from, to)| told(from, to)).collect()
+    let wrong = all(tree).filter(|it| {
+        let (from, to) = it.tiers;
+        // a service's tests make what its workers make
+        let tested = it.tests && (from, to) == (Tier::Service, Tier::Worker);
+        serves(from) && serves(to) && !(it.at_home() && (may_name(from, to) || tested))
+    });
+    wrong.map(|it| it.breach()).collect()
 }
 
 pub(crate) fn adapters(tree: &Tree) -> Vec<(String, String)> {
-    let wrong = pairs(tree).filter(|(from, to)| tier(to) == Some(Tier::Adapters) && tier(from) != Some(Tier::Root));
-    wrong.map(|(from, to)| told(from, to)).collect()
+    let wrong = all(tree).filter(|it| it.tiers.1 == Tier::Adapters && it.tiers.0 != Tier::Root);
+    wrong.map(|it| it.breach()).collect()
+}
+
+pub(crate) fn testing(tree: &Tree) -> Vec<(String, String)> {
+    let apart = |tier: Tier| matches!(tier, Tier::Contracts | Tier::Media | Tier::Scenarios);
+    let wrong = all(tree).filter(|it| it.tiers.1 == Tier::Testing && (!it.tests || apart(it.tiers.0)));
+    wrong.map(|it| it.breach()).collect()
 }

@@ -1,12 +1,8 @@
-//! The workspace as the rules see it: packages from `cargo metadata`, sources as syntax trees.
+//! The workspace as the rules see it: packages and features from Cargo, sources as syntax trees.
 
+use super::collect::test_lines;
 use anyhow::{Context, Result};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
-
-/// Folders that hold what tools make, not what people write.
-const MADE: [&str; 7] = ["target", "node_modules", "dist", "data", ".git", ".cache", ".venv"];
 
 /// A package of the workspace.
 #[derive(Debug, Clone, Default)]
@@ -15,8 +11,21 @@ pub struct Package {
     pub name: String,
     /// Its folder, from the workspace's root.
     pub folder: String,
-    /// What it depends on, for whatever reason: the name in its code, then the package's own name.
+    /// What it depends on, tests included: the name in its code, then the package's own name.
     pub dependencies: BTreeMap<String, String>,
+    /// Names of the packages among them that are no dev-dependencies.
+    pub in_product: BTreeSet<String>,
+}
+
+/// How a package of the product is built.
+#[derive(Debug, Clone, Default)]
+pub struct Built {
+    /// Its name and version.
+    pub package: String,
+    /// Its sets of features when the program is built alone.
+    pub product: BTreeSet<String>,
+    /// Its sets of features when all tests are built, too.
+    pub tests: BTreeSet<String>,
 }
 
 /// A Rust source file.
@@ -28,6 +37,8 @@ pub struct Source {
     pub path: String,
     /// How many lines it has.
     pub lines: usize,
+    /// How many of them are code of the product: no tests, comments, blanks.
+    pub code: usize,
     /// What stands in it.
     pub syntax: syn::File,
 }
@@ -37,6 +48,8 @@ pub struct Source {
 pub struct Tree {
     /// Every package.
     pub packages: Vec<Package>,
+    /// How the packages of the product are built.
+    pub builds: Vec<Built>,
     /// Every Rust file of every package.
     pub sources: Vec<Source>,
     /// Every file and folder, from the workspace's root, with the lines of those that are text.
@@ -46,42 +59,14 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Reads the workspace that stands in a folder.
-    pub fn read(root: &Path) -> Result<Self> {
-        let metadata = cargo_metadata::MetadataCommand::new()
-            .manifest_path(root.join("Cargo.toml"))
-            .no_deps()
-            .exec()
-            .context("cargo metadata")?;
-        let mut tree = Self::default();
-        for package in &metadata.packages {
-            let folder = package
-                .manifest_path
-                .parent()
-                .context("a manifest stands in a folder")?;
-            let folder = folder.strip_prefix(&metadata.workspace_root)?.to_string();
-            let dependencies = package
-                .dependencies
-                .iter()
-                .map(|it| (in_code(it.rename.as_deref().unwrap_or(&it.name)), it.name.clone()));
-            tree.packages.push(Package {
-                name: package.name.to_string(),
-                folder,
-                dependencies: dependencies.collect(),
-            });
-        }
-        tree.walk(root, "")?;
-        Ok(tree)
-    }
-
     /// Adds a package to a tree that is made by hand.
     #[must_use]
     pub fn package(mut self, name: &str, folder: &str, dependencies: &[&str]) -> Self {
-        let dependencies = dependencies.iter().map(|it| (in_code(it), (*it).to_owned())).collect();
         self.packages.push(Package {
             name: name.to_owned(),
             folder: folder.to_owned(),
-            dependencies,
+            in_product: dependencies.iter().map(|it| (*it).to_owned()).collect(),
+            dependencies: dependencies.iter().map(|it| (in_code(it), (*it).to_owned())).collect(),
         });
         let manifest = format!("{folder}/Cargo.toml");
         self.settings(&manifest, "[lints]\nworkspace = true\n")
@@ -107,7 +92,7 @@ impl Tree {
         self.packages.iter().filter(holds).max_by_key(|it| it.folder.len())
     }
 
-    fn add(&mut self, path: &str, text: &str) -> Result<()> {
+    pub(crate) fn add(&mut self, path: &str, text: &str) -> Result<()> {
         let lines = text.lines().count();
         self.note(path, lines);
         if path.ends_with(".rs")
@@ -118,6 +103,7 @@ impl Tree {
                 package,
                 path: path.to_owned(),
                 lines,
+                code: code(text, &syntax),
                 syntax,
             });
         } else if path.ends_with("Cargo.toml") || path.ends_with("config/default.toml") {
@@ -126,35 +112,11 @@ impl Tree {
         Ok(())
     }
 
-    fn note(&mut self, path: &str, lines: usize) {
+    pub(crate) fn note(&mut self, path: &str, lines: usize) {
         for (at, _) in path.match_indices('/') {
             self.paths.entry(path[..at].to_owned()).or_default();
         }
         self.paths.insert(path.to_owned(), lines);
-    }
-
-    fn walk(&mut self, root: &Path, folder: &str) -> Result<()> {
-        let mut entries: Vec<_> = fs::read_dir(root.join(folder))?.collect::<Result<_, _>>()?;
-        entries.sort_by_key(std::fs::DirEntry::file_name);
-        for entry in entries {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let path = if folder.is_empty() {
-                name.clone()
-            } else {
-                format!("{folder}/{name}")
-            };
-            if entry.file_type()?.is_dir() {
-                if !MADE.contains(&name.as_str()) {
-                    self.walk(root, &path)?;
-                }
-            } else {
-                match fs::read_to_string(entry.path()) {
-                    Ok(text) => self.add(&path, &text)?,
-                    Err(_) => self.note(&path, 0),
-                }
-            }
-        }
-        Ok(())
     }
 
     /// The package of a name.
@@ -174,4 +136,15 @@ impl Tree {
 #[must_use]
 pub(crate) fn in_code(name: &str) -> String {
     name.replace('-', "_")
+}
+
+/// Lines that are neither blank nor comments nor for tests alone.
+fn code(text: &str, syntax: &syn::File) -> usize {
+    let tests = test_lines(syntax);
+    let lines = (1..).zip(text.lines().map(str::trim));
+    lines
+        .filter(|(number, line)| {
+            !line.is_empty() && !line.starts_with("//") && !tests.iter().any(|test| test.contains(number))
+        })
+        .count()
 }
