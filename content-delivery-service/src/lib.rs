@@ -34,6 +34,7 @@ use controllers::state::Uploads;
 use jobs::sweep_job::SweepJob;
 use renditions::repositories::ladder_repository::LadderRepository;
 use renditions::repositories::plan_repository::PlanRepository;
+use repositories::deletion_repository::DeletionRepository;
 use repositories::playback_key_repository::PlaybackKeyRepository;
 use repositories::playback_repository::GROUP;
 use repositories::upload_repository::UploadRepository;
@@ -111,9 +112,11 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let signatures = Signatures::new(&secret);
     let repository = VideoRepository::new(db.clone());
     let rows = UploadRepository::new(db.clone());
+    let deletions = DeletionRepository::new(db.clone());
     let store = UploadStore::new(
         repository.clone(),
         rows.clone(),
+        deletions.clone(),
         objects.clone(),
         clock.clone(),
         config.upload,
@@ -127,6 +130,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let transcodes = TranscodeService::new(PlanRepository::new(db.clone()), clock.clone());
     let videos = VideoService::new(
         repository,
+        deletions,
         transcodes.clone(),
         uploads.clone(),
         objects,

@@ -178,8 +178,8 @@ impl PlaybackRepository {
     }
 }
 
-/// Ends all sessions of a video in the transaction that deletes it.
-pub(crate) async fn end_of_video(tx: &mut Tx, video: VideoId, now: Timestamp) -> Result<(), DbError> {
+/// Ends all sessions of a video, in the transaction that deletes it.
+pub(crate) async fn forget(tx: &mut Tx, video: VideoId, now: Timestamp) -> Result<(), DbError> {
     let sql = "UPDATE playbacks SET ended_at = $2 WHERE video_id = $1 AND ended_at IS NULL";
     let ended = tx.run(sql, args![video, now]).await?;
     metrics::counter!(metric::PLAYBACKS_ENDED).increment(ended);

@@ -4,13 +4,11 @@
 //! still says changes nothing.
 
 use crate::models::upload::{Upload, UploadState};
-use crate::repositories::video_repository::delete_in;
-use backing::db::{Db, DbError};
+use backing::db::{Db, DbError, Tx};
 use backing::tasks;
 use backing::{args, outbox, record};
 use contracts::events::VideoUploaded;
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
-use renditions::models::lecture::Reason;
 use renditions::tasks::Scan;
 
 macro_rules! columns {
@@ -247,18 +245,6 @@ impl UploadRepository {
         Ok(rows.into_iter().map(|row| row.video_id).collect())
     }
 
-    /// Deletes an upload that has expired, unless somebody has gone on with it since.
-    pub async fn expire(&self, id: VideoId, reason: &Reason, now: Timestamp) -> Result<bool, DbError> {
-        let mut tx = self.db.write().await?;
-        let sql = "SELECT video_id FROM uploads WHERE video_id = $1 AND state = 'open' AND expires_at <= $2";
-        if tx.one::<IdRow>(sql, args![id, now]).await?.is_none() {
-            return Ok(false);
-        }
-        let buried = delete_in(&mut tx, id, Some(reason), now).await?;
-        tx.commit().await?;
-        Ok(buried)
-    }
-
     /// Makes every upload key of a user useless and says which uploads that concerns.
     pub async fn revoke_keys(&self, owner: UserId) -> Result<Vec<VideoId>, DbError> {
         let mut tx = self.db.write().await?;
@@ -272,6 +258,32 @@ impl UploadRepository {
         tx.commit().await?;
         Ok(open.into_iter().map(|row| row.video_id).collect())
     }
+}
+
+/// Whether an upload is open and its time is over, as the caller's transaction sees it.
+pub(crate) async fn is_expired(tx: &mut Tx, id: VideoId, now: Timestamp) -> Result<bool, DbError> {
+    let sql = "SELECT video_id FROM uploads WHERE video_id = $1 AND state = 'open' AND expires_at <= $2";
+    Ok(tx.one::<IdRow>(sql, args![id, now]).await?.is_some())
+}
+
+/// Fences the writer of a deleted lecture's upload off.
+pub(crate) async fn forget(tx: &mut Tx, id: VideoId) -> Result<(), DbError> {
+    let sql = "UPDATE uploads SET writer = writer + 1, writer_seen_at = NULL, head = $1 WHERE video_id = $2";
+    tx.run(sql, args![Vec::<u8>::new(), id]).await?;
+    Ok(())
+}
+
+/// Removes what an upload's row still says of a source whose bytes are gone.
+pub(crate) async fn forget_source(tx: &mut Tx, id: VideoId) -> Result<(), DbError> {
+    let sql = "UPDATE uploads SET sink_state = NULL, metadata = '' WHERE video_id = $1";
+    tx.run(sql, args![id]).await?;
+    Ok(())
+}
+
+/// Removes the row of an upload.
+pub(crate) async fn remove(tx: &mut Tx, id: VideoId) -> Result<(), DbError> {
+    tx.run("DELETE FROM uploads WHERE video_id = $1", args![id]).await?;
+    Ok(())
 }
 
 fn number(value: u64) -> i64 {

@@ -2,19 +2,11 @@
 
 use crate::models::creation::NewUpload;
 use crate::models::video::Video;
-use crate::repositories::playback_repository;
-use backing::db::{Db, DbError, Tx, Value};
-use backing::tasks;
+use backing::db::{Db, DbError, Value};
 use backing::{args, outbox, record};
-use contracts::events::{VideoCreated, VideoDeleted, VideoUpdated};
+use contracts::events::{VideoCreated, VideoUpdated};
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
 use renditions::models::lecture::{Media, Reason, Status};
-use renditions::repositories::plan_repository;
-use renditions::tasks::{Scan, Sweep};
-use std::time::Duration;
-
-/// How long after a deletion its objects are looked for once more.
-const LATE_SWEEP: Duration = Duration::from_secs(120);
 
 macro_rules! columns {
     () => {
@@ -277,112 +269,6 @@ impl VideoRepository {
         tx.commit().await?;
         Ok(Update::Done)
     }
-
-    /// Deletes a lecture: from now on no byte of it is served, and whoever still writes it is fenced off.
-    ///
-    /// Shape: `false` where it was gone already
-    pub async fn delete(&self, id: VideoId, reason: Option<&Reason>, now: Timestamp) -> Result<bool, DbError> {
-        let mut tx = self.db.write().await?;
-        let deleted = delete_in(&mut tx, id, reason, now).await?;
-        tx.commit().await?;
-        Ok(deleted)
-    }
-
-    /// Takes a lecture away that never became one; nothing of it stays.
-    pub async fn forget(&self, id: VideoId, now: Timestamp) -> Result<(), DbError> {
-        let mut tx = self.db.write().await?;
-        let sql = concat!(
-            "SELECT ",
-            columns!(),
-            " FROM videos WHERE id = $1 AND status = 'uploading'"
-        );
-        let Some(video) = tx.one::<VideoRow>(sql, args![id]).await? else {
-            return Ok(());
-        };
-        tx.run("DELETE FROM uploads WHERE video_id = $1", args![id]).await?;
-        tx.run("DELETE FROM videos WHERE id = $1", args![id]).await?;
-        let gone = VideoDeleted {
-            owner_id: video.owner_id,
-            policy_version: video.policy_version + 1,
-        };
-        outbox::push(&mut tx, &NewEvent::of_video(id, gone.into()), now).await?;
-        tx.commit().await
-    }
-
-    /// Notes that nothing of a deleted lecture is left in the store; the deletion record tells nothing personal.
-    ///
-    /// Shape: `false` where that was noted before
-    pub async fn mark_swept(&self, id: VideoId, now: Timestamp) -> Result<bool, DbError> {
-        let mut tx = self.db.write().await?;
-        let first = tx
-            .run(
-                "UPDATE videos SET swept_at = $1, title = '', description = '', filename = NULL, media = NULL \
-                 WHERE id = $2 AND status = 'deleted' AND swept_at IS NULL",
-                args![now, id],
-            )
-            .await?;
-        tx.run(
-            "UPDATE uploads SET sink_state = NULL, metadata = '' WHERE video_id = $1",
-            args![id],
-        )
-        .await?;
-        tx.commit().await?;
-        Ok(first > 0)
-    }
-}
-
-/// The tombstone, the fences, the sweep and the event, in the caller's transaction.
-pub(crate) async fn delete_in(
-    tx: &mut Tx,
-    id: VideoId,
-    reason: Option<&Reason>,
-    now: Timestamp,
-) -> Result<bool, DbError> {
-    let sql = concat!(
-        "SELECT ",
-        columns!(),
-        " FROM videos WHERE id = $1 AND status <> 'deleted'"
-    );
-    let Some(video) = tx.one::<VideoRow>(sql, args![id]).await? else {
-        return Ok(false);
-    };
-    let policy_version = video.policy_version + 1;
-    let changed = tx
-        .run(
-            "UPDATE videos SET status = 'deleted', policy_version = $1, version = version + 1, deleted_at = $2, \
-             updated_at = $2, reason_code = $3, reason_message = $4 WHERE id = $5 AND status <> 'deleted'",
-            args![
-                policy_version,
-                now,
-                reason.map(|reason| reason.code.clone()),
-                reason.map(|reason| reason.message.clone()),
-                id
-            ],
-        )
-        .await?;
-    if changed == 0 {
-        return Ok(false);
-    }
-    tx.run(
-        "UPDATE uploads SET writer = writer + 1, writer_seen_at = NULL, head = $1 WHERE video_id = $2",
-        args![Vec::<u8>::new(), id],
-    )
-    .await?;
-    tasks::cancel(tx, &Scan { video_id: id }.key(), now).await?;
-    tasks::cancel_subject(tx, id.0, now).await?;
-    plan_repository::forget(tx, id).await?;
-    playback_repository::end_of_video(tx, id, now).await?;
-    // The late one is for what a worker had on its way when it died.
-    for (name, run_after) in [("now", now), ("late", now + LATE_SWEEP)] {
-        let sweep = Sweep { video_id: id }.task(name, video.owner_id, run_after);
-        tasks::enqueue(tx, &sweep).await?;
-    }
-    let event = VideoDeleted {
-        owner_id: video.owner_id,
-        policy_version,
-    };
-    outbox::push(tx, &NewEvent::of_video(id, event.into()), now).await?;
-    Ok(true)
 }
 
 #[cfg(test)]

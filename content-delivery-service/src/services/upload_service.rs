@@ -260,7 +260,7 @@ impl UploadService {
             message: "nobody went on with the upload in time".to_owned(),
         };
         for id in self.inner.uploads.expired(now, PAGE).await? {
-            if self.inner.uploads.expire(id, &reason, now).await? {
+            if self.inner.store.expire(id, &reason).await? {
                 tracing::info!(video = %id, "an upload expired");
             }
         }

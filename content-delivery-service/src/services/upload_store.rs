@@ -5,13 +5,14 @@ use super::error::ContentError;
 use crate::config::UploadConfig;
 use crate::metric;
 use crate::models::upload::{Upload, UploadState};
+use crate::repositories::deletion_repository::DeletionRepository;
 use crate::repositories::upload_repository::{Claim, Progress, UploadRepository};
 use crate::repositories::video_repository::VideoRepository;
 use backing::Clock;
 use backing::objects::{Objects, SinkState, UploadSink};
 use bytes::Bytes;
 use contracts::{ObjectKey, ObjectPrefix, Timestamp, VideoId};
-use renditions::models::lecture::Status;
+use renditions::models::lecture::{Reason, Status};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ const CLAIM_TRIES: u32 = 9;
 pub(crate) struct UploadStore {
     videos: VideoRepository,
     uploads: UploadRepository,
+    deletions: DeletionRepository,
     objects: Objects,
     clock: Clock,
     config: UploadConfig,
@@ -35,6 +37,7 @@ impl UploadStore {
     pub(crate) fn new(
         videos: VideoRepository,
         uploads: UploadRepository,
+        deletions: DeletionRepository,
         objects: Objects,
         clock: Clock,
         config: UploadConfig,
@@ -42,6 +45,7 @@ impl UploadStore {
         Self {
             videos,
             uploads,
+            deletions,
             objects,
             clock,
             config,
@@ -168,7 +172,12 @@ impl UploadStore {
         if let Some(state) = state {
             self.sink().abort(&ObjectKey::VideoSource(id), state).await?;
         }
-        Ok(self.videos.forget(id, self.clock.now()).await?)
+        Ok(self.deletions.discard(id, self.clock.now()).await?)
+    }
+
+    /// Deletes an upload whose time is over, unless somebody has continued it since.
+    pub(crate) async fn expire(&self, id: VideoId, reason: &Reason) -> Result<bool, ContentError> {
+        Ok(self.deletions.expire(id, reason, self.clock.now()).await?)
     }
 
     fn sink(&self) -> &Arc<dyn UploadSink> {

@@ -8,6 +8,7 @@ use crate::metric;
 use crate::models::text;
 use crate::models::video::Video;
 use crate::models::video_document::VideoDocument;
+use crate::repositories::deletion_repository::DeletionRepository;
 use crate::repositories::video_repository::{Listing, Update, VideoRepository};
 use backing::Clock;
 use backing::objects::Objects;
@@ -49,6 +50,7 @@ pub(crate) struct Selection<'a> {
 #[derive(Clone)]
 pub(crate) struct VideoService {
     videos: VideoRepository,
+    deletions: DeletionRepository,
     transcodes: TranscodeService,
     uploads: UploadService,
     objects: Objects,
@@ -59,6 +61,7 @@ pub(crate) struct VideoService {
 impl VideoService {
     pub(crate) fn new(
         videos: VideoRepository,
+        deletions: DeletionRepository,
         transcodes: TranscodeService,
         uploads: UploadService,
         objects: Objects,
@@ -67,6 +70,7 @@ impl VideoService {
     ) -> Self {
         Self {
             videos,
+            deletions,
             transcodes,
             uploads,
             objects,
@@ -176,7 +180,7 @@ impl VideoService {
 
     /// Deletes a lecture on behalf of somebody who was let in by other means.
     pub(crate) async fn remove(&self, id: VideoId) -> Result<(), ContentError> {
-        if self.videos.delete(id, None, self.clock.now()).await? {
+        if self.deletions.delete(id, None, self.clock.now()).await? {
             metrics::counter!(metric::VIDEOS_DELETED).increment(1);
         }
         self.uploads.stop(id);
@@ -199,7 +203,7 @@ impl VideoService {
                 0
             };
         }
-        if self.videos.mark_swept(id, self.clock.now()).await? {
+        if self.deletions.mark_swept(id, self.clock.now()).await? {
             metrics::counter!(metric::SWEEPS).increment(1);
         }
         Ok(())

@@ -4,6 +4,7 @@ use backing::args;
 use backing::db::Db;
 use content_delivery_service::models::creation::{Creation, NewUpload};
 use content_delivery_service::models::upload::UploadState;
+use content_delivery_service::repositories::deletion_repository::DeletionRepository;
 use content_delivery_service::repositories::upload_repository::{Progress, UploadRepository};
 use content_delivery_service::repositories::video_repository::{Listing, Update, VideoRepository};
 use content_delivery_service::{MIGRATIONS, NAME};
@@ -23,6 +24,7 @@ struct House {
     db: Db,
     videos: VideoRepository,
     uploads: UploadRepository,
+    deletions: DeletionRepository,
     owner: UserId,
 }
 
@@ -34,6 +36,7 @@ impl House {
             db: db.clone(),
             videos,
             uploads,
+            deletions: DeletionRepository::new(db.clone()),
             owner: UserId::generate(),
         }
     }
@@ -81,6 +84,37 @@ impl House {
             .await
             .unwrap();
         claim.map(|claim| claim.fence)
+    }
+
+    /// Writes a row of everything that is kept of a plan.
+    async fn plan(&self, id: VideoId) {
+        let mut tx = self.db.write().await.unwrap();
+        for sql in [
+            "INSERT INTO plans (video_id, generation, plan, created_at) VALUES ($1, 1, '{}', 0)",
+            "INSERT INTO renditions (video_id, generation, name) VALUES ($1, 1, '240p')",
+            "INSERT INTO pieces (video_id, generation, rendition, piece, fence, first_segment, is_last, ticks, bytes, \
+             frames, peak_bit_rate, segments, published_at) VALUES ($1, 1, '240p', 0, 1, 0, false, 1, 1, 1, 1, '[]', 0)",
+            "INSERT INTO encodings (task_id, video_id, generation, work, ticks, updated_at) VALUES ($1, $1, 1, '{}', 1, 0)",
+        ] {
+            tx.run(sql, args![id]).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    /// How many rows there are of plans, renditions, pieces and encodings.
+    async fn planned(&self, id: VideoId) -> [usize; 4] {
+        let mut counts = [0; 4];
+        let tables = [
+            "SELECT 1 FROM plans WHERE video_id = $1",
+            "SELECT 1 FROM renditions WHERE video_id = $1",
+            "SELECT 1 FROM pieces WHERE video_id = $1",
+            "SELECT 1 FROM encodings WHERE video_id = $1",
+        ];
+        for (count, sql) in counts.iter_mut().zip(tables) {
+            let rows: Vec<(i64,)> = self.db.read().all(sql, args![id]).await.unwrap();
+            *count = rows.len();
+        }
+        counts
     }
 
     async fn status(&self, id: VideoId) -> Status {
@@ -218,7 +252,7 @@ async fn a_list_contains_the_owners_videos_the_latest_first() {
         assert_eq!(list(None, Some(second), 10).await, [first]);
         assert_eq!(list(Some(Status::Uploading), None, 10).await, [third, first]);
         assert_eq!(list(Some(Status::Processing), Some(third), 10).await, [second]);
-        house.videos.delete(second, None, NOW).await.unwrap();
+        house.deletions.delete(second, None, NOW).await.unwrap();
         assert_eq!(list(None, None, 10).await, [third, first]);
     })
     .await;
@@ -242,7 +276,7 @@ async fn texts_change_only_for_the_latest_version() {
             ("Trees", 3, later(5))
         );
         assert_eq!(house.told(id).await, ["created", "updated", "updated"]);
-        house.videos.delete(id, None, NOW).await.unwrap();
+        house.deletions.delete(id, None, NOW).await.unwrap();
         assert!(matches!(update(Some("x"), None).await.unwrap(), Update::Gone));
     })
     .await;
@@ -353,8 +387,12 @@ async fn a_deletion_is_a_record_a_fence_a_sweep_and_an_event() {
     on_each(|house| async move {
         let (id, scanned) = (house.create().await, house.uploaded().await);
         let fence = house.claim(id, 0).await.unwrap();
-        assert!(house.videos.delete(id, None, later(3)).await.unwrap(), "{}", house.name);
-        assert!(!house.videos.delete(id, None, later(3)).await.unwrap());
+        assert!(
+            house.deletions.delete(id, None, later(3)).await.unwrap(),
+            "{}",
+            house.name
+        );
+        assert!(!house.deletions.delete(id, None, later(3)).await.unwrap());
         let video = house.videos.find(id).await.unwrap().unwrap();
         assert_eq!(
             (video.status, video.policy_version, video.deleted_at),
@@ -369,9 +407,12 @@ async fn a_deletion_is_a_record_a_fence_a_sweep_and_an_event() {
         );
         assert_eq!(house.tasks(&format!("sweep:{id}:now")).await, 1);
         assert_eq!(house.told(id).await, ["created", "deleted"]);
-        house.videos.delete(scanned, None, later(3)).await.unwrap();
+        house.plan(scanned).await;
+        assert!(house.planned(scanned).await.iter().all(|&rows| rows > 0));
+        house.deletions.delete(scanned, None, later(3)).await.unwrap();
         assert_eq!(house.tasks(&format!("scan:{scanned}")).await, 0);
-        house.videos.mark_swept(id, later(4)).await.unwrap();
+        assert_eq!(house.planned(scanned).await, [0; 4]);
+        house.deletions.mark_swept(id, later(4)).await.unwrap();
         let record = house.videos.find(id).await.unwrap().unwrap();
         assert_eq!(
             (record.title.as_str(), record.filename, record.status),
@@ -386,11 +427,11 @@ async fn a_deletion_is_a_record_a_fence_a_sweep_and_an_event() {
 async fn an_upload_that_never_became_a_video_leaves_no_row() {
     on_each(|house| async move {
         let (id, uploaded) = (house.create().await, house.uploaded().await);
-        house.videos.forget(id, NOW).await.unwrap();
+        house.deletions.discard(id, NOW).await.unwrap();
         assert!(house.videos.find(id).await.unwrap().is_none(), "{}", house.name);
         assert!(house.uploads.find(id).await.unwrap().is_none());
         assert_eq!(house.told(id).await, ["created", "deleted"]);
-        house.videos.forget(uploaded, NOW).await.unwrap();
+        house.deletions.discard(uploaded, NOW).await.unwrap();
         assert_eq!(house.status(uploaded).await, Status::Processing, "a video stays");
     })
     .await;
@@ -417,8 +458,8 @@ async fn an_upload_expires_unless_somebody_continues_it() {
             .checkpoint(saved, fence, &progress(9), later(100), later(200), true)
             .await
             .unwrap();
-        assert!(house.uploads.expire(id, &reason, later(100)).await.unwrap());
-        assert!(!house.uploads.expire(saved, &reason, later(100)).await.unwrap());
+        assert!(house.deletions.expire(id, &reason, later(100)).await.unwrap());
+        assert!(!house.deletions.expire(saved, &reason, later(100)).await.unwrap());
         let video = house.videos.find(id).await.unwrap().unwrap();
         assert_eq!((video.status, video.reason), (Status::Deleted, Some(reason)));
         assert_eq!(house.status(saved).await, Status::Uploading);
