@@ -1,6 +1,15 @@
 //! Every route over HTTP, on real embedded back ends, and every repository method on both engines.
 
 #[cfg(test)]
+mod playback {
+    mod films;
+    mod media_plane;
+    mod revocation;
+    mod scan;
+    mod stream;
+    mod watching;
+}
+#[cfg(test)]
 mod repositories;
 #[cfg(test)]
 mod server;

@@ -70,15 +70,24 @@ impl Deref for Server {
 }
 
 #[derive(serde::Deserialize)]
-struct Wrapped {
-    content: Config,
+struct Wrapped<C> {
+    content: C,
 }
 
 /// The shipped defaults, changed.
 fn defaults(change: impl FnOnce(&mut Config)) -> Config {
-    let defaults: runtime::config::Loaded<Wrapped> = runtime::config::load(&[DEFAULTS], None, &[]).unwrap();
+    let defaults: runtime::config::Loaded<Wrapped<Config>> = runtime::config::load(&[DEFAULTS], None, &[]).unwrap();
     let mut config = defaults.value.content;
     change(&mut config);
+    config
+}
+
+/// The shipped defaults of workers, without rungs below what is uploaded.
+fn worker() -> transcoding_jobs::Config {
+    let defaults: runtime::config::Loaded<Wrapped<transcoding_jobs::Config>> =
+        runtime::config::load(&[transcoding_jobs::DEFAULTS], None, &[]).unwrap();
+    let mut config = defaults.value.content;
+    config.transcode.rungs.clear();
     config
 }
 
@@ -100,7 +109,44 @@ impl Server {
         servers
     }
 
+    /// A server beside a worker that scans and encodes nothing.
+    pub(crate) async fn with_worker() -> Self {
+        let mut server = Self::start().await;
+        let worker = transcoding_jobs::Deps {
+            db: server.db.clone(),
+            queue: Queue::new(server.db.clone(), server.clock.clone(), Duration::from_secs(40)),
+            clock: server.clock.clone(),
+            objects: server.objects().await,
+            config: worker(),
+            program: "/nowhere/moocflix".into(),
+            data_dir: server.data.folder.path().to_owned(),
+            one_machine: true,
+        };
+        let _ = server.site.running.add(transcoding_jobs::service(worker).unwrap());
+        server
+    }
+
+    /// A second server on the same data, which publishes nothing and shares no bus with the first.
+    pub(crate) async fn beside(&self) -> Self {
+        let identity = Identity::at(self.clock.clone());
+        Self::open(Arc::clone(&self.data), identity, defaults(|_| ())).await
+    }
+
+    /// A server that publishes its events.
     async fn launch(data: Arc<Data>, identity: Identity, config: Config) -> Self {
+        let mut server = Self::open(data, identity, config).await;
+        let relay = Relay::new(server.db.clone(), server.bus.clone(), server.clock.clone());
+        server
+            .site
+            .running
+            .start(Background::new("relay", move |shutdown| async move {
+                relay.run(async move { shutdown.requested().await }).await;
+                Ok(())
+            }));
+        server
+    }
+
+    async fn open(data: Arc<Data>, identity: Identity, config: Config) -> Self {
         let db = Db::open(&data.database(), NAME, MIGRATIONS).await.unwrap();
         let (bus, clock) = (Arc::new(EmbeddedBus::new()), identity.clock.clone());
         let deps = Deps {
@@ -108,17 +154,12 @@ impl Server {
             queue: Queue::new(db.clone(), clock.clone(), Duration::from_secs(30)),
             objects: data.objects().await,
             bus: bus.clone(),
-            clock: clock.clone(),
+            clock,
             authenticator: identity.authenticator(),
             secret: vec![7; 32].into(),
             config,
         };
-        let mut site = Site::serve(identity, service(deps).await.unwrap(), ServerLimits::default()).await;
-        let relay = Relay::new(db.clone(), bus.clone(), clock);
-        site.running.start(Background::new("relay", move |shutdown| async move {
-            relay.run(async move { shutdown.requested().await }).await;
-            Ok(())
-        }));
+        let site = Site::serve(identity, service(deps).await.unwrap(), ServerLimits::default()).await;
         Self { site, db, bus, data }
     }
 

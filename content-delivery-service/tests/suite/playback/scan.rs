@@ -1,15 +1,16 @@
 //! What an upload turns into.
 
-use crate::films::Film;
-use crate::house::{House, Person};
-use contracts::Role;
+use super::films::Film;
+use super::watching::heard;
+use crate::server::Server;
+use testing::Person;
 
 #[tokio::test]
 async fn a_lecture_is_ready_when_it_is_scanned() {
-    let house = House::open().await;
-    let owner = Person::new(Role::Instructor);
-    let video = house.uploaded(&owner, Film::Lecture).await;
-    let details = house.details(&owner, video).await;
+    let server = Server::with_worker().await;
+    let (owner, mut events) = (Person::instructor(), server.events());
+    let video = server.uploaded(&owner, Film::Lecture).await;
+    let details = server.details(&owner, video).await.json;
     assert_eq!(details["status"], "ready");
     assert_eq!(details["progress"], 1.0);
     assert_eq!(details["reason"], serde_json::Value::Null);
@@ -28,19 +29,20 @@ async fn a_lecture_is_ready_when_it_is_scanned() {
         .map(|r| r["name"].clone())
         .collect();
     assert_eq!(names, ["source", "audio"]);
-    let events = house.events().await;
-    for kind in ["moocflix.content.video.playable", "moocflix.content.video.ready"] {
-        assert!(events.iter().any(|event| event == kind), "{kind} in {events:?}");
-    }
+    heard(
+        &mut events,
+        &["moocflix.content.video.playable", "moocflix.content.video.ready"],
+    )
+    .await;
 }
 
 #[tokio::test]
-async fn what_has_to_be_encoded_again_waits_for_it() {
-    let house = House::open().await;
-    let owner = Person::new(Role::Instructor);
+async fn a_source_that_needs_transcoding_waits_for_it() {
+    let server = Server::with_worker().await;
+    let owner = Person::instructor();
     for (film, container) in [(Film::OldCodec, "mp4"), (Film::Matroska, "matroska")] {
-        let video = house.uploaded(&owner, film).await;
-        let details = house.details(&owner, video).await;
+        let video = server.uploaded(&owner, film).await;
+        let details = server.details(&owner, video).await.json;
         assert_eq!(details["status"], "processing", "{film:?}");
         assert_eq!(details["reason"]["code"], "needs_transcoding", "{film:?}");
         assert_eq!(details["source"]["container"], container, "{film:?}");
@@ -49,12 +51,12 @@ async fn what_has_to_be_encoded_again_waits_for_it() {
 
 #[tokio::test]
 async fn a_broken_file_fails_with_a_reason_that_a_person_understands() {
-    let house = House::open().await;
-    let owner = Person::new(Role::Instructor);
+    let server = Server::with_worker().await;
+    let owner = Person::instructor();
     let whole = Film::Lecture.bytes();
-    let video = house.upload(&owner, &whole[..whole.len() / 2]).await;
-    house.scanned(&owner, video).await;
-    let details = house.details(&owner, video).await;
+    let video = server.upload(&owner, &whole[..whole.len() / 2]).await;
+    server.scanned(&owner, video).await;
+    let details = server.details(&owner, video).await.json;
     assert_eq!(details["status"], "failed");
     assert!(
         details["reason"]["code"].as_str().unwrap().starts_with("media_"),
@@ -65,14 +67,14 @@ async fn a_broken_file_fails_with_a_reason_that_a_person_understands() {
 
 #[tokio::test]
 async fn sound_alone_can_be_listened_to() {
-    let house = House::open().await;
-    let owner = Person::new(Role::Instructor);
-    let video = house.uploaded(&owner, Film::Sound).await;
-    let details = house.details(&owner, video).await;
+    let server = Server::with_worker().await;
+    let owner = Person::instructor();
+    let video = server.uploaded(&owner, Film::Sound).await;
+    let details = server.details(&owner, video).await.json;
     if details["status"] == "processing" {
         assert_eq!(details["reason"]["code"], "needs_transcoding");
         return;
     }
-    let index = house.index(&owner, video).await;
-    assert!(house.text(&index).await.contains("0/audio/media.m3u8"));
+    let index = server.index(&owner, video).await;
+    assert!(server.get(&index).await.text.contains("0/audio/media.m3u8"));
 }
