@@ -25,18 +25,17 @@ pub use renditions::schema::MIGRATIONS;
 pub use services::playback_keys::KeyError;
 
 use backing::Clock;
-use backing::bus::Bus;
+use backing::bus::{Broadcast, Bus, BusError};
 use backing::db::Db;
 use backing::objects::Objects;
 use backing::tasks::{Job, Queue, Worker};
-use contracts::events::{CONTENT_TOPIC, USERS_TOPIC};
+use contracts::events::CONTENT_TOPIC;
 use controllers::state::Uploads;
 use jobs::sweep_job::SweepJob;
 use renditions::repositories::ladder_repository::LadderRepository;
 use renditions::repositories::plan_repository::PlanRepository;
 use repositories::deletion_repository::DeletionRepository;
 use repositories::playback_key_repository::PlaybackKeyRepository;
-use repositories::playback_repository::GROUP;
 use repositories::upload_repository::UploadRepository;
 use repositories::video_repository::VideoRepository;
 use runtime::{Authenticator, Background, Service, Spawner};
@@ -71,7 +70,7 @@ pub struct Deps {
     pub queue: Queue,
     /// Where sources and segments lie.
     pub objects: Objects,
-    /// Where events come from; what this service tells leaves through its outbox.
+    /// Where events come from; this service's own leave through its outbox.
     pub bus: Arc<dyn Bus>,
     /// The time.
     pub clock: Clock,
@@ -92,6 +91,9 @@ pub enum StartError {
     /// The keys of playback tokens can't be had.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The bus takes no subscription.
+    #[error(transparent)]
+    Bus(#[from] BusError),
 }
 
 /// Builds the service.
@@ -137,7 +139,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         signatures,
         clock.clone(),
     );
-    let playback = follow(&streams, &uploads, bus.as_ref());
+    let (changes, followers) = follow(&streams, &uploads, bus.as_ref(), (db, clock)).await?;
     let spawner = Spawner::new();
     let state = Uploads {
         uploads: uploads.clone(),
@@ -145,7 +147,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         transcodes,
         spawner: spawner.clone(),
         authenticator: authenticator.clone(),
-        bus,
+        changes,
     };
     let sweeps: Arc<dyn Job> = Arc::new(SweepJob { videos });
     let sweeper = Worker::new(queue, vec![sweeps], SWEEP_SLOTS, SWEEP_POLL);
@@ -153,7 +155,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     Ok(Service {
         name: NAME,
         routes: routes::videos(state, &authenticator).merge(routes::playback(&streams, &authenticator)),
-        tasks: tasks.into_iter().chain(playback).collect(),
+        tasks: tasks.into_iter().chain(followers).collect(),
     })
 }
 
@@ -175,16 +177,24 @@ fn background(sweeper: Worker, uploads: UploadService, spawner: Spawner) -> Vec<
     ]
 }
 
-/// What ends playbacks: events of users, deletions anywhere, and a look into the database for what was missed.
-fn follow(streams: &StreamService, uploads: &UploadService, bus: &dyn Bus) -> [Background; 2] {
-    let users = UserEvents::new(streams.clone(), uploads.clone());
-    bus.subscribe_group(GROUP, &[USERS_TOPIC], Arc::new(users));
-    let (deleted, here) = (bus.subscribe_broadcast(CONTENT_TOPIC), streams.clone());
-    let streams = streams.clone();
-    [
+/// Follows the events of users and of lectures, and what other nodes have ended; returns this service's events as well.
+async fn follow(
+    streams: &StreamService,
+    uploads: &UploadService,
+    bus: &dyn Bus,
+    (db, clock): (Db, Clock),
+) -> Result<(Broadcast, [Background; 4]), BusError> {
+    let users = UserEvents::new(streams.clone(), uploads.clone()).subscription(db, clock);
+    let users = bus.subscribe_group(users).await?;
+    let (changes, hearing) = bus.subscribe_broadcast(CONTENT_TOPIC).await?;
+    let (deleted, here, streams) = (changes.listen(), streams.clone(), streams.clone());
+    let tasks = [
+        users.into(),
+        hearing.into(),
         Background::new("deleted-videos", move |shutdown| {
             content_events::follow(deleted, here, shutdown)
         }),
         Background::new("playback-ends", move |shutdown| streams.keep_up(shutdown)),
-    ]
+    ];
+    Ok((changes, tasks))
 }

@@ -3,10 +3,9 @@
 use crate::data_dir;
 use crate::settings::Settings;
 use anyhow::{Context, Result};
-use backing::bus::{Bus, EmbeddedBus};
+use backing::bus::{Bus, EmbeddedBus, Relay, report_lag};
 use backing::cache::{Cache, MemoryCache};
 use backing::objects::Objects;
-use backing::outbox::Relay;
 use backing::{Clock, Db, Migration, record};
 use contracts::{ObjectKey, VideoId};
 use runtime::Background;
@@ -40,12 +39,26 @@ impl Backends {
         let objects = Objects::open(&settings.storage_url()).await.context("storage_url")?;
         Ok(Self {
             cache: Arc::new(MemoryCache::new(clock.clone(), CACHE_BYTES)),
-            bus: Arc::new(EmbeddedBus::new()),
+            bus: bus(),
             clock,
             objects,
             secret: data_dir::secret(&settings.data_dir, settings.secret_key.as_ref())?,
         })
     }
+}
+
+/// Opens the bus.
+pub(crate) fn bus() -> Arc<dyn Bus> {
+    Arc::new(EmbeddedBus::new())
+}
+
+/// Measures how far this process's groups lag behind.
+pub(crate) fn lag(backends: &Backends) -> Background {
+    let bus = Arc::clone(&backends.bus);
+    Background::new("bus-lag", move |shutdown| async move {
+        report_lag(bus, async move { shutdown.requested().await }).await;
+        Ok(())
+    })
 }
 
 /// Publishes what a service's outbox holds.

@@ -50,6 +50,7 @@ pub(crate) async fn compose(settings: &Settings, roles: &Roles, shutdown: Shutdo
     let mut parts = Parts::open(settings).await?;
     parts.play(settings, roles).await?;
     parts.tasks.push(recorder.upkeep());
+    parts.tasks.push(backends::lag(&parts.backends));
     let process = Process::new(parts.checks, recorder, shutdown);
     let (routes, _) = process.around(parts.routes, &parts.authenticator, env!("CARGO_PKG_VERSION"));
     routes

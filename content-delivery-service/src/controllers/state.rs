@@ -4,9 +4,8 @@ use crate::services::transcode_service::TranscodeService;
 use crate::services::upload_service::UploadService;
 use crate::services::video_service::VideoService;
 use axum::extract::FromRef;
-use backing::bus::Bus;
+use backing::bus::Broadcast;
 use runtime::{Authenticator, Spawner};
-use std::sync::Arc;
 
 /// The state behind the rows of uploads and lectures.
 #[derive(Clone)]
@@ -16,7 +15,8 @@ pub(crate) struct Uploads {
     pub(crate) transcodes: TranscodeService,
     pub(crate) spawner: Spawner,
     pub(crate) authenticator: Authenticator,
-    pub(crate) bus: Arc<dyn Bus>,
+    /// What this service reports.
+    pub(crate) changes: Broadcast,
 }
 
 impl FromRef<Uploads> for UploadService {

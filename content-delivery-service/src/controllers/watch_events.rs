@@ -9,8 +9,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use contracts::VideoId;
-use contracts::events::{CONTENT_TOPIC, Event};
+use contracts::{Event, VideoId};
 use futures::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use runtime::{Caller, ProblemDocument};
@@ -44,7 +43,7 @@ pub(crate) async fn watch_events(
     VideoPath(id): VideoPath,
 ) -> Result<Response, ContentError> {
     state.videos.find(id, viewer(&caller)).await?;
-    let changes = state.bus.subscribe_broadcast(CONTENT_TOPIC);
+    let changes = state.changes.listen();
     let watch = Watch {
         state,
         caller,
@@ -124,7 +123,7 @@ impl Watch {
                 match self.changes.recv().await {
                     Ok(event) if event.subject == subject => return,
                     Err(RecvError::Lagged(_)) => return,
-                    // Nobody tells any more: the clock alone.
+                    // No event comes any more: the clock alone.
                     Err(RecvError::Closed) => return std::future::pending().await,
                     Ok(_) => {}
                 }

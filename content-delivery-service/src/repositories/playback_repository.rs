@@ -2,11 +2,8 @@
 
 use crate::metric;
 use crate::models::playback::NewPlayback;
-use backing::{Db, DbError, Tx, args, inbox, outbox, record};
-use contracts::{Event, NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
-
-/// The group whose inbox remembers which users' events were acted on.
-pub(crate) const GROUP: &str = "content-playbacks";
+use backing::{Db, DbError, Tx, args, outbox, record};
+use contracts::{NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 
 /// Sessions in the content database.
 #[derive(Clone)]
@@ -109,38 +106,6 @@ impl PlaybackRepository {
         tx.commit().await
     }
 
-    /// Ends what an event of a user ends, once, and tells the sessions' ids.
-    pub(crate) async fn end_by(
-        &self,
-        event: &Event,
-        ending: Ending,
-        now: Timestamp,
-    ) -> Result<Vec<PlaybackId>, DbError> {
-        let mut tx = self.db.write().await?;
-        if !inbox::first_time(&mut tx, GROUP, event.id).await? {
-            return Ok(Vec::new());
-        }
-        let ended = match ending {
-            Ending::SignIn(session) => {
-                let sql = "UPDATE playbacks SET ended_at = $1 WHERE session_id = $2 AND ended_at IS NULL RETURNING id";
-                tx.all::<PlaybackRow>(sql, args![now, session]).await?
-            }
-            Ending::Below(user, version) => {
-                let sql = "UPDATE playbacks SET ended_at = $1 \
-                           WHERE user_id = $2 AND user_version < $3 AND ended_at IS NULL RETURNING id";
-                tx.all::<PlaybackRow>(sql, args![now, user, version]).await?
-            }
-            Ending::OthersBelow(user, version) => {
-                let sql = "UPDATE playbacks SET ended_at = $1 \
-                           WHERE user_id = $2 AND user_version < $3 AND ended_at IS NULL \
-                           AND video_id NOT IN (SELECT id FROM videos WHERE owner_id = $2) RETURNING id";
-                tx.all::<PlaybackRow>(sql, args![now, user, version]).await?
-            }
-        };
-        tx.commit().await?;
-        Ok(ended.into_iter().map(|row| row.id).collect())
-    }
-
     /// The sessions that were ended at or after a moment.
     pub(crate) async fn ended_since(&self, moment: Timestamp) -> Result<Vec<PlaybackId>, DbError> {
         let sql = "SELECT id FROM playbacks WHERE ended_at >= $1";
@@ -176,6 +141,28 @@ impl PlaybackRepository {
         tx.commit().await?;
         Ok(gone)
     }
+}
+
+/// Ends the sessions that an event of their user ends, and returns their ids.
+pub(crate) async fn end_by(tx: &mut Tx, ending: Ending, now: Timestamp) -> Result<Vec<PlaybackId>, DbError> {
+    let ended = match ending {
+        Ending::SignIn(session) => {
+            let sql = "UPDATE playbacks SET ended_at = $1 WHERE session_id = $2 AND ended_at IS NULL RETURNING id";
+            tx.all::<PlaybackRow>(sql, args![now, session]).await?
+        }
+        Ending::Below(user, version) => {
+            let sql = "UPDATE playbacks SET ended_at = $1 \
+                       WHERE user_id = $2 AND user_version < $3 AND ended_at IS NULL RETURNING id";
+            tx.all::<PlaybackRow>(sql, args![now, user, version]).await?
+        }
+        Ending::OthersBelow(user, version) => {
+            let sql = "UPDATE playbacks SET ended_at = $1 \
+                       WHERE user_id = $2 AND user_version < $3 AND ended_at IS NULL \
+                       AND video_id NOT IN (SELECT id FROM videos WHERE owner_id = $2) RETURNING id";
+            tx.all::<PlaybackRow>(sql, args![now, user, version]).await?
+        }
+    };
+    Ok(ended.into_iter().map(|row| row.id).collect())
 }
 
 /// Ends all sessions of a video, in the transaction that deletes it.

@@ -244,20 +244,15 @@ impl UploadRepository {
         let rows = self.db.read().all::<IdRow>(sql, args![now, limit]).await?;
         Ok(rows.into_iter().map(|row| row.video_id).collect())
     }
+}
 
-    /// Makes every upload key of a user useless and says which uploads that concerns.
-    pub async fn revoke_keys(&self, owner: UserId) -> Result<Vec<VideoId>, DbError> {
-        let mut tx = self.db.write().await?;
-        let sql = "SELECT video_id FROM uploads WHERE owner_id = $1 AND state <> 'finished'";
-        let open = tx.all::<IdRow>(sql, args![owner]).await?;
-        tx.run(
-            "UPDATE uploads SET key_version = key_version + 1 WHERE owner_id = $1",
-            args![owner],
-        )
-        .await?;
-        tx.commit().await?;
-        Ok(open.into_iter().map(|row| row.video_id).collect())
-    }
+/// Revokes every upload key of a user and returns the uploads that are open.
+pub async fn revoke_keys(tx: &mut Tx, owner: UserId) -> Result<Vec<VideoId>, DbError> {
+    let sql = "SELECT video_id FROM uploads WHERE owner_id = $1 AND state <> 'finished'";
+    let open = tx.all::<IdRow>(sql, args![owner]).await?;
+    let sql = "UPDATE uploads SET key_version = key_version + 1 WHERE owner_id = $1";
+    tx.run(sql, args![owner]).await?;
+    Ok(open.into_iter().map(|row| row.video_id).collect())
 }
 
 /// Whether an upload is open and its time is over, as the caller's transaction sees it.

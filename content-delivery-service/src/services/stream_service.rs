@@ -11,15 +11,16 @@ use crate::models::piece::Piece;
 use crate::models::playback::{NewPlayback, lifetime};
 use crate::models::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
 use crate::models::video::Video;
-use crate::repositories::playback_repository::{Ending, PlaybackRepository};
+use crate::repositories::playback_repository::{Ending, PlaybackRepository, end_by};
 use crate::repositories::video_repository::VideoRepository;
 use crate::services::error::ContentError;
 use crate::services::media_store::{MediaError, MediaStore};
 use crate::services::open_playbacks::{OpenPlayback, OpenPlaybacks, Place};
 use crate::services::playback_keys::PlaybackKeys;
-use backing::{Clock, Db, DbError};
+use backing::bus::After;
+use backing::{Clock, Db, DbError, Tx};
 use contracts::events::VideoStreamedByAdmin;
-use contracts::{Event, NewEvent, PlaybackId, Timestamp, VideoId};
+use contracts::{NewEvent, PlaybackId, Timestamp, VideoId};
 use renditions::models::lecture::Status;
 use runtime::{Authenticator, Caller, Shutdown};
 use std::sync::Arc;
@@ -207,13 +208,14 @@ impl StreamService {
         self.0.media.piece(open.claims.video, part).await
     }
 
-    /// Ends the sessions that an event of their user ends.
-    pub(crate) async fn end_by(&self, event: &Event, ending: Ending) -> Result<(), DbError> {
-        let now = self.0.clock.now();
-        let ended = self.0.playbacks.end_by(event, ending, now).await?;
-        metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
-        self.0.open.end(&ended, now);
-        Ok(())
+    /// Ends the sessions that an event of their user ends, then stops serving them.
+    pub(crate) async fn end_by(&self, tx: &mut Tx, ending: Ending) -> Result<After, DbError> {
+        let (inner, now) = (Arc::clone(&self.0), self.0.clock.now());
+        let ended = end_by(tx, ending, now).await?;
+        Ok(After::then(move || {
+            metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
+            inner.open.end(&ended, now);
+        }))
     }
 
     /// Stops serving a video to everybody who opened it under an older policy, and forgets its bytes.

@@ -10,9 +10,10 @@ use crate::models::creation::NewUpload;
 use crate::models::tus::Checksum;
 use crate::models::upload::Upload;
 use crate::models::video::Video;
-use crate::repositories::upload_repository::UploadRepository;
+use crate::repositories::upload_repository::{UploadRepository, revoke_keys};
 use crate::repositories::video_repository::VideoRepository;
-use backing::Clock;
+use backing::bus::After;
+use backing::{Clock, DbError, Tx};
 use contracts::{Timestamp, UserId, VideoId};
 use renditions::models::lecture::{Reason, Status};
 use std::sync::Arc;
@@ -267,12 +268,10 @@ impl UploadService {
         Ok(())
     }
 
-    /// Invalidates a user's upload keys and stops their writers; the owner's next look shows new keys.
-    pub(crate) async fn revoke_keys(&self, owner: UserId) -> Result<(), backing::DbError> {
-        for id in self.inner.uploads.revoke_keys(owner).await? {
-            self.inner.active.stop(id);
-        }
-        Ok(())
+    /// Revokes a user's upload keys, then stops this process's uploads that use one; the owner's details show new keys.
+    pub(crate) async fn revoke_keys(&self, tx: &mut Tx, owner: UserId) -> Result<After, DbError> {
+        let (open, active) = (revoke_keys(tx, owner).await?, self.inner.active.clone());
+        Ok(After::then(move || open.into_iter().for_each(|id| active.stop(id))))
     }
 
     /// Stops an upload and removes the bytes that are not in their place yet.

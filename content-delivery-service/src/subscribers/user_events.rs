@@ -4,10 +4,16 @@ use crate::repositories::playback_repository::Ending;
 use crate::services::stream_service::StreamService;
 use crate::services::upload_service::UploadService;
 use async_trait::async_trait;
-use backing::bus::{Handler, HandlerError};
+use backing::bus::{After, Handler, Refused, Subscription};
+use backing::{Clock, Db, Tx};
+use contracts::events::USERS_TOPIC;
 use contracts::{Event, EventData, UserId};
+use std::sync::Arc;
 
-/// Takes in the events of `moocflix.users`.
+/// The group whose inbox remembers which users' events had their effect.
+const GROUP: &str = "content-playbacks";
+
+/// Handles the events of `moocflix.users`.
 pub(crate) struct UserEvents {
     streams: StreamService,
     uploads: UploadService,
@@ -18,22 +24,34 @@ impl UserEvents {
     pub(crate) fn new(streams: StreamService, uploads: UploadService) -> Self {
         Self { streams, uploads }
     }
+
+    /// The group's subscription, with its effects in the content schema.
+    pub(crate) fn subscription(self, db: Db, clock: Clock) -> Subscription {
+        Subscription {
+            group: GROUP,
+            topics: &[USERS_TOPIC],
+            db,
+            clock,
+            handler: Arc::new(self),
+        }
+    }
 }
 
 #[async_trait]
 impl Handler for UserEvents {
-    async fn handle(&self, event: &Event) -> Result<(), HandlerError> {
+    async fn apply(&self, tx: &mut Tx, event: &Event) -> Result<After, Refused> {
         let user = UserId::from(event.subject);
         let ending = match &event.data {
             EventData::UserSessionEnded(ended) => Ending::SignIn(ended.session_id),
             EventData::UserSessionsEnded(ended) => Ending::Below(user, ended.version),
             EventData::UserDeactivated(ended) => Ending::Below(user, ended.version),
             EventData::UserRolesChanged(changed) => Ending::OthersBelow(user, changed.version),
-            _ => return Ok(()),
+            _ => return Ok(After::nothing()),
         };
+        let ended = self.streams.end_by(tx, ending).await?;
         if matches!(ending, Ending::Below(..)) {
-            self.uploads.revoke_keys(user).await?;
+            return Ok(ended.and(self.uploads.revoke_keys(tx, user).await?));
         }
-        Ok(self.streams.end_by(event, ending).await?)
+        Ok(ended)
     }
 }

@@ -5,7 +5,7 @@ use backing::db::Db;
 use content_delivery_service::models::creation::{Creation, NewUpload};
 use content_delivery_service::models::upload::UploadState;
 use content_delivery_service::repositories::deletion_repository::DeletionRepository;
-use content_delivery_service::repositories::upload_repository::{Progress, UploadRepository};
+use content_delivery_service::repositories::upload_repository::{Progress, UploadRepository, revoke_keys};
 use content_delivery_service::repositories::video_repository::{Listing, Update, VideoRepository};
 use content_delivery_service::{MIGRATIONS, NAME};
 use contracts::{Timestamp, UserId, VideoId};
@@ -475,12 +475,10 @@ async fn a_users_keys_are_revoked_together() {
         let (open, done) = (house.create().await, house.uploaded().await);
         let other = House::new(house.name, &house.db);
         let foreign = other.create().await;
-        assert_eq!(
-            house.uploads.revoke_keys(house.owner).await.unwrap(),
-            [open],
-            "{}",
-            house.name
-        );
+        let mut tx = house.db.write().await.unwrap();
+        let revoked = revoke_keys(&mut tx, house.owner).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(revoked, [open], "{}", house.name);
         for (id, version) in [(open, 2), (done, 2), (foreign, 1)] {
             assert_eq!(house.uploads.find(id).await.unwrap().unwrap().key_version, version);
         }

@@ -3,15 +3,14 @@
 
 use aws_lc_rs::digest;
 use backing::args;
-use backing::bus::{Bus, EmbeddedBus};
+use backing::bus::{Broadcast, Bus, EmbeddedBus, Relay};
 use backing::db::Db;
 use backing::objects::Objects;
-use backing::outbox::Relay;
 use backing::tasks::Queue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use content_delivery_service::{Config, DEFAULTS, Deps, MIGRATIONS, NAME, service};
-use contracts::events::{CONTENT_TOPIC, USERS_TOPIC};
+use contracts::events::CONTENT_TOPIC;
 use contracts::{Event, EventData, EventId, NewEvent, UserId};
 use reqwest::{Method, RequestBuilder};
 use runtime::Background;
@@ -22,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use testing::{Identity, Person, Place, Reply, Site, Wire, places, until};
+use testing::{Identity, Person, Place, Reply, Site, Wire, deliver, places, until};
 use tokio::sync::broadcast::Receiver;
 
 /// Where uploads begin.
@@ -33,6 +32,7 @@ pub(crate) struct Server {
     site: Site,
     pub(crate) db: Db,
     bus: Arc<EmbeddedBus>,
+    changes: Broadcast,
     data: Arc<Data>,
 }
 
@@ -159,8 +159,15 @@ impl Server {
             secret: vec![7; 32].into(),
             config,
         };
+        let (changes, _) = bus.subscribe_broadcast(CONTENT_TOPIC).await.unwrap();
         let site = Site::serve(identity, service(deps).await.unwrap(), ServerLimits::default()).await;
-        Self { site, db, bus, data }
+        Self {
+            site,
+            db,
+            bus,
+            changes,
+            data,
+        }
     }
 
     /// The same data after a restart.
@@ -205,15 +212,24 @@ impl Server {
             .await
     }
 
-    /// Publishes an event of user-management.
+    /// Delivers an event of user-management.
     pub(crate) async fn tell(&self, user: UserId, data: impl Into<EventData>) {
-        let event = NewEvent::of_user(user, data.into()).published(EventId::generate(), self.clock.now(), 1);
-        self.bus.publish(USERS_TOPIC, &[event]).await.unwrap();
+        self.deliver(&self.event(user, data)).await;
+    }
+
+    /// An event as user-management publishes it.
+    pub(crate) fn event(&self, user: UserId, data: impl Into<EventData>) -> Event {
+        NewEvent::of_user(user, data.into()).published(EventId::generate(), self.clock.now(), 1)
+    }
+
+    /// Delivers an event and waits until the service has handled it.
+    pub(crate) async fn deliver(&self, event: &Event) {
+        deliver(self.bus.as_ref(), event).await;
     }
 
     /// The events that the service publishes from now on.
     pub(crate) fn events(&self) -> Receiver<Event> {
-        self.bus.subscribe_broadcast(CONTENT_TOPIC)
+        self.changes.listen()
     }
 
     /// Every file of the object store, unfinished uploads too.

@@ -1,9 +1,9 @@
-//! `moocflix migrate`: brings every service's schema up to date.
+//! `moocflix migrate`: brings every service's schema up to date and makes the bus's topics.
 
 use super::say;
 use crate::settings::{self, Overrides};
 use crate::{backends, compose, data_dir};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -21,5 +21,8 @@ pub(super) async fn run(args: MigrateArgs) -> Result<()> {
         say(&format!("{}: at {newest}\n", schema.service))?;
         db.close().await;
     }
-    Ok(())
+    backends::bus()
+        .prepare(contracts::events::TOPICS)
+        .await
+        .context("bus_url")
 }

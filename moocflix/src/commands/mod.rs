@@ -2,6 +2,7 @@
 
 mod config;
 mod doctor;
+mod events;
 mod migrate;
 mod openapi;
 mod serve;
@@ -31,6 +32,8 @@ enum Command {
     Upload(upload::UploadArgs),
     /// Accounts, made and changed on this machine.
     User(user::UserArgs),
+    /// What services report to each other.
+    Events(events::EventsArgs),
     /// Say what is missing on this machine, and how to get it.
     Doctor(doctor::DoctorArgs),
     /// Print the OpenAPI document.
@@ -59,6 +62,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Migrate(args) => migrate::run(args).await?,
         Command::Upload(args) => Box::pin(upload::run(args)).await?,
         Command::User(args) => Box::pin(user::run(args)).await?,
+        Command::Events(args) => Box::pin(events::run(args)).await?,
         Command::Doctor(args) => return doctor::run(args).await,
         Command::Openapi(args) => Box::pin(openapi::run(args)).await?,
         Command::Config(args) => config::run(args)?,

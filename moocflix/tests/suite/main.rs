@@ -5,6 +5,8 @@ mod accounts;
 #[cfg(test)]
 mod configuration;
 #[cfg(test)]
+mod dead_letters;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod folders;

@@ -1,53 +1,26 @@
-//! What the services tell each other afterwards: outbox, relay, bus, inbox.
+//! How services learn of each other's changes: outbox, relay, bus, deliveries, inbox.
 //!
-//! A repository pushes an event into the [`outbox`] in the transaction of its change. The
-//! [`Relay`](outbox::Relay) publishes it on the [`Bus`], at least once and in order per aggregate.
-//! A group's handler marks it in the [`inbox`] in the transaction of its effect, which so happens once.
+//! A repository pushes an event into the [`outbox`] in the transaction of its change. The [`Relay`] publishes it on the
+//! [`Bus`], at least once and in order per aggregate; publishing ends when the event is accepted durably, not when it is
+//! handled. What a group has accepted stands as rows in the schema of its service. The group's members take these rows
+//! one transaction each: the [`Handler`]'s effect, the mark in the [`inbox`] and the end of the row commit together, so
+//! an effect happens once. An event that can't be handled becomes one of the [`dead_letters`].
 
-pub mod conformance;
+mod consumer;
+pub mod dead_letters;
+mod deliveries;
 mod embedded;
+mod group;
+mod handler;
 pub mod inbox;
+mod lag;
 pub mod outbox;
+mod port;
+mod relay;
 
+pub use consumer::Consumer;
 pub use embedded::EmbeddedBus;
-
-use async_trait::async_trait;
-use contracts::Event;
-use std::sync::Arc;
-use tokio::sync::broadcast;
-
-/// An event that could not be published; it stays in the outbox and is tried again.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("not published: {0}")]
-pub struct BusError(pub String);
-
-/// Why a handler could not take an event; it will get the same event again.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct HandlerError(pub String);
-
-impl From<crate::DbError> for HandlerError {
-    fn from(error: crate::DbError) -> Self {
-        Self(error.to_string())
-    }
-}
-
-/// A group's part: takes each event of its topics, now and then one twice.
-#[async_trait]
-pub trait Handler: Send + Sync {
-    /// Does what the event asks for; an effect that must happen once asks the inbox first.
-    async fn handle(&self, event: &Event) -> Result<(), HandlerError>;
-}
-
-/// Carries events from a service's relay to all who subscribed.
-#[async_trait]
-pub trait Bus: Send + Sync {
-    /// Publishes events of one topic in order; on success each group has them for good.
-    async fn publish(&self, topic: &str, events: &[Event]) -> Result<(), BusError>;
-
-    /// Subscribes a group: each event is handled by one of its members, until that succeeds.
-    fn subscribe_group(&self, group: &'static str, topics: &[&'static str], handler: Arc<dyn Handler>);
-
-    /// Subscribes this process to each event of a topic from now on; a slow reader loses the oldest.
-    fn subscribe_broadcast(&self, topic: &'static str) -> broadcast::Receiver<Event>;
-}
+pub use handler::{After, Handler, Refused};
+pub use lag::report_lag;
+pub use port::{Broadcast, Bus, BusError, Lag, Outgoing, Subscription};
+pub use relay::Relay;

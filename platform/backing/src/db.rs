@@ -15,6 +15,7 @@ mod value;
 pub use error::DbError;
 pub use migrate::Migration;
 pub use record::{Column, Record, Row, parse};
+use signals::Brought;
 pub(crate) use signals::Signals;
 pub use value::Value;
 
@@ -102,8 +103,7 @@ impl Db {
             inner,
             signals: Arc::clone(&self.signals),
             spoiled: false,
-            pushed: false,
-            enqueued: false,
+            brought: Brought::default(),
         })
     }
 
@@ -190,10 +190,9 @@ enum TxInner {
 pub struct Tx {
     inner: TxInner,
     signals: Arc<Signals>,
-    /// SQLite rolled it back by itself: what followed would stand alone.
+    /// SQLite has rolled it back: what followed would stand alone.
     spoiled: bool,
-    pushed: bool,
-    enqueued: bool,
+    brought: Brought,
 }
 
 impl Tx {
@@ -208,7 +207,7 @@ impl Tx {
         Ok(self.all(sql, args).await?.into_iter().next())
     }
 
-    /// Runs a statement and tells how many rows it changed.
+    /// Runs a statement and returns how many rows it changed.
     pub async fn run(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<u64, DbError> {
         let changed = self.execute(sql.into(), args).await;
         self.watched(changed)
@@ -253,14 +252,14 @@ impl Tx {
         result
     }
 
-    /// Makes the changes durable, then wakes whoever waits for what was pushed or enqueued.
+    /// Makes the changes durable, then wakes the loops that wait for what it brought.
     pub async fn commit(self) -> Result<(), DbError> {
         self.whole()?;
         match self.inner {
             TxInner::Sqlite(tx) => tx.commit().await?,
             TxInner::Postgres(tx) => tx.commit().await?,
         }
-        self.signals.committed(self.pushed, self.enqueued);
+        self.signals.committed(self.brought);
         Ok(())
     }
 
@@ -274,10 +273,14 @@ impl Tx {
     }
 
     pub(crate) fn mark_pushed(&mut self) {
-        self.pushed = true;
+        self.brought.pushed = true;
     }
 
     pub(crate) fn mark_enqueued(&mut self) {
-        self.enqueued = true;
+        self.brought.enqueued = true;
+    }
+
+    pub(crate) fn mark_accepted(&mut self) {
+        self.brought.accepted = true;
     }
 }

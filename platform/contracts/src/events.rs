@@ -1,8 +1,8 @@
-//! What the services tell each other afterwards: CloudEvents 1.0 in JSON.
+//! What the services report to each other: CloudEvents 1.0 in JSON.
 //!
-//! A repository writes a [`NewEvent`] into the outbox in the transaction of its change; the relay
-//! gives it a sequence number per aggregate and publishes it. Consumers keep the event's id, so
-//! that an effect happens once.
+//! A repository writes a [`NewEvent`] into the outbox in the transaction of its change, which numbers the events of
+//! each aggregate; the relay publishes it as bytes. Consumers keep the event's id, so that an effect happens once.
+//! A node reads the kinds that it knows and passes the others by, so that nodes of two versions work side by side.
 //!
 //! Source: CloudEvents 1.0.2, JSON event format
 
@@ -14,6 +14,8 @@ use uuid::Uuid;
 pub const USERS_TOPIC: &str = "moocflix.users";
 /// Topic of content-delivery's events.
 pub const CONTENT_TOPIC: &str = "moocflix.content";
+/// Every topic.
+pub const TOPICS: &[&str] = &[USERS_TOPIC, CONTENT_TOPIC];
 
 /// An event as it travels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,7 +24,7 @@ pub struct Event {
     pub specversion: String,
     /// The event's own id.
     pub id: EventId,
-    /// Who tells: `/moocflix/users`, `/moocflix/content`.
+    /// The service that reports it: `/moocflix/users`, `/moocflix/content`.
     pub source: String,
     /// The kind of event with its data.
     #[serde(flatten)]
@@ -35,6 +37,56 @@ pub struct Event {
     pub datacontenttype: String,
     /// Counts the events of one aggregate from 1, without gaps.
     pub sequence: i64,
+}
+
+/// An event as a node reads it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Received {
+    /// A kind that this version knows.
+    Known(Event),
+    /// The name of a kind that only another version knows.
+    Unknown(String),
+}
+
+impl Event {
+    /// Reads an event's JSON.
+    ///
+    /// Errors: bytes that are no event, or data that does not fit a known kind
+    pub fn read(json: &[u8]) -> Result<Received, serde_json::Error> {
+        let envelope = Envelope::read(json)?;
+        if EventData::KINDS.contains(&envelope.kind.as_str()) {
+            serde_json::from_slice(json).map(Received::Known)
+        } else {
+            Ok(Received::Unknown(envelope.kind))
+        }
+    }
+}
+
+/// What can be read of an event of any kind.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Envelope {
+    /// The event's own id.
+    pub id: EventId,
+    /// The service that reports it.
+    pub source: String,
+    /// The event's type.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+impl Envelope {
+    /// Reads an event's JSON without its data.
+    ///
+    /// Errors: bytes that are no event
+    pub fn read(json: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(json)
+    }
+
+    /// The topic that carries the event.
+    #[must_use]
+    pub fn topic(&self) -> String {
+        self.source.trim_start_matches('/').replace('/', ".")
+    }
 }
 
 /// An event that is about to be written into an outbox.
@@ -65,7 +117,7 @@ impl NewEvent {
         Event {
             specversion: "1.0".to_owned(),
             id,
-            source: self.data.topic().replace("moocflix.", "/moocflix/"),
+            source: format!("/{}", self.data.topic().replace('.', "/")),
             subject: self.subject,
             time,
             datacontenttype: "application/json".to_owned(),
@@ -95,6 +147,9 @@ macro_rules! event_data {
         })*
 
         impl EventData {
+            /// The type of each kind.
+            pub const KINDS: &[&str] = &[$($kind,)*];
+
             /// The event's type, as CloudEvents names it.
             #[must_use]
             pub const fn kind(&self) -> &'static str {
@@ -122,7 +177,7 @@ event_data! {
         /// Their roles at the start.
         roles: Roles,
     }
-    /// A profile changed; the data tells nothing personal.
+    /// A profile changed; the data holds nothing personal.
     UserUpdated = "moocflix.users.user.updated" on USERS_TOPIC {
         /// The names of the fields that changed.
         fields: Vec<String>,
@@ -139,7 +194,7 @@ event_data! {
         /// Access tokens below this version are refused.
         version: i64,
     }
-    /// A deactivated account was taken up again.
+    /// A deactivated account was reactivated.
     UserReactivated = "moocflix.users.user.reactivated" on USERS_TOPIC {
         /// Access tokens below this version are refused.
         version: i64,
@@ -185,7 +240,7 @@ event_data! {
         /// Why it can't be cut, a stable code.
         obstacle: String,
     }
-    /// Somebody asked for a video's renditions: what failed is tried again, or all is made anew.
+    /// Somebody asked for a video's renditions: failed ones are encoded again, or all of them are.
     VideoTranscodeRequested = "moocflix.content.video.transcode_requested" on CONTENT_TOPIC {
         /// Whose video it is.
         owner_id: UserId,
@@ -234,7 +289,22 @@ mod tests {
         assert_eq!(json["subject"], user.to_string());
         assert_eq!(json["data"]["version"], 3);
         assert_eq!(json["sequence"], 7);
-        assert_eq!(serde_json::from_value::<Event>(json).unwrap(), event);
+        let bytes = serde_json::to_vec(&event).unwrap();
+        assert_eq!(Event::read(&bytes).unwrap(), Received::Known(event.clone()));
+        let envelope = Envelope::read(&bytes).unwrap();
+        assert_eq!((envelope.id, envelope.topic().as_str()), (event.id, USERS_TOPIC));
+    }
+
+    #[test]
+    fn a_kind_of_a_newer_version_is_unknown_and_a_known_kind_with_other_data_is_an_error() {
+        let newer = br#"{"specversion": "1.0", "id": "0197a5c0-0000-7000-8000-000000000001", "source": "/moocflix/users",
+            "type": "moocflix.users.user.promoted", "subject": "0197a5c0-0000-7000-8000-000000000002", "data": {"to": 1}}"#;
+        let kind = "moocflix.users.user.promoted".to_owned();
+        assert_eq!(Event::read(newer).unwrap(), Received::Unknown(kind));
+        assert_eq!(Envelope::read(newer).unwrap().topic(), USERS_TOPIC);
+        let other = String::from_utf8_lossy(newer).replace("promoted", "deactivated");
+        assert!(Event::read(other.as_bytes()).is_err());
+        assert!(Event::read(b"no event").is_err());
     }
 
     #[test]

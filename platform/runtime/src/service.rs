@@ -1,6 +1,7 @@
 //! What a service hands to the process: its routes and the work that goes on behind them.
 
 use crate::Routes;
+use backing::bus::Consumer;
 use futures::future::BoxFuture;
 use std::fmt;
 use std::future::Future;
@@ -36,6 +37,15 @@ impl Background {
             name,
             run: Box::new(move |shutdown| Box::pin(work(shutdown))),
         }
+    }
+}
+
+impl From<Consumer> for Background {
+    /// Runs a subscription of the bus.
+    fn from(consumer: Consumer) -> Self {
+        Self::new(consumer.name(), move |shutdown| {
+            consumer.run(async move { shutdown.requested().await })
+        })
     }
 }
 

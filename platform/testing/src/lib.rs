@@ -7,6 +7,7 @@
 //! What goes wrong with a site, a reply or a wire fails the test where it happens.
 
 mod databases;
+mod delivery;
 mod identity;
 mod person;
 mod reply;
@@ -17,6 +18,7 @@ mod waiting;
 mod wire;
 
 pub use databases::{POSTGRES, Place, TestDatabase, databases, places};
+pub use delivery::deliver;
 pub use identity::{AUDIENCE, ISSUER, Identity};
 pub use person::Person;
 pub use reply::Reply;

@@ -1,8 +1,7 @@
 use super::*;
 use crate::MIGRATIONS;
 use crate::repositories::playback_key_repository::{PlaybackKeyRepository, SealedKey};
-use contracts::events::{UserSessionEnded, VideoStreamedByAdmin};
-use contracts::{EventData, EventId};
+use contracts::events::VideoStreamedByAdmin;
 use std::time::Duration;
 use testing::{TestDatabase, databases};
 
@@ -35,12 +34,11 @@ fn session(video_id: VideoId, user_id: UserId) -> NewPlayback {
     }
 }
 
-fn told(user: UserId) -> Event {
-    let data: EventData = UserSessionEnded {
-        session_id: SessionId::generate(),
-    }
-    .into();
-    NewEvent::of_user(user, data).published(EventId::generate(), NOW, 1)
+async fn end_now(db: &Db, ending: Ending) -> Vec<PlaybackId> {
+    let mut tx = db.write().await.unwrap();
+    let ended = end_by(&mut tx, ending, NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    ended
 }
 
 #[tokio::test]
@@ -79,7 +77,7 @@ async fn no_session_is_opened_under_a_policy_that_is_over() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_sign_in_ends_its_sessions_once() {
+async fn the_end_of_a_sign_in_ends_its_open_sessions() {
     for engine in each_engine().await {
         let (playbacks, owner) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
         let video = video(&engine.db, owner).await;
@@ -87,20 +85,9 @@ async fn the_end_of_a_sign_in_ends_its_sessions_once() {
         for new in [&one, &two] {
             playbacks.open(new, None).await.unwrap();
         }
-        let (event, ending) = (told(owner), Ending::SignIn(one.session_id));
-        assert_eq!(
-            playbacks.end_by(&event, ending, NOW).await.unwrap(),
-            [one.id],
-            "{}",
-            engine.name
-        );
-        assert_eq!(
-            playbacks
-                .end_by(&event, Ending::SignIn(two.session_id), NOW)
-                .await
-                .unwrap(),
-            []
-        );
+        let ending = Ending::SignIn(one.session_id);
+        assert_eq!(end_now(&engine.db, ending).await, [one.id], "{}", engine.name);
+        assert_eq!(end_now(&engine.db, ending).await, []);
         assert_eq!(playbacks.ended_since(NOW).await.unwrap(), [one.id]);
         assert_eq!(playbacks.ended_since(NOW + Duration::from_micros(1)).await.unwrap(), []);
     }
@@ -124,15 +111,9 @@ async fn a_newer_version_of_a_user_ends_what_older_ones_opened() {
         for new in [&mine, &theirs, &later, &somebodys] {
             playbacks.open(new, None).await.unwrap();
         }
-        let ended = playbacks
-            .end_by(&told(user), Ending::OthersBelow(user, 2), NOW)
-            .await
-            .unwrap();
+        let ended = end_now(&engine.db, Ending::OthersBelow(user, 2)).await;
         assert_eq!(ended, [theirs.id], "{}", engine.name);
-        let ended = playbacks
-            .end_by(&told(user), Ending::Below(user, 2), NOW)
-            .await
-            .unwrap();
+        let ended = end_now(&engine.db, Ending::Below(user, 2)).await;
         assert_eq!(ended, [mine.id], "{}", engine.name);
     }
 }

@@ -306,3 +306,16 @@ async fn signing_out_everywhere_revokes_the_upload_key() {
     let video = server.details(&person, id(&location)).await;
     server.head(video.json["upload"]["url"].as_str().unwrap()).await.is(200);
 }
+
+/// Buses deliver an event again after a crash or a rebalance.
+#[tokio::test]
+async fn a_sign_out_that_is_delivered_again_spares_the_keys_made_since() {
+    let (server, person) = (Server::start().await, Person::instructor());
+    let signed_out = server.event(person.id, UserSessionsEnded { version: 2 });
+    server.deliver(&signed_out).await;
+    let location = server.begin(&person, 100).await;
+    server.deliver(&signed_out).await;
+    server.head(&location).await.is(200);
+    server.tell(person.id, UserSessionsEnded { version: 3 }).await;
+    server.head(&location).await.is(401);
+}

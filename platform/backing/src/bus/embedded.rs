@@ -1,34 +1,28 @@
-//! The bus of one process: handlers are called by whoever publishes.
+//! The bus without a broker: a publisher writes into the deliveries of each group.
+//!
+//! It knows the groups that subscribed in its process, so every process that publishes a topic subscribes all groups of
+//! that topic before its relays run. Broadcasts reach the publisher's process alone.
 
-use super::{Bus, BusError, Handler};
+use super::consumer::Consumer;
+use super::group::Group;
+use super::port::{Broadcast, Bus, BusError, Lag, Outgoing, Subscription};
 use async_trait::async_trait;
 use contracts::Event;
+use contracts::events::Received;
+use futures::future::join_all;
 use std::collections::HashMap;
-use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::broadcast;
 
-use futures::FutureExt as _;
-
-/// Events that a slow reader of a broadcast may lag behind before it loses some.
+/// Events that a slow listener of a broadcast may lag behind before it loses some.
 const BACKLOG: usize = 4_096;
-/// A handler that takes longer is taken for stuck.
-const HANDLING: Duration = Duration::from_secs(20);
-
-struct Group {
-    name: &'static str,
-    topics: Vec<&'static str>,
-    handler: Arc<dyn Handler>,
-}
 
 #[derive(Default)]
 struct Subscribers {
     groups: Vec<Arc<Group>>,
-    broadcasts: HashMap<String, broadcast::Sender<Event>>,
+    broadcasts: HashMap<&'static str, Broadcast>,
 }
 
-/// The bus of one process; what was not published is kept by the outbox, not here.
+/// The bus of one machine; its state is in the groups' schemas.
 #[derive(Default)]
 pub struct EmbeddedBus {
     subscribers: Mutex<Subscribers>,
@@ -50,56 +44,67 @@ impl EmbeddedBus {
     fn subscribers(&self) -> MutexGuard<'_, Subscribers> {
         self.subscribers.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn broadcast(&self, topic: &str, batch: &[Outgoing]) {
+        let broadcast = self.subscribers().broadcasts.get(topic).cloned();
+        for outgoing in broadcast.iter().flat_map(|_| batch) {
+            match (Event::read(&outgoing.bytes), &broadcast) {
+                (Ok(Received::Known(event)), Some(broadcast)) => broadcast.send(event),
+                (Ok(_), _) => {}
+                (Err(error), _) => tracing::warn!(event = %outgoing.id, %error, "an event can't be broadcast"),
+            }
+        }
+    }
 }
 
 #[async_trait]
 impl Bus for EmbeddedBus {
-    async fn publish(&self, topic: &str, events: &[Event]) -> Result<(), BusError> {
+    async fn prepare(&self, _topics: &[&str]) -> Result<(), BusError> {
+        Ok(()) // topics are names here
+    }
+
+    async fn publish(&self, topic: &str, batch: &[Outgoing]) -> Result<(), BusError> {
         let groups: Vec<Arc<Group>> = {
             let subscribers = self.subscribers();
-            let of_topic = subscribers.groups.iter().filter(|group| group.topics.contains(&topic));
+            let of_topic = subscribers.groups.iter().filter(|group| group.hears(topic));
             of_topic.cloned().collect()
         };
-        for event in events {
-            // every group gets its chance, so that one that fails doesn't keep the event from the others
-            let mut failed = None;
-            for group in &groups {
-                if let Err(error) = deliver(group, event).await {
-                    failed = Some(BusError(format!("group {}: {error}", group.name)));
-                }
-            }
-            if let Some(error) = failed {
-                return Err(error);
-            }
-            if let Some(sender) = self.subscribers().broadcasts.get(topic) {
-                // nobody listening is no error
-                let _ = sender.send(event.clone());
-            }
+        // every group gets its chance, so that one that fails doesn't keep the events from the others
+        let accepted = join_all(groups.iter().map(|group| group.accept(batch))).await;
+        for (group, accepted) in groups.iter().zip(accepted) {
+            accepted.map_err(|error| BusError(format!("group {}: {error}", group.name())))?;
         }
+        self.broadcast(topic, batch);
         Ok(())
     }
 
-    fn subscribe_group(&self, group: &'static str, topics: &[&'static str], handler: Arc<dyn Handler>) {
-        let group = Group {
-            name: group,
-            topics: topics.to_vec(),
-            handler,
-        };
-        self.subscribers().groups.push(Arc::new(group));
+    async fn subscribe_group(&self, subscription: Subscription) -> Result<Consumer, BusError> {
+        let group = Arc::new(Group::new(subscription));
+        self.subscribers().groups.push(Arc::clone(&group));
+        Ok(Consumer::new(group.name(), move |assign, stop| async move {
+            assign.send_replace(true);
+            group.run(stop).await;
+            Ok(())
+        }))
     }
 
-    fn subscribe_broadcast(&self, topic: &'static str) -> broadcast::Receiver<Event> {
+    async fn subscribe_broadcast(&self, topic: &'static str) -> Result<(Broadcast, Consumer), BusError> {
         let mut subscribers = self.subscribers();
-        let sender = subscribers.broadcasts.entry(topic.to_owned());
-        sender.or_insert_with(|| broadcast::channel(BACKLOG).0).subscribe()
+        let broadcast = subscribers.broadcasts.entry(topic);
+        let broadcast = broadcast.or_insert_with(|| Broadcast::new(BACKLOG)).clone();
+        // the publisher does the work
+        let consumer = Consumer::new(topic, |assign, stop| async move {
+            assign.send_replace(true);
+            stop.await;
+            Ok(())
+        });
+        Ok((broadcast, consumer))
     }
-}
 
-async fn deliver(group: &Group, event: &Event) -> Result<(), String> {
-    let handling = AssertUnwindSafe(group.handler.handle(event)).catch_unwind();
-    match tokio::time::timeout(HANDLING, handling).await {
-        Ok(Ok(result)) => result.map_err(|error| error.to_string()),
-        Ok(Err(_)) => Err("the handler panicked".to_owned()),
-        Err(_) => Err("the handler took too long".to_owned()),
+    async fn lag(&self) -> Result<Vec<Lag>, BusError> {
+        let groups = self.subscribers().groups.clone();
+        let lags = join_all(groups.iter().map(|group| group.lag())).await;
+        let lags = lags.into_iter().collect::<Result<_, _>>();
+        lags.map_err(|error| BusError(error.to_string()))
     }
 }

@@ -1,4 +1,4 @@
-//! What each consumer has handled, kept in its own schema.
+//! The marks of what each consumer has handled, kept in its own schema.
 
 use crate::db::{DbError, Tx};
 use crate::{Db, args};
@@ -6,17 +6,24 @@ use contracts::{EventId, Timestamp};
 use std::time::Duration;
 
 /// How long an event may take to come a second time.
-pub(crate) const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
+const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Marks an event as handled by a consumer; false when it was handled before.
 ///
-/// Belongs into the transaction of the event's effect: rolled back together, they are done again together.
+/// Belongs into the transaction of the event's effect: rolled back together, both happen again together.
 pub async fn first_time(tx: &mut Tx, consumer: &str, event: EventId) -> Result<bool, DbError> {
     let mark = "INSERT INTO inbox (consumer, event_id, seen_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     Ok(tx.run(mark, args![consumer, event, made_at(event)]).await? == 1)
 }
 
-/// When an event was made, as its id tells; ids without a time are never forgotten.
+/// Takes a mark back, so that the event can be handled again.
+pub(super) async fn unmark(tx: &mut Tx, consumer: &str, event: EventId) -> Result<(), DbError> {
+    let sql = "DELETE FROM inbox WHERE consumer = $1 AND event_id = $2";
+    tx.run(sql, args![consumer, event]).await?;
+    Ok(())
+}
+
+/// When an event was made, as its id says; marks of ids without a time are kept.
 fn made_at(event: EventId) -> Timestamp {
     event.0.get_timestamp().map_or(Timestamp(i64::MAX), |moment| {
         let (seconds, nanos) = moment.to_unix();
@@ -25,11 +32,13 @@ fn made_at(event: EventId) -> Timestamp {
     })
 }
 
-pub(crate) async fn forget_before(db: &Db, moment: Timestamp) -> Result<(), DbError> {
+/// Forgets the marks of events that are too old to come again.
+pub(super) async fn forget(db: &Db, now: Timestamp) -> Result<(), DbError> {
     let old = "SELECT 1 FROM inbox WHERE seen_at < $1 LIMIT 1";
-    if db.read().one::<(i64,)>(old, args![moment]).await?.is_some() {
+    if db.read().one::<(i64,)>(old, args![now - KEPT]).await?.is_some() {
         let mut tx = db.write().await?;
-        tx.run("DELETE FROM inbox WHERE seen_at < $1", args![moment]).await?;
+        tx.run("DELETE FROM inbox WHERE seen_at < $1", args![now - KEPT])
+            .await?;
         tx.commit().await?;
     }
     Ok(())

@@ -15,6 +15,8 @@ const POSTGRES_CONNECTIONS: u32 = 16;
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(2);
 /// SQLite's one writer is a queue: its waiters stand in line for longer.
 const WAIT_FOR_WRITER: Duration = Duration::from_secs(10);
+/// Between two statements of a transaction no process needs so long.
+const FROZEN: &str = "60s";
 /// Another process (a command, a second role) may hold SQLite's lock meanwhile.
 const WAIT_FOR_LOCK: Duration = Duration::from_secs(5);
 
@@ -99,7 +101,11 @@ async fn postgres(url: &str, service: &str) -> Result<Pools, DbError> {
     let options: PgConnectOptions = url
         .parse()
         .map_err(|_| DbError::Unavailable("the database URL can't be read".to_owned()))?;
-    let options = options.application_name("moocflix").options([("search_path", service)]);
+    // the server ends the transactions of a frozen process, so that its locks go to another
+    let options = options.application_name("moocflix").options([
+        ("search_path", service),
+        ("idle_in_transaction_session_timeout", FROZEN),
+    ]);
     // dead connections are noticed by the ping before each use and replaced without an error
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)

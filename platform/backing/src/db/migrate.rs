@@ -37,6 +37,12 @@ static OWN: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0003_task_workers.sql"),
         postgres: include_str!("../../migrations/postgres/0003_task_workers.sql"),
     },
+    Migration {
+        number: 4,
+        name: "deliveries and dead letters",
+        sqlite: include_str!("../../migrations/sqlite/0004_deliveries.sql"),
+        postgres: include_str!("../../migrations/postgres/0004_deliveries.sql"),
+    },
 ];
 
 const DONE: &str = "SELECT checksum FROM schema_migrations WHERE owner = $1 ORDER BY number";

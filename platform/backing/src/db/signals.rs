@@ -1,12 +1,24 @@
-//! Tells waiting loops in this process that a commit brought them work.
+//! Wakes waiting loops in this process when a commit has brought them work.
 
 use tokio::sync::watch;
 
-/// Two counters that only grow; a waiter never misses a commit between two looks.
+/// Counters that only grow; a waiter never misses a commit between two looks.
 #[derive(Debug)]
 pub(crate) struct Signals {
     outbox: watch::Sender<u64>,
     tasks: watch::Sender<u64>,
+    deliveries: watch::Sender<u64>,
+}
+
+/// What a transaction brings to waiting loops.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Brought {
+    /// Events in the outbox.
+    pub(super) pushed: bool,
+    /// Tasks.
+    pub(super) enqueued: bool,
+    /// Events that a group has to handle.
+    pub(super) accepted: bool,
 }
 
 impl Default for Signals {
@@ -14,16 +26,20 @@ impl Default for Signals {
         Self {
             outbox: watch::Sender::new(0),
             tasks: watch::Sender::new(0),
+            deliveries: watch::Sender::new(0),
         }
     }
 }
 
 impl Signals {
-    pub(super) fn committed(&self, pushed: bool, enqueued: bool) {
-        if pushed {
+    pub(super) fn committed(&self, brought: Brought) {
+        if brought.pushed {
             self.outbox.send_modify(|count| *count += 1);
         }
-        if enqueued {
+        if brought.accepted {
+            self.deliveries.send_modify(|count| *count += 1);
+        }
+        if brought.enqueued {
             self.wake_tasks();
         }
     }
@@ -34,6 +50,10 @@ impl Signals {
 
     pub(crate) fn outbox(&self) -> watch::Receiver<u64> {
         self.outbox.subscribe()
+    }
+
+    pub(crate) fn deliveries(&self) -> watch::Receiver<u64> {
+        self.deliveries.subscribe()
     }
 
     pub(crate) fn tasks(&self) -> watch::Receiver<u64> {

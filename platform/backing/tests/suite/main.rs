@@ -1,6 +1,8 @@
 //! The ports and the database on their embedded adapters, and on PostgreSQL where there are two engines.
 
 #[cfg(test)]
+mod bus;
+#[cfg(test)]
 mod database;
 #[cfg(test)]
 mod events;

@@ -1,8 +1,8 @@
 //! The embedded adapters pass the suites that every adapter passes.
 
+use backing::Clock;
 use backing::cache::MemoryCache;
 use backing::objects::Objects;
-use backing::{Clock, bus};
 use contracts::Timestamp;
 use testing::suites;
 
@@ -28,11 +28,6 @@ async fn memory_is_a_cache() {
         std::future::ready(())
     };
     suites::cache::suite(&memory, pass).await.unwrap();
-}
-
-#[tokio::test]
-async fn the_embedded_bus_is_a_bus() {
-    bus::conformance::suite(&bus::EmbeddedBus::new()).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,189 @@
+//! `moocflix events dead`: events that a service's consumer gave up, listed and replayed.
+//!
+//! Both work while the server runs: the database is what they share.
+
+use super::say;
+use crate::settings::{self, Overrides};
+use crate::{backends, compose, data_dir};
+use anyhow::{Result, bail};
+use backing::bus::dead_letters::{self, DeadLetter};
+use backing::{Clock, Db};
+use clap::{Args, Subcommand};
+use contracts::EventId;
+use contracts::events::Envelope;
+use std::fmt::Write;
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArgs {
+    #[command(subcommand)]
+    command: EventsCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum EventsCommand {
+    /// Events that a consumer gave up.
+    #[command(subcommand)]
+    Dead(DeadCommand),
+}
+
+#[derive(Debug, Subcommand)]
+enum DeadCommand {
+    /// List them, with the reason of each.
+    List(ListArgs),
+    /// Deliver them to their consumers again.
+    Replay(ReplayArgs),
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    #[command(flatten)]
+    overrides: Overrides,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    #[command(flatten)]
+    overrides: Overrides,
+    /// The events' ids, as the list shows them.
+    #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
+    ids: Vec<EventId>,
+    /// Replay every one.
+    #[arg(long)]
+    all: bool,
+}
+
+pub(super) async fn run(args: EventsArgs) -> Result<()> {
+    match args.command {
+        EventsCommand::Dead(DeadCommand::List(args)) => list(&args).await,
+        EventsCommand::Dead(DeadCommand::Replay(args)) => replay(&args).await,
+    }
+}
+
+async fn list(args: &ListArgs) -> Result<()> {
+    let letters: Vec<DeadLetter> = all(&args.overrides)
+        .await?
+        .into_iter()
+        .map(|(_, letter)| letter)
+        .collect();
+    if letters.is_empty() {
+        return say("no consumer has given an event up\n");
+    }
+    say(&table(&letters))
+}
+
+async fn replay(args: &ReplayArgs) -> Result<()> {
+    let letters = all(&args.overrides).await?;
+    let dead = |id: &EventId| letters.iter().any(|(_, letter)| letter.event_id == *id);
+    let unknown: Vec<String> = args.ids.iter().filter(|id| !dead(id)).map(EventId::to_string).collect();
+    if !unknown.is_empty() {
+        bail!("no consumer has given up {}; nothing is replayed", unknown.join(", "));
+    }
+    let (mut replayed, now) = (0, Clock::system().now());
+    for (db, letter) in &letters {
+        let wanted = args.all || args.ids.contains(&letter.event_id);
+        if wanted && dead_letters::replay(db, letter, now).await? {
+            replayed += 1;
+        }
+    }
+    say(&match replayed {
+        1 => "1 event is delivered again\n".to_owned(),
+        count => format!("{count} events are delivered again\n"),
+    })
+}
+
+/// The dead letters of every service, each with its schema.
+async fn all(overrides: &Overrides) -> Result<Vec<(Db, DeadLetter)>> {
+    let settings = settings::load(overrides, None)?.value;
+    data_dir::prepare(&settings.data_dir)?;
+    let mut all = Vec::new();
+    for schema in compose::SCHEMAS {
+        let db = backends::schema(&settings, schema).await?;
+        let letters = dead_letters::list(&db).await?;
+        all.extend(letters.into_iter().map(|letter| (db.clone(), letter)));
+    }
+    Ok(all)
+}
+
+/// One line an event, under a head.
+fn table(letters: &[DeadLetter]) -> String {
+    let head = ["GIVEN UP", "EVENT", "CONSUMER", "TYPE", "SUBJECT", "TRIES", "REASON"].map(str::to_owned);
+    let rows: Vec<[String; 7]> = std::iter::once(head).chain(letters.iter().map(row)).collect();
+    let mut text = String::new();
+    for row in &rows {
+        for (column, cell) in row.iter().enumerate() {
+            let width = rows
+                .iter()
+                .filter_map(|row| row.get(column))
+                .map(|cell| cell.chars().count())
+                .max();
+            let last = column + 1 == row.len();
+            // writing to a String can't fail
+            let _ = match width {
+                Some(width) if !last => write!(text, "{cell:<width$}  "),
+                _ => writeln!(text, "{cell}"),
+            };
+        }
+    }
+    text
+}
+
+fn row(letter: &DeadLetter) -> [String; 7] {
+    let kind = Envelope::read(&letter.event).map_or_else(|_| "?".to_owned(), |envelope| envelope.kind);
+    [
+        letter.died_at.to_string(),
+        letter.event_id.to_string(),
+        letter.consumer.clone(),
+        kind,
+        letter.subject.to_string(),
+        letter.attempts.to_string(),
+        format!("{}: {}", letter.code, printable(&letter.reason)),
+    ]
+}
+
+/// A reason may come from anywhere: its control characters stay out of the terminal.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|letter| if letter.is_control() { ' ' } else { letter })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contracts::Timestamp;
+
+    fn letter(consumer: &str, event: &str, reason: &str) -> DeadLetter {
+        DeadLetter {
+            consumer: consumer.to_owned(),
+            event_id: EventId::generate(),
+            subject: EventId::generate().into(),
+            event: event.as_bytes().to_vec(),
+            code: "poison".to_owned(),
+            reason: reason.to_owned(),
+            attempts: 3,
+            died_at: Timestamp::from_seconds(1_800_000_000),
+        }
+    }
+
+    #[test]
+    fn the_table_has_a_line_an_event_with_its_columns_below_each_other() {
+        let id = EventId::generate();
+        let event = format!(r#"{{"id": "{id}", "source": "/moocflix/users", "type": "moocflix.users.user.updated"}}"#);
+        let letters = [
+            letter("content-playbacks", &event, "two\nlines\u{1b}"),
+            letter("x", "no event", ""),
+        ];
+        let table = table(&letters);
+        let lines: Vec<&str> = table.lines().collect();
+        assert_eq!(lines.len(), 3, "{table}");
+        for name in ["EVENT", "CONSUMER", "TYPE", "SUBJECT", "TRIES", "REASON"] {
+            let column = lines[0].find(name).unwrap();
+            assert!(
+                lines[1..].iter().all(|line| line.as_bytes()[column - 1] == b' '),
+                "{table}"
+            );
+        }
+        assert!(lines[1].contains("moocflix.users.user.updated") && lines[1].ends_with("poison: two lines "));
+        assert!(lines[2].contains(" ? "), "{table}");
+    }
+}

@@ -1,0 +1,87 @@
+use crate::server::{Server, moocflix, run};
+use backing::{Db, args};
+use contracts::events::UserSessionsEnded;
+use contracts::{Event, EventId, NewEvent, Timestamp, UserId};
+use std::path::Path;
+use std::process::Output;
+use std::time::{Duration, Instant};
+
+const GROUP: &str = "content-playbacks";
+
+fn dead(data: &Path, arguments: &[&str]) -> (bool, String) {
+    let mut command = moocflix();
+    command
+        .args(["events", "dead"])
+        .args(arguments)
+        .arg("--data-dir")
+        .arg(data);
+    let Output { status, stdout, stderr } = run(&mut command, "");
+    let text = [stdout, stderr].map(|text| String::from_utf8(text).unwrap());
+    (status.success(), text.concat())
+}
+
+/// Puts an event where the consumer would have put it.
+async fn bury(db: &Db) -> Event {
+    let event = NewEvent::of_user(UserId::generate(), UserSessionsEnded { version: 2 }.into());
+    let event = event.published(EventId::generate(), Timestamp::from_seconds(1_800_000_000), 1);
+    let sql = "INSERT INTO dead_letters (consumer, event_id, subject, event, code, reason, attempts, died_at) \
+               VALUES ($1, $2, $3, $4, 'tried_too_often', 'the moon was full', 16, $5)";
+    let mut tx = db.write().await.unwrap();
+    let json = serde_json::to_vec(&event).unwrap();
+    tx.run(sql, args![GROUP, event.id, event.subject, json, event.time])
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    event
+}
+
+async fn count(db: &Db, sql: &'static str) -> i64 {
+    let count: Option<(i64,)> = db.read().one(sql, args![]).await.unwrap();
+    count.unwrap().0
+}
+
+#[tokio::test]
+async fn dead_letters_are_listed_and_replayed_while_the_server_runs() {
+    let server = Server::start();
+    let data = server.data_dir();
+    let (good, text) = dead(&data, &["list"]);
+    assert!(good && text.contains("no consumer has given an event up"), "{text}");
+    let url = format!("sqlite://{}", data.display());
+    let db = Db::open(&url, "content", content_delivery_service::MIGRATIONS)
+        .await
+        .unwrap();
+    let events = [bury(&db).await, bury(&db).await, bury(&db).await];
+    let (good, text) = dead(&data, &["list"]);
+    assert!(good, "{text}");
+    for event in &events {
+        let line = text.lines().find(|line| line.contains(&event.id.to_string())).unwrap();
+        for part in [
+            GROUP,
+            "moocflix.users.user.sessions_ended",
+            "16",
+            "tried_too_often: the moon was full",
+        ] {
+            assert!(line.contains(part), "{line}");
+        }
+    }
+    let stranger = EventId::generate().to_string();
+    let one = events[0].id.to_string();
+    let (good, text) = dead(&data, &["replay", &stranger, &one]);
+    assert!(!good && text.contains(&stranger) && !text.contains(&one), "{text}");
+    assert_eq!(count(&db, "SELECT COUNT(*) FROM dead_letters").await, 3);
+    for wrong in [vec!["replay"], vec!["replay", "--all", &one], vec!["replay", "one"]] {
+        assert!(!dead(&data, &wrong).0, "{wrong:?}");
+    }
+    let (good, text) = dead(&data, &["replay", &one]);
+    assert!(good && text.contains("1 event is delivered again"), "{text}");
+    let (good, text) = dead(&data, &["replay", "--all"]);
+    assert!(good && text.contains("2 events are delivered again"), "{text}");
+    // the server handles them
+    let began = Instant::now();
+    while count(&db, "SELECT COUNT(*) FROM inbox").await < 3 {
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", server.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(count(&db, "SELECT COUNT(*) FROM deliveries").await, 0);
+    assert_eq!(count(&db, "SELECT COUNT(*) FROM dead_letters").await, 0);
+}

@@ -1,0 +1,222 @@
+//! A member of a group: takes accepted events, one transaction each.
+//!
+//! The transaction is the claim: on PostgreSQL it locks the event's row, on SQLite it is the only writer. A member that
+//! dies or loses its connection gives the event back at once, and a slow one keeps it until it has committed. The later
+//! events of an aggregate wait for its first one, so that two members can't change their order.
+
+use super::deliveries::{self, Delivery};
+use super::handler::{After, Handler, Refused};
+use super::port::{Lag, Outgoing, Subscription};
+use super::{dead_letters, inbox};
+use crate::db::{DbError, Tx};
+use crate::{Clock, Db, metric};
+use contracts::Event;
+use contracts::events::Received;
+use futures::{FutureExt as _, StreamExt as _};
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Looks for events that another process accepted, and for those whose pause is over.
+const POLL: Duration = Duration::from_millis(500);
+/// Transactions side by side; SQLite has one writer.
+const LANES: usize = 4;
+/// A handler that takes longer is refused the event for now.
+const HANDLING: Duration = Duration::from_secs(20);
+/// The events under way when the process stops get this long.
+const DRAIN: Duration = Duration::from_secs(4);
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LAST_PAUSE: Duration = Duration::from_secs(60);
+/// An event that was put off so often becomes a dead letter: after about eight minutes.
+pub(super) const TRIES: i64 = 16;
+
+/// A group as this process takes part in it.
+pub(super) struct Group {
+    name: &'static str,
+    topics: &'static [&'static str],
+    db: Db,
+    clock: Clock,
+    handler: Arc<dyn Handler>,
+    under_way: AtomicUsize,
+}
+
+impl Group {
+    pub(super) fn new(subscription: Subscription) -> Self {
+        Self {
+            name: subscription.group,
+            topics: subscription.topics,
+            db: subscription.db,
+            clock: subscription.clock,
+            handler: subscription.handler,
+            under_way: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn hears(&self, topic: &str) -> bool {
+        self.topics.contains(&topic)
+    }
+
+    /// Accepts a batch durably.
+    pub(super) async fn accept(&self, batch: &[Outgoing]) -> Result<(), DbError> {
+        let mut tx = self.db.write().await?;
+        deliveries::accept(&mut tx, self.name, batch, self.clock.now()).await?;
+        tx.commit().await
+    }
+
+    /// Counts the events that are not handled to their end, what follows in memory included.
+    pub(super) async fn lag(&self) -> Result<Lag, DbError> {
+        let waiting = deliveries::waiting(&self.db, self.name).await?;
+        let under_way = i64::try_from(self.under_way.load(Ordering::SeqCst)).unwrap_or(i64::MAX);
+        Ok(Lag {
+            group: self.name,
+            events: waiting.max(under_way),
+        })
+    }
+
+    /// Handles events until it is told to stop.
+    pub(super) async fn run(&self, stop: impl Future<Output = ()> + Send) {
+        let stop = stop.shared();
+        let mut drained = pin!(async {
+            stop.clone().await;
+            tokio::time::sleep(DRAIN).await;
+        });
+        let mut accepted = self.db.signals().deliveries();
+        while stop.clone().now_or_never().is_none() {
+            accepted.mark_unchanged();
+            let handled = tokio::select! {
+                handled = self.handle_due(stop.clone()) => handled,
+                () = &mut drained => return,
+            };
+            match handled {
+                Ok(false) => {}
+                Ok(true) => continue,
+                Err(error) => tracing::warn!(group = self.name, %error, "deliveries could not be read or written"),
+            }
+            tokio::select! {
+                () = stop.clone() => return,
+                _ = accepted.changed() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Handles the first events of some aggregates; true when there may be more.
+    async fn handle_due(&self, stop: impl Future<Output = ()> + Send) -> Result<bool, DbError> {
+        let heads = deliveries::due(&self.db, self.name, self.clock.now()).await?;
+        let lanes = if self.db.is_postgres() { LANES } else { 1 };
+        let mut work = pin!(
+            futures::stream::iter(heads)
+                .take_until(stop)
+                .map(|id| self.handle(id))
+                .buffer_unordered(lanes)
+        );
+        let mut result = Ok(false);
+        while let Some(handled) = work.next().await {
+            result = match (result, handled) {
+                (Ok(before), Ok(now)) => Ok(before || now),
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+        }
+        result
+    }
+
+    /// Handles one event; false when another member has it.
+    async fn handle(&self, id: i64) -> Result<bool, DbError> {
+        let _under_way = UnderWay::begin(&self.under_way);
+        let mut tx = self.db.write().await?;
+        let Some(delivery) = deliveries::take(&mut tx, id, self.clock.now()).await? else {
+            tx.rollback().await?;
+            return Ok(false);
+        };
+        match self.effect(&mut tx, &delivery).await {
+            Ok(after) => {
+                deliveries::end(&mut tx, id).await?;
+                tx.commit().await?;
+                self.count("handled");
+                after.run();
+            }
+            Err(refused) => {
+                tx.rollback().await?;
+                self.refuse(&delivery, refused).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    async fn effect(&self, tx: &mut Tx, delivery: &Delivery) -> Result<After, Refused> {
+        if !inbox::first_time(tx, self.name, delivery.event_id).await? {
+            return Ok(After::nothing());
+        }
+        let event = match Event::read(&delivery.event) {
+            Ok(Received::Known(event)) => event,
+            Ok(Received::Unknown(kind)) => {
+                tracing::debug!(
+                    group = self.name,
+                    kind,
+                    "a kind of event that only another version knows"
+                );
+                return Ok(After::nothing());
+            }
+            Err(error) => return Err(Refused::Never("unreadable", error.to_string())),
+        };
+        let applying = AssertUnwindSafe(self.handler.apply(tx, &event)).catch_unwind();
+        match tokio::time::timeout(HANDLING, applying).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(Refused::Later("the handler panicked".to_owned())),
+            Err(_) => Err(Refused::Later("the handler took too long".to_owned())),
+        }
+    }
+
+    async fn refuse(&self, delivery: &Delivery, refused: Refused) -> Result<(), DbError> {
+        let (event, tries, now) = (delivery.event_id, delivery.attempt + 1, self.clock.now());
+        let mut tx = self.db.write().await?;
+        let (code, reason) = match refused {
+            Refused::Later(reason) if tries < TRIES => {
+                tracing::warn!(group = self.name, %event, tries, reason, "an event comes again later");
+                deliveries::postpone(&mut tx, delivery, now + pause(tries)).await?;
+                tx.commit().await?;
+                self.count("again");
+                return Ok(());
+            }
+            Refused::Later(reason) => ("tried_too_often", reason),
+            Refused::Never(code, reason) => (code, reason),
+        };
+        tracing::error!(group = self.name, %event, tries, code, reason, "an event is given up: `moocflix events dead list`");
+        dead_letters::bury(&mut tx, self.name, delivery, (code, &reason), now).await?;
+        tx.commit().await?;
+        self.count("dead");
+        Ok(())
+    }
+
+    fn count(&self, result: &'static str) {
+        metrics::counter!(metric::EVENTS_HANDLED, "group" => self.name, "result" => result).increment(1);
+    }
+}
+
+fn pause(tries: i64) -> Duration {
+    let doublings = u32::try_from(tries - 1).unwrap_or(0).min(16);
+    FIRST_PAUSE.saturating_mul(1 << doublings).min(LAST_PAUSE)
+}
+
+/// Counts an event as under way until it is dropped.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,31 @@
+//! The groups' lag as a metric.
+
+use super::port::Bus;
+use crate::metric;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the lag is measured.
+const MEASURING: Duration = Duration::from_secs(5);
+
+/// Reports how far this process's groups lag behind, until it is told to stop.
+pub async fn report_lag(bus: Arc<dyn Bus>, stop: impl Future<Output = ()> + Send) {
+    let mut stop = pin!(stop);
+    loop {
+        match bus.lag().await {
+            Ok(groups) => {
+                for lag in groups {
+                    let events = i32::try_from(lag.events).unwrap_or(i32::MAX);
+                    metrics::gauge!(metric::BUS_LAG, "group" => lag.group).set(f64::from(events));
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the groups' lag could not be measured"),
+        }
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(MEASURING) => {}
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Publishes what stands in a service's outbox.
+
+use super::port::{Bus, Outgoing};
+use super::{dead_letters, inbox, outbox};
+use crate::db::{DbError, Sql};
+use crate::{Clock, Db, args, metric, record};
+use contracts::Timestamp;
+use contracts::events::Envelope;
+use futures::{FutureExt as _, StreamExt as _};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Looks for events that another process pushed, or whose wake-up was lost.
+const POLL: Duration = Duration::from_millis(500);
+/// Aggregates claimed together.
+const AGGREGATES: i64 = 64;
+/// Events of one aggregate published in one claim.
+const EVENTS: i64 = 64;
+/// Reads and batches side by side.
+const SIDE_BY_SIDE: usize = 8;
+/// The events of a relay that vanished are held back for this long.
+const LEASE: Duration = Duration::from_secs(3);
+/// A claim is renewed this often while its events are being published.
+const RENEWAL: Duration = Duration::from_secs(1);
+/// Publishing that takes longer counts as failed.
+const PUBLISHING: Duration = Duration::from_secs(10);
+/// A batch that is being published when the process stops gets this long.
+const DRAIN: Duration = Duration::from_secs(10);
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+const LAST_RETRY: Duration = Duration::from_secs(60);
+/// How often waiting events are counted.
+const COUNTING: Duration = Duration::from_secs(5);
+/// How often old marks and dead letters are looked for.
+const FORGETTING: Duration = Duration::from_secs(3600);
+
+record! {
+    struct Claim {
+        subject: Uuid,
+        published: i64,
+        attempt: i64,
+        fence: i64,
+    }
+}
+
+/// The events of one claimed aggregate.
+struct Parcel {
+    claim: Claim,
+    topic: String,
+    events: Vec<Outgoing>,
+    last: i64,
+}
+
+/// Publishes what stands in one service's outbox, as the bytes that stand there.
+///
+/// It claims aggregates, not rows above a last number: a transaction that commits late is never
+/// jumped over, and the events of one aggregate stay in order while others go on.
+pub struct Relay {
+    db: Db,
+    bus: Arc<dyn Bus>,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for Relay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Relay")
+    }
+}
+
+impl Relay {
+    /// A relay from a service's outbox to the bus; any number of processes may run one.
+    #[must_use]
+    pub fn new(db: Db, bus: Arc<dyn Bus>, clock: Clock) -> Self {
+        Self { db, bus, clock }
+    }
+
+    /// Publishes until it is told to stop; a commit that pushed events wakes it at once.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+        let stop = shutdown.shared();
+        let mut drained = pin!(async {
+            stop.clone().await;
+            tokio::time::sleep(DRAIN).await;
+        });
+        let mut pushed = self.db.signals().outbox();
+        let mut upkeep = pin!(self.upkeep());
+        while stop.clone().now_or_never().is_none() {
+            pushed.mark_unchanged();
+            let published = tokio::select! {
+                published = self.publish_due() => published,
+                () = &mut drained => return,
+            };
+            match published {
+                Ok(0) => {}
+                Ok(_) => continue,
+                Err(error) => tracing::warn!(%error, "the outbox could not be read or written"),
+            }
+            tokio::select! {
+                () = stop.clone() => return,
+                () = &mut upkeep => {}
+                _ = pushed.changed() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Publishes what is due now and returns the number of aggregates that it took.
+    pub async fn publish_due(&self) -> Result<usize, DbError> {
+        let due = "SELECT 1 FROM outbox_aggregates WHERE sequence > published AND due <= $1 LIMIT 1";
+        let now = self.clock.now();
+        if self.db.read().one::<(i64,)>(due, args![now]).await?.is_none() {
+            return Ok(0);
+        }
+        let claims = self.claim().await?;
+        let count = claims.len();
+        let mut parcels = futures::stream::iter(claims)
+            .map(|claim| self.load(claim))
+            .buffered(SIDE_BY_SIDE);
+        // an aggregate that failed before is published alone, so that it holds up no other again
+        let mut batches: BTreeMap<(String, Option<Uuid>), Vec<Parcel>> = BTreeMap::new();
+        while let Some(parcel) = parcels.next().await {
+            let parcel = parcel?;
+            let alone = (parcel.claim.attempt > 0).then_some(parcel.claim.subject);
+            batches.entry((parcel.topic.clone(), alone)).or_default().push(parcel);
+        }
+        drop(parcels);
+        let mut work = futures::stream::iter(batches)
+            .map(|((topic, _), parcels)| async move { self.publish(&topic, &parcels).await })
+            .buffer_unordered(SIDE_BY_SIDE);
+        let mut result = Ok(count);
+        while let Some(published) = work.next().await {
+            if let Err(error) = published {
+                result = Err(error);
+            }
+        }
+        result
+    }
+
+    async fn claim(&self) -> Result<Vec<Claim>, DbError> {
+        let now = self.clock.now();
+        let sql = Sql::both(
+            "UPDATE outbox_aggregates SET due = $2, fence = fence + 1 WHERE subject IN ( \
+             SELECT subject FROM outbox_aggregates WHERE sequence > published AND due <= $1 \
+             ORDER BY due LIMIT $3) RETURNING subject, published, attempt, fence",
+            "UPDATE outbox_aggregates SET due = $2, fence = fence + 1 WHERE subject IN ( \
+             SELECT subject FROM outbox_aggregates WHERE sequence > published AND due <= $1 \
+             ORDER BY due LIMIT $3 FOR UPDATE SKIP LOCKED) RETURNING subject, published, attempt, fence",
+        );
+        let mut tx = self.db.write().await?;
+        let mut claims: Vec<Claim> = tx.all(sql, args![now, now + LEASE, AGGREGATES]).await?;
+        tx.commit().await?;
+        // two relays never write the same rows in different orders
+        claims.sort_unstable_by_key(|claim| claim.subject);
+        Ok(claims)
+    }
+
+    /// Reads an aggregate's events; of their JSON only what says where they go.
+    async fn load(&self, claim: Claim) -> Result<Parcel, DbError> {
+        let rows = "SELECT sequence, event FROM outbox WHERE subject = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+        let rows: Vec<(i64, String)> = self
+            .db
+            .read()
+            .all(rows, args![claim.subject, claim.published, EVENTS])
+            .await?;
+        let (mut topic, mut last) = (String::new(), claim.published);
+        let mut events = Vec::with_capacity(rows.len());
+        for (sequence, json) in rows {
+            let envelope = Envelope::read(json.as_bytes())
+                .map_err(|error| DbError::Other(sqlx::Error::Decode(Box::new(error))))?;
+            topic = envelope.topic();
+            events.push(Outgoing {
+                key: claim.subject,
+                id: envelope.id,
+                bytes: json.into(),
+            });
+            last = sequence;
+        }
+        Ok(Parcel {
+            claim,
+            topic,
+            events,
+            last,
+        })
+    }
+
+    /// Publishes a batch and keeps its claims meanwhile.
+    async fn publish(&self, topic: &str, parcels: &[Parcel]) -> Result<(), DbError> {
+        let batch: Vec<Outgoing> = parcels.iter().flat_map(|parcel| parcel.events.clone()).collect();
+        let mut sent = pin!(tokio::time::timeout(PUBLISHING, self.bus.publish(topic, &batch)));
+        let sent = loop {
+            tokio::select! {
+                sent = &mut sent => break sent,
+                () = tokio::time::sleep(RENEWAL) => self.renew(parcels).await?,
+            }
+        };
+        let failed = match sent {
+            Ok(result) => result.err().map(|error| error.to_string()),
+            Err(_) => Some("took too long".to_owned()),
+        };
+        if let Some(error) = &failed {
+            tracing::warn!(topic, events = batch.len(), error, "events not published");
+        }
+        let label = if failed.is_none() { "published" } else { "failed" };
+        metrics::counter!(metric::EVENTS, "topic" => topic.to_owned(), "result" => label)
+            .increment(u64::try_from(batch.len()).unwrap_or(0));
+        self.settle(parcels, failed.is_some()).await
+    }
+
+    async fn renew(&self, parcels: &[Parcel]) -> Result<(), DbError> {
+        let until = self.clock.now() + LEASE;
+        let mut tx = self.db.write().await?;
+        for Parcel { claim, .. } in parcels {
+            let sql = "UPDATE outbox_aggregates SET due = $3 WHERE subject = $1 AND fence = $2";
+            tx.run(sql, args![claim.subject, claim.fence, until]).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Releases a batch's aggregates: at once, or after a pause that grows with each failure.
+    async fn settle(&self, parcels: &[Parcel], failed: bool) -> Result<(), DbError> {
+        let now = self.clock.now();
+        let mut tx = self.db.write().await?;
+        for Parcel { claim, last, .. } in parcels {
+            let (published, due, attempt): (i64, Timestamp, i64) = if failed {
+                let attempt = claim.attempt + 1;
+                (claim.published, now + pause(attempt), attempt)
+            } else {
+                (*last, now, 0)
+            };
+            let release = "UPDATE outbox_aggregates SET published = $3, due = $4, attempt = $5 \
+                WHERE subject = $1 AND fence = $2";
+            let values = args![claim.subject, claim.fence, published, due, attempt];
+            if tx.run(release, values).await? == 1 && !failed {
+                let done = "DELETE FROM outbox WHERE subject = $1 AND sequence <= $2";
+                tx.run(done, args![claim.subject, *last]).await?;
+            }
+        }
+        tx.commit().await
+    }
+
+    async fn upkeep(&self) {
+        let rounds = FORGETTING.as_secs() / COUNTING.as_secs();
+        for round in (0..rounds).cycle() {
+            if let Ok(count) = outbox::waiting(&self.db).await {
+                let count = i32::try_from(count).unwrap_or(i32::MAX);
+                metrics::gauge!(metric::OUTBOX_WAITING, "service" => self.db.service()).set(f64::from(count));
+            }
+            if round == 0
+                && let Err(error) = self.forget().await
+            {
+                tracing::warn!(%error, "old marks and dead letters were not removed");
+            }
+            tokio::time::sleep(COUNTING).await;
+        }
+    }
+
+    async fn forget(&self) -> Result<(), DbError> {
+        let now = self.clock.now();
+        inbox::forget(&self.db, now).await?;
+        dead_letters::forget(&self.db, now).await
+    }
+}
+
+fn pause(attempt: i64) -> Duration {
+    let doublings = u32::try_from(attempt - 1).unwrap_or(0).min(16);
+    FIRST_RETRY.saturating_mul(1 << doublings).min(LAST_RETRY)
+}
