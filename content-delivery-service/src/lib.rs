@@ -20,15 +20,13 @@ mod services;
 mod subscribers;
 
 pub use config::{Config, PlaybackConfig, UploadConfig};
-pub use metric::METRICS;
 pub use renditions::schema::MIGRATIONS;
 pub use services::playback_keys::KeyError;
 
-use backing::Clock;
 use backing::bus::{Broadcast, Bus, BusError};
 use backing::db::Db;
-use backing::objects::Objects;
 use backing::tasks::{Job, Queue, Worker};
+use backing::{Backing, Clock};
 use contracts::events::CONTENT_TOPIC;
 use controllers::state::Uploads;
 use jobs::sweep_job::SweepJob;
@@ -38,7 +36,7 @@ use repositories::deletion_repository::DeletionRepository;
 use repositories::playback_key_repository::PlaybackKeyRepository;
 use repositories::upload_repository::UploadRepository;
 use repositories::video_repository::VideoRepository;
-use runtime::{Authenticator, Background, Service, Spawner};
+use runtime::{Authenticator, Background, Face, Service, Spawner};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::media_store::MediaStore;
 use services::playback_keys::PlaybackKeys;
@@ -55,12 +53,20 @@ use subscribers::user_events::UserEvents;
 
 /// The service's name: its role, its schema, its database file.
 pub const NAME: &str = "content";
-/// The service's keys with their defaults.
-pub const DEFAULTS: &str = include_str!("../config/default.toml");
 /// How many deleted lectures are swept at once.
 const SWEEP_SLOTS: usize = 2;
 /// How often the sweeper looks for tasks that nobody woke it for.
 const SWEEP_POLL: Duration = Duration::from_secs(2);
+
+/// What the service states about itself.
+pub const FACE: Face = Face {
+    name: NAME,
+    defaults: include_str!("../config/default.toml"),
+    migrations: MIGRATIONS,
+    metrics: metric::METRICS,
+    serves: "/api/v1/content, /p",
+    needs: &["users"],
+};
 
 /// What the service is built from.
 pub struct Deps {
@@ -68,12 +74,8 @@ pub struct Deps {
     pub db: Db,
     /// The tasks of that schema.
     pub queue: Queue,
-    /// Where sources and segments lie.
-    pub objects: Objects,
-    /// Where events come from; this service's own leave through its outbox.
-    pub bus: Arc<dyn Bus>,
-    /// The time.
-    pub clock: Clock,
+    /// The shared back ends; this service's own events leave through its outbox.
+    pub backing: Backing,
     /// What checks this service's own routes.
     pub authenticator: Authenticator,
     /// The platform's secret; what this service signs is signed with keys derived from it.
@@ -103,9 +105,9 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let Deps {
         db,
         queue,
-        objects,
-        bus,
-        clock,
+        backing: Backing {
+            clock, objects, bus, ..
+        },
         authenticator,
         secret,
         config,

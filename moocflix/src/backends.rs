@@ -1,50 +1,31 @@
-//! The outside world, opened as the URLs say.
+//! The back ends, opened as the URLs say.
 
 use crate::data_dir;
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use backing::bus::{Bus, EmbeddedBus, Relay, report_lag};
-use backing::cache::{Cache, MemoryCache};
-use backing::objects::Objects;
-use backing::{Clock, Db, Migration, record};
-use contracts::{ObjectKey, VideoId};
-use runtime::Background;
+use backing::cache::MemoryCache;
+use backing::objects::{ObjectError, Objects};
+use backing::{Backing, Clock, Db, record};
+use contracts::ObjectKey;
 use runtime::process::Check;
-use secrecy::SecretSlice;
+use runtime::{Background, Face};
 use std::sync::Arc;
 
 /// Memory for what the cache holds.
 const CACHE_BYTES: usize = 64 * 1_024 * 1_024;
 
-/// A service's schema: its name and how it comes to its newest form.
-pub(crate) struct Schema {
-    pub(crate) service: &'static str,
-    pub(crate) migrations: &'static [Migration],
-}
-
-/// What services are built from.
-pub(crate) struct Backends {
-    pub(crate) clock: Clock,
-    pub(crate) cache: Arc<dyn Cache>,
-    pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) objects: Objects,
-    pub(crate) secret: SecretSlice<u8>,
-}
-
-impl Backends {
-    /// Opens everything but the schemas, which are their services' own.
-    pub(crate) async fn open(settings: &Settings) -> Result<Self> {
-        data_dir::prepare(&settings.data_dir)?;
-        let clock = Clock::system();
-        let objects = Objects::open(&settings.storage_url()).await.context("storage_url")?;
-        Ok(Self {
-            cache: Arc::new(MemoryCache::new(clock.clone(), CACHE_BYTES)),
-            bus: bus(),
-            clock,
-            objects,
-            secret: data_dir::secret(&settings.data_dir, settings.secret_key.as_ref())?,
-        })
-    }
+/// Opens everything but the schemas, which belong to their services.
+pub(crate) async fn open(settings: &Settings) -> Result<Backing> {
+    data_dir::prepare(&settings.data_dir)?;
+    let clock = Clock::system();
+    let objects = Objects::open(&settings.storage_url()).await.context("storage_url")?;
+    Ok(Backing {
+        cache: Arc::new(MemoryCache::new(clock.clone(), CACHE_BYTES)),
+        bus: bus(),
+        clock,
+        objects,
+    })
 }
 
 /// Opens the bus.
@@ -53,17 +34,17 @@ pub(crate) fn bus() -> Arc<dyn Bus> {
 }
 
 /// Measures how far this process's groups lag behind.
-pub(crate) fn lag(backends: &Backends) -> Background {
-    let bus = Arc::clone(&backends.bus);
+pub(crate) fn lag(backing: &Backing) -> Background {
+    let bus = Arc::clone(&backing.bus);
     Background::new("bus-lag", move |shutdown| async move {
         report_lag(bus, async move { shutdown.requested().await }).await;
         Ok(())
     })
 }
 
-/// Publishes what a service's outbox holds.
-pub(crate) fn relay(name: &'static str, db: Db, backends: &Backends) -> Background {
-    let relay = Relay::new(db, Arc::clone(&backends.bus), backends.clock.clone());
+/// Publishes the events in a service's outbox.
+pub(crate) fn relay(name: &'static str, db: Db, backing: &Backing) -> Background {
+    let relay = Relay::new(db, Arc::clone(&backing.bus), backing.clock.clone());
     Background::new(name, move |shutdown| async move {
         relay.run(async move { shutdown.requested().await }).await;
         Ok(())
@@ -71,9 +52,9 @@ pub(crate) fn relay(name: &'static str, db: Db, backends: &Backends) -> Backgrou
 }
 
 /// Opens a service's schema and brings it up to date.
-pub(crate) async fn schema(settings: &Settings, schema: &Schema) -> Result<Db> {
-    let opened = Db::open(&settings.database_url(), schema.service, schema.migrations).await;
-    opened.with_context(|| format!("database_url: cannot open the schema of {}", schema.service))
+pub(crate) async fn schema(settings: &Settings, face: &Face) -> Result<Db> {
+    let opened = Db::open(&settings.database_url(), face.name, face.migrations).await;
+    opened.with_context(|| format!("database_url: cannot open the schema of {}", face.name))
 }
 
 record! {
@@ -82,7 +63,7 @@ record! {
     }
 }
 
-/// Asks the database the smallest question there is.
+/// Asks the database the smallest possible question.
 pub(crate) async fn ask(db: &Db) -> Result<(), String> {
     match db.read().one::<One>("SELECT 1 AS one", Vec::new()).await {
         Ok(Some(One { one: 1 })) => Ok(()),
@@ -99,14 +80,17 @@ pub(crate) fn database_check(db: Db) -> Check {
     })
 }
 
-/// The object store takes something and gives it up again.
-pub(crate) fn storage_check(objects: Objects) -> Check {
-    Check::new("storage", move || {
+/// The object store still has the object that the first start put there.
+pub(crate) async fn storage_check(objects: Objects) -> Result<Check, ObjectError> {
+    if let Err(ObjectError::NotFound) = objects.size(&ObjectKey::Probe).await {
+        let content = "MoocFlix looks for this object.\n".into();
+        objects.put(&ObjectKey::Probe, content).await?;
+    }
+    Ok(Check::new("storage", move || {
         let objects = objects.clone();
         async move {
-            let key = ObjectKey::VideoSourceIndex(VideoId::generate());
-            objects.put(&key, "x".into()).await.map_err(|error| error.to_string())?;
-            objects.delete(&key).await.map_err(|error| error.to_string())
+            let size = objects.size(&ObjectKey::Probe).await;
+            size.map(|_| ()).map_err(|error| error.to_string())
         }
-    })
+    }))
 }

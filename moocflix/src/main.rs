@@ -1,13 +1,13 @@
 //! The one binary: MoocFlix's roles and commands.
 //!
-//! `commands` is what a person types; `settings` what can be set; `roles` what a process can be;
-//! `compose` puts back ends and services together; `data_dir` keeps the folder to one server.
+//! `commands` is what a person types, `settings` what can be configured; `roles` lists the services, `compose` builds
+//! those that a process runs on the back ends that `backends` opens; `data_dir` reserves the data directory for one server.
 
 mod backends;
 mod commands;
 mod compose;
 mod data_dir;
-mod numbers;
+mod metrics;
 mod roles;
 mod settings;
 
@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     if let Some(code) = cli.run_alone() {
         return code;
     }
-    // Whoever opens a TLS connection first would choose the provider otherwise; installed once, before all.
+    // Otherwise the first TLS connection would choose the provider.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

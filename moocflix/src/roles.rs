@@ -1,111 +1,64 @@
-//! The roles that a process can play.
+//! The roles that a process plays.
 
 use anyhow::{Result, bail};
-use std::collections::BTreeSet;
+use runtime::Face;
 
-/// Something that a process does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Role {
-    Users,
-    Content,
-    Transcode,
-    Web,
-}
-
-/// One row of the table.
-pub(crate) struct Row {
-    pub(crate) role: Role,
-    /// The role's name in `--roles`.
-    pub(crate) name: &'static str,
-    /// The roles that must be in the same process while the bus is embedded.
-    needs: &'static [Role],
-    /// What it serves.
-    pub(crate) serves: &'static str,
-}
-
-/// Every role, its needs and what it serves.
-pub(crate) const TABLE: &[Row] = &[
-    Row {
-        role: Role::Users,
-        name: "users",
-        needs: &[Role::Content],
-        serves: "/api/v1/users, /.well-known/jwks.json",
-    },
-    Row {
-        role: Role::Content,
-        name: "content",
-        needs: &[Role::Users],
-        serves: "/api/v1/content, /p",
-    },
-    Row {
-        role: Role::Transcode,
-        name: "transcode",
-        needs: &[],
-        serves: "nothing: it works on tasks",
-    },
-    Row {
-        role: Role::Web,
-        name: "web",
-        needs: &[Role::Users, Role::Content],
-        serves: "the page",
-    },
+/// Every service, in the order in which they are composed. A service that is added gets a line here, a builder in
+/// `compose` and, if it can be configured, a section in `settings`.
+pub(crate) const FACES: &[&Face] = &[
+    &user_management_service::FACE,
+    &content_delivery_service::FACE,
+    &transcoding_jobs::FACE,
+    &web::FACE,
 ];
 
-/// The roles of one process.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Roles(BTreeSet<Role>);
+/// The services that have a schema.
+pub(crate) fn with_schema() -> impl Iterator<Item = &'static Face> {
+    FACES.iter().copied().filter(|face| !face.migrations.is_empty())
+}
 
-impl Roles {
+/// The roles of one process.
+#[derive(Debug, Clone)]
+pub(crate) struct Duties(Vec<&'static Face>);
+
+impl Duties {
     /// Every role.
     pub(crate) fn all() -> Self {
-        Self(TABLE.iter().map(|row| row.role).collect())
+        Self(FACES.to_vec())
     }
 
-    /// Reads names, refuses those that there are not and sets that cannot work with the embedded bus.
+    /// Reads the names of roles; refuses unknown ones and sets that cannot work with the embedded bus.
     pub(crate) fn parse(names: &[String]) -> Result<Self> {
         if names.is_empty() {
             return Ok(Self::all());
         }
-        let mut roles = BTreeSet::new();
-        for name in names {
-            let Some(row) = TABLE.iter().find(|row| row.name == name) else {
-                let known = TABLE.iter().map(|row| row.name).collect::<Vec<_>>().join(", ");
-                bail!("--roles: there is no role `{name}`; there are {known}");
-            };
-            roles.insert(row.role);
+        let known = |name: &str| FACES.iter().any(|face| face.name == name);
+        if let Some(name) = names.iter().find(|name| !known(name)) {
+            let known = FACES.iter().map(|face| face.name).collect::<Vec<_>>().join(", ");
+            bail!("--roles: there is no role `{name}`; there are {known}");
         }
-        for row in TABLE.iter().filter(|row| roles.contains(&row.role)) {
-            if let Some(missing) = row.needs.iter().find(|need| !roles.contains(need)) {
+        let named = |name: &str| names.iter().any(|it| it == name);
+        let duties: Vec<_> = FACES.iter().copied().filter(|face| named(face.name)).collect();
+        for face in &duties {
+            if let Some(missing) = face.needs.iter().find(|need| !named(need)) {
                 bail!(
-                    "--roles: with the embedded bus `{}` needs `{}` in the same process; only `transcode` may be a \
+                    "--roles: with the embedded bus `{}` needs `{missing}` in the same process; only `transcode` may be a \
                      process of its own, on the same data directory",
-                    row.name,
-                    missing.name()
+                    face.name,
                 );
             }
         }
-        Ok(Self(roles))
+        Ok(Self(duties))
     }
 
-    /// Whether the process plays a role.
-    pub(crate) fn has(&self, role: Role) -> bool {
-        self.0.contains(&role)
-    }
-
-    /// The rows of the table that the process plays.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &'static Row> + '_ {
-        TABLE.iter().filter(|row| self.has(row.role))
+    /// The services that the process runs.
+    pub(crate) fn faces(&self) -> impl Iterator<Item = &'static Face> + '_ {
+        self.0.iter().copied()
     }
 
     /// Whether this is a worker beside a server.
     pub(crate) fn is_worker(&self) -> bool {
-        self.0.iter().eq([&Role::Transcode])
-    }
-}
-
-impl Role {
-    fn name(self) -> &'static str {
-        TABLE.iter().find(|row| row.role == self).map_or("", |row| row.name)
+        self.faces().map(|face| face.name).eq([transcoding_jobs::NAME])
     }
 }
 
@@ -113,26 +66,33 @@ impl Role {
 mod tests {
     use super::*;
 
-    fn parsed(names: &str) -> Result<Roles> {
+    fn parsed(names: &str) -> Result<Duties> {
         let names: Vec<String> = names
             .split(',')
             .filter(|name| !name.is_empty())
             .map(str::to_owned)
             .collect();
-        Roles::parse(&names)
+        Duties::parse(&names)
+    }
+
+    fn names(duties: &Duties) -> Vec<&'static str> {
+        duties.faces().map(|face| face.name).collect()
     }
 
     #[test]
     fn no_names_mean_every_role() {
-        assert_eq!(parsed("").unwrap(), Roles::all());
-        assert!(!Roles::all().is_worker());
+        assert_eq!(names(&parsed("").unwrap()), ["users", "content", "transcode", "web"]);
+        assert!(!Duties::all().is_worker());
     }
 
     #[test]
     fn only_a_worker_may_be_a_process_of_its_own() {
         assert!(parsed("transcode").unwrap().is_worker());
         assert!(parsed("users,content").is_ok());
-        assert!(parsed("users,content,web").is_ok());
+        assert_eq!(
+            names(&parsed("web,content,users,web").unwrap()),
+            ["users", "content", "web"]
+        );
         for apart in [
             "users",
             "content",
@@ -147,11 +107,21 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_role_is_told_which_there_are() {
+    fn an_unknown_role_is_refused_with_the_list_of_roles() {
         let error = parsed("users,live").unwrap_err().to_string();
         assert!(
             error.contains("`live`") && error.contains("users, content, transcode, web"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn every_needed_role_exists() {
+        for face in FACES {
+            assert!(
+                face.needs.iter().all(|need| FACES.iter().any(|it| it.name == *need)),
+                "{face:?}"
+            );
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The configuration of the whole: this crate's keys, and a section for each service.
 
+use crate::roles::FACES;
 use anyhow::{Context, Result, anyhow, bail};
 use runtime::TrustedProxy;
 use runtime::config::{self, Loaded};
@@ -10,13 +11,16 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The defaults of every crate; together they name every key there is.
-pub(crate) const DEFAULTS: &[&str] = &[
-    include_str!("../config/default.toml"),
-    user_management_service::DEFAULTS,
-    content_delivery_service::DEFAULTS,
-    transcoding_jobs::DEFAULTS,
-];
+/// This program as the system holds it, even if another lies at its path by now.
+const THIS_PROGRAM: &str = "/proc/self/exe";
+
+/// The defaults of every crate; together they name every key.
+fn every_default() -> Vec<&'static str> {
+    let own = include_str!("../config/default.toml");
+    std::iter::once(own)
+        .chain(FACES.iter().map(|face| face.defaults))
+        .collect()
+}
 
 /// Everything that can be set.
 #[derive(Debug, Deserialize)]
@@ -61,17 +65,11 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    /// The service's part.
     pub(crate) fn service(&self) -> content_delivery_service::Config {
         content_delivery_service::Config {
             upload: self.upload.clone(),
             playback: self.playback.clone(),
-        }
-    }
-
-    pub(crate) fn workers(&self) -> transcoding_jobs::Config {
-        transcoding_jobs::Config {
-            instant: self.instant.clone(),
-            transcode: self.transcode.clone(),
         }
     }
 }
@@ -104,7 +102,7 @@ pub(crate) fn load(overrides: &Overrides, listen: Option<&str>) -> Result<Loaded
     if let Some(listen) = listen {
         environment.push(("MOOCFLIX_LISTEN".to_owned(), listen.to_owned()));
     }
-    let mut loaded = config::load::<Settings>(DEFAULTS, overrides.config.as_deref(), &environment)?;
+    let mut loaded = config::load::<Settings>(&every_default(), overrides.config.as_deref(), &environment)?;
     loaded.value.data_dir = std::path::absolute(&loaded.value.data_dir).context("data_dir")?;
     loaded.value.validate()?;
     Ok(loaded)
@@ -112,7 +110,7 @@ pub(crate) fn load(overrides: &Overrides, listen: Option<&str>) -> Result<Loaded
 
 /// The defaults alone, in a folder.
 pub(crate) fn defaults(folder: &Path) -> Result<Settings> {
-    let mut settings = config::load::<Settings>(DEFAULTS, None, &[])?.value;
+    let mut settings = config::load::<Settings>(&every_default(), None, &[])?.value;
     settings.data_dir = folder.to_owned();
     Ok(settings)
 }
@@ -144,7 +142,7 @@ impl Settings {
         let sections = [
             self.users.validate(),
             self.content.service().validate(),
-            self.content.workers().validate(),
+            self.workers().validate(),
         ];
         sections
             .into_iter()
@@ -164,6 +162,16 @@ impl Settings {
         self.storage_url
             .clone()
             .unwrap_or_else(|| folder_url("file", &self.data_dir.join("objects")))
+    }
+
+    /// The configuration of the workers.
+    pub(crate) fn workers(&self) -> transcoding_jobs::Config {
+        transcoding_jobs::Config {
+            instant: self.content.instant.clone(),
+            transcode: self.content.transcode.clone(),
+            program: THIS_PROGRAM.into(),
+            data_dir: self.data_dir.clone(),
+        }
     }
 
     /// The server's limits.

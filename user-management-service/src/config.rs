@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The default of every key, with its meaning.
-pub const DEFAULTS: &str = include_str!("../config/default.toml");
+pub(crate) const DEFAULTS: &str = include_str!("../config/default.toml");
 
 /// The longest life that an access token can be given; revocations last as long.
 pub(crate) const LONGEST_ACCESS: Duration = Duration::from_secs(3_600);

@@ -18,20 +18,18 @@ mod routes;
 mod services;
 
 pub use commands::{NewAccount, create_user, set_role};
-pub use config::{Config, DEFAULTS, Limits};
-pub use metric::METRICS;
+pub use config::{Config, Limits};
 pub use services::error::AccountError;
 
-use backing::Clock;
-use backing::cache::Cache;
 use backing::db::{Db, DbError, Migration};
+use backing::{Backing, Clock};
 use controllers::sessions::public_address::PublicAddress;
 use controllers::state::Api;
 use repositories::accounts::user_repository::UserRepository;
 use repositories::keys::key_repository::KeyRepository;
 use repositories::sessions::revocation_repository::RevocationRepository;
 use repositories::sessions::session_repository::SessionRepository;
-use runtime::{Authenticator, Background, Keys, Revocations, Service};
+use runtime::{Authenticator, Background, Face, Keys, Revocations, Service};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::account_service::AccountService;
 use services::key_service::KeyService;
@@ -40,7 +38,6 @@ use services::password_hasher::PasswordHasher;
 use services::revocation_service::RevocationService;
 use services::session_service::SessionService;
 use services::token_issuer::TokenIssuer;
-use std::sync::Arc;
 
 /// The service's name: its role, its schema, its database file.
 pub const NAME: &str = "users";
@@ -53,14 +50,22 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     postgres: include_str!("../migrations/postgres/0001_accounts.sql"),
 }];
 
+/// What the service states about itself.
+pub const FACE: Face = Face {
+    name: NAME,
+    defaults: config::DEFAULTS,
+    migrations: MIGRATIONS,
+    metrics: metric::METRICS,
+    serves: "/api/v1/users, /.well-known/jwks.json",
+    needs: &["content"],
+};
+
 /// What the service is built from.
 pub struct Deps {
     /// The service's own schema, opened with [`MIGRATIONS`].
     pub db: Db,
-    /// The time.
-    pub clock: Clock,
-    /// Counts failed sign-ins; all nodes may share it.
-    pub cache: Arc<dyn Cache>,
+    /// The shared back ends; the cache counts failed sign-ins.
+    pub backing: Backing,
     /// The public keys that this service publishes for the process.
     pub keys: Keys,
     /// The revocations that the process's authenticator checks.
@@ -93,8 +98,7 @@ pub enum StartError {
 pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let Deps {
         db,
-        clock,
-        cache,
+        backing: Backing { clock, cache, .. },
         keys,
         revocations,
         authenticator,

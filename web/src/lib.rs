@@ -11,13 +11,26 @@ mod pages;
 
 use axum::Router;
 use axum::routing::get;
-use runtime::{Routes, Service};
+use runtime::{Face, Routes, Service};
+
+/// The service's name: its role.
+pub const NAME: &str = "web";
+
+/// What the service states about itself.
+pub const FACE: Face = Face {
+    name: NAME,
+    defaults: "",
+    migrations: &[],
+    metrics: &[],
+    serves: "the page",
+    needs: &["users", "content"],
+};
 
 /// The service that serves the page.
 #[must_use]
 pub fn service() -> Service {
     Service {
-        name: "web",
+        name: NAME,
         routes: Routes::none().around(add),
         tasks: Vec::new(),
     }

@@ -2,14 +2,14 @@
 //! again.
 
 use aws_lc_rs::digest;
-use backing::args;
 use backing::bus::{Broadcast, Bus, EmbeddedBus, Relay};
 use backing::db::Db;
 use backing::objects::Objects;
 use backing::tasks::Queue;
+use backing::{Backing, args};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use content_delivery_service::{Config, DEFAULTS, Deps, MIGRATIONS, NAME, service};
+use content_delivery_service::{Config, Deps, FACE, MIGRATIONS, NAME, service};
 use contracts::events::CONTENT_TOPIC;
 use contracts::{Event, EventData, EventId, NewEvent, UserId};
 use reqwest::{Method, RequestBuilder};
@@ -21,8 +21,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use testing::{Identity, Person, Place, Reply, Site, Wire, deliver, places, until};
+use testing::{Identity, Person, Place, Reply, Site, Wire, back_ends, deliver, places, until};
 use tokio::sync::broadcast::Receiver;
+use transcoding_jobs::{InstantConfig, TranscodeConfig};
 
 /// Where uploads begin.
 pub(crate) const UPLOAD: &str = "/api/v1/content/upload";
@@ -54,11 +55,6 @@ impl Data {
             None => format!("sqlite://{}", self.folder.path().display()),
         }
     }
-
-    async fn objects(&self) -> Objects {
-        let url = format!("file://{}/objects", self.folder.path().display());
-        Objects::open(&url).await.unwrap()
-    }
 }
 
 impl Deref for Server {
@@ -76,19 +72,31 @@ struct Wrapped<C> {
 
 /// The shipped defaults, changed.
 fn defaults(change: impl FnOnce(&mut Config)) -> Config {
-    let defaults: runtime::config::Loaded<Wrapped<Config>> = runtime::config::load(&[DEFAULTS], None, &[]).unwrap();
+    let defaults: runtime::config::Loaded<Wrapped<Config>> =
+        runtime::config::load(&[FACE.defaults], None, &[]).unwrap();
     let mut config = defaults.value.content;
     change(&mut config);
     config
 }
 
-/// The shipped defaults of workers, without rungs below what is uploaded.
-fn worker() -> transcoding_jobs::Config {
-    let defaults: runtime::config::Loaded<Wrapped<transcoding_jobs::Config>> =
-        runtime::config::load(&[transcoding_jobs::DEFAULTS], None, &[]).unwrap();
-    let mut config = defaults.value.content;
-    config.transcode.rungs.clear();
-    config
+#[derive(serde::Deserialize)]
+struct WorkerKeys {
+    instant: InstantConfig,
+    transcode: TranscodeConfig,
+}
+
+/// The shipped defaults of workers, without rungs below what is uploaded and without a program.
+fn worker(data_dir: &Path) -> transcoding_jobs::Config {
+    let defaults: runtime::config::Loaded<Wrapped<WorkerKeys>> =
+        runtime::config::load(&[transcoding_jobs::FACE.defaults], None, &[]).unwrap();
+    let WorkerKeys { instant, mut transcode } = defaults.value.content;
+    transcode.rungs.clear();
+    transcoding_jobs::Config {
+        instant,
+        transcode,
+        program: "/nowhere/moocflix".into(),
+        data_dir: data_dir.to_owned(),
+    }
 }
 
 impl Server {
@@ -112,15 +120,12 @@ impl Server {
     /// A server beside a worker that scans and encodes nothing.
     pub(crate) async fn with_worker() -> Self {
         let mut server = Self::start().await;
+        let data_dir = server.data.folder.path();
         let worker = transcoding_jobs::Deps {
             db: server.db.clone(),
             queue: Queue::new(server.db.clone(), server.clock.clone(), Duration::from_secs(40)),
-            clock: server.clock.clone(),
-            objects: server.objects().await,
-            config: worker(),
-            program: "/nowhere/moocflix".into(),
-            data_dir: server.data.folder.path().to_owned(),
-            one_machine: true,
+            backing: back_ends(data_dir, &server.clock).await,
+            config: worker(data_dir),
         };
         let _ = server.site.running.add(transcoding_jobs::service(worker).unwrap());
         server
@@ -152,9 +157,10 @@ impl Server {
         let deps = Deps {
             db: db.clone(),
             queue: Queue::new(db.clone(), clock.clone(), Duration::from_secs(30)),
-            objects: data.objects().await,
-            bus: bus.clone(),
-            clock,
+            backing: Backing {
+                bus: bus.clone(),
+                ..back_ends(data.folder.path(), &clock).await
+            },
             authenticator: identity.authenticator(),
             secret: vec![7; 32].into(),
             config,
@@ -241,7 +247,7 @@ impl Server {
 
     /// The object store, as a worker in another process opens it.
     pub(crate) async fn objects(&self) -> Objects {
-        self.data.objects().await
+        back_ends(self.data.folder.path(), &self.clock).await.objects
     }
 
     /// The source as it lies in the store.

@@ -1,15 +1,19 @@
 //! The workers' keys; `config/default.toml` gives meaning, unit and range of each.
 
 use serde::Deserialize;
+use std::path::PathBuf;
 
-/// The part of the section `content` that is about workers.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The part of the section `content` that is about workers, and what they know of the process.
+#[derive(Debug, Clone)]
 pub struct Config {
     /// Which sources are played as they are.
     pub instant: InstantConfig,
     /// What is encoded, and how.
     pub transcode: TranscodeConfig,
+    /// The program that guards encoders: MoocFlix itself.
+    pub program: PathBuf,
+    /// Where staging folders are made.
+    pub data_dir: PathBuf,
 }
 
 /// The section `content.instant`.

@@ -20,20 +20,17 @@ mod troubles;
 pub use config::{Config, InstantConfig, TranscodeConfig};
 pub use scan_job::ScanJob;
 
-use backing::Clock;
 use backing::db::Db;
-use backing::objects::Objects;
 use backing::tasks::{Job, Queue, Worker};
+use backing::{Backing, Metric};
 use encode_job::EncodeJob;
 use fmp4::Limits;
 use renditions::ledger::Ledger;
 use renditions::tasks::Encode;
-use runtime::metrics::Metric;
-use runtime::{Background, Routes, Service};
+use runtime::{Background, Face, Routes, Service};
 use sandbox::Sandbox;
 use sandbox::staging::Staging;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use survey_job::SurveyJob;
@@ -41,8 +38,6 @@ use tidy_job::TidyJob;
 
 /// The service's name: its role.
 pub const NAME: &str = "transcode";
-/// The workers' keys with their defaults.
-pub const DEFAULTS: &str = include_str!("../config/default.toml");
 /// How many sources are looked into at once: a long one does not hold up the short ones.
 const SCAN_SLOTS: usize = 2;
 /// Encoders beside the configured ones that only make lectures playable.
@@ -58,27 +53,31 @@ pub(crate) const SCAN_SECONDS: &str = "moocflix_scan_seconds";
 pub(crate) const ENCODE_SECONDS: &str = "moocflix_encode_seconds";
 pub(crate) const PIECES_PUBLISHED: &str = "moocflix_pieces_published_total";
 
-/// What the jobs count.
-pub const METRICS: &[Metric] = &[
+/// Every metric of this crate.
+const METRICS: &[Metric] = &[
     Metric {
         name: SCAN_SECONDS,
-        kind: "histogram",
-        labels: &[],
         help: "seconds from taking up an uploaded source to having recorded what it holds",
     },
     Metric {
         name: ENCODE_SECONDS,
-        kind: "histogram",
-        labels: &[],
         help: "seconds from taking up a part of a plan to having published it",
     },
     Metric {
         name: PIECES_PUBLISHED,
-        kind: "counter",
-        labels: &[],
         help: "pieces of renditions that were published",
     },
 ];
+
+/// What the workers state about themselves; their schema is the one of `content`.
+pub const FACE: Face = Face {
+    name: NAME,
+    defaults: include_str!("../config/default.toml"),
+    migrations: &[],
+    metrics: METRICS,
+    serves: "nothing: it works on tasks",
+    needs: &[],
+};
 
 /// What the workers are built from.
 pub struct Deps {
@@ -86,34 +85,33 @@ pub struct Deps {
     pub db: Db,
     /// The tasks of that schema.
     pub queue: Queue,
-    /// The time.
-    pub clock: Clock,
-    /// Where sources and pieces lie.
-    pub objects: Objects,
+    /// The shared back ends.
+    pub backing: Backing,
     /// What can be set.
     pub config: Config,
-    /// MoocFlix itself, which guards encoders.
-    pub program: PathBuf,
-    /// Where staging folders are made.
-    pub data_dir: PathBuf,
-    /// Whether every worker of this queue has its staging folder in that directory, so that the dead can be told.
-    pub one_machine: bool,
 }
 
 /// Builds the workers.
 ///
 /// Errors: where no staging folder can be made
 pub fn service(deps: Deps) -> io::Result<Service> {
-    let Config { instant, transcode } = deps.config;
+    let Config {
+        instant,
+        transcode,
+        program,
+        data_dir,
+    } = deps.config;
+    let Backing { clock, objects, .. } = deps.backing;
     let limits = Limits {
         max_bit_rate: instant.max_bit_rate,
         max_key_frame_gap: Duration::try_from_secs_f64(instant.max_gap_seconds).unwrap_or(Duration::MAX),
     };
     let stall = Duration::try_from_secs_f64(transcode.stall_seconds).unwrap_or(Duration::MAX);
-    let sandbox = Sandbox::new(deps.program, stall);
-    let staging = Staging::open(&deps.data_dir)?;
-    let ledger = Ledger::new(deps.db, deps.clock, &transcode.rungs);
-    let objects = deps.objects;
+    let sandbox = Sandbox::new(program, stall);
+    let staging = Staging::open(&data_dir)?;
+    // With SQLite every worker of this queue has its staging folder in that directory.
+    let one_machine = !deps.db.is_postgres();
+    let ledger = Ledger::new(deps.db, clock, &transcode.rungs);
     let queue = deps.queue.of_worker(staging.worker());
     let looks: Vec<Arc<dyn Job>> = vec![
         Arc::new(ScanJob::new(objects.clone(), ledger.clone(), limits)),
@@ -129,7 +127,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
         }),
     ];
     let mut tasks = vec![background("scans", Worker::new(queue.clone(), looks, SCAN_SLOTS, POLL))];
-    if deps.one_machine {
+    if one_machine {
         tasks.push(lost_workers(queue.clone(), staging.clone()));
     }
     let processors = std::thread::available_parallelism().map_or(1, usize::from);

@@ -4,7 +4,7 @@
 
 use super::say;
 use crate::settings::{self, Overrides};
-use crate::{backends, compose, data_dir};
+use crate::{backends, data_dir, roles};
 use anyhow::{Result, bail};
 use backing::bus::dead_letters::{self, DeadLetter};
 use backing::{Clock, Db};
@@ -96,8 +96,8 @@ async fn all(overrides: &Overrides) -> Result<Vec<(Db, DeadLetter)>> {
     let settings = settings::load(overrides, None)?.value;
     data_dir::prepare(&settings.data_dir)?;
     let mut all = Vec::new();
-    for schema in compose::SCHEMAS {
-        let db = backends::schema(&settings, schema).await?;
+    for face in roles::with_schema() {
+        let db = backends::schema(&settings, face).await?;
         let letters = dead_letters::list(&db).await?;
         all.extend(letters.into_iter().map(|letter| (db.clone(), letter)));
     }

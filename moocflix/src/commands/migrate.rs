@@ -2,7 +2,7 @@
 
 use super::say;
 use crate::settings::{self, Overrides};
-use crate::{backends, compose, data_dir};
+use crate::{backends, data_dir, roles};
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -15,10 +15,10 @@ pub(crate) struct MigrateArgs {
 pub(super) async fn run(args: MigrateArgs) -> Result<()> {
     let settings = settings::load(&args.overrides, None)?.value;
     data_dir::prepare(&settings.data_dir)?;
-    for schema in compose::SCHEMAS {
-        let db = backends::schema(&settings, schema).await?;
-        let newest = schema.migrations.last().map_or(0, |migration| migration.number);
-        say(&format!("{}: at {newest}\n", schema.service))?;
+    for face in roles::with_schema() {
+        let db = backends::schema(&settings, face).await?;
+        let newest = face.migrations.last().map_or(0, |migration| migration.number);
+        say(&format!("{}: at {newest}\n", face.name))?;
         db.close().await;
     }
     backends::bus()

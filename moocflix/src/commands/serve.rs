@@ -3,7 +3,7 @@
 use super::say;
 use crate::compose::{self, Composed};
 use crate::data_dir;
-use crate::roles::Roles;
+use crate::roles::Duties;
 use crate::settings::{self, Overrides};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
@@ -25,7 +25,7 @@ pub(crate) struct ServeArgs {
 }
 
 pub(super) async fn run(args: ServeArgs) -> Result<()> {
-    let roles = Roles::parse(&args.roles)?;
+    let duties = Duties::parse(&args.roles)?;
     let loaded = settings::load(&args.overrides, args.listen.as_deref())?;
     let settings = loaded.value;
     telemetry::init(settings.log_format, &settings.log_filter)?;
@@ -34,7 +34,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     }
     data_dir::prepare(&settings.data_dir)?;
     // A worker has the folder beside its server, not instead of it.
-    let _lock = if roles.is_worker() {
+    let _lock = if duties.is_worker() {
         None
     } else {
         Some(data_dir::lock(&settings.data_dir)?)
@@ -42,7 +42,8 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     raise_open_files();
     let mut running = Running::new();
     running.start(runtime::signals(running.shutdown()));
-    let Composed { router, metrics, tasks } = Box::pin(compose::compose(&settings, &roles, running.shutdown())).await?;
+    let Composed { router, metrics, tasks } =
+        Box::pin(compose::compose(&settings, &duties, running.shutdown())).await?;
     let listener = bind("listen", &settings.listen).await?;
     let address = listener.local_addr()?;
     if let Some(listen) = &settings.metrics_listen {
@@ -55,8 +56,8 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     }
     running.serve(listener, router, settings.limits()?);
     say(&format!("listening on http://{address}\n"))?;
-    for row in roles.rows() {
-        tracing::info!(role = row.name, serves = row.serves, "plays");
+    for face in duties.faces() {
+        tracing::info!(role = face.name, serves = face.serves, "plays");
     }
     tracing::info!(%address, data_dir = %settings.data_dir.display(), "serving");
     running.wait().await.map_err(|why| anyhow!(why))

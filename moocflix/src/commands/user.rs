@@ -5,7 +5,7 @@
 
 use super::say;
 use crate::settings::{self, Overrides};
-use crate::{backends, compose, data_dir};
+use crate::{backends, data_dir};
 use anyhow::{Context, Result, bail};
 use backing::{Clock, Db};
 use clap::{Args, Subcommand};
@@ -98,5 +98,5 @@ async fn change(args: RoleArgs) -> Result<()> {
 async fn open(overrides: &Overrides) -> Result<Db> {
     let settings = settings::load(overrides, None)?.value;
     data_dir::prepare(&settings.data_dir)?;
-    backends::schema(&settings, &compose::USERS).await
+    backends::schema(&settings, &user_management_service::FACE).await
 }

@@ -3,6 +3,7 @@
 //! Each port (`objects`, `bus`, `cache`) is a trait and its embedded adapter; every adapter passes the
 //! port's suite in `testing`. The database is no port but two pools behind one face.
 
+mod backing;
 pub mod bus;
 pub mod cache;
 pub mod clock;
@@ -12,7 +13,8 @@ mod metric;
 pub mod objects;
 pub mod tasks;
 
+pub use backing::Backing;
 pub use bus::{inbox, outbox};
 pub use clock::Clock;
 pub use db::{Db, DbError, Migration, Tx};
-pub use metric::METRICS;
+pub use metric::{METRICS, Metric};

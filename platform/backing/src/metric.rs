@@ -1,4 +1,4 @@
-//! Names of what is measured here, each written once.
+//! What a metric is, and the names of this crate's metrics, each written once.
 
 pub(crate) const TASKS: &str = "moocflix_tasks_total";
 pub(crate) const TASKS_WAITING: &str = "moocflix_tasks_waiting";
@@ -9,26 +9,49 @@ pub(crate) const BUS_LAG: &str = "moocflix_bus_lag";
 pub(crate) const HOT_HITS: &str = "moocflix_hot_hits_total";
 pub(crate) const HOT_MISSES: &str = "moocflix_hot_misses_total";
 
-/// Every metric of this crate with its meaning.
-pub const METRICS: &[(&str, &str)] = &[
-    (
-        TASKS,
-        "Tasks that were run, by kind and result (done, again, retry, dead, lost).",
-    ),
-    (
-        TASKS_WAITING,
-        "Tasks that wait for a worker or for their time, by service.",
-    ),
-    (
-        OUTBOX_WAITING,
-        "Events that wait in an outbox to be published, by service.",
-    ),
-    (EVENTS, "Events published, by topic and result (published, failed)."),
-    (
-        EVENTS_HANDLED,
-        "Events that a group took, by group and result (handled, again, dead).",
-    ),
-    (BUS_LAG, "Events that a group has not handled yet, by group."),
-    (HOT_HITS, "Asks for hot bytes that were answered from memory."),
-    (HOT_MISSES, "Asks for hot bytes that had to load them."),
+/// One metric as `docs/metrics.md` lists it; its name ends with its kind.
+///
+/// Shape: `…_total` is a counter, `…_seconds` and `…_bytes` are histograms, anything else is a gauge
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Metric {
+    /// Its name in `/metrics`.
+    pub name: &'static str,
+    /// What it counts, and its unit.
+    pub help: &'static str,
+}
+
+/// Every metric of this crate.
+pub const METRICS: &[Metric] = &[
+    Metric {
+        name: TASKS,
+        help: "tasks that were run, by kind and result (done, again, retry, dead, lost)",
+    },
+    Metric {
+        name: TASKS_WAITING,
+        help: "tasks that wait for a worker or for their time, by service",
+    },
+    Metric {
+        name: OUTBOX_WAITING,
+        help: "events that wait in an outbox to be published, by service",
+    },
+    Metric {
+        name: EVENTS,
+        help: "events published, by topic and result (published, failed)",
+    },
+    Metric {
+        name: EVENTS_HANDLED,
+        help: "events that a group took, by group and result (handled, again, dead)",
+    },
+    Metric {
+        name: BUS_LAG,
+        help: "events that a group has not handled yet, by group",
+    },
+    Metric {
+        name: HOT_HITS,
+        help: "asks for hot bytes that were answered from memory",
+    },
+    Metric {
+        name: HOT_MISSES,
+        help: "asks for hot bytes that had to load them",
+    },
 ];

@@ -36,6 +36,8 @@ impl fmt::Display for RenditionName {
 /// One object of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ObjectKey {
+    /// The object by which a process finds out whether the store answers.
+    Probe,
     /// The bytes that were uploaded, unchanged.
     VideoSource(VideoId),
     /// The source's sample index, for segments cut just in time.
@@ -58,6 +60,7 @@ pub enum ObjectKey {
 impl fmt::Display for ObjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Probe => f.write_str("probe"),
             Self::VideoSource(video) => write!(f, "videos/{video}/source"),
             Self::VideoSourceIndex(video) => write!(f, "videos/{video}/source.index"),
             Self::VideoPiece {

@@ -11,6 +11,7 @@ mod caller;
 mod client_address;
 pub mod config;
 mod extract;
+mod face;
 mod field_errors;
 mod guard;
 mod json;
@@ -34,6 +35,7 @@ pub use body::{BodyTimedOut, broken as broken_body, is_timeout as is_body_timeou
 pub use caller::Caller;
 pub use client_address::{ClientAddress, NoNetwork, TrustedProxy};
 pub use extract::{Form, PathId, Query};
+pub use face::Face;
 pub use json::Json;
 pub use keys::{Keys, PublicKey};
 pub use problem::{FieldError, Problem, ProblemDocument};

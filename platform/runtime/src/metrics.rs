@@ -1,52 +1,32 @@
-//! Numbers for operators, in Prometheus' text form.
+//! Metrics for operators, in Prometheus' text form.
 
 use crate::Background;
+use backing::Metric;
 use http::{Method, StatusCode};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
-
-/// One metric as `docs/metrics.md` lists it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Metric {
-    /// Its name in `/metrics`.
-    pub name: &'static str,
-    /// `counter`, `gauge` or `histogram`.
-    pub kind: &'static str,
-    /// Its labels.
-    pub labels: &'static [&'static str],
-    /// What it counts, and its unit.
-    pub help: &'static str,
-}
 
 const REQUESTS: &str = "moocflix_http_requests_total";
 const SECONDS: &str = "moocflix_http_request_seconds";
 const CONNECTIONS: &str = "moocflix_http_connections";
 const CUT: &str = "moocflix_http_connections_cut_total";
 
-/// What this crate counts.
+/// Every metric of this crate.
 pub const METRICS: &[Metric] = &[
     Metric {
         name: REQUESTS,
-        kind: "counter",
-        labels: &["method", "route", "status"],
         help: "requests answered; the route is the pattern, never the path",
     },
     Metric {
         name: SECONDS,
-        kind: "histogram",
-        labels: &["route"],
         help: "seconds from a request's head to its answer's head",
     },
     Metric {
         name: CONNECTIONS,
-        kind: "gauge",
-        labels: &[],
         help: "connections that are open",
     },
     Metric {
         name: CUT,
-        kind: "counter",
-        labels: &["reason"],
         help: "connections and bodies cut by a time limit: head, body, idle, write",
     },
 ];
@@ -94,7 +74,7 @@ impl MetricsHandle {
     }
 }
 
-/// Tells the recorder what a metric means; its kind is in its name.
+/// Gives the recorder a metric's meaning; its kind is in its name.
 ///
 /// Shape: `…_total` is a counter, `…_seconds` and `…_bytes` are histograms, anything else is a gauge
 pub fn describe(name: &'static str, help: &'static str) {

@@ -1,11 +1,12 @@
 //! What the tests of several crates share; only a dev-dependency names this crate.
 //!
 //! A test of repositories takes [`databases`]: a fresh one on each engine. A test over HTTP serves its service as a
-//! [`Site`], makes requests as a [`Person`] whose tokens [`Identity`] signs, and looks at each [`Reply`]; [`Wire`] sends
-//! what no client library would send. An adapter of a port runs the port's suite from [`suites`].
+//! [`Site`] on [`back_ends`] in a folder, makes requests as a [`Person`] whose tokens [`Identity`] signs, and looks at each
+//! [`Reply`]; [`Wire`] sends what no client library would send. An adapter of a port runs the port's suite from [`suites`].
 //!
 //! What goes wrong with a site, a reply or a wire fails the test where it happens.
 
+mod back_ends;
 mod databases;
 mod delivery;
 mod identity;
@@ -17,6 +18,7 @@ pub mod suites;
 mod waiting;
 mod wire;
 
+pub use back_ends::back_ends;
 pub use databases::{POSTGRES, Place, TestDatabase, databases, places};
 pub use delivery::deliver;
 pub use identity::{AUDIENCE, ISSUER, Identity};

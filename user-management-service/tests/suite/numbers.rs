@@ -3,7 +3,7 @@
 use crate::server::{PASSWORD, Server};
 use futures::future::join_all;
 use serde_json::json;
-use user_management_service::METRICS;
+use user_management_service::FACE;
 
 #[tokio::test]
 async fn every_documented_number_is_there_after_some_work() {
@@ -27,7 +27,7 @@ async fn every_documented_number_is_there_after_some_work() {
         assert_eq!(reply.header("retry-after"), "2");
     }
     let shown = numbers.render();
-    for metric in METRICS {
+    for metric in FACE.metrics {
         assert!(shown.contains(metric.name), "{} is not in\n{shown}", metric.name);
     }
     for result in ["ok", "wrong", "busy"] {

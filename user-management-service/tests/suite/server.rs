@@ -3,7 +3,6 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use aws_lc_rs::signature::RsaKeyPair;
-use backing::cache::MemoryCache;
 use backing::db::Db;
 use backing::{args, record};
 use base64::Engine as _;
@@ -16,8 +15,8 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
-use testing::{Identity, Signer, Site};
-use user_management_service::{Config, DEFAULTS, Deps, MIGRATIONS, NAME, NewAccount, create_user, service};
+use testing::{Identity, Signer, Site, back_ends};
+use user_management_service::{Config, Deps, FACE, MIGRATIONS, NAME, NewAccount, create_user, service};
 
 /// A password that is good everywhere.
 pub(crate) const PASSWORD: &str = "a long enough password";
@@ -85,7 +84,7 @@ impl Deref for Server {
 
 /// The shipped defaults.
 fn defaults() -> Config {
-    let table: runtime::config::Loaded<Wrapped> = runtime::config::load(&[DEFAULTS], None, &[]).unwrap();
+    let table: runtime::config::Loaded<Wrapped> = runtime::config::load(&[FACE.defaults], None, &[]).unwrap();
     table.value.users
 }
 
@@ -134,11 +133,9 @@ impl Server {
         limits: ServerLimits,
         secret: &[u8],
     ) -> Result<Self, String> {
-        let clock = identity.clock.clone();
         let deps = Deps {
             db: open(&folder).await,
-            cache: Arc::new(MemoryCache::new(clock.clone(), 1 << 20)),
-            clock,
+            backing: back_ends(folder.path(), &identity.clock).await,
             keys: identity.keys.clone(),
             revocations: identity.revocations.clone(),
             authenticator: identity.authenticator(),

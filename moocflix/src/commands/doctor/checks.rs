@@ -2,7 +2,7 @@
 
 use super::Finding::{self, Doubtful, Good, Missing};
 use crate::settings::Settings;
-use crate::{backends, compose, data_dir};
+use crate::{backends, data_dir};
 use rustix::fs::{FsWord, statfs, statvfs};
 use rustix::process::{Resource, getrlimit};
 use std::fs;
@@ -151,7 +151,7 @@ fn secret(settings: &Settings) -> Finding {
 async fn database(settings: &Settings) -> Finding {
     let how = || "start it, or correct database_url; without one SQLite in the data directory is used".to_owned();
     let asked = async {
-        let db = backends::schema(settings, &compose::USERS)
+        let db = backends::schema(settings, &user_management_service::FACE)
             .await
             .map_err(|error| format!("{error:#}"))?;
         backends::ask(&db).await
