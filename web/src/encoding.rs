@@ -4,6 +4,7 @@
 
 use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
+use runtime::accept;
 
 /// A form that files are stored in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,25 +36,14 @@ impl Encoding {
 
 /// The forms that the client takes, smallest first; the plain one is always among them.
 pub(crate) fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Encoding> {
-    let taken = |encoding: Encoding| encoding.name().is_none_or(|name| takes(headers, name));
+    let taken = |encoding: Encoding| {
+        encoding
+            .name()
+            .is_none_or(|name| accept::names(headers, &ACCEPT_ENCODING, name))
+    };
     [Encoding::Brotli, Encoding::Gzip, Encoding::Identity]
         .into_iter()
         .filter(move |encoding| taken(*encoding))
-}
-
-fn takes(headers: &HeaderMap, name: &str) -> bool {
-    let lists = headers
-        .get_all(ACCEPT_ENCODING)
-        .into_iter()
-        .filter_map(|list| list.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|entry| {
-        let (coding, weight) = entry.split_once(';').unwrap_or((entry, "q=1"));
-        let refused = weight
-            .trim()
-            .strip_prefix("q=")
-            .is_some_and(|q| q.trim().parse::<f32>() == Ok(0.0));
-        coding.trim().eq_ignore_ascii_case(name) && !refused
-    })
 }
 
 #[cfg(test)]

@@ -5,8 +5,9 @@ use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use runtime::conditional::IfNoneMatch;
 use rust_embed::{Embed, EmbeddedFile};
 
 /// Vite puts a hash of the content in these names, so that what a name means never changes.
@@ -64,7 +65,7 @@ fn reply(file: EmbeddedFile, form: &str, headers: &HeaderMap) -> Response {
         "\"{}{form}\"",
         URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..18])
     );
-    let mut response = if knows(headers, &tag) {
+    let mut response = if IfNoneMatch::of(headers).has(&tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         file.data.into_response()
@@ -73,17 +74,6 @@ fn reply(file: EmbeddedFile, form: &str, headers: &HeaderMap) -> Response {
         response.headers_mut().insert(ETAG, tag);
     }
     response
-}
-
-fn knows(headers: &HeaderMap, tag: &str) -> bool {
-    let lists = headers
-        .get_all(IF_NONE_MATCH)
-        .into_iter()
-        .filter_map(|list| list.to_str().ok());
-    lists
-        .flat_map(|list| list.split(','))
-        .map(str::trim)
-        .any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
 }
 
 fn media_type(file: &EmbeddedFile) -> HeaderValue {

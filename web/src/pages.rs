@@ -4,6 +4,7 @@ use crate::files;
 use axum::response::{IntoResponse, Response};
 use http::header::{ACCEPT, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use runtime::accept;
 
 /// Scripts and styles come from here alone, and no string becomes code: an injected tag or text stays without effect.
 /// `blob:` is how a player hands media to the browser.
@@ -45,14 +46,7 @@ pub(crate) async fn any_other(method: Method, uri: Uri, headers: HeaderMap) -> R
 
 /// Whether HTML is asked for by its name, as browsers do for what they show; scripts and programs ask for anything.
 fn opens_a_page(headers: &HeaderMap) -> bool {
-    let lists = headers
-        .get_all(ACCEPT)
-        .into_iter()
-        .filter_map(|list| list.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|range| {
-        let kind = range.split(';').next().unwrap_or_default().trim();
-        kind.eq_ignore_ascii_case("text/html")
-    })
+    accept::names(headers, &ACCEPT, "text/html")
 }
 
 fn page(headers: &HeaderMap) -> Response {

@@ -8,8 +8,9 @@ use crate::services::video_service::Viewer;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
-use http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::header::{CACHE_CONTROL, ETAG};
+use http::{HeaderValue, StatusCode};
+use runtime::conditional::{IfNoneMatch, version_tag};
 use runtime::{Caller, Json, ProblemDocument};
 
 /// Shows a lecture to its owner and to admins.
@@ -29,18 +30,17 @@ pub(crate) async fn fetch_video(
     State(state): State<Uploads>,
     caller: Caller,
     VideoPath(id): VideoPath,
-    headers: HeaderMap,
+    if_none_match: IfNoneMatch,
 ) -> Result<Response, ContentError> {
     let viewer = viewer(&caller);
     let video = state.videos.find(id, viewer).await?;
-    let etag = etag(video.version);
+    let etag = version_tag(video.version);
     let document = state.videos.show(video, viewer).await?;
-    let mut response = match headers.get(IF_NONE_MATCH) {
-        // An upload's offset and encoders move without a new version.
-        Some(known) if Some(known) == etag.as_ref() && !document.is_moving() => {
-            StatusCode::NOT_MODIFIED.into_response()
-        }
-        Some(_) | None => Json(document).into_response(),
+    // An upload's offset and encoders move without a new version.
+    let mut response = if if_none_match.has(&etag) && !document.is_moving() {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        Json(document).into_response()
     };
     tag(&mut response, etag);
     Ok(response)
@@ -53,14 +53,8 @@ pub(super) fn viewer(caller: &Caller) -> Viewer {
     }
 }
 
-pub(super) fn etag(version: i64) -> Option<HeaderValue> {
-    HeaderValue::from_str(&format!("\"{version}\"")).ok()
-}
-
-pub(super) fn tag(response: &mut Response, etag: Option<HeaderValue>) {
+pub(super) fn tag(response: &mut Response, etag: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    if let Some(etag) = etag {
-        headers.insert(ETAG, etag);
-    }
+    headers.insert(ETAG, etag);
 }

@@ -13,11 +13,9 @@ use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use backing::objects::ObjectError;
-use http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, IF_RANGE, RANGE,
-    RETRY_AFTER,
-};
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use runtime::conditional::{IfMatch, IfNoneMatch, range_applies};
 use std::ops::Range;
 
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
@@ -61,16 +59,16 @@ fn failure(grant: &Grant, error: &MediaError) -> Response {
 /// Replies with a piece, as the request's conditions and range say.
 pub(crate) fn reply(method: &Method, asked: &HeaderMap, piece: &Piece) -> Response {
     let tag = format!("\"{}\"", piece.tag);
-    if asked.contains_key(IF_MATCH) && !names(asked, &IF_MATCH, &tag, true) {
+    if !IfMatch::of(asked).allows(&tag) {
         return StatusCode::PRECONDITION_FAILED.into_response();
     }
-    if names(asked, &IF_NONE_MATCH, &tag, false) {
+    if IfNoneMatch::of(asked).has(&tag) {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
         describe(response.headers_mut(), piece, &tag);
         return response;
     }
     let length = piece.bytes.len();
-    let range = if method == Method::GET && if_range_holds(asked, &tag) {
+    let range = if method == Method::GET && range_applies(asked, &tag) {
         wanted(asked, length)
     } else {
         Wanted::All
@@ -124,26 +122,6 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         headers.insert(name, value);
     }
-}
-
-/// Whether a list of entity tags names this one; the weak mark counts only where comparison is strong.
-fn names(asked: &HeaderMap, header: &HeaderName, tag: &str, strong: bool) -> bool {
-    let lists = asked.get_all(header).into_iter().filter_map(|list| list.to_str().ok());
-    lists.flat_map(|list| list.split(',')).map(str::trim).any(|one| {
-        let opaque = if strong {
-            one
-        } else {
-            one.strip_prefix("W/").unwrap_or(one)
-        };
-        one == "*" || opaque == tag
-    })
-}
-
-/// A range is only honoured for the bytes that the client has the beginning of; dates name nothing here.
-fn if_range_holds(asked: &HeaderMap, tag: &str) -> bool {
-    asked
-        .get(IF_RANGE)
-        .is_none_or(|value| value.as_bytes() == tag.as_bytes())
 }
 
 #[derive(Debug, PartialEq, Eq)]

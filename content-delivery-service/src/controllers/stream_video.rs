@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use contracts::{PlaybackId, Timestamp, VideoId};
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use runtime::accept;
 use runtime::{Caller, Json, ProblemDocument};
 use serde::Serialize;
 
@@ -56,7 +57,8 @@ pub(crate) async fn stream_video(
 ) -> Result<Response, ContentError> {
     let video: VideoId = video.parse().map_err(|_| ContentError::NotFound)?;
     let opened = streams.open(&caller, video).await?;
-    let mut response = answer(video, &opened, wants_json(&headers));
+    // Players ask for anything; only who names JSON gets it.
+    let mut response = answer(video, &opened, accept::names(&headers, &ACCEPT, "application/json"));
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
@@ -79,37 +81,4 @@ fn answer(video: VideoId, opened: &Opened, json: bool) -> Response {
         heartbeat_interval: HEARTBEAT_INTERVAL.as_secs(),
     })
     .into_response()
-}
-
-/// Whether JSON is asked for by its name; players ask for anything.
-fn wants_json(headers: &HeaderMap) -> bool {
-    let lists = headers
-        .get_all(ACCEPT)
-        .into_iter()
-        .filter_map(|list| list.to_str().ok());
-    lists.flat_map(|list| list.split(',')).any(|range| {
-        let mut parts = range.split(';').map(str::trim);
-        let named = parts
-            .next()
-            .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
-        let refused = parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse::<f32>() == Ok(0.0)));
-        named && !refused
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn json_is_asked_for_by_its_name() {
-        let asks = |accept: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(ACCEPT, HeaderValue::from_static(accept));
-            wants_json(&headers)
-        };
-        assert!(asks("application/json") && asks("text/html, Application/JSON;q=0.5"));
-        assert!(!asks("*/*") && !asks("application/*") && !asks("application/json;q=0") && !asks("application/jsonx"));
-        assert!(!wants_json(&HeaderMap::new()));
-    }
 }

@@ -1,6 +1,6 @@
 //! `PATCH /{videoId}`: another title or description.
 
-use super::fetch_video::{etag, tag, viewer};
+use super::fetch_video::{tag, viewer};
 use super::state::Uploads;
 use crate::middlewares::validate_upload::VideoPath;
 use crate::models::video_document::VideoDocument;
@@ -8,8 +8,7 @@ use crate::services::error::ContentError;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
-use http::HeaderMap;
-use http::header::IF_MATCH;
+use runtime::conditional::{IfMatch, version_tag};
 use runtime::{Caller, Json, ProblemDocument};
 use serde::Deserialize;
 
@@ -41,24 +40,23 @@ pub(crate) async fn update_video(
     State(state): State<Uploads>,
     caller: Caller,
     VideoPath(id): VideoPath,
-    headers: HeaderMap,
+    if_match: IfMatch,
     Json(change): Json<VideoChange>,
 ) -> Result<Response, ContentError> {
     let viewer = viewer(&caller);
-    let version = match headers.get(IF_MATCH).map(http::HeaderValue::as_bytes) {
-        None | Some(b"*") => None,
-        Some(tag) => Some(seen(tag).ok_or(ContentError::Stale)?),
+    let version = if if_match.names_versions() {
+        let version = state.videos.find(id, viewer).await?.version;
+        if !if_match.allows(version_tag(version)) {
+            return Err(ContentError::Stale);
+        }
+        Some(version)
+    } else {
+        None
     };
     let (title, description) = (change.title.as_deref(), change.description.as_deref());
     let video = state.videos.update(id, viewer, title, description, version).await?;
-    let etag = etag(video.version);
+    let etag = version_tag(video.version);
     let mut response = Json(state.videos.show(video, viewer).await?).into_response();
     tag(&mut response, etag);
     Ok(response)
-}
-
-/// The version in an entity tag; one that we never gave out fits no lecture.
-fn seen(tag: &[u8]) -> Option<i64> {
-    let text = std::str::from_utf8(tag).ok()?;
-    text.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
 }

@@ -14,6 +14,7 @@ use contracts::{UserId, VideoId};
 use futures::{StreamExt, stream};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use runtime::accept;
 use std::error::Error;
 use tokio::sync::Mutex;
 
@@ -34,7 +35,7 @@ pub(crate) async fn take(
     let kind = tus::single(headers, &CONTENT_TYPE)?
         .ok_or(ContentError::UnsupportedType)?
         .to_owned();
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = accept::essence(&kind);
     let length = tus::number(headers, &CONTENT_LENGTH)?;
     let texts = Texts {
         title,

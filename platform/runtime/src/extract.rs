@@ -1,12 +1,12 @@
 //! Query strings, forms and ids in paths, read with problems for answers.
 
 use crate::Problem;
+use crate::accept;
 use crate::body;
 use crate::field_errors::blame;
 use crate::json::refuse_encoding;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ use std::str::FromStr;
 /// Forms that are larger are refused.
 const MAX_FORM_BYTES: usize = 64 * 1_024;
 
-/// The query string; a bad or unknown field is 422 `invalid_request`.
+/// The query string; a bad field is 422 `invalid_request`. Unknown fields never get here: the row refuses them.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
 
@@ -35,13 +35,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Form<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         refuse_encoding(request.headers())?;
-        let kind = request
-            .headers()
-            .get(CONTENT_TYPE)
-            .and_then(|kind| kind.to_str().ok())
-            .unwrap_or_default();
-        let essence = kind.split(';').next().unwrap_or_default().trim();
-        if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+        if accept::content_type(request.headers()) != "application/x-www-form-urlencoded" {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",

@@ -3,6 +3,7 @@
 //! Source: design §4 "Status": broken JSON 400, wrong media type 415, too large 413, fields 422
 
 use crate::Problem;
+use crate::accept;
 use crate::body;
 use crate::field_errors::blame;
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
@@ -75,10 +76,7 @@ pub(crate) fn refuse_encoding(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let Some(Ok(kind)) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else {
-        return false;
-    };
-    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let essence = accept::content_type(headers);
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 

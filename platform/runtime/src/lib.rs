@@ -5,10 +5,12 @@
 //! connections with limits ([`server`]), a check in front of each row ([`Access`], [`Authenticator`]),
 //! refusals as problem documents ([`Problem`]), and one orderly end ([`Shutdown`]).
 
+pub mod accept;
 mod authenticator;
 mod body;
 mod caller;
 mod client_address;
+pub mod conditional;
 pub mod config;
 mod extract;
 mod face;
