@@ -40,9 +40,9 @@ use runtime::{Authenticator, Background, Face, Service, Spawner};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::media_store::MediaStore;
 use services::playback_keys::PlaybackKeys;
-use services::signatures::Signatures;
 use services::stream_service::StreamService;
 use services::transcode_service::TranscodeService;
+use services::upload_keys::UploadKeys;
 use services::upload_service::UploadService;
 use services::upload_store::UploadStore;
 use services::video_service::VideoService;
@@ -113,7 +113,6 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         config,
     } = deps;
     config.validate().map_err(StartError::Config)?;
-    let signatures = Signatures::new(&secret);
     let repository = VideoRepository::new(db.clone());
     let rows = UploadRepository::new(db.clone());
     let deletions = DeletionRepository::new(db.clone());
@@ -125,7 +124,8 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         clock.clone(),
         config.upload,
     );
-    let uploads = UploadService::new(repository.clone(), rows, store, signatures.clone(), clock.clone());
+    let upload_keys = UploadKeys::new(secret.expose_secret());
+    let uploads = UploadService::new(repository.clone(), rows, store, upload_keys, clock.clone());
     let sealed = PlaybackKeyRepository::new(db.clone());
     let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
     let ladders = LadderRepository::new(db.clone());
@@ -138,7 +138,6 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         transcodes.clone(),
         uploads.clone(),
         objects,
-        signatures,
         clock.clone(),
     );
     let (changes, followers) = follow(&streams, &uploads, bus.as_ref(), (db, clock)).await?;

@@ -7,13 +7,12 @@ use crate::services::error::ContentError;
 use crate::services::video_service::Selection;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use contracts::VideoId;
 use http::header::CACHE_CONTROL;
 use renditions::models::lecture::Status;
+use runtime::page::{PageParameters, PageRequest};
 use runtime::{Caller, Json, ProblemDocument, Query};
 use serde::{Deserialize, Serialize};
-
-const USUAL: usize = 20;
-const MOST: usize = 100;
 
 /// Whose lectures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
@@ -29,19 +28,15 @@ enum Owner {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
-    /// The caller's own unless told; everybody's for admins alone.
+    /// The caller's own by default; everybody's for admins alone.
     #[param(inline)]
     owner: Option<Owner>,
-    /// Those alone that failed, or of which a rendition did.
+    /// Only lectures that failed or that have a failed rendition.
     failed: Option<bool>,
-    /// Those of one status alone.
+    /// Only lectures of this status.
     status: Option<Status>,
-    /// Those of one course alone; courses are not there yet, so a given one has no lectures.
+    /// Only lectures of this course. There are no courses yet, so the list is empty.
     course_id: Option<String>,
-    /// How many, 1 to 100; 20 unless told.
-    limit: Option<usize>,
-    /// Where the page before ended.
-    cursor: Option<String>,
 }
 
 /// One page of lectures, the latest first.
@@ -58,7 +53,7 @@ pub(crate) struct VideoPage {
     path = "/",
     operation_id = "listVideos",
     tag = "content",
-    params(Parameters),
+    params(Parameters, PageParameters),
     responses(
         (status = 200, description = "One page, the latest first.", body = VideoPage),
         (status = 403, description = "`admin_required`: only admins see everybody's.", body = ProblemDocument),
@@ -69,25 +64,21 @@ pub(crate) async fn list_videos(
     State(state): State<Uploads>,
     caller: Caller,
     Query(parameters): Query<Parameters>,
+    page: PageRequest<VideoId>,
 ) -> Result<Response, ContentError> {
-    let limit = parameters.limit.unwrap_or(USUAL);
-    if !(1..=MOST).contains(&limit) {
-        return Err(ContentError::BadField("limit", "must be 1 to 100"));
-    }
     let selection = Selection {
         everyone: parameters.owner == Some(Owner::All),
         failed: parameters.failed.unwrap_or(false),
         status: parameters.status,
-        limit,
-        cursor: parameters.cursor.as_deref(),
+        page,
     };
     let found = state.videos.list(viewer(&caller), selection).await?;
-    let page = match parameters.course_id {
+    let view = match parameters.course_id {
         Some(_) => VideoPage::default(),
         None => VideoPage {
             items: found.items,
             next_cursor: found.next_cursor,
         },
     };
-    Ok(([(CACHE_CONTROL, "private, no-cache")], Json(page)).into_response())
+    Ok(([(CACHE_CONTROL, "private, no-cache")], Json(view)).into_response())
 }

@@ -6,16 +6,16 @@
 
 use crate::models::playback_token::{Claims, Reading, SigningKey, VerifyingKey, read};
 use crate::repositories::playback_key_repository::{PlaybackKeyRepository, SealedKey};
-use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_lc_rs::{hkdf, hmac};
+use aws_lc_rs::hmac;
 use backing::DbError;
 use contracts::{Timestamp, UserId};
+use runtime::secrets::{SealError, Sealer, derive};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Signs and verifies playback tokens.
 pub(crate) struct PlaybackKeys {
     repository: PlaybackKeyRepository,
-    sealing: RandomizedNonceKey,
+    sealing: Sealer,
     viewers: hmac::Key,
     signing: SigningKey,
     verifying: RwLock<Arc<[VerifyingKey]>>,
@@ -32,6 +32,12 @@ pub enum KeyError {
     Cryptography,
 }
 
+impl From<SealError> for KeyError {
+    fn from(_: SealError) -> Self {
+        Self::Cryptography
+    }
+}
+
 impl PlaybackKeys {
     /// Reads the stored keys; makes the first, or a new one where the secret opens none of them.
     pub(crate) async fn open(
@@ -39,9 +45,8 @@ impl PlaybackKeys {
         secret: &[u8],
         now: Timestamp,
     ) -> Result<Self, KeyError> {
-        let sealing = RandomizedNonceKey::new(&AES_256_GCM, &derive(secret, b"moocflix playback key sealing")?);
-        let sealing = sealing.map_err(|_| KeyError::Cryptography)?;
-        let viewers = hmac::Key::new(hmac::HMAC_SHA256, &derive(secret, b"moocflix playback viewers")?);
+        let sealing = Sealer::new(&derive(secret, "moocflix playback key sealing"))?;
+        let viewers = hmac::Key::new(hmac::HMAC_SHA256, &derive(secret, "moocflix playback viewers"));
         let mut known = unseal_all(&repository.all().await?, &sealing);
         if known.is_empty() {
             let key = SigningKey::generate().map_err(|_| KeyError::Cryptography)?;
@@ -87,38 +92,21 @@ impl PlaybackKeys {
     }
 }
 
-fn derive(secret: &[u8], purpose: &'static [u8]) -> Result<[u8; 32], KeyError> {
-    let mut key = [0; 32];
-    hkdf::Salt::new(hkdf::HKDF_SHA256, b"moocflix content")
-        .extract(secret)
-        .expand(&[purpose], hkdf::HKDF_SHA256.hmac_algorithm())
-        .and_then(|material| material.fill(&mut key))
-        .map_err(|_| KeyError::Cryptography)?;
-    Ok(key)
-}
-
-fn seal(key: &SigningKey, sealing: &RandomizedNonceKey) -> Result<SealedKey, KeyError> {
+fn seal(key: &SigningKey, sealing: &Sealer) -> Result<SealedKey, KeyError> {
     let id = key.id().to_vec();
-    let mut sealed = key.to_pkcs8().map_err(|_| KeyError::Cryptography)?;
-    let nonce = sealing
-        .seal_in_place_append_tag(Aad::from(&id), &mut sealed)
-        .map_err(|_| KeyError::Cryptography)?;
-    sealed.extend_from_slice(nonce.as_ref());
+    let plain = key.to_pkcs8().map_err(|_| KeyError::Cryptography)?;
+    let sealed = sealing.seal(&id, &plain)?;
     Ok(SealedKey { id, sealed })
 }
 
-fn unseal(key: &SealedKey, sealing: &RandomizedNonceKey) -> Option<SigningKey> {
-    let (sealed, nonce) = key.sealed.split_last_chunk::<NONCE_LEN>()?;
-    let mut bytes = sealed.to_vec();
-    let plain = sealing
-        .open_in_place(Nonce::from(nonce), Aad::from(&key.id), &mut bytes)
-        .ok()?;
-    SigningKey::from_pkcs8(plain)
+fn unseal(key: &SealedKey, sealing: &Sealer) -> Option<SigningKey> {
+    let plain = sealing.open(&key.id, &key.sealed).ok()?;
+    SigningKey::from_pkcs8(&plain)
         .ok()
         .filter(|pair| pair.id()[..] == key.id[..])
 }
 
-fn unseal_all(keys: &[SealedKey], sealing: &RandomizedNonceKey) -> Vec<SigningKey> {
+fn unseal_all(keys: &[SealedKey], sealing: &Sealer) -> Vec<SigningKey> {
     let opened: Vec<_> = keys.iter().filter_map(|key| unseal(key, sealing)).collect();
     if opened.len() < keys.len() {
         let sealed = keys.len() - opened.len();

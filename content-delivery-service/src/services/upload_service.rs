@@ -2,7 +2,7 @@
 
 use super::active_uploads::ActiveUploads;
 use super::error::ContentError;
-use super::signatures::Signatures;
+use super::upload_keys::UploadKeys;
 use super::upload_store::UploadStore;
 use super::upload_writer::{ByteSource, UploadWriter};
 use crate::metric;
@@ -41,7 +41,7 @@ struct Inner {
     videos: VideoRepository,
     uploads: UploadRepository,
     store: UploadStore,
-    signatures: Signatures,
+    keys: UploadKeys,
     active: ActiveUploads,
     clock: Clock,
 }
@@ -51,7 +51,7 @@ impl UploadService {
         videos: VideoRepository,
         uploads: UploadRepository,
         store: UploadStore,
-        signatures: Signatures,
+        keys: UploadKeys,
         clock: Clock,
     ) -> Self {
         let active = ActiveUploads::default();
@@ -60,7 +60,7 @@ impl UploadService {
                 videos,
                 uploads,
                 store,
-                signatures,
+                keys,
                 active,
                 clock,
             }),
@@ -85,7 +85,7 @@ impl UploadService {
 
     /// The key that lets its holder continue an upload.
     pub(crate) fn key(&self, upload: &Upload) -> String {
-        self.inner.signatures.upload_key(upload.video_id, upload.key_version)
+        self.inner.keys.make(upload.video_id, upload.key_version)
     }
 
     /// An upload, also a finished one.
@@ -146,7 +146,7 @@ impl UploadService {
                 ContentError::NotFound
             });
         };
-        let holds_key = key.is_some_and(|key| self.inner.signatures.is_upload_key(key, id, upload.key_version));
+        let holds_key = key.is_some_and(|key| self.inner.keys.is_good(key, id, upload.key_version));
         if !holds_key {
             match caller {
                 None => return Err(ContentError::Unauthenticated),

@@ -1,7 +1,6 @@
 //! Lectures as their owners handle them: looking, renaming, deleting.
 
 use super::error::ContentError;
-use super::signatures::Signatures;
 use super::transcode_service::TranscodeService;
 use super::upload_service::UploadService;
 use crate::metric;
@@ -14,7 +13,7 @@ use backing::Clock;
 use backing::objects::Objects;
 use contracts::{ObjectPrefix, UserId, VideoId};
 use renditions::models::lecture::Status;
-use std::sync::Arc;
+use runtime::page::{Page, PageRequest};
 use std::time::Duration;
 
 /// How long after an empty listing the sweep looks once more.
@@ -27,23 +26,15 @@ pub(crate) struct Viewer {
     pub(crate) is_admin: bool,
 }
 
-/// One page of lectures.
-#[derive(Debug)]
-pub(crate) struct Page {
-    pub(crate) items: Vec<VideoDocument>,
-    pub(crate) next_cursor: Option<String>,
-}
-
 /// Which lectures are asked for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Selection<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Selection {
     /// Everybody's, for admins, instead of the viewer's own.
     pub(crate) everyone: bool,
     /// Those alone of which something could not be encoded.
     pub(crate) failed: bool,
     pub(crate) status: Option<Status>,
-    pub(crate) limit: usize,
-    pub(crate) cursor: Option<&'a str>,
+    pub(crate) page: PageRequest<VideoId>,
 }
 
 /// Handles lectures.
@@ -54,7 +45,6 @@ pub(crate) struct VideoService {
     transcodes: TranscodeService,
     uploads: UploadService,
     objects: Objects,
-    signatures: Arc<Signatures>,
     clock: Clock,
 }
 
@@ -65,7 +55,6 @@ impl VideoService {
         transcodes: TranscodeService,
         uploads: UploadService,
         objects: Objects,
-        signatures: Signatures,
         clock: Clock,
     ) -> Self {
         Self {
@@ -74,7 +63,6 @@ impl VideoService {
             transcodes,
             uploads,
             objects,
-            signatures: Arc::new(signatures),
             clock,
         }
     }
@@ -107,32 +95,22 @@ impl VideoService {
     }
 
     /// The viewer's own lectures or everybody's, the latest first.
-    pub(crate) async fn list(&self, viewer: Viewer, selection: Selection<'_>) -> Result<Page, ContentError> {
+    pub(crate) async fn list(&self, viewer: Viewer, selection: Selection) -> Result<Page<VideoDocument>, ContentError> {
         if selection.everyone && !viewer.is_admin {
             return Err(ContentError::AdminRequired);
         }
-        let before = match selection.cursor {
-            Some(cursor) => {
-                let read = self.signatures.read_cursor(viewer.user, cursor);
-                Some(read.ok_or(ContentError::BadField("cursor", "is not one that was given out to you"))?)
-            }
-            None => None,
-        };
-        let limit = i64::try_from(selection.limit).unwrap_or(i64::MAX);
         let listing = Listing {
             owner: Some(viewer.user).filter(|_| !selection.everyone),
             status: selection.status,
             failed: selection.failed,
-            before,
-            limit: limit.saturating_add(1),
+            before: selection.page.after,
+            limit: selection.page.one_more(),
         };
-        let mut videos = self.videos.list(&listing).await?;
-        let more = videos.len() > selection.limit;
-        videos.truncate(selection.limit);
-        let next_cursor = videos
-            .last()
-            .filter(|_| more)
-            .map(|last| self.signatures.cursor(viewer.user, last.id));
+        let videos = self.videos.list(&listing).await?;
+        let Page {
+            items: videos,
+            next_cursor,
+        } = selection.page.cut(videos, |video| video.id);
         let mut items = Vec::with_capacity(videos.len());
         for video in videos {
             items.push(self.show(video, viewer).await?);

@@ -982,17 +982,17 @@ export interface operations {
     listVideos: {
         parameters: {
             query?: {
-                /** @description The caller's own unless told; everybody's for admins alone. */
+                /** @description The caller's own by default; everybody's for admins alone. */
                 owner?: "me" | "all";
-                /** @description Those alone that failed, or of which a rendition did. */
+                /** @description Only lectures that failed or that have a failed rendition. */
                 failed?: boolean;
-                /** @description Those of one status alone. */
+                /** @description Only lectures of this status. */
                 status?: components["schemas"]["Status"];
-                /** @description Those of one course alone; courses are not there yet, so a given one has no lectures. */
+                /** @description Only lectures of this course. There are no courses yet, so the list is empty. */
                 course_id?: string;
-                /** @description How many, 1 to 100; 20 unless told. */
+                /** @description How many entries at most; 20 by default. */
                 limit?: number;
-                /** @description Where the page before ended. */
+                /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
