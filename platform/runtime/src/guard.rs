@@ -7,12 +7,16 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use contracts::Role;
 use http::StatusCode;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The policy of one row, with what it takes to check it.
 #[derive(Clone)]
 pub(crate) struct Guard {
     pub(crate) authenticator: Authenticator,
     pub(crate) access: Access,
+    /// The fields that a query may have, where others are refused.
+    pub(crate) queries: Option<Arc<BTreeSet<String>>>,
 }
 
 /// Checks the policy before anything else of the request is looked at.
@@ -29,6 +33,11 @@ pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Ne
             }
             Err(error) => return Problem::from(error).into_response(),
         }
+    }
+    if let Some(known) = &guard.queries
+        && let Err(problem) = refuse_unknown(parts.uri.query().unwrap_or_default(), known)
+    {
+        return problem.into_response();
     }
     next.run(Request::from_parts(parts, body)).await
 }
@@ -52,4 +61,17 @@ fn refusal(access: Access, caller: &Caller) -> Option<Problem> {
         | Access::UploadKey
         | Access::PlaybackToken => None,
     }
+}
+
+/// 422 with each field of a query that the row's documentation does not have.
+fn refuse_unknown(query: &str, known: &BTreeSet<String>) -> Result<(), Problem> {
+    let names: BTreeSet<_> = url::form_urlencoded::parse(query.as_bytes())
+        .map(|(name, _)| name.into_owned())
+        .collect();
+    let unknown: Vec<_> = names.difference(known).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let blame = |problem: Problem, name: &&String| problem.field(name.as_str(), "is not known here");
+    Err(unknown.iter().fold(Problem::invalid(), blame))
 }

@@ -7,9 +7,10 @@ use crate::openapi;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use http::Method;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::path::{HttpMethod, Operation, PathItem, Paths};
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn, PathItem, Paths};
 use utoipa::openapi::schema::{Components, Schema};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{Info, OpenApi, RefOr};
@@ -63,6 +64,7 @@ pub struct Row {
 pub struct Table<S> {
     prefix: &'static str,
     authenticator: Authenticator,
+    any_query: bool,
     router: Router<S>,
     paths: Paths,
     schemas: Vec<(String, RefOr<Schema>)>,
@@ -86,6 +88,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         Self {
             prefix,
             authenticator: authenticator.clone(),
+            any_query: !prefix.starts_with("/api/"),
             router: Router::new(),
             paths: Paths::new(),
             schemas: Vec::new(),
@@ -95,11 +98,21 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         }
     }
 
+    /// Ignores fields of a query that no row documents, as OAuth demands of its endpoints.
+    ///
+    /// Without it, rows below `/api/` answer such a field with 422 `invalid_request`.
+    ///
+    /// Source: RFC 6749 §3.1, §3.2
+    pub fn with_any_query(mut self) -> Self {
+        self.any_query = true;
+        self
+    }
+
     /// Adds a row; the handler comes from `routes!`, with its path relative to the prefix.
     pub fn row(mut self, method: Method, path: &str, access: Access, route: UtoipaMethodRouter<S>) -> Self {
         let (schemas, documented, handlers) = route;
         let full = self.full_path(path);
-        self.document(&method, path, &full, access, documented);
+        let queries = self.document(&method, path, &full, access, documented);
         self.schemas.extend(schemas);
         if !self.seen.insert((method.clone(), full.clone())) {
             self.faults.push(format!("{method} {full} has two rows"));
@@ -117,6 +130,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
             let guard = Guard {
                 authenticator: self.authenticator.clone(),
                 access,
+                queries: (!self.any_query).then(|| Arc::new(queries)),
             };
             handlers.route_layer(from_fn_with_state(guard, guard::check))
         };
@@ -150,9 +164,17 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         }
     }
 
-    /// Takes the handler's documentation in, if it is of this row.
-    fn document(&mut self, method: &Method, path: &str, full: &str, access: Access, documented: Paths) {
+    /// Takes the handler's documentation in, if it is of this row; returns the fields that its query may have.
+    fn document(
+        &mut self,
+        method: &Method,
+        path: &str,
+        full: &str,
+        access: Access,
+        documented: Paths,
+    ) -> BTreeSet<String> {
         let mut found = false;
+        let mut queries = BTreeSet::new();
         for (documented_path, item) in documented.paths {
             for (documented_method, mut operation) in operations(item) {
                 if documented_path != path || as_method(&documented_method) != *method {
@@ -163,6 +185,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
                     continue;
                 }
                 found = true;
+                queries.extend(query_fields(&operation));
                 describe_access(&mut operation, access);
                 openapi::describe_problems(&mut operation);
                 self.paths.add_path_operation(full, vec![documented_method], operation);
@@ -172,6 +195,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
             self.faults
                 .push(format!("the row {method} {full} has no documentation of its own"));
         }
+        queries
     }
 }
 
@@ -184,6 +208,17 @@ fn describe_access(operation: &mut Operation, access: Access) {
     ) {
         operation.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
     }
+}
+
+fn query_fields(operation: &Operation) -> impl Iterator<Item = String> {
+    operation
+        .parameters
+        .iter()
+        .flatten()
+        .filter_map(|parameter| match parameter {
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter.name.clone()),
+            RefOr::T(_) | RefOr::Ref(_) => None,
+        })
 }
 
 fn operations(item: PathItem) -> Vec<(HttpMethod, Operation)> {

@@ -39,10 +39,23 @@ async fn my_videos_come_page_by_page_the_latest_first() {
         0,
         "admins see their own, too"
     );
-    server
+    let stranger = server
         .ask(&Person::instructor(), Method::GET, &format!("{LIST}?limit=2{cursor}"))
-        .await
-        .is_problem(422, "invalid_request");
+        .await;
+    assert_eq!(stranger.is(200).json["items"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn a_field_that_no_route_knows_is_named() {
+    let (server, person) = (Server::start().await, Person::instructor());
+    for path in [
+        format!("{LIST}?colour=red&limit=2"),
+        format!("{LIST}/nothing?colour=red"),
+    ] {
+        let answer = server.ask(&person, Method::GET, &path).await;
+        answer.is_problem(422, "invalid_request");
+        assert_eq!(answer.json["errors"][0]["field"], "colour");
+    }
 }
 
 #[tokio::test]
@@ -67,6 +80,7 @@ async fn videos_are_found_by_status_and_wrong_queries_are_refused() {
         "status=half",
         "owner=everyone",
         "failed=perhaps",
+        "limit=1&limit=2",
     ] {
         server
             .ask(&person, Method::GET, &format!("{LIST}?{wrong}"))

@@ -200,8 +200,35 @@ async fn a_wrong_query_field_is_reported_by_name() {
             .text()
             .await
             .unwrap(),
-        "a b"
+        "0 a b"
     );
+}
+
+#[tokio::test]
+async fn each_unknown_field_of_a_query_is_named_unless_the_table_takes_any() {
+    let site = Site::start().await;
+    let answer = reqwest::get(site.url("/open?b=1&a&b=2")).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    let problem: Value = answer.json().await.unwrap();
+    let fields: Vec<_> = problem["errors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|error| &error["field"])
+        .collect();
+    assert_eq!(fields, ["a", "b"]);
+    assert_eq!(
+        reqwest::get(site.url("/me?a=1")).await.unwrap().status(),
+        StatusCode::UNAUTHORIZED,
+        "who may not use the row learns nothing of its fields"
+    );
+    for path in ["/open?", "/anything?b=1&a"] {
+        assert_eq!(
+            reqwest::get(site.url(path)).await.unwrap().status(),
+            StatusCode::OK,
+            "{path}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -85,9 +85,17 @@ async fn make_thing(Json(thing): Json<Thing>) -> (StatusCode, Json<Thing>) {
     (StatusCode::CREATED, Json(thing))
 }
 
-#[utoipa::path(get, path = "/things", operation_id = "findThings", responses((status = 200)))]
-async fn find_things(Query(thing): Query<Thing>) -> String {
-    thing.name
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Wish {
+    name: String,
+    #[serde(default)]
+    count: i64,
+}
+
+#[utoipa::path(get, path = "/things", operation_id = "findThings", params(Wish), responses((status = 200)))]
+async fn find_things(Query(wish): Query<Wish>) -> String {
+    format!("{} {}", wish.count, wish.name)
 }
 
 #[utoipa::path(get, path = "/things/{id}", operation_id = "fetchThing", responses((status = 200)))]
@@ -150,7 +158,16 @@ async fn root() -> &'static str {
     "root"
 }
 
+#[utoipa::path(get, path = "/anything", operation_id = "anything", responses((status = 200)))]
+async fn anything() -> &'static str {
+    "anything"
+}
+
 pub(crate) fn table(authenticator: &Authenticator, stage: Stage) -> Routes {
+    let lenient = Table::new("/api/v1/site", authenticator)
+        .with_any_query()
+        .row(Method::GET, "/anything", Access::Public, routes!(anything))
+        .with_state(());
     Table::new("/api/v1/site", authenticator)
         .row(Method::GET, "/", Access::Public, routes!(root))
         .row(Method::GET, "/open", Access::Public, routes!(open))
@@ -168,6 +185,7 @@ pub(crate) fn table(authenticator: &Authenticator, stage: Stage) -> Routes {
         .row(Method::GET, "/events", Access::Public, routes!(events))
         .row(Method::GET, "/from", Access::Public, routes!(from))
         .with_state(stage)
+        .merge(lenient)
 }
 
 /// Limits that are short enough to wait for.
