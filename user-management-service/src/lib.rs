@@ -118,7 +118,8 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         issuer.clone(),
         secret.expose_secret(),
         config.key_period(),
-    );
+    )
+    .map_err(|error| StartError::Keys(error.to_string()))?;
     let now = clock.now();
     key_service
         .refresh(now)

@@ -17,13 +17,6 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
     let users = Table::new(PREFIX, authenticator)
         .row(Method::POST, "/signup", Access::Public, routes!(signup::sign_up))
         .row(Method::POST, "/login", Access::Public, routes!(login::log_in))
-        .row(Method::POST, "/logout", Access::Public, routes!(logout::log_out))
-        .row(
-            Method::POST,
-            "/token",
-            Access::Public,
-            routes!(refresh_token::refresh_token),
-        )
         .row(
             Method::GET,
             "/profile",
@@ -51,6 +44,16 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::GET, "/", Access::Admin, routes!(list_users::list_users))
         .row(Method::PUT, "/{id}/roles", Access::Admin, routes!(set_roles::set_roles))
         .with_state(api.clone());
+    let tokens = Table::new(PREFIX, authenticator)
+        .with_any_query()
+        .row(Method::POST, "/logout", Access::Public, routes!(logout::log_out))
+        .row(
+            Method::POST,
+            "/token",
+            Access::Public,
+            routes!(refresh_token::refresh_token),
+        )
+        .with_state(api.clone());
     let keys = Table::new("", authenticator)
         .row(
             Method::GET,
@@ -59,5 +62,5 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
             routes!(publish_keys::publish_keys),
         )
         .with_state(api);
-    users.merge(keys)
+    users.merge(tokens).merge(keys)
 }

@@ -19,9 +19,10 @@ pub fn derive(secret: &[u8], purpose: &str) -> DerivedKey {
     mac(&extracted, &[purpose.as_bytes(), &[1]].concat())
 }
 
-/// Derives a key as earlier versions did for two purposes whose keys are in use: HMAC-SHA256 of the purpose.
+/// Derives a key as the first versions did for purposes whose keys are in use: HMAC-SHA256 of the purpose.
 ///
-/// Upload keys that clients hold and signing keys that databases hold depend on it; anything new takes [`derive`].
+/// Upload keys that clients hold, and signing keys and refresh tokens that databases hold, depend on it; anything new takes
+/// [`derive`].
 #[must_use]
 pub fn derive_by_hmac(secret: &[u8], purpose: &str) -> DerivedKey {
     mac(secret, purpose.as_bytes())

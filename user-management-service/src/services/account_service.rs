@@ -17,6 +17,7 @@ use aws_lc_rs::digest;
 use backing::Clock;
 use contracts::{Role, Roles, UserId, text};
 use runtime::Caller;
+use runtime::page::{Page, PageRequest};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -29,13 +30,6 @@ pub(crate) struct Applicant {
     pub(crate) email: String,
     pub(crate) name: String,
     pub(crate) password: SecretString,
-}
-
-/// A page of accounts.
-pub(crate) struct Page {
-    pub(crate) users: Vec<User>,
-    /// The key of the last one, if more follow.
-    pub(crate) next: Option<String>,
 }
 
 /// Works on accounts.
@@ -185,17 +179,11 @@ impl AccountService {
     }
 
     /// Accounts whose address begins with `prefix`, starting after the cursor.
-    pub(crate) async fn list(&self, prefix: &str, after: &str, limit: usize) -> Result<Page, AccountError> {
+    pub(crate) async fn list(&self, prefix: &str, page: &PageRequest<String>) -> Result<Page<User>, AccountError> {
         let prefix = prefix.trim().to_ascii_lowercase();
-        let one_more = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
-        let mut users = self.users.list(&prefix, after, one_more).await?;
-        let more = users.len() > limit;
-        users.truncate(limit);
-        let next = users
-            .last()
-            .filter(|_| more)
-            .map(|user| user.email.to_ascii_lowercase());
-        Ok(Page { users, next })
+        let after = page.after.as_deref().unwrap_or_default();
+        let users = self.users.list(&prefix, after, page.one_more()).await?;
+        Ok(page.cut(users, |user| user.email.to_ascii_lowercase()))
     }
 
     /// Replaces an account's roles.

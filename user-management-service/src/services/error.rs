@@ -2,10 +2,10 @@
 
 use super::limiter::Limited;
 use super::password_hasher::HashError;
-use super::sealing::SealError;
 use super::token_issuer::NotSigned;
 use crate::repositories::rows::NotDone;
 use backing::db::DbError;
+use runtime::secrets::SealError;
 use std::time::Duration;
 
 /// Why a request about an account is refused or fails.

@@ -1,6 +1,5 @@
 //! Signing keys: generated when they are due, published before they sign, kept while tokens carry their name.
 
-use super::sealing::{self, SealError};
 use super::token_issuer::{OpenKey, TokenIssuer};
 use crate::models::keys::signing_key::SealedKey;
 use crate::repositories::keys::key_repository::KeyRepository;
@@ -14,6 +13,7 @@ use contracts::Timestamp;
 use jsonwebtoken::jwk::{
     AlgorithmParameters, CommonParameters, Jwk, KeyAlgorithm, PublicKeyUse, RSAKeyParameters, RSAKeyType,
 };
+use runtime::secrets::{SealError, Sealer, derive_by_hmac};
 use runtime::{Keys, PublicKey};
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub(crate) struct KeyService {
     repository: KeyRepository,
     published: Keys,
     issuer: TokenIssuer,
-    seal: [u8; 32],
+    sealer: Sealer,
     period: Duration,
 }
 
@@ -68,14 +68,14 @@ impl KeyService {
         issuer: TokenIssuer,
         secret: &[u8],
         period: Duration,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, KeyError> {
+        Ok(Self {
             repository,
             published,
             issuer,
-            seal: sealing::derive(secret, PURPOSE),
+            sealer: Sealer::new(&derive_by_hmac(secret, PURPOSE))?,
             period,
-        }
+        })
     }
 
     /// Generates and removes keys that are due, then puts the keys to use if they have changed.
@@ -116,7 +116,7 @@ impl KeyService {
         let private = pair.as_der().map_err(|error| KeyError::NotMade(error.to_string()))?;
         let private: &Pkcs8V1Der<'_> = &private;
         Ok(SealedKey {
-            sealed: sealing::seal(&self.seal, kid.as_bytes(), private.as_ref())?,
+            sealed: self.sealer.seal(kid.as_bytes(), private.as_ref())?,
             kid,
             public_key: pair.public_key().as_ref().to_vec(),
             created_at: now,
@@ -125,7 +125,7 @@ impl KeyService {
     }
 
     fn open(&self, key: &SealedKey) -> Result<OpenKey, KeyError> {
-        let private = sealing::open(&self.seal, key.kid.as_bytes(), &key.sealed)?;
+        let private = self.sealer.open(key.kid.as_bytes(), &key.sealed)?;
         let pair = KeyPair::from_pkcs8(&private).map_err(|_| KeyError::WrongSecret)?;
         Ok(OpenKey {
             kid: key.kid.clone(),

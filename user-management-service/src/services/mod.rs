@@ -7,6 +7,5 @@ pub(crate) mod limiter;
 pub(crate) mod password_hasher;
 pub(crate) mod refresh_token;
 pub(crate) mod revocation_service;
-pub(crate) mod sealing;
 pub(crate) mod session_service;
 pub(crate) mod token_issuer;

@@ -1,10 +1,10 @@
 //! Refresh tokens: 256 random bits, of which the database stores a hash.
 
-use super::sealing::{self, SealError};
 use crate::models::sessions::session::{Successor, TokenHash};
 use aws_lc_rs::{digest, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use runtime::secrets::{SealError, Sealer, derive_by_hmac};
 use secrecy::SecretString;
 
 const BYTES: usize = 32;
@@ -43,7 +43,7 @@ impl RefreshToken {
     /// Makes a successor, and what the database stores of it: its hash, and the token sealed with a key derived from this one.
     pub(crate) fn successor(&self) -> Result<(Self, Successor), SealError> {
         let next = Self::generate()?;
-        let sealed = sealing::seal(&self.successor_key(), &self.hash().0, &next.0)?;
+        let sealed = self.sealer()?.seal(&self.hash().0, &next.0)?;
         let stored = Successor {
             hash: next.hash(),
             sealed,
@@ -53,12 +53,12 @@ impl RefreshToken {
 
     /// Opens the successor of this token.
     pub(crate) fn open(&self, sealed: &[u8]) -> Result<Self, SealError> {
-        let plain = sealing::open(&self.successor_key(), &self.hash().0, sealed)?;
+        let plain = self.sealer()?.open(&self.hash().0, sealed)?;
         plain.try_into().map(Self).map_err(|_| SealError)
     }
 
-    fn successor_key(&self) -> [u8; 32] {
-        sealing::derive(&self.0, SUCCESSOR_KEY)
+    fn sealer(&self) -> Result<Sealer, SealError> {
+        Sealer::new(&derive_by_hmac(&self.0, SUCCESSOR_KEY))
     }
 }
 

@@ -48,7 +48,7 @@ async fn an_admin_finds_people_page_by_page() {
         all,
         ["ada", "adam", "bob", "co-ada", "root"].map(|name| format!("{name}@example.org"))
     );
-    for query in ["limit=0", "limit=101", "limit=x", "cursor=!", "colour=red"] {
+    for query in ["limit=0", "limit=101", "limit=x", "cursor=!", "cursor=", "colour=red"] {
         server
             .get(&format!("/?{query}"), admin.access())
             .await

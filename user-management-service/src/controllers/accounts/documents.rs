@@ -6,6 +6,7 @@ use contracts::{Roles, Timestamp, UserId};
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderValue, StatusCode};
 use runtime::Json;
+use runtime::conditional::version_tag;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -56,14 +57,12 @@ impl From<User> for UserDocument {
 
 /// The reply that shows an account: with its `ETag`, never cached.
 pub(crate) fn user(status: StatusCode, user: User) -> Response {
-    let etag = HeaderValue::try_from(format!("\"{}\"", user.revision)).ok();
+    let etag = version_tag(user.revision);
     let mut response = (status, Json(UserDocument::from(user))).into_response();
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(etag) = etag {
-        response.headers_mut().insert(ETAG, etag);
-    }
+    response.headers_mut().insert(ETAG, etag);
     response
 }
 

@@ -8,8 +8,8 @@ use crate::services::error::AccountError;
 use axum::extract::State;
 use axum::response::Response;
 use contracts::text;
-use http::header::IF_MATCH;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::StatusCode;
+use runtime::conditional::{IfMatch, version_tag};
 use runtime::{Caller, Json, Problem, ProblemDocument};
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -52,19 +52,18 @@ pub(crate) struct Body {
 pub(crate) async fn update_profile(
     State(api): State<Api>,
     caller: Caller,
-    headers: HeaderMap,
+    if_match: IfMatch,
     Json(body): Json<Body>,
 ) -> Result<Response, Problem> {
     let change = body.check()?;
-    let revision = match tags(&headers) {
-        None => None,
-        Some(tags) => {
-            let now = api.accounts.profile(&caller).await?.revision;
-            if !tags.contains(&format!("\"{now}\"")) {
-                return Err(AccountError::Stale.into());
-            }
-            Some(now)
+    let revision = if if_match.names_versions() {
+        let now = api.accounts.profile(&caller).await?.revision;
+        if !if_match.allows(version_tag(now)) {
+            return Err(AccountError::Stale.into());
         }
+        Some(now)
+    } else {
+        None
     };
     Ok(documents::user(
         StatusCode::OK,
@@ -109,19 +108,4 @@ fn clearable(
 ) -> Option<Option<String>> {
     let Some(text) = given? else { return Some(None) };
     check(&text).map_err(|why| wrong.push((field, why))).ok().map(Some)
-}
-
-/// The tags of `If-Match`; `None` without the header, and for `*`.
-fn tags(headers: &HeaderMap) -> Option<Vec<String>> {
-    if !headers.contains_key(IF_MATCH) {
-        return None;
-    }
-    let tags: Vec<String> = headers
-        .get_all(IF_MATCH)
-        .iter()
-        .filter_map(|header: &HeaderValue| header.to_str().ok())
-        .flat_map(|header| header.split(','))
-        .map(|tag| tag.trim().to_owned())
-        .collect();
-    (!tags.contains(&"*".to_owned())).then_some(tags)
 }

@@ -12,7 +12,8 @@ use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, SET_COOKIE};
+use http::header::SET_COOKIE;
+use runtime::accept;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -97,12 +98,7 @@ async fn exchange(api: &Api, headers: &HeaderMap, form: &Form) -> Result<SignedI
 
 /// Reads a form, or the same fields as JSON.
 fn read(headers: &HeaderMap, body: &[u8]) -> Result<Form, TokenError> {
-    let kind = headers
-        .get(CONTENT_TYPE)
-        .and_then(|kind| kind.to_str().ok())
-        .unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    match kind.as_str() {
+    match accept::content_type(headers).as_str() {
         _ if body.is_empty() => Ok(Form::default()),
         "application/x-www-form-urlencoded" => read_pairs(body),
         "application/json" => {

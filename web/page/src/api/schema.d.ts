@@ -1605,9 +1605,9 @@ export interface operations {
             query?: {
                 /** @description The beginning of an e-mail address, in upper or lower case; a whole address lists that account first. */
                 email?: string;
-                /** @description How many accounts to return, 1 to 100; 20 by default. */
+                /** @description How many entries at most; 20 by default. */
                 limit?: number;
-                /** @description The `next_cursor` of the page before. */
+                /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: never;
