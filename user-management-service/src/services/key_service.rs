@@ -7,12 +7,9 @@ use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use backing::db::DbError;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contracts::Timestamp;
-use jsonwebtoken::jwk::{
-    AlgorithmParameters, CommonParameters, Jwk, KeyAlgorithm, PublicKeyUse, RSAKeyParameters, RSAKeyType,
-};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use runtime::secrets::{SealError, Sealer, derive_by_hmac};
 use runtime::{Keys, PublicKey};
 use std::time::Duration;
@@ -156,62 +153,14 @@ fn due(keys: &[SealedKey], now: Timestamp, period: Duration) -> Due {
 
 /// The public half as a JWK.
 fn public(key: &OpenKey) -> Option<PublicKey> {
-    let (n, e) = modulus_and_exponent(key.pair.public_key().as_ref())?;
-    let jwk = Jwk {
-        common: CommonParameters {
-            public_key_use: Some(PublicKeyUse::Signature),
-            key_algorithm: Some(KeyAlgorithm::RS256),
-            key_id: Some(key.kid.clone()),
-            ..CommonParameters::default()
-        },
-        algorithm: AlgorithmParameters::RSA(RSAKeyParameters {
-            key_type: RSAKeyType::RSA,
-            n: URL_SAFE_NO_PAD.encode(n),
-            e: URL_SAFE_NO_PAD.encode(e),
-        }),
-    };
+    let decoding = DecodingKey::from_rsa_der(key.pair.public_key().as_ref());
+    let mut jwk = Jwk::from_decoding_key(&decoding, Some(Algorithm::RS256)).ok()?;
+    jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+    jwk.common.key_id = Some(key.kid.clone());
     Some(PublicKey {
         kid: key.kid.clone(),
         jwk,
     })
-}
-
-/// The two numbers of an `RSAPublicKey`, without leading zeros.
-///
-/// Source: RFC 8017 A.1.1, in DER
-fn modulus_and_exponent(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (sequence, _) = value(der, 0x30)?;
-    let (n, rest) = value(sequence, 0x02)?;
-    let (e, _) = value(rest, 0x02)?;
-    Some((trim(n), trim(e)))
-}
-
-fn trim(number: &[u8]) -> &[u8] {
-    let zeros = number.iter().take_while(|byte| **byte == 0).count();
-    number.get(zeros..).unwrap_or_default()
-}
-
-/// The content of the DER value that `bytes` begins with, and what follows it.
-fn value(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
-    let (first, rest) = bytes.split_first()?;
-    let (length, rest) = rest.split_first()?;
-    let (length, rest) = match *length {
-        short @ 0..=0x7f => (usize::from(short), rest),
-        long => {
-            let (digits, rest) = rest.split_at_checked(usize::from(long & 0x7f))?;
-            (
-                digits
-                    .iter()
-                    .try_fold(0_usize, |sum, digit| Some(sum.checked_mul(256)? + usize::from(*digit)))?,
-                rest,
-            )
-        }
-    };
-    if *first == tag {
-        rest.split_at_checked(length)
-    } else {
-        None
-    }
 }
 
 #[cfg(test)]
@@ -261,14 +210,5 @@ mod tests {
                 .is_empty()
         );
         assert_eq!(due(&keys, second + FAREWELL, PERIOD).remove, ["a"]);
-    }
-
-    #[test]
-    fn a_public_key_is_read_into_its_two_numbers() {
-        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-        let (n, e) = modulus_and_exponent(pair.public_key().as_ref()).unwrap();
-        assert_eq!((n.len(), e), (256, [1, 0, 1].as_slice()));
-        let der = pair.public_key().as_ref();
-        assert!((0..der.len()).all(|end| modulus_and_exponent(&der[..end]).is_none()));
     }
 }
