@@ -12,7 +12,7 @@ pub enum ScanError {
     /// There is no byte, or no track with a sample in it.
     #[error("there is no audio or video in this file")]
     Empty,
-    /// The file ends before what its tables tell of.
+    /// The file ends before what its tables describe.
     #[error("the file is cut off: {0}")]
     Truncated(&'static str),
     /// The structure contradicts itself.
@@ -70,7 +70,7 @@ pub enum Obstacle {
     /// There is audio that is not AAC-LC.
     #[error("the audio is {0}, not AAC-LC")]
     AudioCodec(String),
-    /// A frame that claims to be a key frame can't be decoded by itself, or frames are shown before their key frame.
+    /// A frame that claims to be a key frame can't be decoded on its own, or frames are shown before their key frame.
     #[error("a key frame depends on frames before it")]
     OpenGop,
     /// Key frames are further apart than the limit.
@@ -79,7 +79,7 @@ pub enum Obstacle {
     /// The edit list hides, repeats or slows down parts of the media.
     #[error("the edit list can't be kept: {0}")]
     EditList(&'static str),
-    /// The time of the samples goes back, or can't be told in segments.
+    /// The time of the samples goes back, or can't be expressed in segments.
     #[error("the times of the samples can't be kept: {0}")]
     Timeline(&'static str),
     /// The average bit rate, or a single segment, is above the limit.
@@ -155,7 +155,7 @@ pub enum PieceError {
         /// Its place in the piece.
         segment: u32,
     },
-    /// A segment does not begin with a frame that can be decoded by itself.
+    /// A segment does not begin with a frame that can be decoded on its own.
     #[error("segment {segment} of the piece does not begin with a key frame")]
     KeyFrame {
         /// Its place in the piece.
@@ -164,7 +164,7 @@ pub enum PieceError {
     /// There are frames before the piece begins or after it ends.
     #[error("there is a frame at {0}, outside of the piece")]
     Outside(i64),
-    /// The times of the frames can't be told in segments.
+    /// The times of the frames can't be expressed in segments.
     #[error("the times of the frames can't be kept: {0}")]
     Timeline(&'static str),
     /// What was asked for is impossible.

@@ -9,7 +9,7 @@
 //! that pieces which were encoded apart are joined without a gap or an overlap.
 //!
 //! Times: the lecture's zero is media time one second in every track, so that what comes shortly before it (the priming
-//! packets of audio, decode times of reordered frames) can be told without negative numbers. No edit list is written.
+//! packets of audio, decode times of reordered frames) can be stated without negative numbers. No edit list is written.
 //!
 //! Nothing in a file is believed: a length must fit what encloses it, a count must fit its bytes, and an answer to wrong
 //! bytes is an error, never a panic and never an allocation larger than the bytes that asked for it.

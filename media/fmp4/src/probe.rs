@@ -28,7 +28,7 @@ pub struct VideoTrack {
     pub width: u32,
     /// Pixels down as shown.
     pub height: u32,
-    /// Frames a second on average, to three decimals; 0 where it can't be told.
+    /// Frames a second on average, to three decimals; 0 where it can't be expressed.
     pub frame_rate: f64,
     /// Degrees clockwise by which the coded picture is turned when shown: 0, 90, 180 or 270.
     pub rotation: u16,
@@ -47,7 +47,7 @@ pub struct AudioTrack {
     pub channels: u16,
     /// Samples a second.
     pub sample_rate: u32,
-    /// The ISO 639-2 code of the language, where the file tells one.
+    /// The ISO 639-2 code of the language, where the file states one.
     pub language: Option<String>,
     /// Bits a second on average.
     pub average_bit_rate: u64,

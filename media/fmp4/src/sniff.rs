@@ -1,6 +1,6 @@
 //! What kind of file begins with these bytes.
 
-/// The kind of a file, told from its first bytes.
+/// The kind of a file, inferred from its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sniff {
     /// ISO base media: [`crate::Scanner`] reads it.
@@ -95,7 +95,7 @@ pub fn sniff(first: &[u8]) -> Sniff {
         .unwrap_or(Sniff::Never)
 }
 
-/// Picture formats share the box structure with video files; their brands tell them apart.
+/// Picture formats share the box structure with video files; their brands distinguish them.
 const PICTURE_BRANDS: [&[u8]; 7] = [b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"jp2 "];
 
 fn iso(first: &[u8]) -> Option<Sniff> {

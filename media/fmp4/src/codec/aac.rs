@@ -4,7 +4,7 @@ use super::bits::Bits;
 use crate::boxes::{put_full_box, put_u16, put_u32};
 use crate::bytes::{Cursor, Short};
 
-/// What an `esds` box tells of its stream.
+/// What an `esds` box states about its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stream<'a> {
     /// 0x40 for AAC, 0x66 to 0x68 for MPEG-2 AAC, 0x69 and 0x6b for MP3.
@@ -53,17 +53,17 @@ fn descriptor<'a>(cursor: &mut Cursor<'a>, tag: u8) -> Result<&'a [u8], Short> {
             break;
         }
     }
-    // Some writers tell a length beyond the box; what is there is what counts.
+    // Some writers state a length beyond the box; what is there is what counts.
     cursor.take(length.min(cursor.rest().len()))
 }
 
-/// What an AudioSpecificConfig tells.
+/// What an AudioSpecificConfig states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AacConfig {
-    /// 2 for Low Complexity; 5 and 29 for the HE forms, however they are told.
+    /// 2 for Low Complexity; 5 and 29 for the HE forms, however they are stated.
     pub(crate) object_type: u32,
     pub(crate) sample_rate: u32,
-    /// 0 where the layout is told by the stream itself.
+    /// 0 where the layout is stated by the stream itself.
     pub(crate) channels: u16,
     /// Whether a packet has 960 samples instead of 1,024.
     pub(crate) short_frames: bool,
@@ -130,7 +130,7 @@ fn sample_rate(bits: &mut Bits<'_>) -> Result<u32, Short> {
     }
 }
 
-/// Whether spectral band replication is told behind a configuration that older decoders read as Low Complexity.
+/// Whether spectral band replication is stated behind a configuration that older decoders read as Low Complexity.
 fn told_behind(bits: &mut Bits<'_>) -> Result<bool, Short> {
     if bits.number(11)? != 0x2b7 {
         return Ok(false);
@@ -145,7 +145,7 @@ pub(crate) fn put_esds(out: &mut Vec<u8>, config: &[u8], peak: u32, average: u32
         out.extend_from_slice(&[3, 23 + config_length]);
         put_u16(out, 0);
         out.push(0);
-        // Audio (5), upstream 0, the reserved bit 1; the buffer's size is not told.
+        // Audio (5), upstream 0, the reserved bit 1; the buffer's size is not stated.
         out.extend_from_slice(&[4, 15 + config_length, 0x40, 0x15, 0, 0, 0]);
         put_u32(out, peak);
         put_u32(out, average);

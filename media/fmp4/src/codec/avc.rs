@@ -4,7 +4,7 @@ use super::sps::Sps;
 use crate::bytes::{Cursor, Short};
 use crate::error::Obstacle;
 
-/// What `avcC` tells.
+/// What `avcC` states.
 ///
 /// Source: ISO/IEC 14496-15 §5.3.3.1
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl<'a> AvcConfig<'a> {
 }
 
 fn format_obstacle(sps: &Sps) -> Option<&'static str> {
-    // Level 5.1 holds 36,864 macroblocks a frame; what is larger tells a wrong level.
+    // Level 5.1 holds 36,864 macroblocks a frame; a larger frame declares a wrong level.
     let macroblocks = sps.width.div_ceil(16).saturating_mul(sps.height.div_ceil(16));
     if sps.bit_depth != 8 {
         Some("coded with more than 8 bits")

@@ -1,4 +1,4 @@
-//! What codec configurations tell: H.264 parameter sets, AAC's AudioSpecificConfig.
+//! What codec configurations state: H.264 parameter sets, AAC's AudioSpecificConfig.
 
 pub(crate) mod aac;
 pub(crate) mod avc;

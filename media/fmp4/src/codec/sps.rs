@@ -3,7 +3,7 @@
 use super::bits::Bits;
 use crate::bytes::Short;
 
-/// What a sequence parameter set tells.
+/// What a sequence parameter set states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sps {
     pub(crate) profile: u8,
@@ -16,7 +16,7 @@ pub(crate) struct Sps {
     /// Pixels shown, after cropping, not yet shaped.
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Width to height of a pixel, where told.
+    /// Width to height of a pixel, where stated.
     pub(crate) pixel_aspect: Option<(u32, u32)>,
 }
 
@@ -116,7 +116,7 @@ fn skip_scaling_list(bits: &mut Bits<'_>, length: u32) -> Result<(), Short> {
     Ok(())
 }
 
-/// Skips what tells the order of pictures and the number of references.
+/// Skips the fields for the order of pictures and the number of references.
 fn skip_order(bits: &mut Bits<'_>) -> Result<(), Short> {
     bits.unsigned()?;
     match bits.unsigned()? {

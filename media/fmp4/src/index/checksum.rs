@@ -1,4 +1,4 @@
-//! CRC-32, so that a damaged index is told from a good one.
+//! CRC-32, so that a damaged index can be distinguished from a good one.
 
 /// One step of the reflected polynomial 0xEDB88320 for each value of a byte.
 const TABLE: [u32; 256] = {

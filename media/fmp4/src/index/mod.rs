@@ -39,7 +39,7 @@ impl Index {
         }
     }
 
-    /// What the head of the encoded index tells, without encoding it.
+    /// What the head of the encoded index states, without encoding it.
     #[must_use]
     pub fn head(&self) -> &IndexHead {
         &self.head
@@ -57,7 +57,7 @@ impl IndexHead {
     /// How many bytes [`IndexHead::length`] needs.
     pub const PREFIX: usize = 32;
 
-    /// How many bytes [`IndexHead::decode`] needs, told from the first [`IndexHead::PREFIX`] bytes.
+    /// How many bytes [`IndexHead::decode`] needs, inferred from the first [`IndexHead::PREFIX`] bytes.
     pub fn length(first: &[u8]) -> Result<u64, IndexError> {
         head::length(first)
     }
@@ -85,7 +85,7 @@ impl IndexHead {
 /// One track, served as one rendition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IndexTrack {
-    /// Video or audio, and what a playlist tells about it.
+    /// Video or audio, and what a playlist states about it.
     pub kind: TrackKind,
     /// The name for `CODECS` as in RFC 6381.
     pub codec_string: String,
@@ -110,7 +110,7 @@ pub enum TrackKind {
     Audio(AudioShape),
 }
 
-/// What a playlist tells about video.
+/// What a playlist states about video.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VideoShape {
     /// Pixels across as shown.
@@ -121,14 +121,14 @@ pub struct VideoShape {
     pub frame_rate: f64,
 }
 
-/// What a playlist tells about audio.
+/// What a playlist states about audio.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioShape {
     /// Channels.
     pub channels: u16,
     /// Samples a second.
     pub sample_rate: u32,
-    /// The ISO 639-2 code of the language, where the file tells one.
+    /// The ISO 639-2 code of the language, where the file states one.
     pub language: Option<String>,
 }
 

@@ -4,7 +4,7 @@ use crate::boxes::{Kind, children, find};
 use crate::bytes::{Cursor, Short};
 use crate::error::ScanError;
 
-/// What the first sample description of a track tells.
+/// What the first sample description of a track states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry<'a> {
     Video(VideoEntry<'a>),

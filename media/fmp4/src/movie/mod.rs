@@ -1,4 +1,4 @@
-//! The movie header: tracks and what they tell about themselves.
+//! The movie header: tracks and what they state about themselves.
 
 mod description;
 mod edits;
@@ -18,7 +18,7 @@ use crate::samples::Defaults;
 /// A film with every language and its subtitles has some 40.
 const MAX_TRACKS: usize = 64;
 
-/// What `moov` tells.
+/// What `moov` states.
 #[derive(Debug)]
 pub(crate) struct Movie<'a> {
     pub(crate) timescale: u32,

@@ -15,7 +15,7 @@ pub(crate) enum Handler {
     Other,
 }
 
-/// What `trak` tells.
+/// What `trak` states.
 #[derive(Debug)]
 pub(crate) struct Track<'a> {
     pub(crate) id: u32,

@@ -18,7 +18,7 @@ const MAX_BITS: u64 = 6144;
 
 /// Makes a piece of AAC-LC.
 ///
-/// Shape:  `counts` tells how many frames each segment has, and is used up by `frames`; `first_frame` is the number of
+/// Shape:  `counts` states how many frames each segment has, and is used up by `frames`; `first_frame` is the number of
 ///         the first of them in the rendition, whose frame 0 begins at the lecture's zero; `first` is the number of the
 ///         first segment
 /// Units:  the track's timescale is its sample rate
@@ -79,7 +79,7 @@ pub fn audio_piece(
 
 fn init_segment(config: &AudioConfig) -> Vec<u8> {
     let specific = config.specific();
-    // What the frames really take differs from piece to piece: the most that is allowed, and no average, are told instead.
+    // What the frames really take differs from piece to piece: the most that is allowed, and no average, are stated instead.
     let peak = u64::from(config.sample_rate()) * u64::from(config.channels()) * MAX_BITS / u64::from(FRAME);
     init::audio(
         config.sample_rate(),

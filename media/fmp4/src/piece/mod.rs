@@ -1,7 +1,7 @@
 //! Pieces: what an encoder made of a part of a lecture, as segments of a rendition.
 //!
 //! Pieces are encoded apart, some again after a crash, and yet are joined without a seam: every segment begins to be
-//! decoded exactly where the one before ends, whatever the encoder told, and the init segment depends on the encoder's
+//! decoded exactly where the one before ends, whatever the encoder stated, and the init segment depends on the encoder's
 //! parameters alone.
 
 mod adts;

@@ -2,7 +2,7 @@
 
 use crate::error::PieceError;
 
-/// What a segment tells of its samples' times.
+/// What a segment states about its samples' times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Times {
     pub(super) decode_time: u64,
@@ -13,7 +13,7 @@ pub(super) struct Times {
 }
 
 /// Sets decode times so that they begin `delay` before the segment's first frame is shown and end `delay` before the
-/// next segment's is: whatever an encoder told, segments follow each other without a gap or an overlap.
+/// next segment's is: whatever an encoder stated, segments follow each other without a gap or an overlap.
 ///
 /// Shape:  `shown` in decoding order, the first the earliest, all before `end`; no two alike
 /// Errors: where frames are shown so close to each other, and so long after they were decoded, that there is no room

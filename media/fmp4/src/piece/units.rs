@@ -9,7 +9,7 @@ const IDR: u8 = 5;
 const SPS: u8 = 7;
 const PPS: u8 = 8;
 
-/// Whether a sample is a key frame, told by its first slice.
+/// Whether a sample is a key frame, stated by its first slice.
 ///
 /// Errors: when its units do not fill it exactly, none is a slice, or it brings parameters of its own: those of the init
 ///         segment count alone

@@ -26,8 +26,8 @@ struct Frame {
 
 /// Makes a piece of H.264 in fragmented MP4.
 ///
-/// The encoder's times say which frame belongs where; decode times are set anew. The first frame of a segment is shown
-/// from the segment's bound on, every other one when the encoder tells.
+/// The encoder's times say which frame belongs where; decode times are set again. The first frame of a segment is shown
+/// from the segment's bound on, every other one when the encoder says.
 ///
 /// Shape:  `bounds` are those of the piece's segments, one more than there are; `first` is the number of its first
 ///         segment in the rendition

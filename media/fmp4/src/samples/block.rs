@@ -44,7 +44,7 @@ impl Block {
         Ok(())
     }
 
-    /// Marks the next sample to be pushed as one that can be decoded by itself.
+    /// Marks the next sample to be pushed as one that can be decoded on its own.
     pub(crate) fn mark_key_frame(&mut self) {
         if !self.sizes.is_empty() {
             self.key_frames

@@ -24,7 +24,7 @@ pub(crate) struct Sample {
     pub(crate) duration: u32,
     /// From decoding to showing, in ticks.
     pub(crate) composition: i32,
-    /// Whether the file says that it can be decoded by itself.
+    /// Whether the file says that it can be decoded on its own.
     pub(crate) sync: bool,
 }
 
@@ -35,7 +35,7 @@ impl Sample {
     }
 }
 
-/// What a movie tells about samples of fragments that do not tell it themselves.
+/// What a movie states about samples of fragments that do not state it themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Defaults {
     pub(crate) description: u32,

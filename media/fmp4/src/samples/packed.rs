@@ -18,7 +18,7 @@ pub(crate) struct Packed {
     last: Last,
 }
 
-/// What the next sample is told relative to.
+/// The values that the next sample is stored relative to.
 #[derive(Clone, Copy, Debug, Default)]
 struct Last {
     end: u64,

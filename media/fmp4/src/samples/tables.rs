@@ -20,7 +20,7 @@ pub(crate) struct Tables<'a> {
     chunk_groups: &'a [[u8; 12]],
     chunks: Chunks<'a>,
     sizes: Sizes<'a>,
-    /// None: every sample can be decoded by itself.
+    /// None: every sample can be decoded on its own.
     syncs: Option<&'a [[u8; 4]]>,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// The entries of a table whose count is told before them.
+/// The entries of a table whose count is stated before them.
 fn entries<const N: usize>(body: &[u8]) -> Result<&[[u8; N]], ScanError> {
     let mut cursor = Cursor::new(body);
     cursor.version_and_flags()?;
@@ -186,7 +186,7 @@ impl Run {
     }
 }
 
-/// The samples that the tables tell of, in order.
+/// The samples that the tables describe, in order.
 pub(crate) struct TableSamples<'a> {
     durations: Iter<'a, [u8; 8]>,
     duration: Run,
@@ -202,7 +202,7 @@ pub(crate) struct TableSamples<'a> {
     position: u64,
     sizes: Sizes<'a>,
     syncs: Option<Peekable<Iter<'a, [u8; 4]>>>,
-    /// Samples told.
+    /// Samples stated.
     index: u32,
     count: u32,
 }

@@ -263,7 +263,7 @@ impl Grid {
 struct Writer<'a> {
     video: bool,
     shift: i64,
-    /// From media time to the time that segments tell: the lecture's zero is at one second.
+    /// From media time to the time that segments state: the lecture's zero is at one second.
     told: i64,
     /// Taken from the decode times and added to the offsets, so that none is negative: ffmpeg shows every sample of a
     /// fragmented file late by the most negative offset that it has met.

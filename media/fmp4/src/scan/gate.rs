@@ -269,7 +269,7 @@ fn describe_audio(track: &Track<'_>, survey: &Survey) -> AudioTrack {
     AudioTrack {
         codec: audio_name(track),
         codec_string: config.map_or_else(|| four_letters(format), AacConfig::codec_string),
-        // A layout that the stream itself tells is not known here; the sample entry's number is the best guess.
+        // A layout that the stream itself states is not known here; the sample entry's number is the best guess.
         channels: if channels == 0 { told.0 } else { channels },
         sample_rate,
         language: track.language.clone(),
@@ -348,7 +348,7 @@ fn audio_words(track: &Track<'_>) -> String {
     }
 }
 
-/// The plain name of a track's codec; `mp4a` may hold MP3 too, which its stream description tells.
+/// The plain name of a track's codec; `mp4a` may hold MP3 too, which its stream description states.
 fn audio_name(track: &Track<'_>) -> String {
     let object = audio_entry(track)
         .and_then(|entry| Stream::parse(entry.stream?).ok())

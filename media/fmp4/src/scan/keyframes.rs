@@ -172,7 +172,7 @@ impl KeyFrameCheck {
             .any(|set| Some(set.as_slice()) == unit.get(self.length_size..))
     }
 
-    /// Whether a picture brings parameters that the sample description does not tell.
+    /// Whether a picture brings parameters that the sample description does not state.
     pub(crate) fn has_other_sets(&self) -> bool {
         self.other_sets
     }

@@ -108,7 +108,7 @@ fn put_audio_entry(out: &mut Vec<u8>, track: &AudioInit<'_>) {
         put_u16(out, track.channels);
         put_u16(out, 16);
         out.extend_from_slice(&[0; 4]);
-        // 16.16; a rate above 65,535 is told by the decoder's configuration alone.
+        // 16.16; a rate above 65,535 is stated by the decoder's configuration alone.
         put_u32(
             out,
             u16::try_from(track.sample_rate).map_or(0, |rate| u32::from(rate) << 16),
@@ -205,7 +205,7 @@ fn put_tables(out: &mut Vec<u8>, entry: impl FnOnce(&mut Vec<u8>)) {
     });
 }
 
-/// Three letters in five bits each; `und` where none is told.
+/// Three letters in five bits each; `und` where none is stated.
 fn packed_language(language: Option<&str>) -> u16 {
     let letters = language.map_or(*b"und", |language| *language.as_bytes().first_chunk().unwrap_or(b"und"));
     letters

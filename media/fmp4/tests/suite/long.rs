@@ -52,7 +52,7 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// Reads the samples that the head of a segment tells, at their places in the source.
+/// Reads the samples that the head of a segment states, at their places in the source.
 fn told_by(plan: &fmp4::SegmentPlan) -> Vec<Told> {
     let head = &plan.head;
     let find = |kind: &[u8; 4]| head.windows(4).position(|window| window == kind).unwrap() + 4;

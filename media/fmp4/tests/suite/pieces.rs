@@ -16,7 +16,7 @@ const PATCH: &str =
     "geq=lum='if(lt(X\\,64)*lt(Y\\,64)\\,mod(N*53\\,200)+20\\,lum(X\\,Y))':cb='cb(X\\,Y)':cr='cr(X\\,Y)'";
 const GOP: &str = "-g 60 -bf 2 -an";
 
-/// One packet of a file as ffprobe tells it, in ticks of 90 kHz.
+/// One packet of a file as ffprobe states it, in ticks of 90 kHz.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Told {
     shown: i64,

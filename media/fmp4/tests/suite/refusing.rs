@@ -195,7 +195,7 @@ fn other_audio_than_low_complexity_aac() {
     );
     assert_eq!(code(2, "25", "-c:a ac3"), "audio_codec");
     assert_eq!(code(2, "25", "-c:a libopus -ar 48000"), "audio_codec");
-    // No encoder of HE-AAC here; the configuration alone tells it. 0x12 is Low Complexity, 0x2a Spectral Band Replication.
+    // No encoder of HE-AAC here; the configuration alone states it. 0x12 is Low Complexity, 0x2a Spectral Band Replication.
     let source = bench.source("a.mp4", 2, "25", GOP);
     let bytes = rewrite(&source, |movie| {
         movie.all(b"stsd", &mut |table| {
