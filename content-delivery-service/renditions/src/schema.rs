@@ -22,4 +22,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0003_plans.sql"),
         postgres: include_str!("../../migrations/postgres/0003_plans.sql"),
     },
+    Migration {
+        number: 4,
+        name: "changes",
+        sqlite: include_str!("../../migrations/sqlite/0004_changes.sql"),
+        postgres: include_str!("../../migrations/postgres/0004_changes.sql"),
+    },
 ];

@@ -16,10 +16,12 @@ pub struct Video {
     pub description: String,
     /// Where it is on its way.
     pub status: Status,
-    /// Why it failed, has to wait, lacks a rendition, or could not be made anew.
+    /// Why it failed, has to wait, lacks a rendition, or could not be encoded again.
     pub reason: Option<Reason>,
-    /// Counts its changes.
+    /// Counts what people have edited.
     pub version: i64,
+    /// Counts every change: edits, states of the upload, publications of encoders.
+    pub changes: i64,
     /// Playback tokens of another policy version are refused.
     pub policy_version: i64,
     /// The name of the file that it came from.

@@ -218,7 +218,7 @@ impl UploadRepository {
         .await?;
         let moved = tx
             .run(
-                "UPDATE videos SET status = 'processing', bytes = $1, version = version + 1, updated_at = $2 \
+                "UPDATE videos SET status = 'processing', bytes = $1, changes = changes + 1, updated_at = $2 \
                  WHERE id = $3 AND status = 'uploading'",
                 args![row.bytes_received, now, id],
             )

@@ -10,7 +10,7 @@ use renditions::models::lecture::{Media, Reason, Status};
 
 macro_rules! columns {
     () => {
-        "id, owner_id, title, description, status, reason_code, reason_message, version, policy_version, \
+        "id, owner_id, title, description, status, reason_code, reason_message, version, changes, policy_version, \
     filename, container, bytes, duration_us, media, generation, created_at, updated_at, playable_at, ready_at, deleted_at"
     };
 }
@@ -61,6 +61,7 @@ record! {
         reason_code: Option<String>,
         reason_message: Option<String>,
         version: i64,
+        changes: i64,
         policy_version: i64,
         filename: Option<String>,
         container: Option<String>,
@@ -98,6 +99,7 @@ impl From<VideoRow> for Video {
             status: row.status.parse().unwrap_or(Status::Processing),
             reason,
             version: row.version,
+            changes: row.changes,
             policy_version: row.policy_version,
             filename: row.filename,
             container: row.container,
@@ -221,7 +223,7 @@ impl VideoRepository {
         Ok(rows.into_iter().map(Video::from).collect())
     }
 
-    /// Changes title and description; `version` is the one that the client saw, where it tells.
+    /// Changes title and description; `version` is the one that the client saw, where it names one.
     pub async fn update_texts(
         &self,
         id: VideoId,
@@ -231,6 +233,9 @@ impl VideoRepository {
         now: Timestamp,
     ) -> Result<Update, DbError> {
         let mut tx = self.db.write().await?;
+        // Locks the row, so that edits at the same time come one after the other.
+        let lock = "UPDATE videos SET version = version WHERE id = $1 AND status <> 'deleted'";
+        tx.run(lock, args![id]).await?;
         let sql = concat!(
             "SELECT ",
             columns!(),
@@ -242,22 +247,17 @@ impl VideoRepository {
         if version.is_some_and(|version| version != video.version) {
             return Ok(Update::Stale);
         }
-        let changed = tx
-            .run(
-                "UPDATE videos SET title = $1, description = $2, version = version + 1, updated_at = $3 \
-                 WHERE id = $4 AND version = $5 AND status <> 'deleted'",
-                args![
-                    title.unwrap_or(&video.title),
-                    description.unwrap_or(&video.description),
-                    now,
-                    id,
-                    video.version
-                ],
-            )
-            .await?;
-        if changed == 0 {
-            return Ok(Update::Stale);
-        }
+        tx.run(
+            "UPDATE videos SET title = $1, description = $2, version = version + 1, changes = changes + 1, \
+             updated_at = $3 WHERE id = $4",
+            args![
+                title.unwrap_or(&video.title),
+                description.unwrap_or(&video.description),
+                now,
+                id
+            ],
+        )
+        .await?;
         let event = NewEvent::of_video(
             id,
             VideoUpdated {

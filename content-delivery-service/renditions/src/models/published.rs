@@ -12,8 +12,8 @@ const AAC_FRAME: u64 = 1024;
 /// What is served of a lecture just now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServedVersion {
-    /// The video's version; it grows with every publication.
-    pub version: i64,
+    /// How often the video has changed; it grows with every publication.
+    pub changes: i64,
     /// The plan whose renditions are listed; 0 where there is none.
     pub generation: u32,
     /// The newest plan; no generation above it names anything.
@@ -26,8 +26,8 @@ const CAUTION: f64 = 0.8;
 /// The renditions of one plan as far as they are published.
 #[derive(Debug, Clone)]
 pub struct Ladder {
-    /// The video's version when this was read; it grows with every publication.
-    pub version: i64,
+    /// How often the video had changed when this was read.
+    pub changes: i64,
     /// The plan that the bytes belong to; 0 where there is none.
     pub generation: u32,
     /// Whether every rendition of the plan is complete.
@@ -87,9 +87,9 @@ pub enum Planned<'a> {
 
 impl Ladder {
     /// A generation that is not there.
-    pub fn nothing(version: i64, generation: u32) -> Self {
+    pub fn nothing(changes: i64, generation: u32) -> Self {
         Self {
-            version,
+            changes,
             generation,
             complete: true,
             plan: None,
@@ -247,7 +247,7 @@ mod tests {
             ..Plan::none()
         };
         Ladder {
-            version: 1,
+            changes: 1,
             generation: 1,
             complete: false,
             plan: Some(plan),

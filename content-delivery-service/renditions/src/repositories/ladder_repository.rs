@@ -16,7 +16,7 @@ pub struct LadderRepository {
 
 record! {
     struct ServedRow {
-        version: i64,
+        changes: i64,
         generation: i64,
         latest: Option<i64>,
     }
@@ -60,13 +60,13 @@ impl LadderRepository {
         Self { db }
     }
 
-    /// What is served of a video now; its version changes with each publication. None where it is gone.
+    /// What is served of a video now; each publication counts as a change. None where it is gone.
     pub async fn standing(&self, video: VideoId) -> Result<Option<ServedVersion>, DbError> {
-        let sql = "SELECT version, generation, (SELECT MAX(generation) FROM plans WHERE video_id = $1) AS latest \
+        let sql = "SELECT changes, generation, (SELECT MAX(generation) FROM plans WHERE video_id = $1) AS latest \
                    FROM videos WHERE id = $1 AND status <> 'deleted'";
         let row = self.db.read().one::<ServedRow>(sql, args![video]).await?;
         Ok(row.map(|row| ServedVersion {
-            version: row.version,
+            changes: row.changes,
             generation: small(row.generation),
             latest: small(row.latest.unwrap_or(0)),
         }))
@@ -74,13 +74,13 @@ impl LadderRepository {
 
     /// What is published of a plan; none where the video or the plan is gone.
     ///
-    /// The version is read first: what is published meanwhile may be in the answer already, never the other way round.
+    /// The counter is read first: the answer may hold later publications, never fewer.
     pub async fn read(&self, video: VideoId, generation: u32) -> Result<Option<Ladder>, DbError> {
         let Some(standing) = self.standing(video).await? else {
             return Ok(None);
         };
         let reader = self.db.read();
-        let mut ladder = Ladder::nothing(standing.version, generation);
+        let mut ladder = Ladder::nothing(standing.changes, generation);
         if generation == 0 {
             return Ok(Some(ladder));
         }

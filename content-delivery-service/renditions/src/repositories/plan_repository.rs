@@ -210,7 +210,7 @@ fn tally(pieces: Vec<TallyRow>, made: Vec<RenditionRow>) -> HashMap<String, Tall
 
 /// Takes the video's row for this transaction; none where it is deleted or was given up.
 async fn lock(tx: &mut Tx, video: VideoId, now: Timestamp) -> Result<Option<Locked>, DbError> {
-    let sql = "UPDATE videos SET version = version + 1, updated_at = $2 \
+    let sql = "UPDATE videos SET changes = changes + 1, updated_at = $2 \
                WHERE id = $1 AND status IN ('processing', 'playable', 'ready') \
                RETURNING owner_id, status, generation, media, duration_us, playable_at";
     tx.one(sql, args![video, now]).await

@@ -100,7 +100,7 @@ async fn write(tx: &mut Tx, video: VideoId, generation: u32, outcome: &Outcome, 
     let media = source.and_then(|source| text(&with_renditions(source, outcome)));
     // What a scan told stays told when an encoder can't tell more; a lecture that is planned still waits.
     tx.run(
-        "UPDATE videos SET status = $1, version = version + 1, updated_at = $2, generation = $3, \
+        "UPDATE videos SET status = $1, changes = changes + 1, updated_at = $2, generation = $3, \
          reason_code = CASE WHEN $4 THEN reason_code ELSE $5 END, \
          reason_message = CASE WHEN $4 THEN reason_message ELSE $6 END, \
          container = COALESCE($7, container), duration_us = COALESCE($8, duration_us), media = COALESCE($9, media), \

@@ -1,7 +1,7 @@
 //! Encoded renditions as far as they are published, kept in memory and looked at again when they may have grown.
 //!
-//! Whoever encodes may be another process: what it publishes raises the video's version, which is asked for at most four
-//! times a second and video, however many watch. Only a new version has the rows read again.
+//! Whoever encodes may be another process: what it publishes raises the video's count of changes, which is asked for at most four
+//! times a second and video, however many watch. Only a new count makes it read the rows again.
 
 use super::MediaError;
 use super::text::Text;
@@ -185,21 +185,21 @@ impl Ladders {
         Ok(entry.into_value())
     }
 
-    /// A generation's ladder of this version or a later one.
+    /// A generation's ladder as of this change or a later one.
     async fn read(&self, video: VideoId, generation: u32, standing: ServedVersion) -> Result<Arc<Shown>, MediaError> {
         let key = (video, generation);
         if let Some(shown) = self.shown.get(&key).await
-            && shown.ladder.version >= standing.version
+            && shown.ladder.changes >= standing.changes
         {
             return Ok(shown);
         }
         let read = self.shown.entry(key).and_try_compute_with(|known| async move {
             // Whoever asked just before may have read it.
-            if known.is_some_and(|known| known.value().ladder.version >= standing.version) {
+            if known.is_some_and(|known| known.value().ladder.changes >= standing.changes) {
                 return Ok(Op::Nop);
             }
             let ladder = self.repository.read(video, generation).await?;
-            let ladder = ladder.unwrap_or_else(|| Ladder::nothing(standing.version, generation));
+            let ladder = ladder.unwrap_or_else(|| Ladder::nothing(standing.changes, generation));
             Ok::<_, MediaError>(Op::Put(Arc::new(Shown::new(ladder))))
         });
         let entry = read.await?.into_entry().ok_or(MediaError::NoSuchPart)?;

@@ -57,7 +57,7 @@ impl PlanRepository {
             Some((generation, plan)) => go_on(&mut tx, (video, *generation), &locked, plan, now).await?,
         };
         if changed {
-            let sql = "UPDATE videos SET version = version + 1, updated_at = $2 WHERE id = $1";
+            let sql = "UPDATE videos SET changes = changes + 1, updated_at = $2 WHERE id = $1";
             tx.run(sql, args![video, now]).await?;
             let owner_id = locked.owner_id;
             let event = NewEvent::of_video(video, VideoTranscodeRequested { owner_id }.into());

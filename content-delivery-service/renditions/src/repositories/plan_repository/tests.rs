@@ -280,14 +280,14 @@ async fn a_piece_that_needs_another_init_segment_is_not_published_nor_is_what_co
 #[tokio::test]
 async fn a_lecture_becomes_playable_and_ready_once_each() {
     for house in House::on_each_engine().await {
-        let (mut statuses, mut versions) = (Vec::new(), Vec::new());
+        let (mut statuses, mut changes) = (Vec::new(), Vec::new());
         for _ in 0..house.plan.tasks().len() {
             let (task, work) = house.claim().await;
             house.clock.advance(Duration::from_secs(1));
             assert_eq!(house.publish(&house.publication(&work), &task).await, Published::Done);
             let video = house.video().await;
             statuses.push((work.key(), video.status));
-            versions.push(video.version);
+            changes.push(video.changes);
             assert_eq!(video.reason.is_none(), video.status.can_be_watched());
         }
         let first = statuses.iter().position(|(_, status)| *status == Status::Playable);
@@ -298,7 +298,7 @@ async fn a_lecture_becomes_playable_and_ready_once_each() {
         let ready = statuses.iter().position(|(_, status)| *status == Status::Ready);
         assert_eq!(ready, Some(statuses.len() - 1));
         assert_eq!(house.told().await, ["playable", "ready"]);
-        assert!(versions.is_sorted_by(|one, next| one < next));
+        assert!(changes.is_sorted_by(|one, next| one < next));
         let video = house.video().await;
         assert_eq!(
             (video.playable_at, video.ready_at),
@@ -314,7 +314,7 @@ async fn what_is_read_back_has_no_gap() {
         let ladders = LadderRepository::new(house.database.db.clone());
         let read = async || ladders.read(house.video, 1).await.unwrap().unwrap();
         assert!(read().await.renditions.is_empty());
-        let mut last = ladders.standing(house.video).await.unwrap().unwrap().version;
+        let mut last = ladders.standing(house.video).await.unwrap().unwrap().changes;
         for (key, lengths) in [
             ("240p-0", [2]),
             ("360p-2", [2]),
@@ -334,8 +334,8 @@ async fn what_is_read_back_has_no_gap() {
             let ladder = read().await;
             let shown: Vec<_> = ladder.renditions.iter().map(PublishedRendition::length).collect();
             assert_eq!(shown, lengths, "{} after {key}", house.database.name);
-            assert!(ladder.version > last);
-            last = ladder.version;
+            assert!(ladder.changes > last);
+            last = ladder.changes;
         }
         let lowest = &read().await.renditions[0];
         assert!(lowest.complete && !lowest.failed);

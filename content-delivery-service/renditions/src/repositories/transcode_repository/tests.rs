@@ -78,7 +78,7 @@ async fn each_outcome_is_written_with_its_events_and_ends_the_task() {
                 Recorded::Overtaken
             );
             let video = lectures::find(&engine.db, id).await;
-            assert_eq!((video.status, video.version), (status, 2));
+            assert_eq!((video.status, video.changes), (status, 1));
             assert_eq!(video.playable_at.is_some(), status == Status::Ready);
             assert_eq!(video.reason.is_some(), status != Status::Ready);
             assert_eq!(outbox::waiting(&engine.db).await.unwrap(), events);

@@ -1,0 +1,4 @@
+-- `version` counts what people edit, so that an edit is not refused because an encoder has published meanwhile; `changes`
+-- counts everything and tells processes what they have to read again.
+ALTER TABLE videos ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;
+UPDATE videos SET changes = version;
