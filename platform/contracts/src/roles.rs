@@ -1,6 +1,7 @@
 //! Who a person is to the whole platform; roles inside a course belong to course-management.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
@@ -54,7 +55,18 @@ impl FromStr for Role {
 /// A person's roles, each once, in a fixed order.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(transparent)]
-pub struct Roles(BTreeSet<Role>);
+pub struct Roles(#[serde(deserialize_with = "each_once")] BTreeSet<Role>);
+
+/// Reads a list whose items differ, as its schema says (`uniqueItems`).
+fn each_once<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeSet<Role>, D::Error> {
+    let mut roles = BTreeSet::new();
+    for role in Vec::<Role>::deserialize(source)? {
+        if !roles.insert(role) {
+            return Err(D::Error::custom(format_args!("`{role}` stands in the list twice")));
+        }
+    }
+    Ok(roles)
+}
 
 impl Roles {
     /// Whether the person holds `role`.
@@ -128,6 +140,13 @@ mod tests {
         assert_eq!(roles.to_string().parse(), Ok(roles));
         assert_eq!("".parse(), Ok(Roles::default()));
         assert!("learner,root".parse::<Roles>().is_err());
+    }
+
+    #[test]
+    fn a_list_that_names_a_role_twice_is_rejected() {
+        let error = serde_json::from_str::<Roles>(r#"["admin", "admin"]"#).unwrap_err();
+        assert!(error.to_string().contains("`admin` stands in the list twice"), "{error}");
+        assert_eq!(serde_json::from_str::<Roles>(r#"["admin"]"#).unwrap(), Role::Admin.into());
     }
 
     #[test]
