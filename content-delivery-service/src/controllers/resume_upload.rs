@@ -13,6 +13,7 @@ use futures::StreamExt;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::ProblemDocument;
+use runtime::openapi::RawBytes;
 
 /// Tells where an upload stands; its offset is what survives a crash.
 #[utoipa::path(
@@ -44,14 +45,20 @@ pub(crate) async fn show_upload(headers: HeaderMap, open: OpenUpload) -> Result<
     Ok(response)
 }
 
-/// Goes on with an upload at its offset.
+/// Appends bytes to an upload at its offset.
 #[utoipa::path(
     patch,
     path = "/upload/{video_id}",
     operation_id = "resumeUpload",
     tag = "content",
-    params(("video_id" = VideoId, Path), ("k" = Option<String>, Query, description = "The upload's own key.")),
-    request_body(content = Vec<u8>, content_type = "application/offset+octet-stream"),
+    params(
+        ("video_id" = VideoId, Path),
+        ("k" = Option<String>, Query, description = "The upload's own key."),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`."),
+        ("Upload-Offset" = u64, Header, description = "Where the body's first byte belongs."),
+        ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256` and the body's digest in base64."),
+    ),
+    request_body(content = RawBytes, content_type = "application/offset+octet-stream"),
     responses(
         (status = 204, description = "The bytes are stored for good; `Upload-Offset` tells how far."),
         (status = 409, description = "The upload stands elsewhere; `Upload-Offset` tells where.", body = ProblemDocument),

@@ -17,6 +17,7 @@ use contracts::VideoId;
 use futures::StreamExt;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use runtime::openapi::RawBytes;
 use runtime::{Caller, Json, ProblemDocument, Query};
 use serde::Deserialize;
 
@@ -30,6 +31,19 @@ pub(crate) struct Parameters {
     title: Option<String>,
 }
 
+/// A lecture as an HTML form sends it.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "documents a form that is read as a stream")]
+struct UploadForm {
+    /// The media file.
+    #[schema(value_type = RawBytes)]
+    file: RawBytes,
+    /// The lecture's title.
+    title: Option<String>,
+    /// What the lecture is about.
+    description: Option<String>,
+}
+
 /// Begins an upload (with `Tus-Resumable: 1.0.0`), or takes a whole file (`multipart/form-data` with the field `file`
 /// and optional `title` and `description`, or a raw `video/*`, `audio/*` or `application/octet-stream` body).
 #[utoipa::path(
@@ -37,9 +51,27 @@ pub(crate) struct Parameters {
     path = "/upload",
     operation_id = "uploadVideo",
     tag = "content",
-    params(Parameters),
+    params(
+        Parameters,
+        ("Tus-Resumable" = Option<String>, Header, description = "`1.0.0` begins a tus upload."),
+        ("Upload-Length" = Option<u64>, Header, description = "The size of the file of a tus upload, in bytes."),
+        ("Upload-Metadata" = Option<String>, Header, description = "`filename`, `filetype` and `title` of a tus upload, in base64."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Sending it again with the same request makes no second lecture."),
+    ),
+    request_body(content(
+        (RawBytes = "video/mp4"),
+        (RawBytes = "application/octet-stream"),
+        (UploadForm = "multipart/form-data"),
+    )),
     responses(
-        (status = 201, description = "The upload began, or the file is stored.", body = VideoDocument),
+        (status = 201, description = "The upload began, or the file is stored.", body = VideoDocument, links(
+            ("fetchVideo" = (operation_id = "fetchVideo", parameters(("video_id" = "$response.body#/id")))),
+            ("updateVideo" = (operation_id = "updateVideo", parameters(("video_id" = "$response.body#/id")))),
+            ("streamVideo" = (operation_id = "streamVideo", parameters(("video_id" = "$response.body#/id")))),
+            ("showTranscode" = (operation_id = "showTranscode", parameters(("video_id" = "$response.body#/id")))),
+            ("requestTranscode" = (operation_id = "requestTranscode", parameters(("video_id" = "$response.body#/id")))),
+            ("deleteVideo" = (operation_id = "deleteVideo", parameters(("video_id" = "$response.body#/id")))),
+        )),
         (status = 413, description = "The file is too large.", body = ProblemDocument),
         (status = 415, description = "This is no audio or video.", body = ProblemDocument),
         (status = 422, description = "The file is empty, or a field is wrong.", body = ProblemDocument),

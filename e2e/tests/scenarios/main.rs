@@ -2,6 +2,7 @@
 
 mod clients;
 mod command_line;
+mod contract;
 mod deleted;
 mod frames;
 mod full_disk;

@@ -1,13 +1,29 @@
 //! The one `OpenAPI` document of all services.
 
 use crate::{FieldError, ProblemDocument, Routes};
+use http::Method;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, Info, License, OpenApi, RefOr, Response};
+use utoipa::openapi::{Content, Info, License, OpenApi, Ref, RefOr, Response};
 use utoipa::{PartialSchema, ToSchema};
 
 /// The media type of a [`ProblemDocument`].
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Documents a body of plain bytes, such as a media file.
+#[derive(Debug)]
+pub struct RawBytes;
+
+impl PartialSchema for RawBytes {
+    fn schema() -> RefOr<Schema> {
+        let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        let bytes = Object::builder().schema_type(Type::String).format(Some(binary));
+        bytes.into()
+    }
+}
+
+impl ToSchema for RawBytes {}
 
 /// The document of these routes, with what all of them share.
 #[must_use]
@@ -43,6 +59,19 @@ pub(crate) fn describe_problems(operation: &mut Operation) {
             name_problem(answer);
         }
     }
+}
+
+/// Documents that an answer with any other status is a problem.
+///
+/// What every route can answer (401, 404, 405, 413, 429, 5xx, …) stands nowhere else; a HEAD's answer has no body.
+pub(crate) fn describe_other_answers(operation: &mut Operation, method: &Method) {
+    let mut answer = Response::new("A problem document; its `code` says what was wrong.");
+    if method != Method::HEAD {
+        let problem = Ref::from_schema_name(ProblemDocument::name());
+        answer.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(Content::new(Some(problem))));
+    }
+    let answers = &mut operation.responses.responses;
+    answers.entry("default".to_owned()).or_insert(RefOr::T(answer));
 }
 
 fn name_problem(answer: &mut Response) {

@@ -188,6 +188,9 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
                 queries.extend(query_fields(&operation));
                 describe_access(&mut operation, access);
                 openapi::describe_problems(&mut operation);
+                if access != Access::PlaybackToken {
+                    openapi::describe_other_answers(&mut operation, method);
+                }
                 self.paths.add_path_operation(full, vec![documented_method], operation);
             }
         }
