@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderValue, StatusCode};
-use runtime::conditional::{IfNoneMatch, version_tag};
+use runtime::conditional::{IfNoneMatch, edits_tag};
 use runtime::{Caller, Json, ProblemDocument};
 
 /// Shows a lecture to its owner and to admins.
@@ -34,9 +34,9 @@ pub(crate) async fn fetch_video(
 ) -> Result<Response, ContentError> {
     let viewer = viewer(&caller);
     let video = state.videos.find(id, viewer).await?;
-    let etag = version_tag(video.version);
+    let etag = edits_tag(video.version, video.changes);
     let document = state.videos.show(video, viewer).await?;
-    // An upload's offset and encoders move without a new version.
+    // Bytes that come and encoders at work are shown, and no row of the lecture changes.
     let mut response = if if_none_match.has(&etag) && !document.is_moving() {
         StatusCode::NOT_MODIFIED.into_response()
     } else {

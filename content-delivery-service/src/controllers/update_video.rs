@@ -8,7 +8,7 @@ use crate::services::error::ContentError;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
-use runtime::conditional::{IfMatch, version_tag};
+use runtime::conditional::{IfMatch, edits_tag};
 use runtime::{Caller, Json, ProblemDocument};
 use serde::Deserialize;
 
@@ -46,7 +46,7 @@ pub(crate) async fn update_video(
     let viewer = viewer(&caller);
     let version = if if_match.names_versions() {
         let version = state.videos.find(id, viewer).await?.version;
-        if !if_match.allows(version_tag(version)) {
+        if !if_match.allows_edit(version) {
             return Err(ContentError::Stale);
         }
         Some(version)
@@ -55,7 +55,7 @@ pub(crate) async fn update_video(
     };
     let (title, description) = (change.title.as_deref(), change.description.as_deref());
     let video = state.videos.update(id, viewer, title, description, version).await?;
-    let etag = version_tag(video.version);
+    let etag = edits_tag(video.version, video.changes);
     let mut response = Json(state.videos.show(video, viewer).await?).into_response();
     tag(&mut response, etag);
     Ok(response)

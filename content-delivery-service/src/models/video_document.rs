@@ -87,7 +87,7 @@ pub(crate) struct TranscodeDocument {
 }
 
 impl VideoDocument {
-    /// Whether it changes without a new version: bytes are coming, or encoders are at work.
+    /// Whether it changes without a new tag: bytes are coming, or encoders are at work.
     pub(crate) fn is_moving(&self) -> bool {
         match self.status {
             Status::Uploading => true,

@@ -89,7 +89,7 @@ impl DeletionRepository {
 
 /// Writes the deletion record, fences writers off, enqueues the sweep and writes the event.
 async fn delete_in(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now: Timestamp) -> Result<bool, DbError> {
-    let sql = "UPDATE videos SET status = 'deleted', policy_version = policy_version + 1, version = version + 1, \
+    let sql = "UPDATE videos SET status = 'deleted', policy_version = policy_version + 1, changes = changes + 1, \
                deleted_at = $2, updated_at = $2, reason_code = $3, reason_message = $4 \
                WHERE id = $1 AND status <> 'deleted' RETURNING owner_id, policy_version";
     let code = reason.map(|reason| reason.code.clone());

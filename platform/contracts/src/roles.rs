@@ -145,8 +145,14 @@ mod tests {
     #[test]
     fn a_list_that_names_a_role_twice_is_rejected() {
         let error = serde_json::from_str::<Roles>(r#"["admin", "admin"]"#).unwrap_err();
-        assert!(error.to_string().contains("`admin` stands in the list twice"), "{error}");
-        assert_eq!(serde_json::from_str::<Roles>(r#"["admin"]"#).unwrap(), Role::Admin.into());
+        assert!(
+            error.to_string().contains("`admin` stands in the list twice"),
+            "{error}"
+        );
+        assert_eq!(
+            serde_json::from_str::<Roles>(r#"["admin"]"#).unwrap(),
+            Role::Admin.into()
+        );
     }
 
     #[test]

@@ -15,6 +15,16 @@ pub fn version_tag(version: i64) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
+/// The entity tag of a resource that also changes without an edit.
+///
+/// Shape: edits, a dot, all changes; a change names the edits that it was based on, whatever else has happened since
+#[must_use]
+pub fn edits_tag(edits: i64, changes: i64) -> HeaderValue {
+    let tag = format!("\"{edits}.{changes}\"");
+    // Digits and a dot in quotes are always a header's value.
+    HeaderValue::from_str(&tag).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
 /// The versions that a change may be made to (`If-Match`), an extractor; no header and `*` allow any.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IfMatch(Tags);
@@ -34,6 +44,16 @@ impl IfMatch {
     #[must_use]
     pub fn names_versions(&self) -> bool {
         matches!(self.0, Tags::These(_))
+    }
+
+    /// Whether the change may be made after this many edits, by tags of [`edits_tag`]; other changes do not count.
+    #[must_use]
+    pub fn allows_edit(&self, edits: i64) -> bool {
+        let begins = format!("\"{edits}.");
+        match &self.0 {
+            Tags::None | Tags::Any => true,
+            Tags::These(tags) => tags.iter().any(|one| !one.weak && one.quoted.starts_with(&begins)),
+        }
     }
 
     /// Whether the change may be made to the version of this tag; a weak tag names no bytes, so it never matches.
@@ -150,6 +170,19 @@ mod tests {
             .iter()
             .map(|value| (name.clone(), HeaderValue::from_static(value)))
             .collect()
+    }
+
+    #[test]
+    fn an_edit_is_allowed_whatever_else_has_changed() {
+        let matching = |value| IfMatch::of(&headers(&IF_MATCH, &[value]));
+        assert_eq!(edits_tag(3, 17), "\"3.17\"");
+        assert!(matching("\"3.17\"").allows_edit(3));
+        assert!(matching("\"2.1\", \"3.99\"").allows_edit(3));
+        assert!(matching("*").allows_edit(3));
+        assert!(!matching("\"3.17\"").allows_edit(4));
+        assert!(!matching("\"33.1\"").allows_edit(3));
+        assert!(!matching("W/\"3.17\"").allows_edit(3));
+        assert!(!matching("3.17").allows_edit(3));
     }
 
     #[test]

@@ -68,7 +68,9 @@ pub(crate) fn describe_other_answers(operation: &mut Operation, method: &Method)
     let mut answer = Response::new("A problem document; its `code` says what was wrong.");
     if method != Method::HEAD {
         let problem = Ref::from_schema_name(ProblemDocument::name());
-        answer.content.insert(PROBLEM_JSON.to_owned(), RefOr::T(Content::new(Some(problem))));
+        answer
+            .content
+            .insert(PROBLEM_JSON.to_owned(), RefOr::T(Content::new(Some(problem))));
     }
     let answers = &mut operation.responses.responses;
     answers.entry("default".to_owned()).or_insert(RefOr::T(answer));

@@ -1,4 +1,4 @@
-use crate::server::{Server, id};
+use crate::server::{Server, film, id};
 use reqwest::Method;
 use serde_json::{Value, json};
 use testing::{Person, Reply};
@@ -37,6 +37,30 @@ async fn title_and_description_change_only_for_the_latest_version() {
     change(&server, &Person::instructor(), id, &json!({"title": "x"}), "")
         .await
         .is_problem(404, "video_not_found");
+}
+
+#[tokio::test]
+async fn an_edit_passes_although_the_lecture_has_changed_its_state_since() {
+    let (server, person) = (Server::start().await, Person::instructor());
+    let location = server.begin(&person, 900).await;
+    let id = id(&location);
+    let seen = server.details(&person, id).await;
+    server.patch(&location, 0, &film(900)).await.is(204);
+    let now = server.details(&person, id).await;
+    assert_eq!(now.json["status"], "processing");
+    assert_ne!(
+        now.header("etag"),
+        seen.header("etag"),
+        "whoever has the old form must get the new one"
+    );
+    let body = json!({"title": "Trees"});
+    change(&server, &person, id, &body, seen.header("etag")).await.is(200);
+    change(&server, &person, id, &body, seen.header("etag"))
+        .await
+        .is_problem(412, "stale");
+    change(&server, &person, id, &body, now.header("etag"))
+        .await
+        .is_problem(412, "stale");
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ export interface paths {
         options?: never;
         /** Tells where an upload stands; its offset is what survives a crash. */
         head: operations["showUpload"];
-        /** Goes on with an upload at its offset. */
+        /** Appends bytes to an upload at its offset. */
         patch: operations["resumeUpload"];
         trace?: never;
     };
@@ -673,6 +673,8 @@ export interface components {
             /** @description The name that other people see; can't be cleared. */
             name?: string | null;
         };
+        /** Format: binary */
+        RawBytes: string;
         /** @description Why a lecture failed or has to wait. */
         Reason: {
             /** @description A stable code. */
@@ -830,6 +832,15 @@ export interface components {
             /** @description Where any device can go on with it; for the owner alone. */
             url?: string | null;
         };
+        /** @description A lecture as an HTML form sends it. */
+        UploadForm: {
+            /** @description What the lecture is about. */
+            description?: string | null;
+            /** @description The media file. */
+            file: components["schemas"]["RawBytes"];
+            /** @description The lecture's title. */
+            title?: string | null;
+        };
         /** @description An account as its owner and admins see it. */
         User: {
             /** @description A text about the person. */
@@ -977,6 +988,15 @@ export interface operations {
                     "application/json": unknown;
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     listVideos: {
@@ -1028,6 +1048,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     uploadVideo: {
@@ -1036,11 +1065,26 @@ export interface operations {
                 /** @description The lecture's title, for raw bodies. */
                 title?: string;
             };
-            header?: never;
+            header?: {
+                /** @description `1.0.0` begins a tus upload. */
+                "Tus-Resumable"?: string | null;
+                /** @description The size of the file of a tus upload, in bytes. */
+                "Upload-Length"?: number | null;
+                /** @description `filename`, `filetype` and `title` of a tus upload, in base64. */
+                "Upload-Metadata"?: string | null;
+                /** @description Sending it again with the same request makes no second lecture. */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody: {
+            content: {
+                "application/octet-stream": components["schemas"]["RawBytes"];
+                "multipart/form-data": components["schemas"]["UploadForm"];
+                "video/mp4": components["schemas"]["RawBytes"];
+            };
+        };
         responses: {
             /** @description The upload began, or the file is stored. */
             201: {
@@ -1087,6 +1131,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     describeUploads: {
@@ -1104,6 +1157,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -1131,6 +1193,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     cancelUpload: {
@@ -1156,6 +1227,15 @@ export interface operations {
             };
             /** @description It was gone before. */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1200,6 +1280,13 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
         };
     };
     resumeUpload: {
@@ -1208,7 +1295,14 @@ export interface operations {
                 /** @description The upload's own key. */
                 k?: string;
             };
-            header?: never;
+            header: {
+                /** @description `1.0.0`. */
+                "Tus-Resumable": string;
+                /** @description Where the body's first byte belongs. */
+                "Upload-Offset": number;
+                /** @description `sha1` or `sha256` and the body's digest in base64. */
+                "Upload-Checksum"?: string | null;
+            };
             path: {
                 video_id: components["schemas"]["VideoId"];
             };
@@ -1216,7 +1310,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/offset+octet-stream": number[];
+                "application/offset+octet-stream": components["schemas"]["RawBytes"];
             };
         };
         responses: {
@@ -1272,6 +1366,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     fetchVideo: {
@@ -1305,6 +1408,15 @@ export interface operations {
             };
             /** @description It was deleted. */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1356,6 +1468,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     deleteVideo: {
@@ -1387,6 +1508,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     watchVideo: {
@@ -1411,6 +1541,15 @@ export interface operations {
             };
             /** @description There is no such lecture for the caller. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1487,6 +1626,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     showTranscode: {
@@ -1529,6 +1677,15 @@ export interface operations {
             };
             /** @description It was deleted. */
             410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1598,6 +1755,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     listUsers: {
@@ -1652,6 +1818,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     deactivate: {
@@ -1681,6 +1856,15 @@ export interface operations {
             };
             /** @description `last_admin` */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1757,6 +1941,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     logOut: {
@@ -1778,6 +1971,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };
@@ -1837,6 +2039,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     fetchProfile: {
@@ -1859,6 +2070,15 @@ export interface operations {
             };
             /** @description `unauthenticated` */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1929,6 +2149,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     signUp: {
@@ -1992,6 +2221,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     refreshToken: {
@@ -2032,6 +2270,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2106,6 +2353,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     readDocs: {
@@ -2124,6 +2380,15 @@ export interface operations {
                 };
                 content: {
                     "text/html": string;
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2146,6 +2411,15 @@ export interface operations {
                     "text/javascript": string;
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     readDocsStyle: {
@@ -2166,6 +2440,15 @@ export interface operations {
                     "text/css": string;
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     checkLive: {
@@ -2184,6 +2467,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2215,6 +2507,15 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     readMetrics: {
@@ -2235,6 +2536,15 @@ export interface operations {
                     "text/plain": string;
                 };
             };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
     };
     readDocument: {
@@ -2253,6 +2563,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": Record<string, never>;
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
