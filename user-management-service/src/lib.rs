@@ -46,6 +46,7 @@ pub const NAME: &str = "users";
 pub const MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
     name: "accounts",
+    fill: None,
     sqlite: include_str!("../migrations/sqlite/0001_accounts.sql"),
     postgres: include_str!("../migrations/postgres/0001_accounts.sql"),
 }];

@@ -7,24 +7,28 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration {
         number: 1,
         name: "videos",
+        fill: None,
         sqlite: include_str!("../../migrations/sqlite/0001_videos.sql"),
         postgres: include_str!("../../migrations/postgres/0001_videos.sql"),
     },
     Migration {
         number: 2,
         name: "playbacks",
+        fill: None,
         sqlite: include_str!("../../migrations/sqlite/0002_playbacks.sql"),
         postgres: include_str!("../../migrations/postgres/0002_playbacks.sql"),
     },
     Migration {
         number: 3,
         name: "plans",
+        fill: None,
         sqlite: include_str!("../../migrations/sqlite/0003_plans.sql"),
         postgres: include_str!("../../migrations/postgres/0003_plans.sql"),
     },
     Migration {
         number: 4,
         name: "changes",
+        fill: None,
         sqlite: include_str!("../../migrations/sqlite/0004_changes.sql"),
         postgres: include_str!("../../migrations/postgres/0004_changes.sql"),
     },

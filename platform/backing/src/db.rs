@@ -13,7 +13,7 @@ mod signals;
 mod value;
 
 pub use error::DbError;
-pub use migrate::Migration;
+pub use migrate::{Fill, Migration};
 pub use record::{Column, Record, Row, parse};
 use signals::Brought;
 pub(crate) use signals::Signals;
@@ -26,6 +26,7 @@ use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{Postgres, Sqlite, Transaction};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A statement; a plain text when both engines read it alike.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +65,7 @@ enum Pools {
 pub struct Db {
     pools: Pools,
     signals: Arc<Signals>,
+    statements: Arc<AtomicU64>,
     service: &'static str,
 }
 
@@ -76,18 +78,26 @@ impl Db {
     pub async fn open(url: &str, service: &'static str, migrations: &'static [Migration]) -> Result<Self, DbError> {
         migrate::check_order(migrations)?;
         let pools = connect::open(url, service).await?;
-        migrate::run(&pools, service, migrations).await?;
-        Ok(Self {
+        let db = Self {
             pools,
             signals: Arc::default(),
+            statements: Arc::default(),
             service,
-        })
+        };
+        migrate::run(db.write().await?, service, migrations).await?;
+        Ok(db)
     }
 
     /// Reads outside a transaction, never waiting for a writer.
     #[must_use]
     pub fn read(&self) -> Reader<'_> {
-        Reader(&self.pools)
+        Reader(self)
+    }
+
+    /// How many reading statements were run; tests hold it against the size of what was read.
+    #[must_use]
+    pub fn statements(&self) -> u64 {
+        self.statements.load(Ordering::Relaxed)
     }
 
     /// Begins a transaction that writes; dropped without commit it is rolled back.
@@ -137,13 +147,14 @@ impl Db {
 
 /// Runs single reading statements.
 #[derive(Debug, Clone, Copy)]
-pub struct Reader<'a>(&'a Pools);
+pub struct Reader<'a>(&'a Db);
 
 impl Reader<'_> {
     /// All rows.
     pub async fn all<T: Record>(self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Vec<T>, DbError> {
         let sql = sql.into();
-        match self.0 {
+        self.0.statements.fetch_add(1, Ordering::Relaxed);
+        match &self.0.pools {
             Pools::Sqlite { read, .. } => {
                 let rows = sqlx::query_with(sql.sqlite, value::sqlite(args)?)
                     .fetch_all(read)
@@ -162,7 +173,8 @@ impl Reader<'_> {
     /// The first row, if there is one.
     pub async fn one<T: Record>(self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Option<T>, DbError> {
         let sql = sql.into();
-        match self.0 {
+        self.0.statements.fetch_add(1, Ordering::Relaxed);
+        match &self.0.pools {
             Pools::Sqlite { read, .. } => {
                 let row = sqlx::query_with(sql.sqlite, value::sqlite(args)?)
                     .fetch_optional(read)

@@ -1,13 +1,22 @@
 //! Where an object lies in the store. Keys are spelled in this file alone; never URLs.
 
 use crate::VideoId;
+use serde::{Deserialize, Serialize};
+use std::borrow::Borrow;
 use std::fmt;
+use std::str::FromStr;
 
 /// A rendition's name: `source`, `audio`, `720p` and the like.
 ///
 /// Shape: 1 to 32 characters of `a-z`, `0-9` and `-`, so that it is safe in a path and a playlist
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RenditionName(String);
+
+/// A text that can't be a rendition's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no name of a rendition")]
+pub struct BadRenditionName;
 
 impl RenditionName {
     /// Takes a name that has the right shape.
@@ -20,10 +29,78 @@ impl RenditionName {
         fits.then(|| Self(text.to_owned()))
     }
 
+    /// The name of the picture as it was uploaded.
+    #[must_use]
+    pub fn source() -> Self {
+        Self("source".to_owned())
+    }
+
+    /// The name of an encoded picture, by its short side in pixels.
+    #[must_use]
+    pub fn rung(short_side: u32) -> Self {
+        Self(format!("{short_side}p"))
+    }
+
+    /// The name of a sound, counted from 1.
+    #[must_use]
+    pub fn sound(n: u32) -> Self {
+        Self(if n == 1 {
+            "audio".to_owned()
+        } else {
+            format!("audio-{n}")
+        })
+    }
+
+    /// Whether it is a sound's.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.0 == "audio" || self.0.starts_with("audio-")
+    }
+
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl FromStr for RenditionName {
+    type Err = BadRenditionName;
+
+    fn from_str(text: &str) -> Result<Self, BadRenditionName> {
+        Self::parse(text).ok_or(BadRenditionName)
+    }
+}
+
+impl TryFrom<String> for RenditionName {
+    type Error = BadRenditionName;
+
+    fn try_from(text: String) -> Result<Self, BadRenditionName> {
+        text.parse()
+    }
+}
+
+impl From<RenditionName> for String {
+    fn from(name: RenditionName) -> Self {
+        name.0
+    }
+}
+
+impl Borrow<str> for RenditionName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq<str> for RenditionName {
+    fn eq(&self, text: &str) -> bool {
+        self.0 == text
+    }
+}
+
+impl PartialEq<&str> for RenditionName {
+    fn eq(&self, text: &&str) -> bool {
+        self.0 == *text
     }
 }
 
@@ -115,6 +192,15 @@ mod tests {
         assert!(RenditionName::parse("audio-2").is_some());
         for bad in ["", "..", "a/b", "A", "a%2f", "a\u{0}", &"x".repeat(33)] {
             assert!(RenditionName::parse(bad).is_none(), "{bad:?}");
+            assert!(serde_json::from_value::<RenditionName>(bad.into()).is_err(), "{bad:?}");
         }
+        assert_eq!(RenditionName::parse("1080p-av1").unwrap(), "1080p-av1");
+    }
+
+    #[test]
+    fn sounds_have_names_of_their_own() {
+        assert_eq!([RenditionName::sound(1), RenditionName::sound(2)], ["audio", "audio-2"]);
+        assert!(RenditionName::sound(1).is_sound() && RenditionName::sound(9).is_sound());
+        assert!(!RenditionName::source().is_sound() && !RenditionName::rung(720).is_sound());
     }
 }

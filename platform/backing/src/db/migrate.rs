@@ -1,8 +1,10 @@
 //! Brings a schema up to date: each migration once, in order, all in one transaction.
 
-use super::{DbError, Pools};
+use super::{DbError, Sql, Tx, TxInner};
+use crate::args;
 use sha2::{Digest as _, Sha256};
-use sqlx::{Executor as _, PgConnection, Row as _, SqliteConnection};
+use sqlx::Executor as _;
+use std::pin::Pin;
 
 /// One step of a schema's history; once released it is never edited.
 #[derive(Debug, Clone, Copy)]
@@ -15,31 +17,47 @@ pub struct Migration {
     pub sqlite: &'static str,
     /// The statements for PostgreSQL.
     pub postgres: &'static str,
+    /// What is filled in after the statements.
+    pub fill: Option<Fill>,
 }
+
+/// Fills in, in the migration's transaction, what SQL can't say alike for both engines.
+pub type Fill = for<'t> fn(&'t mut Tx) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + Send + 't>>;
+
+const HISTORY: Sql = Sql::both(
+    "CREATE TABLE IF NOT EXISTS schema_migrations (owner TEXT NOT NULL, number INTEGER NOT NULL, \
+     name TEXT NOT NULL, checksum TEXT NOT NULL, PRIMARY KEY (owner, number)) STRICT",
+    "CREATE TABLE IF NOT EXISTS schema_migrations (owner TEXT NOT NULL, number BIGINT NOT NULL, \
+     name TEXT NOT NULL, checksum TEXT NOT NULL, PRIMARY KEY (owner, number))",
+);
 
 /// Backing's own tables in each service's schema.
 static OWN: &[Migration] = &[
     Migration {
         number: 1,
         name: "outbox, inbox and tasks",
+        fill: None,
         sqlite: include_str!("../../migrations/sqlite/0001_outbox_inbox_tasks.sql"),
         postgres: include_str!("../../migrations/postgres/0001_outbox_inbox_tasks.sql"),
     },
     Migration {
         number: 2,
         name: "subjects of tasks",
+        fill: None,
         sqlite: include_str!("../../migrations/sqlite/0002_task_subjects.sql"),
         postgres: include_str!("../../migrations/postgres/0002_task_subjects.sql"),
     },
     Migration {
         number: 3,
         name: "workers of tasks",
+        fill: None,
         sqlite: include_str!("../../migrations/sqlite/0003_task_workers.sql"),
         postgres: include_str!("../../migrations/postgres/0003_task_workers.sql"),
     },
     Migration {
         number: 4,
         name: "deliveries and dead letters",
+        fill: None,
         sqlite: include_str!("../../migrations/sqlite/0004_deliveries.sql"),
         postgres: include_str!("../../migrations/postgres/0004_deliveries.sql"),
     },
@@ -60,66 +78,48 @@ pub(super) fn check_order(migrations: &[Migration]) -> Result<(), DbError> {
     }
 }
 
-pub(super) async fn run(pools: &Pools, service: &'static str, migrations: &[Migration]) -> Result<(), DbError> {
-    match pools {
-        Pools::Sqlite { write, .. } => {
-            let mut tx = write.begin_with("BEGIN IMMEDIATE").await?;
-            tx.execute(
-                "CREATE TABLE IF NOT EXISTS schema_migrations (owner TEXT NOT NULL, number INTEGER NOT NULL, \
-                 name TEXT NOT NULL, checksum TEXT NOT NULL, PRIMARY KEY (owner, number)) STRICT",
-            )
-            .await?;
-            for (owner, list) in [("backing", OWN), (service, migrations)] {
-                on_sqlite(&mut tx, owner, list).await?;
-            }
-            tx.commit().await?;
-        }
-        Pools::Postgres(pool) => {
-            let mut tx = pool.begin().await?;
-            // one migrating process at a time, whichever schema; freed by the transaction's end
-            tx.execute("SELECT pg_advisory_xact_lock(7883642510)").await?;
-            let create = format!("CREATE SCHEMA IF NOT EXISTS \"{service}\"");
-            tx.execute(sqlx::AssertSqlSafe(create)).await?;
-            tx.execute(
-                "CREATE TABLE IF NOT EXISTS schema_migrations (owner TEXT NOT NULL, number BIGINT NOT NULL, \
-                 name TEXT NOT NULL, checksum TEXT NOT NULL, PRIMARY KEY (owner, number))",
-            )
-            .await?;
-            for (owner, list) in [("backing", OWN), (service, migrations)] {
-                on_postgres(&mut tx, owner, list).await?;
-            }
-            tx.commit().await?;
-        }
+pub(super) async fn run(mut tx: Tx, service: &'static str, migrations: &[Migration]) -> Result<(), DbError> {
+    if let TxInner::Postgres(connection) = &mut tx.inner {
+        // one migrating process at a time, whichever schema; freed by the transaction's end
+        connection.execute("SELECT pg_advisory_xact_lock(7883642510)").await?;
+        let create = format!("CREATE SCHEMA IF NOT EXISTS \"{service}\"");
+        connection.execute(sqlx::AssertSqlSafe(create)).await?;
     }
-    Ok(())
+    script(&mut tx, HISTORY).await?;
+    for (owner, list) in [("backing", OWN), (service, migrations)] {
+        bring_up(&mut tx, owner, list).await?;
+    }
+    tx.commit().await
 }
 
-async fn on_sqlite(tx: &mut SqliteConnection, owner: &str, list: &[Migration]) -> Result<(), DbError> {
-    let rows = sqlx::query(DONE).bind(owner).fetch_all(&mut *tx).await?;
-    let done = rows
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<Vec<String>, _>>()?;
-    for step in outstanding(owner, list, &done, |step| step.sqlite)? {
-        sqlx::raw_sql(step.sqlite).execute(&mut *tx).await?;
-        let record = sqlx::query(RECORD).bind(owner).bind(step.number).bind(step.name);
-        record.bind(checksum(step.sqlite)).execute(&mut *tx).await?;
+async fn bring_up(tx: &mut Tx, owner: &str, list: &[Migration]) -> Result<(), DbError> {
+    let done: Vec<(String,)> = tx.all(DONE, args![owner]).await?;
+    let done: Vec<String> = done.into_iter().map(|(checksum,)| checksum).collect();
+    let text: fn(&Migration) -> &'static str = match tx.inner {
+        TxInner::Sqlite(_) => |step| step.sqlite,
+        TxInner::Postgres(_) => |step| step.postgres,
+    };
+    for step in outstanding(owner, list, &done, text)? {
+        script(tx, Sql::both(step.sqlite, step.postgres)).await?;
+        if let Some(fill) = step.fill {
+            fill(tx).await?;
+        }
+        let record = args![owner, step.number, step.name, checksum(text(step))];
+        tx.run(RECORD, record).await?;
         tracing::info!(owner, number = step.number, name = step.name, "migrated");
     }
     Ok(())
 }
 
-async fn on_postgres(tx: &mut PgConnection, owner: &str, list: &[Migration]) -> Result<(), DbError> {
-    let rows = sqlx::query(DONE).bind(owner).fetch_all(&mut *tx).await?;
-    let done = rows
-        .iter()
-        .map(|row| row.try_get(0))
-        .collect::<Result<Vec<String>, _>>()?;
-    for step in outstanding(owner, list, &done, |step| step.postgres)? {
-        sqlx::raw_sql(step.postgres).execute(&mut *tx).await?;
-        let record = sqlx::query(RECORD).bind(owner).bind(step.number).bind(step.name);
-        record.bind(checksum(step.postgres)).execute(&mut *tx).await?;
-        tracing::info!(owner, number = step.number, name = step.name, "migrated");
+/// Runs several statements.
+async fn script(tx: &mut Tx, text: Sql) -> Result<(), DbError> {
+    match &mut tx.inner {
+        TxInner::Sqlite(connection) => {
+            sqlx::raw_sql(text.sqlite).execute(&mut **connection).await?;
+        }
+        TxInner::Postgres(connection) => {
+            sqlx::raw_sql(text.postgres).execute(&mut **connection).await?;
+        }
     }
     Ok(())
 }

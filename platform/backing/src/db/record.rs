@@ -4,7 +4,7 @@
 //! `contracts` here; so a column type is whatever implements [`Column`].
 
 use super::DbError;
-use contracts::{Id, Roles, Timestamp};
+use contracts::{Id, RenditionName, Roles, Timestamp};
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{ColumnIndex, Row as _, TypeInfo as _, ValueRef as _};
@@ -91,6 +91,12 @@ impl<K> Column for Id<K> {
 impl Column for Timestamp {
     fn read(row: &Row<'_>, index: usize) -> Result<Self, sqlx::Error> {
         i64::read(row, index).map(Self)
+    }
+}
+
+impl Column for RenditionName {
+    fn read(row: &Row<'_>, index: usize) -> Result<Self, sqlx::Error> {
+        parse(row, index)
     }
 }
 

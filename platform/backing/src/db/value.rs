@@ -1,7 +1,7 @@
 //! Arguments of statements, bound with their exact type on both engines.
 
 use super::DbError;
-use contracts::{Id, Roles, Timestamp};
+use contracts::{Id, RenditionName, Roles, Timestamp};
 use sqlx::Arguments as _;
 use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
@@ -58,6 +58,8 @@ from! {
     &String => Text(|text: &String| text.clone()),
     serde_json::Value => Text(|json: serde_json::Value| json.to_string()),
     &serde_json::Value => Text(|json: &serde_json::Value| json.to_string()),
+    RenditionName => Text(|name: RenditionName| name.to_string()),
+    &RenditionName => Text(|name: &RenditionName| name.to_string()),
     Roles => Text(|roles: Roles| roles.to_string()),
     &Roles => Text(|roles: &Roles| roles.to_string()),
     Vec<u8> => Bytes(std::convert::identity),

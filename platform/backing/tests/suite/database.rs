@@ -3,12 +3,14 @@
 use backing::db::{DbError, Migration, Sql};
 use backing::{Db, Tx, args, record, text_column};
 use contracts::{Role, Roles, Timestamp, UserId, VideoId};
+use std::pin::Pin;
 use std::str::FromStr;
 use testing::{TestDatabase, databases};
 
 static MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
     name: "lectures",
+    fill: None,
     sqlite: "CREATE TABLE lectures (id BLOB NOT NULL PRIMARY KEY, slug TEXT NOT NULL UNIQUE, seconds INTEGER, open INTEGER NOT NULL, \
              share REAL, media TEXT NOT NULL, key BLOB, at INTEGER NOT NULL, mood TEXT NOT NULL, roles TEXT NOT NULL, \
              parent BLOB REFERENCES lectures (id)) STRICT, WITHOUT ROWID;
@@ -282,12 +284,14 @@ async fn a_migration_that_was_edited_or_is_unknown_is_refused() {
     static EDITED: &[Migration] = &[Migration {
         number: 1,
         name: "lectures",
+        fill: None,
         sqlite: "SELECT 1",
         postgres: "SELECT 1",
     }];
     static GAP: &[Migration] = &[Migration {
         number: 2,
         name: "second",
+        fill: None,
         sqlite: "SELECT 1",
         postgres: "SELECT 1",
     }];
@@ -305,18 +309,76 @@ async fn a_failed_migration_leaves_nothing_behind() {
     static BROKEN: &[Migration] = &[Migration {
         number: 1,
         name: "broken",
+        fill: None,
         sqlite: "CREATE TABLE half (n INTEGER); NONSENSE;",
         postgres: "CREATE TABLE half (n BIGINT); NONSENSE;",
     }];
     static MENDED: &[Migration] = &[Migration {
         number: 1,
         name: "mended",
+        fill: None,
         sqlite: "CREATE TABLE half (n INTEGER);",
         postgres: "CREATE TABLE half (n BIGINT);",
     }];
     for test in each().await {
         assert!(Db::open(&test.url, "fresh", BROKEN).await.is_err());
         Db::open(&test.url, "fresh", MENDED).await.unwrap();
+    }
+}
+
+type Filled<'t> = Pin<Box<dyn Future<Output = Result<(), DbError>> + Send + 't>>;
+
+fn double(tx: &mut Tx) -> Filled<'_> {
+    Box::pin(async move {
+        tx.run("UPDATE numbers SET n = 2 * n", args![]).await?;
+        Ok(())
+    })
+}
+
+fn double_and_fail(tx: &mut Tx) -> Filled<'_> {
+    Box::pin(async move {
+        double(tx).await?;
+        Err(DbError::Migration("not today".to_owned()))
+    })
+}
+
+#[tokio::test]
+async fn a_migration_fills_in_once_and_in_its_own_transaction() {
+    const CREATED: Migration = Migration {
+        number: 1,
+        name: "numbers",
+        fill: None,
+        sqlite: "CREATE TABLE numbers (n INTEGER); INSERT INTO numbers VALUES (4);",
+        postgres: "CREATE TABLE numbers (n BIGINT); INSERT INTO numbers VALUES (4);",
+    };
+    const DOUBLED: Migration = Migration {
+        number: 2,
+        name: "doubled",
+        fill: Some(double),
+        sqlite: "INSERT INTO numbers VALUES (8);",
+        postgres: "INSERT INTO numbers VALUES (8);",
+    };
+    static BEFORE: &[Migration] = &[CREATED];
+    static FAILING: &[Migration] = &[
+        CREATED,
+        Migration {
+            fill: Some(double_and_fail),
+            ..DOUBLED
+        },
+    ];
+    static AFTER: &[Migration] = &[CREATED, DOUBLED];
+    for test in each().await {
+        Db::open(&test.url, "fresh", BEFORE).await.unwrap();
+        assert!(Db::open(&test.url, "fresh", FAILING).await.is_err(), "{}", test.name);
+        for _ in 0..2 {
+            let db = Db::open(&test.url, "fresh", AFTER).await.unwrap();
+            let numbers: Vec<(i64,)> = db
+                .read()
+                .all("SELECT n FROM numbers ORDER BY n", args![])
+                .await
+                .unwrap();
+            assert_eq!(numbers, [(8,), (16,)], "{}", test.name);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 static MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
     name: "given up",
+    fill: None,
     sqlite: "CREATE TABLE given_up (key TEXT NOT NULL, code TEXT NOT NULL) STRICT",
     postgres: "CREATE TABLE given_up (key TEXT NOT NULL, code TEXT NOT NULL)",
 }];

@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) static MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
     name: "effects",
+    fill: None,
     sqlite: "CREATE TABLE effects (n INTEGER NOT NULL PRIMARY KEY, consumer TEXT NOT NULL, member TEXT NOT NULL, \
              event_id BLOB NOT NULL, subject BLOB NOT NULL, sequence INTEGER NOT NULL) STRICT",
     postgres: "CREATE TABLE effects (n BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, consumer TEXT NOT NULL, \
