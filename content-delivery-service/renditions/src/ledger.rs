@@ -14,7 +14,7 @@ use crate::repositories::transcode_repository::{TranscodeRepository, write_with_
 use backing::Clock;
 use backing::db::{Db, DbError, Tx};
 use backing::tasks::Task;
-use contracts::VideoId;
+use contracts::{RenditionName, VideoId};
 use fmp4::{IndexHead, Obstacle, Probe, ScanError, Sniff};
 use std::sync::Arc;
 
@@ -88,7 +88,12 @@ impl Ledger {
     }
 
     /// The pieces of a rendition that are published without a gap: number, and packets or frames, of each.
-    pub async fn published(&self, video: VideoId, generation: u32, name: &str) -> Result<Vec<(i64, i64)>, DbError> {
+    pub async fn published(
+        &self,
+        video: VideoId,
+        generation: u32,
+        name: &RenditionName,
+    ) -> Result<Vec<(i64, i64)>, DbError> {
         self.plans.published(video, generation, name).await
     }
 
@@ -127,7 +132,7 @@ impl Ledger {
     }
 
     /// The keys of objects that a plan's renditions need, as rendition, piece and fence.
-    pub async fn referenced(&self, video: VideoId, generation: u32) -> Result<Vec<(String, i64, i64)>, DbError> {
+    pub async fn referenced(&self, video: VideoId, generation: u32) -> Result<Vec<(RenditionName, i64, i64)>, DbError> {
         self.plans.referenced(video, generation).await
     }
 

@@ -1,5 +1,6 @@
 //! The tables of lectures, which the service and its workers open alike.
 
+use crate::repositories::descriptions;
 use backing::db::Migration;
 
 /// The migrations of the schema `content`, the oldest first.
@@ -31,5 +32,12 @@ pub const MIGRATIONS: &[Migration] = &[
         fill: None,
         sqlite: include_str!("../../migrations/sqlite/0004_changes.sql"),
         postgres: include_str!("../../migrations/postgres/0004_changes.sql"),
+    },
+    Migration {
+        number: 5,
+        name: "descriptions of renditions",
+        fill: Some(descriptions::fill),
+        sqlite: include_str!("../../migrations/sqlite/0005_descriptions.sql"),
+        postgres: include_str!("../../migrations/postgres/0005_descriptions.sql"),
     },
 ];

@@ -218,7 +218,7 @@ mod tests {
         let owner = UserId::generate();
         let work = Work::Piece {
             number: 3,
-            rungs: vec!["240p".to_owned(), "360p".to_owned()],
+            rungs: vec!["240p".parse().unwrap(), "360p".parse().unwrap()],
         };
         let planned = PlannedTask { work, priority: 10 };
         for (task, key, payload) in [

@@ -27,7 +27,7 @@ pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'stat
         return StatusCode::FORBIDDEN.into_response();
     };
     metrics::counter!(metric::MEDIA_REQUESTS, "kind" => kind).increment(1);
-    match streams.piece(&grant.open, grant.part).await {
+    match streams.piece(&grant.open, &grant.part).await {
         Ok(piece) => {
             let response = reply(&parts.method, &parts.headers, &piece);
             if parts.method != Method::HEAD {

@@ -4,12 +4,14 @@
 //! still says changes nothing.
 
 use crate::models::upload::{Upload, UploadState};
-use backing::db::{Db, DbError, Tx};
+use backing::db::{Db, DbError, Tx, Value};
 use backing::tasks;
 use backing::{args, outbox, record};
 use contracts::events::VideoUploaded;
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
+use renditions::repositories::per_videos::{PAGE, PerVideos, padded};
 use renditions::tasks::Scan;
+use std::sync::LazyLock;
 
 macro_rules! columns {
     () => {
@@ -17,6 +19,11 @@ macro_rules! columns {
     writer, state, expires_at"
     };
 }
+
+static OF_VIDEOS: LazyLock<PerVideos> = LazyLock::new(|| {
+    let sql = concat!("SELECT ", columns!(), " FROM uploads WHERE video_id IN ({videos})");
+    PerVideos::new(sql, 1)
+});
 
 record! {
     struct UploadRow {
@@ -104,6 +111,17 @@ impl UploadRepository {
     pub async fn find(&self, id: VideoId) -> Result<Option<Upload>, DbError> {
         let sql = concat!("SELECT ", columns!(), " FROM uploads WHERE video_id = $1");
         Ok(self.db.read().one::<UploadRow>(sql, args![id]).await?.map(Upload::from))
+    }
+
+    /// Uploads of a page of videos, also finished ones.
+    pub async fn find_all(&self, ids: &[VideoId]) -> Result<Vec<Upload>, DbError> {
+        let mut all = Vec::new();
+        for page in ids.chunks(PAGE) {
+            let values = padded(page).into_iter().map(Value::from).collect();
+            let rows = self.db.read().all::<UploadRow>(OF_VIDEOS.text(page), values).await?;
+            all.extend(rows.into_iter().map(Upload::from));
+        }
+        Ok(all)
     }
 
     /// Makes the caller the writer; `None` where it is not open at this offset, or where its writer was heard of

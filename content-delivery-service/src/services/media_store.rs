@@ -9,13 +9,13 @@ mod instant;
 mod ladders;
 mod text;
 
-use crate::models::media_path::{JUST_IN_TIME, Part, Rendition};
+use crate::models::media_path::{JUST_IN_TIME, Part};
 use crate::models::piece::{Piece, PieceKind};
 use backing::DbError;
 use backing::hot::Hot;
 use backing::objects::{ObjectError, Objects};
 use bytes::Bytes;
-use contracts::VideoId;
+use contracts::{RenditionName, VideoId};
 use fmp4::IndexError;
 use instant::Instants;
 use ladders::{Ladders, Shown};
@@ -75,7 +75,7 @@ impl MediaStore {
     }
 
     /// A piece of a video, from memory or made now; however many ask, it is made once.
-    pub(crate) async fn piece(&self, video: VideoId, part: Part) -> Result<Piece, MediaError> {
+    pub(crate) async fn piece(&self, video: VideoId, part: &Part) -> Result<Piece, MediaError> {
         match part {
             Part::Index => {
                 let shown = self.ladders.current(video).await?;
@@ -85,15 +85,15 @@ impl MediaStore {
                 let bytes = self.bytes(video, part).await?;
                 Ok(Text::of_bytes(bytes).piece(false))
             }
-            Part::Playlist(generation, rendition) => self.ladders.playlist(video, generation, &rendition.name()).await,
+            Part::Playlist(generation, rendition) => self.ladders.playlist(video, *generation, rendition).await,
             Part::Init(generation, rendition) => {
                 let bytes = self.bytes(video, part).await?;
-                let tag = format!("{generation}-{}-i-{:x}", rendition.name(), bytes.len());
+                let tag = format!("{generation}-{rendition}-i-{:x}", bytes.len());
                 Ok(piece_of(rendition, tag, bytes))
             }
             Part::Segment(generation, rendition, n) => {
                 let bytes = self.bytes(video, part).await?;
-                let tag = format!("{generation}-{}-{n}-{:x}", rendition.name(), bytes.len());
+                let tag = format!("{generation}-{rendition}-{n}-{:x}", bytes.len());
                 Ok(piece_of(rendition, tag, bytes))
             }
             Part::Heartbeat => Err(MediaError::NoSuchPart),
@@ -108,23 +108,22 @@ impl MediaStore {
     }
 
     /// What never changes under its path.
-    async fn bytes(&self, video: VideoId, part: Part) -> Result<Bytes, MediaError> {
+    async fn bytes(&self, video: VideoId, part: &Part) -> Result<Bytes, MediaError> {
         let load = self.make(video, part);
         self.hot
-            .get_or_load((video, part), load)
+            .get_or_load((video, part.clone()), load)
             .await
             .map_err(MediaError::Shared)
     }
 
-    async fn make(&self, video: VideoId, part: Part) -> Result<Bytes, MediaError> {
+    async fn make(&self, video: VideoId, part: &Part) -> Result<Bytes, MediaError> {
         match part {
             Part::Playlist(JUST_IN_TIME, rendition) => self.instants.playlist(video, rendition).await,
             Part::Init(JUST_IN_TIME, rendition) => self.instants.init(video, rendition).await,
-            Part::Segment(JUST_IN_TIME, rendition, n) => self.instants.segment(video, rendition, n).await,
-            Part::Init(generation, rendition) => self.ladders.init(video, generation, &rendition.name()).await,
+            Part::Segment(JUST_IN_TIME, rendition, n) => self.instants.segment(video, rendition, *n).await,
+            Part::Init(generation, rendition) => self.ladders.init(video, *generation, rendition).await,
             Part::Segment(generation, rendition, n) => {
-                let name = rendition.name();
-                let (key, range) = self.ladders.locate(video, generation, &name, n).await?;
+                let (key, range) = self.ladders.locate(video, *generation, rendition, *n).await?;
                 Ok(self.objects.get_ranges(&key, &[range]).await?.concat().into())
             }
             Part::Playlist(..) | Part::Index | Part::Heartbeat => Err(MediaError::NoSuchPart),
@@ -148,10 +147,11 @@ impl MediaStore {
     }
 }
 
-fn piece_of(rendition: Rendition, tag: String, bytes: Bytes) -> Piece {
-    let kind = match rendition {
-        Rendition::Source | Rendition::Rung(_) => PieceKind::Video,
-        Rendition::Audio(_) => PieceKind::Audio,
+fn piece_of(rendition: &RenditionName, tag: String, bytes: Bytes) -> Piece {
+    let kind = if rendition.is_sound() {
+        PieceKind::Audio
+    } else {
+        PieceKind::Video
     };
     Piece { kind, bytes, tag }
 }

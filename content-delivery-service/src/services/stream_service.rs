@@ -204,7 +204,7 @@ impl StreamService {
     }
 
     /// A piece of the video of a session that was checked.
-    pub(crate) async fn piece(&self, open: &OpenPlayback, part: Part) -> Result<Piece, MediaError> {
+    pub(crate) async fn piece(&self, open: &OpenPlayback, part: &Part) -> Result<Piece, MediaError> {
         self.0.media.piece(open.claims.video, part).await
     }
 

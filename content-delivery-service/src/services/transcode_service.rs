@@ -4,11 +4,12 @@ use super::error::ContentError;
 use crate::models::video::Video;
 use crate::models::video_document::{TranscodeDocument, VideoDocument};
 use backing::Clock;
-use contracts::Timestamp;
+use contracts::{Timestamp, VideoId};
 use renditions::models::lecture::Status;
 use renditions::repositories::plan_repository::PlanRepository;
 use renditions::repositories::plan_repository::progress::PlanProgress;
 use renditions::repositories::plan_repository::request::Requested;
+use std::collections::HashMap;
 
 /// Shows and requests renditions.
 #[derive(Clone)]
@@ -42,17 +43,20 @@ impl TranscodeService {
         Ok(document(video, live.as_ref(), now))
     }
 
-    /// A lecture that encoders work on, as far as they are.
-    pub(crate) async fn show(&self, video: Video) -> Result<VideoDocument, ContentError> {
-        let now = self.clock.now();
-        let live = self.plans.progress(video.id, now).await?;
+    /// How far the plans of lectures are; a page of them takes as many statements as one.
+    pub(crate) async fn progress_of(&self, videos: &[VideoId]) -> Result<HashMap<VideoId, PlanProgress>, ContentError> {
+        Ok(self.plans.progress_of(videos, self.clock.now()).await?)
+    }
+
+    /// A lecture that encoders work on, as far as they are with what is served of it.
+    pub(crate) fn show(&self, video: Video, live: Option<&PlanProgress>) -> VideoDocument {
         let live = live.filter(|live| i64::from(live.generation) == video.generation);
-        let live = live.map(|live| document(&video, Some(&live), now));
+        let live = live.map(|live| document(&video, Some(live), self.clock.now()));
         let shown = VideoDocument::new(video, None, None);
-        Ok(match live {
+        match live {
             Some(live) => shown.with_progress(live),
             None => shown,
-        })
+        }
     }
 }
 
@@ -61,7 +65,7 @@ fn document(video: &Video, live: Option<&PlanProgress>, now: Timestamp) -> Trans
     TranscodeDocument {
         video_id: video.id,
         progress: live.map_or_else(|| video.progress(), PlanProgress::share),
-        renditions: live.map_or_else(|| known.clone(), |live| live.renditions(known)),
+        renditions: live.map_or_else(|| known.clone(), PlanProgress::renditions),
         time_left: live.and_then(|live| live.time_left(now)),
     }
 }

@@ -16,6 +16,7 @@ use backing::bus::After;
 use backing::{Clock, DbError, Tx};
 use contracts::{Timestamp, UserId, VideoId};
 use renditions::models::lecture::{Reason, Status};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,6 +92,12 @@ impl UploadService {
     /// An upload, also a finished one.
     pub(crate) async fn upload(&self, id: VideoId) -> Result<Option<Upload>, ContentError> {
         self.inner.store.find(id).await
+    }
+
+    /// Uploads, also finished ones; a page of them takes as many statements as one.
+    pub(crate) async fn uploads(&self, ids: &[VideoId]) -> Result<HashMap<VideoId, Upload>, ContentError> {
+        let found = self.inner.uploads.find_all(ids).await?;
+        Ok(found.into_iter().map(|upload| (upload.video_id, upload)).collect())
     }
 
     /// Stops the writer of an upload; it notes what it has.

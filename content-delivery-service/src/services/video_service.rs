@@ -81,17 +81,29 @@ impl VideoService {
 
     /// A lecture as a program sees it; its upload's key is shown to its owner alone.
     pub(crate) async fn show(&self, video: Video, viewer: Viewer) -> Result<VideoDocument, ContentError> {
-        match video.status {
-            Status::Uploading => {}
-            Status::Processing | Status::Playable => return self.transcodes.show(video).await,
-            Status::Ready | Status::Failed | Status::Deleted => return Ok(VideoDocument::new(video, None, None)),
-        }
-        let upload = self.uploads.upload(video.id).await?;
-        let key = upload
-            .as_ref()
-            .filter(|_| video.owner_id == viewer.user)
-            .map(|upload| self.uploads.key(upload));
-        Ok(VideoDocument::new(video, upload.as_ref(), key))
+        let shown = self.show_all(vec![video], viewer).await?;
+        shown.into_iter().next().ok_or(ContentError::NotFound)
+    }
+
+    /// Lectures as a program sees them; a page of them takes as many statements as one.
+    async fn show_all(&self, videos: Vec<Video>, viewer: Viewer) -> Result<Vec<VideoDocument>, ContentError> {
+        let moving = |video: &&Video| matches!(video.status, Status::Processing | Status::Playable);
+        let moving: Vec<VideoId> = videos.iter().filter(moving).map(|video| video.id).collect();
+        let uploading = videos.iter().filter(|video| video.status == Status::Uploading);
+        let uploading: Vec<VideoId> = uploading.map(|video| video.id).collect();
+        let progress = self.transcodes.progress_of(&moving).await?;
+        let uploads = self.uploads.uploads(&uploading).await?;
+        let shown = videos.into_iter().map(|video| {
+            let upload = uploads.get(&video.id);
+            if upload.is_none() {
+                let live = progress.get(&video.id);
+                return self.transcodes.show(video, live);
+            }
+            let key = upload.filter(|_| video.owner_id == viewer.user);
+            let key = key.map(|upload| self.uploads.key(upload));
+            VideoDocument::new(video, upload, key)
+        });
+        Ok(shown.collect())
     }
 
     /// The viewer's own lectures or everybody's, the latest first.
@@ -111,10 +123,7 @@ impl VideoService {
             items: videos,
             next_cursor,
         } = selection.page.cut(videos, |video| video.id);
-        let mut items = Vec::with_capacity(videos.len());
-        for video in videos {
-            items.push(self.show(video, viewer).await?);
-        }
+        let items = self.show_all(videos, viewer).await?;
         Ok(Page { items, next_cursor })
     }
 

@@ -388,3 +388,32 @@ async fn a_request_that_changes_something_is_published_once() {
         assert_eq!(requests, 1);
     }
 }
+
+/// The fewest reading statements that a list took; the server reads in the background, too.
+async fn statements(studio: &Studio, lectures: usize) -> u64 {
+    let mut fewest = u64::MAX;
+    for _ in 0..10 {
+        let before = studio.server.db.statements();
+        let list = studio
+            .server
+            .ask(&studio.person, Method::GET, "/api/v1/content?limit=100")
+            .await;
+        assert_eq!(list.is(200).json["items"].as_array().unwrap().len(), lectures);
+        fewest = fewest.min(studio.server.db.statements() - before);
+    }
+    fewest
+}
+
+#[tokio::test]
+async fn a_page_of_lectures_takes_as_many_statements_as_one_of_each_kind() {
+    for studio in Studio::on_each_engine().await {
+        studio.server.begin(&studio.person, 900).await;
+        studio.planned().await;
+        let one = statements(&studio, 2).await;
+        for _ in 0..19 {
+            studio.server.begin(&studio.person, 900).await;
+            studio.planned().await;
+        }
+        assert_eq!(statements(&studio, 40).await, one);
+    }
+}

@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_piece_is_decoded_once_for_all_its_rungs() {
         let rung = |name: &str, width, height| Rung {
-            name: name.to_owned(),
+            name: name.parse().unwrap(),
             width,
             height,
             frame_rate: 30.0,
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn sound_goes_on_with_a_sample_and_begins_to_read_shortly_before() {
         let sound_of = Sound {
-            name: "audio".to_owned(),
+            name: "audio".parse().unwrap(),
             stream: 1,
             channels: 2,
             language: None,
@@ -282,7 +282,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let input = late(folder.path(), "late.ts", "-itsoffset 0.5 -i plain.mp4 -i plain.mp4");
         let low = Rung {
-            name: "144p".to_owned(),
+            name: "144p".parse().unwrap(),
             width: 256,
             height: 144,
             frame_rate: 30.0,
@@ -323,7 +323,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let input = late(folder.path(), "late.ts", "-i plain.mp4 -itsoffset 0.5 -i plain.mp4");
         let of = Sound {
-            name: "audio".to_owned(),
+            name: "audio".parse().unwrap(),
             stream: 1,
             channels: 1,
             language: None,

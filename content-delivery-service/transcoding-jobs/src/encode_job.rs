@@ -146,11 +146,11 @@ impl EncodeJob {
     async fn store(
         &self,
         assignment: &Assignment<'_>,
-        rendition: &str,
+        rendition: &RenditionName,
         number: u32,
         bytes: Vec<u8>,
     ) -> Result<ObjectKey, Over> {
-        let key = assignment.key(rendition, number)?;
+        let key = assignment.key(rendition, number);
         match self.objects.put(&key, Bytes::from(bytes)).await {
             Ok(()) => Ok(key),
             Err(error) => {
@@ -204,23 +204,27 @@ impl EncodeJob {
 }
 
 impl Assignment<'_> {
-    fn key(&self, rendition: &str, piece: u32) -> Result<ObjectKey, JobError> {
-        let rendition = RenditionName::parse(rendition)
-            .ok_or_else(|| JobError::Permanent("bad_plan".to_owned(), "a rendition has no name".to_owned()))?;
-        Ok(ObjectKey::VideoPiece {
+    fn key(&self, rendition: &RenditionName, piece: u32) -> ObjectKey {
+        ObjectKey::VideoPiece {
             video: self.video,
             generation: self.generation,
-            rendition,
+            rendition: rendition.clone(),
             piece,
             fence: self.task.fence,
-        })
+        }
     }
 }
 
 /// A piece as it is handed in.
-fn hand_in(rendition: &str, number: u32, (first, last): (u32, bool), timescale: u32, piece: &Piece) -> NewPiece {
+fn hand_in(
+    rendition: &RenditionName,
+    number: u32,
+    (first, last): (u32, bool),
+    timescale: u32,
+    piece: &Piece,
+) -> NewPiece {
     NewPiece {
-        rendition: rendition.to_owned(),
+        rendition: rendition.clone(),
         piece: number,
         first,
         last,

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use backing::objects::Objects;
 use backing::tasks::{Done, Job, JobError, Task};
-use contracts::{ObjectKey, ObjectPrefix, RenditionName, VideoId};
+use contracts::{ObjectKey, ObjectPrefix, VideoId};
 use renditions::ledger::Ledger;
 use renditions::tasks::{self, Tidy};
 use std::collections::HashSet;
@@ -52,7 +52,7 @@ impl TidyJob {
         let mut keys = HashSet::new();
         for generation in self.ledger.generations(video).await? {
             for (rendition, piece, fence) in self.ledger.referenced(video, generation).await? {
-                let (Some(rendition), Ok(piece)) = (RenditionName::parse(&rendition), u32::try_from(piece)) else {
+                let Ok(piece) = u32::try_from(piece) else {
                     continue;
                 };
                 let key = ObjectKey::VideoPiece {

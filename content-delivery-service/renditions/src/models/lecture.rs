@@ -1,5 +1,6 @@
 //! What is known of a lecture beside its texts: its status, what its source holds, and what is made of it.
 
+use contracts::RenditionName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -133,7 +134,8 @@ pub struct AudioTrack {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Rendition {
     /// `source`, `audio`, `720p` and the like.
-    pub name: String,
+    #[schema(value_type = String)]
+    pub name: RenditionName,
     /// RFC 6381.
     pub codecs: String,
     /// Pixels across; none for sound alone.

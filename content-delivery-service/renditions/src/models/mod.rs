@@ -1,5 +1,6 @@
 //! Plain data and its rules; nothing here reads, writes or waits.
 
+pub mod description;
 pub mod lecture;
 pub mod outcome;
 pub mod plan;

@@ -3,6 +3,7 @@
 use super::lecture::{AudioTrack, Media, Reason, Rendition, RenditionState, VideoTrack};
 use super::plan::Plan;
 use super::survey::Survey;
+use contracts::RenditionName;
 use fmp4::{IndexHead, Probe, TrackKind};
 
 /// What a scan's verdict means for its video.
@@ -129,17 +130,10 @@ fn renditions(head: &IndexHead) -> Vec<Rendition> {
     let mut sounds = 0_u32;
     let tracks = head.tracks().iter().map(|track| {
         let (name, size) = match &track.kind {
-            TrackKind::Video(shape) => ("source".to_owned(), Some((shape.width, shape.height))),
+            TrackKind::Video(shape) => (RenditionName::source(), Some((shape.width, shape.height))),
             TrackKind::Audio(_) => {
                 sounds += 1;
-                (
-                    if sounds == 1 {
-                        "audio".to_owned()
-                    } else {
-                        format!("audio-{sounds}")
-                    },
-                    None,
-                )
+                (RenditionName::sound(sounds), None)
             }
         };
         Rendition {

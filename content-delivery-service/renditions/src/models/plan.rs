@@ -3,6 +3,7 @@
 //! A plan is data: it is written once, in the transaction that enqueues its tasks, and everything that follows is told
 //! from it and from the pieces that are published.
 
+use contracts::RenditionName;
 use serde::{Deserialize, Serialize};
 
 /// How a source is turned into renditions.
@@ -65,7 +66,7 @@ pub struct PlannedPiece {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rung {
     /// The short side: `720p`.
-    pub name: String,
+    pub name: RenditionName,
     /// Pixels across.
     pub width: u32,
     /// Pixels down.
@@ -84,7 +85,7 @@ pub struct Rung {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sound {
     /// `audio`, `audio-2` and so on.
-    pub name: String,
+    pub name: RenditionName,
     /// The number of its stream in the file.
     pub stream: u32,
     /// Channels of the rendition: one or two.
@@ -113,7 +114,7 @@ pub enum Work {
         /// Which piece.
         number: u32,
         /// The rungs, by name.
-        rungs: Vec<String>,
+        rungs: Vec<RenditionName>,
     },
 }
 
@@ -147,7 +148,9 @@ impl Work {
     pub fn key(&self) -> String {
         match self {
             Self::Audio(n) => format!("audio-{n}"),
-            Self::Piece { number, rungs } => format!("{}-{number}", rungs.first().map_or("none", String::as_str)),
+            Self::Piece { number, rungs } => {
+                format!("{}-{number}", rungs.first().map_or("none", RenditionName::as_str))
+            }
         }
     }
 }
@@ -189,8 +192,8 @@ impl Plan {
 
     /// The sets of rungs that are encoded together, from one decoding.
     #[must_use]
-    pub fn sets(&self) -> Vec<Vec<String>> {
-        let names: Vec<String> = self.rungs.iter().map(|rung| rung.name.clone()).collect();
+    pub fn sets(&self) -> Vec<Vec<RenditionName>> {
+        let names: Vec<RenditionName> = self.rungs.iter().map(|rung| rung.name.clone()).collect();
         match names.split_first() {
             None => Vec::new(),
             Some((lowest, rest)) if self.runs_ahead() => vec![vec![lowest.clone()], rest.to_vec()],
@@ -236,8 +239,8 @@ impl Plan {
     }
 
     /// The names of all renditions that the plan makes, the picture's best first.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        let rungs = self.rungs.iter().rev().map(|rung| rung.name.as_str());
-        rungs.chain(self.sounds.iter().map(|sound| sound.name.as_str()))
+    pub fn names(&self) -> impl Iterator<Item = &RenditionName> {
+        let rungs = self.rungs.iter().rev().map(|rung| &rung.name);
+        rungs.chain(self.sounds.iter().map(|sound| &sound.name))
     }
 }

@@ -5,6 +5,7 @@
 
 use super::plan::{Input, Plan, PlannedPiece, Rung, Sound, SourceRung, Track};
 use super::survey::{Survey, SurveyFrame, SurveyVideo};
+use contracts::RenditionName;
 use fmp4::{IndexHead, Probe, TICKS, TrackKind};
 
 /// Segments are about this long where the encoder chooses.
@@ -39,7 +40,7 @@ pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
         .filter(|audio| audio.end > 0)
         .zip(1_u32..)
         .map(|(audio, n)| Sound {
-            name: sound_name(n),
+            name: RenditionName::sound(n),
             stream: audio.stream,
             channels: audio.channels.clamp(1, 2),
             language: audio.language.clone(),
@@ -114,16 +115,6 @@ pub fn plan_below_source(probe: &Probe, head: &IndexHead, listed: &[u32]) -> Pla
     }
 }
 
-/// The name of a sound, counted from 1.
-#[must_use]
-pub fn sound_name(n: u32) -> String {
-    if n == 1 {
-        "audio".to_owned()
-    } else {
-        format!("audio-{n}")
-    }
-}
-
 impl Plan {
     /// A plan that asks for nothing.
     #[must_use]
@@ -171,7 +162,7 @@ fn rung(side: u32, width: u32, height: u32, frame_rate: f64) -> Rung {
     let faster = (frame_rate / 30.0).clamp(1.0, 2.0).sqrt();
     let ceiling = FULL_HD_CEILING * share.powf(CEILING_EXPONENT) * faster;
     Rung {
-        name: format!("{side}p"),
+        name: RenditionName::rung(side),
         width: across,
         height: down,
         frame_rate,

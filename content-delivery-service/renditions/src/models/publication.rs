@@ -1,16 +1,15 @@
 //! Pieces as workers hand them in, and renditions as they grow.
 
+use super::description::Description;
 use super::lecture::{Reason, Rendition, RenditionState};
-use super::plan::Plan;
-use super::planning::sound_name;
-use contracts::VideoId;
+use contracts::{RenditionName, VideoId};
 use fmp4::TICKS;
 
 /// Segments of a rendition that are stored and wait to be published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPiece {
     /// The rendition's name.
-    pub rendition: String,
+    pub rendition: RenditionName,
     /// Which piece of it, counted from 0.
     pub piece: u32,
     /// The number of its first segment.
@@ -52,7 +51,7 @@ pub enum Published {
     /// A piece does not go behind the init segment of those before it; nothing was written.
     OtherParameters {
         /// The rendition.
-        rendition: String,
+        rendition: RenditionName,
     },
 }
 
@@ -152,38 +151,31 @@ pub fn ratio(part: u64, whole: u64) -> f64 {
 
 /// The renditions of a lecture as a person sees them: its own picture, the rungs from the top, the sounds.
 ///
-/// `own` are those that are cut from the source as it is.
-pub fn renditions(plan: &Plan, own: &[Rendition], tally: impl Fn(&str) -> Tally) -> Vec<Rendition> {
-    let is_sound = |rendition: &&Rendition| rendition.width.is_none();
-    let mut all: Vec<Rendition> = own.iter().filter(|one| !is_sound(one)).cloned().collect();
-    all.extend(plan.rungs.iter().rev().map(|rung| {
-        let tally = tally(&rung.name);
-        Rendition {
-            name: rung.name.clone(),
-            codecs: tally.codecs.clone().unwrap_or_else(|| "avc1".to_owned()),
-            width: Some(rung.width),
-            height: Some(rung.height),
-            bit_rate: tally.bit_rate().unwrap_or_else(|| i64::from(rung.bit_rate)),
-            state: tally.state(),
-            progress: tally.progress(plan.video.end()),
-            reason: tally.reason(),
-        }
-    }));
-    all.extend(own.iter().filter(is_sound).cloned());
-    all.extend(plan.sounds.iter().map(|sound| {
-        let tally = tally(&sound.name);
-        Rendition {
-            name: sound.name.clone(),
-            codecs: tally.codecs.clone().unwrap_or_else(|| "mp4a.40.2".to_owned()),
-            width: None,
-            height: None,
-            bit_rate: tally.bit_rate().unwrap_or(i64::from(SOUND_BIT_RATE)),
-            state: tally.state(),
-            progress: tally.progress(plan.audio.end()),
-            reason: tally.reason(),
-        }
-    }));
+/// `own` are those that are cut from the source as it is, `made` those that a plan makes.
+pub fn shown(own: &[Description], made: &[Description], tally: impl Fn(&RenditionName) -> Tally) -> Vec<Rendition> {
+    let so_far = |one: &Description| shown_so_far(one, &tally(&one.name));
+    let mut all = Vec::with_capacity(own.len() + made.len());
+    for pictures in [true, false] {
+        let wanted = |one: &&Description| one.size().is_some() == pictures;
+        all.extend(own.iter().filter(wanted).map(Description::shown_whole));
+        all.extend(made.iter().filter(wanted).map(so_far));
+    }
     all
+}
+
+fn shown_so_far(one: &Description, tally: &Tally) -> Rendition {
+    let size = one.size();
+    let usual = if size.is_some() { "avc1" } else { "mp4a.40.2" };
+    Rendition {
+        name: one.name.clone(),
+        codecs: tally.codecs.clone().unwrap_or_else(|| usual.to_owned()),
+        width: size.map(|(width, _)| width),
+        height: size.map(|(_, height)| height),
+        bit_rate: tally.bit_rate().unwrap_or(one.bit_rate),
+        state: tally.state(),
+        progress: tally.progress(one.ticks.unsigned_abs()),
+        reason: tally.reason(),
+    }
 }
 
 /// What a sound is encoded at.
@@ -191,39 +183,13 @@ pub fn renditions(plan: &Plan, own: &[Rendition], tally: impl Fn(&str) -> Tally)
 /// Units: bits a second
 pub const SOUND_BIT_RATE: u32 = 128_000;
 
-/// Which of a lecture's renditions are cut from its source as it is: those that its plan does not make.
-pub fn cut_from_source(all: &[Rendition], plan: &Plan) -> Vec<Rendition> {
-    let made = |name: &str| plan.names().any(|made| made == name);
-    let own = all.iter().filter(|one| is_own(&one.name) && !made(&one.name));
-    own.cloned().collect()
-}
-
-fn is_own(name: &str) -> bool {
-    name == "source" || (1..=16).any(|n| sound_name(n) == name)
-}
-
 /// How far a plan is: the share of its work, decoding included, that is done.
-///
-/// Encoding costs by the pixel; a set's decoding is counted once, with its first rung.
-pub fn done_share(plan: &Plan, tally: impl Fn(&str) -> Tally) -> f64 {
+pub fn done_share(made: &[Description], tally: impl Fn(&RenditionName) -> Tally) -> f64 {
     let (mut done, mut all) = (0.0, 0.0);
-    let decoding = ratio(plan.input.pixels, 4);
-    for set in plan.sets() {
-        let mut extra = decoding;
-        for rung in set.iter().filter_map(|name| plan.rung(name)) {
-            let weight = ratio(u64::from(rung.width) * u64::from(rung.height), 1) + extra;
-            extra = 0.0;
-            all += weight;
-            done += weight * tally(&rung.name).progress(plan.video.end());
-        }
-    }
-    for sound in &plan.sounds {
-        let weight = SOUND_WEIGHT * ratio(plan.audio.end(), plan.video.end().max(plan.audio.end()).max(1));
-        all += weight;
-        done += weight * tally(&sound.name).progress(plan.audio.end());
+    for one in made {
+        let cost = ratio(one.cost.unsigned_abs(), 1);
+        all += cost;
+        done += cost * tally(&one.name).progress(one.ticks.unsigned_abs());
     }
     if all > 0.0 { done / all } else { 1.0 }
 }
-
-/// What encoding sound costs, in pixels of a frame.
-const SOUND_WEIGHT: f64 = 20_000.0;

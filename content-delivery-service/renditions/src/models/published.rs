@@ -1,9 +1,9 @@
 //! What is published of a lecture, as the media plane serves it.
 
-use super::plan::{Plan, Rung, Sound, Track};
+use super::description::{Description, RenditionKind};
 use crate::models::publication::ratio;
 use bytes::Bytes;
-use contracts::Timestamp;
+use contracts::{RenditionName, Timestamp};
 use fmp4::TICKS;
 
 /// Samples in a frame of AAC: sound is cut between frames, so its segments are up to one longer than planned.
@@ -32,8 +32,10 @@ pub struct Ladder {
     pub generation: u32,
     /// Whether every rendition of the plan is complete.
     pub complete: bool,
-    /// The plan; none where there is none.
-    pub plan: Option<Plan>,
+    /// What is cut from the source as it is.
+    pub source: Vec<Description>,
+    /// What the plan makes, the picture's best first.
+    pub planned: Vec<Description>,
     /// The renditions that have begun, the picture's best first.
     pub renditions: Vec<PublishedRendition>,
 }
@@ -41,12 +43,10 @@ pub struct Ladder {
 /// A rendition as far as it is published.
 #[derive(Debug, Clone)]
 pub struct PublishedRendition {
-    /// `720p`, `audio` and the like.
-    pub name: String,
+    /// What it is.
+    pub description: Description,
     /// The init segment.
     pub init: Bytes,
-    /// RFC 6381.
-    pub codecs: String,
     /// Ticks a second.
     pub timescale: u32,
     /// Whether every piece is there.
@@ -76,15 +76,6 @@ pub struct PublishedPiece {
     pub published_at: Timestamp,
 }
 
-/// What a plan says of a rendition.
-#[derive(Debug, Clone, Copy)]
-pub enum Planned<'a> {
-    /// A picture.
-    Picture(&'a Rung),
-    /// A sound.
-    Sound(&'a Sound),
-}
-
 impl Ladder {
     /// A generation that is not there.
     pub fn nothing(changes: i64, generation: u32) -> Self {
@@ -92,58 +83,46 @@ impl Ladder {
             changes,
             generation,
             complete: true,
-            plan: None,
+            source: Vec::new(),
+            planned: Vec::new(),
             renditions: Vec::new(),
         }
     }
 
-    /// What is planned under a name, with its timeline.
-    pub fn planned(&self, name: &str) -> Option<(Planned<'_>, &Track)> {
-        let plan = self.plan.as_ref()?;
-        let picture = plan.rung(name).map(|rung| (Planned::Picture(rung), &plan.video));
-        picture.or_else(|| {
-            let sound = plan.sounds.iter().find(|sound| sound.name == name)?;
-            Some((Planned::Sound(sound), &plan.audio))
-        })
-    }
-
-    /// The target duration of a rendition's playlist: told by the plan, so that it holds for what is yet to come.
-    ///
-    /// Units: whole seconds
-    pub fn target(&self, rendition: &PublishedRendition) -> u64 {
-        let planned = self.planned(&rendition.name);
-        let longest = planned.map_or(0, |(kind, track)| {
-            let spans = track
-                .bounds
-                .windows(2)
-                .map(|pair| pair.iter().copied().reduce(|start, end| end.saturating_sub(start)));
-            let rest = match kind {
-                Planned::Picture(_) => 0,
-                Planned::Sound(_) => (AAC_FRAME * u64::from(TICKS)).div_ceil(u64::from(rendition.timescale.max(1))),
-            };
-            spans.flatten().max().unwrap_or(0).saturating_add(rest)
-        });
-        longest.div_ceil(u64::from(TICKS)).max(1)
-    }
-
     /// Whether a segment that is not there is still to come.
-    pub fn may_come(&self, name: &str, segment: u32) -> bool {
+    #[must_use]
+    pub fn may_come(&self, name: &RenditionName, segment: u32) -> bool {
         let there = self.rendition(name).is_some_and(|rendition| rendition.complete);
-        let planned = self.planned(name).map_or(0, |(_, track)| track.bounds.len());
-        !there && usize::try_from(segment).is_ok_and(|segment| segment + 1 < planned)
+        let planned = self.planned.iter().find(|one| one.name == *name);
+        !there && segment < planned.map_or(0, |one| one.segments)
     }
 
     /// A rendition that has begun.
-    pub fn rendition(&self, name: &str) -> Option<&PublishedRendition> {
-        self.renditions.iter().find(|rendition| rendition.name == name)
+    pub fn rendition(&self, name: &RenditionName) -> Option<&PublishedRendition> {
+        self.renditions
+            .iter()
+            .find(|rendition| rendition.description.name == *name)
     }
 }
 
 impl PublishedRendition {
-    /// Whether a viewer who starts now gets to the end without waiting for the encoder, as fast as that was so far.
+    /// The target duration of its playlist: planned, so that it holds for what is yet to come.
     ///
-    /// Units: `end`, where the rendition will end, in 90 kHz
-    pub fn keeps_ahead(&self, end: u64) -> bool {
+    /// Units: whole seconds
+    #[must_use]
+    pub fn target(&self) -> u64 {
+        let rest = match self.description.kind {
+            RenditionKind::Picture { .. } => 0,
+            RenditionKind::Sound { .. } => (AAC_FRAME * u64::from(TICKS)).div_ceil(u64::from(self.timescale.max(1))),
+        };
+        let longest = self.description.longest_segment.unsigned_abs().saturating_add(rest);
+        longest.div_ceil(u64::from(TICKS)).max(1)
+    }
+
+    /// Whether a viewer who starts now gets to the end without waiting for the encoder, as fast as that was so far.
+    #[must_use]
+    pub fn keeps_ahead(&self) -> bool {
+        let end = self.description.ticks.unsigned_abs();
         if self.complete {
             return true;
         }
@@ -198,6 +177,35 @@ impl PublishedRendition {
 mod tests {
     use super::*;
 
+    /// Segments of 5, 6.5 and 5 s are planned.
+    fn description(name: &str) -> Description {
+        let name: RenditionName = name.parse().unwrap();
+        Description {
+            kind: if name.is_sound() {
+                RenditionKind::Sound {
+                    channels: 2,
+                    language: None,
+                }
+            } else {
+                RenditionKind::Picture {
+                    width: 426,
+                    height: 240,
+                    frame_rate: 25.0,
+                }
+            },
+            name,
+            position: 0,
+            codecs: None,
+            bit_rate: 400_000,
+            bandwidth: 400_000,
+            longest_segment: 13 * i64::from(TICKS) / 2,
+            ticks: 33 * i64::from(TICKS) / 2,
+            segments: 3,
+            cost: 1,
+            stands_in: false,
+        }
+    }
+
     fn rendition(name: &str, timescale: u32) -> PublishedRendition {
         let piece = |piece, first, segments: &[(u32, u32)]| PublishedPiece {
             piece,
@@ -207,9 +215,8 @@ mod tests {
             published_at: Timestamp(1_000_000 * i64::from(piece)),
         };
         PublishedRendition {
-            name: name.to_owned(),
+            description: description(name),
             init: Bytes::new(),
-            codecs: String::new(),
             timescale,
             complete: false,
             failed: false,
@@ -219,53 +226,23 @@ mod tests {
         }
     }
 
-    /// Segments of 5, 6.5 and 5 s are planned, of a picture and a sound.
+    /// A picture and a sound.
     fn ladder() -> Ladder {
-        let second = u64::from(TICKS);
-        let bounds = vec![0, 5 * second, 23 * second / 2, 33 * second / 2];
-        let track = Track {
-            bounds,
-            pieces: Vec::new(),
-        };
-        let plan = Plan {
-            video: track.clone(),
-            audio: track,
-            rungs: vec![Rung {
-                name: "240p".to_owned(),
-                width: 426,
-                height: 240,
-                frame_rate: 25.0,
-                bit_rate: 400_000,
-                crf: 23,
-            }],
-            sounds: vec![Sound {
-                name: "audio".to_owned(),
-                stream: 1,
-                channels: 2,
-                language: None,
-            }],
-            ..Plan::none()
-        };
         Ladder {
-            changes: 1,
-            generation: 1,
+            planned: vec![description("240p"), description("audio")],
             complete: false,
-            plan: Some(plan),
-            renditions: Vec::new(),
+            ..Ladder::nothing(1, 1)
         }
     }
 
     #[test]
-    fn a_target_duration_is_told_by_the_plan_before_the_longest_segment_is_there() {
-        let mut ladder = ladder();
-        assert_eq!(ladder.target(&rendition("240p", 90_000)), 7);
-        assert_eq!(ladder.target(&rendition("audio", 48_000)), 7);
-        let longest = |end| vec![0, end];
-        let plan = ladder.plan.as_mut().unwrap();
-        (plan.video.bounds, plan.audio.bounds) = (longest(450_000), longest(450_000));
-        assert_eq!(ladder.target(&rendition("240p", 90_000)), 5);
-        // Sound is cut between its frames.
-        assert_eq!(ladder.target(&rendition("audio", 48_000)), 6);
+    fn a_target_duration_is_that_of_the_longest_planned_segment() {
+        let mut picture = rendition("240p", 90_000);
+        let mut sound = rendition("audio", 48_000);
+        assert_eq!((picture.target(), sound.target()), (7, 7));
+        (picture.description.longest_segment, sound.description.longest_segment) = (450_000, 450_000);
+        assert_eq!(picture.target(), 5);
+        assert_eq!(sound.target(), 6, "sound is cut between its frames");
     }
 
     /// Pieces of so many seconds, published at such seconds.
@@ -279,38 +256,42 @@ mod tests {
         });
         PublishedRendition {
             pieces: pieces.collect(),
+            description: Description {
+                ticks: 100 * i64::from(TICKS),
+                ..description("720p")
+            },
             ..rendition("720p", TICKS)
         }
     }
 
     #[test]
     fn what_grows_faster_than_it_is_watched_keeps_ahead_and_what_is_slower_once_enough_is_there() {
-        let end = 100 * u64::from(TICKS);
-        assert!(!grown(&[(10, 5)]).keeps_ahead(end), "its speed is not known");
-        assert!(!grown(&[(10, 5), (10, 6)]).keeps_ahead(end), "they came side by side");
+        assert!(!grown(&[(10, 5)]).keeps_ahead(), "its speed is not known");
+        assert!(!grown(&[(10, 5), (10, 6)]).keeps_ahead(), "they came side by side");
         assert!(
-            grown(&[(10, 5), (10, 13), (20, 29)]).keeps_ahead(end),
+            grown(&[(10, 5), (10, 13), (20, 29)]).keeps_ahead(),
             "thirty seconds in 24"
         );
         // Ten seconds in sixteen, half of real time with caution: half has to be there.
-        assert!(!grown(&[(39, 5), (5, 13), (5, 21)]).keeps_ahead(end));
-        assert!(grown(&[(40, 5), (5, 13), (5, 21)]).keeps_ahead(end));
+        assert!(!grown(&[(39, 5), (5, 13), (5, 21)]).keeps_ahead());
+        assert!(grown(&[(40, 5), (5, 13), (5, 21)]).keeps_ahead());
         let whole = PublishedRendition {
             complete: true,
             ..grown(&[(100, 5)])
         };
-        assert!(whole.keeps_ahead(end));
+        assert!(whole.keeps_ahead());
     }
 
     #[test]
     fn only_what_is_planned_and_not_there_may_still_come() {
         let mut ladder = ladder();
-        assert!(ladder.may_come("240p", 0) && ladder.may_come("audio", 2));
-        assert!(!ladder.may_come("240p", 3) && !ladder.may_come("240p", u32::MAX) && !ladder.may_come("360p", 0));
+        let may_come = |ladder: &Ladder, name: &str, segment| ladder.may_come(&name.parse().unwrap(), segment);
+        assert!(may_come(&ladder, "240p", 0) && may_come(&ladder, "audio", 2));
+        assert!(!may_come(&ladder, "240p", 3) && !may_come(&ladder, "240p", u32::MAX) && !may_come(&ladder, "360p", 0));
         ladder.renditions = vec![rendition("240p", 90_000)];
-        assert!(ladder.may_come("240p", 2));
+        assert!(may_come(&ladder, "240p", 2));
         ladder.renditions[0].complete = true;
-        assert!(!ladder.may_come("240p", 2));
+        assert!(!may_come(&ladder, "240p", 2));
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! What is published of lectures, read for the media plane.
 
-use crate::models::plan::Plan;
+use crate::models::description::Description;
 use crate::models::published::{Ladder, PublishedPiece, PublishedRendition, ServedVersion};
-use backing::db::{Db, DbError};
+use crate::repositories::descriptions::{FROM_SOURCE, described};
+use backing::db::{ColumnError, Db, DbError, Record, Row};
 use backing::{args, record};
 use bytes::Bytes;
-use contracts::{Timestamp, VideoId};
+use contracts::{RenditionName, Timestamp, VideoId};
 use std::collections::HashMap;
 
 /// Published renditions in the content database.
@@ -22,26 +23,29 @@ record! {
     }
 }
 
-record! {
-    struct PlanRow {
-        plan: String,
-        completed: bool,
-    }
+struct RenditionRow {
+    generation: i64,
+    description: Description,
+    timescale: Option<i64>,
+    init: Option<Vec<u8>>,
+    failed: bool,
 }
 
-record! {
-    struct RenditionRow {
-        name: String,
-        codecs: String,
-        timescale: i64,
-        init: Vec<u8>,
-        failed: bool,
+impl Record for RenditionRow {
+    fn read(row: &Row<'_>) -> Result<Self, ColumnError> {
+        Ok(Self {
+            generation: row.named("generation")?,
+            description: Description::read(row)?,
+            timescale: row.named("timescale")?,
+            init: row.named("init")?,
+            failed: row.named("failed")?,
+        })
     }
 }
 
 record! {
     struct PieceRow {
-        rendition: String,
+        rendition: RenditionName,
         piece: i64,
         fence: i64,
         first_segment: i64,
@@ -56,13 +60,14 @@ record! {
 
 impl LadderRepository {
     /// Works on the content database.
+    #[must_use]
     pub fn new(db: Db) -> Self {
         Self { db }
     }
 
     /// What is served of a video now; each publication counts as a change. None where it is gone.
     pub async fn standing(&self, video: VideoId) -> Result<Option<ServedVersion>, DbError> {
-        let sql = "SELECT changes, generation, (SELECT MAX(generation) FROM plans WHERE video_id = $1) AS latest \
+        let sql = "SELECT changes, generation, (SELECT MAX(generation) FROM renditions WHERE video_id = $1) AS latest \
                    FROM videos WHERE id = $1 AND status <> 'deleted'";
         let row = self.db.read().one::<ServedRow>(sql, args![video]).await?;
         Ok(row.map(|row| ServedVersion {
@@ -72,7 +77,7 @@ impl LadderRepository {
         }))
     }
 
-    /// What is published of a plan; none where the video or the plan is gone.
+    /// What is published of a generation; none where the video or the generation is gone.
     ///
     /// The counter is read first: the answer may hold later publications, never fewer.
     pub async fn read(&self, video: VideoId, generation: u32) -> Result<Option<Ladder>, DbError> {
@@ -80,62 +85,63 @@ impl LadderRepository {
             return Ok(None);
         };
         let reader = self.db.read();
+        let sql = concat!(
+            "SELECT generation, timescale, init, failure_code IS NOT NULL AS failed, ",
+            described!(),
+            " FROM renditions WHERE video_id = $1 AND generation IN ($2, $3) ORDER BY place"
+        );
+        let rows = reader
+            .all::<RenditionRow>(sql, args![video, FROM_SOURCE, generation])
+            .await?;
+        let (source, made): (Vec<_>, Vec<_>) = rows
+            .into_iter()
+            .partition(|row| row.generation == i64::from(FROM_SOURCE));
         let mut ladder = Ladder::nothing(standing.changes, generation);
-        if generation == 0 {
+        ladder.source = source.into_iter().map(|row| row.description).collect();
+        if generation == FROM_SOURCE {
             return Ok(Some(ladder));
         }
-        let sql = "SELECT plan, completed_at IS NOT NULL AS completed FROM plans \
-                   WHERE video_id = $1 AND generation = $2";
-        let plan = reader.one::<PlanRow>(sql, args![video, generation]).await?;
-        let Some(plan) = plan else {
+        if made.is_empty() {
             return Ok(None);
-        };
-        ladder.complete = plan.completed;
-        let Ok(plan) = serde_json::from_str::<Plan>(&plan.plan) else {
-            return Ok(None);
-        };
-        let sql = "SELECT name, codecs, timescale, init, failure_code IS NOT NULL AS failed FROM renditions \
-                   WHERE video_id = $1 AND generation = $2 AND init IS NOT NULL";
-        let made = reader.all::<RenditionRow>(sql, args![video, generation]).await?;
+        }
         let sql = "SELECT rendition, piece, fence, first_segment, is_last, ticks, bytes, peak_bit_rate, segments, \
                    published_at FROM pieces WHERE video_id = $1 AND generation = $2 ORDER BY rendition, piece";
         let pieces = reader.all::<PieceRow>(sql, args![video, generation]).await?;
-        ladder.renditions = renditions(&plan, made, pieces);
-        ladder.plan = Some(plan);
+        ladder.planned = made.iter().map(|row| row.description.clone()).collect();
+        ladder.renditions = renditions(made, pieces);
+        let whole = ladder.renditions.iter().filter(|one| one.complete).count();
+        ladder.complete = whole == ladder.planned.len();
         Ok(Some(ladder))
     }
 }
 
-/// Puts renditions in the plan's order, with the pieces that they have without a gap.
-fn renditions(plan: &Plan, made: Vec<RenditionRow>, pieces: Vec<PieceRow>) -> Vec<PublishedRendition> {
-    let mut made: HashMap<String, RenditionRow> = made.into_iter().map(|row| (row.name.clone(), row)).collect();
-    let mut by_name: HashMap<String, Vec<PieceRow>> = HashMap::new();
+/// Renditions that have begun, with the pieces that they have without a gap.
+fn renditions(made: Vec<RenditionRow>, pieces: Vec<PieceRow>) -> Vec<PublishedRendition> {
+    let mut by_name: HashMap<RenditionName, Vec<PieceRow>> = HashMap::new();
     for piece in pieces {
         by_name.entry(piece.rendition.clone()).or_default().push(piece);
     }
-    let begun = plan.names().filter_map(|name| {
-        let row = made.remove(name)?;
-        let rows = by_name.remove(name)?;
+    let begun = made.into_iter().filter_map(|row| {
+        let rows = by_name.remove(&row.description.name)?;
         let contiguous = (0..).zip(rows).take_while(|(place, row)| *place == row.piece);
         let rows: Vec<PieceRow> = contiguous.map(|(_, row)| row).collect();
         rows.first()?;
-        Some(rendition(row, &rows))
+        rendition(row, &rows)
     });
     begun.collect()
 }
 
-fn rendition(row: RenditionRow, pieces: &[PieceRow]) -> PublishedRendition {
+fn rendition(row: RenditionRow, pieces: &[PieceRow]) -> Option<PublishedRendition> {
     let sum = |of: fn(&PieceRow) -> i64| pieces.iter().map(of).sum::<i64>();
     let (ticks, bytes) = (sum(|piece| piece.ticks), sum(|piece| piece.bytes));
     let average = i128::from(bytes) * 8 * i128::from(fmp4::TICKS) / i128::from(ticks.max(1));
     let peak = pieces.iter().map(|piece| piece.peak_bit_rate).max().unwrap_or(0);
-    PublishedRendition {
+    Some(PublishedRendition {
         complete: pieces.last().is_some_and(|piece| piece.is_last),
         failed: row.failed,
-        name: row.name,
-        init: Bytes::from(row.init),
-        codecs: row.codecs,
-        timescale: small(row.timescale),
+        description: row.description,
+        init: Bytes::from(row.init?),
+        timescale: small(row.timescale?),
         peak_bit_rate: peak.unsigned_abs(),
         average_bit_rate: u64::try_from(average).unwrap_or(0),
         pieces: pieces
@@ -148,7 +154,7 @@ fn rendition(row: RenditionRow, pieces: &[PieceRow]) -> PublishedRendition {
                 published_at: piece.published_at,
             })
             .collect(),
-    }
+    })
 }
 
 /// A number that was written from 32 bits.

@@ -1,14 +1,16 @@
 //! Plans and what is published of them, written behind their tasks' fences.
 
+use crate::models::description::of_plan;
 use crate::models::lecture::{Media, Reason, RenditionState, Status};
 use crate::models::plan::{Plan, Work};
-use crate::models::publication::{NewPiece, Publication, Published, Tally, cut_from_source, renditions};
+use crate::models::publication::{NewPiece, Publication, Published, Tally, shown};
+use crate::repositories::descriptions;
 use crate::tasks::{Encode, Tidy};
 use backing::db::{Db, DbError, Tx};
 use backing::tasks::{self, Task};
 use backing::{args, outbox, record};
 use contracts::events::{VideoFailed, VideoPlayable, VideoReady};
-use contracts::{NewEvent, Timestamp, UserId, VideoId};
+use contracts::{NewEvent, RenditionName, Timestamp, UserId, VideoId};
 use serde_json::json;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -33,7 +35,7 @@ record! {
 
 record! {
     struct TallyRow {
-        rendition: String,
+        rendition: RenditionName,
         pieces: i64,
         last: Option<i64>,
         ticks: i64,
@@ -43,7 +45,7 @@ record! {
 
 record! {
     struct RenditionRow {
-        name: String,
+        name: RenditionName,
         codecs: Option<String>,
         failure_code: Option<String>,
         failure_message: Option<String>,
@@ -85,7 +87,7 @@ impl PlanRepository {
         &self,
         video: VideoId,
         generation: u32,
-        rendition: &str,
+        rendition: &RenditionName,
     ) -> Result<Vec<(i64, i64)>, DbError> {
         let sql = "SELECT piece, frames FROM pieces WHERE video_id = $1 AND generation = $2 AND rendition = $3 \
                    ORDER BY piece";
@@ -154,7 +156,7 @@ impl PlanRepository {
     }
 
     /// The objects that plans in use name, as keys, and the generations that are in use.
-    pub async fn referenced(&self, video: VideoId, generation: u32) -> Result<Vec<(String, i64, i64)>, DbError> {
+    pub async fn referenced(&self, video: VideoId, generation: u32) -> Result<Vec<(RenditionName, i64, i64)>, DbError> {
         let sql = "SELECT rendition, piece, fence FROM pieces WHERE video_id = $1 AND generation = $2";
         self.db.read().all(sql, args![video, generation]).await
     }
@@ -174,7 +176,7 @@ impl PlanRepository {
         let mut tx = self.db.write().await?;
         for sql in [
             "DELETE FROM pieces WHERE video_id = $1 AND generation < $2",
-            "DELETE FROM renditions WHERE video_id = $1 AND generation < $2",
+            "DELETE FROM renditions WHERE video_id = $1 AND generation > 0 AND generation < $2",
             "DELETE FROM plans WHERE video_id = $1 AND generation < $2",
         ] {
             tx.run(sql, args![video, generation]).await?;
@@ -188,7 +190,7 @@ const TALLIES: &str = "SELECT rendition, COUNT(*) AS pieces, MAX(CASE WHEN is_la
     WHERE video_id = $1 AND generation = $2 GROUP BY rendition";
 const RENDITIONS: &str = "SELECT name, codecs, failure_code, failure_message FROM renditions WHERE video_id = $1 AND generation = $2 ORDER BY name";
 
-fn tally(pieces: Vec<TallyRow>, made: Vec<RenditionRow>) -> HashMap<String, Tally> {
+fn tally(pieces: Vec<TallyRow>, made: Vec<RenditionRow>) -> HashMap<RenditionName, Tally> {
     let made = made.into_iter().map(|row| {
         let tally = Tally {
             codecs: row.codecs,
@@ -200,7 +202,7 @@ fn tally(pieces: Vec<TallyRow>, made: Vec<RenditionRow>) -> HashMap<String, Tall
         };
         (row.name, tally)
     });
-    let mut tallies: HashMap<String, Tally> = made.collect();
+    let mut tallies: HashMap<RenditionName, Tally> = made.collect();
     for row in pieces {
         let tally = tallies.entry(row.rendition).or_default();
         (tally.pieces, tally.last, tally.ticks, tally.bytes) = (row.pieces, row.last, row.ticks, row.bytes);
@@ -283,7 +285,7 @@ async fn refresh(
     let pieces = tx.all(TALLIES, args![video, generation]).await?;
     let made = tx.all(RENDITIONS, args![video, generation]).await?;
     let tallies = tally(pieces, made);
-    let of = |name: &str| tallies.get(name).cloned().unwrap_or_default();
+    let of = |name: &RenditionName| tallies.get(name).cloned().unwrap_or_default();
     let complete = plan.names().all(|name| of(name).is_complete());
     let serving = locked.generation == i64::from(generation);
     if !serving && !complete {
@@ -294,8 +296,8 @@ async fn refresh(
         .as_deref()
         .and_then(|text| serde_json::from_str(text).ok())
         .unwrap_or_default();
-    let own = cut_from_source(&media.renditions, &plan);
-    media.renditions = renditions(&plan, &own, of);
+    let own = descriptions::of_video_source(tx, video).await?;
+    media.renditions = shown(&own, &of_plan(&plan), of);
     let playable = plan.source.is_some() || is_playable(&plan, of);
     let status = match (complete, playable) {
         (true, _) => Status::Ready,
@@ -313,8 +315,8 @@ async fn refresh(
 }
 
 /// Every sound has begun, and so has a rung, where there are any.
-fn is_playable(plan: &Plan, of: impl Fn(&str) -> Tally) -> bool {
-    let begun = |name: &str| of(name).pieces > 0;
+fn is_playable(plan: &Plan, of: impl Fn(&RenditionName) -> Tally) -> bool {
+    let begun = |name: &RenditionName| of(name).pieces > 0;
     let picture = plan.rungs.iter().any(|rung| begun(&rung.name));
     let mut sounds = plan.sounds.iter();
     if plan.rungs.is_empty() {
@@ -325,7 +327,7 @@ fn is_playable(plan: &Plan, of: impl Fn(&str) -> Tally) -> bool {
 }
 
 /// Whether something of the plan is left that can still make the lecture playable.
-fn has_hope(plan: &Plan, of: impl Fn(&str) -> Tally) -> bool {
+fn has_hope(plan: &Plan, of: impl Fn(&RenditionName) -> Tally) -> bool {
     if plan.rungs.is_empty() {
         plan.sounds.iter().any(|sound| of(&sound.name).failure.is_none())
     } else {
@@ -405,10 +407,7 @@ pub async fn add(
 ) -> Result<(), DbError> {
     let sql = "INSERT INTO plans (video_id, generation, plan, created_at) VALUES ($1, $2, $3, $4)";
     tx.run(sql, args![video, generation, json!(plan), now]).await?;
-    for name in plan.names() {
-        let sql = "INSERT INTO renditions (video_id, generation, name) VALUES ($1, $2, $3)";
-        tx.run(sql, args![video, generation, name]).await?;
-    }
+    descriptions::describe_plan(tx, video, generation, &of_plan(plan)).await?;
     enqueue_missing(tx, (video, generation), owner, plan, now)
         .await
         .map(|_| ())
@@ -423,7 +422,7 @@ pub async fn enqueue_missing(
     now: Timestamp,
 ) -> Result<u64, DbError> {
     let sql = "SELECT rendition, piece FROM pieces WHERE video_id = $1 AND generation = $2";
-    let there: Vec<(String, i64)> = tx.all(sql, args![video, generation]).await?;
+    let there: Vec<(RenditionName, i64)> = tx.all(sql, args![video, generation]).await?;
     let pieces = tx.all(TALLIES, args![video, generation]).await?;
     let tallies = tally(pieces, Vec::new());
     let mut added = 0;
@@ -478,7 +477,7 @@ pub async fn fail(
     for name in names {
         let sql = "UPDATE renditions SET failure_code = $4, failure_message = $5 \
                    WHERE video_id = $1 AND generation = $2 AND name = $3";
-        tx.run(sql, args![video, generation, name, &reason.code, &reason.message])
+        tx.run(sql, args![video, generation, &name, &reason.code, &reason.message])
             .await?;
     }
     // Also where all is made anew: what is there stays, and its owner is told why it is not replaced.

@@ -1,9 +1,10 @@
 //! What scans and encoders find out, written behind their task's fence.
 
+use crate::models::description::{Description, of_plan, of_source};
 use crate::models::lecture::{Media, Reason, Status};
 use crate::models::outcome::{Outcome, Recorded, Source};
-use crate::models::publication::{Tally, renditions};
-use crate::repositories::plan_repository;
+use crate::models::publication::{Tally, shown};
+use crate::repositories::{descriptions, plan_repository};
 use crate::tasks::Survey;
 use backing::db::{Db, DbError, Tx};
 use backing::tasks::{self, Task};
@@ -62,6 +63,7 @@ pub async fn write_with_events(
         return Ok(Recorded::Gone);
     };
     let owner_id = before.owner_id;
+    descriptions::describe_source(tx, video, &own(outcome)).await?;
     let mut generation = 0;
     if let Outcome::Playable { plan, .. } | Outcome::Planned { plan, .. } = outcome
         && !plan.is_empty()
@@ -129,9 +131,20 @@ async fn write(tx: &mut Tx, video: VideoId, generation: u32, outcome: &Outcome, 
 fn with_renditions(source: &Source, outcome: &Outcome) -> Media {
     let mut media = source.media.clone();
     if let Outcome::Playable { plan, .. } | Outcome::Planned { plan, .. } = outcome {
-        media.renditions = renditions(plan, &source.media.renditions, |_| Tally::default());
+        media.renditions = shown(&own(outcome), &of_plan(plan), |_| Tally::default());
     }
     media
+}
+
+/// What is cut from the source as it is; nothing where it can't be.
+fn own(outcome: &Outcome) -> Vec<Description> {
+    match outcome {
+        Outcome::Playable { source, plan } => {
+            let stands_in = plan.source.as_ref().is_some_and(|source| !source.stays);
+            of_source(&source.media, &source.media.renditions, stands_in)
+        }
+        Outcome::Planned { .. } | Outcome::NeedsTranscoding { .. } | Outcome::Failed { .. } => Vec::new(),
+    }
 }
 
 fn text(media: &Media) -> Option<String> {

@@ -2,10 +2,9 @@
 
 use super::MediaError;
 use super::text::Text;
-use crate::models::media_path::Rendition;
 use backing::objects::Objects;
 use bytes::{Bytes, BytesMut};
-use contracts::{ObjectKey, VideoId};
+use contracts::{ObjectKey, RenditionName, VideoId};
 use fmp4::{IndexHead, IndexTrack, TrackKind};
 use hls::{Kind, MediaPlaylist, MediaSegment};
 use moka::future::Cache;
@@ -42,17 +41,17 @@ impl Instants {
             .map_err(MediaError::Shared)
     }
 
-    pub(super) async fn playlist(&self, video: VideoId, rendition: Rendition) -> Result<Bytes, MediaError> {
+    pub(super) async fn playlist(&self, video: VideoId, rendition: &RenditionName) -> Result<Bytes, MediaError> {
         let head = self.head(video).await?;
         Ok(Text::new(&playlist(track(&head, rendition)?.1)).into_bytes())
     }
 
-    pub(super) async fn init(&self, video: VideoId, rendition: Rendition) -> Result<Bytes, MediaError> {
+    pub(super) async fn init(&self, video: VideoId, rendition: &RenditionName) -> Result<Bytes, MediaError> {
         let head = self.head(video).await?;
         Ok(Bytes::copy_from_slice(&track(&head, rendition)?.1.init))
     }
 
-    pub(super) async fn segment(&self, video: VideoId, rendition: Rendition, n: u32) -> Result<Bytes, MediaError> {
+    pub(super) async fn segment(&self, video: VideoId, rendition: &RenditionName, n: u32) -> Result<Bytes, MediaError> {
         let head = self.head(video).await?;
         let (place, track) = track(&head, rendition)?;
         let n = usize::try_from(n).map_err(|_| MediaError::NoSuchPart)?;
@@ -83,14 +82,18 @@ impl Instants {
 }
 
 /// The track that a rendition shows, with its place in the index.
-fn track(head: &IndexHead, rendition: Rendition) -> Result<(usize, &IndexTrack), MediaError> {
-    let mut tracks = head.tracks().iter().enumerate();
-    let found = match rendition {
-        Rendition::Source => tracks.find(|(_, track)| is_video(track)),
-        Rendition::Audio(n) => tracks.filter(|(_, track)| !is_video(track)).nth(n.into()),
-        Rendition::Rung(_) => None,
-    };
-    found.ok_or(MediaError::NoSuchPart)
+fn track<'a>(head: &'a IndexHead, rendition: &RenditionName) -> Result<(usize, &'a IndexTrack), MediaError> {
+    let mut sounds = 0;
+    let named = head.tracks().iter().enumerate().find(|(_, track)| {
+        let name = if is_video(track) {
+            RenditionName::source()
+        } else {
+            sounds += 1;
+            RenditionName::sound(sounds)
+        };
+        name == *rendition
+    });
+    named.ok_or(MediaError::NoSuchPart)
 }
 
 fn is_video(track: &IndexTrack) -> bool {

@@ -82,7 +82,12 @@ impl Ladders {
     }
 
     /// A rendition's playlist.
-    pub(super) async fn playlist(&self, video: VideoId, generation: u32, name: &str) -> Result<Piece, MediaError> {
+    pub(super) async fn playlist(
+        &self,
+        video: VideoId,
+        generation: u32,
+        name: &RenditionName,
+    ) -> Result<Piece, MediaError> {
         // What is complete stays as it is.
         if let Some(shown) = self.shown.get(&(video, generation)).await
             && let Some((rendition, text)) = shown.playlist(name)
@@ -96,7 +101,12 @@ impl Ladders {
     }
 
     /// A rendition's init segment.
-    pub(super) async fn init(&self, video: VideoId, generation: u32, name: &str) -> Result<Bytes, MediaError> {
+    pub(super) async fn init(
+        &self,
+        video: VideoId,
+        generation: u32,
+        name: &RenditionName,
+    ) -> Result<Bytes, MediaError> {
         self.find(video, generation, (name, 0), |rendition| Some(rendition.init.clone()))
             .await
     }
@@ -106,7 +116,7 @@ impl Ladders {
         &self,
         video: VideoId,
         generation: u32,
-        name: &str,
+        name: &RenditionName,
         n: u32,
     ) -> Result<(ObjectKey, Range<u64>), MediaError> {
         self.find(video, generation, (name, n), |rendition| {
@@ -114,7 +124,7 @@ impl Ladders {
             let key = ObjectKey::VideoPiece {
                 video,
                 generation,
-                rendition: RenditionName::parse(name)?,
+                rendition: name.clone(),
                 piece: piece.piece,
                 fence: piece.fence,
             };
@@ -131,7 +141,7 @@ impl Ladders {
         &self,
         video: VideoId,
         generation: u32,
-        (name, n): (&str, u32),
+        (name, n): (&RenditionName, u32),
         pick: impl Fn(&PublishedRendition) -> Option<T>,
     ) -> Result<T, MediaError> {
         let pick = |shown: &Shown| shown.ladder.rendition(name).and_then(&pick);
@@ -217,10 +227,10 @@ impl Shown {
     }
 
     /// A rendition with its playlist, which is written when it is first asked for.
-    fn playlist(&self, name: &str) -> Option<(&PublishedRendition, &Text)> {
+    fn playlist(&self, name: &RenditionName) -> Option<(&PublishedRendition, &Text)> {
         let mut both = self.ladder.renditions.iter().zip(&self.playlists);
-        let (rendition, text) = both.find(|(rendition, _)| rendition.name == name)?;
-        let text = text.get_or_init(|| Text::new(&playlist(&self.ladder, rendition)));
+        let (rendition, text) = both.find(|(rendition, _)| rendition.description.name == *name)?;
+        let text = text.get_or_init(|| Text::new(&playlist(rendition)));
         Some((rendition, text))
     }
 
@@ -230,13 +240,12 @@ impl Shown {
         let bytes: usize = renditions
             .map(|one| one.init.len() + one.pieces.len() * 64 + one.length() * SEGMENT_BYTES)
             .sum();
-        let plan = self.ladder.plan.as_ref();
-        let bounds = plan.map_or(0, |plan| plan.video.bounds.len() + plan.audio.bounds.len());
-        u32::try_from(1_024 + bytes + bounds * 16).unwrap_or(u32::MAX)
+        let described = self.ladder.source.len() + self.ladder.planned.len();
+        u32::try_from(1_024 + bytes + described * 256).unwrap_or(u32::MAX)
     }
 }
 
-fn playlist(ladder: &Ladder, rendition: &PublishedRendition) -> String {
+fn playlist(rendition: &PublishedRendition) -> String {
     let segments = rendition.segments().map(|(n, duration)| MediaSegment {
         uri: format!("{n}.m4s"),
         duration: u64::from(duration),
@@ -247,7 +256,7 @@ fn playlist(ladder: &Ladder, rendition: &PublishedRendition) -> String {
         timescale: rendition.timescale,
         segments: segments.collect(),
     };
-    let target = ladder.target(rendition).max(list.longest());
+    let target = rendition.target().max(list.longest());
     list.kind = if rendition.complete {
         Kind::Grown { target }
     } else {

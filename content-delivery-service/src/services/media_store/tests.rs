@@ -6,6 +6,9 @@ use backing::args;
 use contracts::{ObjectKey, Timestamp, UserId};
 use fmp4::{Limits, Scanner, Step, Verdict};
 use futures::future::join_all;
+use renditions::models::description::of_source;
+use renditions::models::lecture::{Media, Rendition, RenditionState};
+use renditions::repositories::descriptions::describe_source;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -18,6 +21,18 @@ async fn insert(db: &Db) -> VideoId {
                created_at, updated_at) VALUES ($1, $2, 'Tides', '', 'ready', 1, 1, 0, $3, $3)";
     let now = Timestamp::from_seconds(1_800_000_000);
     tx.run(sql, args![video, UserId::generate(), now]).await.unwrap();
+    let own = [("source", Some(320)), ("audio", None)].map(|(name, width)| Rendition {
+        name: name.parse().unwrap(),
+        codecs: "avc1.640015".to_owned(),
+        width,
+        height: width,
+        bit_rate: 1,
+        state: RenditionState::Ready,
+        progress: 1.0,
+        reason: None,
+    });
+    let described = of_source(&Media::default(), &own, false);
+    describe_source(&mut tx, video, &described).await.unwrap();
     tx.commit().await.unwrap();
     video
 }
@@ -99,11 +114,11 @@ async fn a_thousand_who_ask_at_once_share_one_load() {
     let (_folder, store, video) = stored().await;
     for part in [
         Part::Index,
-        Part::Playlist(0, Rendition::Source),
-        Part::Init(0, Rendition::Audio(0)),
-        Part::Segment(0, Rendition::Source, 0),
+        Part::Playlist(0, RenditionName::source()),
+        Part::Init(0, RenditionName::sound(1)),
+        Part::Segment(0, RenditionName::source(), 0),
     ] {
-        let pieces = join_all((0..1_000).map(|_| store.piece(video, part))).await;
+        let pieces = join_all((0..1_000).map(|_| store.piece(video, &part))).await;
         let first = pieces[0].as_ref().unwrap().bytes.as_ptr();
         // Two loads would be two places in memory.
         assert!(
@@ -118,12 +133,12 @@ async fn a_thousand_who_ask_at_once_share_one_load() {
 #[tokio::test]
 async fn what_is_in_memory_needs_no_store_until_it_is_forgotten() {
     let (folder, store, video) = stored().await;
-    let part = Part::Segment(0, Rendition::Source, 1);
-    let piece = store.piece(video, part).await.unwrap();
+    let part = Part::Segment(0, RenditionName::source(), 1);
+    let piece = store.piece(video, &part).await.unwrap();
     std::fs::remove_dir_all(folder.path()).unwrap();
-    assert_eq!(store.piece(video, part).await.unwrap().bytes, piece.bytes);
+    assert_eq!(store.piece(video, &part).await.unwrap().bytes, piece.bytes);
     store.forget(video).await;
-    let error = store.piece(video, part).await.unwrap_err();
+    let error = store.piece(video, &part).await.unwrap_err();
     assert!(
         matches!(error.root(), MediaError::Objects(ObjectError::NotFound)),
         "{error}"
@@ -134,43 +149,43 @@ async fn what_is_in_memory_needs_no_store_until_it_is_forgotten() {
 async fn what_is_not_there_is_told_from_what_can_not_be_read() {
     let (_folder, store, video) = stored().await;
     for part in [
-        Part::Segment(0, Rendition::Source, 99),
-        Part::Segment(0, Rendition::Source, u32::MAX),
-        Part::Playlist(0, Rendition::Audio(1)),
-        Part::Playlist(1, Rendition::Rung(240)),
-        Part::Init(1, Rendition::Rung(240)),
-        Part::Segment(1, Rendition::Audio(0), 0),
-        Part::Segment(u32::MAX, Rendition::Audio(0), 0),
+        Part::Segment(0, RenditionName::source(), 99),
+        Part::Segment(0, RenditionName::source(), u32::MAX),
+        Part::Playlist(0, RenditionName::sound(2)),
+        Part::Playlist(1, RenditionName::rung(240)),
+        Part::Init(1, RenditionName::rung(240)),
+        Part::Segment(1, RenditionName::sound(1), 0),
+        Part::Segment(u32::MAX, RenditionName::sound(1), 0),
         Part::Heartbeat,
     ] {
         assert!(
             matches!(
-                store.piece(video, part).await.unwrap_err().root(),
+                store.piece(video, &part).await.unwrap_err().root(),
                 MediaError::NoSuchPart
             ),
             "{part:?}"
         );
     }
-    let unknown = store.piece(VideoId::generate(), Part::Index).await.unwrap_err();
+    let unknown = store.piece(VideoId::generate(), &Part::Index).await.unwrap_err();
     assert!(matches!(unknown.root(), MediaError::NoSuchPart));
-    let unread = Part::Playlist(0, Rendition::Source);
-    let unread = store.piece(VideoId::generate(), unread).await.unwrap_err();
+    let unread = Part::Playlist(0, RenditionName::source());
+    let unread = store.piece(VideoId::generate(), &unread).await.unwrap_err();
     assert!(matches!(unread.root(), MediaError::Objects(ObjectError::NotFound)));
 }
 
 #[tokio::test]
 async fn an_entity_tag_is_of_the_bytes_that_are_sent() {
     let (_folder, store, video) = stored().await;
-    let index = store.piece(video, Part::Index).await.unwrap();
+    let index = store.piece(video, &Part::Index).await.unwrap();
     assert!(index.bytes.starts_with(b"#EXTM3U\n"));
     assert_eq!(index.tag.len(), TAG_LENGTH);
     let (one, two) = (
-        Part::Segment(0, Rendition::Source, 0),
-        Part::Segment(0, Rendition::Source, 1),
+        Part::Segment(0, RenditionName::source(), 0),
+        Part::Segment(0, RenditionName::source(), 1),
     );
     assert_ne!(
-        store.piece(video, one).await.unwrap().tag,
-        store.piece(video, two).await.unwrap().tag
+        store.piece(video, &one).await.unwrap().tag,
+        store.piece(video, &two).await.unwrap().tag
     );
 }
 

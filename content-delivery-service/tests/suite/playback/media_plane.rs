@@ -222,7 +222,7 @@ async fn no_spelling_of_a_path_gets_past_the_check() {
         format!("/p/{token}/{}/index.m3u8", mine.to_string().to_uppercase()),
         format!("/p/{token}/{mine}/0/source/0%2em4s"),
         format!("/p/{token}/{mine}/0/source/00.m4s"),
-        format!("/p/{token}/{mine}/1/source/0.m4s"),
+        format!("/p/{token}/{mine}/0/sour_ce/0.m4s"),
         format!("/p/{token}/{mine}/source"),
         format!("/%70/{token}/{mine}/index.m3u8"),
         format!("/p/{token}%2f{mine}/index.m3u8"),
@@ -235,6 +235,16 @@ async fn no_spelling_of_a_path_gets_past_the_check() {
                 "{method} {path}: {body}"
             );
         }
+    }
+    // Well spelled, and not there.
+    for path in [
+        "1/source/0.m4s",
+        "0/240p/0.m4s",
+        "0/audio-1/0.m4s",
+        "1/1080p-av1/init.mp4",
+    ] {
+        let (status, _) = server.raw("GET", &format!("/p/{token}/{mine}/{path}")).await;
+        assert_eq!(status, 404, "{path}");
     }
 }
 

@@ -4,7 +4,7 @@ use crate::server::{Server, UPLOAD, film};
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::tasks::{Done, Job, JobError, Queue, Task, Worker};
-use contracts::VideoId;
+use contracts::{RenditionName, VideoId};
 use fmp4::TICKS;
 use renditions::ledger::{Finding, Ledger};
 use renditions::models::plan::{Plan, Track, Work};
@@ -158,7 +158,7 @@ impl Studio {
     pub(super) async fn give_up(&self, video: VideoId, generation: u32) {
         let work = Work::Piece {
             number: 0,
-            rungs: vec!["240p".to_owned()],
+            rungs: vec!["240p".parse().unwrap()],
         };
         let mut tx = self.server.db.write().await.unwrap();
         self.service
@@ -287,21 +287,16 @@ fn pieces(plan: &Plan, work: &Work) -> Vec<NewPiece> {
     }
 }
 
-fn piece(track: &Track, name: &str, number: u32) -> NewPiece {
+fn piece(track: &Track, name: &RenditionName, number: u32) -> NewPiece {
     let planned = &track.pieces[usize::try_from(number).unwrap()];
     let bounds = track.bounds_of(planned).unwrap();
     NewPiece {
-        rendition: name.to_owned(),
+        rendition: name.clone(),
         piece: number,
         first: planned.first,
         last: usize::try_from(number).unwrap() + 1 == track.pieces.len(),
-        init: name.as_bytes().to_vec(),
-        codecs: if name.starts_with("audio") {
-            "mp4a.40.2"
-        } else {
-            "avc1.640015"
-        }
-        .to_owned(),
+        init: name.as_str().as_bytes().to_vec(),
+        codecs: if name.is_sound() { "mp4a.40.2" } else { "avc1.640015" }.to_owned(),
         timescale: TICKS,
         segments: bounds
             .windows(2)

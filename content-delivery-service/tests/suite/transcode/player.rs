@@ -3,7 +3,7 @@
 use super::lectures::{Order, Studio};
 use crate::server::UPLOAD;
 use bytes::Bytes;
-use contracts::{ObjectKey, RenditionName, VideoId};
+use contracts::{ObjectKey, VideoId};
 use fmp4::{IndexHead, Limits, Probe, Scanner, Step, Verdict};
 use renditions::ledger::{Finding, Ledger};
 use renditions::models::plan::Work;
@@ -144,7 +144,7 @@ impl Studio {
             let key = ObjectKey::VideoPiece {
                 video,
                 generation: order.generation,
-                rendition: RenditionName::parse(&piece.rendition).unwrap(),
+                rendition: piece.rendition.clone(),
                 piece: piece.piece,
                 fence: order.task.fence,
             };

@@ -65,7 +65,7 @@ async fn a_rendition_grows_by_its_pieces_and_ends_as_a_whole() {
 fn lowest(length: usize) -> Work {
     Work::Piece {
         number: if length == 4 { 1 } else { 2 },
-        rungs: vec!["240p".to_owned()],
+        rungs: vec!["240p".parse().unwrap()],
     }
 }
 
@@ -77,7 +77,7 @@ async fn the_lowest_of_equally_advanced_rungs_is_listed() {
         studio.encodes(video).await;
         let higher = Work::Piece {
             number: 0,
-            rungs: vec!["360p".to_owned()],
+            rungs: vec!["360p".parse().unwrap()],
         };
         let order = loop {
             let order = studio.claim().await.unwrap();
@@ -367,7 +367,7 @@ async fn a_failed_rendition_is_not_listed_beside_others() {
             .found(video, &Finding::Surveyed(&super::lectures::survey_of(60)))
             .await;
         let piece = |number| {
-            let rungs = vec!["360p".to_owned()];
+            let rungs = vec!["360p".parse().unwrap()];
             Some(Work::Piece { number, rungs })
         };
         while studio.encodes(video).await != piece(0) {}

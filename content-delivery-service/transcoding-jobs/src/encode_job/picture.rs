@@ -5,7 +5,7 @@ use crate::arguments::{self, PieceOrder};
 use crate::encoder::{self, FFMPEG};
 use crate::troubles;
 use backing::tasks::JobError;
-use contracts::ObjectKey;
+use contracts::{ObjectKey, RenditionName};
 use fmp4::{Piece, PieceError, TICKS, video_piece};
 use renditions::models::plan::{PlannedPiece, Rung};
 use sandbox::{Order, RunError};
@@ -20,11 +20,16 @@ const REORDERED: f64 = 2.0;
 
 impl EncodeJob {
     /// Encodes, stores and publishes a piece.
-    pub(super) async fn picture(&self, assignment: &Assignment<'_>, number: u32, names: &[String]) -> Result<(), Over> {
+    pub(super) async fn picture(
+        &self,
+        assignment: &Assignment<'_>,
+        number: u32,
+        names: &[RenditionName],
+    ) -> Result<(), Over> {
         let plan = &assignment.plan;
         let pieces = &plan.video.pieces;
         let planned = usize::try_from(number).ok().and_then(|n| pieces.get(n));
-        let rungs: Vec<&Rung> = names.iter().filter_map(|name| plan.rung(name)).collect();
+        let rungs: Vec<&Rung> = names.iter().filter_map(|name| plan.rung(name.as_str())).collect();
         let (Some(planned), false) = (planned, rungs.is_empty()) else {
             return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such piece".to_owned()).into());
         };

@@ -43,7 +43,7 @@ fn sizes(width: u32, height: u32) -> Vec<(String, u32, u32)> {
     let plan = plan_of_survey(&film(width, height, 12), &LISTED);
     plan.rungs
         .into_iter()
-        .map(|rung| (rung.name, rung.width, rung.height))
+        .map(|rung| (rung.name.to_string(), rung.width, rung.height))
         .collect()
 }
 
@@ -188,7 +188,7 @@ fn the_lowest_rung_runs_ahead_where_nothing_else_can_be_watched() {
     assert_eq!(tasks.len(), 7);
     let first = Work::Piece {
         number: 0,
-        rungs: vec!["240p".to_owned()],
+        rungs: vec!["240p".parse().unwrap()],
     };
     assert!(tasks.iter().any(|task| task.work == first && task.priority == 30));
 }

@@ -1,52 +1,129 @@
 //! How far plans are, for people and programs to look at.
 
-use super::{PlanRepository, RENDITIONS, TALLIES, TallyRow, tally};
-use crate::models::lecture::Rendition;
-use crate::models::plan::{Plan, Work};
-use crate::models::publication::{Tally, cut_from_source, done_share, renditions};
+use super::PlanRepository;
+use crate::models::description::{Description, RenditionKind};
+use crate::models::lecture::{Reason, Rendition};
+use crate::models::plan::Work;
+use crate::models::publication::{Tally, done_share, shown};
 use crate::models::time_left::{Activity, QUIET};
-use backing::db::DbError;
+use crate::repositories::descriptions::{FROM_SOURCE, described};
+use crate::repositories::per_videos::{PAGE, PerVideos, padded};
+use backing::db::{ColumnError, DbError, Record, Row, Value};
 use backing::{args, record};
-use contracts::{Timestamp, VideoId};
+use contracts::{RenditionName, Timestamp, VideoId};
 use std::collections::HashMap;
-
-/// How often publications may come between two reads before that is put up with.
-const TRIES: u32 = 4;
+use std::sync::LazyLock;
 
 /// How far a plan is.
 #[derive(Debug, Clone)]
 pub struct PlanProgress {
     /// Its generation.
     pub generation: u32,
-    plan: Plan,
-    tallies: HashMap<String, Tally>,
+    own: Vec<Description>,
+    made: Vec<Description>,
+    tallies: HashMap<RenditionName, Tally>,
     activity: Activity,
 }
 
+static PLANS: LazyLock<PerVideos> = LazyLock::new(|| {
+    PerVideos::new(
+        "SELECT video_id, generation, started_at FROM plans WHERE video_id IN ({videos})",
+        1,
+    )
+});
+
+static RENDITIONS: LazyLock<PerVideos> = LazyLock::new(|| {
+    PerVideos::new(
+        concat!(
+            "SELECT video_id, generation, failure_code, failure_message, ",
+            described!(),
+            " FROM renditions WHERE video_id IN ({videos}) ORDER BY video_id, generation, place"
+        ),
+        1,
+    )
+});
+
+/// What is published and what is under way, in one statement and so at one moment: a publication moves work from the one
+/// to the other, and would be counted in neither if it came between two.
+static WORK: LazyLock<PerVideos> = LazyLock::new(|| {
+    PerVideos::new(
+        "SELECT video_id, generation, rendition, COUNT(*) AS pieces, MAX(CASE WHEN is_last THEN piece END) AS last, \
+         CAST(SUM(ticks) AS BIGINT) AS ticks, CAST(SUM(bytes) AS BIGINT) AS bytes, NULL AS work, NULL AS told_at \
+         FROM pieces WHERE video_id IN ({videos}) GROUP BY video_id, generation, rendition \
+         UNION ALL SELECT video_id, generation, '', 0, NULL, ticks, 0, work, updated_at \
+         FROM encodings WHERE video_id IN ({videos}) AND updated_at >= $1",
+        2,
+    )
+});
+
+static MOMENTS: LazyLock<PerVideos> = LazyLock::new(|| {
+    PerVideos::new(
+        "SELECT DISTINCT video_id, generation, published_at FROM pieces WHERE video_id IN ({videos}) ORDER BY published_at",
+        1,
+    )
+});
+
 record! {
-    struct LatestRow {
+    struct PlanRow {
+        video_id: VideoId,
         generation: i64,
-        plan: String,
         started_at: Option<Timestamp>,
     }
 }
 
 record! {
-    struct EncodingRow {
-        work: String,
+    struct WorkRow {
+        video_id: VideoId,
+        generation: i64,
+        rendition: String,
+        pieces: i64,
+        last: Option<i64>,
         ticks: i64,
-        updated_at: Timestamp,
+        bytes: i64,
+        work: Option<String>,
+        told_at: Option<Timestamp>,
     }
 }
 
+struct RenditionRow {
+    video_id: VideoId,
+    generation: i64,
+    failure: Option<Reason>,
+    description: Description,
+}
+
+impl Record for RenditionRow {
+    fn read(row: &Row<'_>) -> Result<Self, ColumnError> {
+        let code: Option<String> = row.named("failure_code")?;
+        let message: Option<String> = row.named("failure_message")?;
+        Ok(Self {
+            video_id: row.named("video_id")?,
+            generation: row.named("generation")?,
+            failure: code.map(|code| Reason {
+                code,
+                message: message.unwrap_or_default(),
+            }),
+            description: Description::read(row)?,
+        })
+    }
+}
+
+/// What was read of a page of videos.
+struct Read {
+    renditions: Vec<RenditionRow>,
+    work: Vec<WorkRow>,
+    moments: Vec<(VideoId, i64, Timestamp)>,
+}
+
 impl PlanProgress {
-    /// The renditions as they are now; `known` are those that the lecture's row tells of.
-    pub fn renditions(&self, known: &[Rendition]) -> Vec<Rendition> {
-        let own = cut_from_source(known, &self.plan);
-        renditions(&self.plan, &own, |name| self.tally(name))
+    /// The renditions as they are now.
+    #[must_use]
+    pub fn renditions(&self) -> Vec<Rendition> {
+        shown(&self.own, &self.made, |name| self.tally(name))
     }
 
     /// The share of the plan's work that is done, 0 to 1 in steps of a thousandth.
+    #[must_use]
     pub fn share(&self) -> f64 {
         (self.done() * 1_000.0).floor() / 1_000.0
     }
@@ -54,15 +131,16 @@ impl PlanProgress {
     /// How long the rest will take, while it is worked on.
     ///
     /// Units: seconds
+    #[must_use]
     pub fn time_left(&self, now: Timestamp) -> Option<u32> {
         self.activity.time_left(self.done(), now)
     }
 
     fn done(&self) -> f64 {
-        done_share(&self.plan, |name| self.tally(name))
+        done_share(&self.made, |name| self.tally(name))
     }
 
-    fn tally(&self, name: &str) -> Tally {
+    fn tally(&self, name: &RenditionName) -> Tally {
         self.tallies.get(name).cloned().unwrap_or_default()
     }
 }
@@ -70,69 +148,107 @@ impl PlanProgress {
 impl PlanRepository {
     /// How far the latest plan of a video is; none where nothing is planned.
     pub async fn progress(&self, video: VideoId, now: Timestamp) -> Result<Option<PlanProgress>, DbError> {
-        let reader = self.db.read();
-        let sql = "SELECT generation, plan, started_at FROM plans WHERE video_id = $1 ORDER BY generation DESC LIMIT 1";
-        let Some(latest) = reader.one::<LatestRow>(sql, args![video]).await? else {
-            return Ok(None);
-        };
-        let generation = u32::try_from(latest.generation).unwrap_or(0);
-        let Ok(plan) = serde_json::from_str::<Plan>(&latest.plan) else {
-            return Ok(None);
-        };
-        let made = reader.all(RENDITIONS, args![video, generation]).await?;
-        let (pieces, running) = self.pieces_and_encodings(video, generation, now).await?;
-        let mut tallies = tally(pieces, made);
-        for row in &running {
-            for name in works_on(&plan, &row.work) {
-                tallies.entry(name).or_default().running += row.ticks;
-            }
-        }
-        let sql = "SELECT DISTINCT published_at FROM pieces WHERE video_id = $1 AND generation = $2 \
-                   ORDER BY published_at";
-        let published: Vec<(Timestamp,)> = reader.all(sql, args![video, generation]).await?;
-        Ok(Some(PlanProgress {
-            generation,
-            plan,
-            tallies,
-            activity: Activity {
-                started_at: latest.started_at,
-                published_at: published.into_iter().map(|(moment,)| moment).collect(),
-                told_at: running.iter().map(|row| row.updated_at).max(),
-            },
-        }))
+        Ok(self.progress_of(&[video], now).await?.remove(&video))
     }
-}
 
-impl PlanRepository {
-    /// What is published and what is under way, at one moment: a publication moves work from the one to the other, and
-    /// would be counted in neither if it came between the two reads.
-    async fn pieces_and_encodings(
+    /// How far the latest plans of videos are; those without a plan are left out. A page of videos takes as many
+    /// statements as one video.
+    pub async fn progress_of(
         &self,
-        video: VideoId,
-        generation: u32,
+        videos: &[VideoId],
         now: Timestamp,
-    ) -> Result<(Vec<TallyRow>, Vec<EncodingRow>), DbError> {
-        // What a dead worker last told is no progress any more.
-        let sql = "SELECT work, ticks, updated_at FROM encodings \
-                   WHERE video_id = $1 AND generation = $2 AND updated_at >= $3";
-        let mut tries = 0;
-        loop {
+    ) -> Result<HashMap<VideoId, PlanProgress>, DbError> {
+        let mut all = HashMap::new();
+        for page in videos.chunks(PAGE) {
+            let ids = || padded(page).into_iter().map(Value::from);
             let reader = self.db.read();
-            let before: Vec<TallyRow> = reader.all(TALLIES, args![video, generation]).await?;
-            let running = reader.all(sql, args![video, generation, now - QUIET]).await?;
-            let after: Vec<TallyRow> = reader.all(TALLIES, args![video, generation]).await?;
-            let count = |rows: &[TallyRow]| rows.iter().map(|row| row.pieces).sum::<i64>();
-            tries += 1;
-            if count(&before) == count(&after) || tries == TRIES {
-                return Ok((after, running));
+            let plans = reader.all::<PlanRow>(PLANS.text(page), ids().collect()).await?;
+            let renditions = reader.all(RENDITIONS.text(page), ids().collect()).await?;
+            // What a dead worker last reported is no progress any more.
+            let since = args![now - QUIET].into_iter().chain(ids()).collect();
+            let work = reader.all(WORK.text(page), since).await?;
+            let moments = reader.all(MOMENTS.text(page), ids().collect()).await?;
+            let read = Read {
+                renditions,
+                work,
+                moments,
+            };
+            let mut latest: HashMap<VideoId, PlanRow> = HashMap::new();
+            for plan in plans {
+                let known = latest.get(&plan.video_id).map_or(0, |known| known.generation);
+                if plan.generation > known {
+                    latest.insert(plan.video_id, plan);
+                }
             }
+            all.extend(
+                latest
+                    .into_values()
+                    .map(|plan| (plan.video_id, progress_of(&plan, &read))),
+            );
         }
+        Ok(all)
     }
 }
 
-fn works_on(plan: &Plan, work: &str) -> Vec<String> {
+fn progress_of(plan: &PlanRow, read: &Read) -> PlanProgress {
+    let of = |generation: i64| {
+        let rows = read.renditions.iter();
+        rows.filter(move |row| row.video_id == plan.video_id && row.generation == generation)
+    };
+    let described = |generation: i64| of(generation).map(|row| row.description.clone()).collect::<Vec<_>>();
+    let made = described(plan.generation);
+    let begun = of(plan.generation).map(|row| {
+        let tally = Tally {
+            codecs: row.description.codecs.clone(),
+            failure: row.failure.clone(),
+            ..Tally::default()
+        };
+        (row.description.name.clone(), tally)
+    });
+    let mut tallies: HashMap<RenditionName, Tally> = begun.collect();
+    let work = read.work.iter();
+    let work = work.filter(|row| row.video_id == plan.video_id && row.generation == plan.generation);
+    let mut told_at = None;
+    for row in work {
+        match &row.work {
+            None => {
+                if let Some(tally) = tallies.get_mut(row.rendition.as_str()) {
+                    (tally.pieces, tally.last, tally.ticks, tally.bytes) = (row.pieces, row.last, row.ticks, row.bytes);
+                }
+            }
+            Some(work) => {
+                told_at = told_at.max(row.told_at);
+                for name in works_on(&made, work) {
+                    tallies.entry(name).or_default().running += row.ticks;
+                }
+            }
+        }
+    }
+    let moments = read.moments.iter();
+    let moments = moments.filter(|(video, generation, _)| *video == plan.video_id && *generation == plan.generation);
+    PlanProgress {
+        generation: u32::try_from(plan.generation).unwrap_or(0),
+        own: described(i64::from(FROM_SOURCE)),
+        made,
+        tallies,
+        activity: Activity {
+            started_at: plan.started_at,
+            published_at: moments.map(|&(_, _, moment)| moment).collect(),
+            told_at,
+        },
+    }
+}
+
+/// The renditions that a task encodes.
+fn works_on(made: &[Description], work: &str) -> Vec<RenditionName> {
     match serde_json::from_str(work) {
-        Ok(Work::Audio(n)) => plan.sound(n).map(|sound| sound.name.clone()).into_iter().collect(),
+        Ok(Work::Audio(n)) => {
+            let mut sounds = made
+                .iter()
+                .filter(|one| matches!(one.kind, RenditionKind::Sound { .. }));
+            let sound = usize::try_from(n).ok().and_then(|n| sounds.nth(n));
+            sound.map(|sound| sound.name.clone()).into_iter().collect()
+        }
         Ok(Work::Piece { rungs, .. }) => rungs,
         Err(_) => Vec::new(),
     }

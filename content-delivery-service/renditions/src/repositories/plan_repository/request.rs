@@ -81,7 +81,7 @@ async fn latest(tx: &mut Tx, video: VideoId) -> Result<Option<(u32, Plan)>, DbEr
 fn unknown(names: &[String], locked: &Locked, plan: Option<&Plan>) -> Vec<usize> {
     let shown = media(locked).renditions;
     let is_known = |name: &str| {
-        shown.iter().any(|one| one.name == name) || plan.is_some_and(|plan| plan.names().any(|made| made == name))
+        shown.iter().any(|one| one.name == *name) || plan.is_some_and(|plan| plan.names().any(|made| *made == *name))
     };
     let places = names.iter().enumerate().filter(|(_, name)| !is_known(name));
     places.map(|(place, _)| place).collect()
@@ -96,7 +96,7 @@ fn media(locked: &Locked) -> Media {
 /// Whether there is nothing left to make, and what is there was asked for by name.
 fn is_redo(locked: &Locked, generation: u32, plan: &Plan, names: &[String]) -> bool {
     let complete = locked.status == Status::Ready.as_str() && locked.generation == i64::from(generation);
-    complete && names.iter().any(|name| plan.names().any(|made| made == name))
+    complete && names.iter().any(|name| plan.names().any(|made| *made == **name))
 }
 
 /// Takes up again what failed of a plan or was taken back with it; false where nothing was.

@@ -188,8 +188,8 @@ fn pieces(plan: &Plan, work: &Work) -> Vec<NewPiece> {
     }
 }
 
-fn piece(plan: &Plan, name: &str, number: u32) -> NewPiece {
-    let track = if plan.rung(name).is_some() {
+fn piece(plan: &Plan, name: &RenditionName, number: u32) -> NewPiece {
+    let track = if plan.rung(name.as_str()).is_some() {
         &plan.video
     } else {
         &plan.audio
@@ -197,11 +197,11 @@ fn piece(plan: &Plan, name: &str, number: u32) -> NewPiece {
     let planned = &track.pieces[usize::try_from(number).unwrap()];
     let bounds = track.bounds_of(planned).unwrap();
     NewPiece {
-        rendition: name.to_owned(),
+        rendition: name.clone(),
         piece: number,
         first: planned.first,
         last: usize::try_from(number).unwrap() + 1 == track.pieces.len(),
-        init: name.as_bytes().to_vec(),
+        init: name.as_str().as_bytes().to_vec(),
         codecs: "avc1.640015".to_owned(),
         timescale: TICKS,
         segments: bounds
@@ -248,16 +248,16 @@ async fn a_piece_that_needs_another_init_segment_is_not_published_nor_is_what_co
         assert_eq!(house.publish(&house.publication(&work), &task).await, Published::Done);
         let before = house.video().await;
         let (task, _) = house.claim_work("240p-1").await;
-        let mut other = piece(&house.plan, "240p", 1);
+        let mut other = piece(&house.plan, &"240p".parse().unwrap(), 1);
         other.init.push(1);
         let publication = Publication {
             video: house.video,
             generation: 1,
-            pieces: vec![piece(&house.plan, "360p", 1), other],
+            pieces: vec![piece(&house.plan, &"360p".parse().unwrap(), 1), other],
             finish: true,
         };
         let refused = Published::OtherParameters {
-            rendition: "240p".to_owned(),
+            rendition: "240p".parse().unwrap(),
         };
         assert_eq!(
             house.publish(&publication, &task).await,
@@ -268,7 +268,7 @@ async fn a_piece_that_needs_another_init_segment_is_not_published_nor_is_what_co
         assert_eq!((house.rows("pieces").await, house.video().await), (1, before));
         let ladders = LadderRepository::new(house.database.db.clone());
         let ladder = ladders.read(house.video, 1).await.unwrap().unwrap();
-        assert!(ladder.rendition("360p").is_none());
+        assert!(ladder.rendition(&"360p".parse().unwrap()).is_none());
         let mut held = house.database.db.write().await.unwrap();
         assert!(
             task.is_held_in(&mut held).await.unwrap(),
@@ -327,7 +327,7 @@ async fn what_is_read_back_has_no_gap() {
             let publication = Publication {
                 video: house.video,
                 generation: 1,
-                pieces: vec![piece(&house.plan, &key[..4], number)],
+                pieces: vec![piece(&house.plan, &key[..4].parse().unwrap(), number)],
                 finish: true,
             };
             assert_eq!(house.publish(&publication, &task).await, Published::Done);
@@ -408,7 +408,7 @@ async fn a_lecture_fails_when_nothing_is_left_that_could_be_watched() {
     for house in House::on_each_engine().await {
         let rungs = |name: &str| Work::Piece {
             number: 1,
-            rungs: vec![name.to_owned()],
+            rungs: vec![name.parse().unwrap()],
         };
         house.fail(&rungs("360p")).await;
         let video = house.video().await;
@@ -450,12 +450,12 @@ async fn a_lecture_that_can_be_watched_goes_on_without_what_failed() {
             .renditions
             .iter()
             .filter(failed)
-            .map(|one| &*one.name)
+            .map(|one| one.name.as_str())
             .collect();
         assert_eq!(names, ["audio"]);
         let piece = |rung: &str| Work::Piece {
             number: 1,
-            rungs: vec![rung.to_owned()],
+            rungs: vec![rung.parse().unwrap()],
         };
         house.fail(&piece("360p")).await;
         assert_eq!(house.video().await.status, Status::Playable, "the other may be whole");
