@@ -20,14 +20,10 @@ const SIZE: &str = "a service has at most 7,000 lines of code";
 
 /// Crates and folders that are still to be brought under a new rule.
 const PENDING: &[(&str, &str)] = &[
-    (CIRCLE, "content_delivery_service"),
     (CIRCLE, "renditions"),
     (CIRCLE, "runtime"),
     (CIRCLE, "user_management_service"),
     (ROOM, "content-delivery-service/src/controllers"),
-    (ROOM, "content-delivery-service/src/models"),
-    (SIZE, "content-delivery-service"),
-    ("services never name each other", "transcoding-jobs"),
 ];
 
 #[test]
@@ -46,6 +42,15 @@ fn the_house_keeps_its_rules() -> Result<()> {
         .map(ToString::to_string)
         .collect();
     ensure!(listed.is_empty(), "{} breaches:\n{}", listed.len(), listed.join("\n"));
+    let kept: Vec<_> = PENDING
+        .iter()
+        .filter(|(rule, place)| {
+            !found
+                .iter()
+                .any(|it| it.rule == *rule && it.place.split("::").next() == Some(place))
+        })
+        .collect();
+    ensure!(kept.is_empty(), "no longer broken, take them out of PENDING: {kept:?}");
     Ok(())
 }
 
