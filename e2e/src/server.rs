@@ -59,7 +59,7 @@ impl Start {
         self.clock(&format!("@{seconds}"))
     }
 
-    /// Fakes the clock; what measures durations goes on as it is.
+    /// Fakes the clock; clocks that measure durations are unaffected.
     fn clock(mut self, time: &str) -> Result<Self> {
         let library =
             ["x86_64-linux-gnu", "aarch64-linux-gnu"].map(|it| format!("/usr/lib/{it}/faketime/libfaketimeMT.so.1"));

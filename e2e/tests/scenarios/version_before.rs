@@ -161,7 +161,7 @@ async fn is_encoded_on(stage: &Stage, left: &Left, owner: &e2e::api::Account) ->
     Ok(())
 }
 
-/// The upload goes on where it was cut off, by the key in its URL alone.
+/// The upload resumes where it was cut off, by the key in its URL alone.
 async fn is_uploaded_on(stage: &Stage, left: &Left, token: &str) -> Result<()> {
     let (upload, api) = (&left.facts.upload, &stage.api);
     api.secret(upload.url.rsplit("k=").next().unwrap_or_default());
@@ -214,7 +214,7 @@ async fn a_postgresql_database_of_the_version_before_lives_on() -> Result<()> {
     lives_on("postgres").await
 }
 
-/// What is told of the two lectures when nothing works on them: their details and playlists, without ids and times.
+/// What the server reports of the two lectures when no worker runs: their details and playlists, without ids and times.
 async fn told(name: &'static str) -> Result<String> {
     let left = Left::unpack(name).await?;
     let start = left.start()?.argument("--roles").argument("users,content,web");

@@ -52,7 +52,7 @@ impl Status {
         matches!(self, Self::Playable | Self::Ready)
     }
 
-    /// Whether nothing more will happen by itself.
+    /// Whether its status changes only when somebody acts.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Ready | Self::Failed | Self::Deleted)

@@ -32,7 +32,7 @@ fn made_at(event: EventId) -> Timestamp {
     })
 }
 
-/// Forgets the marks of events that are too old to come again.
+/// Forgets the marks of events that are too old to be delivered again.
 pub(super) async fn forget(db: &Db, now: Timestamp) -> Result<(), DbError> {
     let old = "SELECT 1 FROM inbox WHERE seen_at < $1 LIMIT 1";
     if db.read().one::<(i64,)>(old, args![now - KEPT]).await?.is_some() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How often the lag is measured.
 const MEASURING: Duration = Duration::from_secs(5);
 
-/// Reports how far this process's groups lag behind, until it is told to stop.
+/// Reports how far this process's groups lag behind, until `stop` resolves.
 pub async fn report_lag(bus: Arc<dyn Bus>, stop: impl Future<Output = ()> + Send) {
     let mut stop = pin!(stop);
     loop {
