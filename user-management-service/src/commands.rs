@@ -41,9 +41,8 @@ pub async fn create_user(db: &Db, clock: &Clock, account: NewAccount) -> Result<
         name,
         roles: account.role.into(),
         password_hash,
-        made_with: None,
     };
-    Ok(UserRepository::new(db.clone()).insert(&new, clock.now()).await?)
+    Ok(UserRepository::new(db.clone()).insert(&new, None, clock.now()).await?)
 }
 
 /// Replaces an account's roles with one; a running server refuses the account's old tokens within seconds.

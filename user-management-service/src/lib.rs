@@ -43,13 +43,22 @@ use services::token_issuer::TokenIssuer;
 pub const NAME: &str = "users";
 
 /// The service's tables.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "accounts",
-    fill: None,
-    sqlite: include_str!("../migrations/sqlite/0001_accounts.sql"),
-    postgres: include_str!("../migrations/postgres/0001_accounts.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "accounts",
+        fill: None,
+        sqlite: include_str!("../migrations/sqlite/0001_accounts.sql"),
+        postgres: include_str!("../migrations/postgres/0001_accounts.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "requests with a key are backing's",
+        fill: None,
+        sqlite: include_str!("../migrations/sqlite/0002_requests.sql"),
+        postgres: include_str!("../migrations/postgres/0002_requests.sql"),
+    },
+];
 
 /// What the service states about itself.
 pub const FACE: Face = Face {

@@ -11,6 +11,7 @@ pub mod db;
 pub mod hot;
 mod metric;
 pub mod objects;
+pub mod once;
 pub mod tasks;
 
 pub use backing::Backing;

@@ -11,7 +11,7 @@ macro_rules! select_users {
     ($which:literal) => {
         concat!(
             "SELECT id, email, name, bio, locale, roles, password_hash, email_verified, version, revision, \
-             created_at, updated_at, deactivated_at, made_with FROM users ",
+             created_at, updated_at, deactivated_at FROM users ",
             $which
         )
     };
@@ -33,7 +33,6 @@ record! {
         pub(crate) created_at: Timestamp,
         pub(crate) updated_at: Timestamp,
         pub(crate) deactivated_at: Option<Timestamp>,
-        pub(crate) made_with: Option<Vec<u8>>,
     }
 }
 
@@ -58,7 +57,6 @@ impl From<UserRow> for User {
             created_at: row.created_at,
             updated_at: row.updated_at,
             deactivated_at: row.deactivated_at,
-            made_with: row.made_with,
         }
     }
 }

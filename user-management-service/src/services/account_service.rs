@@ -13,8 +13,8 @@ use crate::models::accounts::profile::ProfileChange;
 use crate::models::accounts::user::{NewUser, User};
 use crate::repositories::accounts::user_repository::UserRepository;
 use crate::repositories::rows::NotDone;
-use aws_lc_rs::digest;
 use backing::Clock;
+use backing::once::Request;
 use contracts::{Role, Roles, UserId, text};
 use runtime::Caller;
 use runtime::page::{Page, PageRequest};
@@ -65,9 +65,12 @@ impl AccountService {
     ) -> Result<User, AccountError> {
         let (email, name) = check(&applicant)?;
         self.limiter.sign_up(address).await?;
-        let made_with = key.map(|key| fingerprint(key, &email, &name));
+        let request = key
+            .map(|key| Request::new(email.key(), key, &[email.text(), &name]))
+            .transpose()
+            .map_err(|why| AccountError::Invalid(vec![("Idempotency-Key", why)]))?;
         if let Some(user) = self.users.by_email_key(email.key()).await? {
-            return self.again(user, made_with, applicant.password).await;
+            return self.again(user, request, applicant.password).await;
         }
         let password_hash = self.hasher.hash(applicant.password.clone()).await?;
         let roles = self.signup_role.into();
@@ -78,15 +81,14 @@ impl AccountService {
             name,
             roles,
             password_hash,
-            made_with: made_with.clone(),
         };
-        match self.users.insert(&new, self.clock.now()).await {
+        match self.users.insert(&new, request.as_ref(), self.clock.now()).await {
             Ok(user) => {
                 metrics::counter!(metric::SIGNUPS).increment(1);
                 Ok(user)
             }
             Err(NotDone::EmailTaken) => match self.users.by_email_key(&email_key).await? {
-                Some(user) => self.again(user, made_with, applicant.password).await,
+                Some(user) => self.again(user, request, applicant.password).await,
                 None => Err(AccountError::EmailTaken),
             },
             Err(other) => Err(other.into()),
@@ -94,13 +96,12 @@ impl AccountService {
     }
 
     /// The account that an earlier request with the same key created.
-    async fn again(
-        &self,
-        user: User,
-        made_with: Option<Vec<u8>>,
-        password: SecretString,
-    ) -> Result<User, AccountError> {
-        if made_with.is_none() || user.made_with != made_with || user.deactivated_at.is_some() {
+    async fn again(&self, user: User, request: Option<Request>, password: SecretString) -> Result<User, AccountError> {
+        let is_repeated = match &request {
+            Some(request) => self.users.is_made_by(request, user.id).await?,
+            None => false,
+        };
+        if !is_repeated || user.deactivated_at.is_some() {
             return Err(AccountError::EmailTaken);
         }
         match self.hasher.compare(password, Some(user.password_hash.clone())).await? {
@@ -203,12 +204,6 @@ impl AccountService {
         }
         Ok(())
     }
-}
-
-/// Identifies repetitions of a request with an `Idempotency-Key`.
-fn fingerprint(key: &str, email: &EmailAddress, name: &str) -> Vec<u8> {
-    let text = [key, email.text(), name].join("\0");
-    digest::digest(&digest::SHA256, text.as_bytes()).as_ref().to_vec()
 }
 
 /// Checks all fields at once, so that a person can correct them all together.

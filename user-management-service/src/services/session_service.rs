@@ -249,9 +249,8 @@ mod tests {
             name: "Ada".to_owned(),
             roles: Role::Learner.into(),
             password_hash: hasher.hash("a long enough password".into()).await.unwrap(),
-            made_with: None,
         };
-        users.insert(&new, clock.now()).await.unwrap();
+        users.insert(&new, None, clock.now()).await.unwrap();
         SessionService {
             users,
             sessions: SessionRepository::new(db.clone()),

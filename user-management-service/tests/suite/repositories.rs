@@ -35,13 +35,12 @@ fn new(email: &str, role: Role) -> NewUser {
         name: "Somebody".to_owned(),
         roles: role.into(),
         password_hash: "hash".to_owned(),
-        made_with: None,
     }
 }
 
 async fn made(db: &Db, email: &str, role: Role) -> User {
     UserRepository::new(db.clone())
-        .insert(&new(email, role), NOW)
+        .insert(&new(email, role), None, NOW)
         .await
         .unwrap()
 }
@@ -106,7 +105,7 @@ async fn an_account_is_found_by_id_and_address_and_an_address_is_taken_once() {
         assert_eq!(users.by_email_key("ada@example.org").await.unwrap(), Some(ada));
         assert_eq!(users.by_id(UserId::generate()).await.unwrap(), None);
         assert_eq!(users.by_email_key("Ada@Example.org").await.unwrap(), None);
-        let again = users.insert(&new("ADA@example.org", Role::Admin), NOW).await;
+        let again = users.insert(&new("ADA@example.org", Role::Admin), None, NOW).await;
         assert!(matches!(again, Err(NotDone::EmailTaken)));
         assert_eq!(told(&db, "registered").await, 1);
     }

@@ -3,7 +3,7 @@
 use super::port::{Bus, Outgoing};
 use super::{dead_letters, inbox, outbox};
 use crate::db::{DbError, Sql};
-use crate::{Clock, Db, args, metric, record};
+use crate::{Clock, Db, args, metric, once, record};
 use contracts::Timestamp;
 use contracts::events::Envelope;
 use futures::{FutureExt as _, StreamExt as _};
@@ -34,7 +34,7 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 /// How often waiting events are counted.
 const COUNTING: Duration = Duration::from_secs(5);
-/// How often old marks and dead letters are looked for.
+/// How often old marks, requests and dead letters are looked for.
 const FORGETTING: Duration = Duration::from_secs(3600);
 
 record! {
@@ -250,7 +250,7 @@ impl Relay {
             if round == 0
                 && let Err(error) = self.forget().await
             {
-                tracing::warn!(%error, "old marks and dead letters were not removed");
+                tracing::warn!(%error, "old marks, requests and dead letters were not removed");
             }
             tokio::time::sleep(COUNTING).await;
         }
@@ -259,6 +259,7 @@ impl Relay {
     async fn forget(&self) -> Result<(), DbError> {
         let now = self.clock.now();
         inbox::forget(&self.db, now).await?;
+        once::forget(&self.db, now).await?;
         dead_letters::forget(&self.db, now).await
     }
 }

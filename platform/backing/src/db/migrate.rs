@@ -61,6 +61,13 @@ static OWN: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0004_deliveries.sql"),
         postgres: include_str!("../../migrations/postgres/0004_deliveries.sql"),
     },
+    Migration {
+        number: 5,
+        name: "requests with a key",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0005_once.sql"),
+        postgres: include_str!("../../migrations/postgres/0005_once.sql"),
+    },
 ];
 
 const DONE: &str = "SELECT checksum FROM schema_migrations WHERE owner = $1 ORDER BY number";

@@ -7,6 +7,8 @@ mod database;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod once;
+#[cfg(test)]
 mod ports;
 #[cfg(test)]
 mod queue;

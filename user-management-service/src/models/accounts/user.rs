@@ -32,8 +32,6 @@ pub struct User {
     pub updated_at: Timestamp,
     /// When the account was deactivated, if it is.
     pub deactivated_at: Option<Timestamp>,
-    /// The fingerprint of a sign-up that had an `Idempotency-Key`.
-    pub made_with: Option<Vec<u8>>,
 }
 
 impl std::fmt::Debug for User {
@@ -60,6 +58,4 @@ pub struct NewUser {
     pub roles: Roles,
     /// The password's hash, a PHC string.
     pub password_hash: String,
-    /// The fingerprint of a sign-up that had an `Idempotency-Key`.
-    pub made_with: Option<Vec<u8>>,
 }

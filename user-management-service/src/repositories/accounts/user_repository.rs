@@ -5,6 +5,7 @@ use crate::models::accounts::user::{NewUser, User};
 use crate::models::sessions::revocation::{Refused, Revocation};
 use crate::repositories::rows::{self, NotDone, UserRow, select_users, take_turn, user_in};
 use backing::db::{Db, DbError, Tx};
+use backing::once::{self, Once, Request};
 use backing::{args, outbox};
 use contracts::events::{
     UserDeactivated, UserReactivated, UserRegistered, UserRolesChanged, UserSessionsEnded, UserUpdated,
@@ -24,14 +25,18 @@ impl UserRepository {
         Self { db }
     }
 
-    /// Stores a new account.
+    /// Stores a new account, and the request that it was created by where its client named it.
     ///
     /// Errors: `EmailTaken`, or what the database reports
-    pub async fn insert(&self, new: &NewUser, now: Timestamp) -> Result<User, NotDone> {
+    pub async fn insert(&self, new: &NewUser, request: Option<&Request>, now: Timestamp) -> Result<User, NotDone> {
         let mut tx = self.db.write().await?;
+        if let Some(request) = request {
+            // Whatever an earlier account of this address was created by, that account is gone, or there is no second.
+            once::claim(&mut tx, request, new.id.into(), now).await?;
+        }
         tx.run(
             "INSERT INTO users (id, email, email_key, name, roles, is_admin, password_hash, email_verified, version, \
-             revision, created_at, updated_at, made_with) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, 1, $9, $9, $10)",
+             revision, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, 1, $9, $9)",
             args![
                 new.id,
                 new.email.text(),
@@ -41,8 +46,7 @@ impl UserRepository {
                 new.roles.has(Role::Admin),
                 new.password_hash.as_str(),
                 false,
-                now,
-                new.made_with.clone()
+                now
             ],
         )
         .await
@@ -54,6 +58,13 @@ impl UserRepository {
         let user = user_in(&mut tx, new.id).await?;
         tx.commit().await?;
         Ok(user)
+    }
+
+    /// Whether this very request created the account.
+    ///
+    /// Errors: what the database reports
+    pub async fn is_made_by(&self, request: &Request, id: UserId) -> Result<bool, DbError> {
+        Ok(once::find(self.db.read(), request).await? == Once::Again(id.into()))
     }
 
     /// The account of an id.
