@@ -20,6 +20,10 @@ use tower::Layer;
 use utoipa_axum::routes;
 
 const PREFIX: &str = "/api/v1/content";
+/// The bearer of an upload's owner, or the upload's own key `?k=`.
+const UPLOAD_KEY: Access = Access::ByService("upload_key");
+/// The playback token in the path.
+const PLAYBACK_TOKEN: Access = Access::ByService("playback_token");
 
 /// Uploads and lectures.
 #[rustfmt::skip]
@@ -27,10 +31,10 @@ pub(crate) fn videos(state: Uploads, authenticator: &Authenticator) -> Routes {
     Table::new(PREFIX, authenticator)
         .row(Method::POST, "/upload", Access::Instructor, routes!(upload_video::upload_video))
         .row(Method::OPTIONS, "/upload", Access::Public, routes!(describe_uploads::describe_uploads))
-        .row(Method::HEAD, "/upload/{video_id}", Access::UploadKey, routes!(resume_upload::show_upload))
-        .row(Method::PATCH, "/upload/{video_id}", Access::UploadKey, routes!(resume_upload::resume_upload))
-        .row(Method::DELETE, "/upload/{video_id}", Access::UploadKey, routes!(cancel_upload::cancel_upload))
-        .row(Method::POST, "/upload/{video_id}", Access::UploadKey, routes!(cancel_upload::override_method))
+        .row(Method::HEAD, "/upload/{video_id}", UPLOAD_KEY, routes!(resume_upload::show_upload))
+        .row(Method::PATCH, "/upload/{video_id}", UPLOAD_KEY, routes!(resume_upload::resume_upload))
+        .row(Method::DELETE, "/upload/{video_id}", UPLOAD_KEY, routes!(cancel_upload::cancel_upload))
+        .row(Method::POST, "/upload/{video_id}", UPLOAD_KEY, routes!(cancel_upload::override_method))
         .row(Method::GET, "/", Access::SignedIn, routes!(list_videos::list_videos))
         .row(Method::GET, "/{video_id}", Access::SignedIn, routes!(fetch_video::fetch_video))
         .row(Method::PATCH, "/{video_id}", Access::SignedIn, routes!(update_video::update_video))
@@ -45,12 +49,12 @@ pub(crate) fn videos(state: Uploads, authenticator: &Authenticator) -> Routes {
 /// Opening a stream, and the media plane: every path below `/p/` is checked before it is matched, also one that names nothing.
 #[rustfmt::skip]
 pub(crate) fn playback(streams: &StreamService, authenticator: &Authenticator) -> Routes {
-    let plane = Table::new("", authenticator)
-        .row(Method::GET, "/p/{token}/{video_id}/index.m3u8", Access::PlaybackToken, routes!(serve_index::serve_index))
-        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/media.m3u8", Access::PlaybackToken, routes!(serve_playlist::serve_playlist))
-        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/init.mp4", Access::PlaybackToken, routes!(serve_init::serve_init))
-        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/{segment}", Access::PlaybackToken, routes!(serve_segment::serve_segment))
-        .row(Method::POST, "/p/{token}/{video_id}/heartbeat", Access::PlaybackToken, routes!(heartbeat::heartbeat))
+    let plane = Table::unguarded("")
+        .row(Method::GET, "/p/{token}/{video_id}/index.m3u8", PLAYBACK_TOKEN, routes!(serve_index::serve_index))
+        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/media.m3u8", PLAYBACK_TOKEN, routes!(serve_playlist::serve_playlist))
+        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/init.mp4", PLAYBACK_TOKEN, routes!(serve_init::serve_init))
+        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/{segment}", PLAYBACK_TOKEN, routes!(serve_segment::serve_segment))
+        .row(Method::POST, "/p/{token}/{video_id}/heartbeat", PLAYBACK_TOKEN, routes!(heartbeat::heartbeat))
         .with_state(streams.clone())
         .around(|plane| {
             let check = from_fn_with_state(streams.clone(), validate_stream::check);

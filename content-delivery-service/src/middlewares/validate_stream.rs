@@ -18,6 +18,7 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use runtime::Quiet;
 use std::sync::Arc;
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
@@ -37,6 +38,7 @@ pub(crate) struct Grant {
 pub(crate) async fn check(State(streams): State<StreamService>, request: Request, next: Next) -> Response {
     let mut response = admit(&streams, request, next).await;
     complete(response.headers_mut());
+    response.extensions_mut().insert(Quiet);
     response
 }
 

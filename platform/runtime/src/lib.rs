@@ -6,6 +6,7 @@
 //! refusals as problem documents ([`Problem`]), and one orderly end ([`Shutdown`]).
 
 pub mod accept;
+mod access;
 mod authenticator;
 mod body;
 mod caller;
@@ -32,8 +33,10 @@ pub mod server;
 mod service;
 mod signals;
 mod spawner;
+mod table;
 pub mod telemetry;
 
+pub use access::Access;
 pub use authenticator::{AuthError, Authenticator};
 pub use body::{BodyTimedOut, broken as broken_body, is_timeout as is_body_timeout};
 pub use caller::Caller;
@@ -44,10 +47,11 @@ pub use json::Json;
 pub use keys::{Keys, PublicKey};
 pub use problem::{FieldError, Problem, ProblemDocument};
 pub use revocations::{Revocations, Revoked};
-pub use routes::{Access, Routes, Row, Table};
+pub use routes::{Routes, Row};
 pub use running::Running;
-pub use server::RequestId;
+pub use server::{Quiet, RequestId};
 pub use service::{Background, Service, Shutdown};
 pub use signals::signals;
 pub use spawner::{Spawner, WorkLost};
+pub use table::Table;
 pub use utoipa_axum::routes;

@@ -1,15 +1,14 @@
 //! The one `OpenAPI` document of all services.
 
-use crate::{FieldError, ProblemDocument, Routes};
+use crate::problem::PROBLEM_JSON;
+use crate::{Access, FieldError, ProblemDocument, Routes};
 use http::Method;
-use utoipa::openapi::path::Operation;
+use utoipa::openapi::extensions::Extensions;
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn, PathItem};
 use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, Info, License, OpenApi, Ref, RefOr, Response};
 use utoipa::{PartialSchema, ToSchema};
-
-/// The media type of a [`ProblemDocument`].
-pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Documents a body of plain bytes, such as a media file.
 #[derive(Debug)]
@@ -48,6 +47,62 @@ pub fn document(routes: &Routes, version: &str) -> OpenApi {
         .schemas
         .insert(FieldError::name().into_owned(), FieldError::schema());
     api
+}
+
+/// Documents who may use a row.
+pub(crate) fn describe_access(operation: &mut Operation, access: Access) {
+    let extension = Extensions::builder().add("x-access", access.as_str()).build();
+    operation.extensions.get_or_insert_default().merge(extension);
+}
+
+/// Documents that a row takes a bearer: always, or instead of what its service asks for.
+pub(crate) fn describe_bearer(operation: &mut Operation, access: Access) {
+    if access != Access::Public {
+        operation.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
+    }
+}
+
+/// The fields that the query of a row may have.
+pub(crate) fn query_fields(operation: &Operation) -> impl Iterator<Item = String> {
+    operation
+        .parameters
+        .iter()
+        .flatten()
+        .filter_map(|parameter| match parameter {
+            RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query => Some(parameter.name.clone()),
+            RefOr::T(_) | RefOr::Ref(_) => None,
+        })
+}
+
+/// The operations of a path, each with its method.
+pub(crate) fn operations(item: PathItem) -> Vec<(HttpMethod, Operation)> {
+    let all = [
+        (HttpMethod::Get, item.get),
+        (HttpMethod::Put, item.put),
+        (HttpMethod::Post, item.post),
+        (HttpMethod::Delete, item.delete),
+        (HttpMethod::Options, item.options),
+        (HttpMethod::Head, item.head),
+        (HttpMethod::Patch, item.patch),
+        (HttpMethod::Trace, item.trace),
+    ];
+    all.into_iter()
+        .filter_map(|(method, operation)| Some((method, operation?)))
+        .collect()
+}
+
+/// The method as the rest of the program names it.
+pub(crate) fn as_method(method: &HttpMethod) -> Method {
+    match method {
+        HttpMethod::Get => Method::GET,
+        HttpMethod::Put => Method::PUT,
+        HttpMethod::Post => Method::POST,
+        HttpMethod::Delete => Method::DELETE,
+        HttpMethod::Options => Method::OPTIONS,
+        HttpMethod::Head => Method::HEAD,
+        HttpMethod::Patch => Method::PATCH,
+        HttpMethod::Trace => Method::TRACE,
+    }
 }
 
 /// Documents each answer whose body is a [`ProblemDocument`] with the media type that problems are sent with.

@@ -2,7 +2,6 @@
 //!
 //! Source: RFC 9457; design §4 "Status"
 
-use crate::openapi::PROBLEM_JSON;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
@@ -10,6 +9,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use std::borrow::Cow;
 use utoipa::ToSchema;
+
+/// The media type of a [`ProblemDocument`].
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// A refusal with a stable code; the outermost layer adds the request's id.
 #[derive(Debug, Clone)]

@@ -4,9 +4,10 @@ mod docs;
 mod health;
 
 use crate::metrics::MetricsHandle;
-use crate::{Access, Authenticator, Routes, Shutdown, Table, openapi};
+use crate::{Access, Authenticator, Quiet, Routes, Shutdown, Table, openapi};
 use axum::Router;
 use axum::extract::State;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
@@ -40,16 +41,19 @@ impl Process {
 
     /// Puts its own routes beside the services', documented together.
     pub fn around(&self, services: Routes, authenticator: &Authenticator, version: &str) -> (Routes, OpenApi) {
-        let own = Table::new("", authenticator)
+        let polled = Table::new("", authenticator)
             .row(Method::GET, "/health/live", Access::Public, routes!(health::live))
             .row(Method::GET, "/health/ready", Access::Public, routes!(health::ready))
             .row(Method::GET, "/metrics", Access::Admin, routes!(metrics))
+            .with_state(self.clone())
+            .around(|router| router.route_layer(map_response(keep_quiet)));
+        let documents = Table::new("", authenticator)
             .row(Method::GET, "/openapi.json", Access::Public, routes!(document))
             .row(Method::GET, "/docs", Access::Public, routes!(docs::page))
             .row(Method::GET, "/docs/style.css", Access::Public, routes!(docs::style))
             .row(Method::GET, "/docs/script.js", Access::Public, routes!(docs::script))
             .with_state(self.clone());
-        let all = services.merge(own);
+        let all = services.merge(polled).merge(documents);
         let api = openapi::document(&all, version);
         // Written once: a process composes itself once.
         let _ = self.document.set(api.to_pretty_json().unwrap_or_default().into());
@@ -60,8 +64,15 @@ impl Process {
     pub fn metrics_alone(&self) -> Router {
         Router::new()
             .route("/metrics", axum::routing::get(metrics))
+            .layer(map_response(keep_quiet))
             .with_state(self.clone())
     }
+}
+
+/// Keeps what machines ask for every few seconds out of the log.
+async fn keep_quiet(mut response: Response) -> Response {
+    response.extensions_mut().insert(Quiet);
+    response
 }
 
 /// The process's numbers in Prometheus' text form.

@@ -83,6 +83,10 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     }
 }
 
+/// Marks a reply, as an extension, that is logged at debug level unless the server is at fault.
+#[derive(Debug, Clone, Copy)]
+pub struct Quiet;
+
 /// Answers one request.
 pub(super) async fn answer(
     edge: Arc<Edge>,
@@ -117,10 +121,11 @@ pub(super) async fn answer(
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let route = route.name();
+    let quiet = response.extensions().get::<Quiet>().is_some();
     finish(&mut response, &id, &route);
     let elapsed = started.elapsed();
     crate::metrics::request(&method, &route, response.status(), elapsed);
-    span.in_scope(|| log(&response, &route, elapsed.as_secs_f64() * 1_000.0));
+    span.in_scope(|| log(response.status(), &route, quiet, elapsed.as_secs_f64() * 1_000.0));
     Ok(response.map(|body| AnswerBody::new(body, running, multiplexed)))
         .map(|response| end_streams_at_shutdown(response, &edge.shutdown))
 }
@@ -261,10 +266,9 @@ fn plain_refusal(response: &Response) -> Option<Problem> {
     })
 }
 
-fn log(response: &Response, route: &str, ms: f64) {
-    let status = response.status().as_u16();
-    let quiet = route.starts_with("/p/") || route.starts_with("/health/") || route == "/metrics";
-    if quiet && status < 500 {
+fn log(status: StatusCode, route: &str, quiet: bool, ms: f64) {
+    let (is_failure, status) = (status.is_server_error(), status.as_u16());
+    if quiet && !is_failure {
         tracing::debug!(route, status, ms, "answered");
     } else {
         tracing::info!(route, status, ms, "answered");

@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::task::TaskTracker;
 
-pub use edge::RequestId;
+pub use edge::{Quiet, RequestId};
 
 /// What a client may draw out, and how much.
 #[derive(Debug, Clone)]

@@ -120,9 +120,31 @@ async fn a_row_that_differs_from_its_handler_s_documentation_is_found() {
             .row(Method::GET, "/there", Access::Public, routes!(there))
             .row(Method::GET, "/there", Access::Admin, routes!(there))
             .with_state(()),
+        Table::unguarded("/api")
+            .row(Method::GET, "/there", Access::SignedIn, routes!(there))
+            .with_state(()),
     ];
     for routes in wrong {
         let faults = routes.check().unwrap_err();
         assert!(faults.iter().any(|fault| fault.contains("here")), "{faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_unguarded_row_is_documented_without_a_bearer_and_without_problems() {
+    let site = Site::start().await;
+    let by_ticket = Access::ByService("ticket");
+    let tables = [Table::new("/api", &site.authenticator), Table::unguarded("/api")];
+    let documents = tables.map(|table| {
+        let routes = table
+            .row(Method::GET, "/there", by_ticket, routes!(there))
+            .with_state(());
+        assert_eq!(routes.check(), Ok(()));
+        serde_json::to_value(routes.api()).unwrap()["paths"]["/api/there"]["get"].clone()
+    });
+    for (operation, guarded) in documents.iter().zip([true, false]) {
+        assert_eq!(operation["x-access"], "ticket");
+        assert_eq!(operation["security"].is_array(), guarded);
+        assert_eq!(operation["responses"]["default"].is_object(), guarded);
     }
 }

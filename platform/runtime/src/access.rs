@@ -1,0 +1,30 @@
+//! Who may use a row of a URL table.
+
+/// Who may use a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// Everybody; a handler that asks for the caller gets the one of a valid bearer.
+    Public,
+    /// Users who have signed in.
+    SignedIn,
+    /// Instructors and admins.
+    Instructor,
+    /// Admins.
+    Admin,
+    /// Those whom the service itself admits, by what this name stands for in the `OpenAPI` document.
+    ByService(&'static str),
+}
+
+impl Access {
+    /// The policy's name in the `OpenAPI` document (`x-access`).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::SignedIn => "signed_in",
+            Self::Instructor => "instructor",
+            Self::Admin => "admin",
+            Self::ByService(name) => name,
+        }
+    }
+}
