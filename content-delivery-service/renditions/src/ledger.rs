@@ -9,7 +9,7 @@ use crate::models::plan::{Plan, Work};
 use crate::models::planning::{plan_below_source, plan_of_survey};
 use crate::models::publication::{Publication, Published};
 use crate::models::survey::Survey;
-use crate::repositories::plan_repository::{self, PlanRepository};
+use crate::repositories::plan_repository::{PlanRepository, failing};
 use crate::repositories::transcode_repository::{TranscodeRepository, write_with_events};
 use backing::Clock;
 use backing::db::{Db, DbError, Tx};
@@ -128,7 +128,7 @@ impl Ledger {
             code: code.to_owned(),
             message: message.to_owned(),
         };
-        plan_repository::fail(tx, (video, generation), work, &reason, self.clock.now()).await
+        failing::fail(tx, (video, generation), work, &reason, self.clock.now()).await
     }
 
     /// The keys of objects that a plan's renditions need, as rendition, piece and fence.

@@ -14,21 +14,21 @@ const REMOVALS: i64 = 0;
 
 /// Looks into a source that was uploaded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Scan {
+pub struct ScanTask {
     /// Whose source.
     pub video_id: VideoId,
 }
 
 /// Has an encoder's probe look into a source that is not played as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Survey {
+pub struct SurveyTask {
     /// Whose source.
     pub video_id: VideoId,
 }
 
 /// Encodes a part of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Encode {
+pub struct EncodeTask {
     /// Of which video.
     pub video_id: VideoId,
     /// Of which plan.
@@ -39,7 +39,7 @@ pub struct Encode {
 
 /// Removes the objects that no plan in use names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tidy {
+pub struct TidyTask {
     /// Of which video.
     pub video_id: VideoId,
     /// The plan that is complete.
@@ -50,7 +50,7 @@ pub struct Tidy {
 
 /// Deletes the objects of a deleted video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sweep {
+pub struct SweepTask {
     /// Which video.
     pub video_id: VideoId,
 }
@@ -63,7 +63,7 @@ pub fn read<T: DeserializeOwned>(task: &Task) -> Result<T, JobError> {
         .map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))
 }
 
-impl Scan {
+impl ScanTask {
     /// Which job runs it.
     pub const KIND: &'static str = "scan";
 
@@ -88,7 +88,7 @@ impl Scan {
     }
 }
 
-impl Survey {
+impl SurveyTask {
     /// Which job runs it.
     pub const KIND: &'static str = "survey";
 
@@ -113,7 +113,7 @@ impl Survey {
     }
 }
 
-impl Encode {
+impl EncodeTask {
     /// Which job runs it.
     pub const KIND: &'static str = "encode";
     /// Which job runs it where nobody can watch before it is done.
@@ -160,7 +160,7 @@ impl Encode {
     }
 }
 
-impl Tidy {
+impl TidyTask {
     /// Which job runs it.
     pub const KIND: &'static str = "tidy";
 
@@ -186,7 +186,7 @@ impl Tidy {
     }
 }
 
-impl Sweep {
+impl SweepTask {
     /// Which job runs it.
     pub const KIND: &'static str = "sweep";
 
@@ -223,22 +223,22 @@ mod tests {
         let planned = PlannedTask { work, priority: 10 };
         for (task, key, payload) in [
             (
-                Scan { video_id }.task(owner, NOW),
+                ScanTask { video_id }.task(owner, NOW),
                 format!("scan:{video_id}"),
                 json!({ "video_id": video_id }),
             ),
             (
-                Survey { video_id }.task(owner, NOW),
+                SurveyTask { video_id }.task(owner, NOW),
                 format!("survey:{video_id}"),
                 json!({ "video_id": video_id }),
             ),
             (
-                Encode::task((video_id, 2), planned, owner, NOW),
+                EncodeTask::task((video_id, 2), planned, owner, NOW),
                 format!("encode:{video_id}:2:240p-3"),
                 json!({ "video_id": video_id, "generation": 2, "work": { "piece": { "number": 3, "rungs": ["240p", "360p"] } } }),
             ),
             (
-                Tidy {
+                TidyTask {
                     video_id,
                     generation: 2,
                     older: true,
@@ -248,7 +248,7 @@ mod tests {
                 json!({ "video_id": video_id, "generation": 2, "older": true }),
             ),
             (
-                Sweep { video_id }.task("late", owner, NOW),
+                SweepTask { video_id }.task("late", owner, NOW),
                 format!("sweep:{video_id}:late"),
                 json!({ "video_id": video_id }),
             ),
@@ -268,10 +268,10 @@ mod tests {
             work: Work::Audio(0),
             priority: 30,
         };
-        let task = Encode::task((video, 1), first, owner, NOW);
+        let task = EncodeTask::task((video, 1), first, owner, NOW);
         assert_eq!(
             (task.kind, task.key),
-            (Encode::FIRST_KIND, format!("encode:{video}:1:audio-0"))
+            (EncodeTask::FIRST_KIND, format!("encode:{video}:1:audio-0"))
         );
     }
 }

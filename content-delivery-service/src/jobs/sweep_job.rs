@@ -3,7 +3,7 @@
 use crate::services::video_service::VideoService;
 use async_trait::async_trait;
 use backing::tasks::{Done, Job, JobError, Task};
-use renditions::tasks::{self, Sweep};
+use renditions::tasks::{self, SweepTask};
 
 /// Runs the tasks that a delete enqueues.
 pub(crate) struct SweepJob {
@@ -13,11 +13,11 @@ pub(crate) struct SweepJob {
 #[async_trait]
 impl Job for SweepJob {
     fn kind(&self) -> &'static str {
-        Sweep::KIND
+        SweepTask::KIND
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
-        let Sweep { video_id } = tasks::read(task)?;
+        let SweepTask { video_id } = tasks::read(task)?;
         self.videos
             .sweep(video_id)
             .await

@@ -7,7 +7,7 @@ use contracts::events::VideoDeleted;
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
 use renditions::models::lecture::Reason;
 use renditions::repositories::plan_repository;
-use renditions::tasks::{Scan, Sweep};
+use renditions::tasks::{ScanTask, SweepTask};
 use std::time::Duration;
 
 /// How long after a deletion its objects are looked for once more.
@@ -98,13 +98,13 @@ async fn delete_in(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now: Times
         return Ok(false);
     };
     upload_repository::forget(tx, id).await?;
-    tasks::cancel(tx, &Scan { video_id: id }.key(), now).await?;
+    tasks::cancel(tx, &ScanTask { video_id: id }.key(), now).await?;
     tasks::cancel_subject(tx, id.0, now).await?;
     plan_repository::forget(tx, id).await?;
     playback_repository::forget(tx, id, now).await?;
     // The late one is for what a worker had on its way when it died.
     for (name, run_after) in [("now", now), ("late", now + LATE_SWEEP)] {
-        let sweep = Sweep { video_id: id }.task(name, video.owner_id, run_after);
+        let sweep = SweepTask { video_id: id }.task(name, video.owner_id, run_after);
         tasks::enqueue(tx, &sweep).await?;
     }
     let event = VideoDeleted {

@@ -10,7 +10,7 @@ use backing::{args, outbox, record};
 use contracts::events::VideoUploaded;
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
 use renditions::repositories::per_videos::{PAGE, PerVideos, padded};
-use renditions::tasks::Scan;
+use renditions::tasks::ScanTask;
 use std::sync::LazyLock;
 
 macro_rules! columns {
@@ -244,7 +244,7 @@ impl UploadRepository {
         if moved == 0 {
             return Ok(false);
         }
-        let scan = Scan { video_id: id }.task(row.owner_id, now);
+        let scan = ScanTask { video_id: id }.task(row.owner_id, now);
         tasks::enqueue(&mut tx, &scan).await?;
         let event = VideoUploaded {
             owner_id: row.owner_id,

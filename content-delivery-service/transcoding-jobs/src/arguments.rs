@@ -2,8 +2,7 @@
 
 use crate::survey::past_damage;
 use fmp4::TICKS;
-use renditions::models::plan::{Input, Rung, Sound};
-use renditions::models::publication::SOUND_BIT_RATE;
+use renditions::models::plan::{Input, Rung, SOUND_BIT_RATE, Sound};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;

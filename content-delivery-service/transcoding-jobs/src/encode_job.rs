@@ -13,7 +13,7 @@ use fmp4::Piece;
 use renditions::ledger::Ledger;
 use renditions::models::plan::{Plan, Work};
 use renditions::models::publication::{NewPiece, Publication, Published};
-use renditions::tasks::{self, Encode};
+use renditions::tasks::{self, EncodeTask};
 use sandbox::staging::Staging;
 use sandbox::{Limits, Sandbox};
 use std::time::{Duration, Instant};
@@ -24,7 +24,7 @@ const REPORTING: Duration = Duration::from_secs(1);
 /// Does the tasks of one of the kinds that encode.
 #[derive(Clone)]
 pub(crate) struct EncodeJob {
-    /// Which tasks: [`Encode::FIRST_KIND`] is what makes a lecture playable.
+    /// Which tasks: [`EncodeTask::FIRST_KIND`] is what makes a lecture playable.
     pub(crate) kind: &'static str,
     pub(crate) objects: Objects,
     pub(crate) ledger: Ledger,
@@ -65,7 +65,7 @@ impl Job for EncodeJob {
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
-        let Encode {
+        let EncodeTask {
             video_id: video,
             generation,
             work,
@@ -101,7 +101,7 @@ impl Job for EncodeJob {
     }
 
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
-        let Ok(encode) = tasks::read::<Encode>(task) else {
+        let Ok(encode) = tasks::read::<EncodeTask>(task) else {
             return Ok(());
         };
         tracing::error!(task = %task.key, code, message, "a part of a lecture can't be encoded");
@@ -114,7 +114,7 @@ impl EncodeJob {
     /// What an encoder may take: the first piece of a lecture goes before the later ones of others.
     fn limits(&self) -> Limits {
         let usual = Limits::default();
-        let nice = if self.kind == Encode::FIRST_KIND {
+        let nice = if self.kind == EncodeTask::FIRST_KIND {
             Limits::URGENT
         } else {
             usual.nice
@@ -155,7 +155,7 @@ impl EncodeJob {
             Ok(()) => Ok(key),
             Err(error) => {
                 self.discard(std::slice::from_ref(&key)).await;
-                Err(Over::Ended(crate::troubles::store(&error)))
+                Err(Over::Ended(crate::failures::store(&error)))
             }
         }
     }

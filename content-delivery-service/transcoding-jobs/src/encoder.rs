@@ -1,11 +1,11 @@
-//! What this crate knows of ffmpeg and ffprobe as programs: their names, their progress, and what their failures are called.
+//! ffmpeg and ffprobe as programs: their names, ffmpeg's progress, and the codes of their failures.
 //!
 //! They run in a [`Sandbox`]. Their arguments are this crate's own; nothing that a person typed or a file contains may be
 //! among them.
 
 mod progress;
 
-pub use progress::Progress;
+pub use progress::EncoderProgress;
 
 use progress::ProgressReader;
 use sandbox::{Order, RunError, Sandbox};
@@ -20,7 +20,11 @@ pub(crate) const FFPROBE: &str = "ffprobe";
 /// Calls `progress` with every report. Dropping the future ends the tool.
 ///
 /// Errors: the tool did not finish its work
-pub async fn run(sandbox: &Sandbox, order: &Order, mut progress: impl FnMut(Progress) + Send) -> Result<(), RunError> {
+pub async fn run(
+    sandbox: &Sandbox,
+    order: &Order,
+    mut progress: impl FnMut(EncoderProgress) + Send,
+) -> Result<(), RunError> {
     let mut running = sandbox.start(order)?;
     let mut reader = ProgressReader::default();
     while let Some(bytes) = running.read().await? {

@@ -11,11 +11,11 @@ mod arguments;
 mod config;
 mod encode_job;
 pub mod encoder;
+mod failures;
 mod scan_job;
 pub mod survey;
 mod survey_job;
 mod tidy_job;
-mod troubles;
 
 pub use config::{Config, InstantConfig, TranscodeConfig};
 pub use scan_job::ScanJob;
@@ -26,7 +26,7 @@ use backing::{Backing, Metric};
 use encode_job::EncodeJob;
 use fmp4::Limits;
 use renditions::ledger::Ledger;
-use renditions::tasks::Encode;
+use renditions::tasks::EncodeTask;
 use runtime::{Background, Face, Routes, Service};
 use sandbox::Sandbox;
 use sandbox::staging::Staging;
@@ -133,7 +133,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     if let Some(threads) = processors.checked_div(transcode.slots) {
         let later = EncodeJob {
-            kind: Encode::KIND,
+            kind: EncodeTask::KIND,
             objects,
             ledger,
             sandbox,
@@ -143,7 +143,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
             threads: threads.max(1),
         };
         let first = EncodeJob {
-            kind: Encode::FIRST_KIND,
+            kind: EncodeTask::FIRST_KIND,
             ..later.clone()
         };
         // What makes a lecture playable does not wait until an encoder has ended a minute of another.

@@ -13,7 +13,7 @@ use contracts::{ObjectKey, VideoId};
 use fmp4::{Limits, Scan, ScanError, Scanner, Sniff, Step, Verdict, sniff};
 use renditions::ledger::{Finding, Ledger};
 use renditions::models::outcome::Recorded;
-use renditions::tasks::{self, Scan as ScanTask};
+use renditions::tasks::{self, ScanTask};
 use std::slice::from_ref;
 use std::time::Instant;
 use tokio::task::spawn_blocking;

@@ -1,7 +1,7 @@
 //! Has an encoder's probe look into a source that is not played as it is.
 
+use crate::failures;
 use crate::survey::{SurveyError, survey};
-use crate::troubles;
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::objects::{ObjectError, Objects};
@@ -9,7 +9,7 @@ use backing::tasks::{Done, Job, JobError, Task};
 use contracts::{ObjectKey, VideoId};
 use fmp4::sniff;
 use renditions::ledger::{Finding, Ledger};
-use renditions::tasks::{self, Survey};
+use renditions::tasks::{self, SurveyTask};
 use sandbox::staging::Staging;
 use sandbox::{RunError, Sandbox};
 use std::slice::from_ref;
@@ -28,11 +28,11 @@ pub(crate) struct SurveyJob {
 #[async_trait]
 impl Job for SurveyJob {
     fn kind(&self) -> &'static str {
-        Survey::KIND
+        SurveyTask::KIND
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
-        let Survey { video_id } = tasks::read(task)?;
+        let SurveyTask { video_id } = tasks::read(task)?;
         let source = ObjectKey::VideoSource(video_id);
         let length = match self.objects.size(&source).await {
             Ok(length) => length,
@@ -44,12 +44,12 @@ impl Job for SurveyJob {
             .get_ranges(&source, from_ref(&(0..length.min(SNIFFED))))
             .await;
         let first = first.map_err(|error| JobError::Retry(format!("the source could not be read: {error}")))?;
-        let path = troubles::local(&self.objects, &source)?;
-        let folder = self.staging.task(task.id).map_err(|error| troubles::staging(&error))?;
+        let path = failures::local(&self.objects, &source)?;
+        let folder = self.staging.task(task.id).map_err(|error| failures::staging(&error))?;
         match survey(&self.sandbox, &path, sniff(&first.concat()), folder.path()).await {
             Ok(found) => self.record(video_id, &Finding::Surveyed(&found), task).await,
-            Err(SurveyError::Encoder(error)) => troubles::encoder(&error, task, "read"),
-            Err(SurveyError::Stalled) => troubles::encoder(&RunError::Stalled, task, "read"),
+            Err(SurveyError::Encoder(error)) => failures::encoder(&error, task, "read"),
+            Err(SurveyError::Stalled) => failures::encoder(&RunError::Stalled, task, "read"),
             Err(error) => {
                 tracing::info!(video = %video_id, %error, "an encoder can't read a source");
                 let words = match &error {
@@ -64,7 +64,7 @@ impl Job for SurveyJob {
     }
 
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
-        let Ok(Survey { video_id }) = tasks::read(task) else {
+        let Ok(SurveyTask { video_id }) = tasks::read(task) else {
             return Ok(());
         };
         self.ledger.unusable(tx, video_id, code, message).await

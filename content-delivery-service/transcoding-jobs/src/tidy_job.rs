@@ -5,7 +5,7 @@ use backing::objects::Objects;
 use backing::tasks::{Done, Job, JobError, Task};
 use contracts::{ObjectKey, ObjectPrefix, VideoId};
 use renditions::ledger::Ledger;
-use renditions::tasks::{self, Tidy};
+use renditions::tasks::{self, TidyTask};
 use std::collections::HashSet;
 
 /// Does the tasks of kind `tidy`.
@@ -17,11 +17,11 @@ pub(crate) struct TidyJob {
 #[async_trait]
 impl Job for TidyJob {
     fn kind(&self) -> &'static str {
-        Tidy::KIND
+        TidyTask::KIND
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
-        let Tidy {
+        let TidyTask {
             video_id: video,
             generation,
             older,

@@ -1,8 +1,7 @@
 //! What a rendition is, whether or not anything of it is there yet.
 
 use super::lecture::{Media, Rendition, RenditionState};
-use super::plan::{Plan, Track};
-use super::publication::SOUND_BIT_RATE;
+use super::plan::{Plan, SOUND_BIT_RATE, Track};
 use contracts::RenditionName;
 
 /// What encoding a sound as long as the picture costs, in pixels of a frame.

@@ -6,6 +6,11 @@
 use contracts::RenditionName;
 use serde::{Deserialize, Serialize};
 
+/// The rate at which sounds are encoded.
+///
+/// Units: bits a second
+pub const SOUND_BIT_RATE: u32 = 128_000;
+
 /// How a source is turned into renditions.
 ///
 /// Units: times in ticks of 90 kHz from the lecture's zero

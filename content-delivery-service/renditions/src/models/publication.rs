@@ -2,6 +2,7 @@
 
 use super::description::Description;
 use super::lecture::{Reason, Rendition, RenditionState};
+use super::plan::Plan;
 use contracts::{RenditionName, VideoId};
 use fmp4::TICKS;
 
@@ -178,11 +179,6 @@ fn shown_so_far(one: &Description, tally: &Tally) -> Rendition {
     }
 }
 
-/// What a sound is encoded at.
-///
-/// Units: bits a second
-pub const SOUND_BIT_RATE: u32 = 128_000;
-
 /// How far a plan is: the share of its work, decoding included, that is done.
 pub fn done_share(made: &[Description], tally: impl Fn(&RenditionName) -> Tally) -> f64 {
     let (mut done, mut all) = (0.0, 0.0);
@@ -192,4 +188,25 @@ pub fn done_share(made: &[Description], tally: impl Fn(&RenditionName) -> Tally)
         done += cost * tally(&one.name).progress(one.ticks.unsigned_abs());
     }
     if all > 0.0 { done / all } else { 1.0 }
+}
+
+/// Whether a lecture can be watched: one of its rungs and each of its sounds have begun, as far as it has any.
+pub fn is_playable(plan: &Plan, of: impl Fn(&RenditionName) -> Tally) -> bool {
+    let begun = |name: &RenditionName| of(name).pieces > 0;
+    let picture = plan.rungs.iter().any(|rung| begun(&rung.name));
+    let mut sounds = plan.sounds.iter();
+    if plan.rungs.is_empty() {
+        sounds.any(|sound| begun(&sound.name))
+    } else {
+        picture && sounds.all(|sound| begun(&sound.name) || of(&sound.name).failure.is_some())
+    }
+}
+
+/// Whether something of a plan is left that can still make its lecture playable.
+pub fn has_hope(plan: &Plan, of: impl Fn(&RenditionName) -> Tally) -> bool {
+    if plan.rungs.is_empty() {
+        plan.sounds.iter().any(|sound| of(&sound.name).failure.is_none())
+    } else {
+        plan.rungs.iter().any(|rung| of(&rung.name).failure.is_none())
+    }
 }

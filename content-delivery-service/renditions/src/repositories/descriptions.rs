@@ -3,6 +3,7 @@
 use crate::models::description::{Description, RenditionKind, of_plan, of_source};
 use crate::models::lecture::{Media, Rendition};
 use crate::models::plan::Plan;
+use crate::repositories::plan_rows;
 use backing::args;
 use backing::db::{ColumnError, DbError, Record, Row, Tx};
 use contracts::{RenditionName, VideoId};
@@ -139,8 +140,8 @@ pub fn fill(tx: &mut Tx) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + S
         let sql = "SELECT video_id, generation FROM plans ORDER BY video_id, generation";
         // One at a time: plans of long lectures are large.
         for (video, generation) in tx.all::<(VideoId, i64)>(sql, args![]).await? {
-            if let Some(plan) = plan_of(tx, video, generation).await? {
-                let generation = u32::try_from(generation).unwrap_or(0);
+            let generation = small(generation);
+            if let Some(plan) = plan_rows::find(tx, video, generation).await? {
                 describe_plan(tx, video, generation, &of_plan(&plan)).await?;
             }
         }
@@ -148,7 +149,7 @@ pub fn fill(tx: &mut Tx) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + S
                    WHERE v.media IS NOT NULL AND v.status <> 'deleted' ORDER BY v.id";
         for (video, latest) in tx.all::<(VideoId, Option<i64>)>(sql, args![]).await? {
             let plan = match latest {
-                Some(generation) => plan_of(tx, video, generation).await?,
+                Some(generation) => plan_rows::find(tx, video, small(generation)).await?,
                 None => None,
             };
             let sql = "SELECT media FROM videos WHERE id = $1";
@@ -162,12 +163,6 @@ pub fn fill(tx: &mut Tx) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + S
         }
         Ok(())
     })
-}
-
-async fn plan_of(tx: &mut Tx, video: VideoId, generation: i64) -> Result<Option<Plan>, DbError> {
-    let sql = "SELECT plan FROM plans WHERE video_id = $1 AND generation = $2";
-    let text: Option<(String,)> = tx.one(sql, args![video, generation]).await?;
-    Ok(text.and_then(|(text,)| serde_json::from_str(&text).ok()))
 }
 
 /// Which of a lecture's renditions were cut from its source: those of their names that its plan does not make.

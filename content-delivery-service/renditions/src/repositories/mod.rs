@@ -4,4 +4,5 @@ pub mod descriptions;
 pub mod ladder_repository;
 pub mod per_videos;
 pub mod plan_repository;
+mod plan_rows;
 pub mod transcode_repository;

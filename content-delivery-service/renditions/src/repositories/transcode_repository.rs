@@ -5,7 +5,7 @@ use crate::models::lecture::{Media, Reason, Status};
 use crate::models::outcome::{Outcome, Recorded, Source};
 use crate::models::publication::{Tally, shown};
 use crate::repositories::{descriptions, plan_repository};
-use crate::tasks::Survey;
+use crate::tasks::SurveyTask;
 use backing::db::{Db, DbError, Tx};
 use backing::tasks::{self, Task};
 use backing::{args, outbox, record};
@@ -72,7 +72,7 @@ pub async fn write_with_events(
         plan_repository::add(tx, (video, generation), owner_id, plan, now).await?;
     }
     if let Outcome::NeedsTranscoding { .. } = outcome {
-        let survey = Survey { video_id: video };
+        let survey = SurveyTask { video_id: video };
         tasks::enqueue(tx, &survey.task(owner_id, now)).await?;
     }
     write(tx, video, generation, outcome, now).await?;

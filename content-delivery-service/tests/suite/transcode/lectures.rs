@@ -10,7 +10,7 @@ use renditions::ledger::{Finding, Ledger};
 use renditions::models::plan::{Plan, Track, Work};
 use renditions::models::publication::{NewPiece, Publication, Published};
 use renditions::models::survey::{Survey, SurveyAudio, SurveyFrame, SurveyVideo};
-use renditions::tasks::Encode;
+use renditions::tasks::EncodeTask;
 use reqwest::Method;
 use serde_json::Value;
 use std::sync::Arc;
@@ -77,7 +77,11 @@ impl Studio {
 
     /// The next thing to encode.
     pub(super) async fn claim(&self) -> Option<Order> {
-        let task = self.queue.claim(&[Encode::FIRST_KIND, Encode::KIND]).await.unwrap()?;
+        let task = self
+            .queue
+            .claim(&[EncodeTask::FIRST_KIND, EncodeTask::KIND])
+            .await
+            .unwrap()?;
         let generation = task.payload["generation"].as_u64().unwrap();
         Some(Order {
             generation: u32::try_from(generation).unwrap(),
@@ -135,7 +139,7 @@ impl Studio {
 
     /// Has every waiting piece of some rungs fail for good, and everything else encoded.
     pub(super) async fn fail(&self, video: VideoId, rungs: &'static [&'static str]) {
-        let jobs = [Encode::FIRST_KIND, Encode::KIND].map(|kind| -> Arc<dyn Job> {
+        let jobs = [EncodeTask::FIRST_KIND, EncodeTask::KIND].map(|kind| -> Arc<dyn Job> {
             Arc::new(Refusing {
                 kind,
                 video,
@@ -179,7 +183,7 @@ impl Studio {
 
     /// How many tasks to encode wait.
     pub(super) async fn to_encode(&self) -> i64 {
-        self.waiting(Encode::FIRST_KIND).await + self.waiting(Encode::KIND).await
+        self.waiting(EncodeTask::FIRST_KIND).await + self.waiting(EncodeTask::KIND).await
     }
 
     /// How many tasks of a kind wait.

@@ -3,7 +3,7 @@
 use super::{Assignment, EncodeJob, Over, hand_in};
 use crate::arguments::{self, PieceOrder};
 use crate::encoder::{self, FFMPEG};
-use crate::troubles;
+use crate::failures;
 use backing::tasks::JobError;
 use contracts::{ObjectKey, RenditionName};
 use fmp4::{Piece, PieceError, TICKS, video_piece};
@@ -33,11 +33,11 @@ impl EncodeJob {
         let (Some(planned), false) = (planned, rungs.is_empty()) else {
             return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such piece".to_owned()).into());
         };
-        let source = troubles::local(&self.objects, &ObjectKey::VideoSource(assignment.video))?;
+        let source = failures::local(&self.objects, &ObjectKey::VideoSource(assignment.video))?;
         let folder = self
             .staging
             .task(assignment.task.id)
-            .map_err(|error| troubles::staging(&error))?;
+            .map_err(|error| failures::staging(&error))?;
         let mut made = self
             .encode(assignment, planned, &rungs, (&source, folder.path()), planned.seek)
             .await?;
@@ -54,7 +54,7 @@ impl EncodeJob {
             }
         }
         if made.len() != rungs.len() {
-            return Err(troubles::undecodable(assignment.task).into());
+            return Err(failures::undecodable(assignment.task).into());
         }
         let last = usize::try_from(number).is_ok_and(|n| n + 1 == pieces.len());
         let (mut handed_in, mut keys) = (Vec::new(), Vec::new());
@@ -118,7 +118,7 @@ impl EncodeJob {
             Err(RunError::Failed { .. }) if reached.load(Ordering::Relaxed) == 0 && seek.is_some() => {
                 return Ok(Vec::new());
             }
-            Err(error) => return Err(Over::Ended(troubles::encoder(&error, assignment.task, "encode"))),
+            Err(error) => return Err(Over::Ended(failures::encoder(&error, assignment.task, "encode"))),
         }
         let mut pieces = Vec::new();
         for rung in rungs {
@@ -129,7 +129,7 @@ impl EncodeJob {
                 Err(Unread::Piece(error)) => {
                     return Err(JobError::Permanent(error.code().to_owned(), error.to_string()).into());
                 }
-                Err(Unread::File(error)) => return Err(troubles::staging(&error).into()),
+                Err(Unread::File(error)) => return Err(failures::staging(&error).into()),
             }
         }
         Ok(pieces)

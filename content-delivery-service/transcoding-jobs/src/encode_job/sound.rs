@@ -3,7 +3,7 @@
 use super::{Assignment, EncodeJob, Over, hand_in};
 use crate::arguments::{self, SAMPLE_RATE};
 use crate::encoder::FFMPEG;
-use crate::troubles;
+use crate::failures;
 use backing::tasks::JobError;
 use bytes::Bytes;
 use contracts::ObjectKey;
@@ -58,11 +58,11 @@ impl EncodeJob {
         let done: u64 = there.iter().map(|(_, frames)| frames.unsigned_abs()).sum();
         let mut cutter = Cutter::new(&plan.audio, there.len());
         let back = done.min(WARMING_UP);
-        let source = troubles::local(&self.objects, &ObjectKey::VideoSource(video))?;
+        let source = failures::local(&self.objects, &ObjectKey::VideoSource(video))?;
         let folder = self
             .staging
             .task(assignment.task.id)
-            .map_err(|error| troubles::staging(&error))?;
+            .map_err(|error| failures::staging(&error))?;
         let order = Order {
             tool: FFMPEG.into(),
             args: arguments::sound(&plan.input, &source, sound, (done - back) * FRAME),
@@ -73,7 +73,7 @@ impl EncodeJob {
         };
         let mut running = match self.sandbox.start(&order) {
             Ok(running) => running,
-            Err(error) => return Err(Over::Ended(troubles::encoder(&error, assignment.task, "encode"))),
+            Err(error) => return Err(Over::Ended(failures::encoder(&error, assignment.task, "encode"))),
         };
         let reached = AtomicU64::new(0);
         // The first frame primes the decoder and comes before the sound begins.
@@ -96,7 +96,7 @@ impl EncodeJob {
             let chunk = match running.next().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(error) => return Err(Over::Ended(troubles::encoder(&error, assignment.task, "encode"))),
+                Err(error) => return Err(Over::Ended(failures::encoder(&error, assignment.task, "encode"))),
             };
             for frame in reader.push(&chunk).map_err(broken)? {
                 if skip > 0 {

@@ -5,7 +5,7 @@ const LONGEST: usize = 1_024;
 
 /// How far a run of ffmpeg has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Progress {
+pub struct EncoderProgress {
     /// The end of the output so far; with `-copyts` it counts from the input's zero.
     ///
     /// Units: microseconds; 0 while there is no output
@@ -21,7 +21,7 @@ pub struct Progress {
 /// A report, and whether it contains anything new.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Report {
-    pub(super) progress: Progress,
+    pub(super) progress: EncoderProgress,
     pub(super) further: bool,
 }
 
@@ -30,8 +30,8 @@ pub(super) struct Report {
 pub(super) struct ProgressReader {
     line: Vec<u8>,
     too_long: bool,
-    next: Progress,
-    last: Progress,
+    next: EncoderProgress,
+    last: EncoderProgress,
 }
 
 impl ProgressReader {
@@ -69,7 +69,7 @@ impl ProgressReader {
     }
 
     fn report(&mut self) -> Report {
-        let Progress {
+        let EncoderProgress {
             out_time,
             frames,
             bytes,
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn reports_are_the_same_however_the_lines_are_cut() {
-        let progress = Progress {
+        let progress = EncoderProgress {
             out_time: 1_960_000,
             frames: 60,
             bytes: 44,

@@ -1,11 +1,13 @@
-//! What an owner asks of a lecture's renditions: that what failed is tried again, or that all is made anew.
+//! Requests of owners: to try again what failed of a lecture's renditions, or to make all of them anew.
 
-use super::{Locked, PlanRepository, add, enqueue_missing, refresh};
+use super::lecture_row::{Locked, refresh};
+use super::{PlanRepository, add, enqueue_missing};
 use crate::models::lecture::{Media, Status};
 use crate::models::plan::Plan;
-use crate::tasks::{Scan, Survey};
+use crate::repositories::plan_rows;
+use crate::tasks::{ScanTask, SurveyTask};
 use backing::db::{DbError, Tx};
-use backing::{args, outbox, record, tasks};
+use backing::{args, outbox, tasks};
 use contracts::events::VideoTranscodeRequested;
 use contracts::{NewEvent, Timestamp, VideoId};
 
@@ -22,18 +24,11 @@ pub enum Requested {
     Unknown(Vec<usize>),
 }
 
-record! {
-    struct LatestRow {
-        generation: i64,
-        plan: String,
-    }
-}
-
 impl PlanRepository {
-    /// Has done what is missing of a lecture, or, where it is ready and `names` are complete, all of it again.
+    /// Enqueues what is missing of a lecture or, where it is ready and has renditions of these names, all of it again.
     pub async fn request(&self, video: VideoId, names: &[String], now: Timestamp) -> Result<Requested, DbError> {
         let mut tx = self.db.write().await?;
-        // Changes nothing and holds the row, on both engines.
+        // Changes nothing, and locks the row on both engines.
         let sql = "UPDATE videos SET version = version WHERE id = $1 AND status <> 'deleted' \
                    RETURNING owner_id, status, generation, media, duration_us, playable_at";
         let Some(locked) = tx.one::<Locked>(sql, args![video]).await? else {
@@ -42,7 +37,7 @@ impl PlanRepository {
         if locked.status == Status::Uploading.as_str() {
             return Ok(Requested::NotUploaded);
         }
-        let latest = latest(&mut tx, video).await?;
+        let latest = plan_rows::latest(&mut tx, video).await?;
         let unknown = unknown(names, &locked, latest.as_ref().map(|(_, plan)| plan));
         if !unknown.is_empty() {
             return Ok(Requested::Unknown(unknown));
@@ -68,16 +63,7 @@ impl PlanRepository {
     }
 }
 
-async fn latest(tx: &mut Tx, video: VideoId) -> Result<Option<(u32, Plan)>, DbError> {
-    let sql = "SELECT generation, plan FROM plans WHERE video_id = $1 ORDER BY generation DESC LIMIT 1";
-    let row: Option<LatestRow> = tx.one(sql, args![video]).await?;
-    Ok(row.and_then(|row| {
-        let plan = serde_json::from_str(&row.plan).ok()?;
-        Some((u32::try_from(row.generation).ok()?, plan))
-    }))
-}
-
-/// Which of the names are no rendition's, by their places.
+/// The places of names that no rendition has.
 fn unknown(names: &[String], locked: &Locked, plan: Option<&Plan>) -> Vec<usize> {
     let shown = media(locked).renditions;
     let is_known = |name: &str| {
@@ -93,13 +79,13 @@ fn media(locked: &Locked) -> Media {
         .unwrap_or_default()
 }
 
-/// Whether there is nothing left to make, and what is there was asked for by name.
+/// Whether nothing is left to make, and the request names something that is there.
 fn is_redo(locked: &Locked, generation: u32, plan: &Plan, names: &[String]) -> bool {
     let complete = locked.status == Status::Ready.as_str() && locked.generation == i64::from(generation);
     complete && names.iter().any(|name| plan.names().any(|made| *made == **name))
 }
 
-/// Takes up again what failed of a plan or was taken back with it; false where nothing was.
+/// Enqueues again what failed of a plan or was cancelled with it; false where there is nothing.
 async fn go_on(
     tx: &mut Tx,
     (video, generation): (VideoId, u32),
@@ -117,7 +103,7 @@ async fn go_on(
         return Ok(false);
     }
     if locked.generation == i64::from(generation) {
-        // Waits until the pieces that are there say otherwise.
+        // It waits, unless the pieces that are there are enough.
         let sql = "UPDATE videos SET status = 'processing', reason_code = $2, reason_message = $3 \
                    WHERE id = $1 AND status IN ('failed', 'processing')";
         let why = "it has to be encoded again before it can be watched";
@@ -130,11 +116,11 @@ async fn go_on(
     Ok(true)
 }
 
-/// Has a source looked into that nothing was planned for; false where that is already going on.
+/// Has a source without a plan scanned again; false where a scan or a survey is already under way.
 async fn look_again(tx: &mut Tx, video: VideoId, locked: &Locked, now: Timestamp) -> Result<bool, DbError> {
     let revived = tasks::revive_subject(tx, video.0, now).await?;
-    let surveyed = tasks::is_enqueued(tx, &Survey { video_id: video }.key()).await?;
-    let scan = Scan { video_id: video }.task(locked.owner_id, now);
+    let surveyed = tasks::is_enqueued(tx, &SurveyTask { video_id: video }.key()).await?;
+    let scan = ScanTask { video_id: video }.task(locked.owner_id, now);
     let added = !surveyed && tasks::enqueue(tx, &scan).await?;
     let sql = "UPDATE videos SET status = 'processing', reason_code = NULL, reason_message = NULL \
                WHERE id = $1 AND status = 'failed'";

@@ -1,13 +1,17 @@
+use super::failing::fail;
 use super::*;
 use crate::lectures::{self, Lecture};
+use crate::models::lecture::{Reason, RenditionState, Status};
 use crate::models::planning::plan_of_survey;
+use crate::models::publication::{NewPiece, Publication, Published};
 use crate::models::published::PublishedRendition;
 use crate::models::survey::{Survey, SurveyAudio, SurveyFrame, SurveyVideo};
 use crate::repositories::ladder_repository::LadderRepository;
 use crate::schema::MIGRATIONS;
 use backing::Clock;
-use backing::tasks::Queue;
+use backing::tasks::{Queue, Task};
 use fmp4::TICKS;
+use std::time::Duration;
 use testing::{TestDatabase, databases};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -59,7 +63,7 @@ impl House {
     async fn claim(&self) -> (Task, Work) {
         let task = self
             .queue
-            .claim(&[Encode::FIRST_KIND, Encode::KIND])
+            .claim(&[EncodeTask::FIRST_KIND, EncodeTask::KIND])
             .await
             .unwrap()
             .expect("something to encode");

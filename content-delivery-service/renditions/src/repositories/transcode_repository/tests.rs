@@ -4,7 +4,7 @@ use crate::models::lecture::Status;
 use crate::models::outcome::Source;
 use crate::models::plan::Plan;
 use crate::schema::MIGRATIONS;
-use crate::tasks::Scan;
+use crate::tasks::ScanTask;
 use backing::Clock;
 use backing::tasks::{self, Queue};
 use std::time::Duration;
@@ -25,7 +25,7 @@ async fn processing(db: &Db) -> VideoId {
     let sql = "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, generation, \
                created_at, updated_at) VALUES ($1, $2, 'Tides', '', 'processing', 1, 1, 0, $3, $3)";
     tx.run(sql, args![id, UserId::generate(), NOW]).await.unwrap();
-    let task = Scan { video_id: id }.task(UserId::generate(), NOW);
+    let task = ScanTask { video_id: id }.task(UserId::generate(), NOW);
     assert!(tasks::enqueue(&mut tx, &task).await.unwrap());
     tx.commit().await.unwrap();
     id
@@ -65,7 +65,7 @@ async fn each_outcome_is_written_with_its_events_and_ends_the_task() {
             let clock = Clock::fixed(NOW);
             let queue = Queue::new(engine.db.clone(), clock.clone(), Duration::from_secs(40));
             let id = processing(&engine.db).await;
-            let task = queue.claim(&[Scan::KIND]).await.unwrap().unwrap();
+            let task = queue.claim(&[ScanTask::KIND]).await.unwrap().unwrap();
             let repository = TranscodeRepository::new(engine.db.clone());
             assert_eq!(
                 repository.record(id, &outcome, &task, NOW).await.unwrap(),
@@ -82,7 +82,7 @@ async fn each_outcome_is_written_with_its_events_and_ends_the_task() {
             assert_eq!(video.playable_at.is_some(), status == Status::Ready);
             assert_eq!(video.reason.is_some(), status != Status::Ready);
             assert_eq!(outbox::waiting(&engine.db).await.unwrap(), events);
-            assert!(queue.claim(&[Scan::KIND]).await.unwrap().is_none());
+            assert!(queue.claim(&[ScanTask::KIND]).await.unwrap().is_none());
         }
     }
 }
@@ -93,9 +93,9 @@ async fn a_worker_that_was_given_up_writes_nothing() {
         let clock = Clock::fixed(NOW);
         let queue = Queue::new(engine.db.clone(), clock.clone(), Duration::from_secs(40));
         let id = processing(&engine.db).await;
-        let slow = queue.claim(&[Scan::KIND]).await.unwrap().unwrap();
+        let slow = queue.claim(&[ScanTask::KIND]).await.unwrap().unwrap();
         clock.advance(Duration::from_secs(41));
-        let _other = queue.claim(&[Scan::KIND]).await.unwrap().unwrap();
+        let _other = queue.claim(&[ScanTask::KIND]).await.unwrap().unwrap();
         let repository = TranscodeRepository::new(engine.db.clone());
         let failed = Outcome::Failed {
             reason: reason("media_truncated"),
@@ -119,7 +119,7 @@ async fn a_video_that_was_deleted_meanwhile_stays_deleted() {
     for engine in databases("content", MIGRATIONS).await.unwrap() {
         let queue = Queue::new(engine.db.clone(), Clock::fixed(NOW), Duration::from_secs(40));
         let id = processing(&engine.db).await;
-        let task = queue.claim(&[Scan::KIND]).await.unwrap().unwrap();
+        let task = queue.claim(&[ScanTask::KIND]).await.unwrap().unwrap();
         let mut tx = engine.db.write().await.unwrap();
         tx.run(
             "UPDATE videos SET status = 'deleted', deleted_at = $2 WHERE id = $1",
@@ -136,6 +136,6 @@ async fn a_video_that_was_deleted_meanwhile_stays_deleted() {
             .await
             .unwrap();
         assert_eq!(recorded, Recorded::Gone, "{}", engine.name);
-        assert!(queue.claim(&[Scan::KIND]).await.unwrap().is_none());
+        assert!(queue.claim(&[ScanTask::KIND]).await.unwrap().is_none());
     }
 }

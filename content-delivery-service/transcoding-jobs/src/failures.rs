@@ -1,4 +1,4 @@
-//! What a worker does about troubles: what may pass is waited for, what would come again is told.
+//! Maps failures to what the task queue does next: wait, try again, or give up.
 
 use crate::encoder::code;
 use backing::objects::{ObjectError, Objects};
@@ -9,18 +9,18 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How often an encoder may hang over the same work.
+/// How often an encoder may stall on the same work.
 const STALLS: i64 = 3;
-/// How often it may be killed: memory that is short for a while kills more than once.
+/// How often an encoder may be killed on the same work: a shortage of memory may last and kill it several times.
 const DEATHS: i64 = 6;
-/// How often an encoder may give up over the same work: twice the same is the work's fault.
+/// How often an encoder may fail on the same work: if it fails twice, the work is at fault.
 const FAILURES: i64 = 2;
-/// How long until a full disk, or a tool that is not installed, is looked at again.
+/// The pause before a retry when the disk is full or a tool is not installed.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What follows from an encoder's bad end; `doing` says what it was to do with the file.
+/// The outcome of a task whose encoder failed; `doing` is a verb for what the encoder was to do with the file.
 pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done, JobError> {
-    tracing::warn!(task = %task.key, attempt = task.attempt, %error, "an encoder came to a bad end");
+    tracing::warn!(task = %task.key, attempt = task.attempt, %error, "an encoder failed");
     let (bearable, words) = match error {
         RunError::DiskFull | RunError::Missing(_) => return Ok(Done::Again(PAUSE)),
         RunError::Io(error) => return Err(JobError::Retry(error.to_string())),
@@ -32,17 +32,17 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
         RunError::Killed(_) => (DEATHS, "was ended from outside"),
         RunError::Failed { .. } => (FAILURES, "gave up"),
     };
-    // What the encoder itself says names paths of this machine; it is in the log.
+    // The encoder's own message may contain paths of this machine; it is logged only.
     let message = format!("the encoder that was to {doing} the file {words}; the file may be damaged");
-    // A worker that died with it is no fault of this work's encoder.
+    // Attempts that ended because the worker died don't count.
     if task.attempt - task.losses < bearable {
         return Err(JobError::Retry(message));
     }
     Err(JobError::Permanent(code(error).to_owned(), message))
 }
 
-/// What follows from a piece without any picture: an encoder that could not begin, for want of memory say, made none
-/// either, so that once is not enough.
+/// The outcome for a piece without any picture. An encoder that could not start, for lack of memory for example, makes
+/// none either, so the task is tried again before it is given up.
 pub(crate) fn undecodable(task: &Task) -> JobError {
     let message = "a part of the file holds no picture that can be decoded".to_owned();
     if task.attempt - task.losses < FAILURES {
@@ -51,7 +51,7 @@ pub(crate) fn undecodable(task: &Task) -> JobError {
     JobError::Permanent("media_undecodable".to_owned(), message)
 }
 
-/// What follows from a store that does not take an object: one that is full may have room later.
+/// The outcome when an object can't be stored; a full store may have room later.
 pub(crate) fn store(error: &ObjectError) -> Result<Done, JobError> {
     match error {
         ObjectError::Full => {
@@ -62,12 +62,12 @@ pub(crate) fn store(error: &ObjectError) -> Result<Done, JobError> {
     }
 }
 
-/// A staging folder that can't be made or read.
+/// The error for a staging folder that can't be created or read.
 pub(crate) fn staging(error: &io::Error) -> JobError {
     JobError::Retry(format!("the staging folder can't be used: {error}"))
 }
 
-/// Where the source lies; encoders read files, not stores.
+/// The path of the source: encoders read files, not stores.
 pub(crate) fn local(objects: &Objects, source: &ObjectKey) -> Result<PathBuf, JobError> {
     let path = objects.local_path(source);
     path.ok_or_else(|| JobError::Retry("the source is not on this machine".to_owned()))

@@ -1,0 +1,65 @@
+//! Failure: a part of a plan was given up.
+
+use super::lecture_row::{lock, refresh};
+use super::tallies::tallies;
+use crate::models::lecture::Reason;
+use crate::models::plan::Work;
+use crate::models::publication::has_hope;
+use crate::repositories::plan_rows;
+use backing::db::{DbError, Tx};
+use backing::{args, outbox, tasks};
+use contracts::events::VideoFailed;
+use contracts::{NewEvent, Timestamp, VideoId};
+
+/// Records that a part of a plan was given up, in the transaction that gives its task up.
+///
+/// A lecture that can no longer become complete fails as a whole, and its other tasks are cancelled.
+pub async fn fail(
+    tx: &mut Tx,
+    (video, generation): (VideoId, u32),
+    work: &Work,
+    reason: &Reason,
+    now: Timestamp,
+) -> Result<(), DbError> {
+    let Some(locked) = lock(tx, video, now).await? else {
+        return Ok(());
+    };
+    let Some(plan) = plan_rows::find(tx, video, generation).await? else {
+        return Ok(());
+    };
+    let sql = "DELETE FROM encodings WHERE video_id = $1 AND generation = $2 AND work = $3";
+    tx.run(
+        sql,
+        args![video, generation, serde_json::to_string(work).unwrap_or_default()],
+    )
+    .await?;
+    let names = match work {
+        Work::Audio(n) => plan.sound(*n).map(|sound| sound.name.clone()).into_iter().collect(),
+        Work::Piece { rungs, .. } => rungs.clone(),
+    };
+    for name in names {
+        let sql = "UPDATE renditions SET failure_code = $4, failure_message = $5 \
+                   WHERE video_id = $1 AND generation = $2 AND name = $3";
+        tx.run(sql, args![video, generation, &name, &reason.code, &reason.message])
+            .await?;
+    }
+    // Also in a redo: what is there stays, and its owner learns why it is not replaced.
+    let sql = "UPDATE videos SET reason_code = $2, reason_message = $3 WHERE id = $1";
+    tx.run(sql, args![video, &reason.code, &reason.message]).await?;
+    refresh(tx, (video, generation), &locked, now).await?;
+    let tallies = tallies(tx, video, generation).await?;
+    let hope = plan.source.is_some() || has_hope(&plan, |name| tallies.get(name).cloned().unwrap_or_default());
+    if !hope && locked.generation == i64::from(generation) {
+        // Also where it can be watched up to the fault: it will never be a whole lecture.
+        let sql = "UPDATE videos SET status = 'failed' WHERE id = $1 AND status IN ('processing', 'playable')";
+        if tx.run(sql, args![video]).await? == 1 {
+            tasks::cancel_living(tx, video.0, now).await?;
+            let event = VideoFailed {
+                owner_id: locked.owner_id,
+                reason: reason.code.clone(),
+            };
+            outbox::push(tx, &NewEvent::of_video(video, event.into()), now).await?;
+        }
+    }
+    Ok(())
+}
