@@ -1,14 +1,14 @@
 //! The URL table: one line a route, with who may.
 
+use crate::controllers::playback::{heartbeat, serve_index, serve_init, serve_playlist, serve_segment, stream_video};
 use crate::controllers::state::Uploads;
-use crate::controllers::tus_headers::TUS_RESUMABLE;
-use crate::controllers::{
-    cancel_upload, delete_video, describe_uploads, fetch_video, heartbeat, list_videos, request_transcode,
-    resume_upload, serve_index, serve_init, serve_playlist, serve_segment, stream_video, update_video, upload_video,
-    watch_events,
+use crate::controllers::uploads::tus_headers::TUS_RESUMABLE;
+use crate::controllers::uploads::{cancel_upload, describe_uploads, resume_upload, upload_video};
+use crate::controllers::videos::{
+    delete_video, fetch_video, list_videos, request_transcode, update_video, watch_events,
 };
 use crate::middlewares::validate_stream;
-use crate::models::tus::VERSION;
+use crate::models::uploads::tus::VERSION;
 use crate::services::stream_service::StreamService;
 use axum::Router;
 use axum::extract::Request;

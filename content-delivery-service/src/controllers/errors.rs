@@ -38,8 +38,10 @@ impl From<E> for Problem {
             E::EmptyFile => problem(S::UNPROCESSABLE_ENTITY, "empty_file"),
             E::BrokenForm(_) => problem(S::BAD_REQUEST, "malformed_form"),
             E::BadHeader(_) => problem(S::BAD_REQUEST, "malformed_header"),
-            E::WrongVersion => problem(S::PRECONDITION_FAILED, "tus_version")
-                .header(HeaderName::from_static("tus-version"), crate::models::tus::VERSION),
+            E::WrongVersion => problem(S::PRECONDITION_FAILED, "tus_version").header(
+                HeaderName::from_static("tus-version"),
+                crate::models::uploads::tus::VERSION,
+            ),
             E::BadField(field, message) => Self::invalid().field(field, message),
             E::KeyReused => problem(S::UNPROCESSABLE_ENTITY, "idempotency_mismatch"),
             E::KeyInUse => problem(S::CONFLICT, "idempotency_in_progress").retry_after(1),

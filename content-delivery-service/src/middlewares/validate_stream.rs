@@ -7,9 +7,9 @@
 //! Source: design §4 "Stream", §6 "Playback token"
 
 use crate::metric;
-use crate::models::media_path::{MediaPath, Part};
-use crate::services::open_playbacks::OpenPlayback;
+use crate::models::playback::media_path::{MediaPath, Part};
 use crate::services::stream_service::StreamService;
+use crate::services::stream_service::open_playbacks::OpenPlayback;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};

@@ -1,7 +1,7 @@
 //! Lets a request through to an upload: by the upload's own key, or by its owner's bearer.
 
-use crate::models::upload::Upload;
-use crate::models::video::Video;
+use crate::models::uploads::upload::Upload;
+use crate::models::videos::video::Video;
 use crate::services::upload_service::UploadService;
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts, RawPathParams};
 use axum::response::{IntoResponse, Response};

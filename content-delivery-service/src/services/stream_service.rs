@@ -5,18 +5,23 @@
 //! its user's account or its video: told at once in the process that hears of it, found by the
 //! others in the database within two seconds.
 
+pub(crate) mod media_store;
+pub(crate) mod open_playbacks;
+pub(crate) mod playback_keys;
+pub(crate) mod playback_token;
+
 use crate::metric;
-use crate::models::media_path::Part;
-use crate::models::piece::Piece;
-use crate::models::playback::{NewPlayback, lifetime};
-use crate::models::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
-use crate::models::video::Video;
-use crate::repositories::playback_repository::{Ending, PlaybackRepository, end_by};
-use crate::repositories::video_repository::VideoRepository;
+use crate::models::playback::media_path::Part;
+use crate::models::playback::piece::Piece;
+use crate::models::playback::session::{NewPlayback, lifetime};
+use crate::models::videos::video::Video;
+use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, end_by};
+use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::error::ContentError;
-use crate::services::media_store::{MediaError, MediaStore};
-use crate::services::open_playbacks::{OpenPlayback, OpenPlaybacks, Place};
-use crate::services::playback_keys::PlaybackKeys;
+use crate::services::stream_service::media_store::{MediaError, MediaStore};
+use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks, Place};
+use crate::services::stream_service::playback_keys::PlaybackKeys;
+use crate::services::stream_service::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
 use backing::bus::After;
 use backing::{Clock, Db, DbError, Tx};
 use contracts::events::VideoStreamedByAdmin;

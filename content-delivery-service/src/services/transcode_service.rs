@@ -1,8 +1,8 @@
 //! A lecture's renditions as their owner handles them: how far they are, and that they be made.
 
 use super::error::ContentError;
-use crate::models::video::Video;
-use crate::models::video_document::{TranscodeDocument, VideoDocument};
+use crate::models::videos::video::Video;
+use crate::models::videos::video_document::{TranscodeDocument, VideoDocument};
 use backing::Clock;
 use contracts::{Timestamp, VideoId};
 use renditions::models::lecture::Status;

@@ -1,17 +1,22 @@
 //! Uploads that never start over: who may create, continue and end one, when it expires, and what a crash left behind.
 
-use super::active_uploads::ActiveUploads;
+pub(crate) mod active_uploads;
+pub(crate) mod upload_keys;
+pub(crate) mod upload_store;
+pub(crate) mod upload_writer;
+
+use self::active_uploads::ActiveUploads;
+use self::upload_keys::UploadKeys;
+use self::upload_store::UploadStore;
+use self::upload_writer::{ByteSource, UploadWriter};
 use super::error::ContentError;
-use super::upload_keys::UploadKeys;
-use super::upload_store::UploadStore;
-use super::upload_writer::{ByteSource, UploadWriter};
 use crate::metric;
-use crate::models::creation::NewUpload;
-use crate::models::tus::Checksum;
-use crate::models::upload::Upload;
-use crate::models::video::Video;
-use crate::repositories::upload_repository::{UploadRepository, revoke_keys};
-use crate::repositories::video_repository::VideoRepository;
+use crate::models::uploads::creation::NewUpload;
+use crate::models::uploads::tus::Checksum;
+use crate::models::uploads::upload::Upload;
+use crate::models::videos::video::Video;
+use crate::repositories::uploads::upload_repository::{UploadRepository, revoke_keys};
+use crate::repositories::videos::video_repository::VideoRepository;
 use backing::bus::After;
 use backing::{Clock, DbError, Tx};
 use contracts::{Timestamp, UserId, VideoId};

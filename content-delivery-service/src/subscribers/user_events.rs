@@ -1,6 +1,6 @@
 //! Ends what a user's sign-ins have opened, when these end.
 
-use crate::repositories::playback_repository::Ending;
+use crate::repositories::playback::playback_repository::Ending;
 use crate::services::stream_service::StreamService;
 use crate::services::upload_service::UploadService;
 use async_trait::async_trait;

@@ -2,11 +2,11 @@
 
 use backing::args;
 use backing::db::Db;
-use content_delivery_service::models::creation::{Creation, NewUpload};
-use content_delivery_service::models::upload::UploadState;
-use content_delivery_service::repositories::deletion_repository::DeletionRepository;
-use content_delivery_service::repositories::upload_repository::{Progress, UploadRepository, revoke_keys};
-use content_delivery_service::repositories::video_repository::{Listing, Update, VideoRepository};
+use content_delivery_service::models::uploads::creation::{Creation, NewUpload};
+use content_delivery_service::models::uploads::upload::UploadState;
+use content_delivery_service::repositories::uploads::upload_repository::{Progress, UploadRepository, revoke_keys};
+use content_delivery_service::repositories::videos::deletion_repository::DeletionRepository;
+use content_delivery_service::repositories::videos::video_repository::{Listing, Update, VideoRepository};
 use content_delivery_service::{MIGRATIONS, NAME};
 use contracts::{Timestamp, UserId, VideoId};
 use renditions::models::lecture::{Reason, Status};

@@ -119,7 +119,12 @@ pub(super) fn house() -> Result<Tree> {
             tree = tree.file(&format!("{service}/{path}"), text)?;
         }
     }
-    for room in ["upload_video", "fetch_video", "stream_video", "delete_video"] {
+    for room in [
+        "uploads/upload_video",
+        "videos/fetch_video",
+        "playback/stream_video",
+        "videos/delete_video",
+    ] {
         tree = tree.file(&format!("{CONTENT}/src/controllers/{room}.rs"), "use axum::Json;")?;
     }
     for room in ["upload", "transcode", "stream"] {

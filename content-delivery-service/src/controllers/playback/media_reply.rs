@@ -1,0 +1,286 @@
+//! Replies with bytes of the media plane: all of them, a range, or nothing that the client already has.
+//!
+//! Headers that every reply of the plane has come from `middlewares::validate_stream`.
+//!
+//! Source: RFC 9110 §13 (conditional requests), §14 (ranges); RFC 9213 (`CDN-Cache-Control`)
+
+use crate::metric;
+use crate::middlewares::validate_stream::Grant;
+use crate::models::playback::piece::{Piece, PieceKind};
+use crate::services::stream_service::StreamService;
+use crate::services::stream_service::media_store::MediaError;
+use axum::body::{Body, HttpBody};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use backing::objects::ObjectError;
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE, RETRY_AFTER};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use runtime::conditional::{IfMatch, IfNoneMatch, range_applies};
+use std::ops::Range;
+
+const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
+
+/// Replies to a request that the token's check has let through; `kind` is its label in the metrics.
+pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'static str) -> Response {
+    let (parts, _) = request.into_parts();
+    let Some(grant) = parts.extensions.get::<Grant>() else {
+        return StatusCode::FORBIDDEN.into_response();
+    };
+    metrics::counter!(metric::MEDIA_REQUESTS, "kind" => kind).increment(1);
+    match streams.piece(&grant.open, &grant.part).await {
+        Ok(piece) => {
+            let response = reply(&parts.method, &parts.headers, &piece);
+            if parts.method != Method::HEAD {
+                let sent = response.body().size_hint().exact().unwrap_or(0);
+                metrics::counter!(metric::MEDIA_BYTES).increment(sent);
+            }
+            response
+        }
+        Err(error) => failure(grant, &error),
+    }
+}
+
+fn failure(grant: &Grant, error: &MediaError) -> Response {
+    match error.root() {
+        MediaError::NoSuchPart => StatusCode::NOT_FOUND.into_response(),
+        root => {
+            let video = grant.open.claims.video;
+            tracing::error!(%video, part = ?grant.part, error = %root, "media could not be read");
+            if matches!(root, MediaError::Objects(ObjectError::NotFound)) {
+                return StatusCode::NOT_FOUND.into_response();
+            }
+            let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
+            insert(response.headers_mut(), RETRY_AFTER, "2");
+            response
+        }
+    }
+}
+
+/// Replies with a piece, as the request's conditions and range say.
+pub(crate) fn reply(method: &Method, asked: &HeaderMap, piece: &Piece) -> Response {
+    let tag = format!("\"{}\"", piece.tag);
+    if !IfMatch::of(asked).allows(&tag) {
+        return StatusCode::PRECONDITION_FAILED.into_response();
+    }
+    if IfNoneMatch::of(asked).has(&tag) {
+        let mut response = StatusCode::NOT_MODIFIED.into_response();
+        describe(response.headers_mut(), piece, &tag);
+        return response;
+    }
+    let length = piece.bytes.len();
+    let range = if method == Method::GET && range_applies(asked, &tag) {
+        wanted(asked, length)
+    } else {
+        Wanted::All
+    };
+    let mut response = match range {
+        Wanted::All => Response::new(Body::from(piece.bytes.clone())),
+        Wanted::Part(range) => {
+            let told = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+            let mut response = Response::new(Body::from(piece.bytes.slice(range)));
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            insert(response.headers_mut(), CONTENT_RANGE, &told);
+            response
+        }
+        Wanted::Nothing => {
+            let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+            insert(response.headers_mut(), CONTENT_RANGE, &format!("bytes */{length}"));
+            return response;
+        }
+    };
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(piece.kind)));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    describe(headers, piece, &tag);
+    response
+}
+
+fn describe(headers: &mut HeaderMap, piece: &Piece, tag: &str) {
+    let (private, shared) = match piece.kind {
+        PieceKind::Playlist => ("private, max-age=60", "public, max-age=60"),
+        // Less than half of any target duration of something that grows.
+        PieceKind::GrowingPlaylist => ("private, max-age=1", "public, max-age=1"),
+        PieceKind::Video | PieceKind::Audio => (
+            "private, max-age=31536000, immutable",
+            "public, max-age=31536000, immutable",
+        ),
+    };
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(private));
+    headers.insert(CDN_CACHE_CONTROL, HeaderValue::from_static(shared));
+    insert(headers, ETAG, tag);
+}
+
+fn content_type(kind: PieceKind) -> &'static str {
+    match kind {
+        PieceKind::Playlist | PieceKind::GrowingPlaylist => "application/vnd.apple.mpegurl",
+        PieceKind::Video => "video/mp4",
+        PieceKind::Audio => "audio/mp4",
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Wanted {
+    All,
+    Part(Range<usize>),
+    Nothing,
+}
+
+/// Reads a single byte range; what is malformed, of another unit, or several is as if it were not there.
+fn wanted(asked: &HeaderMap, length: usize) -> Wanted {
+    let mut values = asked.get_all(RANGE).into_iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return Wanted::All;
+    };
+    value
+        .to_str()
+        .ok()
+        .and_then(|text| single(text, length))
+        .unwrap_or(Wanted::All)
+}
+
+fn single(text: &str, length: usize) -> Option<Wanted> {
+    let (unit, set) = text.split_once('=')?;
+    if !unit.trim().eq_ignore_ascii_case("bytes") || set.contains(',') {
+        return None;
+    }
+    let (first, last) = set.trim().split_once('-')?;
+    if first.is_empty() {
+        let suffix = position(last)?;
+        return Some(match length {
+            0 => Wanted::Nothing,
+            _ if suffix == 0 => Wanted::Nothing,
+            _ => Wanted::Part(length.saturating_sub(suffix)..length),
+        });
+    }
+    let first = position(first)?;
+    let last = if last.is_empty() { usize::MAX } else { position(last)? };
+    if last < first {
+        return None;
+    }
+    Some(if first >= length {
+        Wanted::Nothing
+    } else {
+        Wanted::Part(first..last.saturating_add(1).min(length))
+    })
+}
+
+/// A number of any length; what no memory holds is simply beyond the end.
+fn position(digits: &str) -> Option<usize> {
+    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    plain.then(|| digits.parse().unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    fn ask(method: &Method, headers: &[(&str, &str)]) -> Response {
+        let mut asked = HeaderMap::new();
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().unwrap();
+            asked.append(name, HeaderValue::from_str(value).unwrap());
+        }
+        let piece = Piece {
+            kind: PieceKind::Video,
+            bytes: Bytes::from_static(b"0123456789"),
+            tag: "x-1".to_owned(),
+        };
+        reply(method, &asked, &piece)
+    }
+
+    fn range(value: &str) -> (u16, Option<String>) {
+        let response = ask(&Method::GET, &[("range", value)]);
+        let told = response
+            .headers()
+            .get(CONTENT_RANGE)
+            .map(|value| value.to_str().unwrap().to_owned());
+        (response.status().as_u16(), told)
+    }
+
+    #[test]
+    fn single_ranges_are_honoured() {
+        for (value, told) in [
+            ("bytes=0-0", "bytes 0-0/10"),
+            ("bytes=2-", "bytes 2-9/10"),
+            ("bytes=-3", "bytes 7-9/10"),
+            ("bytes=-300", "bytes 0-9/10"),
+            ("BYTES=5-99999999999999999999999", "bytes 5-9/10"),
+        ] {
+            assert_eq!(range(value), (206, Some(told.to_owned())), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_lies_beyond_the_end_is_refused_with_the_length() {
+        for value in ["bytes=10-", "bytes=10-11", "bytes=-0", "bytes=99999999999999999999999-"] {
+            assert_eq!(range(value), (416, Some("bytes */10".to_owned())), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_single_range_gets_everything() {
+        for value in [
+            "bytes=9-1",
+            "bytes=0-1,3-4",
+            "bytes=",
+            "bytes=-",
+            "bytes=a-b",
+            "bytes=+1-2",
+            "lines=1-2",
+            "x",
+        ] {
+            assert_eq!(range(value), (200, None), "{value}");
+        }
+        let twice = ask(&Method::GET, &[("range", "bytes=0-1"), ("range", "bytes=2-3")]);
+        assert_eq!(twice.status(), StatusCode::OK);
+        assert_eq!(ask(&Method::HEAD, &[("range", "bytes=0-1")]).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn a_range_of_another_version_gets_everything() {
+        let part = [("range", "bytes=0-1"), ("if-range", "\"x-1\"")];
+        assert_eq!(ask(&Method::GET, &part).status(), StatusCode::PARTIAL_CONTENT);
+        for other in ["\"x-2\"", "W/\"x-1\"", "Wed, 25 Nov 2026 10:00:00 GMT"] {
+            let part = [("range", "bytes=0-1"), ("if-range", other)];
+            assert_eq!(ask(&Method::GET, &part).status(), StatusCode::OK, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_the_client_has_is_not_sent_again() {
+        for known in ["\"x-1\"", "W/\"x-1\"", "\"a\", \"x-1\"", "*"] {
+            let response = ask(&Method::GET, &[("if-none-match", known), ("range", "bytes=0-1")]);
+            assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{known}");
+            assert_eq!(response.headers()[ETAG], "\"x-1\"");
+        }
+        assert_eq!(
+            ask(&Method::GET, &[("if-none-match", "\"x-2\"")]).status(),
+            StatusCode::OK
+        );
+        assert_eq!(
+            ask(&Method::GET, &[("if-match", "\"x-2\"")]).status(),
+            StatusCode::PRECONDITION_FAILED
+        );
+        assert_eq!(ask(&Method::GET, &[("if-match", "\"x-1\"")]).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn browsers_and_shared_caches_have_cache_rules_of_their_own() {
+        let response = ask(&Method::GET, &[]);
+        assert_eq!(
+            response.headers()[CACHE_CONTROL],
+            "private, max-age=31536000, immutable"
+        );
+        assert_eq!(
+            response.headers()[CDN_CACHE_CONTROL],
+            "public, max-age=31536000, immutable"
+        );
+    }
+}

@@ -1,0 +1,8 @@
+//! Uploads: begun, continued and ended, by tus or in one request.
+
+pub(crate) mod cancel_upload;
+pub(crate) mod describe_uploads;
+pub(crate) mod resume_upload;
+pub(crate) mod tus_headers;
+pub(crate) mod upload_video;
+mod whole_body;

@@ -1,0 +1,120 @@
+//! `HEAD` and `PATCH /upload/{videoId}`: where an upload stands, and more of its bytes.
+
+use super::tus_headers as tus;
+use crate::controllers::state::Uploads;
+use crate::middlewares::validate_upload::OpenUpload;
+use crate::models::uploads::upload::UploadState;
+use crate::services::error::ContentError;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use contracts::VideoId;
+use futures::StreamExt;
+use http::header::CACHE_CONTROL;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use runtime::ProblemDocument;
+use runtime::openapi::RawBytes;
+
+/// Tells where an upload stands; its offset is what survives a crash.
+#[utoipa::path(
+    head,
+    path = "/upload/{video_id}",
+    operation_id = "showUpload",
+    tag = "content",
+    params(("video_id" = VideoId, Path), ("k" = Option<String>, Query, description = "The upload's own key.")),
+    responses(
+        (status = 200, description = "`Upload-Offset`, `Upload-Length`, `Upload-Metadata`, `Upload-Expires`."),
+        (status = 410, description = "It expired or was deleted."),
+        (status = 412, description = "`Tus-Resumable` is missing or not 1.0.0."),
+    )
+)]
+pub(crate) async fn show_upload(headers: HeaderMap, open: OpenUpload) -> Result<Response, ContentError> {
+    tus::must_speak_tus(&headers)?;
+    let mut response = StatusCode::OK.into_response();
+    let told = response.headers_mut();
+    tus::progress_of(told, &open.upload);
+    told.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(length) = open.upload.length {
+        told.insert(tus::UPLOAD_LENGTH, HeaderValue::from(length));
+    }
+    if let Ok(metadata) = HeaderValue::from_str(&open.upload.metadata)
+        && !metadata.is_empty()
+    {
+        told.insert(tus::UPLOAD_METADATA, metadata);
+    }
+    Ok(response)
+}
+
+/// Appends bytes to an upload at its offset.
+#[utoipa::path(
+    patch,
+    path = "/upload/{video_id}",
+    operation_id = "resumeUpload",
+    tag = "content",
+    params(
+        ("video_id" = VideoId, Path),
+        ("k" = Option<String>, Query, description = "The upload's own key."),
+        ("Tus-Resumable" = String, Header, description = "`1.0.0`."),
+        ("Upload-Offset" = u64, Header, description = "Where the body's first byte belongs."),
+        ("Upload-Checksum" = Option<String>, Header, description = "`sha1` or `sha256` and the body's digest in base64."),
+    ),
+    request_body(content = RawBytes, content_type = "application/offset+octet-stream"),
+    responses(
+        (status = 204, description = "The bytes are stored for good; `Upload-Offset` tells how far."),
+        (status = 409, description = "The upload stands elsewhere; `Upload-Offset` tells where.", body = ProblemDocument),
+        (status = 415, description = "This is no audio or video; the upload is gone.", body = ProblemDocument),
+        (status = 423, description = "Another request is writing it.", body = ProblemDocument),
+        (status = 460, description = "The checksum does not fit; nothing of this request counted.", body = ProblemDocument),
+        (status = 507, description = "There is no space left; go on later.", body = ProblemDocument),
+    )
+)]
+pub(crate) async fn resume_upload(
+    State(state): State<Uploads>,
+    headers: HeaderMap,
+    open: OpenUpload,
+    body: Body,
+) -> Result<Response, ContentError> {
+    resume(&state, &headers, &open, body).await
+}
+
+pub(super) async fn resume(
+    state: &Uploads,
+    headers: &HeaderMap,
+    open: &OpenUpload,
+    body: Body,
+) -> Result<Response, ContentError> {
+    tus::must_speak_tus(headers)?;
+    tus::must_be_offset_stream(headers)?;
+    let offset = tus::number(headers, &tus::UPLOAD_OFFSET)?
+        .ok_or_else(|| ContentError::BadHeader("Upload-Offset is missing".to_owned()))?;
+    let checksum = tus::checksum(headers)?;
+    let upload = &open.upload;
+    if upload.state != UploadState::Open && offset == upload.offset {
+        // The answer to the last bytes was lost: the same end again is no mistake.
+        return match http_body::Body::size_hint(&body).exact() {
+            Some(0) => Ok(stored(offset, None)),
+            Some(_) | None => Err(ContentError::LongerThanDeclared),
+        };
+    }
+    let told = tus::number(headers, &http::header::CONTENT_LENGTH)?.unwrap_or(0);
+    if upload
+        .length
+        .is_some_and(|length| offset == upload.offset && told > length.saturating_sub(offset))
+    {
+        return Err(ContentError::LongerThanDeclared);
+    }
+    let (id, uploads) = (open.video.id, state.uploads.clone());
+    let mut bytes = body.into_data_stream().map(|frame| frame.map_err(Into::into));
+    // What came before a client vanished is noted although its request is gone.
+    let work = state
+        .spawner
+        .run(async move { uploads.write(id, offset, &mut bytes, checksum.as_ref()).await });
+    let offset = work.await.map_err(|lost| ContentError::Internal(lost.to_string()))??;
+    Ok(stored(offset, Some(state.uploads.expires_at())))
+}
+
+fn stored(offset: u64, expires_at: Option<contracts::Timestamp>) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    tus::progress(response.headers_mut(), offset, expires_at);
+    response
+}

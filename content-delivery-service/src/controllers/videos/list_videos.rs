@@ -1,0 +1,84 @@
+//! `GET /`: the caller's own lectures, or everybody's for admins.
+
+use super::fetch_video::viewer;
+use crate::controllers::state::Uploads;
+use crate::models::videos::video_document::VideoDocument;
+use crate::services::error::ContentError;
+use crate::services::video_service::Selection;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use contracts::VideoId;
+use http::header::CACHE_CONTROL;
+use renditions::models::lecture::Status;
+use runtime::page::{PageParameters, PageRequest};
+use runtime::{Caller, Json, ProblemDocument, Query};
+use serde::{Deserialize, Serialize};
+
+/// Whose lectures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Owner {
+    /// The caller's.
+    Me,
+    /// Everybody's; for admins.
+    All,
+}
+
+/// Which lectures are asked for.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// The caller's own by default; everybody's for admins alone.
+    #[param(inline)]
+    owner: Option<Owner>,
+    /// Only lectures that failed or that have a failed rendition.
+    failed: Option<bool>,
+    /// Only lectures of this status.
+    status: Option<Status>,
+    /// Only lectures of this course. There are no courses yet, so the list is empty.
+    course_id: Option<String>,
+}
+
+/// One page of lectures, the latest first.
+#[derive(Debug, Default, Serialize, utoipa::ToSchema)]
+pub(crate) struct VideoPage {
+    items: Vec<VideoDocument>,
+    /// Asks for the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// Lists the caller's own lectures, or everybody's for admins.
+#[utoipa::path(
+    get,
+    path = "/",
+    operation_id = "listVideos",
+    tag = "content",
+    params(Parameters, PageParameters),
+    responses(
+        (status = 200, description = "One page, the latest first.", body = VideoPage),
+        (status = 403, description = "`admin_required`: only admins see everybody's.", body = ProblemDocument),
+        (status = 422, description = "A parameter is wrong.", body = ProblemDocument),
+    )
+)]
+pub(crate) async fn list_videos(
+    State(state): State<Uploads>,
+    caller: Caller,
+    Query(parameters): Query<Parameters>,
+    page: PageRequest<VideoId>,
+) -> Result<Response, ContentError> {
+    let selection = Selection {
+        everyone: parameters.owner == Some(Owner::All),
+        failed: parameters.failed.unwrap_or(false),
+        status: parameters.status,
+        page,
+    };
+    let found = state.videos.list(viewer(&caller), selection).await?;
+    let view = match parameters.course_id {
+        Some(_) => VideoPage::default(),
+        None => VideoPage {
+            items: found.items,
+            next_cursor: found.next_cursor,
+        },
+    };
+    Ok(([(CACHE_CONTROL, "private, no-cache")], Json(view)).into_response())
+}

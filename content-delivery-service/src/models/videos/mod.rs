@@ -1,0 +1,4 @@
+//! Lectures.
+
+pub mod video;
+pub(crate) mod video_document;

@@ -1,0 +1,177 @@
+//! Playback sessions: opened, looked up on first sight, ended by what happens to their viewer or video.
+
+use crate::metric;
+use crate::models::playback::session::NewPlayback;
+use backing::{Db, DbError, Tx, args, outbox, record};
+use contracts::{NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
+
+/// Sessions in the content database.
+#[derive(Clone)]
+pub(crate) struct PlaybackRepository {
+    db: Db,
+}
+
+record! {
+    /// What decides whether a session's token is still good.
+    pub(crate) struct Standing {
+        /// Whose bytes the session may fetch.
+        pub(crate) video_id: VideoId,
+        /// When the session was ended.
+        pub(crate) ended_at: Option<Timestamp>,
+        /// The video's policy today.
+        pub(crate) policy_version: i64,
+        /// When the video was deleted.
+        pub(crate) deleted_at: Option<Timestamp>,
+    }
+}
+
+record! {
+    struct PlaybackRow {
+        id: PlaybackId,
+    }
+}
+
+record! {
+    /// A video's policy as it stands.
+    pub(crate) struct Policy {
+        /// The video.
+        pub(crate) id: VideoId,
+        /// Tokens below it are refused.
+        pub(crate) policy_version: i64,
+    }
+}
+
+/// Which sessions of a user an event ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// Those of one sign-in.
+    SignIn(SessionId),
+    /// Those opened with a token below the version.
+    Below(UserId, i64),
+    /// Of those below the version, the ones of other people's videos.
+    OthersBelow(UserId, i64),
+}
+
+impl PlaybackRepository {
+    /// Works on the content database.
+    pub(crate) fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Opens a session, unless the video's policy has changed since it was looked at; then `false`.
+    pub(crate) async fn open(&self, playback: &NewPlayback, audit: Option<NewEvent>) -> Result<bool, DbError> {
+        let mut tx = self.db.write().await?;
+        let sql = "SELECT id, policy_version FROM videos WHERE id = $1 AND policy_version = $2 AND deleted_at IS NULL";
+        let policy = tx
+            .one::<Policy>(sql, args![playback.video_id, playback.policy_version])
+            .await?;
+        if policy.is_none() {
+            return Ok(false);
+        }
+        let sql = "INSERT INTO playbacks (id, video_id, user_id, session_id, user_version, policy_version, \
+                   created_at, expires_at, last_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)";
+        let values = args![
+            playback.id,
+            playback.video_id,
+            playback.user_id,
+            playback.session_id,
+            playback.user_version,
+            playback.policy_version,
+            playback.created_at,
+            playback.expires_at
+        ];
+        tx.run(sql, values).await?;
+        if let Some(event) = audit {
+            outbox::push(&mut tx, &event, playback.created_at).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// How a session and its video stand.
+    pub(crate) async fn standing(&self, playback: PlaybackId) -> Result<Option<Standing>, DbError> {
+        let sql = "SELECT p.video_id, p.ended_at, v.policy_version, v.deleted_at \
+                   FROM playbacks p JOIN videos v ON v.id = p.video_id WHERE p.id = $1";
+        self.db.read().one(sql, args![playback]).await
+    }
+
+    /// Ends one session.
+    pub(crate) async fn end(&self, playback: PlaybackId, now: Timestamp) -> Result<(), DbError> {
+        let mut tx = self.db.write().await?;
+        tx.run(
+            "UPDATE playbacks SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
+            args![playback, now],
+        )
+        .await?;
+        tx.commit().await
+    }
+
+    /// The sessions that were ended at or after a moment.
+    pub(crate) async fn ended_since(&self, moment: Timestamp) -> Result<Vec<PlaybackId>, DbError> {
+        let sql = "SELECT id FROM playbacks WHERE ended_at >= $1";
+        let rows = self.db.read().all::<PlaybackRow>(sql, args![moment]).await?;
+        Ok(rows.into_iter().map(|row| row.id).collect())
+    }
+
+    /// The policies of the videos that changed at or after a moment.
+    pub(crate) async fn policies_since(&self, moment: Timestamp) -> Result<Vec<Policy>, DbError> {
+        let sql = "SELECT id, policy_version FROM videos WHERE updated_at >= $1";
+        self.db.read().all(sql, args![moment]).await
+    }
+
+    /// Notes when sessions were last seen.
+    pub(crate) async fn saw(&self, seen: &[(PlaybackId, Timestamp)]) -> Result<(), DbError> {
+        if seen.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.db.write().await?;
+        for (playback, at) in seen {
+            let sql = "UPDATE playbacks SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
+            tx.run(sql, args![*playback, *at]).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Forgets the sessions that ran out before a moment.
+    pub(crate) async fn forget_before(&self, moment: Timestamp) -> Result<u64, DbError> {
+        let mut tx = self.db.write().await?;
+        let gone = tx
+            .run("DELETE FROM playbacks WHERE expires_at < $1", args![moment])
+            .await?;
+        tx.commit().await?;
+        Ok(gone)
+    }
+}
+
+/// Ends the sessions that an event of their user ends, and returns their ids.
+pub(crate) async fn end_by(tx: &mut Tx, ending: Ending, now: Timestamp) -> Result<Vec<PlaybackId>, DbError> {
+    let ended = match ending {
+        Ending::SignIn(session) => {
+            let sql = "UPDATE playbacks SET ended_at = $1 WHERE session_id = $2 AND ended_at IS NULL RETURNING id";
+            tx.all::<PlaybackRow>(sql, args![now, session]).await?
+        }
+        Ending::Below(user, version) => {
+            let sql = "UPDATE playbacks SET ended_at = $1 \
+                       WHERE user_id = $2 AND user_version < $3 AND ended_at IS NULL RETURNING id";
+            tx.all::<PlaybackRow>(sql, args![now, user, version]).await?
+        }
+        Ending::OthersBelow(user, version) => {
+            let sql = "UPDATE playbacks SET ended_at = $1 \
+                       WHERE user_id = $2 AND user_version < $3 AND ended_at IS NULL \
+                       AND video_id NOT IN (SELECT id FROM videos WHERE owner_id = $2) RETURNING id";
+            tx.all::<PlaybackRow>(sql, args![now, user, version]).await?
+        }
+    };
+    Ok(ended.into_iter().map(|row| row.id).collect())
+}
+
+/// Ends all sessions of a video, in the transaction that deletes it.
+pub(crate) async fn forget(tx: &mut Tx, video: VideoId, now: Timestamp) -> Result<(), DbError> {
+    let sql = "UPDATE playbacks SET ended_at = $2 WHERE video_id = $1 AND ended_at IS NULL";
+    let ended = tx.run(sql, args![video, now]).await?;
+    metrics::counter!(metric::PLAYBACKS_ENDED).increment(ended);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

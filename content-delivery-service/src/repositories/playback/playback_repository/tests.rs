@@ -1,0 +1,165 @@
+use super::*;
+use crate::MIGRATIONS;
+use crate::repositories::playback::playback_key_repository::{PlaybackKeyRepository, SealedKey};
+use contracts::events::VideoStreamedByAdmin;
+use std::time::Duration;
+use testing::{TestDatabase, databases};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+async fn each_engine() -> Vec<TestDatabase> {
+    databases("content", MIGRATIONS).await.unwrap()
+}
+
+async fn video(db: &Db, owner: UserId) -> VideoId {
+    let id = VideoId::generate();
+    let mut tx = db.write().await.unwrap();
+    let sql = "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, generation, \
+               created_at, updated_at) VALUES ($1, $2, 'Tides', '', 'ready', 1, 1, 0, $3, $3)";
+    tx.run(sql, args![id, owner, NOW]).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+fn session(video_id: VideoId, user_id: UserId) -> NewPlayback {
+    NewPlayback {
+        id: PlaybackId::generate(),
+        video_id,
+        user_id,
+        session_id: SessionId::generate(),
+        user_version: 1,
+        policy_version: 1,
+        created_at: NOW,
+        expires_at: NOW + Duration::from_secs(900),
+    }
+}
+
+async fn end_now(db: &Db, ending: Ending) -> Vec<PlaybackId> {
+    let mut tx = db.write().await.unwrap();
+    let ended = end_by(&mut tx, ending, NOW).await.unwrap();
+    tx.commit().await.unwrap();
+    ended
+}
+
+#[tokio::test]
+async fn a_session_stands_until_it_is_ended() {
+    for engine in each_engine().await {
+        let (playbacks, owner) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
+        let new = session(video(&engine.db, owner).await, owner);
+        assert!(playbacks.standing(new.id).await.unwrap().is_none(), "{}", engine.name);
+        assert!(playbacks.open(&new, None).await.unwrap());
+        let standing = playbacks.standing(new.id).await.unwrap().unwrap();
+        assert_eq!((standing.video_id, standing.policy_version), (new.video_id, 1));
+        assert_eq!((standing.ended_at, standing.deleted_at), (None, None));
+        playbacks.end(new.id, NOW).await.unwrap();
+        playbacks.end(new.id, NOW + Duration::from_secs(9)).await.unwrap();
+        assert_eq!(playbacks.standing(new.id).await.unwrap().unwrap().ended_at, Some(NOW));
+    }
+}
+
+#[tokio::test]
+async fn no_session_is_opened_under_a_policy_that_is_over() {
+    for engine in each_engine().await {
+        let (playbacks, owner) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
+        let old = NewPlayback {
+            policy_version: 0,
+            ..session(video(&engine.db, owner).await, owner)
+        };
+        let data = VideoStreamedByAdmin {
+            owner_id: owner,
+            admin_id: owner,
+        };
+        let audit = NewEvent::of_video(old.video_id, data.into());
+        assert!(!playbacks.open(&old, Some(audit)).await.unwrap(), "{}", engine.name);
+        assert!(playbacks.standing(old.id).await.unwrap().is_none());
+        assert_eq!(outbox::waiting(&engine.db).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_sign_in_ends_its_open_sessions() {
+    for engine in each_engine().await {
+        let (playbacks, owner) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
+        let video = video(&engine.db, owner).await;
+        let (one, two) = (session(video, owner), session(video, owner));
+        for new in [&one, &two] {
+            playbacks.open(new, None).await.unwrap();
+        }
+        let ending = Ending::SignIn(one.session_id);
+        assert_eq!(end_now(&engine.db, ending).await, [one.id], "{}", engine.name);
+        assert_eq!(end_now(&engine.db, ending).await, []);
+        assert_eq!(playbacks.ended_since(NOW).await.unwrap(), [one.id]);
+        assert_eq!(playbacks.ended_since(NOW + Duration::from_micros(1)).await.unwrap(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_version_of_a_user_ends_what_older_ones_opened() {
+    for engine in each_engine().await {
+        let (playbacks, user) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
+        let (own, other) = (
+            video(&engine.db, user).await,
+            video(&engine.db, UserId::generate()).await,
+        );
+        let mine = session(own, user);
+        let theirs = session(other, user);
+        let later = NewPlayback {
+            user_version: 2,
+            ..session(other, user)
+        };
+        let somebodys = session(own, UserId::generate());
+        for new in [&mine, &theirs, &later, &somebodys] {
+            playbacks.open(new, None).await.unwrap();
+        }
+        let ended = end_now(&engine.db, Ending::OthersBelow(user, 2)).await;
+        assert_eq!(ended, [theirs.id], "{}", engine.name);
+        let ended = end_now(&engine.db, Ending::Below(user, 2)).await;
+        assert_eq!(ended, [mine.id], "{}", engine.name);
+    }
+}
+
+#[tokio::test]
+async fn changed_policies_are_found_and_old_sessions_forgotten() {
+    for engine in each_engine().await {
+        let (playbacks, owner) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
+        let new = session(video(&engine.db, owner).await, owner);
+        playbacks.open(&new, None).await.unwrap();
+        let policies = playbacks.policies_since(NOW).await.unwrap();
+        let policies: Vec<_> = policies
+            .iter()
+            .map(|policy| (policy.id, policy.policy_version))
+            .collect();
+        assert_eq!(policies, [(new.video_id, 1)], "{}", engine.name);
+        assert!(
+            playbacks
+                .policies_since(NOW + Duration::from_micros(1))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        playbacks
+            .saw(&[(new.id, NOW + Duration::from_secs(5)), (new.id, NOW)])
+            .await
+            .unwrap();
+        assert_eq!(playbacks.forget_before(new.expires_at).await.unwrap(), 0);
+        assert_eq!(
+            playbacks
+                .forget_before(new.expires_at + Duration::from_secs(1))
+                .await
+                .unwrap(),
+            1
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_newest_key_comes_first() {
+    for engine in each_engine().await {
+        let keys = PlaybackKeyRepository::new(engine.db.clone());
+        for (id, at) in [(vec![1], NOW), (vec![2], NOW + Duration::from_secs(1))] {
+            keys.add(&SealedKey { id, sealed: vec![9] }, at).await.unwrap();
+        }
+        let ids: Vec<_> = keys.all().await.unwrap().into_iter().map(|key| key.id).collect();
+        assert_eq!(ids, [[2], [1]], "{}", engine.name);
+    }
+}

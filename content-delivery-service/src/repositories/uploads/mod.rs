@@ -1,0 +1,3 @@
+//! Uploads in the database.
+
+pub mod upload_repository;

@@ -1,0 +1,310 @@
+//! Lectures in the database.
+
+use crate::models::uploads::creation::NewUpload;
+use crate::models::videos::video::Video;
+use backing::db::{Db, DbError, Value};
+use backing::{args, outbox, record};
+use contracts::events::{VideoCreated, VideoUpdated};
+use contracts::{NewEvent, Timestamp, UserId, VideoId};
+use renditions::models::lecture::{Media, Reason, Status};
+
+macro_rules! columns {
+    () => {
+        "id, owner_id, title, description, status, reason_code, reason_message, version, changes, policy_version, \
+    filename, container, bytes, duration_us, media, generation, created_at, updated_at, playable_at, ready_at, deleted_at"
+    };
+}
+
+macro_rules! listed {
+    ($where:literal) => {
+        concat!(
+            "SELECT ",
+            columns!(),
+            " FROM videos WHERE status <> 'deleted' AND ($2 IS NULL OR id < $2) AND ($3 IS NULL OR status = $3)",
+            $where,
+            " ORDER BY id DESC LIMIT $1"
+        )
+    };
+}
+
+/// A statement each, so that an owner's list goes by the owner's index and what failed by an index of its own.
+const EVERYBODYS: &str = listed!("");
+const FAILED: &str =
+    listed!(" AND (status = 'failed' OR (reason_code IS NOT NULL AND status IN ('playable', 'ready')))");
+const OWNED: &str = listed!(" AND owner_id = $4");
+const OWNED_AND_FAILED: &str = listed!(
+    " AND owner_id = $4 AND (status = 'failed' OR (reason_code IS NOT NULL AND status IN ('playable', 'ready')))"
+);
+
+/// Which lectures are wanted.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing {
+    /// Whose; everybody's without it.
+    pub owner: Option<UserId>,
+    /// Those of one status alone.
+    pub status: Option<Status>,
+    /// Those alone of which something could not be made.
+    pub failed: bool,
+    /// Behind the last one that was seen.
+    pub before: Option<VideoId>,
+    /// How many at most.
+    pub limit: i64,
+}
+
+record! {
+    struct VideoRow {
+        id: VideoId,
+        owner_id: UserId,
+        title: String,
+        description: String,
+        status: String,
+        reason_code: Option<String>,
+        reason_message: Option<String>,
+        version: i64,
+        changes: i64,
+        policy_version: i64,
+        filename: Option<String>,
+        container: Option<String>,
+        bytes: Option<i64>,
+        duration_us: Option<i64>,
+        media: Option<String>,
+        generation: i64,
+        created_at: Timestamp,
+        updated_at: Timestamp,
+        playable_at: Option<Timestamp>,
+        ready_at: Option<Timestamp>,
+        deleted_at: Option<Timestamp>,
+    }
+}
+
+record! {
+    struct CreationRow {
+        id: VideoId,
+        creation_print: Option<Vec<u8>>,
+    }
+}
+
+impl From<VideoRow> for Video {
+    fn from(row: VideoRow) -> Self {
+        let reason = row.reason_code.map(|code| Reason {
+            code,
+            message: row.reason_message.unwrap_or_default(),
+        });
+        Self {
+            id: row.id,
+            owner_id: row.owner_id,
+            title: row.title,
+            description: row.description,
+            // A status of a newer release: nothing that this one could show or serve.
+            status: row.status.parse().unwrap_or(Status::Processing),
+            reason,
+            version: row.version,
+            changes: row.changes,
+            policy_version: row.policy_version,
+            filename: row.filename,
+            container: row.container,
+            bytes: row.bytes,
+            duration_us: row.duration_us,
+            media: row
+                .media
+                .and_then(|text| serde_json::from_str::<Media>(&text).ok())
+                .unwrap_or_default(),
+            generation: row.generation,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            playable_at: row.playable_at,
+            ready_at: row.ready_at,
+            deleted_at: row.deleted_at,
+        }
+    }
+}
+
+/// How a change of title or description went.
+#[derive(Debug)]
+pub enum Update {
+    /// It is changed.
+    Done,
+    /// Somebody changed it since the client looked.
+    Stale,
+    /// There is no such lecture any more.
+    Gone,
+}
+
+/// Lectures in the database.
+#[derive(Clone)]
+pub struct VideoRepository {
+    db: Db,
+}
+
+impl VideoRepository {
+    /// A repository on content's schema.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// A lecture, also a deleted one.
+    pub async fn find(&self, id: VideoId) -> Result<Option<Video>, DbError> {
+        let sql = concat!("SELECT ", columns!(), " FROM videos WHERE id = $1");
+        Ok(self.db.read().one::<VideoRow>(sql, args![id]).await?.map(Video::from))
+    }
+
+    /// Writes a new lecture and its upload.
+    ///
+    /// Errors: `Unique` where the owner has used this creation key before
+    pub async fn create(
+        &self,
+        id: VideoId,
+        new: &NewUpload,
+        now: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<(), DbError> {
+        let mut tx = self.db.write().await?;
+        let creation = new.creation.clone();
+        tx.run(
+            "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, filename, generation, \
+             creation_key, creation_print, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, 'uploading', 1, 1, $5, 0, $6, $7, $8, $8)",
+            args![
+                id,
+                new.owner,
+                new.title.as_str(),
+                new.description.as_str(),
+                new.filename.clone(),
+                creation.as_ref().map(|creation| creation.key.clone()),
+                creation.map(|creation| creation.print),
+                now
+            ],
+        )
+        .await?;
+        let length = new.length.map(|length| i64::try_from(length).unwrap_or(i64::MAX));
+        tx.run(
+            "INSERT INTO uploads (video_id, owner_id, length, bytes_received, metadata, head, resumable, key_version, \
+             writer, state, touched_at, expires_at) VALUES ($1, $2, $3, 0, $4, $5, $6, 1, 0, 'open', $7, $8)",
+            args![
+                id,
+                new.owner,
+                length,
+                new.metadata.as_str(),
+                Vec::<u8>::new(),
+                new.resumable,
+                now,
+                expires_at
+            ],
+        )
+        .await?;
+        let event = NewEvent::of_video(id, VideoCreated { owner_id: new.owner }.into());
+        outbox::push(&mut tx, &event, now).await?;
+        tx.commit().await
+    }
+
+    /// The lecture that its owner created under a key, with the print of that request.
+    pub async fn find_creation(&self, owner: UserId, key: &str) -> Result<Option<(VideoId, Vec<u8>)>, DbError> {
+        let sql = "SELECT id, creation_print FROM videos WHERE owner_id = $1 AND creation_key = $2";
+        let row = self.db.read().one::<CreationRow>(sql, args![owner, key]).await?;
+        Ok(row.map(|row| (row.id, row.creation_print.unwrap_or_default())))
+    }
+
+    /// Lectures, the latest first.
+    pub async fn list(&self, wanted: &Listing) -> Result<Vec<Video>, DbError> {
+        let mut values = args![
+            wanted.limit,
+            wanted.before,
+            wanted.status.map(|status| status.as_str().to_owned())
+        ];
+        values.extend(wanted.owner.map(Value::from));
+        let sql = match (wanted.owner.is_some(), wanted.failed) {
+            (false, false) => EVERYBODYS,
+            (false, true) => FAILED,
+            (true, false) => OWNED,
+            (true, true) => OWNED_AND_FAILED,
+        };
+        let rows = self.db.read().all::<VideoRow>(sql, values).await?;
+        Ok(rows.into_iter().map(Video::from).collect())
+    }
+
+    /// Changes title and description; `version` is the one that the client saw, where it names one.
+    pub async fn update_texts(
+        &self,
+        id: VideoId,
+        title: Option<&str>,
+        description: Option<&str>,
+        version: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Update, DbError> {
+        let mut tx = self.db.write().await?;
+        // Locks the row, so that edits at the same time come one after the other.
+        let lock = "UPDATE videos SET version = version WHERE id = $1 AND status <> 'deleted'";
+        tx.run(lock, args![id]).await?;
+        let sql = concat!(
+            "SELECT ",
+            columns!(),
+            " FROM videos WHERE id = $1 AND status <> 'deleted'"
+        );
+        let Some(video) = tx.one::<VideoRow>(sql, args![id]).await? else {
+            return Ok(Update::Gone);
+        };
+        if version.is_some_and(|version| version != video.version) {
+            return Ok(Update::Stale);
+        }
+        tx.run(
+            "UPDATE videos SET title = $1, description = $2, version = version + 1, changes = changes + 1, \
+             updated_at = $3 WHERE id = $4",
+            args![
+                title.unwrap_or(&video.title),
+                description.unwrap_or(&video.description),
+                now,
+                id
+            ],
+        )
+        .await?;
+        let event = NewEvent::of_video(
+            id,
+            VideoUpdated {
+                owner_id: video.owner_id,
+            }
+            .into(),
+        );
+        outbox::push(&mut tx, &event, now).await?;
+        tx.commit().await?;
+        Ok(Update::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MIGRATIONS;
+    use testing::databases;
+
+    /// SQLite's plan; it has to choose among the same indexes as PostgreSQL and tells them without rows.
+    async fn plan(db: &Db, sql: &str, values: Vec<Value>) -> String {
+        let explained: &'static str = format!("EXPLAIN QUERY PLAN {sql}").leak();
+        let lines = db.read().all::<(i64, i64, i64, String)>(explained, values);
+        let lines = lines.await.unwrap().into_iter().map(|(_, _, _, line)| line);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[tokio::test]
+    async fn lists_go_by_an_index_whosever_and_whatever_they_are_of() {
+        let all = databases("content", MIGRATIONS).await.unwrap();
+        for test in all.iter().filter(|test| !test.db.is_postgres()) {
+            let (owner, none) = (UserId::generate(), None::<String>);
+            let values = || args![20, None::<VideoId>, none.clone()];
+            let owned = || values().into_iter().chain(args![owner]).collect();
+            for (sql, values, index) in [
+                (FAILED, values(), "videos_by_failure"),
+                (OWNED, owned(), "videos_by_owner"),
+                (OWNED_AND_FAILED, owned(), "videos_by_"),
+            ] {
+                let plan = plan(&test.db, sql, values).await;
+                assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+            }
+            let plan = plan(&test.db, EVERYBODYS, values()).await;
+            assert!(
+                !plan.contains("TEMP B-TREE"),
+                "the latest come first without being sorted: {plan}"
+            );
+        }
+    }
+}

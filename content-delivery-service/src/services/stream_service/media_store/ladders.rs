@@ -1,0 +1,270 @@
+//! Encoded renditions as far as they are published, kept in memory and looked at again when they may have grown.
+//!
+//! Whoever encodes may be another process: what it publishes raises the video's count of changes, which is asked for at most four
+//! times a second and video, however many watch. Only a new count makes it read the rows again.
+
+use super::MediaError;
+use super::text::Text;
+use crate::models::playback::piece::Piece;
+use bytes::Bytes;
+use contracts::{ObjectKey, RenditionName, VideoId};
+use hls::{Kind, MediaPlaylist, MediaSegment};
+use moka::future::Cache;
+use moka::ops::compute::Op;
+use renditions::models::published::{Ladder, PublishedRendition, ServedVersion};
+use renditions::repositories::ladder_repository::LadderRepository;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+/// How old what is served may be.
+const FRESH: Duration = Duration::from_millis(250);
+const LADDERS_BYTES: u64 = 64 << 20;
+const STANDINGS: u64 = 100_000;
+/// About what a segment takes in memory, its playlist's line included.
+const SEGMENT_BYTES: usize = 48;
+
+/// Ladders by video and generation.
+#[derive(Clone)]
+pub(super) struct Ladders {
+    repository: LadderRepository,
+    standings: Cache<VideoId, Look>,
+    shown: Cache<(VideoId, u32), Arc<Shown>>,
+}
+
+/// What the database said of a video, and when it was asked; none where the video is gone.
+#[derive(Clone, Copy)]
+struct Look {
+    standing: Option<ServedVersion>,
+    at: Instant,
+}
+
+impl Look {
+    fn is_fresh(&self) -> bool {
+        self.at.elapsed() < FRESH
+    }
+}
+
+/// A ladder as it was when it was read, with the playlists that were made of it.
+pub(super) struct Shown {
+    pub(super) ladder: Ladder,
+    /// The multivariant playlist.
+    pub(super) index: OnceCell<Text>,
+    playlists: Vec<OnceLock<Text>>,
+}
+
+impl Ladders {
+    pub(super) fn new(repository: LadderRepository) -> Self {
+        let shown = Cache::builder()
+            .max_capacity(LADDERS_BYTES)
+            .weigher(|_, shown: &Arc<Shown>| shown.weight())
+            .support_invalidation_closures()
+            .build();
+        Self {
+            repository,
+            standings: Cache::new(STANDINGS),
+            shown,
+        }
+    }
+
+    pub(super) async fn forget(&self, video: VideoId) {
+        self.standings.invalidate(&video).await;
+        // refused only by a cache that was built without support for it
+        let _ = self.shown.invalidate_entries_if(move |(of, _), _| *of == video);
+    }
+
+    /// The ladder that is listed now.
+    pub(super) async fn current(&self, video: VideoId) -> Result<Arc<Shown>, MediaError> {
+        let (standing, _) = self.standing(video).await?;
+        self.read(video, standing.generation, standing).await
+    }
+
+    /// A rendition's playlist.
+    pub(super) async fn playlist(
+        &self,
+        video: VideoId,
+        generation: u32,
+        name: &RenditionName,
+    ) -> Result<Piece, MediaError> {
+        // What is complete stays as it is.
+        if let Some(shown) = self.shown.get(&(video, generation)).await
+            && let Some((rendition, text)) = shown.playlist(name)
+            && rendition.complete
+        {
+            return Ok(text.piece(false));
+        }
+        let (_, shown) = self.of_generation(video, generation).await?;
+        let (rendition, text) = shown.playlist(name).ok_or(MediaError::NoSuchPart)?;
+        Ok(text.piece(!rendition.complete))
+    }
+
+    /// A rendition's init segment.
+    pub(super) async fn init(
+        &self,
+        video: VideoId,
+        generation: u32,
+        name: &RenditionName,
+    ) -> Result<Bytes, MediaError> {
+        self.find(video, generation, (name, 0), |rendition| Some(rendition.init.clone()))
+            .await
+    }
+
+    /// The object that holds a segment, and where in it.
+    pub(super) async fn locate(
+        &self,
+        video: VideoId,
+        generation: u32,
+        name: &RenditionName,
+        n: u32,
+    ) -> Result<(ObjectKey, Range<u64>), MediaError> {
+        self.find(video, generation, (name, n), |rendition| {
+            let (piece, range) = rendition.locate(n)?;
+            let key = ObjectKey::VideoPiece {
+                video,
+                generation,
+                rendition: name.clone(),
+                piece: piece.piece,
+                fence: piece.fence,
+            };
+            Some((key, range))
+        })
+        .await
+    }
+
+    /// Finds something of a rendition in what is known, and only where it is not there in what is published now.
+    ///
+    /// Another node may have listed it a moment ago. It is waited for until the next look is due: so nobody can have the
+    /// database asked more often by naming what is not there.
+    async fn find<T>(
+        &self,
+        video: VideoId,
+        generation: u32,
+        (name, n): (&RenditionName, u32),
+        pick: impl Fn(&PublishedRendition) -> Option<T>,
+    ) -> Result<T, MediaError> {
+        let pick = |shown: &Shown| shown.ladder.rendition(name).and_then(&pick);
+        if let Some(shown) = self.shown.get(&(video, generation)).await
+            && let Some(found) = pick(&shown)
+        {
+            return Ok(found);
+        }
+        let (asked_at, shown) = self.of_generation(video, generation).await?;
+        if let Some(found) = pick(&shown) {
+            return Ok(found);
+        }
+        if shown.ladder.may_come(name, n) {
+            tokio::time::sleep_until(asked_at + FRESH).await;
+            let (_, shown) = self.of_generation(video, generation).await?;
+            return pick(&shown).ok_or(MediaError::NoSuchPart);
+        }
+        Err(MediaError::NoSuchPart)
+    }
+
+    async fn of_generation(&self, video: VideoId, generation: u32) -> Result<(Instant, Arc<Shown>), MediaError> {
+        let (standing, asked_at) = self.standing(video).await?;
+        if generation > standing.latest {
+            return Err(MediaError::NoSuchPart);
+        }
+        Ok((asked_at, self.read(video, generation, standing).await?))
+    }
+
+    /// What the database said of the video within the last quarter of a second, and when it was asked.
+    async fn standing(&self, video: VideoId) -> Result<(ServedVersion, Instant), MediaError> {
+        let known = self.standings.get(&video).await.filter(Look::is_fresh);
+        let look = match known {
+            Some(look) => look,
+            None => self.look(video).await?,
+        };
+        let standing = look.standing.ok_or(MediaError::NoSuchPart)?;
+        Ok((standing, look.at))
+    }
+
+    /// Asks the database, one for all who want to know.
+    async fn look(&self, video: VideoId) -> Result<Look, MediaError> {
+        let look = self.standings.entry(video).and_try_compute_with(|known| async move {
+            if known.is_some_and(|known| known.value().is_fresh()) {
+                return Ok(Op::Nop);
+            }
+            let at = Instant::now();
+            let standing = self.repository.standing(video).await?;
+            Ok::<_, MediaError>(Op::Put(Look { standing, at }))
+        });
+        let entry = look.await?.into_entry().ok_or(MediaError::NoSuchPart)?;
+        Ok(entry.into_value())
+    }
+
+    /// A generation's ladder as of this change or a later one.
+    async fn read(&self, video: VideoId, generation: u32, standing: ServedVersion) -> Result<Arc<Shown>, MediaError> {
+        let key = (video, generation);
+        if let Some(shown) = self.shown.get(&key).await
+            && shown.ladder.changes >= standing.changes
+        {
+            return Ok(shown);
+        }
+        let read = self.shown.entry(key).and_try_compute_with(|known| async move {
+            // Whoever asked just before may have read it.
+            if known.is_some_and(|known| known.value().ladder.changes >= standing.changes) {
+                return Ok(Op::Nop);
+            }
+            let ladder = self.repository.read(video, generation).await?;
+            let ladder = ladder.unwrap_or_else(|| Ladder::nothing(standing.changes, generation));
+            Ok::<_, MediaError>(Op::Put(Arc::new(Shown::new(ladder))))
+        });
+        let entry = read.await?.into_entry().ok_or(MediaError::NoSuchPart)?;
+        Ok(entry.into_value())
+    }
+}
+
+impl Shown {
+    fn new(ladder: Ladder) -> Self {
+        Self {
+            index: OnceCell::new(),
+            playlists: ladder.renditions.iter().map(|_| OnceLock::new()).collect(),
+            ladder,
+        }
+    }
+
+    /// A rendition with its playlist, which is written when it is first asked for.
+    fn playlist(&self, name: &RenditionName) -> Option<(&PublishedRendition, &Text)> {
+        let mut both = self.ladder.renditions.iter().zip(&self.playlists);
+        let (rendition, text) = both.find(|(rendition, _)| rendition.description.name == *name)?;
+        let text = text.get_or_init(|| Text::new(&playlist(rendition)));
+        Some((rendition, text))
+    }
+
+    /// About how many bytes of memory it takes.
+    fn weight(&self) -> u32 {
+        let renditions = self.ladder.renditions.iter();
+        let bytes: usize = renditions
+            .map(|one| one.init.len() + one.pieces.len() * 64 + one.length() * SEGMENT_BYTES)
+            .sum();
+        let described = self.ladder.source.len() + self.ladder.planned.len();
+        u32::try_from(1_024 + bytes + described * 256).unwrap_or(u32::MAX)
+    }
+}
+
+fn playlist(rendition: &PublishedRendition) -> String {
+    let segments = rendition.segments().map(|(n, duration)| MediaSegment {
+        uri: format!("{n}.m4s"),
+        duration: u64::from(duration),
+    });
+    let mut list = MediaPlaylist {
+        kind: Kind::Vod,
+        init: "init.mp4".to_owned(),
+        timescale: rendition.timescale,
+        segments: segments.collect(),
+    };
+    let target = rendition.target().max(list.longest());
+    list.kind = if rendition.complete {
+        Kind::Grown { target }
+    } else {
+        // What was given up ends where it is: nobody is to wait for what does not come.
+        Kind::Event {
+            target,
+            ended: rendition.failed,
+        }
+    };
+    list.to_string()
+}

@@ -1,0 +1,47 @@
+//! Playlists as bytes, each with its strong entity tag.
+
+use crate::models::playback::piece::{Piece, PieceKind};
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use std::fmt::Write as _;
+
+pub(super) const TAG_LENGTH: usize = 16;
+
+/// A playlist, behind its entity tag: a hash of its text.
+#[derive(Debug, Clone)]
+pub(super) struct Text(Bytes);
+
+impl Text {
+    pub(super) fn new(text: &str) -> Self {
+        let hash = digest(&SHA256, text.as_bytes());
+        let mut out = String::with_capacity(TAG_LENGTH + text.len());
+        for byte in hash.as_ref().iter().take(TAG_LENGTH / 2) {
+            // Writing to a string can't fail.
+            let _ = write!(out, "{byte:02x}");
+        }
+        out.push_str(text);
+        Self(Bytes::from(out))
+    }
+
+    /// What [`Text::into_bytes`] gave.
+    pub(super) fn of_bytes(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    pub(super) fn piece(&self, growing: bool) -> Piece {
+        let behind = TAG_LENGTH.min(self.0.len());
+        Piece {
+            kind: if growing {
+                PieceKind::GrowingPlaylist
+            } else {
+                PieceKind::Playlist
+            },
+            tag: String::from_utf8_lossy(&self.0.slice(..behind)).into_owned(),
+            bytes: self.0.slice(behind..),
+        }
+    }
+}

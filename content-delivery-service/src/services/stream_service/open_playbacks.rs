@@ -1,0 +1,275 @@
+//! The playback sessions that this process has seen a token of, found by the token's hash.
+//!
+//! The hot path is one hash, one shared lock for the time of a look-up, and two atomic loads.
+//! An end that is told while a token's session is still being looked up in the database is kept
+//! for a while, so that the older answer cannot bring the session back.
+
+use crate::services::stream_service::playback_token::Claims;
+use aws_lc_rs::digest::{SHA256, digest};
+use contracts::{PlaybackId, Timestamp, VideoId};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+const SHARDS: usize = 16;
+const PER_SHARD: usize = 4_096;
+const KEEP_ENDS: Duration = Duration::from_secs(600);
+
+type TokenHash = [u8; 32];
+type Shard = RwLock<HashMap<TokenHash, Arc<OpenPlayback>>>;
+
+/// One session's state, shared by all requests that carry its token.
+pub(crate) struct OpenPlayback {
+    /// What its token says.
+    pub(crate) claims: Claims,
+    ended: AtomicBool,
+    seen: AtomicI64,
+    told: AtomicI64,
+}
+
+impl OpenPlayback {
+    /// Whether media may be sent: not ended and not run out.
+    pub(crate) fn lives(&self, now: Timestamp) -> bool {
+        !self.ended.load(Ordering::Acquire) && now < self.claims.expires_at
+    }
+
+    /// Notes that its player asked for something.
+    pub(crate) fn touch(&self, now: Timestamp) {
+        self.seen.store(now.0, Ordering::Relaxed);
+    }
+}
+
+/// All sessions that were seen here, bounded.
+#[derive(Default)]
+pub(crate) struct OpenPlaybacks {
+    shards: [Shard; SHARDS],
+    admissions: [tokio::sync::Mutex<()>; SHARDS],
+    ends: Mutex<Ends>,
+}
+
+#[derive(Default)]
+struct Ends {
+    playbacks: HashMap<PlaybackId, Timestamp>,
+    videos: HashMap<VideoId, (u32, Timestamp)>,
+}
+
+impl Ends {
+    fn cover(&self, claims: &Claims) -> bool {
+        self.playbacks.contains_key(&claims.playback)
+            || self
+                .videos
+                .get(&claims.video)
+                .is_some_and(|(from, _)| claims.policy_version < *from)
+    }
+
+    fn forget_before(&mut self, moment: Timestamp) {
+        self.playbacks.retain(|_, at| *at >= moment);
+        self.videos.retain(|_, (_, at)| *at >= moment);
+    }
+}
+
+/// A token's place in the table.
+#[derive(Clone, Copy)]
+pub(crate) struct Place(TokenHash);
+
+impl Place {
+    /// Hashes a token.
+    pub(crate) fn of(token: &str) -> Self {
+        let mut hash = TokenHash::default();
+        hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        Self(hash)
+    }
+
+    fn shard(self) -> usize {
+        usize::from(self.0[0]) % SHARDS
+    }
+}
+
+impl OpenPlaybacks {
+    /// The session of a token that was admitted before.
+    pub(crate) fn find(&self, place: Place) -> Option<Arc<OpenPlayback>> {
+        let shard = self.shards[place.shard()]
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        shard.get(&place.0).cloned()
+    }
+
+    /// Waits until no other request admits a token of the same shard, so that a crowd asks the database once.
+    pub(crate) async fn admission(&self, place: Place) -> tokio::sync::MutexGuard<'_, ()> {
+        self.admissions[place.shard()].lock().await
+    }
+
+    /// Takes in a token whose signature is good; `lives` is what the database said of its session.
+    pub(crate) fn admit(&self, place: Place, claims: Claims, lives: bool, now: Timestamp) -> Arc<OpenPlayback> {
+        let ends = self.ends();
+        let open = Arc::new(OpenPlayback {
+            ended: AtomicBool::new(!lives || ends.cover(&claims)),
+            seen: AtomicI64::new(0),
+            told: AtomicI64::new(0),
+            claims,
+        });
+        let mut shard = self.shards[place.shard()]
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if shard.len() >= PER_SHARD {
+            make_room(&mut shard, now);
+        }
+        shard.insert(place.0, Arc::clone(&open));
+        open
+    }
+
+    /// Ends sessions by their ids, from now on and for requests that are being admitted.
+    pub(crate) fn end(&self, playbacks: &[PlaybackId], now: Timestamp) {
+        if playbacks.is_empty() {
+            return;
+        }
+        let mut ends = self.ends();
+        ends.forget_before(now - KEEP_ENDS);
+        ends.playbacks.extend(playbacks.iter().map(|id| (*id, now)));
+        self.mark(&ends);
+    }
+
+    /// Ends every session of a video that was opened under a policy before `policy_version`.
+    pub(crate) fn end_below(&self, videos: &[(VideoId, u32)], now: Timestamp) {
+        if videos.is_empty() {
+            return;
+        }
+        let mut ends = self.ends();
+        ends.forget_before(now - KEEP_ENDS);
+        for (video, version) in videos {
+            let known = ends.videos.entry(*video).or_insert((0, now));
+            *known = (known.0.max(*version), now);
+        }
+        self.mark(&ends);
+    }
+
+    /// When each session was last seen, of those that were seen since this was last asked.
+    pub(crate) fn take_seen(&self) -> Vec<(PlaybackId, Timestamp)> {
+        let mut seen = Vec::new();
+        self.for_each(|open| {
+            let at = open.seen.load(Ordering::Relaxed);
+            if open.told.swap(at, Ordering::Relaxed) != at {
+                seen.push((open.claims.playback, Timestamp(at)));
+            }
+        });
+        seen
+    }
+
+    /// How many tokens are remembered.
+    pub(crate) fn len(&self) -> usize {
+        let lengths = self
+            .shards
+            .iter()
+            .map(|shard| shard.read().unwrap_or_else(PoisonError::into_inner).len());
+        lengths.sum()
+    }
+
+    fn mark(&self, ends: &Ends) {
+        self.for_each(|open| {
+            if ends.cover(&open.claims) {
+                open.ended.store(true, Ordering::Release);
+            }
+        });
+    }
+
+    fn for_each(&self, mut act: impl FnMut(&OpenPlayback)) {
+        for shard in &self.shards {
+            let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
+            shard.values().for_each(|open| act(open));
+        }
+    }
+
+    fn ends(&self) -> MutexGuard<'_, Ends> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets what has run out; where that is little, some of the rest too: their next request looks them up again.
+fn make_room(shard: &mut HashMap<TokenHash, Arc<OpenPlayback>>, now: Timestamp) {
+    shard.retain(|_, open| now < open.claims.expires_at);
+    if shard.len() > PER_SHARD / 4 * 3 {
+        let mut keep = false;
+        shard.retain(|_, _| {
+            keep = !keep;
+            keep
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::stream_service::playback_token::USE_MEDIA;
+    use contracts::SessionId;
+
+    fn claims(expires_at: Timestamp) -> Claims {
+        Claims {
+            video: VideoId::generate(),
+            policy_version: 1,
+            viewer: [0; 8],
+            playback: PlaybackId::generate(),
+            session: SessionId::generate(),
+            uses: USE_MEDIA,
+            max_height: 0,
+            expires_at,
+        }
+    }
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_000);
+    const LATER: Timestamp = Timestamp::from_seconds(2_000);
+
+    #[test]
+    fn a_session_lives_until_it_runs_out_or_is_ended() {
+        let table = OpenPlaybacks::default();
+        let open = table.admit(Place::of("a"), claims(LATER), true, NOW);
+        assert!(table.find(Place::of("b")).is_none());
+        assert!(table.find(Place::of("a")).unwrap().lives(NOW));
+        assert!(!open.lives(LATER));
+        table.end(&[open.claims.playback], NOW);
+        assert!(!table.find(Place::of("a")).unwrap().lives(NOW));
+    }
+
+    #[test]
+    fn a_new_policy_ends_what_was_opened_before_it_and_nothing_else() {
+        let table = OpenPlaybacks::default();
+        let old = table.admit(Place::of("old"), claims(LATER), true, NOW);
+        let new = Claims {
+            policy_version: 2,
+            ..old.claims.clone()
+        };
+        let new = table.admit(Place::of("new"), new, true, NOW);
+        let other = table.admit(Place::of("other"), claims(LATER), true, NOW);
+        table.end_below(&[(old.claims.video, 2)], NOW);
+        assert_eq!([old.lives(NOW), new.lives(NOW), other.lives(NOW)], [false, true, true]);
+    }
+
+    #[test]
+    fn an_end_told_during_the_admission_counts() {
+        let table = OpenPlaybacks::default();
+        let (one, two) = (claims(LATER), claims(LATER));
+        table.end(&[one.playback], NOW);
+        table.end_below(&[(two.video, 2)], NOW);
+        assert!(!table.admit(Place::of("one"), one, true, NOW).lives(NOW));
+        assert!(!table.admit(Place::of("two"), two, true, NOW).lives(NOW));
+    }
+
+    #[test]
+    fn the_table_stays_bounded() {
+        let table = OpenPlaybacks::default();
+        for n in 0..SHARDS * PER_SHARD * 2 {
+            table.admit(Place::of(&n.to_string()), claims(LATER), true, NOW);
+        }
+        assert!(table.len() <= SHARDS * PER_SHARD);
+    }
+
+    #[test]
+    fn a_sign_of_life_is_told_once() {
+        let table = OpenPlaybacks::default();
+        let open = table.admit(Place::of("a"), claims(LATER), true, NOW);
+        assert!(table.take_seen().is_empty());
+        open.touch(NOW);
+        assert_eq!(table.take_seen(), [(open.claims.playback, NOW)]);
+        assert!(table.take_seen().is_empty());
+    }
+}

@@ -1,0 +1,404 @@
+//! The write path: bytes are gathered without copying them, stored and synced in large batches, and noted
+//! in the database at checkpoints. A client learns the offset that the database has, so it never goes back.
+
+use super::active_uploads::{Seat, Slot};
+use super::upload_store::{UploadStore, sink_state};
+use crate::metric;
+use crate::models::uploads::tus::Checksum;
+use crate::models::uploads::upload::{HEAD_BYTES, SNIFF_AT};
+use crate::repositories::uploads::upload_repository::{Claim, Progress};
+use crate::services::error::ContentError;
+use aws_lc_rs::digest;
+use backing::objects::SinkState;
+use bytes::Bytes;
+use contracts::VideoId;
+use futures::{Stream, StreamExt};
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Bytes that are stored and synced at once; two batches at most are held of one upload.
+const BATCH: u64 = 4 << 20;
+/// How long bytes may wait for their batch to fill up, and the longest way between two checkpoints.
+const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
+
+/// The bytes of one request, as they come.
+pub(crate) type ByteSource<'a> = dyn Stream<Item = Result<Bytes, Box<dyn Error + Send + Sync>>> + Send + Unpin + 'a;
+
+/// Holds an upload and writes it.
+pub(crate) struct UploadWriter {
+    store: UploadStore,
+    video: VideoId,
+    fence: i64,
+    length: Option<u64>,
+    resumable: bool,
+    seat: Seat,
+    stored: Stored,
+    /// What the database knows of it.
+    noted: Stored,
+    noted_at: Instant,
+}
+
+/// What is durable in the store, whether the database knows it yet or not.
+#[derive(Clone)]
+struct Stored {
+    offset: u64,
+    sink: Option<SinkState>,
+    head: Vec<u8>,
+}
+
+/// Some bytes of a request.
+#[derive(Default)]
+struct Batch {
+    bytes: Vec<Bytes>,
+    length: u64,
+    /// They have waited for more as long as they may: they are noted at once.
+    waited: bool,
+}
+
+/// What comes after a batch.
+enum Then {
+    More,
+    End,
+    Broken(ContentError),
+}
+
+impl UploadWriter {
+    /// Takes the upload, if it stands at this offset and nobody else is writing it.
+    pub(crate) async fn open(
+        store: &UploadStore,
+        seat: Seat,
+        video: VideoId,
+        offset: u64,
+    ) -> Result<Self, ContentError> {
+        let Claim { upload, fence } = store.claim(video, offset).await?;
+        // The sink refuses what an older fence still has on its way to the disk.
+        let sink = sink_state(&upload)?.map(|state| SinkState {
+            writer: fence.unsigned_abs(),
+            ..state
+        });
+        let stored = Stored {
+            offset: upload.offset,
+            sink,
+            head: upload.head,
+        };
+        Ok(Self {
+            store: store.clone(),
+            video,
+            fence,
+            length: upload.length,
+            resumable: upload.resumable,
+            seat,
+            noted: stored.clone(),
+            stored,
+            noted_at: Instant::now(),
+        })
+    }
+
+    /// Where the upload stands in the store.
+    pub(crate) fn offset(&self) -> u64 {
+        self.stored.offset
+    }
+
+    /// Whether every byte that was declared is here.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.length == Some(self.stored.offset)
+    }
+
+    /// Stores a body to its end. With a checksum, nothing of it counts unless all of it is right.
+    ///
+    /// Errors: what came before the error is stored; `release` or `complete` notes it
+    pub(crate) async fn take(
+        &mut self,
+        body: &mut ByteSource<'_>,
+        checksum: Option<&Checksum>,
+    ) -> Result<(), ContentError> {
+        let mut check = checksum.map(Check::new);
+        let mut result = self.pump(body, check.as_mut()).await;
+        if let Some(check) = check {
+            result = result.and_then(|()| check.verify());
+        }
+        match result {
+            // A checked body is believed, and looked at, when all of it is here.
+            Ok(()) if self.noted.offset < SNIFF_AT && self.stored.offset >= SNIFF_AT => self.sniff(),
+            Ok(()) => Ok(()),
+            Err(error) => {
+                if checksum.is_some() || matches!(error, ContentError::LongerThanDeclared) {
+                    self.stored = self.noted.clone();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    async fn pump(&mut self, body: &mut ByteSource<'_>, mut check: Option<&mut Check>) -> Result<(), ContentError> {
+        let slot = Arc::clone(&self.seat.slot);
+        let counts = check.is_none();
+        let (mut batch, mut then) = gather(body, &slot, self.room(0)).await;
+        loop {
+            if let Some(check) = check.as_deref_mut() {
+                batch.bytes.iter().for_each(|bytes| check.update(bytes));
+            }
+            match then {
+                Then::More => {
+                    let room = self.room(batch.length);
+                    let (stored, next) = futures::join!(self.store(batch, counts), gather(body, &slot, room));
+                    stored?;
+                    (batch, then) = next;
+                }
+                Then::End => return self.store(batch, counts).await,
+                Then::Broken(error) => {
+                    if counts && !matches!(error, ContentError::LongerThanDeclared) {
+                        self.store(batch, counts).await?;
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// How many bytes may still come after those that are stored and `pending` ones.
+    fn room(&self, pending: u64) -> u64 {
+        let most = self.length.unwrap_or_else(|| self.store.limits().max_bytes);
+        most.saturating_sub(self.stored.offset + pending)
+    }
+
+    /// Stores a batch; `counts` says that it may be noted before the body has ended.
+    async fn store(&mut self, batch: Batch, counts: bool) -> Result<(), ContentError> {
+        if batch.length == 0 {
+            return Ok(());
+        }
+        let head = self.stored.head.len();
+        self.keep_head(&batch.bytes);
+        let after = self.stored.offset + batch.length;
+        if counts && self.stored.offset < SNIFF_AT && after >= SNIFF_AT {
+            self.sniff()?;
+        }
+        let mut state = match self.stored.sink.take() {
+            Some(state) => state,
+            None => self.begin().await?,
+        };
+        let appended = self.store.append(self.video, &mut state, batch.bytes).await;
+        self.stored.sink = Some(state);
+        if appended.is_err() {
+            self.stored.head.truncate(head);
+        }
+        let offset = appended?;
+        if offset != after {
+            return Err(ContentError::Internal(format!(
+                "the store says byte {offset} where {after} was expected"
+            )));
+        }
+        self.stored.offset = offset;
+        metrics::counter!(metric::UPLOAD_BYTES).increment(batch.length);
+        // The end is noted together with the change of state.
+        if counts && !self.is_complete() && (batch.waited || self.is_checkpoint_due()) {
+            self.checkpoint(false).await?;
+        }
+        Ok(())
+    }
+
+    /// The database knows of the object before there is a byte of it, so that giving it up finds it.
+    async fn begin(&mut self) -> Result<SinkState, ContentError> {
+        let begun = self.store.begin(self.video).await?;
+        let state = SinkState {
+            writer: self.fence.unsigned_abs(),
+            ..begun
+        };
+        let stored = std::mem::replace(&mut self.stored, self.noted.clone());
+        self.stored.sink = Some(state.clone());
+        let noted = self.checkpoint(false).await;
+        self.stored = Stored {
+            sink: Some(state.clone()),
+            ..stored
+        };
+        noted.map(|()| state)
+    }
+
+    fn keep_head(&mut self, bytes: &[Bytes]) {
+        for part in bytes {
+            let missing = HEAD_BYTES - self.stored.head.len().min(HEAD_BYTES);
+            if missing == 0 || self.stored.offset >= SNIFF_AT {
+                return;
+            }
+            self.stored.head.extend(part.iter().take(missing));
+        }
+    }
+
+    fn sniff(&self) -> Result<(), ContentError> {
+        if fmp4::sniff(&self.stored.head).is_media() {
+            Ok(())
+        } else {
+            Err(ContentError::UnsupportedMedia)
+        }
+    }
+
+    fn is_checkpoint_due(&self) -> bool {
+        self.stored.offset - self.noted.offset >= self.store.limits().checkpoint_bytes
+            || self.noted_at.elapsed() >= CHECKPOINT_TIME
+    }
+
+    fn progress(&self) -> Result<Progress, ContentError> {
+        let sink_state = match &self.stored.sink {
+            Some(state) => {
+                Some(serde_json::to_string(state).map_err(|error| ContentError::Internal(error.to_string()))?)
+            }
+            None => None,
+        };
+        let head = if self.stored.offset >= SNIFF_AT {
+            Vec::new()
+        } else {
+            self.stored.head.clone()
+        };
+        Ok(Progress {
+            offset: self.stored.offset,
+            sink_state,
+            head,
+        })
+    }
+
+    async fn checkpoint(&mut self, last: bool) -> Result<(), ContentError> {
+        let progress = self.progress()?;
+        let noted = self
+            .store
+            .checkpoint(self.video, self.fence, &progress, self.resumable, last);
+        noted.await?;
+        self.noted = self.stored.clone();
+        self.noted_at = Instant::now();
+        Ok(())
+    }
+
+    /// Notes what is stored and releases the upload.
+    pub(crate) async fn release(mut self) -> Result<u64, ContentError> {
+        self.checkpoint(true).await?;
+        Ok(self.noted.offset)
+    }
+
+    /// The last byte is here: from now on the upload will be finished, whatever happens to this process.
+    ///
+    /// Errors: `EmptyFile` and `UnsupportedMedia` say that this is no lecture; the caller refuses it
+    pub(crate) async fn complete(&mut self) -> Result<(), ContentError> {
+        match self.stored.offset {
+            0 => return Err(ContentError::EmptyFile),
+            _ if self.noted.offset < SNIFF_AT => self.sniff()?,
+            _ => {}
+        }
+        let progress = self.progress()?;
+        self.store.complete(self.video, self.fence, &progress).await
+    }
+
+    /// Removes the upload with everything that was stored of it.
+    pub(crate) async fn refuse(self) -> Result<(), ContentError> {
+        self.store.forget(self.video, self.stored.sink.as_ref()).await
+    }
+}
+
+/// Collects bytes until there are enough, they have waited long enough, or the body ends.
+async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> (Batch, Then) {
+    let mut batch = Batch::default();
+    let mut first_at: Option<Instant> = None;
+    while batch.length < BATCH {
+        slot.set_waiting(true);
+        let waited_enough = async {
+            match first_at {
+                Some(at) => tokio::time::sleep_until(at + CHECKPOINT_TIME).await,
+                None => std::future::pending().await,
+            }
+        };
+        let frame = tokio::select! {
+            biased;
+            frame = body.next() => frame,
+            () = slot.stopped() => Some(Err(Stopped.into())),
+            () = waited_enough => {
+                batch.waited = true;
+                break;
+            }
+        };
+        slot.set_waiting(false);
+        match frame {
+            Some(Ok(bytes)) => {
+                let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                if length > room.saturating_sub(batch.length) {
+                    return (batch, Then::Broken(ContentError::LongerThanDeclared));
+                }
+                batch.length += length;
+                batch.bytes.push(bytes);
+                first_at.get_or_insert_with(Instant::now);
+            }
+            Some(Err(error)) if error.is::<Stopped>() => return (batch, Then::Broken(ContentError::Locked)),
+            Some(Err(error)) => return (batch, Then::Broken(ContentError::BodyLost(error))),
+            None => return (batch, Then::End),
+        }
+    }
+    (batch, Then::More)
+}
+
+/// Somebody took the upload over, deleted it, or revoked its key.
+#[derive(Debug, thiserror::Error)]
+#[error("the writer was told to stop")]
+struct Stopped;
+
+/// The checksum of a request's bytes as they come.
+struct Check {
+    context: digest::Context,
+    expected: Vec<u8>,
+}
+
+impl Check {
+    fn new(checksum: &Checksum) -> Self {
+        let (algorithm, expected) = match checksum {
+            Checksum::Sha1(sum) => (&digest::SHA1_FOR_LEGACY_USE_ONLY, sum),
+            Checksum::Sha256(sum) => (&digest::SHA256, sum),
+        };
+        Self {
+            context: digest::Context::new(algorithm),
+            expected: expected.clone(),
+        }
+    }
+
+    fn update(&mut self, bytes: &[u8]) {
+        self.context.update(bytes);
+    }
+
+    fn verify(self) -> Result<(), ContentError> {
+        if self.context.finish().as_ref() == self.expected {
+            Ok(())
+        } else {
+            Err(ContentError::ChecksumMismatch)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::upload_service::active_uploads::SILENCE;
+    use futures::stream;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_is_silent_since_its_last_byte_whenever_that_was_stored() {
+        let slot = Slot::new();
+        let mut body = stream::iter([Ok(Bytes::from_static(b"a"))]).chain(stream::pending());
+        let (batch, _) = gather(&mut body, &slot, u64::MAX).await;
+        assert_eq!(batch.length, 1, "what has come is stored after a while");
+        let rest = SILENCE - CHECKPOINT_TIME;
+        let more = tokio::time::timeout(rest, gather(&mut body, &slot, u64::MAX)).await;
+        assert!(more.is_err(), "nothing more comes");
+        assert!(slot.is_silent());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_still_sends_is_not_silent() {
+        let slot = Slot::new();
+        let mut body = stream::unfold((), |()| async {
+            tokio::time::sleep(SILENCE * 3 / 4).await;
+            Some((Ok(Bytes::from_static(b"a")), ()))
+        })
+        .boxed();
+        for _ in 0..4 {
+            gather(&mut body, &slot, u64::MAX).await;
+            assert!(!slot.is_silent());
+        }
+    }
+}
