@@ -3,13 +3,11 @@
 use crate::models::uploads::upload::Upload;
 use crate::models::videos::video::Video;
 use crate::services::upload_service::UploadService;
-use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts, RawPathParams};
+use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::request::Parts;
-use runtime::Caller;
-
-use crate::services::error::ContentError;
+use runtime::{Caller, PathId};
 
 /// An upload that the caller may go on with.
 pub(crate) struct OpenUpload {
@@ -30,31 +28,14 @@ where
             Ok(caller) => caller,
             Err(never) => match never {},
         };
-        let id = VideoPath::from_request_parts(parts, state).await;
-        let VideoPath(id) = id.map_err(IntoResponse::into_response)?;
+        let id = PathId::<VideoId>::from_request_parts(parts, state).await;
+        let PathId(id) = id.map_err(IntoResponse::into_response)?;
         let key = upload_key(parts);
         let found = service
             .find(id, key.as_deref(), caller.map(|caller| caller.user_id))
             .await;
         let (video, upload) = found.map_err(IntoResponse::into_response)?;
         Ok(Self { video, upload })
-    }
-}
-
-/// The lecture that the path names; a malformed id is an unknown one.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct VideoPath(pub(crate) VideoId);
-
-impl<S: Send + Sync> FromRequestParts<S> for VideoPath {
-    type Rejection = ContentError;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ContentError> {
-        let path = RawPathParams::from_request_parts(parts, state).await;
-        let path = path.map_err(|_| ContentError::NotFound)?;
-        let id = path.iter().find(|(name, _)| *name == "video_id");
-        id.and_then(|(_, id)| id.parse().ok())
-            .map(Self)
-            .ok_or(ContentError::NotFound)
     }
 }
 

@@ -82,12 +82,14 @@ impl<K: Kind> ToSchema for Id<K> {
 pub trait Kind {
     /// The name of the ids' schema.
     const NAME: &'static str;
+    /// The thing's name in codes and sentences, such as `video`.
+    const WORD: &'static str;
     /// The thing, in a sentence.
     const MEANING: &'static str;
 }
 
 macro_rules! ids {
-    ($($kind:ident => $name:ident: $meaning:literal),* $(,)?) => {
+    ($($kind:ident, $word:literal => $name:ident: $meaning:literal),* $(,)?) => {
         /// The kinds of things that have ids.
         pub mod kind {
             $(
@@ -103,6 +105,7 @@ macro_rules! ids {
 
             impl Kind for kind::$kind {
                 const NAME: &'static str = stringify!($name);
+                const WORD: &'static str = $word;
                 const MEANING: &'static str = $meaning;
             }
         )*
@@ -110,11 +113,11 @@ macro_rules! ids {
 }
 
 ids! {
-    User => UserId: "A person with an account.",
-    Session => SessionId: "One sign-in of a user: all its access and refresh tokens carry this id (`sid`).",
-    Video => VideoId: "A lecture, from the first byte of its upload to its deletion record.",
-    Playback => PlaybackId: "One playback session: a viewer who opened a video's stream.",
-    Event => EventId: "One event; consumers keep it, so that an effect happens once.",
+    User, "user" => UserId: "A person with an account.",
+    Session, "session" => SessionId: "One sign-in of a user: all its access and refresh tokens carry this id (`sid`).",
+    Video, "video" => VideoId: "A lecture, from the first byte of its upload to its deletion record.",
+    Playback, "playback" => PlaybackId: "One playback session: a viewer who opened a video's stream.",
+    Event, "event" => EventId: "One event; consumers keep it, so that an effect happens once.",
 }
 
 #[cfg(test)]

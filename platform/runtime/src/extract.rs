@@ -6,10 +6,10 @@ use crate::body;
 use crate::field_errors::blame;
 use crate::json::refuse_encoding;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use contracts::{Id, Kind};
 use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
-use std::str::FromStr;
 
 /// Forms that are larger are refused.
 const MAX_FORM_BYTES: usize = 64 * 1_024;
@@ -53,22 +53,24 @@ fn read_pairs<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
         .map_err(|error| blame(&error.path().to_string(), &error.inner().to_string()))
 }
 
-/// The first parameter of the path as an id; a malformed id is an unknown id: 404 `not_found`.
+/// The first parameter of the path as an id; a malformed id is an unknown one: 404 with the code of its kind, such as
+/// `video_not_found`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PathId<T>(pub T);
 
-impl<T: FromStr, S: Send + Sync> FromRequestParts<S> for PathId<T> {
+impl<K: Kind, S: Send + Sync> FromRequestParts<S> for PathId<Id<K>> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let params = RawPathParams::from_request_parts(parts, state)
-            .await
-            .map_err(|_| unknown())?;
-        let first = params.iter().next().and_then(|(_, value)| value.parse().ok());
-        first.map(Self).ok_or_else(unknown)
+        let params = RawPathParams::from_request_parts(parts, state).await;
+        let first = params
+            .ok()
+            .and_then(|params| params.iter().next().and_then(|(_, value)| value.parse().ok()));
+        first.map(Self).ok_or_else(unknown::<K>)
     }
 }
 
-fn unknown() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "there is nothing of this id")
+fn unknown<K: Kind>() -> Problem {
+    let (code, detail) = (format!("{}_not_found", K::WORD), format!("there is no such {}", K::WORD));
+    Problem::new(StatusCode::NOT_FOUND, code, detail)
 }

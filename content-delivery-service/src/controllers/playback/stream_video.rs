@@ -3,13 +3,13 @@
 use crate::models::playback::session::HEARTBEAT_INTERVAL;
 use crate::services::error::ContentError;
 use crate::services::stream_service::{Opened, StreamService};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::{PlaybackId, Timestamp, VideoId};
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::accept;
-use runtime::{Caller, Json, ProblemDocument};
+use runtime::{Caller, Json, PathId, ProblemDocument};
 use serde::Serialize;
 
 /// A playback session.
@@ -51,11 +51,10 @@ pub(crate) struct PlaybackDocument {
 )]
 pub(crate) async fn stream_video(
     State(streams): State<StreamService>,
-    Path(video): Path<String>,
+    PathId(video): PathId<VideoId>,
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Response, ContentError> {
-    let video: VideoId = video.parse().map_err(|_| ContentError::NotFound)?;
     let opened = streams.open(&caller, video).await?;
     // Players ask for anything; only who names JSON gets it.
     let mut response = answer(video, &opened, accept::names(&headers, &ACCEPT, "application/json"));

@@ -2,14 +2,13 @@
 
 use super::fetch_video::viewer;
 use crate::controllers::state::Uploads;
-use crate::middlewares::validate_upload::VideoPath;
 use crate::services::error::ContentError;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::StatusCode;
 use renditions::models::lecture::Status;
-use runtime::{Caller, Json, ProblemDocument};
+use runtime::{Caller, Json, PathId, ProblemDocument};
 use serde::Serialize;
 
 /// What is left of a lecture.
@@ -35,7 +34,7 @@ pub(crate) struct Deletion {
 pub(crate) async fn delete_video(
     State(state): State<Uploads>,
     caller: Caller,
-    VideoPath(id): VideoPath,
+    PathId(id): PathId<VideoId>,
 ) -> Result<Response, ContentError> {
     state.videos.delete(id, viewer(&caller)).await?;
     Ok((

@@ -1,7 +1,6 @@
 //! `GET /{videoId}`: a lecture.
 
 use crate::controllers::state::Uploads;
-use crate::middlewares::validate_upload::VideoPath;
 use crate::models::videos::video_document::VideoDocument;
 use crate::services::error::ContentError;
 use crate::services::video_service::Viewer;
@@ -11,7 +10,7 @@ use contracts::VideoId;
 use http::header::{CACHE_CONTROL, ETAG};
 use http::{HeaderValue, StatusCode};
 use runtime::conditional::{IfNoneMatch, edits_tag};
-use runtime::{Caller, Json, ProblemDocument};
+use runtime::{Caller, Json, PathId, ProblemDocument};
 
 /// Shows a lecture to its owner and to admins.
 #[utoipa::path(
@@ -29,7 +28,7 @@ use runtime::{Caller, Json, ProblemDocument};
 pub(crate) async fn fetch_video(
     State(state): State<Uploads>,
     caller: Caller,
-    VideoPath(id): VideoPath,
+    PathId(id): PathId<VideoId>,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, ContentError> {
     let viewer = viewer(&caller);

@@ -2,7 +2,6 @@
 
 use super::fetch_video::viewer;
 use crate::controllers::state::Uploads;
-use crate::middlewares::validate_upload::VideoPath;
 use crate::models::videos::video_document::TranscodeDocument;
 use crate::services::error::ContentError;
 use axum::extract::State;
@@ -10,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
-use runtime::{Caller, Json, ProblemDocument};
+use runtime::{Caller, Json, PathId, ProblemDocument};
 use serde::Deserialize;
 
 /// What is to be made.
@@ -44,7 +43,7 @@ pub(crate) struct TranscodeRequest {
 pub(crate) async fn request_transcode(
     State(state): State<Uploads>,
     caller: Caller,
-    VideoPath(id): VideoPath,
+    PathId(id): PathId<VideoId>,
     body: Option<Json<TranscodeRequest>>,
 ) -> Result<Response, ContentError> {
     let names = body.and_then(|Json(request)| request.renditions).unwrap_or_default();
@@ -73,7 +72,7 @@ pub(crate) async fn request_transcode(
 pub(crate) async fn show_transcode(
     State(state): State<Uploads>,
     caller: Caller,
-    VideoPath(id): VideoPath,
+    PathId(id): PathId<VideoId>,
 ) -> Result<Response, ContentError> {
     let video = state.videos.find(id, viewer(&caller)).await?;
     let document = state.transcodes.progress(&video).await?;

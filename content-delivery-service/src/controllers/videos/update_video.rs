@@ -2,14 +2,13 @@
 
 use super::fetch_video::{tag, viewer};
 use crate::controllers::state::Uploads;
-use crate::middlewares::validate_upload::VideoPath;
 use crate::models::videos::video_document::VideoDocument;
 use crate::services::error::ContentError;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use runtime::conditional::{IfMatch, edits_tag};
-use runtime::{Caller, Json, ProblemDocument};
+use runtime::{Caller, Json, PathId, ProblemDocument};
 use serde::Deserialize;
 
 /// What changes; what is absent stays.
@@ -39,7 +38,7 @@ pub(crate) struct VideoChange {
 pub(crate) async fn update_video(
     State(state): State<Uploads>,
     caller: Caller,
-    VideoPath(id): VideoPath,
+    PathId(id): PathId<VideoId>,
     if_match: IfMatch,
     Json(change): Json<VideoChange>,
 ) -> Result<Response, ContentError> {

@@ -2,7 +2,6 @@
 
 use super::fetch_video::viewer;
 use crate::controllers::state::Uploads;
-use crate::middlewares::validate_upload::VideoPath;
 use crate::models::videos::video_document::VideoDocument;
 use crate::services::error::ContentError;
 use axum::body::Body;
@@ -12,7 +11,7 @@ use bytes::Bytes;
 use contracts::{Event, VideoId};
 use futures::stream;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use runtime::{Caller, ProblemDocument};
+use runtime::{Caller, PathId, ProblemDocument};
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
@@ -40,7 +39,7 @@ const COMMENT: Duration = Duration::from_secs(15);
 pub(crate) async fn watch_events(
     State(state): State<Uploads>,
     caller: Caller,
-    VideoPath(id): VideoPath,
+    PathId(id): PathId<VideoId>,
 ) -> Result<Response, ContentError> {
     state.videos.find(id, viewer(&caller)).await?;
     let changes = state.changes.listen();

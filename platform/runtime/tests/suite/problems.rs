@@ -14,8 +14,8 @@ async fn every_refusal_is_a_problem_with_the_id_of_its_request() {
         (client.delete(site.url("/open")), 405, "method_not_allowed"),
         (client.get(site.url("/me")), 401, "unauthenticated"),
         (client.get(site.url("/panic")), 500, "internal_error"),
-        (client.get(site.url("/things/42")), 404, "not_found"),
-        (client.get(site.url("/things/%ff")), 404, "not_found"),
+        (client.get(site.url("/things/42")), 404, "user_not_found"),
+        (client.get(site.url("/things/%ff")), 404, "user_not_found"),
         (client.post(site.url("/refuse")), 403, "refused"),
         (
             client.get(site.url(&format!("/open?{}", "x".repeat(9_000)))),

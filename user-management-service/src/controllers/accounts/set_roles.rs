@@ -3,11 +3,11 @@
 use super::documents;
 use crate::controllers::state::Api;
 use crate::services::error::AccountError;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use contracts::{Roles, UserId};
 use http::StatusCode;
-use runtime::{Caller, Json, Problem, ProblemDocument};
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -36,10 +36,9 @@ pub(crate) struct Body {
 pub(crate) async fn set_roles(
     State(api): State<Api>,
     caller: Caller,
-    Path(id): Path<String>,
+    PathId(id): PathId<UserId>,
     Json(body): Json<Body>,
 ) -> Result<Response, Problem> {
-    let id: UserId = id.parse().map_err(|_| AccountError::NotFound)?;
     if body.roles.is_empty() {
         return Err(AccountError::Invalid(vec![("roles", "must name at least one role")]).into());
     }
