@@ -71,6 +71,9 @@ impl<K: Kind, S: Send + Sync> FromRequestParts<S> for PathId<Id<K>> {
 }
 
 fn unknown<K: Kind>() -> Problem {
-    let (code, detail) = (format!("{}_not_found", K::WORD), format!("there is no such {}", K::WORD));
+    let (code, detail) = (
+        format!("{}_not_found", K::WORD),
+        format!("there is no such {}", K::WORD),
+    );
     Problem::new(StatusCode::NOT_FOUND, code, detail)
 }

@@ -21,6 +21,7 @@ mod json;
 mod keys;
 mod matched_route;
 pub mod metrics;
+pub mod multipart;
 pub mod openapi;
 pub mod page;
 mod problem;

@@ -4,7 +4,6 @@ use super::tus_headers as tus;
 use crate::controllers::state::Uploads;
 use crate::models::text;
 use crate::models::uploads::creation::{Creation, NewUpload};
-use crate::models::uploads::multipart::{Form, Piece};
 use crate::models::uploads::upload::UploadState;
 use crate::services::error::ContentError;
 use crate::services::upload_service::{Begun, UploadService};
@@ -15,6 +14,7 @@ use futures::{StreamExt, stream};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use runtime::accept;
+use runtime::multipart::{FormEvent, MultipartForm};
 use std::error::Error;
 use tokio::sync::Mutex;
 
@@ -155,10 +155,10 @@ impl FormUpload {
     async fn take(mut self) -> Result<VideoId, ContentError> {
         loop {
             match self.reader.next().await? {
-                Piece::Field { name, filename } if name == "file" => return self.file(filename).await,
-                Piece::Field { name, .. } => self.texts.read(&name, &mut self.reader).await?,
-                Piece::End => return Err(ContentError::BadField("file", "is missing")),
-                Piece::Data(_) | Piece::EndOfField => {}
+                FormEvent::Field { name, filename } if name == "file" => return self.file(filename).await,
+                FormEvent::Field { name, .. } => self.texts.read(&name, &mut self.reader).await?,
+                FormEvent::End => return Err(ContentError::BadField("file", "is missing")),
+                FormEvent::Data(_) | FormEvent::EndOfField => {}
             }
         }
     }
@@ -229,36 +229,36 @@ impl Texts {
     async fn rest(&mut self, reader: &mut Reader) -> Result<(), ContentError> {
         loop {
             match reader.next().await? {
-                Piece::Field { name, .. } if name == "file" => {
+                FormEvent::Field { name, .. } if name == "file" => {
                     return Err(ContentError::BadField("file", "may come once"));
                 }
-                Piece::Field { name, .. } => self.read(&name, reader).await?,
-                Piece::End => return Ok(()),
-                Piece::Data(_) | Piece::EndOfField => {}
+                FormEvent::Field { name, .. } => self.read(&name, reader).await?,
+                FormEvent::End => return Ok(()),
+                FormEvent::Data(_) | FormEvent::EndOfField => {}
             }
         }
     }
 }
 
-/// Pulls a form's pieces out of a body.
+/// Reads a form's events from a body.
 struct Reader {
     body: BodyDataStream,
-    form: Form,
+    form: MultipartForm,
 }
 
 impl Reader {
     fn new(content_type: &str, body: Body) -> Result<Self, ContentError> {
-        let form = Form::new(content_type).map_err(ContentError::BrokenForm)?;
+        let form = MultipartForm::new(content_type).map_err(ContentError::BrokenForm)?;
         Ok(Self {
             body: body.into_data_stream(),
             form,
         })
     }
 
-    async fn next(&mut self) -> Result<Piece, ContentError> {
+    async fn next(&mut self) -> Result<FormEvent, ContentError> {
         loop {
-            if let Some(piece) = self.form.next().map_err(ContentError::BrokenForm)? {
-                return Ok(piece);
+            if let Some(event) = self.form.next_event().map_err(ContentError::BrokenForm)? {
+                return Ok(event);
             }
             match self.body.next().await {
                 Some(Ok(bytes)) => self.form.feed(bytes),
@@ -271,8 +271,8 @@ impl Reader {
     /// The next bytes of the field that is being read; `None` at its end.
     async fn data(&mut self) -> Result<Option<Bytes>, ContentError> {
         match self.next().await? {
-            Piece::Data(bytes) => Ok(Some(bytes)),
-            Piece::EndOfField | Piece::End | Piece::Field { .. } => Ok(None),
+            FormEvent::Data(bytes) => Ok(Some(bytes)),
+            FormEvent::EndOfField | FormEvent::End | FormEvent::Field { .. } => Ok(None),
         }
     }
 }

@@ -1,8 +1,9 @@
-//! `multipart/form-data`, read piece by piece: whatever a client sends, what is held back is bounded.
+//! `multipart/form-data`, read as it comes: whatever a client sends, the bytes that are held back are bounded.
 //!
 //! Source: RFC 7578, RFC 2046 §5.1
 
 use bytes::{Bytes, BytesMut};
+use memchr::memmem::Finder;
 
 /// Longest boundary.
 const MAX_BOUNDARY: usize = 70;
@@ -15,9 +16,14 @@ const MAX_PARTS: usize = 64;
 
 /// What comes next in a form.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub enum FormEvent {
     /// A field begins.
-    Field { name: String, filename: Option<String> },
+    Field {
+        /// Its name.
+        name: String,
+        /// The name of the file that it holds.
+        filename: Option<String>,
+    },
     /// Some of its bytes.
     Data(Bytes),
     /// It is complete.
@@ -38,32 +44,29 @@ enum Stage {
 
 /// Reads a form; it never holds more than one chunk and a part's headers.
 #[derive(Debug)]
-pub(crate) struct Form {
-    delimiter: Vec<u8>,
-    skips: Box<[usize; 256]>,
+pub struct MultipartForm {
+    /// The line end and the boundary between two parts.
+    delimiter: Finder<'static>,
     buffer: Bytes,
     stage: Stage,
     parts: usize,
 }
 
-impl Form {
+impl MultipartForm {
     /// Begins with the value of `Content-Type`.
-    pub(crate) fn new(content_type: &str) -> Result<Self, &'static str> {
+    ///
+    /// Errors: the boundary is missing or not allowed
+    pub fn new(content_type: &str) -> Result<Self, &'static str> {
         let boundary = parameter(content_type, "boundary")?.ok_or("the content type has no boundary")?;
         let fits = (1..=MAX_BOUNDARY).contains(&boundary.len());
         if !fits || !boundary.bytes().all(|b| (b' '..=b'~').contains(&b)) || boundary.ends_with(' ') {
             return Err("the boundary must have 1 to 70 printable characters");
         }
-        let delimiter = format!("\r\n--{boundary}").into_bytes();
-        let mut skips = Box::new([delimiter.len(); 256]);
-        for (index, byte) in delimiter.iter().enumerate().take(delimiter.len() - 1) {
-            skips[usize::from(*byte)] = delimiter.len() - 1 - index;
-        }
+        let delimiter = Finder::new(format!("\r\n--{boundary}").as_bytes()).into_owned();
         // The first boundary may stand at the very beginning, as if a line had ended before it.
         let buffer = Bytes::from_static(b"\r\n");
         Ok(Self {
             delimiter,
-            skips,
             buffer,
             stage: Stage::Preamble,
             parts: 0,
@@ -71,7 +74,7 @@ impl Form {
     }
 
     /// Takes the next bytes of the body.
-    pub(crate) fn feed(&mut self, bytes: Bytes) {
+    pub fn feed(&mut self, bytes: Bytes) {
         if self.buffer.is_empty() {
             self.buffer = bytes;
         } else if !bytes.is_empty() {
@@ -83,18 +86,20 @@ impl Form {
     }
 
     /// What comes next; `None` when more bytes are needed.
-    pub(crate) fn next(&mut self) -> Result<Option<Piece>, &'static str> {
+    ///
+    /// Errors: what is wrong with the form
+    pub fn next_event(&mut self) -> Result<Option<FormEvent>, &'static str> {
         loop {
             match self.stage {
                 Stage::Preamble => {
-                    let Some(at) = self.find() else {
+                    let Some(at) = self.delimiter.find(&self.buffer) else {
                         return if self.buffer.len() > MAX_PREAMBLE {
                             Err("no boundary where the form should begin")
                         } else {
                             Ok(None)
                         };
                     };
-                    self.skip(at + self.delimiter.len());
+                    self.skip(at + self.delimiter.needle().len());
                     self.stage = Stage::AfterBoundary;
                 }
                 Stage::AfterBoundary => match self.after_boundary()? {
@@ -104,11 +109,12 @@ impl Form {
                 Stage::Headers => return self.headers(),
                 Stage::FirstData => {
                     // An empty part ends at once: its delimiter's line end is the one that closed the headers.
-                    let short = self.delimiter.get(2..).unwrap_or_default();
+                    let short = self.delimiter.needle().get(2..).unwrap_or_default();
+                    let length = short.len();
                     if self.buffer.starts_with(short) {
-                        self.skip(short.len());
+                        self.skip(length);
                         self.stage = Stage::AfterBoundary;
-                        return Ok(Some(Piece::EndOfField));
+                        return Ok(Some(FormEvent::EndOfField));
                     }
                     if short.starts_with(&self.buffer) {
                         return Ok(None);
@@ -118,7 +124,7 @@ impl Form {
                 Stage::Data => return Ok(self.data()),
                 Stage::End => {
                     self.buffer.clear();
-                    return Ok(Some(Piece::End));
+                    return Ok(Some(FormEvent::End));
                 }
             }
         }
@@ -141,7 +147,7 @@ impl Form {
     }
 
     /// The buffer begins with the line end of the boundary's line.
-    fn headers(&mut self) -> Result<Option<Piece>, &'static str> {
+    fn headers(&mut self) -> Result<Option<FormEvent>, &'static str> {
         let window = self
             .buffer
             .get(..self.buffer.len().min(MAX_HEADERS))
@@ -164,43 +170,31 @@ impl Form {
         field(text).map(Some)
     }
 
-    fn data(&mut self) -> Option<Piece> {
-        match self.find() {
+    fn data(&mut self) -> Option<FormEvent> {
+        match self.delimiter.find(&self.buffer) {
             Some(0) => {
-                self.skip(self.delimiter.len());
+                self.skip(self.delimiter.needle().len());
                 self.stage = Stage::AfterBoundary;
-                Some(Piece::EndOfField)
+                Some(FormEvent::EndOfField)
             }
-            Some(at) => Some(Piece::Data(self.buffer.split_to(at))),
+            Some(at) => Some(FormEvent::Data(self.buffer.split_to(at))),
             None => {
                 let kept = self.delimiter_begun();
                 let data = self.buffer.split_to(self.buffer.len() - kept);
-                (!data.is_empty()).then_some(Piece::Data(data))
+                (!data.is_empty()).then_some(FormEvent::Data(data))
             }
         }
-    }
-
-    /// Where the delimiter begins, by Horspool's way of skipping.
-    fn find(&self) -> Option<usize> {
-        let last = self.delimiter.len() - 1;
-        let mut at = 0;
-        while let Some(window) = self.buffer.get(at..=at + last) {
-            if window == self.delimiter {
-                return Some(at);
-            }
-            at += self.skips[usize::from(window[last])];
-        }
-        None
     }
 
     /// How many bytes at the buffer's end could be the beginning of a delimiter.
     fn delimiter_begun(&self) -> usize {
-        let most = self.buffer.len().min(self.delimiter.len() - 1);
+        let delimiter = self.delimiter.needle();
+        let most = self.buffer.len().min(delimiter.len() - 1);
         (1..=most)
             .rev()
             .find(|length| {
                 let tail = self.buffer.get(self.buffer.len() - length..).unwrap_or_default();
-                self.delimiter.starts_with(tail)
+                delimiter.starts_with(tail)
             })
             .unwrap_or(0)
     }
@@ -210,7 +204,7 @@ impl Form {
     }
 }
 
-fn field(headers: &str) -> Result<Piece, &'static str> {
+fn field(headers: &str) -> Result<FormEvent, &'static str> {
     let disposition = headers
         .split("\r\n")
         .filter_map(|line| line.split_once(':'))
@@ -226,7 +220,7 @@ fn field(headers: &str) -> Result<Piece, &'static str> {
         Some(extended) => Some(extended_value(&extended).ok_or("a part's filename* can't be read")?),
         None => parameter(disposition, "filename")?,
     };
-    Ok(Piece::Field { name, filename })
+    Ok(FormEvent::Field { name, filename })
 }
 
 /// A parameter of a header's value, unquoted; browsers write a quote in a name as `%22`.
@@ -307,16 +301,16 @@ mod tests {
     type Field = (String, Option<String>, Vec<u8>);
 
     fn read(form: &[u8], chunk: usize) -> Result<Vec<Field>, &'static str> {
-        let mut parser = Form::new(TYPE)?;
+        let mut parser = MultipartForm::new(TYPE)?;
         let mut fields: Vec<Field> = Vec::new();
         for bytes in form.chunks(chunk) {
             parser.feed(Bytes::copy_from_slice(bytes));
-            while let Some(piece) = parser.next()? {
-                match piece {
-                    Piece::Field { name, filename } => fields.push((name, filename, Vec::new())),
-                    Piece::Data(data) => fields.last_mut().unwrap().2.extend_from_slice(&data),
-                    Piece::EndOfField => {}
-                    Piece::End => return Ok(fields),
+            while let Some(event) = parser.next_event()? {
+                match event {
+                    FormEvent::Field { name, filename } => fields.push((name, filename, Vec::new())),
+                    FormEvent::Data(data) => fields.last_mut().unwrap().2.extend_from_slice(&data),
+                    FormEvent::EndOfField => {}
+                    FormEvent::End => return Ok(fields),
                 }
             }
         }
@@ -348,7 +342,7 @@ mod tests {
             "multipart/form-data; boundary=\"a",
             &long,
         ] {
-            assert!(Form::new(bad).is_err(), "{bad}");
+            assert!(MultipartForm::new(bad).is_err(), "{bad}");
         }
         let header = format!(
             "--x-y\r\nContent-Disposition: form-data; name=a\r\nX: {}\r\n\r\n",
