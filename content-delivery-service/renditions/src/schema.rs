@@ -1,6 +1,6 @@
 //! The tables of lectures, which the service and its workers open alike.
 
-use crate::repositories::descriptions;
+use crate::repositories::{descriptions, requests};
 use backing::db::Migration;
 
 /// The migrations of the schema `content`, the oldest first.
@@ -39,5 +39,12 @@ pub const MIGRATIONS: &[Migration] = &[
         fill: Some(descriptions::fill),
         sqlite: include_str!("../../migrations/sqlite/0005_descriptions.sql"),
         postgres: include_str!("../../migrations/postgres/0005_descriptions.sql"),
+    },
+    Migration {
+        number: 6,
+        name: "requests with a key are backing's",
+        fill: Some(requests::fill),
+        sqlite: include_str!("../../migrations/sqlite/0006_requests.sql"),
+        postgres: include_str!("../../migrations/postgres/0006_requests.sql"),
     },
 ];

@@ -18,6 +18,7 @@ use crate::models::videos::video::Video;
 use crate::repositories::uploads::upload_repository::{UploadRepository, revoke_keys};
 use crate::repositories::videos::video_repository::VideoRepository;
 use backing::bus::After;
+use backing::once::{Once, Request};
 use backing::{Clock, DbError, Tx};
 use contracts::{Timestamp, UserId, VideoId};
 use renditions::models::lecture::{Reason, Status};
@@ -116,8 +117,8 @@ impl UploadService {
         UploadWriter::open(&self.inner.store, seat, id, offset).await
     }
 
-    /// Begins an upload; the same creation key with the same request gives the same upload again.
-    pub(crate) async fn create(&self, new: &NewUpload) -> Result<Begun, ContentError> {
+    /// Begins an upload; a repeated request gets the upload that it began before.
+    pub(crate) async fn create(&self, new: &NewUpload, request: Option<&Request>) -> Result<Begun, ContentError> {
         match new.length {
             Some(0) => return Err(ContentError::EmptyFile),
             Some(length) if length > self.max_bytes() => return Err(ContentError::TooLarge(self.max_bytes())),
@@ -126,17 +127,10 @@ impl UploadService {
         let id = VideoId::generate();
         let now = self.now();
         let expires_at = self.inner.store.expires_at(now, new.resumable);
-        let created = self.inner.videos.create(id, new, now, expires_at).await;
-        match (created, &new.creation) {
-            (Ok(()), _) => Ok(Begun::Now(id)),
-            (Err(error), Some(creation)) if error.is_unique_on("creation_key") => {
-                let found = self.inner.videos.find_creation(new.owner, &creation.key).await?;
-                match found {
-                    Some((id, print)) if print == creation.print => Ok(Begun::Before(id)),
-                    _ => Err(ContentError::KeyReused),
-                }
-            }
-            (Err(error), _) => Err(error.into()),
+        match self.inner.videos.create(id, new, request, (now, expires_at)).await? {
+            Once::First => Ok(Begun::Now(id)),
+            Once::Again(before) => Ok(Begun::Before(before.into())),
+            Once::Other => Err(ContentError::KeyReused),
         }
     }
 

@@ -2,7 +2,8 @@
 
 use backing::args;
 use backing::db::Db;
-use content_delivery_service::models::uploads::creation::{Creation, NewUpload};
+use backing::once::{Once, Request};
+use content_delivery_service::models::uploads::creation::NewUpload;
 use content_delivery_service::models::uploads::upload::UploadState;
 use content_delivery_service::repositories::uploads::upload_repository::{Progress, UploadRepository, revoke_keys};
 use content_delivery_service::repositories::videos::deletion_repository::DeletionRepository;
@@ -41,7 +42,7 @@ impl House {
         }
     }
 
-    fn upload(&self, key: Option<&str>) -> NewUpload {
+    fn upload(&self) -> NewUpload {
         NewUpload {
             owner: self.owner,
             length: Some(1_000),
@@ -50,14 +51,13 @@ impl House {
             filename: Some("graphs.mp4".to_owned()),
             metadata: "filename Z3JhcGhzLm1wNA==".to_owned(),
             resumable: true,
-            creation: key.map(|key| Creation::new(key, &["a", "b"]).unwrap()),
         }
     }
 
     async fn create(&self) -> VideoId {
         let id = VideoId::generate();
         self.videos
-            .create(id, &self.upload(None), NOW, later(100))
+            .create(id, &self.upload(), None, (NOW, later(100)))
             .await
             .unwrap();
         id
@@ -191,39 +191,20 @@ async fn a_new_video_is_there_with_its_upload_and_its_event() {
 }
 
 #[tokio::test]
-async fn a_creation_key_is_used_once_by_each_owner() {
+async fn a_repeated_request_makes_no_second_lecture() {
     on_each(|house| async move {
-        let (id, new) = (VideoId::generate(), house.upload(Some("key")));
-        house.videos.create(id, &new, NOW, later(9)).await.unwrap();
-        let again = house.videos.create(VideoId::generate(), &new, NOW, later(9)).await;
-        assert!(again.unwrap_err().is_unique_on("creation_key"), "{}", house.name);
-        let (found, print) = house.videos.find_creation(house.owner, "key").await.unwrap().unwrap();
-        assert_eq!((found, print), (id, new.creation.clone().unwrap().print));
-        assert!(
-            house
-                .videos
-                .find_creation(house.owner, "other")
-                .await
-                .unwrap()
-                .is_none()
-        );
-        assert!(
-            house
-                .videos
-                .find_creation(UserId::generate(), "key")
-                .await
-                .unwrap()
-                .is_none()
-        );
-        let other = NewUpload {
-            owner: UserId::generate(),
-            ..new
+        let request = |part: &str| Request::new(&house.owner.to_string(), "key", &[part]).unwrap();
+        let (first, again, other) = (request("a"), request("a"), request("b"));
+        let new = house.upload();
+        let create = async |id, request| {
+            let made = house.videos.create(id, &new, Some(request), (NOW, later(9))).await;
+            made.unwrap()
         };
-        house
-            .videos
-            .create(VideoId::generate(), &other, NOW, later(9))
-            .await
-            .unwrap();
+        let (id, second) = (VideoId::generate(), VideoId::generate());
+        assert_eq!(create(id, &first).await, Once::First);
+        assert_eq!(create(second, &again).await, Once::Again(id.into()));
+        assert_eq!(create(second, &other).await, Once::Other);
+        assert!(house.videos.find(second).await.unwrap().is_none(), "{}", house.name);
     })
     .await;
 }

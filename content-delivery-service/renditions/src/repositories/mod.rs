@@ -5,4 +5,5 @@ pub mod ladder_repository;
 pub mod per_videos;
 pub mod plan_repository;
 mod plan_rows;
+pub(crate) mod requests;
 pub mod transcode_repository;

@@ -2,6 +2,7 @@
 
 pub(crate) mod cancel_upload;
 pub(crate) mod describe_uploads;
+mod idempotency;
 pub(crate) mod resume_upload;
 pub(crate) mod tus_headers;
 pub(crate) mod upload_video;

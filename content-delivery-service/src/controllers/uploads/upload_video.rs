@@ -1,10 +1,11 @@
 //! `POST /upload`: begins a tus upload, or takes a whole file as a form or a raw body.
 
+use super::idempotency::named_request;
 use super::tus_headers as tus;
 use super::whole_body;
 use crate::controllers::state::Uploads;
 use crate::models::text;
-use crate::models::uploads::creation::{Creation, NewUpload};
+use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::tus::{Metadata, OFFSET_STREAM};
 use crate::models::videos::video_document::{VideoDocument, upload_url};
 use crate::services::error::ContentError;
@@ -13,15 +14,14 @@ use crate::services::video_service::Viewer;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use backing::once::Request;
 use contracts::VideoId;
 use futures::StreamExt;
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::openapi::RawBytes;
 use runtime::{Caller, Json, ProblemDocument, Query};
 use serde::Deserialize;
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What may stand in the query.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -93,22 +93,14 @@ pub(crate) async fn upload_video(
         return begin(&state, viewer, &headers, body).await;
     }
     tus::must_be_plain(&headers)?;
-    let id = whole_body::take(
-        &state,
-        viewer.user,
-        &headers,
-        parameters.title,
-        creation(&headers),
-        body,
-    )
-    .await?;
+    let id = whole_body::take(&state, viewer.user, &headers, parameters.title, body).await?;
     let location = format!("/api/v1/content/{id}");
     created(&state, id, viewer, &location).await
 }
 
 async fn begin(state: &Uploads, viewer: Viewer, headers: &HeaderMap, body: Body) -> Result<Response, ContentError> {
     tus::must_speak_tus(headers)?;
-    let new = declared(viewer, headers)?;
+    let (new, request) = declared(viewer, headers)?;
     let first = match headers.get(CONTENT_TYPE) {
         Some(kind) if kind.as_bytes().eq_ignore_ascii_case(OFFSET_STREAM.as_bytes()) => {
             tus::must_be_offset_stream(headers)?;
@@ -116,11 +108,11 @@ async fn begin(state: &Uploads, viewer: Viewer, headers: &HeaderMap, body: Body)
         }
         Some(_) | None => None,
     };
-    let (Begun::Now(id) | Begun::Before(id)) = state.uploads.create(&new).await?;
+    let (Begun::Now(id) | Begun::Before(id)) = state.uploads.create(&new, request.as_ref()).await?;
     let mut offset = 0;
     if let Some(checksum) = first {
         let uploads = state.uploads.clone();
-        let is_named = new.creation.is_some();
+        let is_named = request.is_some();
         let mut bytes = body.into_data_stream().map(|frame| frame.map_err(Into::into));
         let written = state.spawner.run(async move {
             let written = uploads.write(id, 0, &mut bytes, checksum.as_ref()).await;
@@ -133,7 +125,7 @@ async fn begin(state: &Uploads, viewer: Viewer, headers: &HeaderMap, body: Body)
         offset = match written.await.map_err(|lost| ContentError::Internal(lost.to_string()))? {
             Ok(offset) => offset,
             // A repeated creation: the upload stands further on already.
-            Err(ContentError::OffsetMismatch(offset)) if new.creation.is_some() => offset,
+            Err(ContentError::OffsetMismatch(offset)) if request.is_some() => offset,
             Err(error) => return Err(error),
         };
     }
@@ -147,7 +139,7 @@ async fn begin(state: &Uploads, viewer: Viewer, headers: &HeaderMap, body: Body)
     Ok(response)
 }
 
-fn declared(viewer: Viewer, headers: &HeaderMap) -> Result<NewUpload, ContentError> {
+fn declared(viewer: Viewer, headers: &HeaderMap) -> Result<(NewUpload, Option<Request>), ContentError> {
     if headers.contains_key(tus::UPLOAD_DEFER_LENGTH) {
         return Err(ContentError::BadHeader(
             "Upload-Defer-Length is not offered here; send Upload-Length".to_owned(),
@@ -164,13 +156,8 @@ fn declared(viewer: Viewer, headers: &HeaderMap) -> Result<NewUpload, ContentErr
             .as_deref()
             .map_or_else(|| text::UNTITLED.to_owned(), text::title_from),
     };
-    let creation = creation(headers)
-        .map(|key| {
-            Creation::new(&key?, &["tus", &length.to_string(), raw])
-                .map_err(|what| ContentError::BadHeader(what.to_owned()))
-        })
-        .transpose()?;
-    Ok(NewUpload {
+    let request = named_request(headers, viewer.user, &["tus", &length.to_string(), raw])?;
+    let new = NewUpload {
         owner: viewer.user,
         length: Some(length),
         title,
@@ -178,14 +165,8 @@ fn declared(viewer: Viewer, headers: &HeaderMap) -> Result<NewUpload, ContentErr
         filename: metadata.filename,
         metadata: metadata.raw,
         resumable: true,
-        creation,
-    })
-}
-
-fn creation(headers: &HeaderMap) -> Option<Result<String, ContentError>> {
-    tus::single(headers, &IDEMPOTENCY_KEY)
-        .transpose()
-        .map(|key| key.map(str::to_owned))
+    };
+    Ok((new, request))
 }
 
 async fn created(state: &Uploads, id: VideoId, viewer: Viewer, location: &str) -> Result<Response, ContentError> {

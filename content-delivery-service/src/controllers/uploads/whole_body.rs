@@ -1,13 +1,15 @@
 //! Files that come in one request: as a form, or as they are.
 
+use super::idempotency::named_request;
 use super::tus_headers as tus;
 use crate::controllers::state::Uploads;
 use crate::models::text;
-use crate::models::uploads::creation::{Creation, NewUpload};
+use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::upload::UploadState;
 use crate::services::error::ContentError;
 use crate::services::upload_service::{Begun, UploadService};
 use axum::body::{Body, BodyDataStream};
+use backing::once::Request;
 use bytes::Bytes;
 use contracts::{UserId, VideoId};
 use futures::{StreamExt, stream};
@@ -29,7 +31,6 @@ pub(crate) async fn take(
     owner: UserId,
     headers: &HeaderMap,
     title: Option<String>,
-    creation: Option<Result<String, ContentError>>,
     body: Body,
 ) -> Result<VideoId, ContentError> {
     let kind = tus::single(headers, &CONTENT_TYPE)?
@@ -42,20 +43,16 @@ pub(crate) async fn take(
         description: None,
     };
     let told = length.unwrap_or_default().to_string();
-    let creation = creation
-        .map(|key| {
-            // Not with its boundary, which is another one each time.
-            let parts = [essence.as_str(), texts.title.as_deref().unwrap_or_default(), &told];
-            Creation::new(&key?, &parts).map_err(|what| ContentError::BadHeader(what.to_owned()))
-        })
-        .transpose()?;
+    // A form's boundary is no part of it: each repetition has another one.
+    let parts = [essence.as_str(), texts.title.as_deref().unwrap_or_default(), &told];
+    let request = named_request(headers, owner, &parts)?;
     let uploads = state.uploads.clone();
     let work = async move {
         if essence == "multipart/form-data" {
             FormUpload {
                 uploads,
                 owner,
-                creation,
+                request,
                 texts,
                 reader: Reader::new(&kind, body)?,
             }
@@ -65,7 +62,7 @@ pub(crate) async fn take(
             || essence.starts_with("audio/")
             || essence == "application/octet-stream"
         {
-            raw(&uploads, texts.upload(owner, length, None, creation)?, body).await
+            raw(&uploads, texts.upload(owner, length, None)?, request, body).await
         } else {
             Err(ContentError::UnsupportedType)
         }
@@ -85,13 +82,7 @@ struct Texts {
 }
 
 impl Texts {
-    fn upload(
-        &self,
-        owner: UserId,
-        length: Option<u64>,
-        filename: Option<String>,
-        creation: Option<Creation>,
-    ) -> Result<NewUpload, ContentError> {
+    fn upload(&self, owner: UserId, length: Option<u64>, filename: Option<String>) -> Result<NewUpload, ContentError> {
         let filename = filename
             .map(|name| text::filename(&name))
             .transpose()
@@ -113,14 +104,17 @@ impl Texts {
             filename,
             metadata: String::new(),
             resumable: false,
-            creation,
         })
     }
 }
 
 /// Begins an upload that lives in one request; `Err` holds the lecture that the same request made before.
-async fn begin(uploads: &UploadService, new: &NewUpload) -> Result<Result<VideoId, VideoId>, ContentError> {
-    match uploads.create(new).await? {
+async fn begin(
+    uploads: &UploadService,
+    new: &NewUpload,
+    request: Option<&Request>,
+) -> Result<Result<VideoId, VideoId>, ContentError> {
+    match uploads.create(new, request).await? {
         Begun::Now(id) => Ok(Ok(id)),
         Begun::Before(id) => {
             let upload = uploads.upload(id).await?;
@@ -132,8 +126,13 @@ async fn begin(uploads: &UploadService, new: &NewUpload) -> Result<Result<VideoI
     }
 }
 
-async fn raw(uploads: &UploadService, new: NewUpload, body: Body) -> Result<VideoId, ContentError> {
-    let id = match begin(uploads, &new).await? {
+async fn raw(
+    uploads: &UploadService,
+    new: NewUpload,
+    request: Option<Request>,
+    body: Body,
+) -> Result<VideoId, ContentError> {
+    let id = match begin(uploads, &new, request.as_ref()).await? {
         Ok(id) => id,
         Err(before) => return Ok(before),
     };
@@ -146,7 +145,7 @@ async fn raw(uploads: &UploadService, new: NewUpload, body: Body) -> Result<Vide
 struct FormUpload {
     uploads: UploadService,
     owner: UserId,
-    creation: Option<Creation>,
+    request: Option<Request>,
     texts: Texts,
     reader: Reader,
 }
@@ -164,8 +163,8 @@ impl FormUpload {
     }
 
     async fn file(mut self, filename: Option<String>) -> Result<VideoId, ContentError> {
-        let new = self.texts.upload(self.owner, None, filename, self.creation.take())?;
-        let id = match begin(&self.uploads, &new).await? {
+        let new = self.texts.upload(self.owner, None, filename)?;
+        let id = match begin(&self.uploads, &new, self.request.as_ref()).await? {
             Ok(id) => id,
             Err(before) => return Ok(before),
         };
@@ -184,7 +183,7 @@ impl FormUpload {
             texts.rest(&mut reader).await?;
             if known != (texts.title.clone(), texts.description.clone()) {
                 uploads
-                    .retitle(id, &texts.upload(new.owner, None, new.filename.clone(), None)?)
+                    .retitle(id, &texts.upload(new.owner, None, new.filename.clone())?)
                     .await?;
             }
             Ok(())

@@ -3,6 +3,7 @@
 use crate::models::uploads::creation::NewUpload;
 use crate::models::videos::video::Video;
 use backing::db::{Db, DbError, Value};
+use backing::once::{self, Once, Request};
 use backing::{args, outbox, record};
 use contracts::events::{VideoCreated, VideoUpdated};
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
@@ -77,13 +78,6 @@ record! {
     }
 }
 
-record! {
-    struct CreationRow {
-        id: VideoId,
-        creation_print: Option<Vec<u8>>,
-    }
-}
-
 impl From<VideoRow> for Video {
     fn from(row: VideoRow) -> Self {
         let reason = row.reason_code.map(|code| Reason {
@@ -149,30 +143,30 @@ impl VideoRepository {
         Ok(self.db.read().one::<VideoRow>(sql, args![id]).await?.map(Video::from))
     }
 
-    /// Writes a new lecture and its upload.
-    ///
-    /// Errors: `Unique` where the owner has used this creation key before
+    /// Writes a new lecture and its upload, unless this request has come before.
     pub async fn create(
         &self,
         id: VideoId,
         new: &NewUpload,
-        now: Timestamp,
-        expires_at: Timestamp,
-    ) -> Result<(), DbError> {
+        request: Option<&Request>,
+        (now, expires_at): (Timestamp, Timestamp),
+    ) -> Result<Once, DbError> {
         let mut tx = self.db.write().await?;
-        let creation = new.creation.clone();
+        if let Some(request) = request {
+            let once = once::claim(&mut tx, request, id.into(), now).await?;
+            if once != Once::First {
+                return Ok(once);
+            }
+        }
         tx.run(
             "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, filename, generation, \
-             creation_key, creation_print, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, 'uploading', 1, 1, $5, 0, $6, $7, $8, $8)",
+             created_at, updated_at) VALUES ($1, $2, $3, $4, 'uploading', 1, 1, $5, 0, $6, $6)",
             args![
                 id,
                 new.owner,
                 new.title.as_str(),
                 new.description.as_str(),
                 new.filename.clone(),
-                creation.as_ref().map(|creation| creation.key.clone()),
-                creation.map(|creation| creation.print),
                 now
             ],
         )
@@ -195,14 +189,8 @@ impl VideoRepository {
         .await?;
         let event = NewEvent::of_video(id, VideoCreated { owner_id: new.owner }.into());
         outbox::push(&mut tx, &event, now).await?;
-        tx.commit().await
-    }
-
-    /// The lecture that its owner created under a key, with the print of that request.
-    pub async fn find_creation(&self, owner: UserId, key: &str) -> Result<Option<(VideoId, Vec<u8>)>, DbError> {
-        let sql = "SELECT id, creation_print FROM videos WHERE owner_id = $1 AND creation_key = $2";
-        let row = self.db.read().one::<CreationRow>(sql, args![owner, key]).await?;
-        Ok(row.map(|row| (row.id, row.creation_print.unwrap_or_default())))
+        tx.commit().await?;
+        Ok(Once::First)
     }
 
     /// Lectures, the latest first.

@@ -1,0 +1,2 @@
+-- Backing's table `once` knows repeated requests now; what these two columns hold is moved there, and they stay empty.
+-- They are not dropped: SQLite keeps a column that a UNIQUE constraint names.

@@ -1,0 +1,21 @@
+//! `Idempotency-Key` of requests that create lectures.
+
+use super::tus_headers as tus;
+use crate::services::error::ContentError;
+use backing::once::Request;
+use contracts::UserId;
+use http::{HeaderMap, HeaderName};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A request that its client has named. `parts` are what its repetitions have in common with it.
+pub(super) fn named_request(
+    headers: &HeaderMap,
+    owner: UserId,
+    parts: &[&str],
+) -> Result<Option<Request>, ContentError> {
+    tus::single(headers, &IDEMPOTENCY_KEY)?
+        .map(|key| Request::new(&owner.to_string(), key, parts))
+        .transpose()
+        .map_err(|what| ContentError::BadHeader(format!("Idempotency-Key {what}")))
+}
