@@ -1,4 +1,4 @@
-//! Makes a placeholder where the page has not been built, so that the binary builds without Node.
+//! Makes a placeholder if the page has not been built, so that the binary builds without Node.
 
 use std::path::Path;
 use std::{fs, io};
@@ -14,7 +14,7 @@ fn main() -> io::Result<()> {
         fs::create_dir_all(dist)?;
         fs::write(&index, PLACEHOLDER)?;
     }
-    // The files are embedded by a macro, which by itself would not see that there are new ones.
+    // A macro embeds the files; on its own it would not notice new ones.
     println!("cargo::rerun-if-changed=page/dist");
     Ok(())
 }

@@ -11,11 +11,11 @@ export default defineConfig({
   resolve: testing ? { conditions: ['browser'] } : {},
   build: {
     target: 'es2022',
-    // The content security policy knows no data: or inline scripts, so nothing may be inlined.
+    // The content security policy forbids inline scripts and data: URLs, so nothing may be inlined.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: true,
-    // hls.js in full is over the usual limit; it is fetched when a lecture is opened.
+    // hls.js exceeds the usual limit; it is loaded when a lecture is opened.
     chunkSizeWarningLimit: 700,
   },
   server: { proxy: { '/api': server, '/p': server, '/.well-known': server } },

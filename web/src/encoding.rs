@@ -1,4 +1,4 @@
-//! Which of the stored forms of a file a client takes.
+//! Chooses the stored encoding of a file that a client accepts.
 //!
 //! Source: RFC 9110 §12.5.3
 
@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http::header::ACCEPT_ENCODING;
 use runtime::accept;
 
-/// A form that files are stored in.
+/// An encoding that files are stored in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
     Brotli,
@@ -15,7 +15,7 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// What the file's name ends with in this form.
+    /// The suffix of a file's name in this encoding.
     pub(crate) const fn suffix(self) -> &'static str {
         match self {
             Self::Brotli => ".br",
@@ -24,7 +24,7 @@ impl Encoding {
         }
     }
 
-    /// The name in `Content-Encoding`; the plain form has none.
+    /// The name in `Content-Encoding`; plain files have none.
     pub(crate) const fn name(self) -> Option<&'static str> {
         match self {
             Self::Brotli => Some("br"),
@@ -34,7 +34,7 @@ impl Encoding {
     }
 }
 
-/// The forms that the client takes, smallest first; the plain one is always among them.
+/// The encodings that the client accepts, smallest first; plain is always among them.
 pub(crate) fn accepted(headers: &HeaderMap) -> impl Iterator<Item = Encoding> {
     let taken = |encoding: Encoding| {
         encoding
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_form_that_a_client_takes_comes_first() {
+    fn the_smallest_encoding_that_a_client_accepts_comes_first() {
         use Encoding::{Brotli, Gzip, Identity};
         assert_eq!(forms("gzip, deflate, br, zstd"), [Brotli, Gzip, Identity]);
         assert_eq!(forms("GZIP;q=0.5"), [Gzip, Identity]);

@@ -10,26 +10,26 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::conditional::IfNoneMatch;
 use rust_embed::{Embed, EmbeddedFile};
 
-/// Vite puts a hash of the content in these names, so that what a name means never changes.
+/// Vite puts a hash of the content in these names, so that the content of a name never changes.
 const FOREVER: &str = "public, max-age=31536000, immutable";
-/// These may change at any update: browsers ask each time, and mostly hear that nothing has changed.
+/// These files may change with any update: browsers revalidate each time and mostly get a 304.
 pub(crate) const ASK_AGAIN: &str = "no-cache";
 
 #[derive(Embed)]
 #[folder = "page/dist"]
 pub(crate) struct Dist;
 
-/// A script, a style sheet or a picture of the page.
+/// Serves a script, a style sheet or a picture of the page.
 pub(crate) async fn asset(Path(file): Path<String>, headers: HeaderMap) -> Response {
     serve(&format!("assets/{file}"), FOREVER, &headers)
 }
 
-/// The sign of the page in a tab.
+/// Serves the page's icon.
 pub(crate) async fn favicon(headers: HeaderMap) -> Response {
     serve("favicon.svg", ASK_AGAIN, &headers)
 }
 
-/// A file of the page in the smallest form that the client takes; 404 if there is none of that name.
+/// Returns a file of the page in the smallest encoding that the client accepts; 404 if the name is unknown.
 pub(crate) fn serve(name: &str, cache: &'static str, headers: &HeaderMap) -> Response {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
     if !name.chars().all(plain) || name.contains("..") {
@@ -59,10 +59,10 @@ pub(crate) fn serve(name: &str, cache: &'static str, headers: &HeaderMap) -> Res
     StatusCode::NOT_FOUND.into_response()
 }
 
-fn reply(file: EmbeddedFile, form: &str, headers: &HeaderMap) -> Response {
-    // Each stored form has a tag of its own: they are different bytes.
+fn reply(file: EmbeddedFile, suffix: &str, headers: &HeaderMap) -> Response {
+    // Each encoding has a tag of its own, because its bytes differ.
     let tag = format!(
-        "\"{}{form}\"",
+        "\"{}{suffix}\"",
         URL_SAFE_NO_PAD.encode(&file.metadata.sha256_hash()[..18])
     );
     let mut response = if IfNoneMatch::of(headers).has(&tag) {

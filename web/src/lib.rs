@@ -1,9 +1,8 @@
 //! Serves the embedded page.
 //!
-//! Vite builds `page/` into `page/dist`, with a `.br` and a `.gz` beside each file; a release build embeds the folder,
-//! a dev build reads it at run time. Files have their address ([`files`]); every other address that a browser opens
-//! gets `index.html`, whose script knows what to show there ([`pages`]). What belongs to the API or to the media plane
-//! is never answered here.
+//! Vite builds `page/` into `page/dist`, with a `.br` and a `.gz` beside each file, and the binary embeds the folder.
+//! Each file has its address ([`files`]); every other address that a browser opens gets `index.html`, whose script
+//! shows the right page ([`pages`]). Addresses of the API and of the media plane never get the page.
 
 mod encoding;
 mod files;
@@ -16,7 +15,7 @@ use runtime::{Face, Routes, Service};
 /// The service's name: its role.
 pub const NAME: &str = "web";
 
-/// What the service states about itself.
+/// The service's description of itself.
 pub const FACE: Face = Face {
     name: NAME,
     defaults: "",

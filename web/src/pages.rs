@@ -1,4 +1,4 @@
-//! The addresses that people see: each shows `index.html`, and the page's script does the rest.
+//! The addresses that people see: each returns `index.html`, and the page's script does the rest.
 
 use crate::files;
 use axum::response::{IntoResponse, Response};
@@ -6,16 +6,16 @@ use http::header::{ACCEPT, CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use runtime::accept;
 
-/// Scripts and styles come from here alone, and no string becomes code: an injected tag or text stays without effect.
-/// `blob:` is how a player hands media to the browser.
+/// Scripts and styles load from this origin only, and no string becomes code: an injected tag or text has no effect.
+/// The player passes media to the browser as `blob:`.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
 connect-src 'self'; media-src 'self' blob:; worker-src 'self'; font-src 'self'; manifest-src 'self'; \
 base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
 trusted-types svelte-trusted-html";
-/// What the page never asks for, nothing in it may ask for. Later parts (live lectures) open what they need.
+/// The page uses none of these features, so nothing in it may. Later parts (live lectures) allow what they need.
 const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
 magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
-/// First parts of addresses that are other services' to answer, also where they have nothing to say.
+/// First segments of addresses that belong to other services, even if they do not know the address.
 const OTHERS: [&str; 8] = [
     "api",
     "p",
@@ -27,24 +27,24 @@ const OTHERS: [&str; 8] = [
     "assets",
 ];
 
-/// The page's entrance.
+/// Serves the page's root.
 pub(crate) async fn index(headers: HeaderMap) -> Response {
     page(&headers)
 }
 
-/// An address that no route knows: the page's, if a browser opens it; else there is nothing.
+/// Answers addresses without a route: with the page if a browser opens it, else with 404.
 pub(crate) async fn any_other(method: Method, uri: Uri, headers: HeaderMap) -> Response {
     let reads = method == Method::GET || method == Method::HEAD;
     let first = uri.path().trim_start_matches('/').split('/').next().unwrap_or_default();
     if reads && !OTHERS.contains(&first) && opens_a_page(&headers) {
         page(&headers)
     } else {
-        // Bare, so that the outermost layer makes a problem document of it.
+        // Without a body, so that the outermost layer turns it into a problem document.
         StatusCode::NOT_FOUND.into_response()
     }
 }
 
-/// Whether HTML is asked for by its name, as browsers do for what they show; scripts and programs ask for anything.
+/// Whether the request names `text/html`, as browsers do for pages; scripts and programs accept `*/*`.
 fn opens_a_page(headers: &HeaderMap) -> bool {
     accept::names(headers, &ACCEPT, "text/html")
 }

@@ -59,7 +59,7 @@ async fn the_page_never_answers_for_the_api_or_the_media_plane() {
         assert_eq!(
             header(&response, CONTENT_TYPE),
             "",
-            "{path}: the outermost layer tells the problem"
+            "{path}: the outermost layer makes the problem document"
         );
     }
     assert_eq!(
@@ -97,8 +97,8 @@ async fn a_known_page_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn built_files_are_kept_for_good_and_sent_in_their_smallest_form() {
-    // Nothing to see where only the placeholder is there.
+async fn built_files_are_cached_forever_and_sent_in_their_smallest_encoding() {
+    // Nothing to check if only the placeholder exists.
     for name in Dist::iter().filter(|name| name.starts_with("assets/") && name.ends_with(".js")) {
         let response = ask("GET", &format!("/{name}"), &[("accept-encoding", "gzip, br")]).await;
         assert_eq!(response.status(), StatusCode::OK, "{name}");

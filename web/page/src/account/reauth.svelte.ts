@@ -1,12 +1,12 @@
 import { Problem } from '../api/problem';
 
-/** Asks for the password when the server wants a fresh sign-in, then does what was wanted. */
+/** Asks for the password when the server requires a recent sign-in, then runs the interrupted work again. */
 export class Reauthentication {
-  /** Whether the question is shown. */
+  /** Whether the dialog is open. */
   asking = $state(false);
   #answer: ((confirmed: boolean) => void) | null = null;
 
-  /** Runs the work; after `reauthentication_required` it asks, and runs the work again. False = the person declined. */
+  /** Runs the work; after `reauthentication_required`, asks for the password and runs it again. False = the person declined. */
   async run(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();

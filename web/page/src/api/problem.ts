@@ -8,28 +8,28 @@ interface ProblemDocument {
   errors?: { field: string; message: string }[];
 }
 
-/** Why a request failed, in words that can be shown. */
+/** Why a request failed, in words that the page can show. */
 export class Problem extends Error {
   constructor(
-    /** The HTTP status; 0 when no answer came. */
+    /** The HTTP status; 0 if there was no response. */
     readonly status: number,
     /** The server's stable code, or `network`. */
     readonly code: string,
     detail: string,
-    /** What is wrong with which field of the request. */
+    /** A message for each invalid field of the request. */
     readonly fields: Readonly<Record<string, string>> = {},
-    /** The server's name for the request, for its operator. */
+    /** The request's id in the server's logs, for the operator. */
     readonly requestId: string | null = null,
   ) {
     super(detail);
   }
 
-  /** The problem that no answer came. */
+  /** The problem for a request without a response. */
   static network(): Problem {
     return new Problem(0, 'network', t('problem.network'));
   }
 
-  /** The problem that an answer tells: a problem document, or failing that its status. */
+  /** The problem in a response: its problem document or, without one, its status. */
   static from(status: number, body: unknown): Problem {
     const document = (typeof body === 'object' && body !== null ? body : {}) as ProblemDocument;
     const fields = Object.fromEntries((document.errors ?? []).map(({ field, message }) => [field, sentence(message)]));
@@ -37,7 +37,7 @@ export class Problem extends Error {
     return new Problem(status, document.code ?? 'unexpected', sentence(detail), fields, document.request_id ?? null);
   }
 
-  /** The problem that a body in text form tells. */
+  /** The problem in a response body that is still text. */
   static parse(status: number, text: string): Problem {
     try {
       return Problem.from(status, JSON.parse(text));
@@ -46,37 +46,37 @@ export class Problem extends Error {
     }
   }
 
-  /** Whatever was thrown, as a problem. */
+  /** Turns any thrown value into a problem. */
   static of(thrown: unknown): Problem {
     if (thrown instanceof Problem) return thrown;
-    // fetch tells a lost connection as a TypeError.
+    // fetch reports a lost connection as a TypeError.
     if (thrown instanceof TypeError) return Problem.network();
     return new Problem(0, 'unexpected', thrown instanceof Error ? thrown.message : String(thrown));
   }
 }
 
-/** The server writes for programs and logs, without capital and full stop. */
+/** Adds the capital and the full stop that the server's messages lack. */
 function sentence(text: string): string {
   const trimmed = text.trim();
   const start = trimmed.charAt(0).toUpperCase() + trimmed.slice(1);
   return /[.!?…]$/.test(start) ? start : `${start}.`;
 }
 
-/** An answer of the typed client. */
+/** A response of the typed client. */
 interface Answer<T> {
   data?: T;
   error?: unknown;
   response: Response;
 }
 
-/** The body of a good answer; every other answer is thrown as a problem. */
+/** Returns the body of a successful response and throws a problem for any other. */
 export async function body<T>(answer: Promise<Answer<T>>): Promise<T> {
-  let told: Answer<T>;
+  let result: Answer<T>;
   try {
-    told = await answer;
+    result = await answer;
   } catch (thrown) {
     throw Problem.of(thrown);
   }
-  if (!told.response.ok) throw Problem.from(told.response.status, told.error);
-  return told.data as T;
+  if (!result.response.ok) throw Problem.from(result.response.status, result.error);
+  return result.data as T;
 }

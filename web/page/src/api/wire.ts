@@ -2,15 +2,15 @@ import type { components } from './schema';
 
 type Schemas = components['schemas'];
 
-/** A lecture, as the server tells it. */
+/** A lecture, as the server describes it. */
 export type Video = Schemas['Video'];
 /** Where a lecture is in its life. */
 export type VideoStatus = Video['status'];
 /** Somebody with an account. */
 export type User = Schemas['User'];
-/** What somebody may do on this MoocFlix. */
+/** A person's role on this site. */
 export type Role = User['roles'][number];
-/** What signing in and renewing give. */
+/** The tokens that signing in and renewing return. */
 export type Tokens = Schemas['Tokens'];
 /** A playback session. */
 export type PlaybackSession = Schemas['PlaybackSession'];

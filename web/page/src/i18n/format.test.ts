@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { bytes, clock, roughly, spokenTime } from './format';
 import { plural, t } from './text';
 
-test('sizes are told in decimal units with three figures at most', () => {
-  const told = [0, 999, 1000, 1_500_000, 99_960_000, 2_147_483_648].map((count) => bytes(count).replace('\u00a0', ' '));
-  expect(told).toEqual(['0 B', '999 B', '1.0 kB', '1.5 MB', '100 MB', '2.1 GB']);
+test('sizes are shown in decimal units with three figures at most', () => {
+  const shown = [0, 999, 1000, 1_500_000, 99_960_000, 2_147_483_648].map((count) => bytes(count).replace('\u00a0', ' '));
+  expect(shown).toEqual(['0 B', '999 B', '1.0 kB', '1.5 MB', '100 MB', '2.1 GB']);
 });
 
 test('positions read like a clock and speak like words', () => {
@@ -14,7 +14,7 @@ test('positions read like a clock and speak like words', () => {
   expect(spokenTime(0)).toBe('0 seconds');
 });
 
-test('the time that is left is told as roughly as it is known', () => {
+test('the remaining time is shown as roughly as it is estimated', () => {
   expect(roughly(20)).toBe('less than a minute');
   expect(roughly(130)).toBe('about 2 minutes');
   expect(roughly(2 * 3600 + 58.5 * 60)).toBe('about 3 hours');

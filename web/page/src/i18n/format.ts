@@ -2,7 +2,7 @@ import { language, plural, t } from './text';
 
 const units = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 
-/** A size in decimal units, as file managers and providers tell it. */
+/** A size in decimal units, as file managers and providers show it. */
 export function bytes(count: number): string {
   let value = Math.max(0, count);
   let unit = 0;
@@ -24,7 +24,7 @@ export function clock(seconds: number): string {
   return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
-/** A position in words, for those who listen: "1 minute 5 seconds". */
+/** A position in words, for screen readers: "1 minute 5 seconds". */
 export function spokenTime(seconds: number): string {
   const whole = Number.isFinite(seconds) ? Math.max(0, Math.floor(seconds)) : 0;
   const parts: string[] = [];
@@ -36,7 +36,7 @@ export function spokenTime(seconds: number): string {
   return parts.join(' ');
 }
 
-/** A length that is still ahead, as roughly as it is known. */
+/** A remaining time, rounded as roughly as it is estimated. */
 export function roughly(seconds: number): string {
   if (seconds < 50) return t('time.lessThanMinute');
   const minutes = Math.round(seconds / 60);

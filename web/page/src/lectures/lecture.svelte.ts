@@ -15,7 +15,7 @@ export class LectureState {
 
   constructor(private readonly id: string) {}
 
-  /** Loads it and follows it; returns the end of it. */
+  /** Loads the lecture and follows it; returns a function that stops following. */
   follow(): () => void {
     void this.#follow();
     return () => this.#gone.abort();
@@ -27,7 +27,7 @@ export class LectureState {
       this.video = await body(api.GET('/api/v1/content/{video_id}', { params: { path: { video_id: this.id } } }));
     } catch (thrown) {
       const problem = Problem.of(thrown);
-      // A lecture that is shown stays when the line breaks; one that is gone doesn't.
+      // A lecture on screen stays there if the connection breaks, but not if it was deleted.
       if (this.video === null || problem.status === 404 || problem.status === 410) this.problem = problem;
     }
   }
@@ -42,7 +42,7 @@ export class LectureState {
     this.#gone.abort();
   }
 
-  /** Has what failed tried again; the problem where that was refused. */
+  /** Retries what failed; returns the problem if the server refuses. */
   async transcode(): Promise<Problem | null> {
     try {
       await body(api.POST('/api/v1/content/{video_id}/transcode', { params: { path: { video_id: this.id } } }));
@@ -50,14 +50,14 @@ export class LectureState {
       return Problem.of(thrown);
     }
     await this.load();
-    // What was over goes on.
+    // The lecture had settled, so nothing followed it any more.
     if (!this.#following) void this.#follow();
     return null;
   }
 
-  /** Of a deleted lecture the server tells no more than that. */
-  #take(told: Video): void {
-    this.video = { ...this.video, ...told };
+  /** Merges: of a deleted lecture the server sends only its id and status. */
+  #take(news: Video): void {
+    this.video = { ...this.video, ...news };
   }
 
   async #follow(): Promise<void> {
@@ -65,7 +65,7 @@ export class LectureState {
     this.#following = true;
     await this.load();
     while (!signal.aborted && this.video !== null && this.problem === null && unsettled(this.video)) {
-      // Events tell at once; where they can't be read, asking again does.
+      // Events arrive at once; if they can't be read, polling replaces them.
       await readEvents(this.id, (video) => this.#take(video), signal).catch(() => undefined);
       if (signal.aborted) break;
       if (this.video !== null && unsettled(this.video)) await pause(againAfter, signal);

@@ -3,7 +3,7 @@ import type { Video } from '../api/wire';
 import { EventReader } from './events';
 import { merge } from './list.svelte';
 import { isEncoding, isStuck, quarterReached, rungName, rungState, tallest, whyFailed } from './rungs';
-import { told, unsettled } from './state';
+import { summary, unsettled } from './state';
 
 const ids = (...names: string[]) => names.map((id) => ({ id }) as Video);
 const names = (videos: Video[]) => videos.map((video) => video.id).join('');
@@ -27,35 +27,35 @@ test('events are read however the stream is cut', () => {
   }
 });
 
-test('a lecture is followed as long as the server works on it by itself', () => {
+test('a lecture is followed as long as the server may still change it', () => {
   const rendition = (state: string) => ({ name: '240p', state, progress: 0.5, height: 240 });
   const video = (status: string, code?: string, ...states: string[]) =>
     ({ status, reason: code ? { code, message: '' } : null, renditions: states.map(rendition) }) as Video;
-  expect(told(video('processing', 'needs_transcoding'))).toEqual({ text: 'status.converting', tone: 'busy' });
+  expect(summary(video('processing', 'needs_transcoding'))).toEqual({ text: 'status.converting', tone: 'busy' });
   expect(unsettled(video('processing', 'needs_transcoding'))).toBe(true);
   expect(unsettled(video('processing'))).toBe(true);
   expect(unsettled(video('playable', undefined, 'ready', 'encoding'))).toBe(true);
   expect(unsettled(video('playable', 'encoder_failed', 'waiting', 'failed'))).toBe(true);
   expect(unsettled(video('playable', 'encoder_failed', 'ready', 'failed'))).toBe(false);
-  expect(told(video('playable', 'encoder_failed', 'ready', 'failed'))).toEqual({ text: 'status.partly', tone: 'warn' });
-  expect(told(video('playable', 'encoder_failed', 'encoding', 'failed')).tone).toBe('good');
-  expect([told(video('ready')).tone, told(video('ready', 'encoder_failed')).tone]).toEqual(['good', 'warn']);
+  expect(summary(video('playable', 'encoder_failed', 'ready', 'failed'))).toEqual({ text: 'status.partly', tone: 'warn' });
+  expect(summary(video('playable', 'encoder_failed', 'encoding', 'failed')).tone).toBe('good');
+  expect([summary(video('ready')).tone, summary(video('ready', 'encoder_failed')).tone]).toEqual(['good', 'warn']);
   expect(unsettled(video('ready'))).toBe(false);
   expect(unsettled(video('failed', 'media_truncated'))).toBe(false);
 });
 
-test('renditions are told in words', () => {
-  expect(['source', 'audio', 'audio-2', '720p'].map(rungName)).toEqual(['Original', 'Sound', 'Sound 2', '720p']);
-  const told = (state: string, progress: number) => rungState({ state, progress } as Video['renditions'][number]);
-  expect([told('waiting', 0), told('encoding', 0.999), told('ready', 1), told('failed', 0.2)]).toEqual(['Waiting', '99 %', 'Ready', 'Failed']);
+test('rendition states are shown in words', () => {
+  expect(['source', 'audio', 'audio-2', '720p'].map(rungName)).toEqual(['Original', 'Audio', 'Audio 2', '720p']);
+  const shown = (state: string, progress: number) => rungState({ state, progress } as Video['renditions'][number]);
+  expect([shown('waiting', 0), shown('encoding', 0.999), shown('ready', 1), shown('failed', 0.2)]).toEqual(['Waiting', '99 %', 'Ready', 'Failed']);
 });
 
-test('each reason for which renditions failed is told once', () => {
+test('each reason for which renditions failed is shown once', () => {
   const rendition = (name: string, state: string, message?: string) => ({ name, state, reason: message ? { code: 'x', message } : null });
   const video = { renditions: [rendition('720p', 'failed', 'it broke'), rendition('360p', 'failed', 'it broke'), rendition('audio', 'failed', 'no sound'), rendition('240p', 'ready')] } as Video;
   expect(whyFailed(video)).toEqual([
     { names: '720p, 360p', message: 'it broke' },
-    { names: 'Sound', message: 'no sound' },
+    { names: 'Audio', message: 'no sound' },
   ]);
 });
 
@@ -69,7 +69,7 @@ test('encoding is shown until all is there, and its tallest picture is the one t
   expect([isEncoding(failed), isStuck(failed), tallest(video('failed', []))]).toEqual([false, true, 0]);
 });
 
-test('a listener hears of each quarter once, and of beginning and end elsewhere', () => {
+test('a screen reader announces each quarter once, without the beginning and the end', () => {
   expect(quarterReached(0, 0.24)).toBeNull();
   expect(quarterReached(0.24, 0.26)).toBe(25);
   expect(quarterReached(0.26, 0.49)).toBeNull();

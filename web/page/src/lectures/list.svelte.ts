@@ -7,7 +7,7 @@ const pageSize = 20;
 const most = 100;
 const pollEvery = 3000;
 
-/** Puts a fresh beginning of the list before what was loaded after it. */
+/** Puts the fresh first page before the lectures that were loaded after it. */
 export function merge(fresh: Video[], freshIsAll: boolean, old: Video[]): Video[] {
   const last = fresh.at(-1);
   if (freshIsAll || last === undefined) return fresh;
@@ -20,7 +20,7 @@ export function merge(fresh: Video[], freshIsAll: boolean, old: Video[]): Video[
 export class LectureList {
   /** Everybody's instead of mine. */
   everyone = $state(false);
-  /** Only those of which something failed. */
+  /** Only lectures with failures. */
   failed = $state(false);
   items = $state.raw<Video[]>([]);
   problem = $state<Problem | null>(null);
@@ -29,7 +29,7 @@ export class LectureList {
   hasMore = $derived.by(() => this.#cursor !== null);
   #cursor = $state<string | null>(null);
 
-  /** Which lectures are meant: what is asked for beside a page's limits. */
+  /** The filter, as query parameters. */
   get #wanted(): { owner?: 'all'; failed?: true } {
     return { ...(this.everyone ? { owner: 'all' as const } : {}), ...(this.failed ? { failed: true as const } : {}) };
   }
@@ -53,13 +53,13 @@ export class LectureList {
       const next = page.next_cursor ?? null;
       const before = this.items.length;
       this.items = merge(page.items, next === null, this.items);
-      // Beyond the fresh part the old cursor still holds.
+      // The old cursor is still valid beyond the fresh part.
       if (before <= page.items.length || next === null) this.#cursor = next;
       this.problem = null;
       this.loaded = true;
     } catch (thrown) {
       if (this.#isOld(wanted)) return;
-      // What is shown stays; a lost connection is told by the page itself.
+      // The list stays on screen; the page itself reports a lost connection.
       if (!this.loaded) this.problem = Problem.of(thrown);
     }
   }
@@ -83,14 +83,14 @@ export class LectureList {
     }
   }
 
-  /** Whether other lectures were chosen since. */
+  /** Whether the filter has changed since. */
   #isOld(wanted: { owner?: 'all'; failed?: true }): boolean {
     return wanted.owner !== this.#wanted.owner || wanted.failed !== this.#wanted.failed;
   }
 
   /**
-   * Asks again every few seconds while the page can be seen and something may change by itself: what is under way, and
-   * lists into which others' lectures come or those that fail. Returns the end of it.
+   * Reloads every few seconds while the page is visible and the list may change without the user: lectures in progress,
+   * everyone's lectures, lectures with failures. Returns a function that stops it.
    */
   follow(): () => void {
     void this.load();

@@ -3,7 +3,7 @@ import type { Video } from '../api/wire';
 
 export type Rendition = Video['renditions'][number];
 
-/** What a rendition is called: 720p, Original, Sound. */
+/** A rendition's name on the page: 720p, Original, Audio. */
 export function rungName(name: string): string {
   if (name === 'source') return t('rung.source');
   const [, , number] = /^audio(-(\d+))?$/.exec(name) ?? [];
@@ -11,7 +11,7 @@ export function rungName(name: string): string {
   return name === 'audio' ? t('rung.sound') : name;
 }
 
-/** Where a rendition stands, in words. */
+/** A rendition's state in words. */
 export function rungState({ state, progress }: Rendition): string {
   switch (state) {
     case 'ready':
@@ -25,12 +25,12 @@ export function rungState({ state, progress }: Rendition): string {
   }
 }
 
-/** Whether something of a lecture couldn't be made and may be tried again. */
+/** Whether a lecture, or one of its renditions, failed and may be retried. */
 export function hasFailed(video: Video): boolean {
   return video.status === 'failed' || video.renditions.some((one) => one.state === 'failed');
 }
 
-/** Why renditions failed: each reason once, with the names of those that it stopped. */
+/** Why renditions failed: each reason once, with the names of the renditions that it stopped. */
 export function whyFailed(video: Video): { names: string; message: string }[] {
   const stopped = new Map<string, string[]>();
   for (const { name, state, reason } of video.renditions) {
@@ -40,20 +40,20 @@ export function whyFailed(video: Video): { names: string; message: string }[] {
   return [...stopped].map(([message, names]) => ({ names: names.join(', '), message }));
 }
 
-/** Whether nothing more will be made of a lecture unless somebody asks. */
+/** Whether a lecture stays as it is until somebody retries it. */
 export function isStuck(video: Video): boolean {
   if (video.status === 'failed') return true;
   const settled = video.renditions.every((one) => one.state === 'ready' || one.state === 'failed');
   return hasFailed(video) && settled;
 }
 
-/** Whether there is something to show of how a lecture is encoded. */
+/** Whether the page shows the encoding of a lecture. */
 export function isEncoding(video: Video): boolean {
   const open = video.status === 'processing' || video.status === 'playable';
   return open && video.renditions.some((one) => one.state !== 'ready');
 }
 
-/** The height of the tallest picture that is there, at least in part. */
+/** The height of the tallest rendition that exists, at least in part. */
 export function tallest(video: Video): number {
   const begun = video.renditions.filter((one) => one.state === 'ready' || (one.state === 'encoding' && one.progress > 0));
   return Math.max(0, ...begun.map((one) => one.height ?? 0));
@@ -61,7 +61,7 @@ export function tallest(video: Video): number {
 
 const step = 25;
 
-/** The quarter that has been reached since, for who listens; null where it is the same, the beginning or the end. */
+/** The quarter reached since, to announce; null if it is the same one, the beginning or the end. */
 export function quarterReached(before: number, now: number): number | null {
   const quarter = Math.floor((now * 100) / step) * step;
   return quarter > Math.floor((before * 100) / step) * step && quarter < 100 ? quarter : null;

@@ -2,11 +2,11 @@ import type { Key } from '../i18n/text';
 import type { Video } from '../api/wire';
 import { isStuck } from './rungs';
 
-/** How a state is meant: something is under way, all is well, attention is needed, or it is over. */
+/** How a state looks: work in progress, all well, attention needed, or failed. */
 export type Tone = 'busy' | 'good' | 'warn' | 'bad';
 
 /** A lecture's state in words. */
-export function told(video: Video): { text: Key; tone: Tone } {
+export function summary(video: Video): { text: Key; tone: Tone } {
   switch (video.status) {
     case 'uploading':
       return { text: 'status.uploading', tone: 'busy' };
@@ -15,7 +15,7 @@ export function told(video: Video): { text: Key; tone: Tone } {
     case 'playable':
       return isStuck(video) ? { text: 'status.partly', tone: 'warn' } : { text: 'status.playable', tone: 'good' };
     case 'ready':
-      // What could not be made anew is there as it was.
+      // Renditions that could not be encoded again remain as they were.
       return { text: 'status.ready', tone: video.reason ? 'warn' : 'good' };
     case 'failed':
       return { text: 'status.failed', tone: 'bad' };
@@ -32,13 +32,13 @@ export function canPlay(video: Video): boolean {
   return video.status === 'playable' || video.status === 'ready';
 }
 
-/** Whether the server will change this lecture by itself. */
+/** Whether the server may still change this lecture on its own. */
 export function unsettled(video: Video): boolean {
   if (video.status === 'playable' && isStuck(video)) return false;
   return video.status === 'uploading' || video.status === 'processing' || video.status === 'playable';
 }
 
-/** The share that has arrived of an upload under way, 0 to 1. */
+/** The share of an upload that has arrived, 0 to 1. */
 export function arrived(video: Video): number {
   const upload = video.upload;
   return upload?.length ? upload.offset / upload.length : 0;

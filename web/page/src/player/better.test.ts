@@ -4,7 +4,7 @@ import { betterHeight, sizesOf } from './better';
 const size = (height: number) => ({ width: (height * 16) / 9, height });
 const large = size(2000);
 
-test('the pictures of a master playlist are read, sound is none', () => {
+test('the pictures of a master playlist are read, audio is none', () => {
   const playlist = `#EXTM3U
 #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="audio",NAME="Sound",URI="1/audio/media.m3u8"
 #EXT-X-STREAM-INF:BANDWIDTH=400000,RESOLUTION=426x240,CODECS="avc1.640015,mp4a.40.2",AUDIO="audio"

@@ -10,15 +10,15 @@ export function sizesOf(playlist: string): Size[] {
   return [...sizes].map(([, width, height]) => ({ width: Number(width), height: Number(height) }));
 }
 
-/** What is open: the pictures to choose from, and the one that is loaded now. */
+/** The open stream: the pictures to choose from, and the one that is loaded now. */
 export interface Open {
   sizes: Size[];
   current: Size | null;
 }
 
 /**
- * The height up to which opening the stream again would better the picture; null where it wouldn't: nothing taller is
- * there, the line doesn't carry what is open already, or the player is too small to show more.
+ * The height that reopening the stream would gain; null if it gains nothing: no taller picture is listed, the
+ * connection is too slow for the present one already, or the player is too small to show more.
  */
 export function betterHeight(open: Open, offered: Size[], player: Size): number | null {
   const top = tallestOf(open.sizes);

@@ -1,4 +1,4 @@
-/** What a key does in the player. */
+/** An action of a key in the player. */
 export type Act =
   | { do: 'toggle' | 'mute' | 'full' | 'help' }
   | { do: 'seek'; by: number }
@@ -22,7 +22,7 @@ const acts: Record<string, Act> = {
   '>': { do: 'speed', step: 1 },
 };
 
-/** What a key means where the focus is; nothing where the focused control uses the key itself. */
+/** The action of a key press; null if the focused control uses the key itself. */
 export function actOf(event: KeyboardEvent): Act | null {
   if (event.ctrlKey || event.metaKey || event.altKey) return null;
   const target = event.target instanceof Element ? event.target : null;

@@ -6,24 +6,24 @@ import type { PlaybackSession } from '../api/wire';
 import { t } from '../i18n/text';
 import { betterHeight, sizesOf } from './better';
 
-/** How often a server may refuse the media of a session it has just opened, before it is believed. */
+/** How many refusals of a freshly opened session's media it takes to give up. */
 const mostRefusals = 3;
 const longestWait = 15_000;
-/** A second decoding error within this time is not mended by trying again. */
+/** A second decoding error within this time is final. */
 const mendWindow = 10_000;
-/** How often it is looked whether a better picture is listed, once the server makes one. */
+/** The interval between looks at the playlist, once the server makes a better picture. */
 const lookEvery = 8_000;
 
 /**
- * Plays a lecture in a video element. A playback session ends by itself (a laptop that slept), and lines break:
- * both are met by opening the stream again at the position, without asking the viewer.
+ * Plays a lecture in a video element. Playback sessions expire (on a laptop that slept) and connections break:
+ * both times it reopens the stream at the position, without asking the viewer.
  */
 export class Playback {
-  /** Why it can't go on; the viewer may try again. */
+  /** Why playback can't continue; the viewer may try again. */
   problem = $state<Problem | null>(null);
-  /** Whether it waits for the connection to come back. */
+  /** Whether playback waits for the connection to come back. */
   reconnecting = $state(false);
-  /** Whether the stream is being opened again for a better picture; the last one is still to be shown. */
+  /** Whether the stream is being reopened for a better picture; until then the last frame stays visible. */
   bettering = $state(false);
 
   #hls: Hls | null = null;
@@ -44,7 +44,7 @@ export class Playback {
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly videoId: string,
-    /** Keeps the picture that is shown, for a moment without one. */
+    /** Keeps the current frame visible while there is no stream. */
     private readonly hold: () => void,
   ) {
     const { signal } = this.#gone;
@@ -53,7 +53,7 @@ export class Playback {
     video.addEventListener('canplay', () => (this.bettering = false), { signal });
   }
 
-  /** Opens the stream and loads its beginning; it doesn't play by itself. */
+  /** Opens the stream and loads its beginning, but does not start to play. */
   async open(): Promise<void> {
     this.problem = null;
     this.#refusals = 0;
@@ -61,7 +61,7 @@ export class Playback {
     await this.#open(this.video.currentTime, false);
   }
 
-  /** Tells how tall a picture the server has, at least in part: it may be better than what is open. */
+  /** Notes the height of the server's tallest picture, which may be better than the open ones. */
   offer(tallest: number): void {
     if (tallest <= this.#tallest) return;
     this.#tallest = tallest;
@@ -81,11 +81,11 @@ export class Playback {
     const generation = ++this.#generation;
     try {
       const path = { video_id: this.videoId };
-      // The header is what asks for the session itself instead of a redirect to its playlist.
+      // This header asks for the session itself instead of a redirect to its playlist.
       const asked = api.GET('/api/v1/content/{video_id}/stream', { params: { path }, headers: { Accept: 'application/json' } });
       const [stream, { default: Player }] = await Promise.all([body<PlaybackSession>(asked), import('hls.js')]);
       if (generation !== this.#generation || this.#gone.signal.aborted) return;
-      // Native HLS is the second choice: it tells nothing about errors, so a session that ran out can't be met.
+      // Native HLS is the second choice: it does not report why it failed, so an expired session can't be renewed.
       if (Player.isSupported()) this.#attach(Player, stream, position);
       else if (this.video.canPlayType('application/vnd.apple.mpegurl') !== '') this.#attachNative(stream, position);
       else throw new Problem(0, 'unsupported', t('player.errorUnsupported'));
@@ -100,13 +100,13 @@ export class Playback {
 
   #attach(Player: typeof Hls, stream: PlaybackSession, position: number): void {
     const hls = new Player({
-      // Segments come as fragmented MP4, which hls.js hands on as it is: a worker would cost a start-up and gain nothing.
+      // Segments are fragmented MP4, which hls.js passes on unchanged: a worker would take time to start and gain nothing.
       enableWorker: false,
-      // A lecture that is still encoded looks like a live stream; it begins at its beginning all the same, and its end is
-      // not the end of what is there.
+      // A lecture that is still being encoded looks like a live stream; it still starts at its beginning, and it does not
+      // end where the encoded part ends.
       startPosition: position,
       liveDurationInfinity: true,
-      // Enough ahead for a weak line, and not the whole lecture for somebody who only looks in.
+      // Enough for a weak connection, without loading the whole lecture for a short visit.
       maxBufferLength: 30,
       maxMaxBufferLength: 60,
       backBufferLength: 90,
@@ -135,8 +135,8 @@ export class Playback {
   }
 
   /**
-   * Opens the stream again at the position when a taller picture is listed and would be shown. A rung is listed only when
-   * the encoder keeps ahead of who watches it, so the playlist is asked until the tallest one is there.
+   * Reopens the stream at the position once a taller picture is listed and worth showing. The server lists a rung only
+   * when the encoder stays ahead of its viewers, so this polls the playlist until the tallest one is there.
    */
   async #lookForBetter(): Promise<void> {
     const hls = this.#hls;
@@ -145,7 +145,7 @@ export class Playback {
     const top = Math.max(0, ...(hls?.levels ?? []).map((level) => level.height));
     if (hls !== null && hls.levels.length > 0 && top >= this.#tallest) return;
     this.#lookSoon(lookEvery);
-    // At the end there is nothing to better, until it is watched again.
+    // At the end no better picture is needed, until the lecture is watched again.
     const idle = document.hidden || this.video.ended || this.bettering;
     if (hls === null || stream === null || hls.levels.length === 0 || idle) return;
     const answer = await fetch(stream.hls_url, { cache: 'no-cache', signal: this.#gone.signal }).catch(() => null);
@@ -173,7 +173,7 @@ export class Playback {
 
   #failed(Player: typeof Hls, data: ErrorData): void {
     const status = data.response?.code ?? 0;
-    // 403 is all that a session that ended says; whether one may watch at all, the API tells in words.
+    // An expired session only returns 403; opening a new one shows whether the viewer may still watch.
     if (status === 403 || status === 410) {
       this.#refused();
     } else if (data.fatal && data.type === Player.ErrorTypes.NETWORK_ERROR) {
@@ -216,7 +216,7 @@ export class Playback {
     return Math.min(longestWait, 500 * 2 ** this.#attempt++);
   }
 
-  /** Goes on loading where it broke off; what is loaded already keeps playing meanwhile. */
+  /** Continues to load where it broke off; the loaded part keeps playing meanwhile. */
   #loadAgain(after: number): void {
     const hls = this.#hls;
     if (hls === null || hls.levels.length === 0) {
@@ -241,7 +241,7 @@ export class Playback {
     this.problem = problem;
   }
 
-  /** Tells the server that a paused player, which loads nothing, is still there. */
+  /** Keeps the session alive while the player is paused and loads nothing. */
   #keepAlive(stream: PlaybackSession): void {
     const beat = async () => {
       if (document.hidden && this.video.paused) return;

@@ -1,6 +1,6 @@
 const name = 'moocflix.player';
 
-/** What a viewer likes on every lecture. */
+/** A viewer's settings for every lecture. */
 export interface Preferences {
   volume: number;
   muted: boolean;
@@ -21,6 +21,6 @@ export function write(preferences: Preferences): void {
   try {
     localStorage.setItem(name, JSON.stringify(preferences));
   } catch {
-    // Not kept, then.
+    // Storage may be forbidden; then the settings last as long as the page.
   }
 }

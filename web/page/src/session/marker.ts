@@ -1,8 +1,8 @@
 const name = 'moocflix.signed-in';
 
 /**
- * Remembers that this browser holds a sign-in cookie, which the page itself can't see. It is no secret and gives no
- * right; it only spares the first visit a request that must fail.
+ * Remembers that this browser holds a sign-in cookie, which the page can't see. The marker is no secret and grants
+ * nothing; it only spares a first visit a request that must fail.
  */
 export const marker = {
   isSet: (): boolean => read() !== null,

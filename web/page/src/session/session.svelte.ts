@@ -6,7 +6,7 @@ import { alone } from './alone';
 import { marker } from './marker';
 
 type State = 'starting' | 'in' | 'out';
-/** Why somebody is signed out, where it needs telling. */
+/** Why somebody was signed out, if the sign-in page should explain it. */
 export type Farewell = 'expired' | 'deactivated' | null;
 type News = { kind: 'signed-in' | 'signed-out' };
 
@@ -15,8 +15,8 @@ const now = () => Date.now();
 const renewAt = 0.8;
 
 /**
- * Who is signed in. The refresh token is a cookie that no script can read; the access token lives here, in memory,
- * and nowhere else. Tabs renew one after another, because each renewal changes the cookie that all of them share.
+ * The signed-in user and their tokens. The refresh token is a cookie that no script can read; the access token exists
+ * in memory only. Tabs renew one after another, because each renewal changes the cookie that all of them share.
  */
 export class Session {
   state = $state<State>('starting');
@@ -34,7 +34,7 @@ export class Session {
 
   constructor() {
     this.#tabs.onmessage = (event: MessageEvent<News>) => void this.#hear(event.data);
-    // Timers sleep with the machine: on waking, look at the clock.
+    // Timers stop while the machine sleeps, so this checks the clock when the page becomes visible again.
     document.addEventListener('visibilitychange', () => {
       if (!document.hidden && this.state === 'in' && now() >= this.#renewAt) void this.renew().catch(() => undefined);
     });
@@ -68,10 +68,10 @@ export class Session {
     this.#keep(answer);
     this.farewell = null;
     marker.set();
-    this.#tell({ kind: 'signed-in' });
+    this.#notify({ kind: 'signed-in' });
   }
 
-  /** Signs out here, or everywhere; here it counts even when the server can't be told. */
+  /** Signs out here or everywhere; signing out here works even if the server can't be reached. */
   async signOut(everywhere = false): Promise<void> {
     try {
       await body(this.#mine.POST('/api/v1/users/logout', { body: everywhere ? { everywhere } : {} }));
@@ -79,7 +79,7 @@ export class Session {
       if (everywhere) throw thrown;
     }
     this.end(null);
-    this.#tell({ kind: 'signed-out' });
+    this.#notify({ kind: 'signed-out' });
   }
 
   /** Forgets who was signed in. */
@@ -93,18 +93,18 @@ export class Session {
     marker.clear();
   }
 
-  /** Takes over what the server now says about the person. */
+  /** Takes over the account as the server returned it. */
   changed(user: User): void {
     if (user.id === this.user?.id) this.user = user;
   }
 
-  /** An access token that is still good for a while. */
+  /** Returns an access token that stays valid for a few seconds at least. */
   async token(): Promise<string> {
     if (this.state !== 'out' && now() >= this.#expires) await this.renew();
     return this.#token;
   }
 
-  /** fetch with the bearer; a refused token is renewed once and the request sent again. */
+  /** Fetches with the bearer token; renews a refused token once and sends the request again. */
   async fetch(request: Request): Promise<Response> {
     const again = request.clone();
     const used = await this.token();
@@ -114,7 +114,7 @@ export class Session {
     return fetch(withBearer(again, this.#token));
   }
 
-  /** Trades the cookie for a new access token; false when there is nothing to trade any more. */
+  /** Exchanges the cookie for a new access token; false if the server no longer accepts it. */
   renew(): Promise<boolean> {
     this.#renewing ??= alone('moocflix-renew', () => this.#trade()).finally(() => {
       this.#renewing = null;
@@ -125,7 +125,7 @@ export class Session {
   async #trade(): Promise<boolean> {
     const asked = this.#plain.POST('/api/v1/users/token', {
       body: { grant_type: 'refresh_token' },
-      // OAuth's endpoint takes a form, and the client serialises what this header names.
+      // OAuth's endpoint takes a form; the client serialises the body by this header.
       headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
     });
     try {
@@ -134,7 +134,7 @@ export class Session {
       return true;
     } catch (thrown) {
       const problem = Problem.of(thrown);
-      // Only a refusal ends the sign-in; a server that is away doesn't.
+      // Only a refusal ends the sign-in; an unreachable server does not.
       if (problem.status !== 400 && problem.status !== 401 && problem.status !== 403) throw problem;
       this.end('expired');
       return false;
@@ -153,7 +153,7 @@ export class Session {
   }
 
   #renewQuietly(): void {
-    // A failure is no news: the next request tries again and tells.
+    // A failure can be ignored: the next request tries again and reports it.
     void this.renew().catch(() => undefined);
   }
 
@@ -166,11 +166,11 @@ export class Session {
     const before = this.user?.id;
     if (news.kind === 'signed-out') this.end(null);
     else await this.renew().catch(() => false);
-    // What is shown belongs to somebody else.
+    // The page still shows another user's data.
     if (before !== undefined && this.user !== null && this.user.id !== before) location.reload();
   }
 
-  #tell(news: News): void {
+  #notify(news: News): void {
     this.#tabs.postMessage(news);
   }
 }

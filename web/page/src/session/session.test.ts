@@ -75,7 +75,7 @@ test('a refused token is renewed once, and the request sent again with its body'
   expect(asked.filter((path) => path.endsWith('/token'))).toHaveLength(1);
 });
 
-test('a wish for a fresh sign-in is not mistaken for a token that ran out', async () => {
+test('a request for a recent sign-in is not mistaken for an expired token', async () => {
   const session = await signedIn();
   answers['/api/v1/users/deactivate'] = () => json(401, { code: 'reauthentication_required' });
   const answer = await session.fetch(new Request('http://localhost/api/v1/users/deactivate', { method: 'DELETE' }));
@@ -83,7 +83,7 @@ test('a wish for a fresh sign-in is not mistaken for a token that ran out', asyn
   expect(asked).not.toContain('/api/v1/users/token');
 });
 
-test('a server that is away does not end the sign-in, a refusal does', async () => {
+test('an unreachable server does not end the sign-in, a refusal does', async () => {
   const session = await signedIn();
   answers['/api/v1/users/token'] = () => json(503, { error: 'temporarily_unavailable' });
   await expect(session.renew()).rejects.toMatchObject({ status: 503 });
@@ -93,7 +93,7 @@ test('a server that is away does not end the sign-in, a refusal does', async () 
   expect([session.state, session.farewell]).toEqual(['out', 'expired']);
 });
 
-test('signing out counts here even when the server can not be told', async () => {
+test('signing out works here even if the server can not be reached', async () => {
   const session = await signedIn();
   delete answers['/api/v1/users/logout'];
   await session.signOut();

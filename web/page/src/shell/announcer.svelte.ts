@@ -1,9 +1,9 @@
-/** What a screen reader says without moving the focus; the newest sentence replaces the one before. */
+/** The sentence that a screen reader reads without moving the focus; a new one replaces the last. */
 class Announcer {
   sentence = $state('');
 
   say(sentence: string): void {
-    // An unchanged text is not read again, so a space makes it another one.
+    // Screen readers skip an unchanged text, so a space makes it a different one.
     this.sentence = sentence === this.sentence ? `${sentence}\u00a0` : sentence;
   }
 }

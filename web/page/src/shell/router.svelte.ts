@@ -15,7 +15,7 @@ export type Route =
 
 const plain = ['home', 'signIn', 'signUp', 'upload', 'people', 'account'] as const;
 
-/** What an address shows. */
+/** The route of an address. */
 export function parse(path: string): Route {
   const trimmed = path.replace(/\/+$/, '') || '/';
   const name = plain.find((each) => to[each] === trimmed);
@@ -26,7 +26,7 @@ export function parse(path: string): Route {
 
 class Router {
   path = $state(location.pathname);
-  /** How often the visitor has moved; 0 while the page that was loaded is still shown. */
+  /** The number of moves so far; 0 while the first page is still shown. */
   moves = 0;
   route = $derived(parse(this.path));
 
@@ -37,7 +37,7 @@ class Router {
     window.scrollTo(0, 0);
   }
 
-  /** Says that what is shown next replaces what the visitor saw, though the address may stay: signing in, signing out. */
+  /** Counts a move that may keep the address: signing in, signing out. */
   moved(): void {
     this.moves += 1;
   }
@@ -50,7 +50,7 @@ class Router {
       if (link === null || event.defaultPrevented || event.button !== 0) return;
       if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
       if (link.origin !== location.origin || link.target !== '' || link.hasAttribute('download')) return;
-      // A link inside the page, such as the one that skips the navigation, is the browser's.
+      // The browser follows links inside the page, such as the one that skips the navigation.
       if (link.getAttribute('href')?.startsWith('#')) return;
       event.preventDefault();
       this.go(link.pathname);

@@ -14,7 +14,7 @@ test('a link to a page of ours is followed without loading the page, and others 
   document.body.innerHTML = '<a id="ours" href="/account">a</a><a id="inside" href="#content">b</a><a id="far" href="https://example.org/">c</a>';
   const click = (id: string, more: MouseEventInit = {}) => {
     const event = new MouseEvent('click', { bubbles: true, cancelable: true, button: 0, ...more });
-    // What is not followed here would make the test's browser go there.
+    // The test's browser would otherwise follow a link that the router leaves to it.
     document.addEventListener('click', (late) => late.preventDefault(), { once: true });
     document.getElementById(id)?.dispatchEvent(event);
     return router.path;

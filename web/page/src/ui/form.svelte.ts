@@ -2,16 +2,16 @@ import { Problem } from '../api/problem';
 import { t } from '../i18n/text';
 
 type Values = Record<string, string>;
-/** Says what is wrong with a field's text, or nothing. */
+/** Returns the error in a field's text, if any. */
 export type Rule = (text: string) => string | undefined;
 
 export const filled: Rule = (text) => (text.trim() === '' ? t('field.required') : undefined);
 export const email: Rule = (text) => filled(text) ?? (/^\S+@\S+$/.test(text.trim()) ? undefined : t('field.emailInvalid'));
-// The server counts bytes; so does this, or a short password of umlauts would be refused here and accepted there.
+// The server counts bytes, so this must, too: it would otherwise refuse short passwords with umlauts that the server accepts.
 export const newPassword: Rule = (text) =>
   filled(text) ?? (new TextEncoder().encode(text).length < 12 ? t('field.passwordShort') : undefined);
 
-/** What a form holds, what is wrong with it, and whether it is on its way. */
+/** A form's values and errors, and whether it is being sent. */
 export class Form<V extends Values> {
   values = $state({} as V);
   busy = $state(false);
@@ -25,7 +25,7 @@ export class Form<V extends Values> {
     this.values = values;
   }
 
-  /** Checks the fields, then runs the work; what the server says of a field is shown at that field. */
+  /** Checks the fields, then runs the work; the server's error for a field is shown at that field. */
   async send(form: HTMLFormElement, work: () => Promise<void>): Promise<boolean> {
     if (this.busy) return false;
     this.problem = null;
@@ -55,7 +55,7 @@ export class Form<V extends Values> {
   #take(problem: Problem): void {
     const known = Object.entries(problem.fields).filter(([name]) => name in this.values);
     this.errors = Object.fromEntries(known);
-    // What stands at the fields needn't be said twice; what has no field here must be said.
+    // Errors shown at their fields need not appear twice; errors of fields that this form lacks must appear.
     if (known.length === 0 || known.length < Object.keys(problem.fields).length) this.problem = problem;
   }
 

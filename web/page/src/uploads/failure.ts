@@ -4,8 +4,8 @@ export type Next = { kind: 'again'; after: number } | { kind: 'over' };
 const longest = 30_000;
 
 /**
- * Sends again what time can mend: no answer at all, a server that is busy, full or away, an upload that another writer
- * still holds, an offset that differs (the next request asks for the right one). Everything else is over.
+ * Retries failures that may pass: no response, a server that is busy, full or unreachable, an upload that another
+ * writer still holds, a wrong offset (the next request asks for the right one). All other failures are final.
  */
 export function next(status: number | null, attempt: number): Next {
   const mends = status === null || status === 0 || status >= 500 || [408, 409, 423, 429, 460].includes(status);

@@ -8,15 +8,15 @@ interface Picked {
 
 export type Match = 'same' | 'another' | 'changed';
 
-/** Whether a chosen file is the one whose upload was begun, as far as can be told without reading it. */
+/** Whether a chosen file is the one of an unfinished upload, as far as its name, size and date show. */
 export function match(file: Picked, video: Video): Match {
   if (file.name !== video.source.filename || file.size !== video.upload?.length) return 'another';
   const known = localStorage.getItem(key(video.id));
-  // Another device doesn't know when the file was changed last; there name and size have to do.
+  // Another device doesn't know when the file was last changed; name and size must suffice there.
   return known === null || known === String(file.lastModified) ? 'same' : 'changed';
 }
 
-/** Remembers which state of the file an upload is of. */
+/** Remembers the modification time of an upload's file. */
 export function remember(videoId: string, file: Picked): void {
   localStorage.setItem(key(videoId), String(file.lastModified));
 }

@@ -12,7 +12,7 @@ export type Stage = 'queued' | 'starting' | 'sending' | 'paused' | 'waiting' | '
 
 const endpoint = '/api/v1/content/upload';
 const announceEvery = 25;
-/** As the server takes it. */
+/** The server's limit. */
 const longestTitle = 200;
 
 /** One file on its way to the server. */
@@ -22,11 +22,11 @@ export class Transfer {
   readonly title: string;
   stage = $state<Stage>('queued');
   videoId = $state<string | null>(null);
-  /** What the server has said is stored. */
+  /** Bytes that the server has confirmed as stored. */
   acknowledged = $state(0);
-  /** What has left this machine; a part of it may be lost on the way. */
+  /** Bytes that have left this machine; some may be lost on the way. */
   sent = $state(0);
-  /** Bytes a second; null while it is too early to tell. */
+  /** Bytes per second; null while it is too early to estimate. */
   rate = $state<number | null>(null);
   problem = $state<Problem | null>(null);
   share = $derived.by(() => this.acknowledged / this.file.size);
@@ -41,7 +41,7 @@ export class Transfer {
   #announced = 0;
   #whenOver: () => void = () => undefined;
 
-  /** Starts anew, or goes on with the upload of a lecture that was begun before. */
+  /** A new upload, or the rest of an unfinished one. */
   constructor(file: File, begun: Video | null) {
     this.file = file;
     this.title = begun?.title || titleOf(file.name);
@@ -57,7 +57,7 @@ export class Transfer {
     return this.stage === 'done' || this.stage === 'failed' || this.stage === 'cancelled';
   }
 
-  /** Sends until all is there; resolves when it is over or paused, so that the next one can have its turn. */
+  /** Sends the file; resolves when the upload has ended or is paused, so that the next one can start. */
   run(): Promise<void> {
     this.stage = 'starting';
     return new Promise((resolve) => {
@@ -74,7 +74,7 @@ export class Transfer {
     this.#whenOver();
   }
 
-  /** Stops, and has the server throw away what arrived. */
+  /** Stops, and makes the server delete what it received. */
   async cancel(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#tus?.abort();
@@ -89,13 +89,13 @@ export class Transfer {
       this.#over('cancelled');
     } catch (thrown) {
       const problem = problemOf(thrown);
-      // What is gone already needs no cancelling.
+      // The upload no longer exists, so it needs no cancelling.
       if (problem.status === 404 || problem.status === 410) this.#over('cancelled');
       else this.#fail(problem);
     }
   }
 
-  /** Tries at once instead of at the end of a wait. */
+  /** Retries at once instead of after the wait. */
   wake(): void {
     if (this.stage !== 'waiting') return;
     clearTimeout(this.#timer);
@@ -121,9 +121,9 @@ export class Transfer {
       ...(this.#url === null ? { endpoint } : { uploadUrl: this.#url }),
       metadata: { filename: this.file.name, filetype: this.file.type || 'application/octet-stream', title: this.title },
       chunkSize: pieceFor(null),
-      // How often and when to try again is decided below, where being offline is known.
+      // This class decides about retries, because it knows when the browser is offline.
       retryDelays: null,
-      // The server keeps the upload's address and shows it to its owner; nothing secret is left in this browser.
+      // The server keeps the upload's address for its owner; this browser keeps no secret.
       storeFingerprintForResuming: false,
       onBeforeRequest: async (request) => {
         if (request.getMethod() !== 'POST') return;
@@ -145,7 +145,7 @@ export class Transfer {
       this.#url = upload.url;
       this.videoId = new URL(upload.url, location.href).pathname.split('/').at(-1) ?? null;
       if (this.videoId !== null) remember(this.videoId, this.file);
-      // Without this, tus-js-client would begin a second lecture when the first one is gone.
+      // Otherwise tus-js-client would create a second lecture if the first one is gone.
       delete upload.options.endpoint;
     }
     this.stage = 'sending';
@@ -221,7 +221,7 @@ export class Transfer {
   }
 }
 
-/** A title from a file's name, to be bettered by its owner. */
+/** A title made from a file's name; the owner can improve it. */
 export function titleOf(filename: string): string {
   const stem = filename.replace(/\.[A-Za-z0-9]{1,5}$/, '');
   return (stem.replace(/[_\s]+/g, ' ').trim() || filename).slice(0, longestTitle);
@@ -230,7 +230,7 @@ export function titleOf(filename: string): string {
 function problemOf(thrown: unknown): Problem {
   const answer = (thrown as Partial<DetailedError>).originalResponse;
   if (answer === undefined || answer === null) {
-    // tus-js-client tells a lost connection as an error with a request and without an answer.
+    // tus-js-client reports a lost connection as an error with a request and without a response.
     return (thrown as Partial<DetailedError>).originalRequest ? Problem.network() : Problem.of(thrown);
   }
   return Problem.parse(answer.getStatus(), answer.getBody());

@@ -2,7 +2,7 @@ import type { Video } from '../api/wire';
 import { t } from '../i18n/text';
 import { Transfer } from './transfer.svelte';
 
-/** All uploads of this tab; they go one after another, so that the first is there soonest, and outlive page changes. */
+/** All uploads of this tab. They run one after another, so that the first finishes soonest, and survive page changes. */
 class Transfers {
   all = $state<Transfer[]>([]);
   active = $derived(this.all.filter((each) => !each.isOver));
@@ -22,7 +22,7 @@ class Transfers {
     });
   }
 
-  /** The upload of a lecture, if it goes on in this tab. */
+  /** The upload of a lecture, if this tab runs it. */
   of(videoId: string): Transfer | undefined {
     return this.active.find((each) => each.videoId === videoId);
   }
@@ -49,7 +49,7 @@ class Transfers {
     this.active.forEach((each) => each.pause());
   }
 
-  /** Forgets everything, when somebody signs out: the next one at this screen may be another. */
+  /** Forgets everything when somebody signs out: the next user of this screen may be another. */
   forget(): void {
     this.pauseAll();
     this.all = [];

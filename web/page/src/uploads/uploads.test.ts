@@ -10,7 +10,7 @@ beforeEach(() => localStorage.clear());
 const begun = { id: 'v1', source: { filename: 'algebra.mp4' }, upload: { length: 1000, offset: 400 } } as Video;
 const file = (more: Partial<File> = {}) => ({ name: 'algebra.mp4', size: 1000, lastModified: 7, ...more }) as File;
 
-test('only the same file goes on with an upload', () => {
+test('only the same file resumes an upload', () => {
   expect(match(file(), begun)).toBe('same');
   expect(match(file({ name: 'geometry.mp4' }), begun)).toBe('another');
   expect(match(file({ size: 999 }), begun)).toBe('another');
@@ -19,14 +19,14 @@ test('only the same file goes on with an upload', () => {
   expect(match(file({ lastModified: 8 }), begun)).toBe('changed');
 });
 
-test('what time can mend is tried again, ever more slowly; the rest is over', () => {
+test('failures that may pass are retried, ever more slowly; all others are final', () => {
   for (const status of [null, 409, 423, 429, 460, 500, 503, 507]) expect(next(status, 0)).toEqual({ kind: 'again', after: 1000 });
   for (const status of [400, 401, 403, 404, 410, 413, 415, 422]) expect(next(status, 0)).toEqual({ kind: 'over' });
   expect(next(null, 3)).toEqual({ kind: 'again', after: 8000 });
   expect(next(null, 50)).toEqual({ kind: 'again', after: 30_000 });
 });
 
-test('the rate is of the last seconds, and starts anew when bytes are sent again', () => {
+test('the rate covers the last seconds, and starts over when bytes are sent again', () => {
   const meter = new RateMeter();
   for (let second = 0; second <= 20; second += 1) meter.note(second, second < 10 ? 0 : (second - 10) * 1e6);
   expect(meter.rate()).toBeCloseTo(10e6 / 12, -3);
@@ -36,7 +36,7 @@ test('the rate is of the last seconds, and starts anew when bytes are sent again
   expect(meter.rate()).toBe(2e6);
 });
 
-test('a request carries what the line takes in some seconds, within bounds', () => {
+test('a request carries what the connection takes in some seconds, within bounds', () => {
   expect(pieceFor(null)).toBe(4 << 20);
   expect(pieceFor(2e6)).toBe(8e6);
   expect(pieceFor(1000)).toBe(1 << 20);

@@ -15,11 +15,11 @@ export async function signUpAsLearner(world) {
   await page.getByLabel('E-mail address').fill(learner.email);
   await page.getByLabel('Password', { exact: true }).fill(learner.password);
   await page.getByRole('button', { name: 'Create account' }).click();
-  await page.getByRole('heading', { name: 'Uploading is for instructors' }).waitFor();
+  await page.getByRole('heading', { name: 'Only instructors can upload' }).waitFor();
   assert.equal(await page.title(), 'My lectures · MoocFlix');
   assert.equal(await page.getByRole('link', { name: 'Upload' }).count(), 0, 'no upload for learners');
   await page.reload();
-  await page.getByRole('heading', { name: 'Uploading is for instructors' }).waitFor();
+  await page.getByRole('heading', { name: 'Only instructors can upload' }).waitFor();
   assert.deepEqual(await page.evaluate(() => Object.values(localStorage)), ['1'], 'no token in storage');
   assert.equal(await page.evaluate(() => document.cookie), '', 'no cookie that scripts can read');
   await expectSilence(page);
@@ -39,14 +39,14 @@ export async function refuseWrongPassword({ stage, learner }) {
   await page.getByLabel('E-mail address').fill(learner.email);
   await page.getByLabel('Password', { exact: true }).fill(learner.password);
   await page.getByRole('button', { name: 'Create account' }).click();
-  await until('the taken address is told at its field', () => page.getByLabel('E-mail address').getAttribute('aria-invalid'));
+  await until('the field shows that the address is taken', () => page.getByLabel('E-mail address').getAttribute('aria-invalid'));
   await page.context().close();
 }
 
 export async function signInByKeyboardAlone(world) {
   const { stage, instructor } = world;
   const page = await stage.person();
-  // Where somebody wants to go stays the address while they sign in.
+  // The address stays while somebody signs in.
   await page.goto(`${stage.base}/account`);
   await h1(page, 'Sign in').waitFor();
   await tabTo(page, (element) => element.name === 'email');
@@ -63,7 +63,7 @@ export async function signInByKeyboardAlone(world) {
   world.page = page;
 }
 
-/** Where nothing is under way, nothing is asked. */
+/** A page without work in progress sends no requests. */
 async function expectSilence(page) {
   const asked = [];
   const note = (request) => asked.push(request.url());
@@ -107,29 +107,29 @@ export async function changePasswordLeaveAndComeBack({ stage, learner, learnerPa
   await page.getByLabel('Current password').fill('not the password');
   await page.getByLabel('New password').fill('another quiet sentence');
   await page.getByRole('button', { name: 'Change password' }).click();
-  await until('the wrong password is told at its field', () => page.getByLabel('Current password').getAttribute('aria-invalid'));
-  // A sign-in gets old in ten minutes; here the answer that tells so comes at once, and the real one after it.
+  await until('the field shows that the password is wrong', () => page.getByLabel('Current password').getAttribute('aria-invalid'));
+  // A sign-in counts as recent for ten minutes; a faked response demands a new one at once, and real ones follow.
   const old = { status: 401, contentType: 'application/problem+json', body: '{"code":"reauthentication_required","detail":"old"}' };
   await page.route('**/password/change', (route) => route.fulfill(old), { times: 1 });
   await page.getByLabel('Current password').fill(learner.password);
   await page.getByRole('button', { name: 'Change password' }).click();
   const question = page.getByRole('dialog');
-  await stage.expectAccessible(page, 'the question who it is');
+  await stage.expectAccessible(page, 'the sign-in dialog');
   await question.getByLabel('Password', { exact: true }).fill(learner.password);
   await question.getByRole('button', { name: 'Confirm' }).click();
-  await page.getByText('The password is changed.').waitFor();
+  await page.getByText('Your password has been changed.').waitFor();
   await page.getByRole('button', { name: 'Deactivate account…' }).click();
   await page.getByRole('button', { name: 'Deactivate', exact: true }).click();
-  await page.getByText('The account is deactivated.').waitFor();
+  await page.getByText('Your account is deactivated.').waitFor();
   await page.getByLabel('E-mail address').fill(learner.email);
   await page.getByLabel('Password', { exact: true }).fill('another quiet sentence');
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.getByRole('button', { name: 'Bring it back and sign in' }).click();
+  await page.getByRole('button', { name: 'Restore it and sign in' }).click();
   await h1(page, 'Account').waitFor();
   await stage.signOut(page);
 }
 
-/** Presses Tab (or Shift+Tab) until the focus is where it is wanted. */
+/** Presses Tab (or Shift+Tab) until the wanted element has the focus. */
 export async function tabTo(page, isWanted, backwards = false) {
   for (let presses = 0; presses < 60; presses += 1) {
     await page.keyboard.press(backwards ? 'Shift+Tab' : 'Tab');

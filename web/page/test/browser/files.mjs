@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Makes a lecture that is longer than a player loads ahead, another one, one that has to be encoded, one that only begins like a lecture, and a file that is none. */
+/** Makes a lecture longer than a player's buffer, a second one, one that has to be encoded, a broken one, and a text file. */
 export async function makeFiles(folder) {
   const lecture = join(folder, 'Linear_algebra_1.mp4');
   const other = join(folder, 'Other lecture.mp4');
@@ -19,7 +19,7 @@ export async function makeFiles(folder) {
   const coding = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '50', '-b:v', '1200k', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest'];
   await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(100), ...coding, lecture]);
   await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(30), ...coding, other]);
-  // Sound that no stream takes as it is.
+  // Audio that has to be encoded.
   const encoded = [...coding, '-c:a', 'libopus'];
   await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(60), ...encoded, foreign]);
   await writeFile(broken, Buffer.concat([Buffer.from([0x1a, 0x45, 0xdf, 0xa3]), Buffer.alloc(100_000, 0x55)]));

@@ -6,7 +6,7 @@ const kinds = {
   phone: { viewport: { width: 360, height: 740 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true, reducedMotion: 'reduce' },
 };
 
-/** Every page in light, in dark and on a phone: nothing that axe objects to, nothing wider than the screen. */
+/** Checks every page in light, in dark and on a phone: no complaint from axe, no content wider than the screen. */
 export async function lookAtEveryPage({ stage, instructor, admin, lecture }) {
   for (const [kind, options] of Object.entries(kinds)) {
     const page = await stage.person(options);

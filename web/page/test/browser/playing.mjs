@@ -4,7 +4,7 @@ import { until } from './stage.mjs';
 
 const time = (page) => page.evaluate(() => document.querySelector('video').currentTime);
 
-/** Notes when a player that plays runs dry. */
+/** Counts how often a playing player stalls. */
 async function countStalls(page) {
   await page.evaluate(() => {
     const video = document.querySelector('video');
@@ -20,7 +20,7 @@ async function expectMoving(page, seconds) {
   await until(`${seconds} s have played`, async () => (await time(page)) >= before + seconds);
 }
 
-/** What a newcomer does first: sign in, press play. */
+/** A newcomer's first steps: sign in, press play. */
 export async function playTheSampleLecture({ stage, instructor }) {
   const page = await stage.person();
   await stage.signIn(page, instructor);
@@ -63,7 +63,7 @@ export async function seek({ page }) {
   await page.mouse.click(box.x + box.width * 0.2, box.y + box.height / 2);
   await until('where it was pressed', async () => Math.abs((await time(page)) - 20) < 3);
   await expectMoving(page, 2);
-  assert.equal(await stalls(), 0, 'it goes on without a stall');
+  assert.equal(await stalls(), 0, 'it continues without a stall');
   assert.match(await slider.getAttribute('aria-valuetext'), /seconds? of 1 minute 40 seconds/);
   await page.getByLabel('Speed').selectOption({ label: '1.5×' });
   assert.equal(await page.evaluate(() => document.querySelector('video').playbackRate), 1.5);
@@ -72,12 +72,12 @@ export async function seek({ page }) {
   assert.ok(await page.evaluate(() => document.querySelector('video').muted));
 }
 
-export async function goOnWhenTheSessionHasEnded({ stage, page }) {
+export async function continueAfterTheSessionExpires({ stage, page }) {
   stage.allow(/status of 403/);
   await page.reload();
   await page.getByRole('button', { name: 'Play', exact: true }).click();
   await expectMoving(page, 1);
-  // From here on the token that the player holds is refused, as after its end.
+  // From here on the player's token is refused, as if it had expired.
   const stale = new URL(await page.evaluate(() => performance.getEntriesByType('resource').map((each) => each.name).filter((name) => name.includes('/p/')).at(-1))).pathname.split('/')[2];
   let refused = 0;
   await page.route(`**/p/${stale}/**`, (route) => {
@@ -92,7 +92,7 @@ export async function goOnWhenTheSessionHasEnded({ stage, page }) {
   assert.equal(await page.getByText('can’t be played').count(), 0);
 }
 
-/** A file that has to be encoded: it plays from its beginning on while that goes on, and the picture becomes better. */
+/** A file that has to be encoded plays from its beginning meanwhile, and the picture improves. */
 export async function watchWhileItIsEncoded({ stage, instructor, files }) {
   const page = await stage.person();
   await stage.signIn(page, instructor);
@@ -100,7 +100,7 @@ export async function watchWhileItIsEncoded({ stage, instructor, files }) {
   await page.locator('input[type=file]').first().setInputFiles(files.foreign);
   await page.getByRole('link', { name: 'Open the lecture' }).click();
   await page.getByRole('progressbar', { name: 'Encoding of 240p' }).waitFor();
-  await stage.expectAccessible(page, 'a lecture that is encoded');
+  await stage.expectAccessible(page, 'a lecture being encoded');
   await page.getByRole('button', { name: 'Play', exact: true }).click();
   await expectMoving(page, 1);
   await page.evaluate(() => {
@@ -114,43 +114,43 @@ export async function watchWhileItIsEncoded({ stage, instructor, files }) {
     });
   });
   const first = await page.evaluate(() => window.seen);
-  assert.equal(first.height, 240, 'what is there first is the smallest picture');
+  assert.equal(first.height, 240, 'the first picture is the smallest');
   assert.ok(first.last < 20, `it begins at the beginning, not at ${first.last}`);
   await until('the picture is better', () => page.evaluate(() => document.querySelector('video').videoHeight === 360));
   await expectMoving(page, 1);
   const { jump } = await page.evaluate(() => window.seen);
-  assert.ok(jump < 2, `it goes on where it was, ${jump} s are a jump`);
-  await page.getByRole('heading', { name: 'Picture and sound qualities' }).waitFor({ state: 'detached', timeout: 60_000 });
+  assert.ok(jump < 2, `it continues where it was, ${jump} s are a jump`);
+  await page.getByRole('heading', { name: 'Video and audio qualities' }).waitFor({ state: 'detached', timeout: 60_000 });
   await page.getByText('360p, 240p').waitFor();
   await page.context().close();
 }
 
-/** A file of which nothing can be shown: its owner and an admin are told why, find it again, and may have it tried again. */
-export async function tryAgainWhatFailed({ stage, instructor, admin, files }) {
-  const why = (tab) => tab.getByText('What was found:').waitFor();
+/** A file that can't be played: its owner and an admin see why, find it in their lists, and can retry it. */
+export async function retryWhatFailed({ stage, instructor, admin, files }) {
+  const why = (tab) => tab.getByText('Reason:').waitFor();
   const page = await stage.person();
   await stage.signIn(page, instructor);
   await page.getByRole('navigation').getByRole('link', { name: /Upload/ }).click();
   await page.locator('input[type=file]').first().setInputFiles(files.broken);
   await page.getByRole('link', { name: 'Open the lecture' }).click();
-  await page.getByRole('heading', { name: 'This file couldn’t be made playable' }).waitFor();
+  await page.getByRole('heading', { name: 'This file can’t be played' }).waitFor();
   await why(page);
   await stage.expectAccessible(page, 'a lecture that failed');
   await stage.picture(page, 'failed-lecture');
   await tabTo(page, (element) => element.textContent?.trim() === 'Try again', true);
   await page.keyboard.press('Enter');
-  await until('the keyboard has a place', () => page.evaluate(() => document.activeElement?.tagName === 'H1'));
-  await page.getByRole('heading', { name: 'This file couldn’t be made playable' }).waitFor();
+  await until('the heading has the focus', () => page.evaluate(() => document.activeElement?.tagName === 'H1'));
+  await page.getByRole('heading', { name: 'This file can’t be played' }).waitFor();
 
   const theirs = await stage.person();
   await stage.signIn(theirs, admin);
-  await theirs.getByLabel('Everybody’s').check();
-  await theirs.getByRole('heading', { name: 'Everybody’s lectures', level: 1 }).waitFor();
+  await theirs.getByLabel('Everyone’s').check();
+  await theirs.getByRole('heading', { name: 'Everyone’s lectures', level: 1 }).waitFor();
   await theirs.getByRole('link', { name: 'Linear algebra 1' }).waitFor();
-  await theirs.getByLabel('Only where something failed').check();
+  await theirs.getByLabel('Only lectures with failures').check();
   const listed = (name) => theirs.getByRole('link', { name }).count();
-  await until('only what failed is listed', async () => (await listed('Broken')) === 1 && (await listed('Linear algebra 1')) === 0);
-  await stage.expectAccessible(theirs, 'what failed');
+  await until('only lectures with failures are listed', async () => (await listed('Broken')) === 1 && (await listed('Linear algebra 1')) === 0);
+  await stage.expectAccessible(theirs, 'lectures with failures');
   await stage.picture(theirs, 'what-failed');
   await theirs.getByRole('link', { name: 'Broken' }).click();
   await why(theirs);
@@ -160,12 +160,12 @@ export async function tryAgainWhatFailed({ stage, instructor, admin, files }) {
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('button', { name: 'Delete the lecture' }).click();
   await page.getByRole('heading', { name: 'My lectures', level: 1 }).waitFor();
-  await page.getByLabel('Only where something failed').check();
-  await page.getByText('Nothing has failed.').waitFor();
-  await page.getByLabel('Only where something failed').uncheck();
+  await page.getByLabel('Only lectures with failures').check();
+  await page.getByText('No lecture has failed.').waitFor();
+  await page.getByLabel('Only lectures with failures').uncheck();
   await page.getByRole('link', { name: 'Linear algebra 1' }).waitFor();
   const kept = await page.evaluate(() => document.activeElement?.closest('label')?.textContent);
-  assert.equal(kept?.trim(), 'Only where something failed', 'the keyboard keeps its place');
+  assert.equal(kept?.trim(), 'Only lectures with failures', 'the focus stays');
   await page.context().close();
 }
 
@@ -185,19 +185,19 @@ export async function rename({ stage, page }) {
 }
 
 export async function deleteTheLecture({ stage, page, instructor, lecture }) {
-  // A segment that was being asked for meanwhile is refused, as it must be.
+  // A segment request in flight is refused, as it must be.
   stage.allow(/status of (403|410)/);
   await stage.signIn(page, instructor);
   await page.getByRole('link', { name: /Vectors/ }).click();
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.keyboard.press('Escape');
   await until('Escape changes nothing', async () => (await page.getByRole('dialog').count()) === 0);
-  await until('the keyboard is where it was', () => page.evaluate(() => document.activeElement?.textContent?.includes('Delete')));
+  await until('the focus is back', () => page.evaluate(() => document.activeElement?.textContent?.includes('Delete')));
   await page.keyboard.press('Enter');
   await page.getByRole('button', { name: 'Delete the lecture' }).click();
   await page.getByRole('heading', { name: 'My lectures', level: 1 }).waitFor();
   await until('it has left the list', async () => (await page.getByRole('link', { name: /Vectors/ }).count()) === 0);
   await page.goto(`${stage.base}${lecture}`);
-  await page.getByRole('heading', { name: /deleted|no such lecture/, level: 1 }).waitFor();
+  await page.getByRole('heading', { name: /deleted|not found/, level: 1 }).waitFor();
   await stage.signOut(page);
 }

@@ -1,13 +1,13 @@
-// Walks through the page in Debian's Chromium against a running MoocFlix, as its users do.
+// Uses the page in Debian's Chromium, against a running MoocFlix, as its users do.
 //
 //   MOOCFLIX_URL                      http://127.0.0.1:8080
 //   MOOCFLIX_SIGN_INS                 the file that ./run keeps its sample accounts in; its sample lecture must play
-//   MOOCFLIX_INSTRUCTOR, MOOCFLIX_ADMIN   without it: address:password of an instructor and of an admin
-//   MOOCFLIX_SHOTS                    where pictures of the pages go (a temporary folder without it)
-//   CHROMIUM                          /usr/bin/chromium without it
+//   MOOCFLIX_INSTRUCTOR, MOOCFLIX_ADMIN   instead of it: address:password of an instructor and of an admin
+//   MOOCFLIX_SHOTS                    the folder for screenshots; default: a temporary one
+//   CHROMIUM                          default: /usr/bin/chromium
 //
-// Prints a line a scene and ends with 1 at the first one that fails. ffmpeg makes the lectures. Names of scenes as
-// arguments play those alone, while one is worked on.
+// Prints a line per scene and exits with 1 at the first failure. ffmpeg makes the lectures. Names of scenes as
+// arguments run only those.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,7 +38,7 @@ const stage = await openBrowser({
   base: process.env.MOOCFLIX_URL ?? 'http://127.0.0.1:8080',
   shots: process.env.MOOCFLIX_SHOTS ?? join(folder, 'shots'),
 });
-/** What the scenes hand on to those after them. */
+/** The state that scenes pass on to later ones. */
 const world = {
   stage,
   instructor: await account('instructor'),
@@ -53,13 +53,13 @@ const scenes = [
   accounts.refuseWrongPassword,
   accounts.signInByKeyboardAlone,
   uploading.uploadThroughReloadAndLostConnection,
-  uploading.refuseWhatIsNoLecture,
+  uploading.refuseAFileThatIsNoLecture,
   uploading.cancelAnUpload,
   playing.playByKeyboard,
   playing.seek,
-  playing.goOnWhenTheSessionHasEnded,
+  playing.continueAfterTheSessionExpires,
   playing.watchWhileItIsEncoded,
-  playing.tryAgainWhatFailed,
+  playing.retryWhatFailed,
   playing.rename,
   accounts.givePeopleRoles,
   accounts.signOutInAllTabs,

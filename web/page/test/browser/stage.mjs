@@ -24,7 +24,7 @@ export async function openBrowser({ base, shots }) {
   return new Stage(browser, base, shots);
 }
 
-/** The browser with an ear for everything that it complains about. */
+/** The browser, with a record of everything that it complains about. */
 class Stage {
   #complaints = [];
   #allowed = [];
@@ -61,7 +61,7 @@ class Stage {
     return page;
   }
 
-  /** Complaints of this form belong to the scene: browsers log each answer that is a refusal. */
+  /** Expects complaints of this form: browsers log each refused request. */
   allow(pattern) {
     this.#allowed.push(pattern);
   }
@@ -86,7 +86,7 @@ class Stage {
     await page.getByRole('heading', { name: 'Sign in', level: 1 }).waitFor();
   }
 
-  /** No violation of WCAG 2.2 AA or of good practice that axe can see. */
+  /** Asserts that axe finds no violation of WCAG 2.2 AA or of good practice. */
   async expectAccessible(page, what) {
     await page.evaluate(axe);
     const found = await page.evaluate(async () => {
@@ -106,7 +106,7 @@ class Stage {
       number += 1;
       await this.picture(page, `failed-${name}-${number}`).catch(() => undefined);
     }
-    console.log(`pictures are in ${this.shots}`);
+    console.log(`screenshots are in ${this.shots}`);
     for (const text of this.#complaints) console.log(`        heard: ${text}`);
   }
 
@@ -115,7 +115,7 @@ class Stage {
   }
 }
 
-/** Waits until a question has the answer that is wanted. */
+/** Waits until a condition holds. */
 export async function until(what, question, seconds = 60) {
   const end = Date.now() + seconds * 1000;
   for (;;) {

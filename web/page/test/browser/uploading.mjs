@@ -6,7 +6,7 @@ import { until } from './stage.mjs';
 const pick = (page) => page.locator('input[type=file]').first();
 const percent = async (bar) => Number(await bar.getAttribute('aria-valuenow'));
 
-/** Makes the line slow in the upward direction, so that there is a middle of an upload. */
+/** Slows uploads down, so that the test can interrupt one in the middle. */
 async function slowLine(page, bytesPerSecond) {
   const line = await page.context().newCDPSession(page);
   await line.send('Network.enable');
@@ -16,7 +16,7 @@ async function slowLine(page, bytesPerSecond) {
   return { cut: () => set(true, bytesPerSecond), mend: () => set(false, bytesPerSecond), free: () => set(false, -1) };
 }
 
-/** Lets a file go over the page, as a mouse does that brings it from a folder. */
+/** Drops a file on the page, as a mouse does that drags it from a folder. */
 async function drop(page, path) {
   const content = (await readFile(path)).toString('base64');
   const files = await page.evaluateHandle(
@@ -29,7 +29,7 @@ async function drop(page, path) {
     { content, name: basename(path) },
   );
   await page.dispatchEvent('main', 'dragenter', { dataTransfer: files });
-  await page.getByText('Let go to upload').waitFor();
+  await page.getByText('Drop to upload').waitFor();
   await page.dispatchEvent('main', 'drop', { dataTransfer: files });
 }
 
@@ -46,8 +46,8 @@ export async function uploadThroughReloadAndLostConnection(world) {
   const bar = page.getByRole('progressbar', { name: /Linear_algebra_1/ });
   await until('a part has arrived', async () => (await percent(bar)) >= 5);
   const reached = await percent(bar);
-  assert.ok(reached < 100, 'there is a rest');
-  await stage.expectAccessible(page, 'an upload under way');
+  assert.ok(reached < 100, 'some of it is left');
+  await stage.expectAccessible(page, 'an upload in progress');
   await page.getByRole('button', { name: 'Pause' }).click();
   await page.getByText('Paused').waitFor();
 
@@ -55,17 +55,17 @@ export async function uploadThroughReloadAndLostConnection(world) {
   await page.getByRole('heading', { name: 'Unfinished uploads' }).waitFor();
   const again = page.getByLabel(/Choose the file Linear_algebra_1.mp4 again/);
   await again.setInputFiles(files.other);
-  await page.getByText(/That is another file/).waitFor();
+  await page.getByText(/That is a different file/).waitFor();
   line = await slowLine(page, 1_500_000);
   await again.setInputFiles(files.lecture);
   const card = page.getByRole('article', { name: 'Linear_algebra_1.mp4' });
-  await until('it goes on', async () => (await card.getAttribute('data-stage')) === 'sending');
+  await until('it resumes', async () => (await card.getAttribute('data-stage')) === 'sending');
   assert.ok((await percent(bar)) >= reached, 'nothing is sent twice');
 
-  // A lost connection is met without a hand; the browser logs each failed try.
+  // The upload survives a lost connection on its own; the browser logs each failed attempt.
   stage.allow(/ERR_INTERNET_DISCONNECTED|Failed to load resource/);
   await line.cut();
-  await page.getByText(/goes on by itself/).first().waitFor();
+  await page.getByText(/(continues|resumes) automatically/).first().waitFor();
   await line.free();
   await page.getByText(/Uploaded\. All/).waitFor();
   await page.getByRole('link', { name: 'Open the lecture' }).click();
@@ -74,7 +74,7 @@ export async function uploadThroughReloadAndLostConnection(world) {
   world.lecture = new URL(page.url()).pathname;
 }
 
-export async function refuseWhatIsNoLecture({ stage, page, files }) {
+export async function refuseAFileThatIsNoLecture({ stage, page, files }) {
   stage.allow(/status of 4(15|10|22)/);
   await toUpload(page);
   await pick(page).setInputFiles(files.notes);
@@ -90,9 +90,9 @@ export async function cancelAnUpload({ stage, page, files }) {
   const card = page.getByRole('article', { name: 'Other lecture.mp4' });
   await until('it has begun', async () => (await card.getAttribute('data-stage')) === 'sending');
   await card.getByRole('button', { name: 'Cancel upload' }).click();
-  await stage.expectAccessible(page, 'a question');
+  await stage.expectAccessible(page, 'a confirmation');
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel the upload' }).click();
-  await page.getByText('Cancelled. Nothing was kept.').waitFor();
+  await page.getByText('Cancelled. The uploaded part was deleted.').waitFor();
   await line.free();
   await page.getByRole('link', { name: 'My lectures' }).click();
   await page.getByRole('link', { name: 'Linear algebra 1' }).waitFor();
