@@ -7,11 +7,11 @@ bold=/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf
 
 # title | three lines, ten seconds each
 slides=(
-  "Welcome to MoocFlix|A lecture can be watched|within a second of its last byte.|This one was uploaded as you started."
-  "Upload|Every byte that is acknowledged is safe.|An upload that was stopped goes on|where it was, also from another device."
-  "Instant play|H.264 and AAC are cut just in time.|No copy of the media is written,|whatever the lecture's length."
-  "Who may watch|The owner and the admins, nobody else.|Every protected byte is checked|before any cache is looked at."
-  "Delete|One click, and it is gone\\:|no byte is served any more,|and the store forgets it."
+  "Welcome to MoocFlix|A lecture can be watched|within a second of its last byte.|This one was uploaded at your first start."
+  "Upload|Every acknowledged byte is safe.|An interrupted upload resumes|where it was, even on another device."
+  "Instant play|H.264 and AAC are cut just in time.|No copy of the media is written,|however long the lecture is."
+  "Access|Only the owner and admins can watch.|Every request is checked|before any cache is used."
+  "Delete|One click, and it is gone\\:|no more bytes are served,|and the stored files are deleted."
   "That is all|Sign in as the instructor|and upload a lecture of your own.|Enjoy."
 )
 colours=(0x1f6feb 0x2da44e 0xbf8700 0xcf222e 0x8250df 0x1b7c83)

@@ -1,4 +1,4 @@
-//! The back ends, opened as the URLs say.
+//! Opens the back ends that the URLs name.
 
 use crate::data_dir;
 use crate::settings::Settings;
@@ -12,10 +12,10 @@ use runtime::process::Check;
 use runtime::{Background, Face};
 use std::sync::Arc;
 
-/// Memory for what the cache holds.
+/// The cache's memory.
 const CACHE_BYTES: usize = 64 * 1_024 * 1_024;
 
-/// Opens everything but the schemas, which belong to their services.
+/// Opens everything except the schemas, which belong to their services.
 pub(crate) async fn open(settings: &Settings) -> Result<Backing> {
     data_dir::prepare(&settings.data_dir)?;
     let clock = Clock::system();
@@ -33,7 +33,7 @@ pub(crate) fn bus() -> Arc<dyn Bus> {
     Arc::new(EmbeddedBus::new())
 }
 
-/// Measures how far this process's groups lag behind.
+/// Measures how far this process's consumer groups lag behind.
 pub(crate) fn lag(backing: &Backing) -> Background {
     let bus = Arc::clone(&backing.bus);
     Background::new("bus-lag", move |shutdown| async move {
@@ -63,7 +63,7 @@ record! {
     }
 }
 
-/// Asks the database the smallest possible question.
+/// Runs the smallest possible query.
 pub(crate) async fn ask(db: &Db) -> Result<(), String> {
     match db.read().one::<One>("SELECT 1 AS one", Vec::new()).await {
         Ok(Some(One { one: 1 })) => Ok(()),
@@ -72,7 +72,7 @@ pub(crate) async fn ask(db: &Db) -> Result<(), String> {
     }
 }
 
-/// The database answers.
+/// Checks that the database answers.
 pub(crate) fn database_check(db: Db) -> Check {
     Check::new("database", move || {
         let db = db.clone();
@@ -80,7 +80,7 @@ pub(crate) fn database_check(db: Db) -> Check {
     })
 }
 
-/// The object store still has the object that the first start put there.
+/// Checks that the object store still has the object that the first start put there.
 pub(crate) async fn storage_check(objects: Objects) -> Result<Check, ObjectError> {
     if let Err(ObjectError::NotFound) = objects.size(&ObjectKey::Probe).await {
         let content = "MoocFlix looks for this object.\n".into();

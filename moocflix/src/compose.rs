@@ -19,15 +19,15 @@ const AUDIENCE: &str = "moocflix";
 /// The issuer of access tokens if no public address is configured; it must not change with the port.
 const ISSUER: &str = "urn:moocflix";
 
-/// A process, ready to be served.
+/// A composed process, ready to serve.
 pub(crate) struct Composed {
     pub(crate) router: Router,
-    /// `/metrics` alone.
+    /// Only `/metrics`.
     pub(crate) metrics: Router,
     pub(crate) tasks: Vec<Background>,
 }
 
-/// Puts a process together.
+/// Composes a process.
 pub(crate) async fn compose(settings: &Settings, duties: &Duties, shutdown: Shutdown) -> Result<Composed> {
     let recorder = runtime::metrics::install()?;
     metrics::describe();
@@ -56,14 +56,14 @@ pub(crate) async fn document(settings: &Settings) -> Result<OpenApi> {
     Ok(api)
 }
 
-/// A process that is being put together.
+/// The parts of a process under composition.
 struct Parts {
     backing: Backing,
     secret: SecretSlice<u8>,
     keys: Keys,
     revocations: Revocations,
     authenticator: Authenticator,
-    /// The schemas that are open, by service.
+    /// The open schemas, by service.
     schemas: BTreeMap<&'static str, Db>,
     routes: Routes,
     tasks: Vec<Background>,

@@ -1,4 +1,4 @@
-//! The data directory: made private, locked by one server, with a secret of its own.
+//! The data directory: private, locked by one server, with a secret of its own.
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
@@ -16,18 +16,18 @@ const SECRET: &str = "secret.key";
 const SECRET_BYTES: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Makes the folder when it is not there, for its owner alone.
+/// Creates the folder if it does not exist, accessible only to its owner.
 pub(crate) fn prepare(folder: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.with_context(|| format!("cannot make the data directory {}", folder.display()))
 }
 
-/// Held as long as the server runs; the system gives it up when the process ends, however it ends.
+/// The lock of a running server. The system releases it when the process ends, however it ends.
 pub(crate) struct Lock {
     _file: File,
 }
 
-/// Takes the folder for this server.
+/// Locks the folder for this server.
 pub(crate) fn lock(folder: &Path) -> Result<Lock> {
     let path = folder.join(LOCK);
     let opened = OpenOptions::new()
@@ -40,7 +40,7 @@ pub(crate) fn lock(folder: &Path) -> Result<Lock> {
     if !taken_within(&file, PATIENCE) {
         let holder = fs::read_to_string(&path).unwrap_or_default();
         bail!(
-            "another MoocFlix server (process {}) uses the data directory {}; stop it, or give this one another with --data-dir",
+            "another MoocFlix server (process {}) uses the data directory {}; stop it, or choose another directory with --data-dir",
             holder.trim(),
             folder.display()
         );
@@ -51,7 +51,7 @@ pub(crate) fn lock(folder: &Path) -> Result<Lock> {
     Ok(Lock { _file: file })
 }
 
-/// Waits a moment, because a server that was told to end may still be ending.
+/// Waits a moment, because the previous server may still be shutting down.
 fn taken_within(file: &File, patience: Duration) -> bool {
     let late = Instant::now() + patience;
     while flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
@@ -63,7 +63,7 @@ fn taken_within(file: &File, patience: Duration) -> bool {
     true
 }
 
-/// The process of the server that uses the folder, if one does.
+/// The process of the server that uses the folder, if any.
 pub(crate) fn holder(folder: &Path) -> Option<String> {
     let path = folder.join(LOCK);
     let file = File::open(&path).ok()?;
@@ -73,7 +73,7 @@ pub(crate) fn holder(folder: &Path) -> Option<String> {
     }
 }
 
-/// The secret of the installation: the configured one, or one that is made here once.
+/// The secret of the installation: the configured one, or a generated one in the data directory.
 pub(crate) fn secret(folder: &Path, configured: Option<&SecretString>) -> Result<SecretSlice<u8>> {
     if let Some(text) = configured {
         return Ok(text.expose_secret().as_bytes().to_vec().into());
@@ -85,11 +85,11 @@ pub(crate) fn secret(folder: &Path, configured: Option<&SecretString>) -> Result
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     match STANDARD.decode(text.trim()) {
         Ok(bytes) if bytes.len() == SECRET_BYTES => Ok(bytes.into()),
-        Ok(_) | Err(_) => bail!("{} is not the key that MoocFlix has made", path.display()),
+        Ok(_) | Err(_) => bail!("{} is not a key that MoocFlix generated", path.display()),
     }
 }
 
-/// Whole or not at all: written aside, then linked, so that of two processes one makes it.
+/// Writes the key aside and links it, so that it is complete or absent, and only one of two processes makes it.
 fn make_secret(folder: &Path, path: &Path) -> Result<()> {
     let mut bytes = [0; SECRET_BYTES];
     File::open("/dev/urandom").and_then(|mut source| std::io::Read::read_exact(&mut source, &mut bytes))?;
@@ -116,7 +116,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn the_secret_is_made_once_and_for_its_owner_alone() {
+    fn the_secret_is_made_once_and_readable_only_by_its_owner() {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("a/b");
         prepare(&data).unwrap();
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_secret_is_told_and_never_replaced() {
+    fn a_broken_secret_is_reported_and_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(SECRET), "short").unwrap();
         assert!(secret(folder.path(), None).is_err());
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_one_server_s_until_it_lets_go() {
+    fn a_folder_belongs_to_one_server_until_it_releases_the_lock() {
         let folder = tempfile::tempdir().unwrap();
         let held = lock(folder.path()).unwrap();
         let error = lock(folder.path()).err().unwrap().to_string();

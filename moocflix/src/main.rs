@@ -1,7 +1,7 @@
 //! The one binary: MoocFlix's roles and commands.
 //!
-//! `commands` is what a person types, `settings` what can be configured; `roles` lists the services, `compose` builds
-//! those that a process runs on the back ends that `backends` opens; `data_dir` reserves the data directory for one server.
+//! `commands` holds the commands, `settings` the configuration; `roles` lists the services, `compose` builds those that
+//! a process runs, on the back ends that `backends` opens; `data_dir` reserves the data directory for one server.
 
 mod backends;
 mod commands;

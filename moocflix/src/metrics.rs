@@ -1,4 +1,4 @@
-//! Every metric there is, as `docs/metrics.md` lists them.
+//! All metrics, which `docs/metrics.md` lists.
 
 use crate::roles::FACES;
 use backing::Metric;
@@ -12,7 +12,7 @@ pub(crate) fn all() -> Vec<&'static Metric> {
     all
 }
 
-/// Gives the recorder each metric's meaning.
+/// Describes each metric to the recorder.
 pub(crate) fn describe() {
     for metric in all() {
         metrics::describe(metric.name, metric.help);

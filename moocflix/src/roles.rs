@@ -1,10 +1,10 @@
-//! The roles that a process plays.
+//! The roles that a process runs.
 
 use anyhow::{Result, bail};
 use runtime::Face;
 
-/// Every service, in the order in which they are composed. A service that is added gets a line here, a builder in
-/// `compose` and, if it can be configured, a section in `settings`.
+/// Every service, in the order of composition. A new service gets a line here, a builder in `compose` and, if it can be
+/// configured, a section in `settings`.
 pub(crate) const FACES: &[&Face] = &[
     &user_management_service::FACE,
     &content_delivery_service::FACE,
@@ -27,7 +27,7 @@ impl Duties {
         Self(FACES.to_vec())
     }
 
-    /// Reads the names of roles; refuses unknown ones and sets that cannot work with the embedded bus.
+    /// Parses the names of roles; rejects unknown ones and sets that cannot work with the embedded bus.
     pub(crate) fn parse(names: &[String]) -> Result<Self> {
         if names.is_empty() {
             return Ok(Self::all());
@@ -35,15 +35,15 @@ impl Duties {
         let known = |name: &str| FACES.iter().any(|face| face.name == name);
         if let Some(name) = names.iter().find(|name| !known(name)) {
             let known = FACES.iter().map(|face| face.name).collect::<Vec<_>>().join(", ");
-            bail!("--roles: there is no role `{name}`; there are {known}");
+            bail!("--roles: unknown role `{name}`; the roles are {known}");
         }
         let named = |name: &str| names.iter().any(|it| it == name);
         let duties: Vec<_> = FACES.iter().copied().filter(|face| named(face.name)).collect();
         for face in &duties {
             if let Some(missing) = face.needs.iter().find(|need| !named(need)) {
                 bail!(
-                    "--roles: with the embedded bus `{}` needs `{missing}` in the same process; only `transcode` may be a \
-                     process of its own, on the same data directory",
+                    "--roles: with the embedded bus `{}` needs `{missing}` in the same process; only `transcode` can run in a \
+                    process of its own, on the same data directory",
                     face.name,
                 );
             }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn no_names_mean_every_role() {
+    fn without_names_a_process_runs_every_role() {
         assert_eq!(names(&parsed("").unwrap()), ["users", "content", "transcode", "web"]);
         assert!(!Duties::all().is_worker());
     }

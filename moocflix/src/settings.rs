@@ -1,4 +1,4 @@
-//! The configuration of the whole: this crate's keys, and a section for each service.
+//! The configuration: this crate's keys, and a section for each service.
 
 use crate::roles::FACES;
 use anyhow::{Context, Result, anyhow, bail};
@@ -11,10 +11,10 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// This program as the system holds it, even if another lies at its path by now.
+/// This program as it runs, even if the file at its path has been replaced.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 
-/// The defaults of every crate; together they name every key.
+/// The defaults of every crate; together they contain every key.
 fn every_default() -> Vec<&'static str> {
     let own = include_str!("../config/default.toml");
     std::iter::once(own)
@@ -22,7 +22,7 @@ fn every_default() -> Vec<&'static str> {
         .collect()
 }
 
-/// Everything that can be set.
+/// Every configuration key.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
@@ -74,20 +74,20 @@ impl Content {
     }
 }
 
-/// How tasks are worked on.
+/// The task queue's keys.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Tasks {
     pub(crate) lease_seconds: u64,
 }
 
-/// Flags that stand over file and environment.
+/// Flags that override the file and the environment.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Overrides {
     /// A file with configuration keys.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Where MoocFlix keeps its data.
+    /// The folder for MoocFlix's data.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 }
@@ -108,7 +108,7 @@ pub(crate) fn load(overrides: &Overrides, listen: Option<&str>) -> Result<Loaded
     Ok(loaded)
 }
 
-/// The defaults alone, in a folder.
+/// Only the defaults, with a data directory.
 pub(crate) fn defaults(folder: &Path) -> Result<Settings> {
     let mut settings = config::load::<Settings>(&every_default(), None, &[])?.value;
     settings.data_dir = folder.to_owned();
@@ -117,16 +117,16 @@ pub(crate) fn defaults(folder: &Path) -> Result<Settings> {
 
 impl Settings {
     fn validate(&self) -> Result<()> {
-        speaks(
+        supported(
             "database_url",
             &self.database_url(),
             &["sqlite", "postgres", "postgresql"],
         )?;
-        speaks("storage_url", &self.storage_url(), &["file"])?;
-        speaks("cache_url", &self.cache_url, &["memory"])?;
-        speaks("bus_url", &self.bus_url, &["embedded"])?;
+        supported("storage_url", &self.storage_url(), &["file"])?;
+        supported("cache_url", &self.cache_url, &["memory"])?;
+        supported("bus_url", &self.bus_url, &["embedded"])?;
         if let Some(url) = &self.public_url {
-            speaks("public_url", url, &["http", "https"])?;
+            supported("public_url", url, &["http", "https"])?;
         }
         if self
             .secret_key
@@ -196,13 +196,13 @@ impl Settings {
     }
 }
 
-/// Shape: the path as it is, as the back ends read it; nothing in it is escaped
+/// Shape: the unescaped path, as the back ends read it
 fn folder_url(scheme: &str, folder: &Path) -> String {
     format!("{scheme}://{}", folder.display())
 }
 
-/// Refuses a back end that this build has no adapter for, before anything is opened.
-fn speaks(key: &str, url: &str, schemes: &[&str]) -> Result<()> {
+/// Rejects a back end that this build has no adapter for, before anything is opened.
+fn supported(key: &str, url: &str, schemes: &[&str]) -> Result<()> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     if schemes.contains(&scheme) {
         return Ok(());
@@ -212,5 +212,5 @@ fn speaks(key: &str, url: &str, schemes: &[&str]) -> Result<()> {
         .map(|scheme| format!("{scheme}:"))
         .collect::<Vec<_>>()
         .join(", ");
-    bail!("{key}: this build speaks {known} and not `{scheme}:`")
+    bail!("{key}: this build supports {known} but not `{scheme}:`")
 }

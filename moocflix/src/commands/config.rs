@@ -1,6 +1,6 @@
 //! `moocflix config check`: reads the configuration as `serve` would and shows the result.
 
-use super::say;
+use super::print;
 use crate::settings::{self, Overrides};
 use anyhow::Result;
 use clap::{Args, Subcommand};
@@ -14,7 +14,7 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Check the configuration and print it, secrets hidden.
+    /// Check the configuration and print it with secrets hidden.
     Check(Overrides),
 }
 
@@ -23,8 +23,8 @@ pub(super) fn run(args: ConfigArgs) -> Result<()> {
     let loaded = settings::load(&overrides, None)?;
     let mut text = loaded.describe();
     for warning in &loaded.warnings {
-        // Writing into a string cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "# warning: {warning}");
     }
-    say(&text)
+    print(&text)
 }

@@ -1,8 +1,8 @@
-//! `moocflix doctor`: looks at the machine as `serve` will find it.
+//! `moocflix doctor`: checks the machine for everything that `serve` needs.
 
 mod checks;
 
-use super::say;
+use super::print;
 use crate::settings::{self, Overrides};
 use anyhow::Result;
 use clap::Args;
@@ -12,17 +12,17 @@ use std::process::ExitCode;
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     overrides: Overrides,
-    /// The address that will be served at.
+    /// The address to serve at.
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
 }
 
-/// What a look at one thing gave.
+/// The result of one check.
 enum Finding {
     Good(String),
-    /// It works, but not as well as it could.
+    /// It works, but not well. The second text is the remedy.
     Doubtful(String, &'static str),
-    /// It does not work; the second text says how it will.
+    /// It does not work. The second text is the remedy.
     Missing(String, String),
 }
 
@@ -30,18 +30,18 @@ pub(super) async fn run(args: DoctorArgs) -> Result<ExitCode> {
     let loaded = match settings::load(&args.overrides, args.listen.as_deref()) {
         Ok(loaded) => loaded,
         Err(error) => {
-            let how = "correct the key; `moocflix config check` shows what is set".to_owned();
-            say(&line("configuration", &Finding::Missing(format!("{error:#}"), how)))?;
+            let how = "correct the key; `moocflix config check` prints the configuration".to_owned();
+            print(&line("configuration", &Finding::Missing(format!("{error:#}"), how)))?;
             return Ok(ExitCode::FAILURE);
         }
     };
     let findings = checks::all(&loaded.value).await;
     let read = if loaded.warnings.is_empty() {
-        Finding::Good("is in order".to_owned())
+        Finding::Good("valid".to_owned())
     } else {
         Finding::Doubtful(
             loaded.warnings.join("; "),
-            "unset it, or spell it as `moocflix config check` does",
+            "unset it, or correct its name; `moocflix config check` prints every key",
         )
     };
     let mut text = line("configuration", &read);
@@ -51,11 +51,11 @@ pub(super) async fn run(args: DoctorArgs) -> Result<ExitCode> {
         .filter(|(_, finding)| matches!(finding, Finding::Missing(..)))
         .count();
     text.push_str(&match missing {
-        0 => "everything that MoocFlix needs is here\n".to_owned(),
-        1 => "one thing is missing\n".to_owned(),
-        more => format!("{more} things are missing\n"),
+        0 => "no problems found\n".to_owned(),
+        1 => "1 problem found\n".to_owned(),
+        more => format!("{more} problems found\n"),
     });
-    say(&text)?;
+    print(&text)?;
     Ok(if missing == 0 {
         ExitCode::SUCCESS
     } else {

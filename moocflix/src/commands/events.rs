@@ -1,8 +1,8 @@
-//! `moocflix events dead`: events that a service's consumer gave up, listed and replayed.
+//! `moocflix events dead`: lists and replays events that a service's consumer could not handle.
 //!
-//! Both work while the server runs: the database is what they share.
+//! Both commands work while the server runs, because they use its database.
 
-use super::say;
+use super::print;
 use crate::settings::{self, Overrides};
 use crate::{backends, data_dir, roles};
 use anyhow::{Result, bail};
@@ -21,16 +21,16 @@ pub(crate) struct EventsArgs {
 
 #[derive(Debug, Subcommand)]
 enum EventsCommand {
-    /// Events that a consumer gave up.
+    /// Dead letters: events that a consumer could not handle.
     #[command(subcommand)]
     Dead(DeadCommand),
 }
 
 #[derive(Debug, Subcommand)]
 enum DeadCommand {
-    /// List them, with the reason of each.
+    /// List dead letters with their reasons.
     List(ListArgs),
-    /// Deliver them to their consumers again.
+    /// Deliver dead letters to their consumers again.
     Replay(ReplayArgs),
 }
 
@@ -44,10 +44,10 @@ struct ListArgs {
 struct ReplayArgs {
     #[command(flatten)]
     overrides: Overrides,
-    /// The events' ids, as the list shows them.
+    /// The events' ids, as in the list.
     #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
     ids: Vec<EventId>,
-    /// Replay every one.
+    /// Replay every dead letter.
     #[arg(long)]
     all: bool,
 }
@@ -66,9 +66,9 @@ async fn list(args: &ListArgs) -> Result<()> {
         .map(|(_, letter)| letter)
         .collect();
     if letters.is_empty() {
-        return say("no consumer has given an event up\n");
+        return print("no dead letters\n");
     }
-    say(&table(&letters))
+    print(&table(&letters))
 }
 
 async fn replay(args: &ReplayArgs) -> Result<()> {
@@ -76,7 +76,10 @@ async fn replay(args: &ReplayArgs) -> Result<()> {
     let dead = |id: &EventId| letters.iter().any(|(_, letter)| letter.event_id == *id);
     let unknown: Vec<String> = args.ids.iter().filter(|id| !dead(id)).map(EventId::to_string).collect();
     if !unknown.is_empty() {
-        bail!("no consumer has given up {}; nothing is replayed", unknown.join(", "));
+        bail!(
+            "not among the dead letters: {}; nothing was replayed",
+            unknown.join(", ")
+        );
     }
     let (mut replayed, now) = (0, Clock::system().now());
     for (db, letter) in &letters {
@@ -85,9 +88,9 @@ async fn replay(args: &ReplayArgs) -> Result<()> {
             replayed += 1;
         }
     }
-    say(&match replayed {
-        1 => "1 event is delivered again\n".to_owned(),
-        count => format!("{count} events are delivered again\n"),
+    print(&match replayed {
+        1 => "1 event will be delivered again\n".to_owned(),
+        count => format!("{count} events will be delivered again\n"),
     })
 }
 
@@ -104,7 +107,7 @@ async fn all(overrides: &Overrides) -> Result<Vec<(Db, DeadLetter)>> {
     Ok(all)
 }
 
-/// One line an event, under a head.
+/// One line per event, below a header.
 fn table(letters: &[DeadLetter]) -> String {
     let head = ["GIVEN UP", "EVENT", "CONSUMER", "TYPE", "SUBJECT", "TRIES", "REASON"].map(str::to_owned);
     let rows: Vec<[String; 7]> = std::iter::once(head).chain(letters.iter().map(row)).collect();
@@ -117,7 +120,7 @@ fn table(letters: &[DeadLetter]) -> String {
                 .map(|cell| cell.chars().count())
                 .max();
             let last = column + 1 == row.len();
-            // writing to a String can't fail
+            // writing to a string cannot fail
             let _ = match width {
                 Some(width) if !last => write!(text, "{cell:<width$}  "),
                 _ => writeln!(text, "{cell}"),
@@ -140,7 +143,7 @@ fn row(letter: &DeadLetter) -> [String; 7] {
     ]
 }
 
-/// A reason may come from anywhere: its control characters stay out of the terminal.
+/// A reason may contain anything; its control characters must not reach the terminal.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|letter| if letter.is_control() { ' ' } else { letter })
@@ -166,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_a_line_an_event_with_its_columns_below_each_other() {
+    fn the_table_has_a_line_per_event_with_aligned_columns() {
         let id = EventId::generate();
         let event = format!(r#"{{"id": "{id}", "source": "/moocflix/users", "type": "moocflix.users.user.updated"}}"#);
         let letters = [

@@ -1,6 +1,6 @@
-//! `moocflix migrate`: brings every service's schema up to date and makes the bus's topics.
+//! `moocflix migrate`: brings every service's schema up to date and creates the bus's topics.
 
-use super::say;
+use super::print;
 use crate::settings::{self, Overrides};
 use crate::{backends, data_dir, roles};
 use anyhow::{Context, Result};
@@ -18,7 +18,7 @@ pub(super) async fn run(args: MigrateArgs) -> Result<()> {
     for face in roles::with_schema() {
         let db = backends::schema(&settings, face).await?;
         let newest = face.migrations.last().map_or(0, |migration| migration.number);
-        say(&format!("{}: at {newest}\n", face.name))?;
+        print(&format!("{}: at {newest}\n", face.name))?;
         db.close().await;
     }
     backends::bus()

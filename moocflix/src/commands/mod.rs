@@ -1,4 +1,4 @@
-//! What a person types.
+//! The commands that a person types.
 
 mod config;
 mod doctor;
@@ -14,7 +14,7 @@ use clap::{Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Lectures: upload them, watch them a second later.
+/// Stream lectures: upload them, watch them a second later.
 #[derive(Debug, Parser)]
 #[command(name = "moocflix", version, about, propagate_version = true)]
 pub(crate) struct Cli {
@@ -28,25 +28,25 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Bring the database up to date without serving.
     Migrate(migrate::MigrateArgs),
-    /// Send a lecture, and go on where it was stopped.
+    /// Upload a lecture, or resume an interrupted upload.
     Upload(upload::UploadArgs),
-    /// Accounts, made and changed on this machine.
+    /// Create and change accounts on this machine.
     User(user::UserArgs),
-    /// What services report to each other.
+    /// Inspect the events between services.
     Events(events::EventsArgs),
-    /// Say what is missing on this machine, and how to get it.
+    /// Check this machine and suggest how to fix problems.
     Doctor(doctor::DoctorArgs),
     /// Print the OpenAPI document.
     Openapi(openapi::OpenapiArgs),
-    /// The configuration.
+    /// Check the configuration.
     Config(config::ConfigArgs),
-    /// Guards an encoder for a worker; MoocFlix starts it itself.
+    /// Guards an encoder for a worker, which starts it.
     #[command(hide = true)]
     EncoderChild(sandbox::GuardArgs),
 }
 
 impl Cli {
-    /// Runs a command that must be alone in its process, without threads: the encoder's guard.
+    /// Runs the encoder's guard, which needs a process without threads to itself.
     pub(crate) fn run_alone(&self) -> Option<ExitCode> {
         match &self.command {
             Command::EncoderChild(args) => Some(sandbox::stand_guard(args)),
@@ -71,15 +71,15 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says why a command failed.
+/// Reports why a command failed.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
-    // Nobody is left to tell when standard error is closed.
+    // If standard error is closed, there is nowhere to report to.
     let _ = writeln!(std::io::stderr().lock(), "moocflix: {error:#}");
     ExitCode::FAILURE
 }
 
-/// Writes what the command was asked for.
-fn say(text: &str) -> Result<()> {
+/// Writes a command's output.
+fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)

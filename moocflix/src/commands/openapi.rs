@@ -1,6 +1,6 @@
 //! `moocflix openapi`: prints the document that `/openapi.json` serves, without a server.
 
-use super::say;
+use super::print;
 use crate::{compose, data_dir, settings};
 use anyhow::Result;
 use clap::Args;
@@ -21,17 +21,17 @@ pub(crate) struct OpenapiArgs {
 
 pub(super) async fn run(args: OpenapiArgs) -> Result<()> {
     if args.events {
-        return say(&format!("{}\n", serde_json::to_string_pretty(&event_schemas())?));
+        return print(&format!("{}\n", serde_json::to_string_pretty(&event_schemas())?));
     }
-    // The services are built for real, so they need a place; nothing of it stays.
+    // The services are really built, so they need a folder; it is deleted afterwards.
     let folder = std::env::temp_dir().join(format!("moocflix-openapi-{}", Uuid::now_v7()));
     data_dir::prepare(&folder)?;
-    let result = Box::pin(print(&folder)).await;
+    let result = Box::pin(print_document(&folder)).await;
     std::fs::remove_dir_all(&folder)?;
     result
 }
 
-/// The schema of each event's data by the event's type, with the schemas that they refer to.
+/// The schema of each event's data by the event's type, with the schemas that they reference.
 fn event_schemas() -> Value {
     fn shared<T: ToSchema>() -> (String, RefOr<Schema>) {
         (T::name().into_owned(), T::schema())
@@ -46,8 +46,8 @@ fn event_schemas() -> Value {
     json!({"events": events, "components": {"schemas": BTreeMap::from(shared)}})
 }
 
-async fn print(folder: &Path) -> Result<()> {
+async fn print_document(folder: &Path) -> Result<()> {
     let settings = settings::defaults(folder)?;
     let api = Box::pin(compose::document(&settings)).await?;
-    say(&format!("{}\n", api.to_pretty_json()?))
+    print(&format!("{}\n", api.to_pretty_json()?))
 }

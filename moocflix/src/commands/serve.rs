@@ -1,6 +1,6 @@
-//! `moocflix serve`: plays all roles, or some.
+//! `moocflix serve`: runs all roles, or some.
 
-use super::say;
+use super::print;
 use crate::compose::{self, Composed};
 use crate::data_dir;
 use crate::roles::Duties;
@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     overrides: Overrides,
-    /// The address to serve at; port 0 takes a free one.
+    /// The address to serve at; port 0 chooses a free port.
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
-    /// The roles to play, with commas between; all without it.
+    /// The roles to run, separated by commas; default: all.
     #[arg(long, value_name = "ROLES", value_delimiter = ',')]
     roles: Vec<String>,
 }
@@ -33,7 +33,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         tracing::warn!("{warning}");
     }
     data_dir::prepare(&settings.data_dir)?;
-    // A worker has the folder beside its server, not instead of it.
+    // A worker shares the folder with its server.
     let _lock = if duties.is_worker() {
         None
     } else {
@@ -55,7 +55,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         running.start(task);
     }
     running.serve(listener, router, settings.limits()?);
-    say(&format!("listening on http://{address}\n"))?;
+    print(&format!("listening on http://{address}\n"))?;
     for face in duties.faces() {
         tracing::info!(role = face.name, serves = face.serves, "plays");
     }
@@ -68,14 +68,14 @@ async fn bind(key: &str, address: &str) -> Result<TcpListener> {
         Ok(listener) => Ok(listener),
         Err(error) if error.kind() == ErrorKind::AddrInUse => {
             bail!(
-                "{key}: {address} is taken by another program; stop it, or choose another port (port 0 takes a free one)"
+                "{key}: {address} is taken by another program; stop it, or choose another port (0 chooses a free one)"
             )
         }
         Err(error) => Err(error).with_context(|| format!("{key}: cannot listen on {address}")),
     }
 }
 
-/// A connection is an open file, and the usual limit of 1024 is for programs of the eighties.
+/// Every connection is an open file, and the usual soft limit of 1024 is too low for a server.
 fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
@@ -83,6 +83,6 @@ fn raise_open_files() {
         maximum: limit.maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        tracing::debug!(%error, "the limit of open files stays as it is");
+        tracing::debug!(%error, "cannot raise the limit of open files");
     }
 }

@@ -1,8 +1,7 @@
-//! `moocflix upload FILE`: sends a lecture by tus and can be stopped at any time.
+//! `moocflix upload FILE`: uploads a lecture by tus and can be interrupted at any time.
 //!
-//! The upload's address, which carries its own key, is kept in the user's cache folder, so that the
-//! same command goes on where the last one was stopped, without a password. A key that has run out is
-//! asked for again with the owner's sign-in.
+//! The user's cache folder keeps the upload's address, which contains its own key, so that the same
+//! command resumes an interrupted upload without a password. The owner's sign-in renews an expired key.
 
 mod account;
 mod address;
@@ -27,15 +26,15 @@ use serde::Deserialize;
 use std::io::Write;
 use std::path::PathBuf;
 
-/// Sends a lecture to a server and goes on where it was stopped.
+/// Uploads a lecture to a server, or resumes an interrupted upload.
 #[derive(Debug, clap::Args)]
 pub(crate) struct UploadArgs {
-    /// The file to send.
+    /// The file to upload.
     file: PathBuf,
     /// The server's address.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     server: String,
-    /// Whom to sign in as; the password is asked for.
+    /// The account's e-mail address; the command asks for the password.
     #[arg(long, value_name = "ADDRESS", required_unless_present = "token")]
     email: Option<String>,
     /// Read the password from standard input instead of asking for it.
@@ -44,10 +43,10 @@ pub(crate) struct UploadArgs {
     /// An access token, instead of signing in.
     #[arg(long, env = "MOOCFLIX_TOKEN", hide_env_values = true, value_name = "TOKEN")]
     token: Option<String>,
-    /// The lecture's title; the file's name without one.
+    /// The lecture's title; default: the file's name.
     #[arg(long)]
     title: Option<String>,
-    /// Show how the lecture is encoded, and come back only when all of it is ready.
+    /// Show the progress of the encoding, and wait until the lecture is ready.
     #[arg(long)]
     wait: bool,
 }
@@ -57,7 +56,7 @@ pub(crate) async fn run(args: UploadArgs) -> Result<()> {
     let work = send(args);
     tokio::select! {
         done = work => done,
-        _ = tokio::signal::ctrl_c() => bail!("stopped; the same command goes on from here"),
+        _ = tokio::signal::ctrl_c() => bail!("interrupted; run the same command again to resume"),
     }
 }
 
@@ -73,7 +72,7 @@ async fn send(args: UploadArgs) -> Result<()> {
     let mut renewed = false;
     while let Err(refusal) = tus.send(&kept.url, &source, &progress).await {
         match refusal {
-            // the key may have died with a sign-out everywhere: its owner can have the next one
+            // signing out everywhere revokes the key; its owner can get a new one
             Refusal::Key if !renewed => {
                 renewed = true;
                 kept = renew(&tus, &state, &source, &kept, &mut account, title).await?;
@@ -82,17 +81,13 @@ async fn send(args: UploadArgs) -> Result<()> {
                 state.forget();
                 return Err(error);
             }
-            Refusal::Key => bail!("the server no longer takes this upload"),
-            Refusal::Later(error) => return Err(error.context("gave up for now; the same command goes on from here")),
+            Refusal::Key => bail!("the server no longer accepts this upload"),
+            Refusal::Later(error) => return Err(error.context("gave up for now; run the same command again to resume")),
         }
     }
     state.forget();
     progress.done();
-    say(&format!(
-        "{} is uploaded: {}",
-        source.name,
-        server.lecture(&kept.video_id)
-    ))?;
+    print(&format!("uploaded {}: {}", source.name, server.lecture(&kept.video_id)))?;
     let waited = if args.wait {
         waiting::until_ready(&server, &kept.video_id, &mut account).await
     } else {
@@ -102,7 +97,7 @@ async fn send(args: UploadArgs) -> Result<()> {
     waited
 }
 
-/// The upload to go on with: the one that was stopped, or a new one.
+/// The interrupted upload to resume, or a new one.
 async fn begin(tus: &Tus, state: &State, source: &Source, account: &mut Account, title: Option<&str>) -> Result<Kept> {
     match state.read() {
         Some(kept) => Ok(kept),
@@ -117,7 +112,7 @@ async fn create(tus: &Tus, state: &State, source: &Source, account: &mut Account
     Ok(kept)
 }
 
-/// Asks for the address of an upload whose key is no longer taken; a new upload where it is gone.
+/// Asks for a new address of an upload whose key was revoked; creates a new upload if it is gone.
 async fn renew(
     tus: &Tus,
     state: &State,
@@ -142,7 +137,7 @@ async fn renew(
     Ok(again)
 }
 
-/// What the command reads of a video.
+/// The fields of a video that the command reads.
 #[derive(Debug, Deserialize)]
 struct Video {
     upload: Option<OpenUpload>,
@@ -154,6 +149,6 @@ struct OpenUpload {
     length: Option<u64>,
 }
 
-fn say(line: &str) -> Result<()> {
+fn print(line: &str) -> Result<()> {
     Ok(writeln!(std::io::stdout(), "{line}")?)
 }

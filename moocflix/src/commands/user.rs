@@ -1,9 +1,9 @@
-//! `moocflix user create` and `user role`: accounts, made and changed on the machine itself.
+//! `moocflix user create` and `user role`: create and change accounts on the machine itself.
 //!
-//! The first admin is made here and never over HTTP. Both work while the server runs: the database is
-//! what they share.
+//! The first admin is created here, never over HTTP. Both commands work while the server runs, because
+//! they use its database.
 
-use super::say;
+use super::print;
 use crate::settings::{self, Overrides};
 use crate::{backends, data_dir};
 use anyhow::{Context, Result, bail};
@@ -13,7 +13,7 @@ use contracts::Role;
 use std::io::{BufRead, Read};
 use user_management_service::NewAccount;
 
-/// No password is as long as this.
+/// More than the longest password.
 const MOST_PASSWORD: u64 = 8 * 1_024;
 
 #[derive(Debug, Args)]
@@ -24,9 +24,9 @@ pub(crate) struct UserArgs {
 
 #[derive(Debug, Subcommand)]
 enum UserCommand {
-    /// Make an account; the password comes on standard input.
+    /// Create an account, with a password from standard input.
     Create(CreateArgs),
-    /// Give an account one role in the place of those that it has.
+    /// Replace an account's roles with one role.
     Role(RoleArgs),
 }
 
@@ -43,7 +43,7 @@ struct CreateArgs {
     /// learner, instructor or admin.
     #[arg(long, default_value = "learner")]
     role: Role,
-    /// Read the password from standard input; there is no other way to give it.
+    /// Read the password from standard input (required: there is no other way to pass it).
     #[arg(long, required = true)]
     password_stdin: bool,
 }
@@ -52,7 +52,7 @@ struct CreateArgs {
 struct RoleArgs {
     #[command(flatten)]
     overrides: Overrides,
-    /// Whose role.
+    /// The account's e-mail address.
     #[arg(long)]
     email: String,
     /// learner, instructor or admin.
@@ -76,7 +76,7 @@ async fn create(args: CreateArgs) -> Result<()> {
         .context("cannot read the password")?;
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        bail!("no password came on standard input");
+        bail!("no password on standard input");
     }
     let db = open(&args.overrides).await?;
     let account = NewAccount {
@@ -86,13 +86,13 @@ async fn create(args: CreateArgs) -> Result<()> {
         password: password.into(),
     };
     let user = user_management_service::create_user(&db, &Clock::system(), account).await?;
-    say(&format!("{} is {} ({})\n", user.email, user.roles, user.id))
+    print(&format!("{} is now {} ({})\n", user.email, user.roles, user.id))
 }
 
 async fn change(args: RoleArgs) -> Result<()> {
     let db = open(&args.overrides).await?;
     let user = user_management_service::set_role(&db, &Clock::system(), &args.email, args.role).await?;
-    say(&format!("{} is {} from now on\n", user.email, user.roles))
+    print(&format!("{} is now {}\n", user.email, user.roles))
 }
 
 async fn open(overrides: &Overrides) -> Result<Db> {

@@ -45,7 +45,7 @@ async fn roles(server: &Server, token: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn accounts_are_made_and_changed_while_the_server_runs() {
+async fn accounts_are_created_and_changed_while_the_server_runs() {
     let server = Server::start();
     let data = server.data_dir();
     let made = create(&data, "teacher@example.org", "instructor", PASSWORD);
@@ -66,7 +66,7 @@ async fn accounts_are_made_and_changed_while_the_server_runs() {
         .arg(&data);
     let changed = run(&mut command, "");
     assert!(changed.status.success(), "{}", String::from_utf8_lossy(&changed.stderr));
-    // The server hears of it from the database, within seconds.
+    // The server learns of it from the database, within seconds.
     for _ in 0..1_000 {
         if roles(&server, &token).await.0 == 401 {
             let token = sign_in(&server, "teacher@example.org").await;

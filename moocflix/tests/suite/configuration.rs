@@ -59,19 +59,19 @@ fn a_wrong_setting_is_refused_and_named() {
         ("log_format = \"yaml\"", "`log_format`"),
         (
             "bus_url = \"kafka://k:9092\"",
-            "bus_url: this build speaks embedded: and not `kafka:`",
+            "bus_url: this build supports embedded: but not `kafka:`",
         ),
         (
             "cache_url = \"redis://r\"",
-            "cache_url: this build speaks memory: and not `redis:`",
+            "cache_url: this build supports memory: but not `redis:`",
         ),
         (
             "storage_url = \"s3://bucket\"",
-            "storage_url: this build speaks file: and not `s3:`",
+            "storage_url: this build supports file: but not `s3:`",
         ),
         (
             "database_url = \"mysql://h/d\"",
-            "database_url: this build speaks sqlite:, postgres:, postgresql:",
+            "database_url: this build supports sqlite:, postgres:, postgresql:",
         ),
         ("public_url = \"moocflix.example\"", "public_url"),
     ];
@@ -111,7 +111,7 @@ async fn a_server_without_the_web_role_serves_no_page() {
 }
 
 #[test]
-fn the_doctor_says_what_is_missing_and_how_to_get_it() {
+fn the_doctor_reports_problems_and_suggests_how_to_fix_them() {
     let folder = tempfile::tempdir().unwrap();
     let healthy = run(
         moocflix()

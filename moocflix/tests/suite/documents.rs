@@ -9,7 +9,7 @@ fn printed(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn the_committed_document_is_the_one_that_the_code_gives() {
+fn the_committed_document_matches_the_code() {
     let now = printed(&["openapi"]);
     assert!(
         now == include_str!("../../../openapi.json"),
@@ -18,7 +18,7 @@ fn the_committed_document_is_the_one_that_the_code_gives() {
 }
 
 #[test]
-fn the_committed_event_schemas_are_those_that_the_code_gives() {
+fn the_committed_event_schemas_match_the_code() {
     let now = printed(&["openapi", "--events"]);
     assert!(
         now == include_str!("../../../events.json"),
@@ -27,7 +27,7 @@ fn the_committed_event_schemas_are_those_that_the_code_gives() {
 }
 
 #[test]
-fn each_operation_has_a_name_of_its_own_a_policy_and_answers() {
+fn each_operation_has_a_unique_name_a_policy_and_responses() {
     let document: Value = serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     let mut names = BTreeSet::new();
@@ -45,7 +45,7 @@ fn each_operation_has_a_name_of_its_own_a_policy_and_answers() {
     }
 }
 
-/// The answers of programs that other specifications define: RFC 6749 §5.2, and what a probe reads.
+/// Error responses in other formats: RFC 6749 §5.2, and the readiness that a probe reads.
 const NOT_PROBLEMS: [(&str, &str); 3] = [
     ("/api/v1/users/token", "400"),
     ("/api/v1/users/token", "403"),
@@ -72,7 +72,7 @@ fn an_error_s_body_is_a_problem_document() {
             }
         }
     }
-    assert!(seen >= 50, "only {seen} answers were looked at");
+    assert!(seen >= 50, "only {seen} responses were checked");
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn references_lead_somewhere(document: &Value) {
 }
 
 #[test]
-fn the_seed_s_routes_are_there() {
+fn the_routes_of_the_seed_exist() {
     let document: Value = serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
     for (method, path) in [
         ("post", "/api/v1/users/signup"),
@@ -135,7 +135,7 @@ fn the_seed_s_routes_are_there() {
 }
 
 #[test]
-fn the_keys_are_sixty_at_most_and_each_is_explained() {
+fn there_are_at_most_sixty_keys_and_each_is_explained() {
     let folder = tempfile::tempdir().unwrap();
     let shown = run(
         moocflix().args(["config", "check", "--data-dir"]).arg(folder.path()),

@@ -3,7 +3,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 #[test]
-fn a_second_server_on_a_data_directory_is_refused_and_a_worker_is_let_in() {
+fn a_data_directory_refuses_a_second_server_and_admits_a_worker() {
     let server = Server::start();
     let data = server.data_dir();
     let second = run(
@@ -24,7 +24,7 @@ fn a_second_server_on_a_data_directory_is_refused_and_a_worker_is_let_in() {
 }
 
 #[test]
-fn a_folder_is_free_again_when_its_server_was_killed() {
+fn a_folder_is_free_again_after_its_server_was_killed() {
     let folder = tempfile::tempdir().unwrap();
     for _ in 0..3 {
         let mut server = Server::start_in(folder.path(), &[]);
@@ -50,7 +50,7 @@ fn a_taken_address_is_reported() {
 }
 
 #[test]
-fn the_data_directory_is_its_owner_s_alone() {
+fn only_the_owner_can_read_the_data_directory() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("made/here");
     let migrated = run(moocflix().args(["migrate", "--data-dir"]).arg(&data), "");

@@ -1,4 +1,4 @@
-//! The binary as operators and programs see it: processes, signals, files, sockets, and ffmpeg under its guard.
+//! Tests of the binary as operators and programs use it: processes, signals, files, sockets, and ffmpeg under its guard.
 
 #[cfg(test)]
 mod accounts;

@@ -43,7 +43,7 @@ async fn progress_grows_to_the_end_of_a_good_run() {
 }
 
 #[tokio::test]
-async fn the_same_report_again_and_again_is_no_progress() {
+async fn repeated_reports_are_no_progress() {
     let stage = Stage::set();
     let endless = "while :; do echo out_time_us=5; echo progress=continue; sleep 0.05; done";
     let order = order(&stage, "sh", &["-c", endless]);

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The binary with nothing of the tester's own configuration.
+/// The binary, without the tester's own configuration.
 pub(crate) fn moocflix() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_moocflix"));
     for (name, _) in std::env::vars_os() {
@@ -106,7 +106,7 @@ impl Server {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
-    /// Lets the process open only a few files more than it has now.
+    /// Lets the process open only a few more files than it has open now.
     pub(crate) fn allow_files(&self, more: u64) {
         let now = std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))
             .unwrap()
@@ -119,7 +119,7 @@ impl Server {
         prlimit(Some(Pid::from_child(&self.child)), Resource::Nofile, limit).unwrap();
     }
 
-    /// Waits for the process's end and gives what else it wrote to standard output.
+    /// Waits for the end of the process and returns the rest of its standard output.
     pub(crate) fn ended(&mut self, within: Duration) -> (ExitStatus, String) {
         let late = Instant::now() + within;
         loop {

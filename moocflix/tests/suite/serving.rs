@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 #[tokio::test]
-async fn a_server_that_can_work_says_so() {
+async fn a_healthy_server_reports_ready() {
     let server = Server::start();
     for path in ["/health/live", "/health/ready", "/health/ready/"] {
         let answer = reqwest::get(server.url(path)).await.unwrap();
@@ -21,7 +21,7 @@ async fn a_server_that_can_work_says_so() {
 }
 
 #[tokio::test]
-async fn a_server_whose_storage_is_gone_is_not_ready_but_lives() {
+async fn a_server_without_its_storage_is_live_but_not_ready() {
     let server = Server::start();
     let objects = server.data_dir().join("objects");
     std::fs::remove_dir_all(&objects).unwrap();
@@ -60,7 +60,7 @@ async fn the_served_document_is_the_committed_one_and_the_docs_page_uses_it() {
 }
 
 #[tokio::test]
-async fn numbers_are_read_at_an_address_of_their_own_or_by_admins() {
+async fn metrics_are_served_at_their_own_address_or_to_admins() {
     let free = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -124,7 +124,7 @@ async fn logs_show_the_request_and_no_token_key_or_query() {
 }
 
 #[test]
-fn every_line_of_the_log_is_json_when_nobody_reads_along() {
+fn every_line_of_the_log_is_json_without_a_terminal() {
     let server = Server::start();
     let mut wire = TcpStream::connect(server.address()).unwrap();
     wire.write_all(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
@@ -145,7 +145,7 @@ fn every_line_of_the_log_is_json_when_nobody_reads_along() {
 }
 
 #[tokio::test]
-async fn more_connections_than_files_are_waited_out() {
+async fn the_server_survives_more_connections_than_open_files() {
     let server = Server::start();
     server.allow_files(20);
     let crowd: Vec<_> = (0..60).map(|_| TcpStream::connect(server.address()).unwrap()).collect();

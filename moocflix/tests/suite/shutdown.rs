@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 #[test]
-fn either_signal_ends_the_server_in_order() {
+fn either_signal_shuts_the_server_down_cleanly() {
     for signal in [Signal::TERM, Signal::INT] {
         let mut server = Server::start();
         let mut idle = TcpStream::connect(server.address()).unwrap();
@@ -18,7 +18,7 @@ fn either_signal_ends_the_server_in_order() {
 }
 
 #[test]
-fn a_running_request_is_finished_first_and_a_second_signal_does_not_wait() {
+fn a_running_request_finishes_first_and_a_second_signal_does_not_wait() {
     let mut server = Server::start();
     let body = r#"{"email": "a@example.org", "password": "not the right one"}"#;
     let (first, second) = body.split_at(20);
@@ -43,7 +43,7 @@ fn a_running_request_is_finished_first_and_a_second_signal_does_not_wait() {
     assert_eq!(server.ended(Duration::from_secs(10)).0.code(), Some(130));
 }
 
-/// Sends a request of which a part is still to come, once the server has asked for it.
+/// Sends a request without the rest of its body, once the server has asked for the body.
 fn begin(server: &Server, head: &str, first: &str) -> TcpStream {
     let mut wire = TcpStream::connect(server.address()).unwrap();
     wire.write_all(head.as_bytes()).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// The program that a worker starts guards with: itself.
+/// The program with which a worker starts guards: its own.
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_moocflix");
 /// Long enough for a loaded machine to start a process.
 pub(crate) const SOON: Duration = Duration::from_secs(20);

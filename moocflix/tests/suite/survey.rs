@@ -1,4 +1,4 @@
-//! A survey finds what ffmpeg then decodes.
+//! Tests that a survey matches what ffmpeg decodes.
 
 use super::stage::{PROGRAM, SOON, Stage, sandbox};
 use fmp4::{Sniff, sniff};
@@ -37,10 +37,10 @@ async fn surveyed(stage: &Stage, name: &str) -> Result<Survey, SurveyError> {
     survey(&sandbox(PATIENT), &file, kind(&file), stage.task.path()).await
 }
 
-/// The times of all frames in ticks, as an encoder gets them.
+/// The times of all frames in ticks, as an encoder receives them.
 fn decoded(stage: &Stage, name: &str, found: &Survey) -> Vec<u64> {
     let zero = if found.demuxer == "mov" { "" } else { "-start_at_zero" };
-    // All streams are mapped: ffmpeg takes the start of those alone that are.
+    // All streams are mapped, because ffmpeg takes the earliest start of the mapped streams only.
     let args = format!(
         "-copyts {zero} -f {} -i {name} -map 0:v -c:v rawvideo -fps_mode passthrough -enc_time_base 1:90000 \
         -f framecrc frames.txt -map 0:a? -c copy -f null -",
@@ -55,7 +55,7 @@ fn decoded(stage: &Stage, name: &str, found: &Survey) -> Vec<u64> {
         .collect()
 }
 
-/// Container, how it is made, and what it is then called.
+/// File name, encoder arguments, and the names of the codecs found.
 const KINDS: [(&str, &str, &str, &str); 13] = [
     (
         "a.mkv",
@@ -123,7 +123,7 @@ async fn every_frame_has_the_time_at_which_ffmpeg_decodes_it() {
 }
 
 #[tokio::test]
-async fn sound_alone_is_surveyed_and_a_cover_is_not_its_picture() {
+async fn audio_files_are_surveyed_and_a_cover_is_no_video() {
     let stage = Stage::set();
     ffmpeg(stage.data.path(), "-f lavfi -i color=size=64x64 -frames:v 1 cover.png");
     let cover = "-i cover.png -map 0 -map 1 -c:v copy -disposition:v attached_pic -id3v2_version 3";
@@ -153,7 +153,7 @@ async fn sound_alone_is_surveyed_and_a_cover_is_not_its_picture() {
 }
 
 #[tokio::test]
-async fn a_late_picture_keeps_its_distance_to_the_sound() {
+async fn a_late_video_track_keeps_its_offset_to_the_audio() {
     let stage = Stage::set();
     ffmpeg(
         stage.data.path(),
@@ -172,7 +172,7 @@ async fn a_late_picture_keeps_its_distance_to_the_sound() {
 }
 
 #[tokio::test]
-async fn pictures_have_the_size_at_which_they_are_shown_and_tracks_have_their_languages() {
+async fn video_has_its_display_size_and_tracks_have_their_languages() {
     let stage = Stage::set();
     let two = format!(
         "{PICTURE} {SOUND} {SOUND} -map 0 -map 1 -map 2 -vf setsar=4/3 -c:v libx264 -c:a libopus \
@@ -185,7 +185,7 @@ async fn pictures_have_the_size_at_which_they_are_shown_and_tracks_have_their_la
     let languages: Vec<_> = found.audio.iter().map(|it| it.language.as_deref()).collect();
     assert_eq!(languages, [Some("deu"), None]);
     ffmpeg(stage.data.path(), &format!("{PICTURE} -c:v libx264 plain.mp4"));
-    // This ffmpeg turns it a quarter to the left: the matrix sends what is right to the top.
+    // This ffmpeg rotates it a quarter to the left: the matrix moves the right edge to the top.
     let turn = "-i plain.mp4 -c copy -metadata:s:v rotate=90 turned.mp4";
     ffmpeg(stage.data.path(), turn);
     let turned = surveyed(&stage, "turned.mp4").await.unwrap().video.unwrap();
@@ -193,7 +193,7 @@ async fn pictures_have_the_size_at_which_they_are_shown_and_tracks_have_their_la
 }
 
 #[tokio::test]
-async fn a_live_recording_and_a_truncated_file_are_as_long_as_their_packets() {
+async fn a_live_recording_and_a_truncated_file_last_as_long_as_their_packets() {
     let stage = Stage::set();
     let live = format!("{PICTURE} {SOUND} -c:v libvpx -deadline realtime -c:a libopus -f webm -live 1 live.webm");
     ffmpeg(stage.data.path(), &live);
@@ -206,7 +206,7 @@ async fn a_live_recording_and_a_truncated_file_are_as_long_as_their_packets() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_media_gets_a_code_for_its_fault() {
+async fn a_file_without_media_gets_an_error_code() {
     let stage = Stage::set();
     let data = stage.data.path();
     let mut matroska = vec![0x1a, 0x45, 0xdf, 0xa3];
@@ -219,7 +219,7 @@ async fn a_file_that_is_no_media_gets_a_code_for_its_fault() {
         surveyed(&stage, "list.txt").await.unwrap_err().code(),
         "media_unreadable"
     );
-    // a WAV of no samples
+    // a WAV without samples
     ffmpeg(data, "-f lavfi -i sine=duration=1 -frames:a 1 a.wav");
     let head: Vec<u8> = fs::read(data.join("a.wav")).unwrap().into_iter().take(78).collect();
     fs::write(data.join("empty.wav"), head).unwrap();
@@ -272,9 +272,9 @@ async fn a_file_is_only_read_in_the_format_of_its_first_bytes() {
     }
 }
 
-/// The probe waits for a pipe that nobody writes into.
+/// The probe waits for a pipe that nobody writes to.
 #[tokio::test]
-async fn a_probe_that_stands_still_is_ended_in_bounded_time() {
+async fn a_stalled_probe_is_ended_in_bounded_time() {
     let stage = Stage::set();
     let pipe: PathBuf = stage.data.path().join("pipe.mkv");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());

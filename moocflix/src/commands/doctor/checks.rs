@@ -1,4 +1,4 @@
-//! The things that the doctor looks at.
+//! The doctor's checks.
 
 use super::Finding::{self, Doubtful, Good, Missing};
 use crate::settings::Settings;
@@ -13,13 +13,13 @@ use tokio::net::TcpListener;
 use tokio::process::Command;
 
 const GIB: u64 = 1_024 * 1_024 * 1_024;
-/// Below this, a lecture hardly fits.
+/// Below this, a lecture may not fit.
 const LOW_SPACE: u64 = 5 * GIB;
-/// How long the database may take.
+/// How long to wait for the database.
 const PATIENCE: Duration = Duration::from_secs(10);
 const LOW_OPEN_FILES: u64 = 4_096;
 
-/// Looks at everything.
+/// Runs every check.
 pub(super) async fn all(settings: &Settings) -> Vec<(&'static str, Finding)> {
     let mut findings = vec![
         ("ffmpeg", program("ffmpeg").await),
@@ -66,7 +66,7 @@ async fn program(name: &'static str) -> Finding {
 
 fn folder(folder: &Path) -> Finding {
     let shown = folder.display();
-    let how = || format!("make {shown} this user's (chown), or choose another folder with --data-dir");
+    let how = || format!("give {shown} to this user (chown), or choose another folder with --data-dir");
     if let Err(error) = data_dir::prepare(folder) {
         return Missing(format!("{error:#}"), how());
     }
@@ -74,8 +74,8 @@ fn folder(folder: &Path) -> Finding {
     let written = fs::File::create(&probe).and_then(|mut file| file.write_all(b"x").and_then(|()| file.sync_all()));
     let removed = fs::remove_file(&probe);
     match written.and(removed) {
-        Ok(()) => Good(format!("{shown} can be written")),
-        Err(error) => Missing(format!("{shown} cannot be written: {error}"), how()),
+        Ok(()) => Good(format!("{shown} is writable")),
+        Err(error) => Missing(format!("{shown} is not writable: {error}"), how()),
     }
 }
 
@@ -84,10 +84,7 @@ fn file_system(folder: &Path) -> Finding {
     let kind = match statfs(folder) {
         Ok(stat) => stat.f_type,
         Err(error) => {
-            return Missing(
-                format!("cannot be told: {error}"),
-                "look at the disk with dmesg".to_owned(),
-            );
+            return Missing(format!("unknown: {error}"), "check the disk with dmesg".to_owned());
         }
     };
     let known: [(FsWord, &str); 8] = [
@@ -102,19 +99,19 @@ fn file_system(folder: &Path) -> Finding {
     ];
     match known.iter().find(|(magic, _)| *magic == kind).map(|(_, name)| *name) {
         Some("tmpfs") => Doubtful(
-            "tmpfs: everything is lost at the next boot".to_owned(),
+            "tmpfs: all data is lost at the next boot".to_owned(),
             "choose a folder on a disk",
         ),
         Some(name @ ("nfs" | "cifs")) => Doubtful(
-            format!("{name}: SQLite's locks are not safe there"),
+            format!("{name}: SQLite's locks are not reliable on it"),
             "choose a local disk, or set database_url to PostgreSQL",
         ),
         Some("overlay") => Doubtful(
-            "overlay: everything is lost with the container".to_owned(),
+            "overlay: all data is lost with the container".to_owned(),
             "mount a volume at the data directory",
         ),
         Some(name) => Good(name.to_owned()),
-        None => Good(format!("of kind {kind:#x}")),
+        None => Good(format!("type {kind:#x}")),
     }
 }
 
@@ -124,15 +121,12 @@ fn space(folder: &Path) -> Finding {
             let free = stat.f_bavail.saturating_mul(stat.f_frsize);
             let text = format!("{}.{} GiB", free / GIB, free % GIB * 10 / GIB);
             if free < LOW_SPACE {
-                Doubtful(text, "an hour of 1080p takes one to three GiB; make room")
+                Doubtful(text, "free some space; an hour of 1080p takes one to three GiB")
             } else {
                 Good(text)
             }
         }
-        Err(error) => Missing(
-            format!("cannot be told: {error}"),
-            "look at the disk with df".to_owned(),
-        ),
+        Err(error) => Missing(format!("unknown: {error}"), "check the disk with df".to_owned()),
     }
 }
 
@@ -142,14 +136,17 @@ fn secret(settings: &Settings) -> Finding {
         Ok(_) => Good("in the data directory".to_owned()),
         Err(error) => Missing(
             format!("{error:#}"),
-            "put the key back from a backup; with a new one everybody signs in again".to_owned(),
+            "restore the key from a backup; with a new key, everybody has to sign in again".to_owned(),
         ),
     }
 }
 
-/// Opens the first schema for real, so that rights and passwords are tried, too.
+/// Opens the first schema, which also tests passwords and permissions.
 async fn database(settings: &Settings) -> Finding {
-    let how = || "start it, or correct database_url; without one SQLite in the data directory is used".to_owned();
+    let how = || {
+        "start the database, or correct database_url; if it is not set, MoocFlix uses SQLite in the data directory"
+            .to_owned()
+    };
     let asked = async {
         let db = backends::schema(settings, &user_management_service::FACE)
             .await
@@ -168,11 +165,11 @@ async fn address(listen: &str, holder: Option<&str>) -> Finding {
     match (TcpListener::bind(listen).await, holder) {
         (Ok(_), _) => Good(format!("{listen} is free")),
         (Err(error), Some(process)) if error.kind() == ErrorKind::AddrInUse => {
-            Good(format!("{listen} is taken, and MoocFlix runs (process {process})"))
+            Good(format!("{listen} is taken: MoocFlix is running (process {process})"))
         }
         (Err(error), None) if error.kind() == ErrorKind::AddrInUse => Missing(
             format!("{listen} is taken by another program"),
-            "stop it, or choose another port with --listen".to_owned(),
+            "stop that program, or choose another port with --listen".to_owned(),
         ),
         (Err(error), _) => Missing(
             format!("{listen}: {error}"),
@@ -185,7 +182,7 @@ fn open_files() -> Finding {
     match getrlimit(Resource::Nofile).maximum {
         Some(most) if most < LOW_OPEN_FILES => Doubtful(
             format!("at most {most}"),
-            "raise the hard limit (LimitNOFILE= in systemd); a viewer takes one or two",
+            "raise the hard limit (LimitNOFILE= in systemd); a viewer needs one or two",
         ),
         Some(most) => Good(format!("at most {most}")),
         None => Good("no limit".to_owned()),

@@ -1,4 +1,4 @@
-//! The sign-in behind an upload: a given token, or one that is kept fresh.
+//! The sign-in behind an upload: a given token, or one that is renewed in time.
 
 use super::address::Server;
 use super::{Video, password, tus};
@@ -7,7 +7,7 @@ use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
 use std::time::{Duration, Instant};
 
-/// How long before its end a token is renewed.
+/// How long before its expiry a token is renewed.
 const MARGIN: Duration = Duration::from_secs(20);
 
 #[derive(Debug, Deserialize)]
@@ -17,7 +17,7 @@ struct Tokens {
     refresh_token: Option<String>,
 }
 
-/// Who uploads.
+/// The account that uploads.
 pub(super) struct Account {
     server: Server,
     client: Client,
@@ -34,7 +34,7 @@ impl Account {
         token: Option<String>,
         password_stdin: bool,
     ) -> Result<Self> {
-        // an address that is given wins over a token that may be left in the environment
+        // a given address takes precedence over a token that may be left in the environment
         let given = if email.is_some() { None } else { token };
         Ok(Self {
             server: server.clone(),
@@ -46,7 +46,7 @@ impl Account {
         })
     }
 
-    /// A token that is good for the next request.
+    /// Returns a token that is valid for the next request.
     pub(super) async fn token(&mut self) -> Result<String> {
         if let Some(given) = &self.given {
             return Ok(given.clone());
@@ -55,7 +55,7 @@ impl Account {
             Some((tokens, at)) if at.elapsed() + MARGIN < Duration::from_secs(tokens.expires_in) => {
                 return Ok(tokens.access_token.clone());
             }
-            // what was given out stays known until the next is there: the server may just be away
+            // the old refresh token stays until the next one has arrived: the server may be unreachable for a moment
             Some((
                 Tokens {
                     refresh_token: Some(refresh),
@@ -102,7 +102,7 @@ impl Account {
         tokens(answer, "stay signed in").await
     }
 
-    /// A video's details; nothing where it is gone.
+    /// A video's details; `None` if it is gone.
     pub(super) async fn video(&mut self, video_id: &str) -> Result<Option<Video>> {
         let token = self.token().await?;
         let url = self.server.join(&format!("/api/v1/content/{video_id}"))?;
@@ -116,11 +116,11 @@ impl Account {
         match answer.status() {
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
             status if status.is_success() => Ok(Some(answer.json().await?)),
-            _ => bail!("the lecture's details: {}", tus::problem(answer).await),
+            _ => bail!("cannot read the lecture's details: {}", tus::problem(answer).await),
         }
     }
 
-    /// A video's events, as they come.
+    /// The stream of a video's events.
     pub(super) async fn events(&mut self, video_id: &str) -> Result<Response> {
         let token = self.token().await?;
         let url = self.server.join(&format!("/api/v1/content/{video_id}/events"))?;
@@ -142,7 +142,7 @@ impl Account {
         };
         if let Ok(url) = self.server.join("/api/v1/users/logout") {
             let body = serde_json::json!({ "refresh_token": refresh });
-            // a sign-in that can't be ended now runs out by itself
+            // a sign-in that can't be ended now expires on its own
             let _ = self.client.post(url).json(&body).send().await;
         }
     }

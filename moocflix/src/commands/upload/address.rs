@@ -1,4 +1,4 @@
-//! Where the server is, and the addresses that it gives out.
+//! The server's address, and the addresses that it returns.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Url;
@@ -10,7 +10,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Reads an address as a person writes it.
+    /// Parses an address as a person writes it.
     pub(super) fn parse(text: &str) -> Result<Self> {
         let whole = if text.contains("://") {
             text.to_owned()
@@ -20,32 +20,32 @@ impl Server {
         let base = Url::parse(&whole).with_context(|| format!("{text} is not an address"))?;
         ensure!(
             matches!(base.scheme(), "http" | "https"),
-            "{text}: only http and https are spoken"
+            "{text}: only http and https are supported"
         );
         Ok(Self { base })
     }
 
-    /// An address below the base, or one that the server gave without its host.
+    /// An address below the base, or one that the server returned without its host.
     pub(super) fn join(&self, path: &str) -> Result<Url> {
         let url = self
             .base
             .join(path)
-            .with_context(|| format!("the server gave a bad address: {path}"))?;
+            .with_context(|| format!("the server returned an invalid address: {path}"))?;
         ensure!(
             url.origin() == self.base.origin(),
-            "the server sent the upload to another host, {}",
+            "the server redirected the upload to another host, {}",
             url.authority()
         );
         Ok(url)
     }
 
-    /// The page on which a lecture plays.
+    /// The page that plays a lecture.
     pub(super) fn lecture(&self, video_id: &str) -> String {
         self.join(&format!("/lectures/{video_id}"))
             .map_or_else(|_| video_id.to_owned(), String::from)
     }
 
-    /// The address as one key.
+    /// The address as text.
     pub(super) fn as_str(&self) -> &str {
         self.base.as_str()
     }

@@ -1,4 +1,4 @@
-//! Shows the progress of encoding: a bar for each rendition on a terminal, a line now and then elsewhere.
+//! Shows the progress of encoding: a bar for each rendition on a terminal, otherwise a line now and then.
 
 use super::lecture::{Lecture, Rendition};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
-/// Between two lines where there is no terminal.
+/// The time between two lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Steps of a bar.
 const STEPS: u64 = 1_000;
@@ -22,7 +22,7 @@ enum View {
     },
     Lines {
         last: Option<Instant>,
-        said: String,
+        shown: String,
     },
 }
 
@@ -37,12 +37,12 @@ impl Encoding {
         } else {
             View::Lines {
                 last: None,
-                said: String::new(),
+                shown: String::new(),
             }
         })
     }
 
-    /// Shows how far it is.
+    /// Shows the current progress.
     pub(super) fn show(&mut self, lecture: &Lecture) {
         match &mut self.0 {
             View::Bars { all, total, renditions } => {
@@ -54,25 +54,25 @@ impl Encoding {
                     bar.set_message(one.state.clone());
                 }
                 if total.is_none() && !lecture.renditions.is_empty() {
-                    *total = Some(all.add(bar("in all")));
+                    *total = Some(all.add(bar("total")));
                 }
                 if let Some(total) = total {
                     total.set_position(steps(lecture.progress));
                     total.set_message(time_left(lecture).unwrap_or_default());
                 }
             }
-            View::Lines { last, said } => {
+            View::Lines { last, shown } => {
                 let due = last.is_none_or(|last| last.elapsed() >= LINE_EVERY);
                 let text = summary(lecture);
-                if due && text != *said && !lecture.renditions.is_empty() {
+                if due && text != *shown && !lecture.renditions.is_empty() {
                     line(&text);
-                    (*last, *said) = (Some(Instant::now()), text);
+                    (*last, *shown) = (Some(Instant::now()), text);
                 }
             }
         }
     }
 
-    /// Shows that all is there.
+    /// Shows that the lecture is complete.
     pub(super) fn finish(&mut self, lecture: &Lecture) {
         if let View::Bars { renditions, .. } = &self.0
             && !renditions.is_empty()
@@ -84,7 +84,7 @@ impl Encoding {
         self.stop();
     }
 
-    /// Leaves what was shown as it is.
+    /// Leaves the last progress on the terminal.
     pub(super) fn stop(&mut self) {
         if let View::Bars { total, renditions, .. } = &self.0 {
             for bar in renditions.values().chain(total) {
@@ -142,7 +142,7 @@ fn steps(share: f64) -> u64 {
 }
 
 fn line(text: &str) {
-    // progress that nobody reads is no reason to stop
+    // progress that cannot be written is no reason to stop
     let _ = writeln!(stderr(), "{text}");
 }
 
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_tells_the_whole_the_time_left_and_each_rendition() {
+    fn a_line_shows_the_total_the_time_left_and_each_rendition() {
         let rendition = |name: &str, state: &str, progress| Rendition {
             name: name.to_owned(),
             state: state.to_owned(),
@@ -168,8 +168,8 @@ mod tests {
                 rendition("240p", "ready", 1.0),
             ],
         };
-        let said = "45 % encoded, about 3 minutes left (720p 12 %, 360p failed, 240p 100 %)";
-        assert_eq!(summary(&lecture), said);
+        let line = "45 % encoded, about 3 minutes left (720p 12 %, 360p failed, 240p 100 %)";
+        assert_eq!(summary(&lecture), line);
         lecture.time_left = None;
         assert!(summary(&lecture).starts_with("45 % encoded (720p"));
     }

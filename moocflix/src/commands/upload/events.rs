@@ -1,20 +1,20 @@
-//! Reads server-sent events as they come.
+//! Reads server-sent events as they arrive.
 //!
 //! Source: <https://html.spec.whatwg.org/multipage/server-sent-events.html>
 
 use anyhow::{Result, ensure};
 
-/// A server that sends more without an end to an event is not ours.
+/// The limit of one event's length.
 const LONGEST: usize = 1_024 * 1_024;
 
-/// What came of an event stream and is not whole yet.
+/// The incomplete rest of an event stream.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     bytes: Vec<u8>,
 }
 
 impl Events {
-    /// Takes bytes as they come and gives the data of the events that they complete.
+    /// Takes bytes as they arrive and returns the data of the events that they complete.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<Vec<String>> {
         self.bytes.extend(bytes.iter().copied().filter(|byte| *byte != b'\r'));
         let mut whole = Vec::new();
@@ -22,12 +22,12 @@ impl Events {
             let event: Vec<u8> = self.bytes.drain(..end + 2).collect();
             whole.extend(data(&String::from_utf8_lossy(&event)));
         }
-        ensure!(self.bytes.len() <= LONGEST, "the server sends an event without an end");
+        ensure!(self.bytes.len() <= LONGEST, "the server sent an endless event");
         Ok(whole)
     }
 }
 
-/// The lines of data; none in a comment.
+/// The lines of data; `None` for a comment.
 fn data(event: &str) -> Option<String> {
     let lines: Vec<&str> = event
         .lines()
@@ -47,12 +47,12 @@ mod tests {
             "event: video\ndata: {\"ä\":1}\n\n: still here\n\nevent: video\r\ndata:a\r\ndata: b\r\n\r\ndata: half";
         for length in 1..stream.len() {
             let mut events = Events::default();
-            let told: Vec<String> = stream
+            let data: Vec<String> = stream
                 .as_bytes()
                 .chunks(length)
                 .flat_map(|part| events.push(part).expect("short events"))
                 .collect();
-            assert_eq!(told, ["{\"ä\":1}", "a\nb"], "in pieces of {length}");
+            assert_eq!(data, ["{\"ä\":1}", "a\nb"], "in pieces of {length}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// What is read of a lecture.
+/// The fields of a lecture that the command reads.
 #[derive(Debug, Deserialize)]
 pub(super) struct Lecture {
     pub(super) status: String,
@@ -16,7 +16,7 @@ pub(super) struct Lecture {
     pub(super) renditions: Vec<Rendition>,
 }
 
-/// What is read of a rendition.
+/// The fields of a rendition that the command reads.
 #[derive(Debug, Deserialize)]
 pub(super) struct Rendition {
     pub(super) name: String,
@@ -24,7 +24,7 @@ pub(super) struct Rendition {
     pub(super) progress: f64,
 }
 
-/// Why it failed.
+/// Why a lecture or a rendition failed.
 #[derive(Debug, Deserialize)]
 pub(super) struct Reason {
     pub(super) code: String,
@@ -32,7 +32,7 @@ pub(super) struct Reason {
 }
 
 impl Lecture {
-    /// Whether it won't become ready: everything that is missing has failed.
+    /// Whether the lecture won't become ready: every missing rendition has failed.
     pub(super) fn is_stuck(&self) -> bool {
         let settled = |one: &Rendition| matches!(one.state.as_str(), "ready" | "failed");
         self.renditions.iter().all(settled) && self.renditions.iter().any(|one| one.state == "failed")
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lecture_of_which_the_rest_has_failed_is_not_waited_for() {
+    fn a_lecture_whose_missing_renditions_failed_is_stuck() {
         assert!(lecture(&["ready", "failed"]).is_stuck());
         assert!(!lecture(&["encoding", "failed"]).is_stuck());
         assert!(!lecture(&["ready", "waiting"]).is_stuck());

@@ -1,4 +1,4 @@
-//! Asks for a password: from a terminal without showing it, otherwise from standard input.
+//! Reads a password: from a terminal without showing it, otherwise from standard input.
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -9,15 +9,15 @@ pub(super) fn from_stdin() -> Result<String> {
     let mut line = String::new();
     stdin().read_line(&mut line).context("read the password")?;
     let password = line.trim_end_matches(['\r', '\n']);
-    ensure!(!password.is_empty(), "no password came on standard input");
+    ensure!(!password.is_empty(), "no password on standard input");
     Ok(password.to_owned())
 }
 
-/// Asks a person at a terminal.
+/// Asks for a password at a terminal.
 pub(super) fn ask(whom: &str) -> Result<String> {
     let input = stdin();
     if !input.is_terminal() {
-        bail!("there is no terminal to ask for the password of {whom}: give --password-stdin or MOOCFLIX_TOKEN");
+        bail!("cannot ask for the password of {whom} without a terminal: use --password-stdin or MOOCFLIX_TOKEN");
     }
     write!(stderr(), "Password of {whom}: ")?;
     let quiet = Quiet::begin(&input)?;
@@ -27,26 +27,26 @@ pub(super) fn ask(whom: &str) -> Result<String> {
     password
 }
 
-/// Keys as they come, until Enter.
+/// Collects keys until Enter.
 fn typed(keys: &mut impl Iterator<Item = u8>) -> Result<String> {
     let mut typed = Vec::new();
     for key in keys {
         match key {
             b'\r' | b'\n' => return String::from_utf8(typed).context("the password is not text"),
-            3 | 4 => bail!("no password was given"),
+            3 | 4 => bail!("no password was entered"),
             8 | 127 => {
-                // one key takes one character away, however many bytes it has
+                // one key deletes one character, however many bytes it has
                 while typed.pop().is_some_and(|it| it & 0xc0 == 0x80) {}
             }
             21 => typed.clear(),
             key => typed.push(key),
         }
     }
-    bail!("no password was given")
+    bail!("no password was entered")
 }
 
-/// Keeps a terminal from showing what is typed. Ctrl-C comes as a key, so that the terminal is
-/// always put back.
+/// Keeps a terminal from showing what is typed. Ctrl-C arrives as a key, so that the terminal is
+/// always restored.
 struct Quiet<'a> {
     terminal: &'a Stdin,
     before: Termios,
@@ -64,7 +64,7 @@ impl<'a> Quiet<'a> {
 
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
-        // nothing can be done for a terminal that is gone
+        // a terminal that is gone needs no restoring
         let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
     }
 }
@@ -80,7 +80,7 @@ mod tests {
         assert_eq!(
             typed("sö\u{7f}ecret\r").as_deref(),
             Some("secret"),
-            "a character, not a byte, is taken away"
+            "one key deletes a character, not a byte"
         );
         assert_eq!(typed("wrong\u{15}right\n").as_deref(), Some("right"));
         assert_eq!(typed("sec\u{3}ret\n"), None, "Ctrl-C ends it");

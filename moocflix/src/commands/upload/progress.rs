@@ -1,4 +1,4 @@
-//! Shows how an upload goes: a bar on a terminal, a line now and then elsewhere.
+//! Shows the progress of an upload: a bar on a terminal, otherwise a line now and then.
 
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Write, stderr};
@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Between two lines where there is no terminal.
+/// The time between two lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// The progress of one upload; copies show the same.
+/// The progress of one upload; clones share it.
 #[derive(Clone)]
 pub(super) struct Progress {
     bar: ProgressBar,
-    /// Bytes that have left, for whoever watches for a standstill.
+    /// The bytes sent, which the watch for stalls reads.
     sent: Arc<AtomicU64>,
     lines: Option<Lines>,
 }
@@ -21,7 +21,7 @@ pub(super) struct Progress {
 #[derive(Clone)]
 struct Lines {
     begun: Instant,
-    /// When the last line was written, in milliseconds after the beginning.
+    /// When the last line was written, in milliseconds since the start.
     last: Arc<AtomicU64>,
 }
 
@@ -49,18 +49,18 @@ impl Progress {
         }
     }
 
-    /// Says where an upload goes on; what was sent before does not count as speed.
+    /// Shows where an upload resumes; bytes sent before do not count as speed.
     pub(super) fn resume(&self, offset: u64) {
         self.sent.store(offset, Ordering::Relaxed);
         self.bar.set_position(offset);
         self.bar.reset_eta();
         self.bar.set_message("");
         if offset > 0 && self.lines.is_some() {
-            line(&format!("goes on at {}", HumanBytes(offset)));
+            line(&format!("resuming at {}", HumanBytes(offset)));
         }
     }
 
-    /// Says how far the bytes are.
+    /// Shows how many bytes have been sent.
     pub(super) fn at(&self, offset: u64) {
         self.sent.store(offset, Ordering::Relaxed);
         self.bar.set_position(offset);
@@ -89,7 +89,7 @@ impl Progress {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Says why it waits.
+    /// Shows why the upload waits.
     pub(super) fn waits(&self, why: &str) {
         if self.lines.is_some() {
             line(why);
@@ -111,6 +111,6 @@ impl Progress {
 }
 
 fn line(text: &str) {
-    // progress that nobody reads is no reason to stop
+    // progress that cannot be written is no reason to stop
     let _ = writeln!(stderr(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! What is remembered between two runs: one small file an upload, readable by its owner alone.
+//! The state kept between two runs: one small file per upload, readable only by its owner.
 
 use super::address::Server;
 use super::source::Source;
@@ -11,7 +11,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// An upload that has begun.
+/// An unfinished upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
     /// The upload's address on the server, with its key.
@@ -19,7 +19,7 @@ pub(super) struct Kept {
     pub(super) video_id: String,
 }
 
-/// The place where one upload is remembered, by server and file.
+/// The file that remembers one upload, named by server and source file.
 #[derive(Debug)]
 pub(super) struct State {
     path: PathBuf,
@@ -31,7 +31,7 @@ impl State {
             .map(PathBuf::from)
             .filter(|it| it.is_absolute());
         let cache = cache.or_else(|| std::env::home_dir().map(|it| it.join(".cache")));
-        let cache = cache.context("there is no home folder to remember the upload in")?;
+        let cache = cache.context("there is no home folder for the upload's state")?;
         Ok(Self::in_folder(&cache.join("moocflix").join("uploads"), server, source))
     }
 
@@ -39,7 +39,7 @@ impl State {
         let path = source.path.display();
         let key = format!("{}\n{path}\n{}\n{}", server.as_str(), source.length, source.changed);
         let name = Sha256::digest(key).iter().fold(String::new(), |mut name, byte| {
-            // writing to a string can't fail
+            // writing to a string cannot fail
             let _ = write!(name, "{byte:02x}");
             name
         });
@@ -53,13 +53,13 @@ impl State {
     }
 
     pub(super) fn keep(&self, kept: &Kept) -> Result<()> {
-        let told = || format!("{} can't be written", self.path.display());
+        let failed = || format!("{} can't be written", self.path.display());
         if let Some(folder) = self.path.parent() {
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
                 .create(folder)
-                .with_context(told)?;
+                .with_context(failed)?;
         }
         let open = fs::OpenOptions::new()
             .write(true)
@@ -67,13 +67,13 @@ impl State {
             .truncate(true)
             .mode(0o600)
             .open(&self.path);
-        open.with_context(told)?
+        open.with_context(failed)?
             .write_all(&serde_json::to_vec(kept)?)
-            .with_context(told)
+            .with_context(failed)
     }
 
     pub(super) fn forget(&self) {
-        // a file that is not there is forgotten already; one that can't be removed is found to be gone later
+        // a missing file needs no removal; if removal fails, the next run finds that the upload is gone
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_readable_by_its_owner_alone() {
+    fn the_key_is_readable_only_by_its_owner() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let server = Server::parse("localhost:1").expect("an address");

@@ -1,4 +1,4 @@
-//! tus 1.0.0 from the client's side: create, ask for the offset, send the rest, try again.
+//! A tus 1.0.0 client: creates an upload, asks for the offset, sends the rest, retries.
 //!
 //! Source: <https://tus.io/protocols/resumable-upload>
 
@@ -14,28 +14,28 @@ use reqwest::{Body, Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Failures in a row, without one byte of progress between them, before the command gives up.
+/// Consecutive failures without progress before the command gives up.
 const TRIES: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A request that moves nothing for so long is ended and tried again.
-const STANDSTILL: Duration = Duration::from_secs(60);
+/// A request that makes no progress for this long is cancelled and retried.
+const STALL: Duration = Duration::from_secs(60);
 
-/// Why an upload did not come to its end.
+/// Why an upload did not finish.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// The key in the upload's address is not taken.
+    /// The server rejects the key in the upload's address.
     Key,
-    /// The server will never take this file.
+    /// The server rejects this file permanently.
     Final(Error),
-    /// It did not work for now.
+    /// The upload failed for now.
     Later(Error),
 }
 
-/// How one attempt ended, when not well.
+/// How one attempt failed.
 enum Miss {
     Refused(Refusal),
-    /// Worth another try, after a pause that the server may have asked for.
+    /// A retry may help, after the pause that the server asked for, if any.
     Again(Error, Option<Duration>),
 }
 
@@ -51,7 +51,7 @@ struct Created {
     id: String,
 }
 
-/// A client without a limit on a whole request: uploads are long.
+/// A client without a limit on a whole request, because uploads take long.
 pub(super) fn client() -> Result<Client> {
     let agent = concat!("moocflix/", env!("CARGO_PKG_VERSION"));
     let client = Client::builder()
@@ -60,10 +60,10 @@ pub(super) fn client() -> Result<Client> {
     client
         .redirect(reqwest::redirect::Policy::none())
         .build()
-        .context("make an HTTP client")
+        .context("cannot make an HTTP client")
 }
 
-/// What the server said is wrong, in a line.
+/// The problem in a response, in one line.
 pub(super) async fn problem(answer: Response) -> String {
     let status = answer.status();
     match answer.json::<Problem>().await {
@@ -72,7 +72,7 @@ pub(super) async fn problem(answer: Response) -> String {
     }
 }
 
-/// The server's tus side.
+/// The server's tus endpoint.
 pub(super) struct Tus {
     server: Server,
     client: Client,
@@ -86,7 +86,7 @@ impl Tus {
         })
     }
 
-    /// Begins an upload.
+    /// Creates an upload.
     pub(super) async fn create(&self, source: &Source, title: Option<&str>, token: &str) -> Result<Kept> {
         let mut metadata = vec![("filename", source.name.as_str()), ("filetype", source.media_type())];
         metadata.extend(title.map(|it| ("title", it)));
@@ -104,22 +104,25 @@ impl Tus {
         let answer = tus(request).header(CONTENT_LENGTH, 0).send().await;
         let answer = answer.with_context(|| format!("{} can't be reached", self.server.as_str()))?;
         if answer.status() != StatusCode::CREATED {
-            bail!("the upload was not begun: {}", problem(answer).await);
+            bail!("the server did not create the upload: {}", problem(answer).await);
         }
         let url = answer
             .headers()
             .get(LOCATION)
             .and_then(|it| it.to_str().ok())
             .map(str::to_owned);
-        let url = url.context("the server gave no address for the upload")?;
-        let video: Created = answer.json().await.context("the server's answer to the upload")?;
+        let url = url.context("the server returned no address for the upload")?;
+        let video: Created = answer
+            .json()
+            .await
+            .context("the server's response to the upload is invalid")?;
         Ok(Kept {
             url,
             video_id: video.id,
         })
     }
 
-    /// Sends what the server does not have yet, however often the line breaks.
+    /// Sends the bytes that the server does not have yet, however often the connection breaks.
     pub(super) async fn send(&self, url: &str, source: &Source, progress: &Progress) -> Result<(), Refusal> {
         let url = self.server.join(url).map_err(Refusal::Final)?;
         let (mut misses, mut furthest) = (0, None);
@@ -136,7 +139,7 @@ impl Tus {
             let pause = pause
                 .unwrap_or(FIRST_PAUSE * 2_u32.pow(misses.min(7) - 1))
                 .min(LONGEST_PAUSE);
-            progress.waits(&format!("{error:#}; tries again in {:.1} s", pause.as_secs_f64()));
+            progress.waits(&format!("{error:#}; retrying in {:.1} s", pause.as_secs_f64()));
             tokio::time::sleep(pause).await;
         }
     }
@@ -158,9 +161,9 @@ impl Tus {
         if offset == source.length {
             return Ok(());
         }
-        let told = progress.clone();
+        let shown = progress.clone();
         let bytes = source
-            .from(offset, Box::new(move |at| told.at(at)))
+            .from(offset, Box::new(move |at| shown.at(at)))
             .await
             .map_err(|it| Miss::Refused(Refusal::Final(it)))?;
         let request = self
@@ -173,8 +176,8 @@ impl Tus {
         let sending = tus(request).body(Body::wrap_stream(bytes)).send();
         let answer = tokio::select! {
             answer = sending => answer.map_err(lost)?,
-            () = standstill(progress) => {
-                return Err(Miss::Again(anyhow!("nothing moved for {} s", STANDSTILL.as_secs()), None));
+            () = stalled(progress) => {
+                return Err(Miss::Again(anyhow!("no progress for {} s", STALL.as_secs()), None));
             }
         };
         if answer.status().is_success() {
@@ -186,7 +189,7 @@ impl Tus {
 
     async fn offset(&self, url: &Url, source: &Source) -> Result<u64, Miss> {
         let asked = tus(self.client.head(url.clone()))
-            .timeout(STANDSTILL)
+            .timeout(STALL)
             .send()
             .await
             .map_err(lost)?;
@@ -199,10 +202,11 @@ impl Tus {
                 .get(name)
                 .and_then(|it| it.to_str().ok()?.parse::<u64>().ok())
         };
-        let offset = number("Upload-Offset").ok_or_else(|| Miss::Again(anyhow!("the server told no offset"), None))?;
+        let offset =
+            number("Upload-Offset").ok_or_else(|| Miss::Again(anyhow!("the server returned no offset"), None))?;
         if offset > source.length || number("Upload-Length").is_some_and(|it| it != source.length) {
             return Err(Miss::Refused(Refusal::Final(anyhow!(
-                "the server has another file under this upload"
+                "the server has a different file for this upload"
             ))));
         }
         Ok(offset)
@@ -213,11 +217,11 @@ fn tus(request: RequestBuilder) -> RequestBuilder {
     request.header("Tus-Resumable", "1.0.0")
 }
 
-/// Comes back when no byte has left for a while.
-async fn standstill(progress: &Progress) {
+/// Returns when no byte has been sent for a while.
+async fn stalled(progress: &Progress) {
     let mut before = progress.sent();
     loop {
-        tokio::time::sleep(STANDSTILL).await;
+        tokio::time::sleep(STALL).await;
         let now = progress.sent();
         if now == before {
             return;
@@ -227,9 +231,9 @@ async fn standstill(progress: &Progress) {
 }
 
 fn lost(error: reqwest::Error) -> Miss {
-    // the address carries the upload's key
+    // the address contains the upload's key
     let error = Error::new(error.without_url());
-    Miss::Again(error.context("the line broke"), None)
+    Miss::Again(error.context("the connection broke"), None)
 }
 
 async fn miss(answer: Response) -> Miss {
@@ -238,18 +242,18 @@ async fn miss(answer: Response) -> Miss {
         .headers()
         .get(RETRY_AFTER)
         .and_then(|it| it.to_str().ok()?.parse().ok());
-    let told = Error::msg(problem(answer).await);
+    let error = Error::msg(problem(answer).await);
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
             Miss::Refused(Refusal::Key)
         }
-        // another writer, a stale offset, a full disk, a busy server: all of them pass
+        // another writer, a stale offset, a full disk, a busy server: all of these may pass
         StatusCode::CONFLICT
         | StatusCode::LOCKED
         | StatusCode::REQUEST_TIMEOUT
         | StatusCode::TOO_MANY_REQUESTS
-        | StatusCode::INSUFFICIENT_STORAGE => Miss::Again(told, asked.map(Duration::from_secs)),
-        status if status.is_server_error() => Miss::Again(told, asked.map(Duration::from_secs)),
-        _ => Miss::Refused(Refusal::Final(told.context("the server does not take this file"))),
+        | StatusCode::INSUFFICIENT_STORAGE => Miss::Again(error, asked.map(Duration::from_secs)),
+        status if status.is_server_error() => Miss::Again(error, asked.map(Duration::from_secs)),
+        _ => Miss::Refused(Refusal::Final(error.context("the server rejects this file"))),
     }
 }

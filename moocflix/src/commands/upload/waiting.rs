@@ -1,35 +1,35 @@
-//! Follows a lecture that is uploaded until all of it is encoded.
+//! Follows an uploaded lecture until it is completely encoded.
 //!
-//! The server tells each change as an event; a line that breaks is opened again, with a fresh token.
+//! The server sends each change as an event; a broken connection is reopened with a fresh token.
 
 use super::account::Account;
 use super::address::Server;
 use super::encoding::Encoding;
 use super::events::Events;
 use super::lecture::Lecture;
-use super::{say, tus};
+use super::{print, tus};
 use anyhow::{Context, Result, bail};
 use reqwest::{Response, StatusCode};
 use std::time::Duration;
 
-/// The server says something at least each 15 seconds.
+/// The server sends something at least every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(45);
-/// Failures in a row, without one event between them, before the command gives up.
+/// Consecutive failures without an event before the command gives up.
 const TRIES: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
-/// How a look at the events ended.
+/// How an event stream ended.
 enum Look {
-    /// Nothing more will happen.
+    /// The lecture has settled.
     Over,
-    /// The line broke after so many events.
+    /// The connection broke after this many events.
     Broke(usize, anyhow::Error),
 }
 
 /// Returns when the lecture is ready.
 ///
-/// Errors: when it fails, is deleted, or a part of it can't be encoded
+/// Errors: if the lecture fails or is deleted, or a part of it can't be encoded
 pub(super) async fn until_ready(server: &Server, video_id: &str, account: &mut Account) -> Result<()> {
     let mut waiting = Waiting {
         address: server.lecture(video_id),
@@ -46,7 +46,7 @@ pub(super) async fn until_ready(server: &Server, video_id: &str, account: &mut A
             }
         };
         if misses >= TRIES {
-            return Err(error.context("gave up waiting; the lecture goes on without you"));
+            return Err(error.context("gave up waiting; the server continues to encode the lecture"));
         }
         let pause = (FIRST_PAUSE * 2_u32.pow(misses.min(6) - 1)).min(LONGEST_PAUSE);
         tokio::time::sleep(pause).await;
@@ -55,7 +55,7 @@ pub(super) async fn until_ready(server: &Server, video_id: &str, account: &mut A
 
 struct Waiting {
     address: String,
-    /// Whether it was said that it can be watched.
+    /// Whether the command has reported that the lecture can be watched.
     watchable: bool,
     encoding: Encoding,
 }
@@ -74,7 +74,7 @@ impl Waiting {
                 return Ok(Look::Broke(0, anyhow::Error::msg(tus::problem(answer).await)));
             }
             _ => bail!(
-                "{} does not tell how it goes: {}",
+                "{} does not report the progress: {}",
                 server.as_str(),
                 tus::problem(answer).await
             ),
@@ -87,7 +87,7 @@ impl Waiting {
             };
             for event in events.push(&bytes)? {
                 count += 1;
-                let lecture: Lecture = serde_json::from_str(&event).context("the server's news of the lecture")?;
+                let lecture: Lecture = serde_json::from_str(&event).context("the server sent an invalid event")?;
                 if self.take(&lecture)? {
                     return Ok(Look::Over);
                 }
@@ -95,13 +95,13 @@ impl Waiting {
         }
     }
 
-    /// Shows the lecture as the server describes it; true at the end.
+    /// Shows the lecture's progress; returns true if it is ready.
     fn take(&mut self, lecture: &Lecture) -> Result<bool> {
         let can_be_watched = matches!(lecture.status.as_str(), "playable" | "ready");
         if can_be_watched && !self.watchable {
             self.watchable = true;
-            let line = format!("it can be watched: {}", self.address);
-            self.encoding.aside(|| say(&line))?;
+            let line = format!("ready to watch: {}", self.address);
+            self.encoding.aside(|| print(&line))?;
         }
         match lecture.status.as_str() {
             "ready" => {
@@ -110,7 +110,7 @@ impl Waiting {
             }
             "failed" => {
                 self.encoding.stop();
-                bail!("it can't be played: {}", why(lecture))
+                bail!("the lecture can't be played: {}", why(lecture))
             }
             "deleted" => {
                 self.encoding.stop();
@@ -120,7 +120,7 @@ impl Waiting {
                 self.encoding.show(lecture);
                 if lecture.is_stuck() {
                     self.encoding.stop();
-                    bail!("a part of it could not be encoded: {}", why(lecture));
+                    bail!("a part of the lecture could not be encoded: {}", why(lecture));
                 }
                 Ok(false)
             }
@@ -138,8 +138,8 @@ fn why(lecture: &Lecture) -> String {
 
 async fn next(answer: &mut Response) -> Result<bytes::Bytes> {
     let came = tokio::time::timeout(SILENCE, answer.chunk()).await;
-    let came = came.context("the server has become silent")?;
+    let came = came.context("the server stopped sending")?;
     came.map_err(reqwest::Error::without_url)
-        .context("the line broke")?
-        .context("the server ended the line")
+        .context("the connection broke")?
+        .context("the server closed the connection")
 }
