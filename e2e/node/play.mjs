@@ -1,9 +1,9 @@
-// Plays HLS in Debian's Chromium by the hls.js that the page ships, and tells what was seen and heard:
+// Plays HLS in Debian's Chromium with the page's hls.js and reports what it saw and heard:
 //   play.mjs [AT_ONCE=1] < [{url, file?, rate?, level?, from?, until?}, ...]
-// `file` is played as it lies on the disk, without hls.js: what this browser and these ears make of a plain file.
-// `rate` is the speed, `level` holds the player to one variant, `from` and `until` play a part alone (`until` null: to the
+// `file` plays from the disk without hls.js, to compare with what this browser and this script make of a plain file.
+// `rate` is the speed, `level` keeps the player at one variant, `from` and `until` play only a part (`until` null: to the
 // end). Prints a list of {url, ended, at, duration, stalls, waited, holes, width, height, frames, errors, flashes, beeps}.
-// Flashes and beeps are pairs of media time (seconds) and the moment it was seen or heard (milliseconds).
+// A flash or a beep is a pair of its media time (seconds) and the moment when it was seen or heard (milliseconds).
 import { readFileSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 
@@ -57,19 +57,19 @@ async function play({ url, file, rate, level, from, until, patience }) {
   if (level !== undefined) hls.on(Hls.Events.MANIFEST_PARSED, () => (hls.currentLevel = level))
   let waiting = null
   let moved = false
-  const goes = () => {
+  { => const resumed = () => { => {
     const lasted = waiting === null ? 0 : (performance.now() - waiting) / 1000
     waiting = null
-    // Chromium tells of a wait and takes it back within a millisecond where one track's buffer ends before the other's.
+    // Chromium reports a wait, and its end within a millisecond, where one track's buffer ends before the other's.
     if (lasted < 0.1) return
     seen.stalls += 1
     seen.waited += lasted
   }
-  // Until the picture has moved, waiting is the start and no stall.
+  // Waiting before the picture has moved is the start, not a stall.
   video.addEventListener('waiting', () => {
     if (moved && !video.ended) waiting ??= performance.now()
   })
-  video.addEventListener('playing', goes)
+  video.addEventListener('playing', resumed)
   let finish
   const done = new Promise((resolve) => (finish = resolve))
   video.addEventListener('ended', () => ((seen.ended = true), finish()))
@@ -90,7 +90,7 @@ async function play({ url, file, rate, level, from, until, patience }) {
   await new Promise((resolve) => { video.addEventListener('playing', resolve, { once: true }); setTimeout(resolve, patience) })
   const started = performance.now() - began
   await Promise.race([done, new Promise((resolve) => setTimeout(resolve, patience))])
-  goes()
+  resumed()
   const holes = []
   for (let i = 1; i < video.buffered.length; i += 1) holes.push([video.buffered.end(i - 1), video.buffered.start(i)])
   const { totalVideoFrames, droppedVideoFrames } = video.getVideoPlaybackQuality()
@@ -104,10 +104,10 @@ async function play({ url, file, rate, level, from, until, patience }) {
 const orders = JSON.parse(readFileSync(0, 'utf8'))
 const browser = await chromium.launch({ executablePath, args })
 
-/** Plays one order in a window of its own. */
+/** Plays one order in its own window. */
 async function watch(order) {
   const page = await browser.newPage()
-  // A page of our own in the server's place: what is played may be fetched from there, and it counts as secure.
+  // A page at the server's origin: it may fetch the media, and it counts as secure.
   const home = new URL('/player-under-test', order.url).href
   await page.route(home, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><video width="640"></video>' }))
   if (order.file !== undefined) await page.route(new URL('/file-under-test', home).href, (route) => route.fulfill({ path: order.file, contentType: 'video/mp4' }))

@@ -1,6 +1,6 @@
 // A newcomer in Debian's Chromium: signs in with a sample account, opens the sample lecture, presses play.
-// MOOCFLIX_URL, MOOCFLIX_INSTRUCTOR=address:password. Fails unless the picture moves on for five seconds; a change of
-// rendition may make it wait once.
+// MOOCFLIX_URL, MOOCFLIX_INSTRUCTOR=address:password. Fails unless the picture moves for five seconds; switching
+// renditions may make it wait once.
 import { chromium } from 'playwright-core'
 
 const url = process.env.MOOCFLIX_URL
@@ -20,7 +20,7 @@ try {
   await page.evaluate(() => {
     const video = document.querySelector('video')
     window.stalls = 0
-    // Until the picture has moved, waiting is the start; hls.js may step over the first hundredths of a second there.
+    // Waiting before the picture has moved is the start; hls.js may skip the first hundredths of a second there.
     video.addEventListener('waiting', () => (window.stalls += video.currentTime > 0.5 ? 1 : 0))
   })
   await play.click()
@@ -34,7 +34,7 @@ try {
   await page.waitForTimeout(5_000)
   const after = await look()
   console.log(JSON.stringify({ before, after }))
-  // While the smaller renditions are encoded the player may choose one of them.
+  // While the smaller renditions are being encoded, the player may choose one of them.
   const shown = [426, 640, 960, 1280].includes(after.width)
   if (after.at - before.at < 4 || after.stalls > 1 || !shown || after.frames <= before.frames) process.exitCode = 1
 } finally {

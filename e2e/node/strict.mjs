@@ -1,5 +1,5 @@
-// Parses playlists by hls-parser in strict mode: [[address, text], ...] on standard input,
-// the list of those that do not pass on standard output.
+// Parses playlists with hls-parser in strict mode: reads [[address, text], ...] from standard input and
+// writes the list of those that fail to standard output.
 import { readFileSync } from 'node:fs'
 import HLS from 'hls-parser'
 

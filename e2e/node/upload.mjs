@@ -1,5 +1,5 @@
-// Uploads a file by tus-js-client as it comes from npm: upload.mjs ENDPOINT FILE CHUNK PAUSE_MS, the
-// bearer token in TOKEN. Each PATCH waits a little first, so that a token can run out in between.
+// Uploads a file with tus-js-client as published on npm: upload.mjs ENDPOINT FILE CHUNK PAUSE_MS, with the
+// bearer token in TOKEN. Each PATCH waits a little first, so that a token can expire in between.
 // Prints {id, requests} as JSON.
 import { createReadStream, statSync } from 'node:fs'
 import { Upload } from 'tus-js-client'

@@ -1,7 +1,7 @@
-"""Runs schemathesis over the document that a server serves, and fails where the server does otherwise.
+"""Runs schemathesis over the OpenAPI document of a server, and fails if the server deviates from it.
 
 Usage: contract.py BASE EMAIL PASSWORD SAMPLE SEED EXAMPLES
-SAMPLE is a small media file, EXAMPLES how many requests an operation gets in each phase at most.
+SAMPLE is a small media file, EXAMPLES the highest number of requests to an operation in each phase.
 """
 
 import os
@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-# The media plane has no bearer and events never end; both have scenarios of their own.
+# The media plane takes no bearer token and event streams never end; other scenarios cover both.
 LEFT_OUT = "^/p/|/events$"
 
 

@@ -1,8 +1,8 @@
-"""What schemathesis does not know of this API; `contract.py` names this module in SCHEMATHESIS_HOOKS.
+"""Teaches schemathesis this API; `contract.py` names this module in SCHEMATHESIS_HOOKS.
 
-Requests carry a sign-in. What ends a sign-in or an account gets an account of its own, so that the run outlives it.
-Half of the valid requests about a lecture or a person name one that exists; those that follow a link name what the
-link's own request has made.
+Requests carry a sign-in. Requests that end a sign-in or an account use a separate account, so that the run continues.
+Half of the valid requests about a lecture or a person name one that exists; requests that follow a link name the
+resource that the linked request created.
 """
 
 import itertools
@@ -42,7 +42,7 @@ def login(email):
 
 
 def newcomer():
-    """An account that nothing else uses: its address and its id."""
+    """A new account: its address and its id."""
     with lock:
         email = f"contract{next(numbers)}.{EMAIL}"
     body = {"email": email, "password": PASSWORD, "name": "Contract"}
@@ -50,7 +50,7 @@ def newcomer():
 
 
 def lecture():
-    """A lecture whose file is stored."""
+    """A lecture with a stored file."""
     bearer = {"Authorization": f"Bearer {login(EMAIL)}", "Content-Type": "video/mp4"}
     return ask("POST", UPLOADS, data=SAMPLE, headers=bearer).json()["id"]
 
@@ -62,7 +62,7 @@ def upload():
 
 
 def one(kind, make, used_up):
-    """One that was made before, or a new one where the request may use it up."""
+    """A resource that was made before, or a new one if the request may use it up."""
     if used_up or kind not in made:
         made[kind] = make()
     return made.pop(kind) if used_up else made[kind]

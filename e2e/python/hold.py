@@ -1,5 +1,5 @@
-"""Holds the one write lock of an SQLite file, as another program on the same data would: hold.py FILE. Prints `held`,
-and lets go when its input ends, or when it is killed."""
+"""Holds the write lock of an SQLite file, as another program on the same data would: hold.py FILE. Prints `held`, and
+releases the lock when its input ends or when it is killed."""
 import sqlite3
 import sys
 

@@ -1,4 +1,4 @@
-"""Uploads a file by tuspy as it comes from PyPI: upload.py ENDPOINT FILE CHUNK PAUSE_MS, the bearer
+"""Uploads a file with tuspy as published on PyPI: upload.py ENDPOINT FILE CHUNK PAUSE_MS, with the bearer
 token in TOKEN. Prints {"id", "requests"} as JSON."""
 import json
 import os

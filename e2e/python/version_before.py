@@ -3,12 +3,13 @@
 
     e2e/python/version_before.py PROGRAM [ARCHIVE=e2e/data/version-before.tar.gz]
 
-PROGRAM is that version's binary. The scenario `version_before` starts the present program on what the archive holds.
-It is made once a version, by hand, and then committed. Needs ffmpeg, SQLite's Python module and PostgreSQL.
+PROGRAM is that version's binary. The scenario `version_before` starts the present program on the archive's content.
+Run it by hand, once per version, and commit the archive. Needs ffmpeg, SQLite's Python module and PostgreSQL.
 
-One data directory for each database (`sqlite`, and `postgres` with its `dump.sql`), and in `facts.json` what a client of
-that server knew. In each: three accounts, one more that no event has announced yet, a lecture that plays as it is, one
-that is encoded by half (its worker was killed in the middle of a piece), and an upload by half."""
+The archive has one data directory for each database (`sqlite`, and `postgres` with its `dump.sql`), and `facts.json`
+with what a client of that server knew. Each directory has three accounts, one more that no event has announced yet, a
+lecture that plays without encoding, one that is half encoded (its worker was killed in the middle of a piece), and half
+an upload."""
 import base64
 import contextlib
 import http.client
@@ -25,7 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 POSTGRES = ROOT / "platform/backing/tests/postgres.sh"
-# The lecture's pictures are encoded to these sizes, a piece of them each second.
+# The lecture is encoded to these sizes, at a pace of one piece per second.
 SETTINGS = {"MOOCFLIX_CONTENT__TRANSCODE__RUNGS": "36,54", "MOOCFLIX_CONTENT__TRANSCODE__SLOTS": "1"}
 SLOW = '#!/bin/sh\ncase "$*" in *filter_complex*) sleep 1 ;; esac\nexec /usr/bin/ffmpeg "$@"\n'
 PATIENCE = 60
@@ -41,7 +42,7 @@ def until(what, holds, pause=0.02):
 
 
 def made(folder, name, size, rate, seconds, flash, codecs):
-    """A file that flashes and beeps once, silent and nearly still otherwise, so that it is small."""
+    """A file that flashes and beeps once, and is otherwise silent and nearly still, so that it is small."""
     when = f"gte(t,{flash - 0.0005})*lt(t,{flash + 0.1995})"
     picture = f"testsrc2=size={size}:rate={rate}:duration={seconds},drawbox=c=white:t=fill:enable='{when}'"
     sound = f"aevalsrc=exprs='0.6*sin(2*PI*1000*t)*({when})':sample_rate=48000:duration={seconds}"
@@ -64,39 +65,39 @@ class Server:
 
     def listening(self):
         self.log.seek(0)
-        said = self.log.read()
+        output = self.log.read()
         if self.child.poll() is not None:
-            sys.exit(said)
-        return "listening on http://" in said and said.split("listening on http://")[1].split()[0]
+            sys.exit(output)
+        return "listening on http://" in output and output.split("listening on http://")[1].split()[0]
 
     def ask(self, method, path, body=b"", headers=None):
         wire = http.client.HTTPConnection(self.address)
         bearer = {"Authorization": f"Bearer {self.token}"} if self.token else {}
         wire.request(method, path, body, {**bearer, **(headers or {})})
         answer = wire.getresponse()
-        said = answer.read()
-        assert answer.status < 300, (method, path, answer.status, said)
+        output = answer.read()
+        assert answer.status < 300, (method, path, answer.status, output)
         wire.close()
-        return answer.headers, json.loads(said) if said else None
+        return answer.headers, json.loads(output) if output else None
 
     def login(self, account):
         sign_in = json.dumps({"email": account["email"], "password": account["password"]})
-        _, told = self.ask("POST", "/api/v1/users/login", sign_in, {"Content-Type": "application/json"})
-        self.token = told["access_token"]
+        _, tokens = self.ask("POST", "/api/v1/users/login", sign_in, {"Content-Type": "application/json"})
+        self.token = tokens["access_token"]
 
     def upload(self, path, title):
         kind = {"Content-Type": "video/mp4"}
         return self.ask("POST", f"/api/v1/content/upload?title={title}", path.read_bytes(), kind)[1]["id"]
 
     def begin(self, whole, count):
-        """Uploads the first bytes of a file: the upload's id and its path with the key."""
+        """Uploads the first bytes of a file; returns the upload's id and its path with the key."""
         name = base64.b64encode(b"half.mp4").decode()
         tus = {"Tus-Resumable": "1.0.0"}
         length = {"Upload-Length": str(len(whole)), "Upload-Metadata": f"filename {name}"}
-        headers, told = self.ask("POST", "/api/v1/content/upload", b"", {**tus, **length})
+        headers, video = self.ask("POST", "/api/v1/content/upload", b"", {**tus, **length})
         kind = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
         self.ask("PATCH", headers["Location"], whole[:count], {**tus, **kind})
-        return told["id"], headers["Location"]
+        return video["id"], headers["Location"]
 
     def status(self, video):
         return self.ask("GET", f"/api/v1/content/{video}")[1]["status"]
@@ -123,7 +124,7 @@ class Sqlite:
 
 
 class Postgres:
-    """The services' schemas in a database of a server of their own."""
+    """The services' schemas in a PostgreSQL database."""
 
     name = "postgres"
 
@@ -141,17 +142,17 @@ class Postgres:
 
 
 def account(program, data, settings, role, name):
-    """Makes an account by the command line."""
+    """Creates an account with the command line."""
     new = {"email": f"{name}@example.org", "password": f"before {name} and after", "role": role}
     words = [program, "user", "create", "--data-dir", data, "--email", new["email"], "--name", name.title(), "--role", role]
     environment = {**os.environ, **settings}
-    said = subprocess.run([*words, "--password-stdin"], input=new["password"] + "\n", text=True, env=environment, capture_output=True)
-    assert said.returncode == 0, said.stderr
+    output = subprocess.run([*words, "--password-stdin"], input=new["password"] + "\n", text=True, env=environment, capture_output=True)
+    assert output.returncode == 0, output.stderr
     return new
 
 
 def left_behind(program, database, media, slow):
-    """Fills a data directory and kills all that works on it: what a client knew."""
+    """Fills a data directory and kills the processes that work on it; returns what a client knew."""
     data, settings = database.data, database.settings
     front = Server(program, data, "users,content,web", settings)
     names = {"admin": "admin", "instructor": "instructor", "learner": "learner"}
@@ -168,7 +169,7 @@ def left_behind(program, database, media, slow):
     worker = Server(program, data, "transcode", settings, f"{slow}:{os.environ['PATH']}")
     half = front.upload(media["lecture"], "Half")
     until("the plan", lambda: database.number("content", "SELECT count(*) FROM plans") == 2)
-    # What the worker publishes from here on is announced to nobody.
+    # From here on nobody hears of what the worker publishes.
     front.stop(killed=True)
     until("two pieces", lambda: pieces(database) >= 2)
     worker.stop(killed=True)
@@ -182,12 +183,12 @@ def left_behind(program, database, media, slow):
     return {
         "accounts": accounts, "instant": instant, "half": half, "pieces": 2, "events": events,
         "upload": {"id": upload, "url": url, "offset": len(whole) // 2, "length": len(whole)},
-        "now": int(time.time()) + 60,  # when leases of the killed have run out
+        "now": int(time.time()) + 60,  # when the leases of the killed processes have expired
     }
 
 
 def pieces(database):
-    """How many pieces of the lecture's pictures are published; the other plan's are of one piece each."""
+    """The number of the lecture's published video pieces; the other plan's renditions have one piece each."""
     plan = "SELECT max(created_at) FROM plans"
     query = f"SELECT count(*) FROM pieces WHERE rendition <> 'audio' AND published_at > ({plan})"
     return database.number("content", query)
@@ -199,7 +200,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         os.chmod(folder, 0o755)
         small = ["-pix_fmt", "yuv420p", "-g", "50", "-ac", "1"]
-        # below the highest size and of a higher rate than those under it, or no playlist names it
+        # below the largest size and at a higher rate than the sizes below it, or no playlist lists it
         h264 = ["-c:v", "libx264", "-crf", "20", *small, "-c:a", "aac", "-b:a", "16k", "-movflags", "+faststart"]
         h265 = ["-c:v", "libx265", "-crf", "36", "-x265-params", "log-level=error", *small, "-c:a", "libopus", "-b:a", "6k"]
         media = {

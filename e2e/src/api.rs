@@ -1,4 +1,4 @@
-//! The HTTP API as another program uses it.
+//! A client of the HTTP API.
 
 use crate::process::until;
 use anyhow::{Context, Result, bail, ensure};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What an answer was.
+/// A response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// Its status.
@@ -22,13 +22,13 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The body as JSON; null where it is none.
+    /// The body as JSON; null if it is not JSON.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 
-    /// A header as text; empty where it is not there.
+    /// A header as text; empty if missing.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers
@@ -43,13 +43,13 @@ impl Answer {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// A problem's stable code; empty where the answer is no problem.
+    /// A problem's stable code; empty if the response is no problem.
     #[must_use]
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// Fails unless the status is this one.
+    /// Fails unless the response has this status.
     pub fn expect(self, status: u16) -> Result<Self> {
         ensure!(
             self.status.as_u16() == status,
@@ -60,7 +60,7 @@ impl Answer {
         Ok(self)
     }
 
-    /// Fails unless the answer is this problem, in its whole form.
+    /// Fails unless the response is this problem, in its complete form.
     pub fn problem(self, status: u16, code: &str) -> Result<Self> {
         let answer = self.expect(status)?;
         let body = answer.json();
@@ -79,7 +79,7 @@ impl Answer {
     }
 }
 
-/// Someone with an account.
+/// A user and their sign-in.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Account {
     /// The user's id.
@@ -94,22 +94,22 @@ pub struct Account {
     pub refresh: String,
 }
 
-/// A playback session as `GET stream` opens it.
+/// A playback session, as `GET stream` returns it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Session {
     /// Its id.
     pub session_id: String,
     /// The path of the multivariant playlist, with the token.
     pub hls_url: String,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: String,
-    /// Where the player says that it still plays.
+    /// The address for the player's heartbeats.
     pub heartbeat_url: String,
-    /// How often, in seconds.
+    /// The interval of the heartbeats, in seconds.
     pub heartbeat_interval: f64,
 }
 
-/// A client of one server. Copies share what they have seen.
+/// A client of one server. Clones share the secrets and playlists that they have seen.
 #[derive(Debug, Clone)]
 pub struct Api {
     /// The server's base, `http://…`.
@@ -120,7 +120,7 @@ pub struct Api {
 }
 
 impl Api {
-    /// A client that follows no redirects and knows no proxy.
+    /// A client that follows no redirects and uses no proxy.
     pub fn new(base: &str) -> Result<Self> {
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
         let client = client.timeout(Duration::from_secs(120)).build()?;
@@ -137,7 +137,7 @@ impl Api {
         self.client.request(method, format!("{}{path}", self.base))
     }
 
-    /// Sends a request and reads its whole answer.
+    /// Sends a request and reads the whole response.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let answer = request.send().await?;
         let (status, headers) = (answer.status(), answer.headers().clone());
@@ -148,7 +148,7 @@ impl Api {
         })
     }
 
-    /// A GET, with a token where there is one.
+    /// A GET, with a token unless it is empty.
     pub async fn get(&self, path: &str, token: &str) -> Result<Answer> {
         self.send(self.request(Method::GET, path).bearer_auth(token)).await
     }
@@ -169,7 +169,7 @@ impl Api {
         self.send(self.request(Method::DELETE, path).bearer_auth(token)).await
     }
 
-    /// Remembers what must never stand in a log.
+    /// Remembers a secret that must never appear in a log.
     pub fn secret(&self, secret: &str) {
         if secret.len() >= 8 {
             self.secrets
@@ -185,7 +185,7 @@ impl Api {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Every playlist that was fetched: where from, and its text.
+    /// Every fetched playlist: its address and its text.
     #[must_use]
     pub fn playlists(&self) -> Vec<(String, String)> {
         self.playlists.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -232,7 +232,7 @@ impl Api {
         self.becomes_within(id, token, states, Duration::from_secs(60)).await
     }
 
-    /// Waits until a video is in one of these states, so long at most.
+    /// Waits until a video is in one of these states, but no longer than `within`.
     pub async fn becomes_within(&self, id: &str, token: &str, states: &[&str], within: Duration) -> Result<Value> {
         until(&format!("{id} {states:?}"), within, async || {
             let video = self.video(id, token).await?;
@@ -250,7 +250,7 @@ impl Api {
         .await
     }
 
-    /// Uploads a whole file by one raw body and gives the video's id.
+    /// Uploads a whole file as one raw body and returns the video's id.
     pub async fn upload(&self, bytes: impl Into<reqwest::Body>, token: &str) -> Result<String> {
         let request = self
             .request(Method::POST, "/api/v1/content/upload?title=A%20lecture")
@@ -287,7 +287,7 @@ impl Api {
         Ok(session)
     }
 
-    /// Fetches from the media plane, without a bearer; playlists are kept for the strict parser.
+    /// Fetches from the media plane, without a bearer token; keeps playlists for the strict parser.
     pub async fn fetch(&self, path: &str) -> Result<Answer> {
         let answer = self.send(self.request(Method::GET, path)).await?;
         if answer.status == StatusCode::OK && path.ends_with(".m3u8") {

@@ -1,4 +1,4 @@
-//! Lectures that are encoded: servers and workers for them, their stored pieces, and what a finished ladder must be.
+//! Encoded lectures: servers and workers for them, their stored pieces, and the checks of a finished ladder.
 
 use crate::api::{Account, Api};
 use crate::ladder::{self, Ladder};
@@ -20,7 +20,7 @@ pub fn encoding(rungs: &str) -> Start {
         .set("CONTENT__TRANSCODE__PRESET", "ultrafast")
 }
 
-/// The names of a video's renditions, pictures first.
+/// The names of a video's renditions, video first.
 #[must_use]
 pub fn renditions(video: &Value) -> Vec<(String, String)> {
     let all = video["renditions"].as_array().cloned().unwrap_or_default();
@@ -55,7 +55,7 @@ impl Patient {
         })
     }
 
-    /// An account whose access token is still good.
+    /// The account, with a valid access token.
     pub async fn account(&mut self, api: &Api) -> Result<&Account> {
         if self.signed.elapsed() > Duration::from_secs(200) {
             self.account = api.login(&self.account.email, &self.account.password).await?;
@@ -64,7 +64,7 @@ impl Patient {
         Ok(&self.account)
     }
 
-    /// Waits until all of a lecture is there.
+    /// Waits until a lecture is complete.
     pub async fn sees_ready(&mut self, api: &Api, id: &str, within: Duration) -> Result<Value> {
         let begun = Instant::now();
         loop {
@@ -78,13 +78,13 @@ impl Patient {
     }
 }
 
-/// A server whose encoding is left to others.
+/// A server that leaves the encoding to other processes.
 #[must_use]
 pub fn front(rungs: &str) -> Start {
     encoding(rungs).argument("--roles").argument("users,content,web")
 }
 
-/// A process that encodes for a server, as its operator starts one beside it.
+/// A process that encodes for a server, started beside it as an operator does.
 pub async fn worker(stage: &Stage, start: Start) -> Result<Server> {
     let start = start.on(stage.server.data()).argument("--roles").argument("transcode");
     Server::start(start).await
@@ -93,7 +93,7 @@ pub async fn worker(stage: &Stage, start: Start) -> Result<Server> {
 /// A published piece: its rendition and its number.
 pub type Piece = (String, u32);
 
-/// The stored pieces of a lecture with the fences that their names carry.
+/// The stored pieces of a lecture with the fences in their names.
 #[must_use]
 pub fn pieces(data: &Path, id: &str) -> BTreeMap<Piece, Vec<i64>> {
     let mut found: BTreeMap<Piece, Vec<i64>> = BTreeMap::new();
@@ -106,8 +106,8 @@ pub fn pieces(data: &Path, id: &str) -> BTreeMap<Piece, Vec<i64>> {
     found
 }
 
-/// How many more times than once each piece's task was taken: a fence rises by one each time, and all tasks of a lecture
-/// begin with the same fence.
+/// How many times each piece's task was claimed beyond the first: each claim raises the fence by one, and all tasks of a
+/// lecture start with the same fence.
 #[must_use]
 pub fn taken_again(pieces: &BTreeMap<Piece, Vec<i64>>) -> BTreeMap<Piece, i64> {
     let first = pieces.values().flatten().min().copied().unwrap_or_default();
@@ -130,7 +130,7 @@ pub fn read_piece(path: &Path, id: &str) -> Option<(Piece, i64)> {
     Some((((*rendition).to_owned(), piece.parse().ok()?), fence.parse().ok()?))
 }
 
-/// Fails unless encoders have left nothing behind: no process, no staging file, each piece stored once.
+/// Fails unless the encoders left nothing behind: no process, no staging file, each piece stored once.
 pub async fn is_tidy(data: &Path, id: &str) -> Result<()> {
     let left = until("nothing left behind", Duration::from_secs(30), async || {
         let staged: Vec<PathBuf> = process::files(&data.join("staging"));
@@ -144,7 +144,7 @@ pub async fn is_tidy(data: &Path, id: &str) -> Result<()> {
     })
 }
 
-/// A lecture's ladder is whole: every rendition aligned, every frame of the source there once.
+/// Checks that a lecture's ladder is complete: every rendition aligned, every frame of the source present once.
 pub async fn is_whole(stage: &Stage, owner: &Account, id: &str, source: &Path) -> Result<Ladder> {
     let session = stage.api.session(id, &owner.token).await?;
     let ladder = ladder::read(&stage.api, &session.hls_url).await?;

@@ -1,4 +1,4 @@
-//! Playlists that grow: each version is held against the ones before it.
+//! Checks growing playlists: compares each version with the previous ones.
 
 use crate::api::Api;
 use crate::ladder::extinf;
@@ -7,20 +7,20 @@ use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-/// What one media playlist has been.
+/// The history of one media playlist.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
-    /// Its last version.
+    /// The latest version.
     pub text: String,
-    /// How many versions there were.
+    /// The number of versions.
     pub versions: usize,
-    /// Whether it has ended.
+    /// Whether the playlist has ended.
     pub ended: bool,
-    /// How far it reached, and when; in order.
+    /// How far it reached at which time, in order.
     pub reached: Vec<(Instant, f64)>,
 }
 
-/// Watches all that a multivariant playlist names.
+/// Watches everything that a multivariant playlist lists.
 #[derive(Debug, Default)]
 pub struct Growing {
     /// Media playlists by path.
@@ -31,14 +31,14 @@ fn tag<'a>(text: &'a str, name: &str) -> Option<&'a str> {
     text.lines().find_map(|it| it.strip_prefix(name))
 }
 
-/// The seconds that an answer may be kept.
+/// For how many seconds a response may be cached.
 fn max_age(cache_control: &str) -> Option<f64> {
     let (_, rest) = cache_control.split_once("max-age=")?;
     rest.split(',').next()?.trim().parse().ok()
 }
 
 impl Seen {
-    /// How many seconds it names.
+    /// The total duration in seconds.
     #[must_use]
     pub fn seconds(&self) -> f64 {
         extinf(&self.text).iter().sum()
@@ -66,7 +66,7 @@ impl Seen {
             let age = max_age(cache_control).unwrap_or_default();
             ensure!(
                 age <= target / 2.0 && (age > 0.0 || !cache_control.is_empty()),
-                "a growing playlist may be kept: {cache_control}, target {target}"
+                "a growing playlist may be cached: {cache_control}, target {target}"
             );
         }
         if self.versions > 0 {
@@ -82,10 +82,10 @@ impl Seen {
             let now = entries(text);
             ensure!(
                 now.starts_with(&before),
-                "what was named has changed:\n{}\nbecame\n{text}",
+                "listed segments have changed:\n{}\nbecame\n{text}",
                 self.text
             );
-            ensure!(!self.ended || self.text == text, "it went on after its end");
+            ensure!(!self.ended || self.text == text, "it continued after its end");
         }
         if self.text != text {
             self.versions += 1;
@@ -97,14 +97,14 @@ impl Seen {
     }
 }
 
-/// The segments of a playlist with all that is said of each.
+/// The segments of a playlist with all tags of each.
 fn entries(text: &str) -> Vec<&str> {
     let lines = text.lines().skip_while(|it| !it.starts_with("#EXTINF:"));
     lines.filter(|it| *it != "#EXT-X-ENDLIST" && !it.is_empty()).collect()
 }
 
 impl Growing {
-    /// Looks once at all that is named by now; whether all of them have ended.
+    /// Fetches everything that is listed by now; returns whether all playlists have ended.
     pub async fn look(&mut self, api: &Api, hls_url: &str) -> Result<bool> {
         let index = api.fetch(hls_url).await?.expect(200)?.text();
         let mut ended = true;
@@ -116,9 +116,9 @@ impl Growing {
                 .with_context(|| name.to_owned())?;
             ended &= seen.ended;
         }
-        // a rendition that was named once is there for those who began with it
+        // a rendition that was listed once must remain for players that started with it
         for (path, seen) in self.seen.iter_mut().filter(|(path, _)| !index.contains(&tail(path))) {
-            let answer = api.fetch(path).await?.expect(200).context("it is named no more")?;
+            let answer = api.fetch(path).await?.expect(200).context("it is no longer listed")?;
             seen.next(&answer.text(), answer.header("cache-control"))?;
         }
         Ok(ended)
@@ -132,7 +132,7 @@ impl Growing {
     }
 }
 
-/// A media playlist's path as the multivariant playlist writes it.
+/// A media playlist's path, as the multivariant playlist lists it.
 fn tail(path: &str) -> String {
     let parts: Vec<&str> = path.rsplitn(4, '/').collect();
     parts.iter().take(3).rev().copied().collect::<Vec<_>>().join("/")

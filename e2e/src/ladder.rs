@@ -1,4 +1,4 @@
-//! A whole lecture as it is served: every rendition with every segment, and what must hold among them.
+//! A complete lecture as it is served: every rendition with every segment, and checks that compare them.
 
 use crate::api::Api;
 use crate::playlist::{self, Rendition};
@@ -10,17 +10,17 @@ use std::path::PathBuf;
 /// A rendition with all its segments.
 #[derive(Debug)]
 pub struct Track {
-    /// What its playlist names.
+    /// The entries of its playlist.
     pub rendition: Rendition,
     /// Its playlist.
     pub text: String,
-    /// What its initialization segment says.
+    /// Its initialization segment.
     pub init: Init,
     /// Its segments in order.
     pub segments: Vec<Segment>,
 }
 
-/// Everything that one multivariant playlist leads to.
+/// Everything that one multivariant playlist references.
 #[derive(Debug)]
 pub struct Ladder {
     /// The multivariant playlist.
@@ -30,7 +30,7 @@ pub struct Ladder {
 }
 
 impl Track {
-    /// Whether it is sound.
+    /// Whether it is audio.
     #[must_use]
     pub fn sound(&self) -> bool {
         self.init.nal_length.is_none()
@@ -43,23 +43,23 @@ impl Track {
     }
 
     fn seconds(&self, ticks: u64) -> f64 {
-        // exact: no lecture has so many ticks
+        // exact: no lecture has that many ticks
         ticks as f64 / f64::from(self.init.timescale)
     }
 
-    /// When each segment begins, in seconds from the lecture's zero.
+    /// The start of each segment, in seconds from the lecture's zero.
     #[must_use]
     pub fn begins(&self) -> Vec<f64> {
         self.segments.iter().map(|it| self.seconds(it.shown) - 1.0).collect()
     }
 
-    /// When its last sample ends, in seconds from the lecture's zero.
+    /// The end of its last sample, in seconds from the lecture's zero.
     #[must_use]
     pub fn end(&self) -> f64 {
         self.segments.last().map_or(0.0, |it| self.seconds(it.latest) - 1.0)
     }
 
-    /// Nothing overlaps, nothing is missing, each segment begins with a picture that stands alone.
+    /// Checks that no segment overlaps or is missing, and that each starts with an IDR picture.
     pub fn is_whole(&self) -> Result<()> {
         let named = extinf(&self.text);
         ensure!(
@@ -94,7 +94,7 @@ impl Track {
                     next.shown
                 );
                 let lasts = self.seconds(next.decode - segment.decode);
-                // the priming before the lecture's zero is in no playlist
+                // the playlist does not count the priming before the lecture's zero
                 let primed = if self.sound() && i == 0 {
                     self.seconds(1_024)
                 } else {
@@ -111,7 +111,7 @@ impl Track {
     }
 }
 
-/// The durations that a media playlist names.
+/// The durations in a media playlist.
 #[must_use]
 pub fn extinf(text: &str) -> Vec<f64> {
     let lines = text.lines().filter_map(|it| it.strip_prefix("#EXTINF:"));
@@ -120,7 +120,7 @@ pub fn extinf(text: &str) -> Vec<f64> {
         .collect()
 }
 
-/// Fetches everything that a multivariant playlist leads to.
+/// Fetches everything that a multivariant playlist references.
 pub async fn read(api: &Api, hls_url: &str) -> Result<Ladder> {
     let index = api.fetch(hls_url).await?.expect(200)?.text();
     let mut tracks = Vec::new();
@@ -150,23 +150,23 @@ async fn track(api: &Api, rendition: Rendition, text: String) -> Result<Track> {
 }
 
 impl Ladder {
-    /// The names of its renditions, pictures first.
+    /// The names of its renditions, video first.
     #[must_use]
     pub fn names(&self) -> Vec<&str> {
         self.tracks.iter().map(|it| it.rendition.name.as_str()).collect()
     }
 
-    /// Its pictures.
+    /// Its video tracks.
     pub fn pictures(&self) -> impl Iterator<Item = &Track> {
         self.tracks.iter().filter(|it| !it.sound())
     }
 
-    /// Its sounds.
+    /// Its audio tracks.
     pub fn sounds(&self) -> impl Iterator<Item = &Track> {
         self.tracks.iter().filter(|it| it.sound())
     }
 
-    /// Each rendition is whole, and all of them begin their segments at the same times.
+    /// Checks that each rendition is complete, and that the segments of all of them start at the same times.
     pub fn is_aligned(&self) -> Result<()> {
         for track in &self.tracks {
             track.is_whole().with_context(|| track.rendition.name.clone())?;
@@ -174,7 +174,7 @@ impl Ladder {
         let first = self.tracks.first().context("no tracks")?;
         let begins = first.begins();
         for other in &self.tracks {
-            // a frame of sound is as long as it is
+            // audio can only be cut between its frames
             let off = if other.sound() {
                 1_024.0 / f64::from(other.init.timescale) + 0.001
             } else {
@@ -199,7 +199,7 @@ impl Ladder {
         Ok(())
     }
 
-    /// Puts a track's initialization segment and some of its segments into a file that ffmpeg reads.
+    /// Writes a track's initialization segment and some of its segments to a file for ffmpeg.
     pub async fn part(
         &self,
         api: &Api,

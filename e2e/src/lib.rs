@@ -1,7 +1,7 @@
 //! Black-box scenarios and browser tests.
 //!
-//! The scenarios in `tests/scenarios` and `tests/exclusive` start the real binary and talk to it as its users do;
-//! what they need for that stands here. Nothing of the workspace is linked in.
+//! The scenarios in `tests/scenarios` and `tests/exclusive` start the real binary and use it as its users do; this
+//! library has what they share. It links no other crate of the workspace.
 
 pub mod api;
 pub mod chance;

@@ -1,4 +1,4 @@
-//! Test media: made by ffmpeg once, kept under `target/media`.
+//! Test media, made once by ffmpeg and kept in `target/media`.
 
 mod boxes;
 pub mod flashes;
@@ -9,10 +9,10 @@ use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// Lets one test make a file while others that want it wait.
+/// Lets one test make a file while others wait for it.
 static MAKING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
-/// A file that ffmpeg makes from these arguments; the extension of the name is its container.
+/// A file that ffmpeg makes from these arguments; the extension determines the container.
 pub async fn make(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     let (stem, extension) = name.rsplit_once('.').context("a name with an extension")?;
     let digest = Sha256::digest(arguments.join("\u{1f}"));
@@ -31,7 +31,7 @@ pub async fn make(name: &str, arguments: &[&str]) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Arguments for a picture that changes in every frame, and a tone.
+/// Arguments for a video that changes in every frame, and a tone.
 #[must_use]
 pub fn picture(size: &str, rate: &str, seconds: u32) -> Vec<String> {
     let video = format!("testsrc2=size={size}:rate={rate}:duration={seconds}");
@@ -41,19 +41,19 @@ pub fn picture(size: &str, rate: &str, seconds: u32) -> Vec<String> {
         .to_vec()
 }
 
-/// A short lecture that every part of the product can play: 640×360, 25 frames a second, stereo.
+/// A short lecture that plays without encoding: 640×360, 25 frames per second, stereo.
 pub async fn short() -> Result<PathBuf> {
     lecture(12, &["-movflags", "+faststart"]).await
 }
 
-/// A lecture of some 16 MB that nothing compresses, at a rate that is still played as it is.
+/// A lecture of some 16 MB that nothing compresses, at a rate that still plays without encoding.
 pub async fn noisy() -> Result<PathBuf> {
     let rate = ["-b:v", "6500k", "-maxrate", "7M", "-bufsize", "7M"];
     let more = [&["-vf", "noise=alls=60:allf=t", "-movflags", "+faststart"][..], &rate].concat();
     lecture(20, &more).await
 }
 
-/// A lecture of some seconds with more arguments for ffmpeg.
+/// A lecture of some seconds, with additional arguments for ffmpeg.
 pub async fn lecture(seconds: u32, more: &[&str]) -> Result<PathBuf> {
     let source = picture("640x360", "25", seconds);
     let mut arguments: Vec<&str> = source.iter().map(String::as_str).collect();
@@ -83,7 +83,7 @@ pub fn sha256(path: &Path) -> Result<String> {
         .fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
 }
 
-/// Every frame's checksum as ffmpeg decodes them, in order.
+/// The checksum of every frame that ffmpeg decodes, in order.
 pub async fn frames(input: &str) -> Result<Vec<String>> {
     sums(
         input,
@@ -92,7 +92,7 @@ pub async fn frames(input: &str) -> Result<Vec<String>> {
     .await
 }
 
-/// Every audio packet's checksum as it stands in the file, in order.
+/// The checksum of every audio packet in the file, in order.
 pub async fn audio_packets(input: &str) -> Result<Vec<String>> {
     sums(input, &["-map", "0:a:0", "-c", "copy"]).await
 }
@@ -102,14 +102,14 @@ async fn sums(input: &str, map: &[&str]) -> Result<Vec<String>> {
     command.args(["-i", input]).args(map).args(["-f", "framemd5", "-"]);
     let text = String::from_utf8(tools::output(&mut command, &[]).await?)?;
     let lines = text.lines().filter(|it| !it.starts_with('#'));
-    // stream, dts, pts, duration, size, sum; what may follow tells of side data
+    // stream, dts, pts, duration, size, sum, and optional side data
     Ok(lines
         .filter_map(|it| it.split(',').nth(5))
         .map(|it| it.trim().to_owned())
         .collect())
 }
 
-/// When a kind of packets is shown, in seconds, sorted: `v:0` or `a:0`.
+/// The presentation times of a stream's packets (`v:0` or `a:0`), in seconds, sorted.
 pub async fn times(input: &str, stream: &str) -> Result<Vec<f64>> {
     let show = ["-select_streams", stream, "-show_entries", "packet=pts_time"];
     let found = tools::probe(input, &show).await?;
@@ -131,7 +131,7 @@ pub async fn sizes(input: &str, stream: &str) -> Result<Vec<u64>> {
         .collect())
 }
 
-/// A minute, repeated without encoding it again.
+/// A minute of lecture, repeated without encoding it again.
 pub async fn long(minutes: u32) -> Result<PathBuf> {
     let minute = picture("256x144", "12", 60);
     let mut arguments: Vec<&str> = minute.iter().map(String::as_str).collect();
@@ -144,13 +144,13 @@ pub async fn long(minutes: u32) -> Result<PathBuf> {
     make("long.mp4", &["-stream_loop", &times, "-i", &minute, "-c", "copy"]).await
 }
 
-/// A copy that begins in the middle of a group of pictures, by an edit that skips its start.
+/// A copy that starts in the middle of a group of pictures, by an edit that skips the beginning.
 pub async fn cut_in_the_middle_of_a_gop() -> Result<PathBuf> {
     let whole = lecture(12, &[]).await?.to_string_lossy().into_owned();
     make("cut.mp4", &["-ss", "3.1", "-i", &whole, "-c", "copy"]).await
 }
 
-/// A track whose later chunks have a sample entry of their own, of another size.
+/// A track whose later chunks have a second sample entry, of another size.
 pub async fn two_sample_entries() -> Result<PathBuf> {
     let source = picture("320x180", "25", 6);
     let mut arguments: Vec<&str> = source.iter().map(String::as_str).collect();

@@ -1,9 +1,9 @@
-//! Reads playlists as far as the scenarios need; whether they are right is another parser's to say.
+//! Reads playlists as far as the scenarios need; another parser checks whether they are valid.
 
 use crate::api::Api;
 use anyhow::{Context, Result};
 
-/// A media playlist with everything that it names, as paths on the server.
+/// A media playlist with everything that it lists, as paths on the server.
 #[derive(Debug, Clone)]
 pub struct Rendition {
     /// `source`, `audio`, …
@@ -16,7 +16,7 @@ pub struct Rendition {
     pub segments: Vec<String>,
 }
 
-/// A relative address from a playlist, as a path on the server.
+/// Resolves a relative address from a playlist to a path on the server.
 #[must_use]
 pub fn beside(playlist: &str, uri: &str) -> String {
     let folder = playlist.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -32,7 +32,7 @@ fn attribute<'a>(line: &'a str, name: &str) -> Option<&'a str> {
     rest.split('"').next()
 }
 
-/// The media playlists that a multivariant playlist names, variants first.
+/// The media playlists that a multivariant playlist lists, variants first.
 #[must_use]
 pub fn renditions(path: &str, text: &str) -> Vec<String> {
     let variants = text.lines().filter(|it| !it.is_empty() && !it.starts_with('#'));
@@ -59,7 +59,7 @@ pub fn media(path: &str, text: &str) -> Result<Rendition> {
     })
 }
 
-/// Fetches a multivariant playlist and all that it names.
+/// Fetches a multivariant playlist and every playlist that it lists.
 pub async fn open(api: &Api, hls_url: &str) -> Result<Vec<Rendition>> {
     let index = api.fetch(hls_url).await?.expect(200)?;
     let mut all = Vec::new();

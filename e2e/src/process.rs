@@ -1,4 +1,4 @@
-//! What the system says of a process.
+//! Information about processes from the system.
 
 use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, kill_process};
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A line of `/proc/PID/status` that counts KiB, in bytes.
+/// A field of `/proc/PID/status` in KiB, converted to bytes.
 fn status(pid: u32, name: &str) -> Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = text
@@ -17,12 +17,12 @@ fn status(pid: u32, name: &str) -> Result<u64> {
     Ok(kib * 1_024)
 }
 
-/// Memory of a process that no file stands behind.
+/// A process's anonymous memory.
 pub fn anonymous_memory(pid: u32) -> Result<u64> {
     status(pid, "RssAnon")
 }
 
-/// Waits until something is so, looking again and again.
+/// Polls until `look` returns a value.
 pub async fn until<T>(what: &str, within: Duration, mut look: impl AsyncFnMut() -> Result<Option<T>>) -> Result<T> {
     let begun = Instant::now();
     loop {
@@ -39,7 +39,7 @@ pub async fn until<T>(what: &str, within: Duration, mut look: impl AsyncFnMut() 
 pub struct Running {
     /// Its id.
     pub pid: u32,
-    /// Its words.
+    /// Its arguments.
     pub words: Vec<String>,
 }
 
@@ -51,7 +51,7 @@ impl Running {
         matches!(program.rsplit('/').next(), Some("ffmpeg" | "ffprobe"))
     }
 
-    /// Whether it guards one of those.
+    /// Whether it is the guard of one.
     #[must_use]
     pub fn is_guard(&self) -> bool {
         self.words.get(1).is_some_and(|it| it == "encoder-child")
@@ -67,7 +67,7 @@ pub fn encoders(data: &Path) -> Result<Vec<Running>> {
         let Some(pid) = entry.file_name().to_str().and_then(|it| it.parse().ok()) else {
             continue;
         };
-        // it may be gone by now
+        // the process may be gone by now
         let Ok(line) = fs::read(entry.path().join("cmdline")) else {
             continue;
         };
@@ -84,17 +84,17 @@ pub fn encoders(data: &Path) -> Result<Vec<Running>> {
     Ok(found)
 }
 
-/// Sends a signal; whether the process was still there.
+/// Sends a signal; returns whether the process still existed.
 pub fn signal(pid: u32, signal: Signal) -> Result<bool> {
     let pid = Pid::from_raw(i32::try_from(pid)?).context("a process id")?;
     Ok(kill_process(pid, signal).is_ok())
 }
 
-/// Every file in a folder, however deep.
+/// Every file in a folder, at any depth.
 pub fn files(folder: &Path) -> Vec<PathBuf> {
     let (mut folders, mut found) = (vec![folder.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
-        // what is being removed may be gone between two looks
+        // a file may be removed while this runs
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
             if path.is_dir() {

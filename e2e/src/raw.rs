@@ -1,4 +1,4 @@
-//! HTTP byte by byte, for what no client library would send.
+//! HTTP byte by byte, for requests that no client library sends.
 
 use anyhow::{Context, Result};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-/// A connection on which anything can be written.
+/// A connection that accepts any bytes.
 #[derive(Debug)]
 pub struct Wire(TcpStream);
 
@@ -16,22 +16,22 @@ impl Wire {
         Ok(Self(TcpStream::connect(address).await?))
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes unchanged.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<()> {
         Ok(self.0.write_all(bytes).await?)
     }
 
-    /// Reads until the server closes, or fails after a while.
+    /// Reads until the server closes the connection; fails after `within`.
     pub async fn rest(&mut self, within: Duration) -> Result<String> {
         let mut bytes = Vec::new();
         let read = timeout(within, self.0.read_to_end(&mut bytes)).await;
         match read.with_context(|| format!("the server kept the connection for {within:?}"))? {
-            // a reset closes as well
+            // a reset closes the connection, too
             Ok(_) | Err(_) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
         }
     }
 
-    /// Reads one answer's head, up to its empty line.
+    /// Reads the head of one response, up to its empty line.
     pub async fn head(&mut self, within: Duration) -> Result<String> {
         let mut bytes = Vec::new();
         while !bytes.ends_with(b"\r\n\r\n") {
@@ -42,7 +42,7 @@ impl Wire {
     }
 }
 
-/// Sends one request with a path exactly as it is written and gives status and body.
+/// Sends one request with a path exactly as given and returns the status and the body.
 pub async fn get(address: &str, method: &str, path: &str, headers: &str) -> Result<(u16, String)> {
     let mut wire = Wire::open(address).await?;
     let request = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n");

@@ -1,15 +1,15 @@
-//! What stands in a served segment: times from its boxes, and what its first picture is.
+//! Parses served segments: times from the boxes, and the type of the first picture.
 //!
 //! Source: ISO/IEC 14496-12 §8.8 (movie fragments), ISO/IEC 14496-15 §5.3 (NAL units in samples).
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// What an initialization segment says of its one track.
+/// The facts in an initialization segment about its one track.
 #[derive(Debug, Clone, Copy)]
 pub struct Init {
-    /// Ticks in a second.
+    /// Ticks per second.
     pub timescale: u32,
-    /// Bytes that tell a NAL unit's length; `None` for sound.
+    /// The size of a NAL unit's length field in bytes; `None` for audio.
     pub nal_length: Option<usize>,
     duration: u32,
     size: u32,
@@ -30,7 +30,7 @@ pub struct Segment {
     pub end: u64,
     /// How many samples it holds.
     pub samples: u32,
-    /// Whether its first sample is an IDR picture; always so for sound.
+    /// Whether its first sample is an IDR picture; always true for audio.
     pub idr: bool,
     /// Its fragment's number.
     pub sequence: u32,
@@ -44,7 +44,7 @@ fn number(bytes: &[u8], at: usize) -> Result<u32> {
 /// A box: its kind, where its payload begins, its payload.
 type Boxed<'a> = ([u8; 4], usize, &'a [u8]);
 
-/// Boxes of a stretch of bytes.
+/// The boxes in some bytes.
 fn boxes(bytes: &[u8]) -> Result<Vec<Boxed<'_>>> {
     let (mut at, mut found) = (0, Vec::new());
     while at < bytes.len() {
@@ -84,7 +84,7 @@ pub fn init(bytes: &[u8]) -> Result<Init> {
         b"mp4a" => None,
         _ => bail!("a {} track", String::from_utf8_lossy(&kind)),
     };
-    // edits would move what the segments say
+    // an edit list would shift the segments' times
     let track = inner(bytes, &[b"moov", b"trak"])?;
     ensure!(
         !boxes(track)?.iter().any(|(kind, ..)| kind == b"edts"),
@@ -99,10 +99,10 @@ pub fn init(bytes: &[u8]) -> Result<Init> {
     })
 }
 
-/// One sample: duration, size, how much later than decoded it is shown.
+/// One sample: its duration, its size, its composition offset.
 type Sample = (u32, u32, i64);
 
-/// The samples of a `trun`, and where its data begins from the `moof` on.
+/// The samples of a `trun`, and the offset of its data from the `moof`.
 fn run(run: &[u8], duration: u32, size: u32) -> Result<(Vec<Sample>, usize)> {
     let flags = number(run, 0)?;
     let count = number(run, 4)?;
@@ -133,7 +133,7 @@ fn run(run: &[u8], duration: u32, size: u32) -> Result<(Vec<Sample>, usize)> {
     Ok((samples, place))
 }
 
-/// Whether the first picture among a sample's NAL units is an IDR.
+/// Whether the first picture in a sample's NAL units is an IDR.
 fn idr(sample: &[u8], nal_length: usize) -> Result<bool> {
     let mut at = 0;
     while at < sample.len() {
@@ -202,7 +202,7 @@ fn add(
     samples: &[Sample],
     data: &[u8],
 ) -> Result<()> {
-    let shown = |at: u64, offset: i64| at.checked_add_signed(offset).context("shown before all time");
+    let shown = |at: u64, offset: i64| at.checked_add_signed(offset).context("shown before the lecture's zero");
     let first = samples.first().context("an empty run")?;
     if found.is_none() {
         let picture = data.get(..usize::try_from(first.1)?).context("a sample")?;

@@ -1,4 +1,4 @@
-//! The program under test, started as its operators do.
+//! The program under test, started as operators start it.
 
 use crate::process::until;
 use crate::settings;
@@ -9,26 +9,25 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// How long a server may take to listen, on a machine that does much else.
+/// How long a server may take to listen on a busy machine.
 const START: Duration = Duration::from_secs(30);
 
-/// The sizes that lectures are encoded to. None without a scenario's word: what it is not about shall not be encoded
-/// beside it.
+/// The sizes that lectures are encoded to. The default is none, so that scenarios about other subjects encode nothing.
 pub const RUNGS: &str = "CONTENT__TRANSCODE__RUNGS";
 
-/// How many encoders it runs at once.
+/// How many encoders run at once.
 pub const SLOTS: &str = "CONTENT__TRANSCODE__SLOTS";
 
-/// How a server is started.
+/// The options of a server's start.
 #[derive(Debug, Clone, Default)]
 pub struct Start {
-    /// Its settings: the names of environment variables without `MOOCFLIX_`, and values.
+    /// Settings: names of environment variables without `MOOCFLIX_`, and values.
     pub settings: Vec<(String, String)>,
-    /// More arguments of `moocflix serve`.
+    /// Additional arguments of `moocflix serve`.
     pub arguments: Vec<String>,
-    /// Its data folder; a fresh one without it.
+    /// The data folder; default: a new one.
     pub data: Option<PathBuf>,
-    /// Other variables of its environment.
+    /// Other environment variables.
     pub environment: Vec<(String, String)>,
     /// A command that runs it, such as `unshare`.
     pub wrap: Vec<String>,
@@ -49,17 +48,17 @@ impl Start {
         self
     }
 
-    /// Runs with a clock that is ahead, such as `+7h`.
+    /// Runs with a clock that is ahead, for example by `+7h`.
     pub fn ahead(self, by: &str) -> Result<Self> {
         self.clock(by)
     }
 
-    /// Runs with a clock that begins at a time, in seconds since 1970.
+    /// Runs with a clock that starts at a time, in seconds since 1970.
     pub fn at(self, seconds: u64) -> Result<Self> {
         self.clock(&format!("@{seconds}"))
     }
 
-    /// Fakes the clock; clocks that measure durations are unaffected.
+    /// Fakes the clock; monotonic clocks are unaffected.
     fn clock(mut self, time: &str) -> Result<Self> {
         let library =
             ["x86_64-linux-gnu", "aarch64-linux-gnu"].map(|it| format!("/usr/lib/{it}/faketime/libfaketimeMT.so.1"));
@@ -78,7 +77,7 @@ impl Start {
         Ok(self)
     }
 
-    /// Uses a data folder that is there.
+    /// Uses an existing data folder.
     #[must_use]
     pub fn on(mut self, data: &Path) -> Self {
         self.data = Some(data.to_owned());
@@ -139,22 +138,22 @@ impl Server {
         Ok(self.child.as_ref().context("the server does not run")?.id())
     }
 
-    /// Everything that all runs of this server have said.
+    /// The output of all runs of this server.
     #[must_use]
     pub fn log(&self) -> String {
-        let said = |run| {
-            [self.said(run, "out"), self.said(run, "err")]
+        let logs = |run| {
+            [self.log_file(run, "out"), self.log_file(run, "err")]
                 .map(|it| fs::read_to_string(it).unwrap_or_default())
                 .concat()
         };
-        (1..=self.runs).map(said).collect()
+        (1..=self.runs).map(logs).collect()
     }
 
-    fn said(&self, run: u32, kind: &str) -> PathBuf {
+    fn log_file(&self, run: u32, kind: &str) -> PathBuf {
         self.folder.path().join(format!("{run}.{kind}"))
     }
 
-    /// The command of this server, not yet started.
+    /// The command that starts this server.
     fn command(&self) -> Result<Command> {
         let mut words = self.start.wrap.clone();
         words.push(settings::binary()?.to_string_lossy().into_owned());
@@ -178,7 +177,7 @@ impl Server {
     async fn launch(&mut self) -> Result<()> {
         ensure!(self.child.is_none(), "the server runs already");
         self.runs += 1;
-        let (out, err) = (self.said(self.runs, "out"), self.said(self.runs, "err"));
+        let (out, err) = (self.log_file(self.runs, "out"), self.log_file(self.runs, "err"));
         let mut command = self.command()?;
         command
             .stdin(Stdio::null())
@@ -186,8 +185,8 @@ impl Server {
             .stderr(fs::File::create(&err)?);
         self.child = Some(command.spawn().context("start moocflix")?);
         let listening = until("listening", START, async || {
-            let told = fs::read_to_string(&out)?;
-            let address = told
+            let output = fs::read_to_string(&out)?;
+            let address = output
                 .lines()
                 .find_map(|it| it.strip_prefix("listening on http://"))
                 .map(str::to_owned);
@@ -202,7 +201,7 @@ impl Server {
         Ok(())
     }
 
-    /// Ends the process as a power cut would, as far as a process can tell.
+    /// Kills the process, as a power cut would.
     pub fn kill(&mut self) -> Result<()> {
         if let Some(mut child) = self.child.take() {
             child.kill()?;
@@ -227,22 +226,22 @@ impl Server {
         ended
     }
 
-    /// Starts again on the same data and the same port, with a clock that is ahead.
+    /// Restarts on the same data and the same port, with a clock that is ahead.
     pub async fn restart_ahead(&mut self, by: &str) -> Result<()> {
         self.start.environment.clear();
         self.start = std::mem::take(&mut self.start).ahead(by)?;
         self.restart().await
     }
 
-    /// Starts again on the same data and the same port.
+    /// Restarts on the same data and the same port.
     pub async fn restart(&mut self) -> Result<()> {
         self.kill()?;
         self.launch().await
     }
 
-    /// Starts one more server with these words and gives how it ended and what it said.
+    /// Starts another server, which must fail; returns its exit status and its output.
     pub fn refused(start: &Start, listen: &str, data: &Path) -> Result<(ExitStatus, String)> {
-        // one that is not refused would run for ever
+        // a server that is not refused would run forever
         let mut command = Command::new("timeout");
         command
             .arg("30")
@@ -255,10 +254,10 @@ impl Server {
             command.env(format!("MOOCFLIX_{name}"), value);
         }
         let out = command.stdin(Stdio::null()).output()?;
-        let said = [out.stdout, out.stderr]
+        let output = [out.stdout, out.stderr]
             .map(|it| String::from_utf8_lossy(&it).into_owned())
             .concat();
-        Ok((out.status, said))
+        Ok((out.status, output))
     }
 
     /// Runs another command of the program on this server's data.
@@ -268,14 +267,14 @@ impl Server {
         for (name, value) in &self.start.settings {
             command.env(format!("MOOCFLIX_{name}"), value);
         }
-        let said = crate::tools::output(&mut command, input.as_bytes()).await?;
-        Ok(String::from_utf8_lossy(&said).into_owned())
+        let output = crate::tools::output(&mut command, input.as_bytes()).await?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // a process that is gone already needs no killing
+        // the process may have ended already
         let _ = self.kill();
     }
 }

@@ -1,4 +1,4 @@
-//! Where things stand and how much is to be proven.
+//! Locations of files and programs, and the number of rounds.
 
 use anyhow::{Context, Result, ensure};
 use std::env;
@@ -10,7 +10,7 @@ fn set(name: &str) -> Option<String> {
         .filter(|it| !it.is_empty())
 }
 
-/// Whether the full counts run (`./test --long`).
+/// Whether the tests run their full counts (`./test --long`).
 #[must_use]
 pub fn long() -> bool {
     set("MOOCFLIX_TEST_LONG").is_some()
@@ -22,7 +22,7 @@ pub fn rounds(few: usize, full: usize) -> usize {
     if long() { full } else { few }
 }
 
-/// The seed of what tests leave to chance; the same seed gives the same run.
+/// The seed of the tests' random numbers; the same seed repeats a run.
 #[must_use]
 pub fn seed() -> u64 {
     let random = || uuid::Uuid::new_v4().as_u64_pair().0;
@@ -31,20 +31,20 @@ pub fn seed() -> u64 {
         .unwrap_or_else(random)
 }
 
-/// The workspace.
+/// The workspace's folder.
 #[must_use]
 pub fn root() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
     own.parent().unwrap_or(own)
 }
 
-/// Where cargo builds.
+/// Cargo's target folder.
 #[must_use]
 pub fn target() -> PathBuf {
     set("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// The program under test: `MOOCFLIX_BIN`, or what was built beside the running test.
+/// The program under test: `MOOCFLIX_BIN`, or the binary built beside the running test.
 pub fn binary() -> Result<PathBuf> {
     let beside = || -> Result<PathBuf> {
         let own = env::current_exe()?;
@@ -63,9 +63,13 @@ pub fn binary() -> Result<PathBuf> {
     Ok(binary)
 }
 
-/// The Python with tuspy: `MOOCFLIX_TEST_PYTHON`, or the one that `./test` made.
+/// The Python with tuspy: `MOOCFLIX_TEST_PYTHON`, or the one that `./test` installs.
 pub fn python() -> Result<PathBuf> {
     let python = set("MOOCFLIX_TEST_PYTHON").map_or_else(|| target().join("venv/bin/python"), PathBuf::from);
-    ensure!(python.exists(), "{} is not there: ./test makes it", python.display());
+    ensure!(
+        python.exists(),
+        "{} does not exist: ./test installs it",
+        python.display()
+    );
     Ok(python)
 }

@@ -1,4 +1,4 @@
-//! One server, its client, and what is checked after every scenario whatever it was about.
+//! One server, its client, and the checks that follow every scenario.
 
 use crate::api::{Account, Api};
 use crate::server::{Server, Start};
@@ -18,7 +18,7 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Makes an account by the command line, as an operator does, and signs in.
+    /// Creates an account with the command line, as an operator does, and signs in.
     pub async fn account(&mut self, role: &str) -> Result<Account> {
         self.accounts += 1;
         let email = format!("{role}{}@example.org", self.accounts);
@@ -39,7 +39,7 @@ impl Stage {
         self.api.login(&email, &password).await
     }
 
-    /// Every playlist that was fetched passes hls-parser in strict mode.
+    /// Checks every fetched playlist with hls-parser in strict mode.
     async fn playlists_are_strict(&self) -> Result<()> {
         let playlists = self.api.playlists();
         if playlists.is_empty() {
@@ -52,20 +52,20 @@ impl Stage {
         Ok(())
     }
 
-    /// No secret that was seen stands in the log, and nothing fell over.
+    /// Checks that the log contains no secret and no panic.
     fn log_is_clean(&self) -> Result<()> {
         let log = self.server.log();
         for secret in self.api.secrets() {
             let line = log.lines().find(|it| it.contains(&secret));
             ensure!(line.is_none(), "a secret in the log: {line:?}");
         }
-        let fell = log.lines().find(|it| it.contains("panicked at"));
-        ensure!(fell.is_none(), "{fell:?}");
+        let panic = log.lines().find(|it| it.contains("panicked at"));
+        ensure!(panic.is_none(), "{panic:?}");
         Ok(())
     }
 }
 
-/// Plays a scenario on a fresh server with some settings, and checks what must hold after each.
+/// Runs a scenario on a new server, followed by the common checks.
 pub async fn scenario(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
     let server = Server::start(start).await?;
     let api = Api::new(&server.url())?;
@@ -83,7 +83,7 @@ pub async fn scenario(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result
     }
     if played.is_err() {
         let log = stage.server.log();
-        // a scenario that waits asks again and again, and these requests would fill the lines
+        // a waiting scenario polls, and its requests would fill these lines
         let lines = log
             .lines()
             .rev()

@@ -1,4 +1,4 @@
-//! Other people's programs that prove things: ffmpeg, ffprobe, Node, Python.
+//! External programs: ffmpeg, ffprobe, Node, Python.
 
 use crate::settings;
 use anyhow::{Context, Result, ensure};
@@ -9,39 +9,39 @@ use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-/// Runs a program to its end and gives what it printed; a failure tells what it complained of.
+/// Runs a program to its end and returns its output; an error contains its error messages.
 pub async fn output(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
-    let told = format!("{:?}", command.as_std());
+    let name = format!("{:?}", command.as_std());
     command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    let mut child = command.spawn().with_context(|| told.clone())?;
+    let mut child = command.spawn().with_context(|| name.clone())?;
     let mut pipe = child.stdin.take().context("its input")?;
     let feed = async move {
-        // a program that does not read its input says so by its exit code
+        // a program that does not read its input reports it by its exit code
         let _ = pipe.write_all(input).await;
         drop(pipe);
     };
     let ((), done) = tokio::join!(feed, child.wait_with_output());
     let done = done?;
     let complaint = String::from_utf8_lossy(&done.stderr).into_owned();
-    let said = String::from_utf8_lossy(&done.stdout)
+    let output = String::from_utf8_lossy(&done.stdout)
         .chars()
         .take(2_000)
         .collect::<String>();
-    ensure!(done.status.success(), "{told}: {}\n{complaint}\n{said}", done.status);
+    ensure!(done.status.success(), "{name}: {}\n{complaint}\n{output}", done.status);
     Ok(done.stdout)
 }
 
-/// Tells a figure beside the tests' own output.
-pub fn tell(figure: impl std::fmt::Display) {
-    // a figure that can't be told is no reason to fail
+/// Prints a figure beside the tests' own output.
+pub fn report(figure: impl std::fmt::Display) {
+    // failing to print a figure is no reason to fail
     let _ = writeln!(std::io::stderr(), "{figure}");
 }
 
-/// ffmpeg, quiet and patient with others on the machine.
+/// ffmpeg, with little output and at a lower priority.
 #[must_use]
 pub fn ffmpeg() -> Command {
     let mut command = Command::new("nice");
@@ -58,7 +58,7 @@ pub fn ffmpeg() -> Command {
     command
 }
 
-/// ffprobe with an input, its answer as JSON.
+/// The output of ffprobe for an input, as JSON.
 pub async fn probe(input: &str, show: &[&str]) -> Result<serde_json::Value> {
     let mut command = Command::new("ffprobe");
     command.args(["-v", "error", "-of", "json"]).args(show).arg(input);
@@ -74,7 +74,7 @@ pub fn node(name: &str) -> Result<Command> {
     let packages = settings::root().join("e2e/node/node_modules");
     ensure!(
         packages.is_dir(),
-        "{} is not there: npm ci --prefix e2e/node, or ./test",
+        "{} does not exist: npm ci --prefix e2e/node, or ./test",
         packages.display()
     );
     let mut command = Command::new("node");

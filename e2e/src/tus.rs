@@ -1,4 +1,4 @@
-//! tus 1.0.0 request by request, so that every wrong one can be sent too.
+//! tus 1.0.0 request by request, so that scenarios can send wrong ones, too.
 
 use crate::api::{Answer, Api};
 use anyhow::{Context, Result};
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Body, Method, RequestBuilder};
 
-/// An upload that has begun.
+/// An unfinished upload.
 #[derive(Debug, Clone)]
 pub struct Upload {
     /// The video's id, which is the upload's.
@@ -21,7 +21,7 @@ pub fn request(api: &Api, method: Method, url: &str) -> RequestBuilder {
     api.request(method, url).header("Tus-Resumable", "1.0.0")
 }
 
-/// Asks for an upload of so many bytes.
+/// Requests an upload of some length.
 pub async fn ask(api: &Api, token: &str, length: &str) -> Result<Answer> {
     let metadata = format!(
         "filename {},filetype {}",
@@ -37,7 +37,7 @@ pub async fn ask(api: &Api, token: &str, length: &str) -> Result<Answer> {
     .await
 }
 
-/// Begins an upload.
+/// Creates an upload.
 pub async fn create(api: &Api, token: &str, length: u64) -> Result<Upload> {
     let answer = ask(api, token, &length.to_string()).await?.expect(201)?;
     let url = answer.header("location").to_owned();
@@ -47,12 +47,12 @@ pub async fn create(api: &Api, token: &str, length: u64) -> Result<Upload> {
     Ok(Upload { id, url })
 }
 
-/// Asks how far an upload is.
+/// Requests the state of an upload.
 pub async fn head(api: &Api, url: &str) -> Result<Answer> {
     api.send(request(api, Method::HEAD, url)).await
 }
 
-/// The offset that an upload tells.
+/// The offset of an upload.
 pub async fn offset(api: &Api, url: &str) -> Result<u64> {
     let answer = head(api, url).await?.expect(200)?;
     answer
@@ -69,7 +69,7 @@ pub fn patch(api: &Api, url: &str, offset: u64, bytes: impl Into<Body>) -> Reque
         .body(bytes)
 }
 
-/// Sends bytes from an offset on.
+/// Sends bytes from an offset.
 pub async fn send(api: &Api, url: &str, offset: u64, bytes: impl Into<Body>) -> Result<Answer> {
     api.send(patch(api, url, offset, bytes)).await
 }

@@ -1,6 +1,6 @@
 //! Rewrites a file's boxes into forms that ffmpeg does not write.
 //!
-//! Only for files whose `moov` comes last, so that its length moves no media.
+//! Only for files with `moov` at the end, so that its length moves no media.
 
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 type Kind = [u8; 4];
 const HOLDERS: [&Kind; 5] = [b"moov", b"trak", b"mdia", b"minf", b"stbl"];
 
-/// The boxes of a stretch of bytes: kind and payload.
+/// The boxes in some bytes: kind and payload.
 fn boxes(mut bytes: &[u8]) -> Result<Vec<(Kind, &[u8])>> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
@@ -27,7 +27,7 @@ fn boxed(kind: Kind, payload: &[u8]) -> Result<Vec<u8>> {
     Ok([&size.to_be_bytes()[..], &kind[..], payload].concat())
 }
 
-/// Rewrites boxes wherever they stand; what the edit leaves alone is copied.
+/// Rewrites boxes at any depth; copies boxes for which the edit returns nothing.
 fn rewritten(bytes: &[u8], edit: &mut impl FnMut(Kind, &[u8]) -> Result<Option<(Kind, Vec<u8>)>>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     for (kind, payload) in boxes(bytes)? {
@@ -80,7 +80,7 @@ pub(super) fn far_offsets(path: &Path) -> Result<PathBuf> {
     write(path, "co64", &edited)
 }
 
-/// The payload of the first box of a kind, wherever it stands.
+/// The payload of the first box of a kind, at any depth.
 fn first(bytes: &[u8], wanted: Kind) -> Result<Vec<u8>> {
     let mut found = None;
     rewritten(bytes, &mut |kind, payload| {
@@ -92,7 +92,7 @@ fn first(bytes: &[u8], wanted: Kind) -> Result<Vec<u8>> {
     found.with_context(|| format!("no {}", String::from_utf8_lossy(&wanted)))
 }
 
-/// Gives the first track of a file the sample entry of another one too, for its later chunks.
+/// Adds the sample entry of another file to a file's first track, for its later chunks.
 pub(super) fn two_entries(path: &Path, other: &Path) -> Result<PathBuf> {
     let bytes = std::fs::read(path)?;
     let second = first(&std::fs::read(other)?, *b"stsd")?;
@@ -106,7 +106,7 @@ pub(super) fn two_entries(path: &Path, other: &Path) -> Result<PathBuf> {
         b"stsc" if !mapped => {
             mapped = true;
             let entries = number(payload, 4)?;
-            ensure!(entries > 1, "the chunks are all alike");
+            ensure!(entries > 1, "all chunks use the same entry");
             let mut table = payload.to_vec();
             let last = table.len() - 4;
             table[last..].copy_from_slice(&2_u32.to_be_bytes());
@@ -118,7 +118,7 @@ pub(super) fn two_entries(path: &Path, other: &Path) -> Result<PathBuf> {
     write(path, "two", &edited)
 }
 
-/// Turns the first track's picture by a quarter, as a phone does that is held upright.
+/// Rotates the first track by a quarter, as a phone does when it is held upright.
 pub(super) fn turned(path: &Path) -> Result<PathBuf> {
     let bytes = std::fs::read(path)?;
     let last = boxes(&bytes)?.last().context("no boxes")?.0;

@@ -1,30 +1,30 @@
-//! Lectures that flash white while 1 kHz is heard, and how both are found again in what is played.
+//! Lectures that flash white during a 1 kHz beep, and the detection of both in the output.
 
 use crate::tools;
 use anyhow::{Context, Result, ensure};
 use std::fmt::Write;
 
-/// How long a flash and its beep last, in seconds.
+/// The length of a flash and its beep, in seconds.
 const LENGTH: f64 = 0.12;
-/// A frame of at least this brightness is a flash.
+/// The brightness from which a frame counts as a flash.
 const WHITE: f64 = 200.0;
-/// What is at least this loud is the beep, in dB of full scale.
+/// The level from which sound counts as the beep, in dB of full scale.
 const LOUD: f64 = -22.0;
 
-/// ffmpeg's inputs for a moving picture that flashes at these seconds, and for the sound that beeps with it.
+/// ffmpeg's inputs for a moving picture that flashes at these seconds and audio that beeps with it.
 #[must_use]
 pub fn flashing(size: &str, rate: &str, seconds: u32, at: &[f64]) -> Vec<String> {
     let (mut white, mut loud) = (String::from("0"), String::from("0"));
     for at in at {
-        // a frame's time is a rounded fraction; half a millisecond earlier is still the frame that was meant
+        // a frame's time is a rounded fraction; half a millisecond earlier still selects the intended frame
         let (from, to) = (at - 0.000_5, at + LENGTH - 0.000_5);
-        // writing into a text can't fail
+        // writing to a string cannot fail
         let _ = write!(white, "+gte(t,{from})*lt(t,{to})");
         let _ = write!(loud, "+gte(t,{at})*lt(t,{})", at + LENGTH);
     }
     let picture =
         format!("testsrc2=size={size}:rate={rate}:duration={seconds},drawbox=c=white:t=fill:enable='{white}'");
-    // a little noise, so that no encoder leaves anything out
+    // a little noise, so that no encoder drops silence
     let sound = format!(
         "aevalsrc=exprs='0.01*sin(2*PI*330*t)+0.6*sin(2*PI*1000*t)*({loud})':sample_rate=48000:duration={seconds}"
     );
@@ -33,18 +33,18 @@ pub fn flashing(size: &str, rate: &str, seconds: u32, at: &[f64]) -> Vec<String>
         .to_vec()
 }
 
-/// A frame as it is shown.
+/// A decoded frame.
 #[derive(Debug, Clone)]
 pub struct Frame {
-    /// When, in seconds of the stream's own time.
+    /// The presentation time in the stream, in seconds.
     pub time: f64,
-    /// How bright it is, 0 to 255.
+    /// The brightness, 0 to 255.
     pub brightness: f64,
-    /// The picture in 16 × 16 greys.
+    /// The picture in 16 × 16 grey pixels.
     pub small: Vec<u8>,
 }
 
-/// Lines of what ffmpeg's `metadata` filters print: a time and a value each.
+/// Parses the output of ffmpeg's `metadata` filters: a time and a value per line.
 fn printed(text: &str) -> Vec<(f64, f64)> {
     let mut found = Vec::new();
     let mut time = None;
@@ -59,7 +59,7 @@ fn printed(text: &str) -> Vec<(f64, f64)> {
     found
 }
 
-/// Every frame that decoding gives, in order, turned as players turn it; times as they stand in the stream.
+/// Decodes every frame in order, rotated as players rotate it, with its time in the stream.
 pub async fn shown(input: &str, more: &[&str]) -> Result<Vec<Frame>> {
     let folder = tempfile::tempdir()?;
     let times = folder.path().join("times");
@@ -98,7 +98,7 @@ pub async fn shown(input: &str, more: &[&str]) -> Result<Vec<Frame>> {
         .collect())
 }
 
-/// When the picture turns white, by the first frame of each flash.
+/// The time of the first frame of each flash.
 #[must_use]
 pub fn whites(frames: &[Frame]) -> Vec<f64> {
     let mut last = 0.0;
@@ -112,7 +112,7 @@ pub fn whites(frames: &[Frame]) -> Vec<f64> {
     found
 }
 
-/// When each beep begins, to a millisecond.
+/// The start of each beep, to a millisecond.
 pub async fn beeps(input: &str, stream: &str, more: &[&str]) -> Result<Vec<f64>> {
     let folder = tempfile::tempdir()?;
     let levels = folder.path().join("levels");
@@ -139,7 +139,7 @@ pub async fn beeps(input: &str, stream: &str, more: &[&str]) -> Result<Vec<f64>>
     Ok(found)
 }
 
-/// How far each beep is behind its flash, in seconds; as many of both as there should be.
+/// How far each beep lags behind its flash, in seconds; fails unless there are `count` of both.
 pub fn offsets(whites: &[f64], beeps: &[f64], count: usize) -> Result<Vec<f64>> {
     ensure!(
         whites.len() == count && beeps.len() == count,
@@ -148,7 +148,7 @@ pub fn offsets(whites: &[f64], beeps: &[f64], count: usize) -> Result<Vec<f64>> 
     Ok(whites.iter().zip(beeps).map(|(white, beep)| beep - white).collect())
 }
 
-/// How much two lists of frames differ in their worst frame, in greys; each frame is there once and in order.
+/// The largest difference between two lists of frames, in grey levels; fails unless both have equally many.
 pub fn difference(before: &[Frame], after: &[Frame]) -> Result<f64> {
     ensure!(
         before.len() == after.len(),

@@ -1,27 +1,27 @@
-//! Lectures of every kind that people upload, each with flashes and beeps at its start, middle and end.
+//! Lectures of every kind that people upload, each with flashes and beeps near its start, middle and end.
 
 use super::{boxes, flashes, make};
 use anyhow::Result;
 use std::path::PathBuf;
 
-/// A kind of lecture and what must become of it.
+/// A kind of lecture and its expected renditions.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
     /// The file's name; its extension is the container.
     pub name: &'static str,
-    /// The picture's size as it is coded; empty where there is none.
+    /// The coded size of the video; empty for audio files.
     pub size: &'static str,
-    /// Frames a second.
+    /// Frames per second.
     pub rate: &'static str,
-    /// How long it is.
+    /// Its length.
     pub seconds: u32,
-    /// What else ffmpeg is told: codecs and more.
+    /// Additional arguments for ffmpeg: codecs and more.
     pub more: &'static [&'static str],
     /// Whether a phone held it upright.
     pub upright: bool,
-    /// The renditions that it must have, pictures first, lowest first.
+    /// The expected renditions, video first, lowest first.
     pub ladder: &'static [&'static str],
-    /// How many sounds it has.
+    /// The number of audio tracks.
     pub sounds: usize,
 }
 
@@ -44,7 +44,7 @@ const fn kind(
     }
 }
 
-/// What cannot be played as it is.
+/// A lecture that must be encoded.
 pub const HEVC: Kind = kind(
     "hevc.mkv",
     "426x240",
@@ -64,7 +64,7 @@ pub const HEVC: Kind = kind(
     &["240p", "audio"],
 );
 
-/// What is played as it is.
+/// A lecture that plays without encoding.
 pub const INSTANT: Kind = kind(
     "instant.mp4",
     "320x180",
@@ -75,7 +75,7 @@ pub const INSTANT: Kind = kind(
     &["source", "audio"],
 );
 
-/// One of each kind that has to become a ladder.
+/// One lecture of each kind that must be encoded to a ladder.
 pub const ALL: [Kind; 18] = [
     HEVC,
     kind(
@@ -299,7 +299,7 @@ pub const ALL: [Kind; 18] = [
 ];
 
 impl Kind {
-    /// When it flashes: near its start, in its middle, near its end; on frames of its own.
+    /// The times of its flashes: near its start, in its middle, near its end, exactly on frames.
     #[must_use]
     pub fn flashes(&self) -> [f64; 3] {
         let (frames, seconds) = self.rate.split_once('/').unwrap_or((self.rate, "1"));
@@ -322,7 +322,7 @@ impl Kind {
     }
 }
 
-/// A long lecture in HEVC and AAC whose minute is encoded once and repeated; it flashes and beeps each minute's tenth second.
+/// A long lecture in HEVC and AAC: one encoded minute, repeated; it flashes and beeps at the tenth second of each minute.
 pub async fn long(minutes: u32, size: &str, rate: &str) -> Result<PathBuf> {
     let inputs = flashes::flashing(size, rate, 60, &[10.0]);
     let mut arguments: Vec<&str> = inputs.iter().map(String::as_str).collect();
@@ -334,7 +334,7 @@ pub async fn long(minutes: u32, size: &str, rate: &str) -> Result<PathBuf> {
         "-preset",
         "ultrafast",
     ]);
-    // a whole number of AAC frames a minute, so that nothing drifts where copies meet
+    // a whole number of AAC frames per minute, so that nothing drifts where copies meet
     arguments.extend(["-c:a", "aac", "-ar", "16000", "-ac", "1", "-b:a", "24k"]);
     let minute = make("minute-hevc.mkv", &arguments)
         .await?
@@ -344,7 +344,7 @@ pub async fn long(minutes: u32, size: &str, rate: &str) -> Result<PathBuf> {
     make("long-hevc.mkv", &["-stream_loop", &times, "-i", &minute, "-c", "copy"]).await
 }
 
-/// A short lecture that has to be encoded, as small as one can be.
+/// A short, minimal lecture that has to be encoded.
 pub async fn tiny(seconds: u32) -> Result<PathBuf> {
     let inputs = flashes::flashing("64x48", "10", seconds, &[1.0]);
     let mut arguments: Vec<&str> = inputs.iter().map(String::as_str).collect();

@@ -1,4 +1,4 @@
-//! Every kind of lecture becomes a ladder that shows each frame once, at its time, with its sound.
+//! Every kind of lecture becomes a ladder that shows each frame once, at its time, with its audio.
 
 use super::scenario;
 use anyhow::{Context, Result, ensure};
@@ -9,31 +9,31 @@ use e2e::media::flashes::{self, Frame};
 use e2e::media::sources::{self, Kind};
 use e2e::stage::Stage;
 use e2e::tools;
-use e2e::tools::tell;
+use e2e::tools::report;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-/// How far sound and picture may be apart, in seconds.
+/// How far audio and video may be apart, in seconds.
 const APART: f64 = 0.040;
-/// How far a rung's frame may be from the source's, in greys: an encoder's noise, and no other frame.
+/// How far a rung's frame may differ from the source's, in grey levels: encoding noise, but no other frame.
 const GREYS: f64 = 12.0;
 
-/// A lecture that was encoded, and where it is played.
+/// An encoded lecture, and where to play it.
 struct Encoded {
     kind: Kind,
     url: String,
 }
 
-/// One picture: as many frames as the source, each of them the source's own, at its time.
+/// Checks that one video track has exactly the source's frames, at their times.
 async fn same_picture(stage: &Stage, kind: &Kind, track: &Track, before: &[Frame]) -> Result<(f64, Vec<f64>)> {
     let played = format!("{}{}", stage.api.base, track.rendition.playlist);
     let after = flashes::shown(&played, &[]).await?;
     ensure!(
         usize::try_from(track.samples())? == before.len(),
-        "{} frames of {} stand in the segments",
+        "the segments have {} frames of {}",
         track.samples(),
         before.len()
     );
@@ -42,7 +42,7 @@ async fn same_picture(stage: &Stage, kind: &Kind, track: &Track, before: &[Frame
     let moved = before.iter().zip(&after).map(|(one, other)| other.time - one.time);
     let moved: Vec<f64> = moved.collect();
     let second = moved.get(1).copied().context("no frames")?;
-    // the lecture's first frame is shown from its zero on, however late its container has it
+    // the lecture's first frame is shown from its zero, however late it is in the container
     let first = moved.first().map_or(0.0, |it| (it - second).abs());
     ensure!(first < 0.05, "the first frame moved by {first} s against the second");
     let worst = moved.iter().skip(1).map(|it| (it - second).abs()).fold(0.0, f64::max);
@@ -56,7 +56,7 @@ async fn same_picture(stage: &Stage, kind: &Kind, track: &Track, before: &[Frame
         .zip(kind.flashes())
         .map(|(seen, meant)| (seen - 1.0 - meant).abs());
     let off = off.fold(0.0, f64::max);
-    // AVI has no times of its own: its writer gave the first frame a frame more
+    // AVI has no timestamps: its writer extended the first frame by one frame
     ensure!(
         off < APART + 0.001,
         "a flash is {off} s from where it belongs: {whites:?}"
@@ -64,10 +64,10 @@ async fn same_picture(stage: &Stage, kind: &Kind, track: &Track, before: &[Frame
     Ok((differ, whites))
 }
 
-/// All that a lecture's renditions must be, but for the browser.
+/// Checks everything about a lecture's renditions except playback in the browser.
 async fn is_right(stage: &Stage, kind: &Kind, source: &str, ladder: &Ladder) -> Result<String> {
     ladder.is_aligned()?;
-    let mut told = String::new();
+    let mut summary = String::new();
     let before = if kind.size.is_empty() {
         Vec::new()
     } else {
@@ -101,26 +101,26 @@ async fn is_right(stage: &Stage, kind: &Kind, source: &str, ladder: &Ladder) -> 
         let (differ, whites) = same_picture(stage, kind, track, &before)
             .await
             .with_context(|| name.clone())?;
-        write!(told, " {name}: {} frames, {differ:.1} greys", track.samples())?;
+        write!(summary, " {name}: {} frames, {differ:.1} greys", track.samples())?;
         for heard in &beeps {
             let offsets = flashes::offsets(&whites, heard, 3).with_context(|| name.clone())?;
             let worst = offsets.iter().copied().map(f64::abs).fold(0.0, f64::max);
-            ensure!(worst <= APART, "{name}: sound is apart by {offsets:?} s");
-            write!(told, ", sound {:.0} ms apart;", worst * 1_000.0)?;
+            ensure!(worst <= APART, "{name}: audio is apart by {offsets:?} s");
+            write!(summary, ", audio {:.0} ms apart;", worst * 1_000.0)?;
         }
     }
-    Ok(told)
+    Ok(summary)
 }
 
-/// Names without their order.
+/// Names in a fixed order.
 fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {
     let mut names = names.to_vec();
     names.sort_unstable();
     names
 }
 
-/// The details tell what is served.
-fn is_told(kind: &Kind, video: &Value) -> Result<()> {
+/// Checks that the details list what is served.
+fn details_match(kind: &Kind, video: &Value) -> Result<()> {
     let all = renditions(video);
     let names: Vec<&str> = all.iter().map(|(name, _)| name.as_str()).collect();
     ensure!(
@@ -134,7 +134,7 @@ fn is_told(kind: &Kind, video: &Value) -> Result<()> {
         let picture = &video["video"];
         ensure!(
             picture["width"].as_u64() < picture["height"].as_u64(),
-            "it lies on its side: {picture}"
+            "it is rotated: {picture}"
         );
     }
     Ok(())
@@ -143,7 +143,7 @@ fn is_told(kind: &Kind, video: &Value) -> Result<()> {
 async fn encoded(stage: &Stage, owner: &Account, kind: &Kind) -> Result<Encoded> {
     let path = kind.file().await?;
     let video = ready(&stage.api, owner, &path, Duration::from_secs(90)).await?;
-    is_told(kind, &video)?;
+    details_match(kind, &video)?;
     let session = stage
         .api
         .session(video["id"].as_str().context("an id")?, &owner.token)
@@ -155,20 +155,20 @@ async fn encoded(stage: &Stage, owner: &Account, kind: &Kind) -> Result<Encoded>
         "{served:?} are served, not {:?}",
         kind.ladder
     );
-    let told = is_right(stage, kind, &path.to_string_lossy(), &ladder).await?;
-    tell(format!("{}:{told}", kind.name));
+    let summary = is_right(stage, kind, &path.to_string_lossy(), &ladder).await?;
+    report(format!("{}:{summary}", kind.name));
     Ok(Encoded {
         kind: *kind,
         url: format!("{}{}", stage.api.base, session.hls_url),
     })
 }
 
-/// What one playing in Chromium has to be: to the end, without a stall or a hole.
+/// Checks that Chromium played to the end, without a stall or a gap.
 fn played_well(kind: &Kind, seen: &Value) -> Result<()> {
     let lasts = f64::from(kind.seconds);
-    ensure!(seen["ended"] == true, "it did not come to its end: {seen}");
+    ensure!(seen["ended"] == true, "it did not play to its end: {seen}");
     ensure!(seen["stalls"] == 0 && seen["holes"] == json!([]), "{seen}");
-    // hls.js also calls it an error where nothing came for a moment, at its speed; the stall would be counted
+    // at this speed, hls.js also reports a short delay as an error; a real stall would be counted
     let errors = seen["errors"].as_array().context("errors")?;
     ensure!(
         errors.iter().all(|it| it.as_str() == Some("bufferStalledError "))
@@ -179,13 +179,13 @@ fn played_well(kind: &Kind, seen: &Value) -> Result<()> {
         let frames = seen["frames"].as_f64().context("frames")?;
         ensure!(frames > 0.0, "{seen}");
         let (width, height) = (seen["width"].as_u64(), seen["height"].as_u64());
-        ensure!(!kind.upright || width < height, "it lies on its side: {seen}");
+        ensure!(!kind.upright || width < height, "it is rotated: {seen}");
     }
     Ok(())
 }
 
-/// How far beeps are behind their flashes in the media's time, in seconds, the browser's way to these ears included.
-/// When a frame comes to the screen depends on what else the machine does.
+/// How far beeps lag behind their flashes in media time, in seconds, including the browser's own audio delay.
+/// The moment when a frame reaches the screen depends on the machine's load.
 fn apart(seen: &Value) -> Result<Vec<f64>> {
     let times = |name: &str| -> Vec<f64> {
         let all = seen[name].as_array().cloned().unwrap_or_default();
@@ -196,7 +196,7 @@ fn apart(seen: &Value) -> Result<Vec<f64>> {
     Ok(flashes.iter().zip(beeps).map(|(flash, beep)| beep - flash).collect())
 }
 
-/// Plays orders in Chromium, so many at a time.
+/// Plays orders in Chromium, `at_once` at a time.
 async fn chromium(orders: &Value, at_once: u8) -> Result<Vec<Value>> {
     let mut play = tools::node("play.mjs")?;
     let found = tools::output(play.arg(at_once.to_string()), &serde_json::to_vec(orders)?).await?;
@@ -204,7 +204,7 @@ async fn chromium(orders: &Value, at_once: u8) -> Result<Vec<Value>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_played_as_it_is_meets_what_ladders_have_to_meet() -> Result<()> {
+async fn a_lecture_that_needs_no_encoding_passes_the_checks_of_ladders() -> Result<()> {
     scenario(encoding(""), async |stage| {
         let owner = stage.account("instructor").await?;
         let lecture = encoded(stage, &owner, &sources::INSTANT).await?;
@@ -246,7 +246,7 @@ async fn every_kind_of_lecture_becomes_a_ladder_that_plays_to_its_end() -> Resul
     .await
 }
 
-/// How far sound is behind picture in Chromium, beside what Chromium makes of a plain file.
+/// How far audio lags behind video in Chromium, compared with a plain file.
 async fn apart_in_chromium(lecture: &Encoded, plain: &Path) -> Result<Vec<f64>> {
     let orders = json!([{ "url": lecture.url }, { "url": lecture.url, "file": plain }]);
     let found = chromium(&orders, 1).await?;
@@ -255,20 +255,20 @@ async fn apart_in_chromium(lecture: &Encoded, plain: &Path) -> Result<Vec<f64>> 
     };
     played_well(&lecture.kind, seen)?;
     let (seen, usual) = (apart(seen)?, apart(usual)?);
-    tell(format!(
-        "sound behind picture in Chromium: {seen:?} s, of a plain file {usual:?} s"
+    report(format!(
+        "audio behind video in Chromium: {seen:?} s, in a plain file {usual:?} s"
     ));
     Ok(seen.iter().zip(usual).map(|(seen, usual)| seen - usual).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sound_and_picture_meet_in_the_browser() -> Result<()> {
+async fn audio_and_video_are_in_step_in_the_browser() -> Result<()> {
     scenario(encoding("240"), async |stage| {
         let owner = stage.account("instructor").await?;
         let lecture = encoded(stage, &owner, &sources::HEVC).await?;
         let plain = sources::INSTANT.file().await?;
         let mut tries = Vec::new();
-        // a machine that does much else may hear late; a stream that is wrong is wrong every time
+        // on a busy machine the audio may be late; a wrong stream is wrong every time
         for _ in 0..4 {
             let apart = apart_in_chromium(&lecture, &plain).await?;
             if apart.iter().all(|it| it.abs() <= APART) {
@@ -276,7 +276,7 @@ async fn sound_and_picture_meet_in_the_browser() -> Result<()> {
             }
             tries.push(apart);
         }
-        anyhow::bail!("sound and picture are apart by {tries:?} s")
+        anyhow::bail!("audio and video are apart by {tries:?} s")
     })
     .await
 }

@@ -1,5 +1,5 @@
-//! Scenarios with a player or a clock, which a busy machine would make fail: `./test` runs this program after all
-//! others, and its scenarios run one at a time.
+//! Scenarios with a player or a clock, which would fail on a busy machine: `./test` runs this program after all others,
+//! and its scenarios run one at a time.
 
 mod every_kind;
 mod page;
@@ -10,10 +10,10 @@ use e2e::server::Start;
 use e2e::stage::{self, Stage};
 use tokio::sync::Mutex;
 
-/// Held by the scenario that runs, whatever number of threads the test runner uses.
+/// Held by the running scenario, however many threads the test runner uses.
 static MACHINE: Mutex<()> = Mutex::const_new(());
 
-/// Plays a scenario while no other one of this program runs.
+/// Runs a scenario while no other one of this program runs.
 async fn scenario(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
     let _machine = MACHINE.lock().await;
     stage::scenario(start, play).await

@@ -1,4 +1,4 @@
-//! What a newcomer sees: `./run` says where to look, and the sample lecture plays there in Chromium.
+//! A newcomer's first steps: `./run` prints an address, and the sample lecture plays there in Chromium.
 
 use anyhow::{Context, Result, ensure};
 use e2e::settings;
@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::process::Command;
 
-/// A free port; taken again a moment later.
+/// A port that is free for the moment.
 fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
@@ -21,7 +21,7 @@ struct Running {
 }
 
 impl Running {
-    /// `./run` on a data folder, until it says where to look.
+    /// Starts `./run` on a data folder and waits until it prints the address.
     async fn start(data: &std::path::Path, port: u16) -> Result<Self> {
         let sample = settings::target().join("sample/lecture.mp4");
         if !sample.exists() {
@@ -31,7 +31,7 @@ impl Running {
         }
         let out = data.with_extension("out");
         let file = fs::File::create(&out)?;
-        // Whoever runs the tests in the background ignores SIGINT, and shells pass that on: a newcomer's terminal does not.
+        // Shells make background jobs ignore SIGINT, and the tests may run in one; a newcomer's terminal does not.
         let mut command = Command::new("env");
         command
             .arg("--default-signal=INT")
@@ -47,9 +47,9 @@ impl Running {
         let mut child = command.kill_on_drop(true).spawn()?;
         let begun = Instant::now();
         loop {
-            let said = fs::read_to_string(&out)?;
-            // The sign-ins stand between the two.
-            if let Some((_, rest)) = said.split_once("MoocFlix is at ")
+            let output = fs::read_to_string(&out)?;
+            // The sign-ins are printed between the two.
+            if let Some((_, rest)) = output.split_once("MoocFlix is at ")
                 && rest.contains("Ctrl-C stops it")
             {
                 let address = rest
@@ -63,10 +63,10 @@ impl Running {
                     address: address.to_owned(),
                 });
             }
-            ensure!(child.try_wait()?.is_none(), "./run ended: {said}");
+            ensure!(child.try_wait()?.is_none(), "./run ended: {output}");
             ensure!(
                 begun.elapsed() < Duration::from_secs(10),
-                "nothing was said within 10 s: {said}"
+                "./run printed no address within 10 s: {output}"
             );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -83,7 +83,7 @@ impl Running {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn run_says_where_to_look_and_the_sample_lecture_plays() -> Result<()> {
+async fn run_prints_an_address_and_the_sample_lecture_plays_there() -> Result<()> {
     let _machine = super::MACHINE.lock().await;
     let folder = tempfile::tempdir()?;
     let data = folder.path().join("data");
@@ -101,8 +101,8 @@ async fn run_says_where_to_look_and_the_sample_lecture_plays() -> Result<()> {
         .env("MOOCFLIX_LISTEN", format!("127.0.0.1:{port}"))
         .output()
         .await?;
-    let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    ensure!(!second.status.success() && said.contains("is taken"), "{said}");
+    let output = String::from_utf8_lossy(&second.stderr).into_owned();
+    ensure!(!second.status.success() && output.contains("is taken"), "{output}");
 
     let passwords = fs::read_to_string(&signs)?;
     let account = |role: &str| -> Result<String> {
@@ -122,19 +122,19 @@ async fn run_says_where_to_look_and_the_sample_lecture_plays() -> Result<()> {
         visit.env("MOOCFLIX_URL", &running.address).envs(accounts.clone());
         let seen = e2e::tools::output(&mut visit, &[]).await;
         if let Err(error) = seen {
-            // the cause comes first: whoever cuts what is long cuts at the end
-            let said = fs::read_to_string(&running.out).unwrap_or_default();
-            anyhow::bail!("{error:#}\n./run said:\n{said}");
+            // the cause comes first, because long messages are cut at the end
+            let output = fs::read_to_string(&running.out).unwrap_or_default();
+            anyhow::bail!("{error:#}\n./run printed:\n{output}");
         }
     }
     running.stop().await?;
 
     let again = Running::start(&data, port).await?;
     ensure!(fs::read_to_string(&signs)? == passwords, "the sign-ins changed");
-    let said = fs::read_to_string(&again.out)?;
+    let output = fs::read_to_string(&again.out)?;
     ensure!(
-        passwords.lines().all(|it| said.contains(it)),
-        "the sign-ins are not told again: {said}"
+        passwords.lines().all(|it| output.contains(it)),
+        "the sign-ins are not printed again: {output}"
     );
     again.stop().await
 }

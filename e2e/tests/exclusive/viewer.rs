@@ -1,4 +1,4 @@
-//! Who begins to watch at once never waits, and what he was told of a growing playlist stays so.
+//! A viewer who starts at once never waits, and no listed part of a growing playlist changes.
 
 use super::scenario;
 use anyhow::{Context, Result, ensure};
@@ -8,13 +8,13 @@ use e2e::growing::Growing;
 use e2e::ladder::Track;
 use e2e::media::sources;
 use e2e::stage::Stage;
-use e2e::tools::tell;
+use e2e::tools::report;
 use e2e::{process, settings, tools};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Plays along at the lecture's pace without a player: each look finds what is to be shown next.
+/// Follows the playlists at the lecture's pace without a player: each look must find the next segment.
 async fn plays_along(api: &Api, hls_url: &str, lowest: &str, playlists: &mut Growing) -> Result<f64> {
     let begun = Instant::now();
     let mut least = f64::INFINITY;
@@ -25,7 +25,7 @@ async fn plays_along(api: &Api, hls_url: &str, lowest: &str, playlists: &mut Gro
             let seen = playlists.named(name).with_context(|| format!("no {name}"))?;
             let ahead = seen.seconds() - at;
             if !seen.ended {
-                // players ask for the next segment when the one that they show has begun
+                // players request the next segment when the current one has started
                 ensure!(
                     ahead > 0.0,
                     "{name} ends at {} s, the viewer is at {at} s",
@@ -41,7 +41,7 @@ async fn plays_along(api: &Api, hls_url: &str, lowest: &str, playlists: &mut Gro
     }
 }
 
-/// Uploads a lecture and waits until it can be watched; how long that took from its last byte.
+/// Uploads a lecture and waits until it can be watched; returns the time since its last byte.
 async fn uploaded(stage: &Stage, owner: &Account, path: &Path) -> Result<(String, Duration)> {
     let id = stage.api.upload(std::fs::read(path)?, &owner.token).await?;
     let sent = Instant::now();
@@ -53,7 +53,7 @@ async fn uploaded(stage: &Stage, owner: &Account, path: &Path) -> Result<(String
     Ok((id, sent.elapsed()))
 }
 
-/// Each look at the details says as much as the one before, or more.
+/// Checks that the progress in the details never decreases.
 async fn progress_rises(api: &Api, owner: &mut Patient, id: &str) -> Result<usize> {
     let (mut last, mut steps) = (0.0, 0);
     loop {
@@ -71,7 +71,7 @@ async fn progress_rises(api: &Api, owner: &mut Patient, id: &str) -> Result<usiz
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_begins_at_once_never_waits_while_the_lecture_is_encoded() -> Result<()> {
+async fn a_viewer_who_starts_at_once_never_waits_while_the_lecture_is_encoded() -> Result<()> {
     let start = encoding("90,180").set("CONTENT__TRANSCODE__PRESET", "veryfast");
     scenario(start, async |stage| {
         let mut owner = Patient::new(stage, "instructor").await?;
@@ -82,7 +82,7 @@ async fn who_begins_at_once_never_waits_while_the_lecture_is_encoded() -> Result
         };
         let path = sources::long(minutes, size, "12").await?;
         let (id, took) = uploaded(stage, &owner.account, &path).await?;
-        tell(format!(
+        report(format!(
             "{minutes} minutes of HEVC were playable {took:?} after the last byte"
         ));
         let video = stage.api.video(&id, &owner.account.token).await?;
@@ -93,13 +93,13 @@ async fn who_begins_at_once_never_waits_while_the_lecture_is_encoded() -> Result
             plays_along(&stage.api, &session.hls_url, "90p", &mut playlists),
             progress_rises(&stage.api, &mut owner, &id)
         )?;
-        tell(format!(
-            "the viewer had {along:.1} s before him at least; progress rose {steps} times; at first {early:?}"
+        report(format!(
+            "the viewer always had at least {along:.1} s ahead; progress rose {steps} times; at first {early:?}"
         ));
         ensure!(steps >= 5, "progress rose {steps} times");
         let lowest = playlists.named("90p").context("the lowest rung")?;
         ensure!(lowest.versions >= 4, "the lowest rung grew {} times", lowest.versions);
-        // the lowest rung has run ahead: it was whole before any other
+        // the lowest rung ran ahead: it was complete before any other
         for (path, other) in &playlists.seen {
             let whole = |reached: &[(Instant, f64)]| {
                 reached
@@ -111,7 +111,7 @@ async fn who_begins_at_once_never_waits_while_the_lecture_is_encoded() -> Result
             if !["90p", "audio"].contains(&name) {
                 ensure!(
                     whole(&lowest.reached) <= whole(&other.reached),
-                    "{name} was whole before the lowest rung"
+                    "{name} was complete before the lowest rung"
                 );
             }
         }
@@ -124,7 +124,7 @@ async fn who_begins_at_once_never_waits_while_the_lecture_is_encoded() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_player_that_begins_at_once_never_waits() -> Result<()> {
+async fn a_player_that_starts_at_once_never_waits() -> Result<()> {
     let start = encoding("90").set("CONTENT__TRANSCODE__PRESET", "veryfast");
     scenario(start, async |stage| {
         let owner = stage.account("instructor").await?;
@@ -142,7 +142,7 @@ async fn a_player_that_begins_at_once_never_waits() -> Result<()> {
             "{seen}"
         );
         let first = seen["flashes"][0][0].as_f64().context("no flash was seen")?;
-        // it began at the lecture's start, though the playlist was growing
+        // it started at the lecture's start, although the playlist was growing
         ensure!((first - 10.0).abs() < 0.5, "the first flash was at {first} s");
         stage
             .api
@@ -154,7 +154,7 @@ async fn a_player_that_begins_at_once_never_waits() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hours_play_at_their_start_middle_and_end() -> Result<()> {
+async fn a_lecture_of_hours_plays_at_its_start_middle_and_end() -> Result<()> {
     scenario(encoding("72"), async |stage| {
         let owner = stage.account("instructor").await?;
         let minutes = if settings::long() { 120 } else { 20 };
@@ -171,7 +171,7 @@ async fn hours_play_at_their_start_middle_and_end() -> Result<()> {
         );
         let session = stage.api.session(&id, &owner.token).await?;
         let url = format!("{}{}", stage.api.base, session.hls_url);
-        // each part holds one of the flashes, which come with the tenth second of each minute
+        // each part contains one of the flashes, which come at the tenth second of each minute
         let middle = (f64::from(minutes / 2) * lasts / f64::from(minutes)).floor() + 6.0;
         let end = ((f64::from(minutes) - 1.0) * lasts / f64::from(minutes)).floor() + 6.0;
         let orders = json!([

@@ -1,4 +1,4 @@
-//! Other people's tus clients work as they are, also when their token runs out on the way.
+//! Third-party tus clients work unchanged, even if their token expires on the way.
 
 use anyhow::{Context, Result, ensure};
 use e2e::server::Start;
@@ -20,14 +20,14 @@ async fn upload(stage: &Stage, mut client: Command, token: &str, path: &Path, pa
         .arg(format!("{}/api/v1/content/upload", stage.api.base))
         .arg(path);
     client.args([chunk.to_string(), pause.to_string()]);
-    let said = tools::output(&mut client, &[]).await?;
-    serde_json::from_slice(&said).with_context(|| String::from_utf8_lossy(&said).into_owned())
+    let output = tools::output(&mut client, &[]).await?;
+    serde_json::from_slice(&output).with_context(|| String::from_utf8_lossy(&output).into_owned())
 }
 
-/// Pauses that are together longer than a token of five seconds is taken, with what clocks may differ.
+/// Pauses that add up to more than a five-second token is accepted, including the tolerance for clocks.
 const PAUSE_MS: u32 = 7_500;
 
-/// Uploads by a client while the token that it has runs out, and looks at what came.
+/// Uploads with a client while its token expires, and checks the result.
 async fn outlives_its_token(make: fn() -> Result<Command>, name: &str) -> Result<()> {
     scenario(
         Start::default().set("USERS__ACCESS_TOKEN_SECONDS", "5"),
@@ -35,14 +35,14 @@ async fn outlives_its_token(make: fn() -> Result<Command>, name: &str) -> Result
             let path = big().await?;
             let owner = stage.account("instructor").await?;
             let begun = Instant::now();
-            let said = upload(stage, make()?, &owner.token, &path, PAUSE_MS).await?;
-            ensure!(begun.elapsed() > Duration::from_secs(40), "the token did not run out");
+            let output = upload(stage, make()?, &owner.token, &path, PAUSE_MS).await?;
+            ensure!(begun.elapsed() > Duration::from_secs(40), "the token did not expire");
             let late = stage.api.get("/api/v1/users/profile", &owner.token).await?;
             late.problem(401, "unauthenticated")
-                .context("the token should have run out")?;
+                .context("the token should have expired")?;
 
             let owner = stage.api.login(&owner.email, &owner.password).await?;
-            let id = said["id"].as_str().context("an id")?;
+            let id = output["id"].as_str().context("an id")?;
             let video = stage.api.becomes(id, &owner.token, &["playable", "ready"]).await?;
             ensure!(video["source"]["bytes"] == std::fs::metadata(&path)?.len(), "{video}");
             ensure!(video["title"] == format!("By {name}"), "{video}");
@@ -54,11 +54,11 @@ async fn outlives_its_token(make: fn() -> Result<Command>, name: &str) -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tus_js_client_uploads_beyond_its_tokens_life() -> Result<()> {
+async fn tus_js_client_continues_after_its_token_has_expired() -> Result<()> {
     outlives_its_token(|| tools::node("upload.mjs"), "tus-js-client").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn tuspy_uploads_beyond_its_tokens_life() -> Result<()> {
+async fn tuspy_continues_after_its_token_has_expired() -> Result<()> {
     outlives_its_token(|| tools::python("upload.py"), "tuspy").await
 }

@@ -1,4 +1,4 @@
-//! The command line: upload that can be stopped, people, and what an operator asks.
+//! The command line: uploads that can be interrupted, accounts, and an operator's questions.
 
 use anyhow::{Context, Result, ensure};
 use e2e::server::Start;
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 
-/// `moocflix upload`, with a cache folder of its own.
+/// `moocflix upload`, with its own cache folder.
 fn upload(stage: &Stage, cache: &std::path::Path, words: &[&str]) -> Result<Command> {
     let mut command = Command::new(settings::binary()?);
     command
@@ -39,14 +39,14 @@ async fn with_password(mut command: Command, password: &str) -> Result<Child> {
 
 async fn ended(child: Child) -> Result<(bool, String)> {
     let done = child.wait_with_output().await?;
-    let said = [done.stdout, done.stderr]
+    let output = [done.stdout, done.stderr]
         .map(|it| String::from_utf8_lossy(&it).into_owned())
         .concat();
-    Ok((done.status.success(), said))
+    Ok((done.status.success(), output))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lecture_is_sent_and_its_address_is_told() -> Result<()> {
+async fn a_lecture_is_uploaded_and_its_address_is_printed() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let cache = tempfile::tempdir()?;
@@ -60,8 +60,8 @@ async fn a_lecture_is_sent_and_its_address_is_told() -> Result<()> {
             "By hand",
             "--wait",
         ];
-        let (well, said) = ended(with_password(upload(stage, cache.path(), &words)?, &owner.password).await?).await?;
-        ensure!(well, "{said}");
+        let (well, output) = ended(with_password(upload(stage, cache.path(), &words)?, &owner.password).await?).await?;
+        ensure!(well, "{output}");
         let list = stage
             .api
             .get("/api/v1/content", &owner.token)
@@ -74,27 +74,27 @@ async fn a_lecture_is_sent_and_its_address_is_told() -> Result<()> {
             "{list}"
         );
         ensure!(
-            said.contains(&format!("{}/lectures/{id}", stage.server.url())),
-            "{said}"
+            output.contains(&format!("{}/lectures/{id}", stage.server.url())),
+            "{output}"
         );
-        ensure!(said.contains("100 %"), "without a terminal there are lines: {said}");
+        ensure!(output.contains("100 %"), "without a terminal there are lines: {output}");
 
         let words = [path.as_str(), "--email", &owner.email, "--password-stdin"];
-        let (well, said) = ended(with_password(upload(stage, cache.path(), &words)?, "wrong").await?).await?;
-        ensure!(!well && said.contains("invalid_credentials"), "{said}");
+        let (well, output) = ended(with_password(upload(stage, cache.path(), &words)?, "wrong").await?).await?;
+        ensure!(!well && output.contains("invalid_credentials"), "{output}");
         let mut token = upload(stage, cache.path(), &[path.as_str()])?;
-        let (well, said) = ended(token.env("MOOCFLIX_TOKEN", &owner.token).spawn()?).await?;
-        ensure!(well, "{said}");
+        let (well, output) = ended(token.env("MOOCFLIX_TOKEN", &owner.token).spawn()?).await?;
+        ensure!(well, "{output}");
         let mut empty = upload(stage, cache.path(), &["/dev/null", "--email", &owner.email])?;
-        let (well, said) = ended(empty.spawn()?).await?;
-        ensure!(!well && said.contains("/dev/null"), "{said}");
+        let (well, output) = ended(empty.spawn()?).await?;
+        ensure!(!well && output.contains("/dev/null"), "{output}");
         Ok(())
     })
     .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_was_stopped_goes_on_without_a_password() -> Result<()> {
+async fn an_interrupted_upload_resumes_without_a_password() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let cache = tempfile::tempdir()?;
@@ -102,11 +102,11 @@ async fn an_upload_that_was_stopped_goes_on_without_a_password() -> Result<()> {
         let words = [path.as_str(), "--email", &owner.email, "--password-stdin"];
         let sending = with_password(upload(stage, cache.path(), &words)?, &owner.password).await?;
         let pid = Pid::from_raw(i32::try_from(sending.id().context("a process")?)?).context("a process id")?;
-        // It notes where it can go on before it sends the first byte; killed then, it is stopped in the middle.
+        // The command remembers the upload's address before it sends the first byte; a kill after that interrupts it.
         let notes = cache.path().join("moocflix/uploads");
         let begun = Instant::now();
         while std::fs::read_dir(&notes).map_or(0, Iterator::count) == 0 {
-            ensure!(begun.elapsed() < Duration::from_secs(20), "it noted nothing");
+            ensure!(begun.elapsed() < Duration::from_secs(20), "it remembered nothing");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         kill_process(pid, Signal::KILL)?;
@@ -119,9 +119,9 @@ async fn an_upload_that_was_stopped_goes_on_without_a_password() -> Result<()> {
             .json();
         let before = &list["items"][0];
         let id = before["id"].as_str().context("an upload")?.to_owned();
-        ensure!(before["status"] == "uploading", "it was through before it was killed");
-        let (well, said) = ended(upload(stage, cache.path(), &[&path, "--email", &owner.email])?.spawn()?).await?;
-        ensure!(well, "{before}: {said}");
+        ensure!(before["status"] == "uploading", "it had finished before it was killed");
+        let (well, output) = ended(upload(stage, cache.path(), &[&path, "--email", &owner.email])?.spawn()?).await?;
+        ensure!(well, "{before}: {output}");
         let list = stage
             .api
             .get("/api/v1/content", &owner.token)
@@ -130,7 +130,7 @@ async fn an_upload_that_was_stopped_goes_on_without_a_password() -> Result<()> {
             .json();
         ensure!(
             list["items"].as_array().is_some_and(|it| it.len() == 1),
-            "it began anew: {list}"
+            "it started over: {list}"
         );
         stage.api.becomes(&id, &owner.token, &["playable", "ready"]).await?;
         let session = stage.api.session(&id, &owner.token).await?;
@@ -141,7 +141,7 @@ async fn an_upload_that_was_stopped_goes_on_without_a_password() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_outlives_a_server_that_is_killed() -> Result<()> {
+async fn an_upload_survives_a_kill_of_the_server() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let cache = tempfile::tempdir()?;
@@ -152,15 +152,15 @@ async fn an_upload_outlives_a_server_that_is_killed() -> Result<()> {
             tokio::time::sleep(Duration::from_millis(pause)).await;
             stage.server.restart().await?;
         }
-        let (well, said) = ended(sending).await?;
-        ensure!(well || said.contains("can't be reached"), "{said}");
+        let (well, output) = ended(sending).await?;
+        ensure!(well || output.contains("can't be reached"), "{output}");
         Ok(())
     })
     .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operators_are_told_what_they_ask() -> Result<()> {
+async fn operators_get_answers_to_their_questions() -> Result<()> {
     let start = Start::default().set("SECRET_KEY", "a-secret-that-nobody-may-read-0123456789");
     scenario(start, async |stage| {
         let learner = stage.account("learner").await?;

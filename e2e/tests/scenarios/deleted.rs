@@ -1,4 +1,4 @@
-//! Deleted is gone: not served any more, and not stored any more.
+//! Deleted lectures are gone: no longer served, and no longer stored.
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -92,7 +92,7 @@ async fn deleting_in_the_middle_of_an_upload_leaves_nothing() -> Result<()> {
             tus::send(&stage.api, &upload.url, 0, bytes.slice(..half))
                 .await?
                 .expect(204)?;
-            // one more PATCH is under way when it is deleted
+            // one more PATCH is in progress when the upload is deleted
             let rest = bytes.slice(half..);
             let slow = futures::stream::unfold(0, move |at| {
                 let part = rest.slice(at.min(rest.len())..(at + 4_096).min(rest.len()));

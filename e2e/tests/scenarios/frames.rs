@@ -1,4 +1,4 @@
-//! What is cut just in time decodes to the source's own frames and packets, for every kind of source.
+//! Segments cut just in time decode to the source's own frames and packets, for every kind of source.
 
 use anyhow::{Context, Result, ensure};
 use e2e::server::{SLOTS, Start};
@@ -6,7 +6,7 @@ use e2e::stage::{Stage, scenario};
 use e2e::{media, playlist};
 use std::path::{Path, PathBuf};
 
-/// A source that can be cut: its name, its frame rate, what else ffmpeg is told.
+/// A source that can be cut: its name, its frame rate, additional arguments for ffmpeg.
 type Row = (&'static str, &'static str, &'static [&'static str]);
 
 const SILENT: &[&str] = &["-an"];
@@ -53,7 +53,7 @@ async fn source((name, rate, more): &Row) -> Result<PathBuf> {
     media::make(name, &arguments).await
 }
 
-/// Plays a source through the server and compares all that comes out with what went in.
+/// Plays a source through the server and compares the output with the source.
 async fn same(stage: &Stage, token: &str, path: &Path, sound: bool) -> Result<()> {
     let id = stage.api.playable(path, token).await?;
     let session = stage.api.session(&id, token).await?;
@@ -85,14 +85,14 @@ async fn same(stage: &Stage, token: &str, path: &Path, sound: bool) -> Result<()
         let audio = self::shift(&source, &played, "a:0").await?;
         ensure!(
             (audio - shift).abs() <= 0.001,
-            "sound moved by {} s against the picture",
+            "audio moved by {} s against the video",
             audio - shift
         );
     }
     Ok(())
 }
 
-/// By how much a stream's times moved; each of its packets by the same.
+/// By how much a stream's times moved; fails unless all its packets moved equally.
 async fn shift(source: &str, played: &str, stream: &str) -> Result<f64> {
     let (before, after) = (media::times(source, stream).await?, media::times(played, stream).await?);
     ensure!(
@@ -167,7 +167,7 @@ async fn three_hours_keep_every_time_and_size() -> Result<()> {
     .await
 }
 
-/// Sources that can't be cut right: they are told, never shown broken.
+/// Sources that can't be cut correctly: they wait for transcoding, and never play broken.
 const UNCUT: [Row; 4] = [
     (
         "open-gop.mp4",
@@ -187,8 +187,8 @@ const UNCUT: [Row; 4] = [
 ];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_that_cannot_be_cut_right_waits_for_transcoding() -> Result<()> {
-    // with nobody to encode it
+async fn a_source_that_cannot_be_cut_correctly_waits_for_transcoding() -> Result<()> {
+    // without an encoder
     scenario(Start::default().set(SLOTS, "0"), async |stage| {
         let owner = stage.account("instructor").await?;
         let mut paths = Vec::new();
@@ -200,12 +200,12 @@ async fn a_source_that_cannot_be_cut_right_waits_for_transcoding() -> Result<()>
         for path in paths {
             let name = path.file_name().context("a name")?.to_string_lossy().into_owned();
             let id = stage.api.upload(std::fs::read(&path)?, &owner.token).await?;
-            let told = e2e::process::until(&name, std::time::Duration::from_secs(30), async || {
+            let waiting = e2e::process::until(&name, std::time::Duration::from_secs(30), async || {
                 let video = stage.api.video(&id, &owner.token).await?;
                 let settled = video["status"] != "processing" || !video["reason"].is_null();
                 Ok(settled.then_some(video))
             });
-            let video = told.await?;
+            let video = waiting.await?;
             ensure!(video["status"] == "processing", "{name}: {video}");
             ensure!(video["reason"]["code"] == "needs_transcoding", "{name}: {video}");
             let stream = stage

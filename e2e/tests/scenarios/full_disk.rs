@@ -1,4 +1,4 @@
-//! A full disk is told, breaks nothing, and is forgotten as soon as there is room again.
+//! A full disk is reported, breaks nothing, and is forgotten as soon as there is space again.
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
@@ -9,12 +9,12 @@ use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
 
-/// Mounts a small disk over the data folder, half of it taken, and becomes the server.
+/// Mounts a small, half-full disk over the data folder, and becomes the server.
 const SMALL_DISK: &str = "mkdir -p \"$0\" && mount -t tmpfs -o size=24m none \"$0\" && \
     head -c 12582912 /dev/zero > \"$0/ballast\" && exec \"$@\"";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_waits_for_room_and_goes_on() -> Result<()> {
+async fn an_upload_waits_for_space_and_resumes() -> Result<()> {
     let disk = tempfile::tempdir()?;
     let data = disk.path().join("data");
     let mut start = Start::default().on(&data).set("USERS__SIGNUP_ROLE", "instructor");
@@ -23,7 +23,7 @@ async fn an_upload_waits_for_room_and_goes_on() -> Result<()> {
         .map(str::to_owned)
         .to_vec();
     scenario(start, async |stage| {
-        // the command line does not see the disk that only the server has
+        // the command line does not see the disk, which only the server has
         let (email, password) = ("someone@example.org", "a long enough password");
         let body = json!({ "email": email, "password": password, "name": "Someone" });
         stage
@@ -44,7 +44,7 @@ async fn an_upload_waits_for_room_and_goes_on() -> Result<()> {
             .problem(507, "storage_full")?;
         let kept = tus::offset(&stage.api, &upload.url).await?;
         ensure!(kept > 0 && kept < bytes.len() as u64, "{kept} bytes were kept");
-        // what needs no room still works
+        // operations that need no space still work
         stage
             .api
             .get("/api/v1/users/profile", &owner.token)

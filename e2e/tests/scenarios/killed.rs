@@ -1,4 +1,4 @@
-//! Uploads survive `kill -9` at any moment: what was told is kept, and what was sent ends playable.
+//! Uploads survive `kill -9` at any moment: acknowledged bytes are kept, and complete uploads become playable.
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Bytes at a pace, so that there is time to be killed in between.
+/// Slows bytes down, so that there is time for a kill in between.
 fn paced(bytes: Bytes, block: usize, pause: Duration) -> reqwest::Body {
     let stream = futures::stream::unfold((bytes, 0), move |(bytes, at)| async move {
         if at >= bytes.len() {
@@ -26,7 +26,7 @@ fn paced(bytes: Bytes, block: usize, pause: Duration) -> reqwest::Body {
     reqwest::Body::wrap_stream(stream)
 }
 
-/// Where a video's source stands in the data folder.
+/// The path of a video's source in the data folder.
 fn stored(folder: &Path, id: &str) -> Result<PathBuf> {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -53,17 +53,17 @@ async fn patch_and_kill(
     let body = paced(rest, 64 << 10, Duration::from_millis(4));
     let api = stage.api.clone();
     let sending = tus::send(&api, &upload.url, offset, body);
-    let told = tokio::select! {
+    let acknowledged = tokio::select! {
         answer = sending => Some(answer?.expect(204)?.header("upload-offset").parse()?),
         () = tokio::time::sleep(after) => None,
     };
     stage.server.kill()?;
     stage.server.restart().await?;
-    Ok(told)
+    Ok(acknowledged)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_goes_on_after_every_kill_and_ends_equal() -> Result<()> {
+async fn an_upload_resumes_after_every_kill_and_is_stored_unchanged() -> Result<()> {
     let mut chance = Chance::begin("an upload that is killed");
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
@@ -74,20 +74,23 @@ async fn an_upload_goes_on_after_every_kill_and_ends_equal() -> Result<()> {
         let (mut furthest, length) = (0, bytes.len() as u64);
         for round in 0..kills {
             let offset = tus::offset(&stage.api, &upload.url).await?;
-            ensure!(offset >= furthest, "round {round}: {furthest} was told, now {offset}");
+            ensure!(
+                offset >= furthest,
+                "round {round}: {furthest} was acknowledged, now {offset}"
+            );
             furthest = offset;
-            // what is left is spread over the kills that are left
+            // the remaining bytes are spread over the remaining kills
             let share = usize::try_from((length - offset) / (kills - round) as u64 * 2)?.max(1 << 16);
             let blocks = (share >> 16) as u64;
             let after = Duration::from_millis(chance.within(1..blocks * 5 + 2));
             let rest = bytes.slice(usize::try_from(offset)?..);
-            if let Some(told) = patch_and_kill(stage, &upload, rest, offset, after).await? {
-                furthest = told;
+            if let Some(acknowledged) = patch_and_kill(stage, &upload, rest, offset, after).await? {
+                furthest = acknowledged;
                 break;
             }
         }
         let offset = tus::offset(&stage.api, &upload.url).await?;
-        ensure!(offset >= furthest, "{furthest} was told, now {offset}");
+        ensure!(offset >= furthest, "{furthest} was acknowledged, now {offset}");
         if offset < length {
             let rest = bytes.slice(usize::try_from(offset)?..);
             tus::send(&stage.api, &upload.url, offset, rest).await?.expect(204)?;
@@ -103,22 +106,22 @@ async fn an_upload_goes_on_after_every_kill_and_ends_equal() -> Result<()> {
     .await
 }
 
-/// One small upload; counts the answers that came, and the last bytes that left.
+/// One small upload; counts the responses, and the uploads whose last bytes were sent.
 async fn small(
     api: &Api,
     token: &str,
     bytes: Bytes,
     pause: Duration,
     left: &AtomicU64,
-    told: &AtomicU64,
+    acknowledged: &AtomicU64,
 ) -> Result<Upload> {
     let upload = tus::create(api, token, bytes.len() as u64).await?;
     tokio::time::sleep(pause).await;
     left.fetch_add(1, Ordering::Relaxed);
-    // the server may be gone before it answers
+    // the server may be gone before it responds
     if let Ok(answer) = tus::send(api, &upload.url, 0, bytes).await {
         answer.expect(204)?;
-        told.fetch_add(1, Ordering::Relaxed);
+        acknowledged.fetch_add(1, Ordering::Relaxed);
     }
     Ok(upload)
 }
@@ -137,13 +140,13 @@ async fn resumed(api: &Api, token: &str, upload: &Upload, bytes: &Bytes) -> Resu
 async fn uploads_that_are_killed_while_they_finish_end_playable() -> Result<()> {
     let mut chance = Chance::begin("uploads killed around their last byte");
     let inside = AtomicU64::new(0);
-    // a scan that was killed is taken up again when its lease has ended
+    // a killed scan is claimed again when its lease has expired
     scenario(Start::default().set("TASKS__LEASE_SECONDS", "2"), async |stage| {
         let mut owner = stage.account("instructor").await?;
         let bytes = Bytes::from(std::fs::read(media::lecture(4, &["-crf", "38"]).await?)?);
         for _ in 0..settings::rounds(4, 40) {
             owner = stage.api.login(&owner.email, &owner.password).await?;
-            let (left, told) = (AtomicU64::new(0), AtomicU64::new(0));
+            let (left, acknowledged) = (AtomicU64::new(0), AtomicU64::new(0));
             let pauses: Vec<_> = (0..8)
                 .map(|_| Duration::from_micros(chance.within(0..60_000)))
                 .collect();
@@ -151,7 +154,7 @@ async fn uploads_that_are_killed_while_they_finish_end_playable() -> Result<()> 
             let all = join_all(
                 pauses
                     .iter()
-                    .map(|it| small(&api, &owner.token, bytes.clone(), *it, &left, &told)),
+                    .map(|it| small(&api, &owner.token, bytes.clone(), *it, &left, &acknowledged)),
             );
             let at = Duration::from_micros(chance.within(20_000..90_000));
             let kill = async {
@@ -160,7 +163,7 @@ async fn uploads_that_are_killed_while_they_finish_end_playable() -> Result<()> 
                 }
                 tokio::time::sleep(at).await;
                 inside.fetch_add(
-                    left.load(Ordering::Relaxed) - told.load(Ordering::Relaxed),
+                    left.load(Ordering::Relaxed) - acknowledged.load(Ordering::Relaxed),
                     Ordering::Relaxed,
                 );
                 stage.server.kill()

@@ -1,4 +1,4 @@
-//! What MoocFlix must show, one file a line of it, on the real binary and as its users do.
+//! The promises of MoocFlix, one file for each, tested on the real binary as its users use it.
 
 mod clients;
 mod command_line;

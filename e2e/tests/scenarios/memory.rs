@@ -5,13 +5,13 @@ use bytes::Bytes;
 use e2e::process::{anonymous_memory, until};
 use e2e::server::Start;
 use e2e::stage::{Stage, scenario};
-use e2e::tools::tell;
+use e2e::tools::report;
 use e2e::{settings, tus};
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 
-/// A file of some length that begins like an MP4 and goes on with one large box.
+/// A file of some length that starts like an MP4 and continues with one large box.
 fn body(length: u64) -> reqwest::Body {
     let head = [
         &24_u32.to_be_bytes()[..],
@@ -32,7 +32,7 @@ fn body(length: u64) -> reqwest::Body {
     reqwest::Body::wrap_stream(stream)
 }
 
-/// The server's memory when it has come to rest.
+/// The server's memory when it is idle.
 async fn at_rest(pid: u32) -> Result<u64> {
     let mut last = 0;
     until("rest", Duration::from_secs(30), async || {
@@ -65,7 +65,7 @@ async fn a_long_upload_grows_the_server_by_16_mib_at_most() -> Result<()> {
     let length = if settings::long() { 2_048 * MIB } else { 512 * MIB };
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
-        // what a first upload sets going once, its threads and its connections to the database, is no part of the length
+        // a first upload starts threads and database connections once, which must not count
         send(stage, &owner.token, 64 * MIB).await?;
         let pid = stage.server.pid()?;
         let before = at_rest(pid).await?;
@@ -81,7 +81,7 @@ async fn a_long_upload_grows_the_server_by_16_mib_at_most() -> Result<()> {
             () = watch => {}
         }
         let grown = (peak - before) / MIB;
-        tell(format!("{grown} MiB more for {} MiB", length / MIB));
+        report(format!("{grown} MiB more for {} MiB", length / MIB));
         ensure!(grown <= 16, "{grown} MiB more for {} MiB", length / MIB);
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! Every metric of `docs/metrics.md` is there and moves when what it counts happens.
+//! Every metric of `docs/metrics.md` exists and changes when its subject happens.
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::Api;
@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// What the embedded bus empties sooner than it is counted: there, and 0.
+/// Metrics that exist but stay 0, because the embedded bus empties its queues before they are counted.
 const EMPTY: [&str; 2] = ["moocflix_outbox_waiting", "moocflix_bus_lag"];
 
 /// Names in the first column of the document's tables.
@@ -49,7 +49,7 @@ fn of<'a>(numbers: &'a BTreeMap<String, f64>, metric: &str) -> Vec<(&'a String, 
     numbers.iter().filter(|(name, _)| same(name)).collect()
 }
 
-/// Does everything that is counted.
+/// Does everything that a metric counts.
 async fn busy(stage: &mut Stage) -> Result<()> {
     let owner = stage.account("instructor").await?;
     let bytes = std::fs::read(media::short().await?)?;
@@ -63,8 +63,8 @@ async fn busy(stage: &mut Stage) -> Result<()> {
         .upload("no video at all", &owner.token)
         .await
         .err()
-        .context("no video is refused")?;
-    // one that has to be encoded
+        .context("a file that is no video is refused")?;
+    // a lecture that has to be encoded
     let other = std::fs::read(media::sources::tiny(2).await?)?;
     let other = stage.api.upload(other, &owner.token).await?;
     stage.api.becomes(&other, &owner.token, &["ready"]).await?;
@@ -102,7 +102,7 @@ async fn busy(stage: &mut Stage) -> Result<()> {
     Ok(())
 }
 
-/// More people who sign in at once than passwords can be hashed, and one who signs up.
+/// More sign-ins at once than the server can hash passwords for, and one sign-up.
 async fn crowd(stage: &Stage) -> Result<()> {
     let new = json!({ "email": "new@example.org", "password": "a quiet sentence", "name": "New" });
     stage
@@ -116,13 +116,13 @@ async fn crowd(stage: &Stage) -> Result<()> {
     let busy = answers
         .into_iter()
         .find(|it| it.status == 503)
-        .context("nobody was sent away")?;
+        .context("no sign-in was turned away")?;
     let busy = busy.problem(503, "busy")?;
     ensure!(!busy.header("retry-after").is_empty(), "{:?}", busy.headers);
     Ok(())
 }
 
-/// The documented metrics that change while something is done, or within some seconds after it.
+/// The documented metrics that change during some work, or within seconds after it.
 async fn moved(
     stage: &mut Stage,
     what: impl AsyncFnOnce(&mut Stage) -> Result<()>,
@@ -141,7 +141,7 @@ async fn moved(
     let api = stage.api.clone();
     let watch = async {
         loop {
-            // a look may come in the middle of a restart or of a crowd
+            // a look may fall into a restart or a crowd
             let _ = look(&api).await;
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -192,7 +192,7 @@ async fn every_documented_metric_moves() -> Result<()> {
         Ok(())
     })
     .await?;
-    // where nobody scans, tasks wait
+    // without a scanner, tasks wait
     let start = Start::default().argument("--roles").argument("users,content,web");
     scenario(start, async |stage| {
         let upload = async |stage: &mut Stage| {
@@ -224,13 +224,13 @@ async fn every_documented_metric_moves() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn metrics_have_an_address_of_their_own_where_one_is_set() -> Result<()> {
+async fn metrics_are_served_at_their_own_address_if_one_is_set() -> Result<()> {
     scenario(Start::default().set("METRICS_LISTEN", "127.0.0.1:0"), async |stage| {
         let log = stage.server.log();
-        let told = log
+        let lines = log
             .split(|it: char| it.is_whitespace() || it == '"')
             .filter(|it| it.contains("127.0.0.1:"));
-        let mut addresses: Vec<_> = told
+        let mut addresses: Vec<_> = lines
             .map(|it| it.trim_start_matches("http://").trim_end_matches("/metrics"))
             .collect();
         addresses.retain(|it| *it != stage.server.address());
@@ -244,7 +244,7 @@ async fn metrics_have_an_address_of_their_own_where_one_is_set() -> Result<()> {
             "{status} {text}"
         );
         let (status, _) = e2e::raw::get(address, "GET", "/api/v1/content", "").await?;
-        ensure!(status == 404, "only metrics are there, not {status}");
+        ensure!(status == 404, "only metrics are served there, not {status}");
         Ok(())
     })
     .await

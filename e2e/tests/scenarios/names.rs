@@ -1,4 +1,4 @@
-//! Whatever a lecture is called, by its owner or within its file, no encoder is told.
+//! No name of a lecture, from its owner or in its file, reaches an encoder.
 
 use anyhow::{Context, Result, ensure};
 use e2e::server::Start;
@@ -9,7 +9,7 @@ use reqwest::multipart::{Form, Part};
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-/// Stands in every name; the rest is what shells, filter graphs and playlists could trip over.
+/// Part of every name; the rest could trip shells, filter graphs and playlists.
 const MARK: &str = "zzmark";
 const HOSTILE: &str =
     "-y zzmark\"; $(touch /tmp/zzmark) `id` | [0:v]drawtext=text='zzmark' %s \n#EXT-X-zzmark,URI=\"x\" .mkv";
@@ -17,10 +17,10 @@ const HOSTILE: &str =
 #[tokio::test(flavor = "multi_thread")]
 async fn no_name_of_a_lecture_is_ever_an_argument_of_an_encoder() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let told = folder.path().join("told");
+    let log = folder.path().join("arguments");
     let script = format!(
         "#!/bin/sh\nprintf '%s\\n' \"$@\" >> {}\nexec /usr/bin/ffmpeg \"$@\"\n",
-        told.display()
+        log.display()
     );
     let ffmpeg = folder.path().join("ffmpeg");
     std::fs::write(&ffmpeg, script)?;
@@ -44,7 +44,7 @@ async fn no_name_of_a_lecture_is_ever_an_argument_of_an_encoder() -> Result<()> 
     let lecture = media::make("hostile.mkv", &arguments).await?;
     scenario(start, async |stage| {
         let owner = stage.account("instructor").await?;
-        // the API takes no line breaks; a file may hold them
+        // the API rejects line breaks; a file may contain them
         let name = HOSTILE.replace('\n', " ");
         let file = Part::bytes(std::fs::read(&lecture)?).file_name(name.clone());
         let form = Form::new().text("title", name).part("file", file);
@@ -64,12 +64,12 @@ async fn no_name_of_a_lecture_is_ever_an_argument_of_an_encoder() -> Result<()> 
         ensure!(!renditions.is_empty(), "nothing to play");
         let main = stage.api.fetch(&session.hls_url).await?.text();
         ensure!(!main.contains(MARK), "{main}");
-        let told = std::fs::read_to_string(&told)?;
+        let arguments = std::fs::read_to_string(&log)?;
         ensure!(
-            told.contains("libx264") && told.contains("aac"),
-            "no encoder was run: {told}"
+            arguments.contains("libx264") && arguments.contains("aac"),
+            "no encoder was run: {arguments}"
         );
-        ensure!(!told.contains(MARK), "{told}");
+        ensure!(!arguments.contains(MARK), "{arguments}");
         ensure!(
             !std::path::Path::new("/tmp/zzmark").exists(),
             "a name was run as a command"

@@ -1,4 +1,4 @@
-//! Every route lets in whom its policy names, and nobody else: role × route, from `openapi.json`.
+//! Every route admits only the roles that its policy names: role × route, from `openapi.json`.
 
 use anyhow::{Context, Result, ensure};
 use e2e::server::Start;
@@ -7,7 +7,7 @@ use e2e::stage::{Stage, scenario};
 use reqwest::Method;
 use serde_json::Value;
 
-/// A row of the API: method, path with ids filled in, who may.
+/// A route: method, path with ids filled in, policy.
 type Row = (Method, String, String);
 
 fn rows(document: &Value) -> Result<Vec<Row>> {
@@ -33,7 +33,7 @@ fn rows(document: &Value) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// An id of nothing.
+/// An id that belongs to nothing.
 fn nobody(parameter: &str) -> &'static str {
     if parameter.contains("token") {
         "x"
@@ -72,7 +72,7 @@ async fn every_route_keeps_its_policy_for_every_role() -> Result<()> {
         let mut wrong = Vec::new();
         for row in &rows {
             let (method, path, access) = row;
-            // a route that ends the sign-in must not end the others' tokens: each asks with a fresh one
+            // a route that ends the sign-in must not end the token of later requests: each route gets a new one
             for role in ["nobody", "a bad token", "learner", "instructor", "admin"] {
                 let account = if matches!(role, "nobody" | "a bad token") {
                     None
@@ -116,7 +116,7 @@ async fn every_route_keeps_its_policy_for_every_role() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_committed_document_is_the_one_that_is_served() -> Result<()> {
+async fn the_served_document_is_the_committed_one() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let served = stage
             .api
@@ -135,7 +135,7 @@ async fn the_committed_document_is_the_one_that_is_served() -> Result<()> {
             printed == committed,
             "openapi.json is old: moocflix openapi > openapi.json"
         );
-        ensure!(served == committed, "the server serves another document");
+        ensure!(served == committed, "the server serves a different document");
         Ok(())
     })
     .await

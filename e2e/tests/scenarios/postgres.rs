@@ -1,4 +1,4 @@
-//! The same lecture on PostgreSQL: one URL is changed, and nothing else.
+//! The same lecture on PostgreSQL: only one URL is different.
 
 use anyhow::{Context, Result, ensure};
 use e2e::server::Start;
@@ -8,7 +8,7 @@ use reqwest::Method;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// A fresh database on the server that `MOOCFLIX_TEST_POSTGRES` names; the whole server is thrown away afterwards.
+/// A new database on the server that `MOOCFLIX_TEST_POSTGRES` names; the server is removed after the tests.
 pub(crate) async fn database() -> Result<String> {
     let server = std::env::var_os("MOOCFLIX_TEST_POSTGRES")
         .and_then(|url| url.into_string().ok())
@@ -23,7 +23,7 @@ pub(crate) async fn database() -> Result<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lecture_lives_its_life_on_postgresql() -> Result<()> {
+async fn a_lecture_is_uploaded_watched_and_deleted_on_postgresql() -> Result<()> {
     let start = Start::default().set("DATABASE_URL", database().await?);
     scenario(start, async |stage| {
         let embedded = stage.server.data().join("users.sqlite");

@@ -1,4 +1,4 @@
-//! The process as operators meet it: locks, ports, signals, restarts, roles.
+//! The process as operators see it: locks, ports, signals, restarts, roles.
 
 use anyhow::{Context, Result, ensure};
 use e2e::server::{Server, Start};
@@ -7,24 +7,24 @@ use e2e::{media, playlist, process};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_second_server_on_the_same_data_or_port_says_what_is_wrong() -> Result<()> {
+async fn a_second_server_on_the_same_data_or_port_reports_what_is_wrong() -> Result<()> {
     scenario(Start::default(), async |stage| {
-        let (status, said) = Server::refused(&Start::default(), "127.0.0.1:0", stage.server.data())?;
+        let (status, output) = Server::refused(&Start::default(), "127.0.0.1:0", stage.server.data())?;
         ensure!(
             !status.success() && status.code() != Some(124),
-            "a second server started: {said}"
+            "a second server started: {output}"
         );
         ensure!(
-            said.contains(&stage.server.data().to_string_lossy().into_owned()),
-            "which folder? {said}"
+            output.contains(&stage.server.data().to_string_lossy().into_owned()),
+            "which folder? {output}"
         );
         let fresh = tempfile::tempdir()?;
-        let (status, said) = Server::refused(&Start::default(), stage.server.address(), fresh.path())?;
+        let (status, output) = Server::refused(&Start::default(), stage.server.address(), fresh.path())?;
         ensure!(
             !status.success() && status.code() != Some(124),
-            "a taken port was taken again: {said}"
+            "a taken port was used again: {output}"
         );
-        ensure!(said.contains(stage.server.address()), "which port? {said}");
+        ensure!(output.contains(stage.server.address()), "which port? {output}");
         stage.api.get("/health/ready", "").await?.expect(200)?;
         Ok(())
     })
@@ -32,7 +32,7 @@ async fn a_second_server_on_the_same_data_or_port_says_what_is_wrong() -> Result
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_lets_requests_end_and_exits_with_0() -> Result<()> {
+async fn sigterm_lets_requests_finish_and_exits_with_0() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let bytes = bytes::Bytes::from(std::fs::read(media::short().await?)?);
@@ -48,7 +48,7 @@ async fn sigterm_lets_requests_end_and_exits_with_0() -> Result<()> {
             stage.server.terminate().await
         };
         let (sent, ended) = tokio::join!(sending, ending);
-        let id = sent.context("a request that ran when the end came")?;
+        let id = sent.context("a request that ran during the shutdown")?;
         ensure!(ended?.code() == Some(0), "not 0");
         stage.server.restart().await?;
         stage.api.becomes(&id, &owner.token, &["playable", "ready"]).await?;
@@ -110,7 +110,7 @@ async fn logout_survives_a_restart() -> Result<()> {
             .get("/api/v1/users/profile", &owner.token)
             .await?
             .problem(401, "unauthenticated")?;
-        // The process was killed before it could tell content; told again, media ends within the same time as elsewhere.
+        // The process was killed before it could notify content; after the retry, media ends as soon as otherwise.
         process::until("the playback's end", Duration::from_secs(5), async || {
             Ok((stage.api.fetch(&session.hls_url).await?.status == 403).then_some(()))
         })
@@ -121,7 +121,7 @@ async fn logout_survives_a_restart() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scans_may_run_in_a_process_of_their_own() -> Result<()> {
+async fn scans_may_run_in_a_separate_process() -> Result<()> {
     let start = Start::default().argument("--roles").argument("users,content,web");
     scenario(start, async |stage| {
         let owner = stage.account("instructor").await?;
@@ -149,7 +149,7 @@ async fn scans_may_run_in_a_process_of_their_own() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_tells_that_it_lives_and_is_ready() -> Result<()> {
+async fn health_checks_report_that_the_server_is_live_and_ready() -> Result<()> {
     scenario(Start::default(), async |stage| {
         for path in ["/health/live", "/health/ready", "/health/ready/"] {
             let ready = process::until(path, Duration::from_secs(5), async || {

@@ -1,4 +1,4 @@
-//! Slow and silent clients are dropped by time limits, and cost others nothing.
+//! Time limits drop slow and silent clients, which cost others nothing.
 
 use anyhow::{Result, ensure};
 use e2e::raw::Wire;
@@ -17,7 +17,7 @@ fn impatient() -> Start {
 const SOON: Duration = Duration::from_secs(8);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_says_nothing_is_closed() -> Result<()> {
+async fn a_silent_connection_is_closed() -> Result<()> {
     scenario(impatient(), async |stage| {
         let address = stage.server.address().to_owned();
         let mut silent = Wire::open(&address).await?;
@@ -31,7 +31,7 @@ async fn a_connection_that_says_nothing_is_closed() -> Result<()> {
         while begun.elapsed() < SOON && dripping.write(b"a: b\r\n").await.is_ok() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        ensure!(begun.elapsed() < SOON, "headers may drip for ever");
+        ensure!(begun.elapsed() < SOON, "headers may drip forever");
         let mut idle = Wire::open(&address).await?;
         idle.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await?;
         let head = idle.head(SOON).await?;
@@ -43,7 +43,7 @@ async fn a_connection_that_says_nothing_is_closed() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_that_stops_is_told_and_what_came_is_kept() -> Result<()> {
+async fn a_stalled_body_is_reported_and_its_bytes_are_kept() -> Result<()> {
     scenario(impatient(), async |stage| {
         let owner = stage.account("instructor").await?;
         let bytes = std::fs::read(media::short().await?)?;
@@ -59,7 +59,7 @@ async fn a_body_that_stops_is_told_and_what_came_is_kept() -> Result<()> {
         wire.write(&bytes[..20_000]).await?;
         let answer = wire.rest(SOON).await?;
         ensure!(answer.starts_with("HTTP/1.1 408"), "{answer:?}");
-        ensure!(tus::offset(&stage.api, &upload.url).await? == 20_000, "what came is kept");
+        ensure!(tus::offset(&stage.api, &upload.url).await? == 20_000, "the received bytes are kept");
 
         let mut wire = Wire::open(stage.server.address()).await?;
         wire.write(b"POST /api/v1/users/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{").await?;
@@ -71,7 +71,7 @@ async fn a_body_that_stops_is_told_and_what_came_is_kept() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_stops_is_dropped() -> Result<()> {
+async fn a_stalled_reader_is_dropped() -> Result<()> {
     scenario(impatient(), async |stage| {
         let owner = stage.account("instructor").await?;
         let id = stage.api.playable(&media::noisy().await?, &owner.token).await?;
@@ -83,10 +83,7 @@ async fn a_reader_that_stops_is_dropped() -> Result<()> {
         tokio::time::sleep(Duration::from_secs(4)).await;
         let whole = stage.api.fetch(&rendition.segments[0]).await?.expect(200)?.body.len();
         let read = wire.rest(Duration::from_secs(20)).await?.len();
-        ensure!(
-            read < whole * 60,
-            "all {read} bytes waited for a reader that had stopped"
-        );
+        ensure!(read < whole * 60, "all {read} bytes waited for a stalled reader");
         Ok(())
     })
     .await

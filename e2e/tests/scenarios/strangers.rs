@@ -1,4 +1,4 @@
-//! A stranger gets not one byte, whatever is asked for, in whatever way, warm or cold.
+//! A stranger never gets a byte of media, however the request is made, warm or cold.
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::Account;
@@ -9,7 +9,7 @@ use reqwest::Method;
 use serde_json::json;
 use std::time::Duration;
 
-/// Everything that one playback names, as paths.
+/// Everything that one playback references, as paths.
 async fn places(stage: &Stage, id: &str, token: &str) -> Result<Vec<String>> {
     let session = stage.api.session(id, token).await?;
     let mut places = vec![session.hls_url.clone()];
@@ -32,7 +32,7 @@ fn token_of(path: &str) -> Result<&str> {
     path.split('/').nth(2).context("a token in the path")
 }
 
-/// Asks for a path in every way; each must be refused without a byte of media.
+/// Requests a path in every way; each must be refused without a byte of media.
 async fn refused(stage: &Stage, path: &str, why: &str) -> Result<()> {
     for (method, headers) in [
         ("GET", ""),
@@ -44,7 +44,7 @@ async fn refused(stage: &Stage, path: &str, why: &str) -> Result<()> {
         ("POST", "Content-Length: 0\r\n"),
     ] {
         let (status, body) = raw::get(stage.server.address(), method, path, headers).await?;
-        let told = || {
+        let reply = || {
             format!(
                 "{why}: {method} {headers:?} was answered {status}, {} bytes",
                 body.len()
@@ -53,16 +53,16 @@ async fn refused(stage: &Stage, path: &str, why: &str) -> Result<()> {
         ensure!(
             status == 403 || (method == "OPTIONS" || method == "POST") && matches!(status, 204 | 405),
             "{}",
-            told()
+            reply()
         );
         let media = ["ftyp", "moof", "mdat", "#EXTM3U"].iter().any(|it| body.contains(it));
-        ensure!(!media && body.len() < 1_024, "{}", told());
+        ensure!(!media && body.len() < 1_024, "{}", reply());
     }
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_not_good_opens_nothing() -> Result<()> {
+async fn an_invalid_token_opens_nothing() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let path = media::short().await?;
@@ -95,7 +95,7 @@ async fn a_token_that_is_not_good_opens_nothing() -> Result<()> {
                     refused(stage, &path, why).await?;
                 }
             }
-            // what is refused stays refused when the bytes are warm, and the good token still works
+            // refused requests stay refused when the bytes are cached, and the valid token still works
             stage.api.fetch(&place).await?.expect(200)?;
             refused(stage, &with_token(&place, &flipped), "a tampered token, warm").await?;
         }
@@ -145,7 +145,7 @@ async fn no_spelling_of_a_path_gets_round_the_check() -> Result<()> {
     .await
 }
 
-/// Waits until a place is refused, then asks again in every way.
+/// Waits until a path is refused, then requests all of them in every way.
 async fn goes_dark(stage: &Stage, places: &[String], within: Duration, why: &str) -> Result<()> {
     for place in places {
         let dark = process::until(why, within, async || {
@@ -190,7 +190,7 @@ async fn logout_and_deactivation_end_what_they_opened() -> Result<()> {
             .fetch(&kept)
             .await?
             .expect(200)
-            .context("another sign-in plays on")?;
+            .context("another sign-in keeps playing")?;
 
         let everywhere = json!({ "everywhere": true });
         let again = stage.api.login(&owner.email, &owner.password).await?;

@@ -1,4 +1,4 @@
-//! What can't be played as it is becomes a ladder, piece by piece, through anything that may happen.
+//! Lectures that need encoding become a ladder, piece by piece, whatever happens on the way.
 
 mod crowd;
 mod faults;

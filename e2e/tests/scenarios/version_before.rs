@@ -1,5 +1,5 @@
-//! The present program on data directories that the version before left when it was killed: `e2e/data` holds them, and
-//! `e2e/python/version_before.py` made them.
+//! The present program on data directories of the previous version, which was killed: `e2e/data` has them, made by
+//! `e2e/python/version_before.py`.
 
 use super::postgres::database;
 use anyhow::{Context, Result, ensure};
@@ -21,7 +21,7 @@ struct Known {
     password: String,
 }
 
-/// An upload that was cut off.
+/// An interrupted upload.
 #[derive(Debug, Deserialize)]
 struct CutOff {
     id: String,
@@ -29,20 +29,20 @@ struct CutOff {
     offset: u64,
 }
 
-/// What a client of that server knew.
+/// The facts that a client of that server knew.
 #[derive(Debug, Deserialize)]
 struct Facts {
     accounts: BTreeMap<String, Known>,
-    /// A lecture that plays as it is.
+    /// A lecture that plays without encoding.
     instant: String,
-    /// A lecture whose encoding was cut off.
+    /// A lecture whose encoding was interrupted.
     half: String,
-    /// How many pieces of its pictures were published.
+    /// The number of its published video pieces.
     pieces: usize,
     upload: CutOff,
-    /// How many events waited, by service.
+    /// The number of waiting events, by service.
     events: BTreeMap<String, u64>,
-    /// Seconds since 1970 when all leases of the killed processes have run out; uploads have not expired then.
+    /// A time, in seconds since 1970, when all leases of the killed processes have expired but no upload has.
     now: u64,
 }
 
@@ -51,7 +51,7 @@ struct Left {
     folder: tempfile::TempDir,
     facts: Facts,
     name: &'static str,
-    /// On PostgreSQL, its URL.
+    /// Its URL on PostgreSQL.
     url: Option<String>,
 }
 
@@ -89,7 +89,7 @@ impl Left {
         self.data().join("objects/videos").join(id).join("source")
     }
 
-    /// Starts at the time at which it was left.
+    /// Starts the server at the time of the archive.
     fn start(&self) -> Result<Start> {
         let start = Start::default().on(&self.data()).at(self.facts.now)?;
         Ok(match &self.url {
@@ -98,7 +98,7 @@ impl Left {
         })
     }
 
-    /// How many events wait in a service's outbox.
+    /// The number of events in a service's outbox.
     async fn waiting(&self, service: &str) -> Result<u64> {
         let count = "SELECT count(*) FROM";
         let mut ask = match &self.url {
@@ -117,8 +117,8 @@ impl Left {
                 python
             }
         };
-        let told = String::from_utf8(tools::output(&mut ask, b"").await?)?;
-        Ok(told.trim().parse()?)
+        let output = String::from_utf8(tools::output(&mut ask, b"").await?)?;
+        Ok(output.trim().parse()?)
     }
 }
 
@@ -128,7 +128,7 @@ async fn signed_in(stage: &Stage, facts: &Facts, name: &str) -> Result<e2e::api:
     stage.api.login(&account.email, &account.password).await
 }
 
-/// The lecture plays as it is: its frames are those of the stored source.
+/// Checks that the lecture plays without encoding: its frames are those of the stored source.
 async fn plays(stage: &Stage, token: &str, id: &str, source: &Path) -> Result<()> {
     let session = stage.api.session(id, token).await?;
     let renditions = playlist::open(&stage.api, &session.hls_url).await?;
@@ -139,8 +139,8 @@ async fn plays(stage: &Stage, token: &str, id: &str, source: &Path) -> Result<()
     Ok(())
 }
 
-/// The lecture is encoded on to its end, and what was published stays as it was.
-async fn is_encoded_on(stage: &Stage, left: &Left, owner: &e2e::api::Account) -> Result<()> {
+/// Checks that the lecture's encoding is completed, and that published pieces stay unchanged.
+async fn encoding_completes(stage: &Stage, left: &Left, owner: &e2e::api::Account) -> Result<()> {
     let (facts, data) = (&left.facts, left.data());
     let ready = ["ready"];
     let within = Duration::from_secs(120);
@@ -161,8 +161,8 @@ async fn is_encoded_on(stage: &Stage, left: &Left, owner: &e2e::api::Account) ->
     Ok(())
 }
 
-/// The upload resumes where it was cut off, by the key in its URL alone.
-async fn is_uploaded_on(stage: &Stage, left: &Left, token: &str) -> Result<()> {
+/// Checks that the upload resumes where it was interrupted, using only the key in its URL.
+async fn upload_resumes(stage: &Stage, left: &Left, token: &str) -> Result<()> {
     let (upload, api) = (&left.facts.upload, &stage.api);
     api.secret(upload.url.rsplit("k=").next().unwrap_or_default());
     let offset = tus::offset(api, &upload.url).await?;
@@ -176,8 +176,8 @@ async fn is_uploaded_on(stage: &Stage, left: &Left, token: &str) -> Result<()> {
     plays(stage, token, &upload.id, &left.source(&upload.id)).await
 }
 
-/// All that was there is there, and all that was under way comes to its end.
-async fn lives_on(name: &'static str) -> Result<()> {
+/// Checks that all data is still there, and that all unfinished work is completed.
+async fn still_works(name: &'static str) -> Result<()> {
     let left = Left::unpack(name).await?;
     for (service, events) in &left.facts.events {
         let waiting = left.waiting(service).await?;
@@ -190,8 +190,8 @@ async fn lives_on(name: &'static str) -> Result<()> {
         let owner = signed_in(stage, &left.facts, "instructor").await?;
         let instant = &left.facts.instant;
         plays(stage, &owner.token, instant, &left.source(instant)).await?;
-        is_uploaded_on(stage, &left, &owner.token).await?;
-        is_encoded_on(stage, &left, &owner).await?;
+        upload_resumes(stage, &left, &owner.token).await?;
+        encoding_completes(stage, &left, &owner).await?;
         for service in left.facts.events.keys() {
             e2e::process::until("an empty outbox", Duration::from_secs(10), async || {
                 Ok((left.waiting(service).await? == 0).then_some(()))
@@ -205,38 +205,38 @@ async fn lives_on(name: &'static str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_data_directory_of_the_version_before_lives_on() -> Result<()> {
-    lives_on("sqlite").await
+async fn a_data_directory_of_the_previous_version_still_works() -> Result<()> {
+    still_works("sqlite").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_postgresql_database_of_the_version_before_lives_on() -> Result<()> {
-    lives_on("postgres").await
+async fn a_postgresql_database_of_the_previous_version_still_works() -> Result<()> {
+    still_works("postgres").await
 }
 
-/// What the server reports of the two lectures when no worker runs: their details and playlists, without ids and times.
-async fn told(name: &'static str) -> Result<String> {
+/// What the server reports about the two lectures without a worker: their details and playlists, without ids and times.
+async fn report(name: &'static str) -> Result<String> {
     let left = Left::unpack(name).await?;
     let start = left.start()?.argument("--roles").argument("users,content,web");
-    let mut told = String::new();
+    let mut text = String::new();
     scenario(start, async |stage| {
         let owner = signed_in(stage, &left.facts, "instructor").await?;
         for id in [&left.facts.instant, &left.facts.half] {
             let video = stage.api.video(id, &owner.token).await?;
-            told += &format!("{:#}\n", without_times(video)).replace(id, "ID");
+            text += &format!("{:#}\n", without_times(video)).replace(id, "ID");
             let owner_id = &owner.id;
-            told = told.replace(owner_id, "OWNER");
+            text = text.replace(owner_id, "OWNER");
             let session = stage.api.session(id, &owner.token).await?;
             let index = stage.api.fetch(&session.hls_url).await?.expect(200)?.text();
-            told += &index;
+            text += &index;
             for path in playlist::renditions(&session.hls_url, &index) {
-                told += &stage.api.fetch(&path).await?.expect(200)?.text();
+                text += &stage.api.fetch(&path).await?.expect(200)?.text();
             }
         }
         Ok(())
     })
     .await?;
-    Ok(told)
+    Ok(text)
 }
 
 /// A document without the fields that hold a time.
@@ -248,8 +248,8 @@ fn without_times(mut document: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_version_before_left_is_told_alike_on_both_databases() -> Result<()> {
-    let (sqlite, postgres) = (told("sqlite").await?, told("postgres").await?);
+async fn both_databases_of_the_previous_version_give_equal_reports() -> Result<()> {
+    let (sqlite, postgres) = (report("sqlite").await?, report("postgres").await?);
     ensure!(sqlite.contains("#EXTINF"), "no playlist was seen: {sqlite}");
     ensure!(sqlite == postgres, "on SQLite:\n{sqlite}\non PostgreSQL:\n{postgres}");
     Ok(())

@@ -1,4 +1,4 @@
-//! A lecture is watched the moment its upload ends, by its owner and the admins and nobody else.
+//! A lecture can be watched as soon as its upload ends, only by its owner and the admins.
 
 use anyhow::{Context, Result, ensure};
 use e2e::server::Start;
@@ -7,11 +7,11 @@ use e2e::{media, playlist, process, tus};
 use reqwest::Method;
 use std::time::Duration;
 
-/// Three times the promised second: other scenarios run beside this one. `bench/instant` measures the second itself.
+/// Three times the promised second, because other scenarios run beside this one. `bench/instant` measures the second.
 const PLAYABLE: Duration = Duration::from_secs(3);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lecture_plays_once_its_last_byte_has_come() -> Result<()> {
+async fn a_lecture_plays_once_its_last_byte_has_arrived() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let bytes = std::fs::read(media::short().await?)?;
@@ -56,7 +56,7 @@ async fn a_lecture_plays_once_its_last_byte_has_come() -> Result<()> {
     .await
 }
 
-/// A segment has its type, may be kept by caches, and is served whole, in part and not at all as asked.
+/// Checks a segment's media type and caching, and its replies to full, range and conditional requests.
 async fn served_well(stage: &Stage, path: &str, kind: &str) -> Result<()> {
     let whole = stage.api.fetch(path).await?.expect(200)?;
     ensure!(whole.header("content-type") == kind, "{path}: {:?}", whole.headers);
@@ -132,7 +132,7 @@ async fn every_playlist_and_segment_has_the_type_and_rules_of_its_kind() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_owner_and_admins_watch_it_and_nobody_else() -> Result<()> {
+async fn only_the_owner_and_admins_can_watch() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let other = stage.account("instructor").await?;

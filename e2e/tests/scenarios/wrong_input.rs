@@ -1,4 +1,4 @@
-//! Wrong input is told as such, never a 5xx, and leaves no half of a video behind.
+//! Wrong input is rejected, never with a 5xx, and leaves no incomplete video behind.
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
@@ -19,7 +19,7 @@ async fn nothing_left(stage: &Stage, token: &str) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_are_wrong_are_told_field_by_field() -> Result<()> {
+async fn errors_in_bodies_are_reported_field_by_field() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let login = "/api/v1/users/login";
         for (body, kind, status, code) in [
@@ -83,7 +83,7 @@ async fn bodies_that_are_wrong_are_told_field_by_field() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn lengths_and_offsets_that_are_wrong_change_nothing() -> Result<()> {
+async fn wrong_lengths_and_offsets_change_nothing() -> Result<()> {
     scenario(
         Start::default().set("CONTENT__UPLOAD__MAX_BYTES", "4194304"),
         async |stage| {
@@ -125,7 +125,11 @@ async fn lengths_and_offsets_that_are_wrong_change_nothing() -> Result<()> {
             }
             let longer = [&bytes[1_000..], b"more"].concat();
             let answer = tus::send(&stage.api, &upload.url, 1_000, longer).await?;
-            ensure!(answer.status.is_client_error(), "more than was told: {}", answer.status);
+            ensure!(
+                answer.status.is_client_error(),
+                "more than the length: {}",
+                answer.status
+            );
             let offset = tus::offset(&stage.api, &upload.url).await?;
             let rest = bytes.slice(usize::try_from(offset)?..);
             if !rest.is_empty() {
@@ -200,7 +204,7 @@ async fn checksums_versions_and_types_are_checked_before_a_byte_counts() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_writers_at_once_one_wins_and_the_bytes_are_whole() -> Result<()> {
+async fn of_two_writers_at_once_one_wins_and_the_bytes_are_intact() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let path = media::short().await?;
@@ -215,14 +219,14 @@ async fn of_two_writers_at_once_one_wins_and_the_bytes_are_whole() -> Result<()>
         };
         let writers = [0, 1, 2].map(|_| tus::send(&stage.api, &upload.url, 0, slow(bytes.clone())));
         let answers = futures::future::join_all(writers).await;
-        let told: Vec<_> = answers
+        let statuses: Vec<_> = answers
             .iter()
             .filter_map(|it| it.as_ref().ok().map(|it| it.status.as_u16()))
             .collect();
-        ensure!(told.iter().all(|it| matches!(it, 204 | 409 | 423)), "{told:?}");
+        ensure!(statuses.iter().all(|it| matches!(it, 204 | 409 | 423)), "{statuses:?}");
         ensure!(
-            told.iter().filter(|it| **it == 204).count() <= 1,
-            "more than one writer ended it: {told:?}"
+            statuses.iter().filter(|it| **it == 204).count() <= 1,
+            "more than one writer finished it: {statuses:?}"
         );
         let offset = tus::offset(&stage.api, &upload.url).await?;
         if offset < bytes.len() as u64 {
@@ -241,7 +245,7 @@ async fn of_two_writers_at_once_one_wins_and_the_bytes_are_whole() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_video_is_refused_and_not_kept() -> Result<()> {
+async fn files_that_are_no_video_are_refused_and_not_kept() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let text = "All work and no play makes Jack a dull boy.\n".repeat(60_000);
@@ -288,7 +292,7 @@ async fn what_is_no_video_is_refused_and_not_kept() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lecture_that_is_cut_off_fails_with_a_reason() -> Result<()> {
+async fn a_truncated_lecture_fails_with_a_reason() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let front = std::fs::read(media::short().await?)?;
@@ -322,7 +326,7 @@ async fn a_lecture_that_is_cut_off_fails_with_a_reason() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_upload_that_nobody_goes_on_with_expires() -> Result<()> {
+async fn an_abandoned_upload_expires() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let upload = tus::create(&stage.api, &owner.token, 10_000).await?;

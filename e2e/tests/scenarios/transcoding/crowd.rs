@@ -1,4 +1,4 @@
-//! Many short lectures of several owners at once: all of them get ready, and nobody waits for another's hundred.
+//! Many short lectures of several owners at once: all become ready, and no owner waits for another's hundred.
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::Account;
@@ -7,14 +7,14 @@ use e2e::media::sources;
 use e2e::process::until;
 use e2e::settings;
 use e2e::stage::{Stage, scenario};
-use e2e::tools::tell;
+use e2e::tools::report;
 use futures::{StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 const OWNERS: usize = 5;
 
-/// Waits until all are ready; when each became playable.
+/// Waits until all are ready; returns when each became playable.
 async fn all_ready(stage: &mut Stage, ids: &[&String]) -> Result<BTreeMap<String, String>> {
     let mut admin = Patient::new(stage, "admin").await?;
     let within = Duration::from_secs(if settings::long() { 1_500 } else { 240 });
@@ -45,7 +45,7 @@ async fn many_short_lectures_of_five_owners_are_encoded_in_fair_order() -> Resul
     scenario(front(""), async |stage| {
         let bytes = bytes::Bytes::from(std::fs::read(sources::tiny(2).await?)?);
         let mut owners: Vec<(Account, Vec<String>)> = Vec::new();
-        // one owner after the other, so that the last one's come last
+        // one owner after the other, so that the last owner's lectures come last
         for _ in 0..OWNERS {
             let owner = stage.account("instructor").await?;
             let uploads = futures::stream::iter(0..each).map(|_| stage.api.upload(bytes.clone(), &owner.token));
@@ -55,7 +55,7 @@ async fn many_short_lectures_of_five_owners_are_encoded_in_fair_order() -> Resul
         let jobs = worker(stage, encoding("")).await?;
         let owned: Vec<&String> = owners.iter().flat_map(|(_, ids)| ids).collect();
         let done = all_ready(stage, &owned).await.with_context(|| jobs.log())?;
-        // RFC 3339 in UTC, of fractions of different length
+        // RFC 3339 in UTC, with fractions of different lengths
         let moment = |id: &String| -> Result<i128> {
             let text = done.get(id).context("a moment")?;
             let format = time::format_description::well_known::Rfc3339;
@@ -71,7 +71,7 @@ async fn many_short_lectures_of_five_owners_are_encoded_in_fair_order() -> Resul
         let (last_first, first_tenth) = (last.first().context("a lecture")?, first.get(9).context("ten")?);
         let begun = orders.iter().filter_map(|it| it.first()).min().context("a first")?;
         let seconds = |it: &i128| (it - begun) as f64 / 1e9;
-        tell(format!(
+        report(format!(
             "the last owner's first after {:.1} s, the first owner's tenth after {:.1} s, all after {:.1} s",
             seconds(last_first),
             seconds(first_tenth),

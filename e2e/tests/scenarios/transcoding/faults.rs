@@ -1,4 +1,4 @@
-//! Broken sources and broken encoders end in bounded time, with a reason, and hold up nobody else.
+//! Broken sources and broken encoders end in bounded time, with a reason, and delay no other lecture.
 
 use anyhow::{Context, Result, ensure};
 use e2e::encoding::{encoding, is_whole, ready, renditions};
@@ -7,7 +7,7 @@ use e2e::media::sources::{self, HEVC};
 use e2e::process::{self, until};
 use e2e::server::Start;
 use e2e::stage::{Stage, scenario};
-use e2e::tools::tell;
+use e2e::tools::report;
 use e2e::{media, playlist};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
-/// Waits until nothing more is to be done about a lecture.
+/// Waits until a lecture has settled.
 async fn settled(stage: &Stage, token: &str, id: &str, within: Duration) -> Result<Value> {
     until("an end", within, async || {
         let video = stage.api.video(id, token).await?;
@@ -26,7 +26,7 @@ async fn settled(stage: &Stage, token: &str, id: &str, within: Duration) -> Resu
     .with_context(|| id.to_owned())
 }
 
-/// A lecture whose pictures are noise in a container that is whole: every so many bytes, one is changed.
+/// A lecture with noise for pictures in an intact container: one byte in every so many is changed.
 async fn noisy(every: &str) -> Result<Vec<u8>> {
     let whole = HEVC.file().await?.to_string_lossy().into_owned();
     let filter = format!("noise=amount={every}");
@@ -39,7 +39,7 @@ async fn noisy(every: &str) -> Result<Vec<u8>> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn broken_lectures_end_with_a_reason_and_the_queue_goes_on() -> Result<()> {
+async fn broken_lectures_end_with_a_reason_and_the_queue_continues() -> Result<()> {
     scenario(encoding("180"), async |stage| {
         let owner = stage.account("instructor").await?;
         let whole = std::fs::read(HEVC.file().await?)?;
@@ -50,12 +50,12 @@ async fn broken_lectures_end_with_a_reason_and_the_queue_goes_on() -> Result<()>
         for (name, bytes) in [("cut", cut), ("head", head), ("some noise", some), ("noise", much)] {
             ids.push((name, stage.api.upload(bytes, &owner.token).await?));
         }
-        // one that is whole, behind them
+        // an intact one behind them
         ready(&stage.api, &owner, &sources::tiny(4).await?, Duration::from_secs(60)).await?;
         for (name, id) in ids {
             let video = settled(stage, &owner.token, &id, Duration::from_secs(90)).await?;
             let reason = video["reason"]["code"].as_str().unwrap_or_default().to_owned();
-            tell(format!(
+            report(format!(
                 "{name}: {} {} {:?}",
                 video["status"],
                 video["reason"],
@@ -70,11 +70,8 @@ async fn broken_lectures_end_with_a_reason_and_the_queue_goes_on() -> Result<()>
                 stream.problem(409, "video_failed")?;
                 continue;
             }
-            // what was cut off plays as far as it goes
-            ensure!(
-                !["head", "noise"].contains(&name),
-                "nothing is there to be played: {video}"
-            );
+            // a truncated lecture plays as far as it goes
+            ensure!(!["head", "noise"].contains(&name), "there is nothing to play: {video}");
             let session = stage.api.session(&id, &owner.token).await?;
             ladder::read(&stage.api, &session.hls_url)
                 .await?
@@ -86,7 +83,7 @@ async fn broken_lectures_end_with_a_reason_and_the_queue_goes_on() -> Result<()>
     .await
 }
 
-/// A folder with an ffmpeg that does something else for AVI files.
+/// A folder with an ffmpeg that misbehaves for AVI files.
 fn strange_ffmpeg(folder: &Path, instead: &str) -> Result<String> {
     let path = folder.join("ffmpeg");
     let script = format!("#!/bin/sh\ncase \"$*\" in *'-f avi'*) {instead} ;; esac\nexec /usr/bin/ffmpeg \"$@\"\n");
@@ -95,7 +92,7 @@ fn strange_ffmpeg(folder: &Path, instead: &str) -> Result<String> {
     Ok(format!("{}:/usr/local/bin:/usr/bin:/bin", folder.display()))
 }
 
-/// A server whose ffmpeg does something else for AVI files.
+/// A server whose ffmpeg misbehaves for AVI files.
 fn with_strange(folder: &Path, instead: &str) -> Result<Start> {
     let mut start = encoding("180")
         .set("CONTENT__TRANSCODE__STALL_SECONDS", "1")
@@ -107,7 +104,7 @@ fn with_strange(folder: &Path, instead: &str) -> Result<Start> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn encoders_that_hang_or_die_end_with_a_reason_and_the_queue_goes_on() -> Result<()> {
+async fn encoders_that_hang_or_die_end_with_a_reason_and_the_queue_continues() -> Result<()> {
     let avi = sources::ALL
         .iter()
         .find(|it| it.name == "mpeg4.avi")
@@ -125,7 +122,7 @@ async fn encoders_that_hang_or_die_end_with_a_reason_and_the_queue_goes_on() -> 
             let id = stage.api.upload(avi, &owner.token).await?;
             ready(&stage.api, &owner, &sources::tiny(4).await?, Duration::from_secs(60)).await?;
             let video = settled(stage, &owner.token, &id, Duration::from_secs(120)).await?;
-            tell(format!(
+            report(format!(
                 "an encoder that {name}: {} {}",
                 video["status"], video["reason"]
             ));
@@ -140,7 +137,7 @@ async fn encoders_that_hang_or_die_end_with_a_reason_and_the_queue_goes_on() -> 
                 Ok((process::encoders(data)?.is_empty() && staged.is_empty()).then_some(()))
             })
             .await?;
-            // its owner may ask again
+            // its owner may retry
             let path = format!("/api/v1/content/{id}/transcode");
             let again = stage.api.json(Method::POST, &path, &owner.token, &json!({})).await?;
             again.expect(202)?;
@@ -176,7 +173,7 @@ async fn a_full_disk_makes_encoding_wait_and_not_fail() -> Result<()> {
         let path = sources::long(4, "320x180", "12").await?;
         let id = stage.api.upload(std::fs::read(&path)?, &owner.token).await?;
         let ballast = format!("/proc/{}/root{folder}/ballast", stage.server.pid()?);
-        // what is left to encode finds no room
+        // the rest of the encoding finds no space
         std::fs::write(&ballast, [])?;
         let fill = || {
             use std::io::Write;
@@ -193,7 +190,7 @@ async fn a_full_disk_makes_encoding_wait_and_not_fail() -> Result<()> {
         let video = stage.api.video(&id, &owner.token).await?;
         ensure!(
             video["status"] != "failed" && video["status"] != "ready",
-            "a full disk was not met: {video}"
+            "the disk was not full: {video}"
         );
         std::fs::remove_file(&ballast)?;
         stage
@@ -244,12 +241,12 @@ async fn a_lecture_deleted_while_it_is_encoded_is_dark_and_gone() -> Result<()> 
             Ok((!stored && !staged && process::encoders(data)?.is_empty()).then_some(()))
         })
         .await?;
-        // nothing comes back
+        // the files must not come back
         tokio::time::sleep(Duration::from_secs(3)).await;
         let back: Vec<_> = process::files(&stage.server.data().join("objects"));
         let back: Vec<_> = back.into_iter().filter(left).collect();
         ensure!(back.is_empty(), "{back:?}");
-        // and the queue goes on
+        // and the queue continues
         ready(&stage.api, &owner, &sources::tiny(4).await?, Duration::from_secs(60)).await?;
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! `kill -9` of whoever encodes, at any moment: it goes on, and only what was lost is done again.
+//! `kill -9` of encoding processes at any moment: the work continues, and only lost pieces are encoded again.
 
 use anyhow::{Context, Result, ensure};
 use e2e::chance::Chance;
@@ -8,7 +8,7 @@ use e2e::process::{self, Running, signal, until};
 use e2e::server::Start;
 use e2e::settings;
 use e2e::stage::{Stage, scenario};
-use e2e::tools::{self, tell};
+use e2e::tools::{self, report};
 use rustix::process::Signal;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,32 +16,32 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::process::Child;
 
-/// How many encoders run at once, and so how many tasks a death can cost.
+/// How many encoders run at once, and so how many tasks a kill can cost.
 const AT_ONCE: usize = 2;
 
-/// Writers wait this long for each other's locks, less a moment.
+/// A little less than writers wait for each other's locks.
 const PATIENCE_OF_WRITERS: Duration = Duration::from_millis(4_500);
 
-/// A dead worker's tasks are taken up again at once; the lease is long enough for a live one on a machine that does much
-/// else, which would lose them otherwise.
+/// A dead worker's tasks are claimed again at once; the lease is long enough for a live worker on a busy machine, which
+/// would otherwise lose them.
 fn start() -> Start {
     encoding("90,180")
         .set("TASKS__LEASE_SECONDS", "4")
         .set("CONTENT__TRANSCODE__PRESET", "veryfast")
 }
 
-/// How long a lecture may take after the last death.
+/// How long a lecture may take after the last kill.
 fn patience() -> Duration {
     Duration::from_secs(if settings::long() { 900 } else { 240 })
 }
 
-/// How many pieces of pictures are stored.
+/// The number of stored video pieces.
 fn pictures(data: &Path, id: &str) -> usize {
     pieces(data, id).keys().filter(|(name, _)| name != "audio").count()
 }
 
-/// Waits for a moment of an encoder's work, after as much has been published since the last death as runs at once: three
-/// deaths of the same piece would be taken for the piece's own fault. False where the lecture is ready before.
+/// Waits for a moment of an encoder's work, after as many pieces were published since the last kill as run at once: three
+/// kills of the same piece would count as the piece's own fault. Returns false if the lecture is ready before.
 async fn moment(stage: &Stage, owner: &mut Patient, id: &str, last: usize, chance: &mut Chance) -> Result<bool> {
     let data = stage.server.data().to_owned();
     let at_work = until("an encoder or the end", Duration::from_secs(60), async || {
@@ -50,7 +50,7 @@ async fn moment(stage: &Stage, owner: &mut Patient, id: &str, last: usize, chanc
             return Ok(Some(true));
         }
         let video = stage.api.video(id, &owner.account(&stage.api).await?.token).await;
-        // the process that answers may just have been killed
+        // the process that responds may just have been killed
         Ok(video
             .is_ok_and(|it| it["status"] == "ready" || it["status"] == "failed")
             .then_some(false))
@@ -62,21 +62,21 @@ async fn moment(stage: &Stage, owner: &mut Patient, id: &str, last: usize, chanc
     Ok(at_work)
 }
 
-/// Someone else's hold on the content's database: who publishes has stored the piece and waits for its turn to write.
+/// Holds the lock of the content's database: a publishing worker has stored its piece and waits to write.
 async fn hold(data: &Path) -> Result<Child> {
     let mut command = tools::python("hold.py")?;
     command.arg(data.join("content.sqlite"));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
     let mut holder = command.spawn()?;
-    let mut said = [0; 5];
-    // The pipe stays open: a holder that can't say all it says would end, and let go.
-    let pipe = holder.stdout.as_mut().context("what it says")?;
-    pipe.read_exact(&mut said).await?;
-    ensure!(&said == b"held\n", "{said:?}");
+    let mut output = [0; 5];
+    // The pipe stays open: a holder that fails to print would end and release the lock.
+    let pipe = holder.stdout.as_mut().context("its output")?;
+    pipe.read_exact(&mut output).await?;
+    ensure!(&output == b"held\n", "{output:?}");
     Ok(holder)
 }
 
-/// Waits for a new piece in the store while nobody can write; nothing where none comes before writers give up.
+/// Waits for a new piece in the store while nobody can write; `None` if writers give up before one comes.
 async fn publishing(data: &Path, id: &str) -> Option<(Piece, i64)> {
     let before = pieces(data, id);
     let begun = Instant::now();
@@ -93,24 +93,24 @@ async fn publishing(data: &Path, id: &str) -> Option<(Piece, i64)> {
     None
 }
 
-/// What must hold when a lecture has come through deaths: all is there once, and little was done again.
+/// Checks a lecture that survived kills: every piece exists once, and few were encoded again.
 async fn came_through(stage: &Stage, owner: &e2e::api::Account, id: &str, path: &Path, deaths: usize) -> Result<()> {
     is_tidy(stage.server.data(), id).await?;
     let all = pieces(stage.server.data(), id);
     let pictures = taken_again(&all).into_iter().filter(|((name, _), _)| name != "audio");
     let again: i64 = pictures.map(|(_, times)| times).sum();
     let lost = i64::try_from(deaths)? * i64::try_from(AT_ONCE)?;
-    tell(format!(
-        "{deaths} deaths, {again} pieces of {} were taken up again",
+    report(format!(
+        "{deaths} kills, {again} pieces of {} were claimed again",
         all.len()
     ));
-    ensure!(again <= lost, "{deaths} deaths cost {again} pieces: {all:?}");
+    ensure!(again <= lost, "{deaths} kills cost {again} pieces: {all:?}");
     is_whole(stage, owner, id, path).await?;
     Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lecture_comes_through_the_deaths_of_its_worker_its_encoders_and_their_guards() -> Result<()> {
+async fn a_lecture_survives_kills_of_its_worker_its_encoders_and_their_guards() -> Result<()> {
     let mut chance = Chance::begin("workers, encoders and guards that are killed");
     scenario(front("90,180").set("TASKS__LEASE_SECONDS", "4"), async |stage| {
         let mut owner = Patient::new(stage, "instructor").await?;
@@ -123,7 +123,7 @@ async fn a_lecture_comes_through_the_deaths_of_its_worker_its_encoders_and_their
         while done < kills && moment(stage, &mut owner, &id, last, &mut chance).await? {
             match done % 3 {
                 0 => {
-                    // a worker, every other time while it publishes, and until that has come about
+                    // every other time, and until it has happened once, a worker is killed while it publishes
                     let inside_now = done % 2 == 0 || inside.is_empty();
                     let holder = if inside_now { Some(hold(&data).await?) } else { None };
                     if holder.is_some() {
@@ -145,21 +145,21 @@ async fn a_lecture_comes_through_the_deaths_of_its_worker_its_encoders_and_their
         let ready = owner.sees_ready(&stage.api, &id, patience()).await;
         ready.with_context(|| jobs.log())?;
         ensure!(done >= kills.min(4), "it was ready after {done} kills");
-        tell(format!("{} workers were killed inside publishing", inside.len()));
+        report(format!("{} workers were killed inside publishing", inside.len()));
         ensure!(inside.len() >= settings::rounds(1, 5), "{}", inside.len());
         came_through(stage, owner.account(&stage.api).await?, &id, &path, done).await?;
-        // A lecture is ready before what the dead have stored is removed: only now is what is left what is published.
+        // A lecture is ready before leftovers of killed workers are removed; from here on only published pieces remain.
         let all = pieces(&data, &id);
         let published = inside
             .iter()
             .find(|(piece, fence)| all.get(piece).is_some_and(|it| it.contains(fence)));
-        ensure!(published.is_none(), "{published:?} was not to be published");
+        ensure!(published.is_none(), "{published:?} must not be published");
         Ok(())
     })
     .await
 }
 
-/// Kills one of the processes that encode; how many were there to be killed.
+/// Kills one of the encoding processes; returns how many there were.
 fn kill_one(data: &Path, which: impl Fn(&Running) -> bool) -> Result<usize> {
     let found = process::encoders(data)?.into_iter().find(|it| which(it));
     Ok(usize::from(match found {
@@ -168,7 +168,7 @@ fn kill_one(data: &Path, which: impl Fn(&Running) -> bool) -> Result<usize> {
     }))
 }
 
-/// No encoder outlives its worker.
+/// Checks that no encoder outlives its worker.
 async fn gone(data: &Path) -> Result<()> {
     let empty = until(
         "the end of a dead worker's encoders",
@@ -184,7 +184,7 @@ fn staged(data: &Path) -> Vec<PathBuf> {
     entries.into_iter().flatten().flatten().map(|it| it.path()).collect()
 }
 
-/// Nothing that the dead have written stays when another works: where no encoder ran, nobody was there to remove it.
+/// Checks that the next worker removes the files of killed ones, which without a running encoder nobody else removes.
 async fn swept(dead: &[PathBuf]) -> Result<()> {
     let left = || dead.iter().filter(|it| it.exists()).collect::<Vec<_>>();
     let swept = until("the end of a dead worker's files", Duration::from_secs(5), async || {
@@ -194,7 +194,7 @@ async fn swept(dead: &[PathBuf]) -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lecture_comes_through_the_deaths_of_the_whole_process() -> Result<()> {
+async fn a_lecture_survives_kills_of_the_whole_process() -> Result<()> {
     let mut chance = Chance::begin("a whole process that is killed while it encodes");
     scenario(start(), async |stage| {
         let mut owner = Patient::new(stage, "instructor").await?;

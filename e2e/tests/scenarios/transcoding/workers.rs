@@ -1,4 +1,4 @@
-//! Several processes encode one lecture: each piece once, whoever of them falls asleep.
+//! Several processes encode one lecture: each piece once, even if one of them is suspended.
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::Account;
@@ -8,18 +8,18 @@ use e2e::process::{self, signal, until};
 use e2e::raw;
 use e2e::server::{SLOTS, Server};
 use e2e::stage::{Stage, scenario};
-use e2e::tools::tell;
+use e2e::tools::report;
 use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::json;
 use std::time::Duration;
 
-/// A free address; taken a moment later.
+/// An address that is free for the moment.
 fn free() -> Result<String> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string())
 }
 
-/// How many encodings a process has ended.
+/// The number of encodings that a process has finished.
 async fn encoded(address: &str) -> Result<f64> {
     let (status, text) = raw::get(address, "GET", "/metrics", "").await?;
     ensure!(status == 200, "{status}");
@@ -38,7 +38,7 @@ async fn with_metrics(stage: &Stage, lease: &str) -> Result<(Server, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_workers_share_a_lectures_pieces_and_do_none_twice() -> Result<()> {
+async fn two_workers_share_a_lectures_pieces_and_encode_none_twice() -> Result<()> {
     scenario(front("90,180"), async |stage| {
         let owner = stage.account("instructor").await?;
         let (one, at_one) = with_metrics(stage, "30").await?;
@@ -55,27 +55,27 @@ async fn two_workers_share_a_lectures_pieces_and_do_none_twice() -> Result<()> {
             pieces.keys().filter(|(name, _)| name == "90p").collect(),
         );
         ensure!(!sound.is_empty(), "{pieces:?}");
-        // a task for the sound, one for each of the lowest rung's pieces, one for each piece of the others
+        // a task for the audio, one for each of the lowest rung's pieces, one for each piece of the others
         let tasks = 1 + lowest.len() * 2;
         ensure!(
             one > 0.0 && other > 0.0 && one + other == tasks as f64,
             "{one} and {other} encodings were done for {tasks} tasks"
         );
         let again = taken_again(&pieces);
-        ensure!(again.is_empty(), "these were done more than once: {again:?}");
-        tell(format!("{tasks} encodings were shared as {one} and {other}"));
+        ensure!(again.is_empty(), "these were encoded more than once: {again:?}");
+        report(format!("{tasks} encodings were shared as {one} and {other}"));
         is_whole(stage, &owner, &id, &path).await?;
         is_tidy(stage.server.data(), &id).await
     })
     .await
 }
 
-/// Stops a worker in the middle of an encoding, though not in the middle of a transaction: nobody can write to an
-/// embedded database while the one who writes is frozen.
+/// Suspends a worker in the middle of an encoding, but not in the middle of a transaction: nobody could write to an
+/// embedded database while its writer is suspended.
 async fn freeze(stage: &Stage, owner: &Account, id: &str, pid: u32) -> Result<()> {
     let data = stage.server.data().to_owned();
     until(
-        "a frost between two transactions",
+        "a moment between two transactions",
         Duration::from_secs(150),
         async || {
             let busy = process::encoders(&data)?.iter().any(process::Running::is_tool);
@@ -99,7 +99,7 @@ async fn freeze(stage: &Stage, owner: &Account, id: &str, pid: u32) -> Result<()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_was_frozen_past_its_lease_publishes_nothing() -> Result<()> {
+async fn a_worker_suspended_past_its_lease_publishes_nothing() -> Result<()> {
     scenario(front("90,180").set("TASKS__LEASE_SECONDS", "2"), async |stage| {
         let owner = stage.account("instructor").await?;
         let (frozen, at_frozen) = with_metrics(stage, "2").await?;
@@ -110,7 +110,7 @@ async fn a_worker_that_was_frozen_past_its_lease_publishes_nothing() -> Result<(
         freeze(stage, &owner, &id, pid).await?;
         let before = pieces(&data, &id).len();
         let (awake, at_awake) = with_metrics(stage, "2").await?;
-        // it has taken over what the frozen one held
+        // the other worker has claimed the suspended one's tasks
         until("a taken-over piece", Duration::from_secs(60), async || {
             Ok((!taken_again(&pieces(&data, &id)).is_empty()).then_some(()))
         })
@@ -122,17 +122,17 @@ async fn a_worker_that_was_frozen_past_its_lease_publishes_nothing() -> Result<(
         is_tidy(&data, &id).await?;
         let all = pieces(&data, &id);
         let again = taken_again(&all);
-        tell(format!(
-            "{before} pieces before the frost, {} in all, taken up again: {again:?}; {} and {} encodings ended",
+        report(format!(
+            "{before} pieces before the suspension, {} in total, claimed again: {again:?}; {} and {} encodings finished",
             all.len(),
             encoded(&at_frozen).await?,
             encoded(&at_awake).await?
         ));
-        // one encoder was frozen: the sound's whole rest, or one piece of some rungs, carries another fence
+        // one encoder was suspended: the rest of the audio, or one piece of some rungs, has another fence
         let pictures = again.keys().filter(|(name, _)| name != "audio");
         ensure!(
             pictures.count() <= 1,
-            "more than the lost piece was done again: {all:?}"
+            "more than the lost piece was encoded again: {all:?}"
         );
         is_whole(stage, &owner, &id, &path).await?;
         Ok(())
