@@ -6,22 +6,22 @@ use crate::error::ScanError;
 /// The four letters of a box.
 pub(crate) type Kind = [u8; 4];
 
-/// Boxes within boxes; deeper files exist only to exhaust a stack.
+/// The limit of nesting; deeper files exist only to exhaust a stack.
 const MAX_DEPTH: usize = 16;
-/// Boxes in one movie; a film with a dozen tracks has some 300.
+/// The limit of boxes in one movie; a film with a dozen tracks has some 300.
 const MAX_BOXES: usize = 20_000;
 
 /// The header of a box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) kind: Kind,
-    /// The size of the whole box; none where it reaches to the end of the file.
+    /// The size of the whole box; `None` if it extends to the end of the file.
     pub(crate) size: Option<u64>,
     /// The size of the header itself.
     pub(crate) length: u64,
 }
 
-/// Reads the header of a box; `Short` where more bytes are needed.
+/// Reads the header of a box; `Short` if it needs more bytes.
 pub(crate) fn header(bytes: &[u8]) -> Result<Header, Short> {
     let mut cursor = Cursor::new(bytes);
     let (size, kind) = (cursor.u32()?, cursor.array()?);
@@ -46,7 +46,7 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, Short> {
 
 /// The boxes within a parent, in order.
 ///
-/// Shape: fewer than eight bytes at the end are no box (QuickTime ends some lists by four zeros)
+/// Shape: fewer than eight bytes at the end are no box (QuickTime ends some lists with four zeros)
 pub(crate) struct Children<'a> {
     rest: &'a [u8],
 }
@@ -69,7 +69,7 @@ impl<'a> Iterator for Children<'a> {
 }
 
 fn child(bytes: &[u8]) -> Result<(Kind, &[u8], &[u8]), ScanError> {
-    let wrong = ScanError::Malformed("a box does not fit into the one around it");
+    let wrong = ScanError::Malformed("a box exceeds its parent");
     let header = header(bytes)?;
     let size = narrow(header.size.ok_or(wrong)?)?;
     let (whole, rest) = bytes.split_at_checked(size).ok_or(wrong)?;
@@ -88,7 +88,7 @@ pub(crate) fn find(body: &[u8], kind: Kind) -> Result<Option<&[u8]>, ScanError> 
     Ok(None)
 }
 
-/// Refuses a movie or a fragment whose boxes do not fit into each other, are too many or too deep.
+/// Rejects a movie or a fragment whose boxes exceed their parents, are too many or nested too deep.
 pub(crate) fn check_structure(body: &[u8]) -> Result<(), ScanError> {
     let mut count = 0;
     check_level(body, 2, &mut count)

@@ -1,15 +1,15 @@
-//! Reading and writing big-endian fields and variable-length numbers without ever stepping outside a slice.
+//! Reads and writes big-endian fields and variable-length numbers, with every access checked.
 
-/// The bytes end before the field does.
+/// The bytes end within a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Short;
 
-/// A length in memory as a length in a file.
+/// Converts a length in memory to a length in a file.
 pub(crate) fn wide(length: usize) -> u64 {
     u64::try_from(length).unwrap_or(u64::MAX)
 }
 
-/// A length in a file as a length in memory.
+/// Converts a length in a file to a length in memory.
 pub(crate) fn narrow(length: u64) -> Result<usize, Short> {
     usize::try_from(length).map_err(|_| Short)
 }
@@ -73,7 +73,7 @@ impl<'a> Cursor<'a> {
         self.array().map(i64::from_be_bytes)
     }
 
-    /// A field of four or of eight bytes, by the version of its box.
+    /// A field of four or eight bytes, by the version of its box.
     pub(crate) fn versioned(&mut self, long: bool) -> Result<u64, Short> {
         if long { self.u64() } else { self.u32().map(u64::from) }
     }
@@ -113,14 +113,14 @@ impl<'a> Cursor<'a> {
         Ok(if folded & 1 == 0 { half } else { !half })
     }
 
-    /// Bytes with their length before them.
+    /// Bytes preceded by their length.
     pub(crate) fn prefixed(&mut self) -> Result<&'a [u8], Short> {
         let length = narrow(self.varint()?)?;
         self.take(length)
     }
 }
 
-/// Writing of numbers in groups of seven bits.
+/// Writes numbers in groups of seven bits.
 pub(crate) trait PutVarint {
     fn put_varint(&mut self, value: u64);
     fn put_signed_varint(&mut self, value: i64);
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_that_never_ends_is_refused() {
+    fn an_endless_number_is_refused() {
         assert_eq!(Cursor::new(&[0xff; 20]).varint(), Err(Short));
         assert_eq!(Cursor::new(&[0x80]).varint(), Err(Short));
         assert_eq!(Cursor::new(&[0, 0]).u32(), Err(Short));

@@ -1,4 +1,4 @@
-//! What can be wrong with a file or an index, in words and in stable codes.
+//! Errors in files and indexes, as texts and stable codes.
 
 use thiserror::Error;
 
@@ -6,29 +6,29 @@ use crate::bytes::Short;
 
 /// Why a file can't be used at all.
 ///
-/// The words may be shown to the person who uploaded it; the code is stable.
+/// The text may be shown to the person who uploaded the file; the code is stable.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum ScanError {
-    /// There is no byte, or no track with a sample in it.
+    /// The file is empty, or no track has a sample.
     #[error("there is no audio or video in this file")]
     Empty,
-    /// The file ends before what its tables describe.
-    #[error("the file is cut off: {0}")]
+    /// The file ends before the media that its tables describe.
+    #[error("the file is incomplete: {0}")]
     Truncated(&'static str),
     /// The structure contradicts itself.
     #[error("the file is damaged: {0}")]
     Malformed(&'static str),
     /// The structure is larger than any lecture needs.
-    #[error("the file is beyond what is accepted: {0}")]
+    #[error("the file exceeds a limit: {0}")]
     Limits(&'static str),
     /// The samples are encrypted.
     #[error("the file is encrypted")]
     Encrypted,
     /// The samples are in another file.
-    #[error("the file refers to media outside itself")]
+    #[error("the file refers to media in another file")]
     ExternalReference,
-    /// This is no MP4 or MOV; see [`crate::sniff`].
-    #[error("the file is no MP4 or MOV")]
+    /// The file is not an MP4 or MOV; see [`crate::sniff`].
+    #[error("the file is not an MP4 or MOV file")]
     NotMp4,
 }
 
@@ -55,22 +55,22 @@ impl From<Short> for ScanError {
     }
 }
 
-/// Why a good file can't be cut into segments as it is, and needs to be encoded again.
+/// Why an intact file can't be cut into segments without encoding it again.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum Obstacle {
     /// The video is not H.264.
     #[error("the video is {0}, not H.264")]
     VideoCodec(String),
-    /// The profile, bit depth, chroma format, level or size is not one that every browser plays.
+    /// Some browsers can't play the profile, bit depth, chroma format, level or size.
     #[error("the video is {0}")]
     VideoFormat(&'static str),
-    /// The parameters of the picture or of the sound change within the track.
+    /// The decoder parameters change within the track.
     #[error("the track has more than one sample description")]
     SampleEntries,
     /// There is audio that is not AAC-LC.
     #[error("the audio is {0}, not AAC-LC")]
     AudioCodec(String),
-    /// A frame that claims to be a key frame can't be decoded on its own, or frames are shown before their key frame.
+    /// A declared key frame can't be decoded on its own, or frames are shown before their key frame.
     #[error("a key frame depends on frames before it")]
     OpenGop,
     /// Key frames are further apart than the limit.
@@ -79,14 +79,14 @@ pub enum Obstacle {
     /// The edit list hides, repeats or slows down parts of the media.
     #[error("the edit list can't be kept: {0}")]
     EditList(&'static str),
-    /// The time of the samples goes back, or can't be expressed in segments.
+    /// The samples' times go back, or segments can't express them.
     #[error("the times of the samples can't be kept: {0}")]
     Timeline(&'static str),
     /// The average bit rate, or a single segment, is above the limit.
     #[error("the bit rate is above the limit")]
     BitRate,
-    /// There are more frames a second than players take.
-    #[error("there are more than 120 frames a second")]
+    /// There are more frames per second than players support.
+    #[error("there are more than 120 frames per second")]
     FrameRate,
 }
 
@@ -113,7 +113,7 @@ impl Obstacle {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum IndexError {
     /// These are not the bytes of an index.
-    #[error("no sample index")]
+    #[error("not a sample index")]
     NotAnIndex,
     /// The index was written by another version; scan the source again.
     #[error("sample index of version {0}")]
@@ -132,43 +132,43 @@ impl From<Short> for IndexError {
     }
 }
 
-/// Why an encoder's output is no piece of a rendition.
+/// Why an encoder's output can't be a piece of a rendition.
 ///
 /// The code is stable.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum PieceError {
     /// The output ends early.
-    #[error("the encoder's output is cut off: {0}")]
+    #[error("the encoder's output is incomplete: {0}")]
     Truncated(&'static str),
     /// The output contradicts itself.
     #[error("the encoder's output is damaged: {0}")]
     Malformed(&'static str),
-    /// The output is whole, but not of the form that was asked for.
+    /// The output is complete, but not in the requested form.
     #[error("the encoder's output is {0}")]
     Format(&'static str),
     /// Parameters change within the output.
     #[error("the encoder changed its parameters: {0}")]
     Parameters(&'static str),
-    /// A segment has nothing in it.
+    /// A segment is empty.
     #[error("segment {segment} of the piece has no frame")]
     NoFrames {
-        /// Its place in the piece.
+        /// Its position in the piece.
         segment: u32,
     },
-    /// A segment does not begin with a frame that can be decoded on its own.
-    #[error("segment {segment} of the piece does not begin with a key frame")]
+    /// A segment does not start with a frame that can be decoded on its own.
+    #[error("segment {segment} of the piece does not start with a key frame")]
     KeyFrame {
-        /// Its place in the piece.
+        /// Its position in the piece.
         segment: u32,
     },
-    /// There are frames before the piece begins or after it ends.
-    #[error("there is a frame at {0}, outside of the piece")]
+    /// There are frames before the start or after the end of the piece.
+    #[error("there is a frame at {0}, outside the piece")]
     Outside(i64),
-    /// The times of the frames can't be expressed in segments.
+    /// Segments can't express the times of the frames.
     #[error("the times of the frames can't be kept: {0}")]
     Timeline(&'static str),
-    /// What was asked for is impossible.
-    #[error("no piece can be like that: {0}")]
+    /// The request is impossible.
+    #[error("the requested piece is impossible: {0}")]
     Asked(&'static str),
 }
 

@@ -1,18 +1,18 @@
 //! ISO base media files: reads MP4 and MOV, indexes their samples, writes CMAF segments.
 //!
-//! Nothing here opens a file. A [`Scanner`] says which byte ranges it wants and is stepped with the answers until it is
-//! done; its [`Scan`] describes the media and says whether segments can be cut from the stored bytes as they are. Where
-//! they can, the [`Index`] is stored beside the source; later [`IndexHead`] and one block of it are all that a segment
-//! needs. A segment is the head bytes of its [`SegmentPlan`], followed by the plan's source ranges in order.
+//! This crate does no I/O. A [`Scanner`] requests byte ranges, step by step, until it is done; its [`Scan`] describes the
+//! media and states whether segments can be cut from the stored bytes without encoding. If so, the [`Index`] is stored
+//! beside the source; later a segment needs only the [`IndexHead`] and one block of the index. A segment consists of the
+//! head of its [`SegmentPlan`] and the plan's source ranges, in order.
 //!
-//! What an encoder made of a part of a lecture becomes a [`Piece`] of a rendition: segments with the times of the grid, so
-//! that pieces which were encoded apart are joined without a gap or an overlap.
+//! An encoder's output for a part of a lecture becomes a [`Piece`] of a rendition: segments with the times of the grid, so
+//! that separately encoded pieces join without a gap or an overlap.
 //!
-//! Times: the lecture's zero is media time one second in every track, so that what comes shortly before it (the priming
-//! packets of audio, decode times of reordered frames) can be stated without negative numbers. No edit list is written.
+//! Times: the lecture's zero is media time one second in every track, so that times shortly before it (priming packets of
+//! audio, decode times of reordered frames) need no negative numbers. Segments have no edit list.
 //!
-//! Nothing in a file is believed: a length must fit what encloses it, a count must fit its bytes, and an answer to wrong
-//! bytes is an error, never a panic and never an allocation larger than the bytes that asked for it.
+//! Nothing in a file is trusted: a length must fit its enclosing box, and a count must fit its bytes. Wrong bytes lead to
+//! an error, never to a panic or to an allocation larger than themselves.
 
 mod boxes;
 mod bytes;

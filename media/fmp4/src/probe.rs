@@ -1,17 +1,17 @@
-//! What a file holds, as a person would describe it.
+//! A description of a file's media.
 
-/// What a file holds.
+/// A description of a file's media.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Probe {
     /// `mp4` or `mov`.
     pub container: &'static str,
-    /// From the lecture's zero to the end of the longest track, in microseconds, measured by the samples.
+    /// The time from the lecture's zero to the end of the longest track, in microseconds, measured by the samples.
     pub duration: u64,
     /// The first enabled video track.
     pub video: Option<VideoTrack>,
     /// The audio tracks in file order, at most eight.
     pub audio: Vec<AudioTrack>,
-    /// Bits a second of all these tracks together.
+    /// Bits per second of all these tracks together.
     pub average_bit_rate: u64,
 }
 
@@ -20,35 +20,35 @@ pub struct Probe {
 pub struct VideoTrack {
     /// Its `track_ID`.
     pub id: u32,
-    /// The plain name: `h264`, `hevc`, `av1`, …; an unknown one by its four letters.
+    /// The plain name: `h264`, `hevc`, `av1`, …; the four letters of an unknown codec.
     pub codec: String,
-    /// The name for `CODECS` as in RFC 6381, such as `avc1.64001f`; the sample entry's four letters where not H.264.
+    /// The name for `CODECS` as in RFC 6381, such as `avc1.64001f`; the sample entry's four letters if not H.264.
     pub codec_string: String,
-    /// Pixels across as shown: cropped, pixel shape and rotation applied.
+    /// Displayed width in pixels, after cropping, pixel aspect ratio and rotation.
     pub width: u32,
-    /// Pixels down as shown.
+    /// Displayed height in pixels.
     pub height: u32,
-    /// Frames a second on average, to three decimals; 0 where it can't be expressed.
+    /// Average frames per second, to three decimals; 0 if out of range.
     pub frame_rate: f64,
-    /// Degrees clockwise by which the coded picture is turned when shown: 0, 90, 180 or 270.
+    /// The clockwise rotation of the displayed picture in degrees: 0, 90, 180 or 270.
     pub rotation: u16,
-    /// Bits a second on average.
+    /// Average bits per second.
     pub average_bit_rate: u64,
 }
 
 /// An audio track.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioTrack {
-    /// The plain name: `aac`, `mp3`, `opus`, `pcm`, …; an unknown one by its four letters.
+    /// The plain name: `aac`, `mp3`, `opus`, `pcm`, …; the four letters of an unknown codec.
     pub codec: String,
-    /// The name for `CODECS` as in RFC 6381, such as `mp4a.40.2`; the sample entry's four letters where not AAC.
+    /// The name for `CODECS` as in RFC 6381, such as `mp4a.40.2`; the sample entry's four letters if not AAC.
     pub codec_string: String,
-    /// Channels.
+    /// The number of channels.
     pub channels: u16,
-    /// Samples a second.
+    /// Samples per second.
     pub sample_rate: u32,
-    /// The ISO 639-2 code of the language, where the file states one.
+    /// The ISO 639-2 code of the language, if the file states one.
     pub language: Option<String>,
-    /// Bits a second on average.
+    /// Average bits per second.
     pub average_bit_rate: u64,
 }

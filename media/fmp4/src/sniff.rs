@@ -1,6 +1,6 @@
-//! What kind of file begins with these bytes.
+//! Recognises files by their first bytes.
 
-/// The kind of a file, inferred from its first bytes.
+/// The kind of a file, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sniff {
     /// ISO base media: [`crate::Scanner`] reads it.
@@ -13,7 +13,7 @@ pub enum Sniff {
     WebM,
     /// RIFF AVI.
     Avi,
-    /// MPEG transport stream, also with 192-byte packets.
+    /// MPEG transport stream, with packets of 188 or 192 bytes.
     MpegTs,
     /// MPEG program stream.
     MpegPs,
@@ -31,7 +31,7 @@ pub enum Sniff {
     Aac,
     /// FLAC.
     Flac,
-    /// Audio Interchange File Format, AIFF-C as well.
+    /// Audio Interchange File Format, including AIFF-C.
     Aiff,
     /// Core Audio Format.
     Caf,
@@ -39,7 +39,7 @@ pub enum Sniff {
     Au,
     /// Sony Wave64.
     W64,
-    /// Nothing that is played here: text, playlists, documents, pictures, archives, programs and the unknown.
+    /// Anything else: text, playlists, documents, pictures, archives, programs, unknown files.
     Never,
 }
 
@@ -50,13 +50,13 @@ impl Sniff {
         matches!(self, Self::Mp4 | Self::Mov)
     }
 
-    /// Whether this kind holds audio or video at all.
+    /// Whether this kind contains audio or video.
     #[must_use]
     pub fn is_media(self) -> bool {
         self != Self::Never
     }
 
-    /// The container's plain name, such as `mp4`; `unknown` for what is never played.
+    /// The container's plain name, such as `mp4`; `unknown` for [`Sniff::Never`].
     #[must_use]
     pub fn container(self) -> &'static str {
         match self {
@@ -83,9 +83,9 @@ impl Sniff {
     }
 }
 
-/// Tells the kind of a file from its first bytes.
+/// Recognises the kind of a file by its first bytes.
 ///
-/// Shape: at least the first 4 KiB, or the whole file where it is shorter; more bytes never change the answer to another
+/// Shape: at least the first 4 KiB, or the whole file if it is shorter; more bytes never change the result to another
 ///        kind of media
 #[must_use]
 pub fn sniff(first: &[u8]) -> Sniff {
@@ -95,21 +95,21 @@ pub fn sniff(first: &[u8]) -> Sniff {
         .unwrap_or(Sniff::Never)
 }
 
-/// Picture formats share the box structure with video files; their brands distinguish them.
+/// Picture formats with the same box structure as video files; their brands distinguish them.
 const PICTURE_BRANDS: [&[u8]; 7] = [b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"jp2 "];
 
 fn iso(first: &[u8]) -> Option<Sniff> {
     let size = u32::from_be_bytes(first.get(..4)?.try_into().ok()?);
     let kind = first.get(4..8)?;
     if kind == b"ftyp" {
-        // A size that can't be is the scanner's to refuse, by a better name.
+        // The scanner rejects an impossible size, with a better error.
         let brand = first.get(if size == 1 { 16..20 } else { 8..12 })?;
         if PICTURE_BRANDS.contains(&brand) {
             return None;
         }
         return Some(if brand == b"qt  " { Sniff::Mov } else { Sniff::Mp4 });
     }
-    // Old QuickTime writers, and recorders of plain fragments, begin without a brand.
+    // Old QuickTime writers, and recorders of plain fragments, start without a brand.
     let known: [&[u8]; 6] = [b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot"];
     if known.contains(&kind) && (size >= 8 || size <= 1) {
         return Some(Sniff::Mov);
@@ -117,7 +117,7 @@ fn iso(first: &[u8]) -> Option<Sniff> {
     None
 }
 
-/// The identifier that Wave64 has in the place of `RIFF`.
+/// The identifier of Wave64 instead of `RIFF`.
 const W64_RIFF: [u8; 16] = *b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0";
 
 fn by_magic(first: &[u8]) -> Option<Sniff> {
@@ -145,7 +145,7 @@ fn by_magic(first: &[u8]) -> Option<Sniff> {
     Some(kind)
 }
 
-/// Formats without a magic number are known by their packets following each other.
+/// Formats without a magic number are recognised by consecutive packets.
 fn by_repetition(first: &[u8]) -> Option<Sniff> {
     if [(0, 188), (4, 192)]
         .iter()
@@ -164,7 +164,7 @@ fn transport_stream(first: &[u8], start: usize, step: usize) -> bool {
     syncs.len() >= 3 && syncs.iter().all(|&&byte| byte == 0x47)
 }
 
-/// Three MPEG audio headers in a row, each where the one before it says; `true` for ADTS, `false` for layers I to III.
+/// Finds three MPEG audio headers, each where the previous one ends its frame; `true` for ADTS, `false` for layers I to III.
 fn frames_in_a_row(first: &[u8]) -> Option<bool> {
     let mut at = 0_usize;
     let mut kind = None;
@@ -193,7 +193,7 @@ fn frame_length(header: &[u8; 6]) -> Option<(bool, usize)> {
         let length = (usize::from(fourth & 3) << 11) | (usize::from(fifth) << 3) | (usize::from(sixth) >> 5);
         return (length > 7).then_some((true, length));
     }
-    // Layer III alone: the others are long out of use and too much looks like them.
+    // Only layer III: the others are obsolete, and too many files resemble them.
     let version = (second >> 3) & 3;
     if version == 1 || (second >> 1) & 3 != 1 {
         return None;
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn containers_are_told_by_their_first_bytes() {
+    fn containers_are_recognised_by_their_first_bytes() {
         let cases: [(&[u8], Sniff); 19] = [
             (b"\0\0\0\x20ftypisom\0\0\x02\0", Sniff::Mp4),
             (b"\0\0\0\x14ftypM4A ", Sniff::Mp4),
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn packets_in_a_row_are_told_without_a_magic_number() {
+    fn consecutive_packets_are_recognised_without_a_magic_number() {
         let mut stream = vec![0; 188 * 6];
         for packet in stream.chunks_mut(188) {
             packet[0] = 0x47;
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_never_played_is_told() {
+    fn other_files_are_recognised_as_unplayable() {
         let cases: [&[u8]; 16] = [
             b"",
             b"\0",

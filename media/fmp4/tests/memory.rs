@@ -1,10 +1,10 @@
-//! A hostile file asks for no more memory than it has bytes. Alone in its process, because the kernel counts for all of it.
+//! A hostile file needs no more memory than its size. Alone in its process, because the kernel counts all of its memory.
 
 #[cfg(test)]
 mod tests {
     use fmp4::{Limits, Scanner, Step};
 
-    /// The most memory that the process ever held, in bytes.
+    /// The peak memory of the process, in bytes.
     fn peak() -> u64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -20,7 +20,7 @@ mod tests {
         boxed(kind, &body)
     }
 
-    /// A movie of one track with these tables; `fragments` are behind it.
+    /// A movie of one track with these tables, followed by `fragments`.
     fn file(tables: &[Vec<u8>], fragments: &[u8]) -> Vec<u8> {
         let mut header = vec![0; 100];
         header[12..16].copy_from_slice(&1000_u32.to_be_bytes());

@@ -7,33 +7,33 @@ use crate::text::Uri;
 /// Whether a playlist may still grow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// All segments are there.
+    /// All segments exist.
     Vod,
-    /// Segments are added at the end, none is ever changed or removed; played from the start.
+    /// Segments are only added at the end, never changed or removed; playback starts at the beginning.
     Event {
-        /// The target duration in whole seconds, fixed when the playlist is first shown.
+        /// The target duration in whole seconds, fixed when the playlist is first served.
         target: u64,
-        /// Whether the last segment is there.
+        /// Whether the last segment exists.
         ended: bool,
     },
-    /// All segments are there now; it was shown while it grew.
+    /// All segments exist now; the playlist was served while it grew.
     Grown {
-        /// The target duration that was shown then, in whole seconds: it must not change.
+        /// The target duration served then, in whole seconds: it must not change.
         target: u64,
     },
 }
 
 /// The segments of one rendition in order.
 ///
-/// Shape: MP4 segments with one init segment; each begins with a key frame
-/// Units: durations in ticks of `timescale` a second
+/// Shape: MP4 segments with one init segment; each starts with a key frame
+/// Units: durations in ticks of `timescale` per second
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MediaPlaylist {
-    /// Whether it may still grow.
+    /// Whether the playlist may still grow.
     pub kind: Kind,
     /// The URI of the init segment, relative to the playlist.
     pub init: String,
-    /// Ticks a second.
+    /// Ticks per second.
     pub timescale: u32,
     /// The segments.
     pub segments: Vec<MediaSegment>,
@@ -76,7 +76,7 @@ impl fmt::Display for MediaPlaylist {
         let (mut ticks, mut shown) = (0_u64, 0_u128);
         for segment in &self.segments {
             ticks = ticks.saturating_add(segment.duration);
-            // Rounded where the segment ends, not by its own length: thousands of roundings would add up.
+            // Rounds the segment's end, not its length: thousands of rounding errors would add up.
             let end = to_micros(ticks, self.timescale);
             let micros = end.saturating_sub(shown);
             shown = end;
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_grown_is_a_vod_playlist_with_the_target_that_it_had() {
+    fn a_grown_playlist_is_vod_and_keeps_its_target() {
         let text = playlist(Kind::Grown { target: 10 }, &[30_000]).to_string();
         let vod = playlist(Kind::Vod, &[30_000]).to_string();
         assert_eq!(text, vod.replace("TARGETDURATION:1\n", "TARGETDURATION:10\n"));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn roundings_do_not_add_up() {
+    fn rounding_errors_do_not_add_up() {
         let mut list = playlist(Kind::Vod, &[1; 9_000]);
         list.timescale = 90_000;
         let text = list.to_string();

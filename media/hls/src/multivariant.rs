@@ -6,9 +6,9 @@ use crate::text::{Quoted, Uri};
 
 /// The renditions of one lecture.
 ///
-/// Shape: variants in the order in which a player without measurements should try them. Where there is audio and video,
-///        every variant refers to the one audio group; where there is no variant, each audio rendition becomes one, so
-///        that sound alone can be played
+/// Shape: variants in the order in which a player without measurements should try them. With audio and video, every
+///        variant refers to the one audio group; without video, each audio rendition becomes a variant, so that audio
+///        alone can be played
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Multivariant {
     /// The video renditions.
@@ -19,7 +19,7 @@ pub struct Multivariant {
 
 /// One video rendition.
 ///
-/// Units: bits a second, of this rendition alone: the audio's are added when written
+/// Units: bits per second of this rendition alone: the audio's are added when written
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     /// The URI of its media playlist, relative.
@@ -28,13 +28,13 @@ pub struct Variant {
     pub codec: String,
     /// The rate of the segment with the highest one.
     pub peak_bit_rate: u64,
-    /// The rate on average; left out of the playlist where not known yet.
+    /// The average rate; omitted from the playlist while unknown.
     pub average_bit_rate: Option<u64>,
-    /// Pixels across as shown.
+    /// Displayed width in pixels.
     pub width: u32,
-    /// Pixels down as shown.
+    /// Displayed height in pixels.
     pub height: u32,
-    /// Frames a second; left out where 0.
+    /// Frames per second; omitted if 0.
     pub frame_rate: f64,
 }
 
@@ -45,17 +45,17 @@ pub struct AudioRendition {
     pub uri: String,
     /// The name of its codec as in RFC 6381.
     pub codec: String,
-    /// The rate of the segment with the highest one, in bits a second.
+    /// The rate of the segment with the highest one, in bits per second.
     pub peak_bit_rate: u64,
-    /// The rate on average; left out of the playlist where not known yet.
+    /// The average rate; omitted from the playlist while unknown.
     pub average_bit_rate: Option<u64>,
-    /// What a person chooses it by; made unique by a number where two are the same.
+    /// The name for people to choose by; equal names get numbers.
     pub name: String,
     /// A language tag (BCP 47 or ISO 639-2).
     pub language: Option<String>,
-    /// Channels.
+    /// The number of channels.
     pub channels: u16,
-    /// Whether it is played unless a person chooses another; the first one is where none is.
+    /// Whether it plays unless a person chooses another; without a default, the first one plays.
     pub default: bool,
 }
 
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn silent_and_sound_only_lectures_have_one_kind_alone() {
+    fn silent_and_audio_only_lectures_have_one_kind_only() {
         let silent = Multivariant {
             variants: vec![video()],
             audio: vec![],
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_average_that_is_not_known_is_not_told() {
+    fn an_unknown_average_is_omitted() {
         let variant = Variant {
             average_bit_rate: None,
             ..video()

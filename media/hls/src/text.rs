@@ -1,4 +1,4 @@
-//! Attribute values that can't be left by what stands in them.
+//! Attribute values whose content can't break out of them.
 
 use std::fmt;
 
@@ -22,13 +22,13 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// A URI on a line of its own or in quotes: what can't stand in one is percent-encoded.
+/// A URI on its own line or in quotes: invalid characters are percent-encoded.
 pub(crate) struct Uri<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Uri<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, byte) in self.0.bytes().enumerate() {
-            // A line that begins with `#` would be read as a comment.
+            // A line that starts with `#` would be read as a comment.
             match byte {
                 b'"' => f.write_str("%22")?,
                 b'#' if place == 0 => f.write_str("%23")?,

@@ -4,12 +4,12 @@ use super::bits::Bits;
 use crate::boxes::{put_full_box, put_u16, put_u32};
 use crate::bytes::{Cursor, Short};
 
-/// What an `esds` box states about its stream.
+/// The facts in an `esds` box.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stream<'a> {
     /// 0x40 for AAC, 0x66 to 0x68 for MPEG-2 AAC, 0x69 and 0x6b for MP3.
     pub(crate) object_type: u8,
-    /// The AudioSpecificConfig; empty where there is none.
+    /// The AudioSpecificConfig; empty if missing.
     pub(crate) config: &'a [u8],
 }
 
@@ -53,17 +53,17 @@ fn descriptor<'a>(cursor: &mut Cursor<'a>, tag: u8) -> Result<&'a [u8], Short> {
             break;
         }
     }
-    // Some writers state a length beyond the box; what is there is what counts.
+    // Some writers state a length beyond the box; only the bytes in it count.
     cursor.take(length.min(cursor.rest().len()))
 }
 
-/// What an AudioSpecificConfig states.
+/// The facts in an AudioSpecificConfig.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AacConfig {
-    /// 2 for Low Complexity; 5 and 29 for the HE forms, however they are stated.
+    /// 2 for Low Complexity; 5 and 29 for the HE forms, in whichever way they are signalled.
     pub(crate) object_type: u32,
     pub(crate) sample_rate: u32,
-    /// 0 where the layout is stated by the stream itself.
+    /// 0 if the stream itself describes the layout.
     pub(crate) channels: u16,
     /// Whether a packet has 960 samples instead of 1,024.
     pub(crate) short_frames: bool,
@@ -85,23 +85,23 @@ impl AacConfig {
             11 => 7,
             _ => return Err(Short),
         };
-        let mut told = Self {
+        let mut parsed = Self {
             object_type,
             sample_rate,
             channels,
             short_frames: false,
         };
         if object_type == 2 {
-            told.short_frames = bits.flag()?;
+            parsed.short_frames = bits.flag()?;
             if bits.flag()? {
                 bits.skip(14)?;
             }
             bits.skip(1)?;
-            if channels != 0 && told_behind(&mut bits) == Ok(true) {
-                told.object_type = 5;
+            if channels != 0 && replicates_bands(&mut bits) == Ok(true) {
+                parsed.object_type = 5;
             }
         }
-        Ok(told)
+        Ok(parsed)
     }
 
     pub(crate) fn codec_string(self) -> String {
@@ -130,8 +130,8 @@ fn sample_rate(bits: &mut Bits<'_>) -> Result<u32, Short> {
     }
 }
 
-/// Whether spectral band replication is stated behind a configuration that older decoders read as Low Complexity.
-fn told_behind(bits: &mut Bits<'_>) -> Result<bool, Short> {
+/// Whether an extension signals spectral band replication, behind a configuration that older decoders read as Low Complexity.
+fn replicates_bands(bits: &mut Bits<'_>) -> Result<bool, Short> {
     if bits.number(11)? != 0x2b7 {
         return Ok(false);
     }
@@ -145,7 +145,7 @@ pub(crate) fn put_esds(out: &mut Vec<u8>, config: &[u8], peak: u32, average: u32
         out.extend_from_slice(&[3, 23 + config_length]);
         put_u16(out, 0);
         out.push(0);
-        // Audio (5), upstream 0, the reserved bit 1; the buffer's size is not stated.
+        // Audio (5), upstream 0, the reserved bit 1, no buffer size.
         out.extend_from_slice(&[4, 15 + config_length, 0x40, 0x15, 0, 0, 0]);
         put_u32(out, peak);
         put_u32(out, average);
@@ -161,11 +161,11 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn low_complexity_is_told_from_high_efficiency() {
+    fn low_complexity_is_distinguished_from_high_efficiency() {
         let plain = AacConfig::parse(&[0x12, 0x10]).unwrap();
         assert_eq!((plain.sample_rate, plain.channels), (44_100, 2));
         assert!(plain.is_plain_low_complexity());
-        // What ffmpeg writes: "no band replication", said expressly.
+        // ffmpeg writes an explicit "no band replication".
         assert!(
             AacConfig::parse(&[0x12, 0x10, 0x56, 0xe5, 0x00])
                 .unwrap()
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_descriptors_can_be_read() {
         let mut out = Vec::new();
         put_esds(&mut out, &[0x12, 0x10], 130_000, 128_000);
         assert_eq!(out.len(), usize::from(out[3]));

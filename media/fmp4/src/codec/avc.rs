@@ -4,16 +4,16 @@ use super::sps::Sps;
 use crate::bytes::{Cursor, Short};
 use crate::error::Obstacle;
 
-/// What `avcC` states.
+/// The facts in an `avcC` box.
 ///
 /// Source: ISO/IEC 14496-15 §5.3.3.1
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AvcConfig<'a> {
-    /// Bytes of the length before each NAL unit: 1, 2 or 4.
+    /// The size of the length before each NAL unit in bytes: 1, 2 or 4.
     pub(crate) length_size: usize,
-    /// The sequence parameter sets as they stand there.
+    /// The sequence parameter sets, as bytes.
     pub(crate) units: Vec<&'a [u8]>,
-    /// The first of them, read.
+    /// The first of them, parsed.
     pub(crate) sps: Sps,
     others: Vec<Sps>,
 }
@@ -63,7 +63,7 @@ impl<'a> AvcConfig<'a> {
         )
     }
 
-    /// Whether every browser plays it: 8-bit 4:2:0 in Baseline, Main or High up to level 5.1.
+    /// Why some browsers can't play it, if so: they all play 8-bit 4:2:0 in Baseline, Main or High up to level 5.1.
     pub(crate) fn obstacle(&self) -> Option<Obstacle> {
         if self
             .others
@@ -80,7 +80,7 @@ impl<'a> AvcConfig<'a> {
 }
 
 fn format_obstacle(sps: &Sps) -> Option<&'static str> {
-    // Level 5.1 holds 36,864 macroblocks a frame; a larger frame declares a wrong level.
+    // Level 5.1 allows 36,864 macroblocks per frame; a larger frame declares a wrong level.
     let macroblocks = sps.width.div_ceil(16).saturating_mul(sps.height.div_ceil(16));
     if sps.bit_depth != 8 {
         Some("coded with more than 8 bits")
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn lengths_of_three_bytes_do_not_exist() {
+    fn lengths_of_three_bytes_are_refused() {
         let config = [1, 66, 0, 30, 0xfe, 0xe0];
         assert!(AvcConfig::parse(&config).is_err());
     }

@@ -1,11 +1,11 @@
-//! Reading of single bits, and of the Exp-Golomb numbers of H.264.
+//! Reads single bits and the Exp-Golomb numbers of H.264.
 
 use crate::bytes::Short;
 
 /// Reads bits from the highest to the lowest.
 pub(super) struct Bits<'a> {
     bytes: &'a [u8],
-    /// The next bit, counted from the first byte's highest.
+    /// The position of the next bit, counted from the first byte's highest.
     at: usize,
 }
 

@@ -1,11 +1,11 @@
-//! What codec configurations state: H.264 parameter sets, AAC's AudioSpecificConfig.
+//! Codec configurations: H.264 parameter sets, AAC's AudioSpecificConfig.
 
 pub(crate) mod aac;
 pub(crate) mod avc;
 mod bits;
 mod sps;
 
-/// The plain name of a codec by the four letters of its sample entry.
+/// The plain name of a codec, by the four letters of its sample entry.
 pub(crate) fn plain_name(format: [u8; 4]) -> String {
     let name = match &format {
         b"avc1" | b"avc2" | b"avc3" | b"avc4" => "h264",
@@ -29,7 +29,7 @@ pub(crate) fn plain_name(format: [u8; 4]) -> String {
     name.to_owned()
 }
 
-/// Four letters as text that can be shown.
+/// Four letters as printable text.
 pub(crate) fn four_letters(format: [u8; 4]) -> String {
     format
         .iter()

@@ -3,7 +3,7 @@
 use super::bits::Bits;
 use crate::bytes::Short;
 
-/// What a sequence parameter set states.
+/// The facts in a sequence parameter set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sps {
     pub(crate) profile: u8,
@@ -13,14 +13,14 @@ pub(crate) struct Sps {
     pub(crate) chroma_format: u32,
     /// The larger of luma and chroma.
     pub(crate) bit_depth: u32,
-    /// Pixels shown, after cropping, not yet shaped.
+    /// Pixels after cropping, before the pixel aspect ratio is applied.
     pub(crate) width: u32,
     pub(crate) height: u32,
-    /// Width to height of a pixel, where stated.
+    /// The width and height of a pixel, if stated.
     pub(crate) pixel_aspect: Option<(u32, u32)>,
 }
 
-/// Larger pictures than any level allows are not worth reading on.
+/// The limit of the picture's width and height in macroblocks; no level allows more.
 const MAX_MACROBLOCKS: u32 = 4096;
 
 impl Sps {
@@ -190,11 +190,11 @@ fn aspect(bits: &mut Bits<'_>) -> Result<Option<(u32, u32)>, Short> {
     if !bits.flag()? {
         return Ok(None);
     }
-    let told = match bits.number(8)? {
+    let ratio = match bits.number(8)? {
         255 => (bits.number(16)?, bits.number(16)?),
         known => KNOWN.get(usize::from(low_byte(known))).copied().unwrap_or((0, 0)),
     };
-    Ok(Some(told).filter(|&(x, y)| x > 0 && y > 0))
+    Ok(Some(ratio).filter(|&(x, y)| x > 0 && y > 0))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! CRC-32, so that a damaged index can be distinguished from a good one.
+//! CRC-32, to detect a damaged index.
 
-/// One step of the reflected polynomial 0xEDB88320 for each value of a byte.
+/// The remainder of each byte value by the reflected polynomial 0xEDB88320.
 const TABLE: [u32; 256] = {
     let mut table = [0_u32; 256];
     let mut index = 0;
@@ -35,7 +35,7 @@ pub(crate) fn crc32(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_known_check_value_is_met() {
+    fn the_known_check_value_is_reached() {
         assert_eq!(super::crc32(b"123456789"), 0xcbf4_3926);
     }
 }

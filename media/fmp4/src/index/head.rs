@@ -1,4 +1,4 @@
-//! The head of the index as bytes.
+//! Encodes and decodes the head of the index.
 
 use super::{AudioShape, IndexHead, IndexTrack, Segment, TrackKind, VideoShape, crc32};
 use crate::bytes::{Cursor, PutVarint, narrow, wide};
@@ -6,9 +6,9 @@ use crate::error::IndexError;
 
 const MAGIC: &[u8; 8] = b"MFSINDEX";
 const VERSION: u16 = 1;
-/// Where the checked part begins: after magic, version, two spare bytes, length and checksum.
+/// Where the checksummed part starts: after magic, version, two spare bytes, length and checksum.
 const CHECKED_FROM: usize = 20;
-/// A head is some 20 bytes a segment; this is more than a day of the shortest segments in every track.
+/// A head has some 20 bytes per segment; this is more than a day of the shortest segments in every track.
 const MAX_LENGTH: u32 = 64 << 20;
 
 pub(super) fn encode(head: &IndexHead) -> Vec<u8> {
@@ -125,7 +125,7 @@ fn kind(cursor: &mut Cursor<'_>) -> Result<TrackKind, IndexError> {
     }
 }
 
-/// Reads a track; `block` is where its first block begins and, afterwards, where its last one ends.
+/// Reads a track; `block` is the start of its first block and, afterwards, the end of its last one.
 fn track(cursor: &mut Cursor<'_>, block: &mut u64) -> Result<IndexTrack, IndexError> {
     let kind = kind(cursor)?;
     let codec_string = text(cursor)?;

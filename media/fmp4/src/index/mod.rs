@@ -1,8 +1,8 @@
-//! The sample index: what is kept beside a source so that a segment needs one small block and no parsing.
+//! The sample index, stored beside a source, so that a segment needs one small block and no parsing.
 //!
 //! Shape:  `prefix (32 bytes) · head · blocks`. The head describes the tracks and their segments; each segment has one
-//!         block with the sizes, times and places of its samples. All blocks of a track follow each other in order.
-//! Errors: every part carries a checksum; whatever is damaged is an [`IndexError`]
+//!         block with the sizes, times and positions of its samples. All blocks of a track follow each other in order.
+//! Errors: every part has a checksum; damage is an [`IndexError`]
 
 mod checksum;
 mod head;
@@ -13,7 +13,7 @@ pub(crate) use checksum::crc32;
 
 use crate::error::IndexError;
 
-/// The sample index of one source, as a scan makes it.
+/// The sample index of one source, made by a scan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Index {
     pub(crate) head: IndexHead,
@@ -29,7 +29,7 @@ impl Index {
         bytes
     }
 
-    /// Tells every segment where its block is in the encoded index: behind the head, one after the other.
+    /// Sets the position of every segment's block in the encoded index: behind the head, one after the other.
     pub(crate) fn place_blocks(&mut self) {
         let mut at = crate::bytes::wide(head::encode(&self.head).len());
         for segment in self.head.tracks.iter_mut().flat_map(|track| &mut track.segments) {
@@ -39,14 +39,14 @@ impl Index {
         }
     }
 
-    /// What the head of the encoded index states, without encoding it.
+    /// The head of the encoded index.
     #[must_use]
     pub fn head(&self) -> &IndexHead {
         &self.head
     }
 }
 
-/// The head of a sample index: all that playlists and init segments need.
+/// The head of a sample index: everything that playlists and init segments need.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IndexHead {
     pub(crate) source_length: u64,
@@ -64,7 +64,7 @@ impl IndexHead {
 
     /// Reads the head from the first bytes of an encoded index.
     ///
-    /// Shape: at least [`IndexHead::length`] bytes; more do no harm
+    /// Shape: at least [`IndexHead::length`] bytes; more are ignored
     pub fn decode(bytes: &[u8]) -> Result<Self, IndexError> {
         head::decode(bytes)
     }
@@ -85,23 +85,23 @@ impl IndexHead {
 /// One track, served as one rendition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct IndexTrack {
-    /// Video or audio, and what a playlist states about it.
+    /// Video or audio, with the facts for a playlist.
     pub kind: TrackKind,
     /// The name for `CODECS` as in RFC 6381.
     pub codec_string: String,
-    /// Ticks a second in `segments`.
+    /// Ticks per second in `segments`.
     pub timescale: u32,
     /// The init segment.
     pub init: Vec<u8>,
-    /// The segments in order, without gaps: each starts where the one before ends, the first at 0.
+    /// The segments in order, without gaps: each starts where the previous one ends, the first at 0.
     pub segments: Vec<Segment>,
-    /// Bits a second of the segment with the highest rate.
+    /// Bits per second of the segment with the highest rate.
     pub peak_bit_rate: u64,
-    /// Bits a second over the whole track, as segments.
+    /// Bits per second over all segments of the track.
     pub average_bit_rate: u64,
 }
 
-/// What kind of track it is.
+/// The kind of a track.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TrackKind {
     /// H.264.
@@ -110,38 +110,38 @@ pub enum TrackKind {
     Audio(AudioShape),
 }
 
-/// What a playlist states about video.
+/// A playlist's facts about video.
 #[derive(Clone, Debug, PartialEq)]
 pub struct VideoShape {
-    /// Pixels across as shown.
+    /// Displayed width in pixels.
     pub width: u32,
-    /// Pixels down as shown.
+    /// Displayed height in pixels.
     pub height: u32,
-    /// Frames a second on average, to three decimals.
+    /// Average frames per second, to three decimals.
     pub frame_rate: f64,
 }
 
-/// What a playlist states about audio.
+/// A playlist's facts about audio.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioShape {
-    /// Channels.
+    /// The number of channels.
     pub channels: u16,
-    /// Samples a second.
+    /// Samples per second.
     pub sample_rate: u32,
-    /// The ISO 639-2 code of the language, where the file states one.
+    /// The ISO 639-2 code of the language, if the file states one.
     pub language: Option<String>,
 }
 
 /// One segment of a track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Lecture time (zero = the lecture's zero) in ticks of the track.
+    /// The start in lecture time, in ticks of the track.
     pub start: u64,
     /// Ticks until the next segment starts, or until the track ends.
     pub duration: u64,
     /// The whole length of the segment in bytes.
     pub bytes: u64,
-    /// Where its block is in the encoded index.
+    /// The position of its block in the encoded index.
     pub block: Range<u64>,
     pub(crate) decode_time: u64,
     pub(crate) checksum: u32,

@@ -1,10 +1,10 @@
-//! Sample descriptions, of ISO files and of QuickTime's three forms.
+//! Sample descriptions of ISO files and in QuickTime's three forms.
 
 use crate::boxes::{Kind, children, find};
 use crate::bytes::{Cursor, Short};
 use crate::error::ScanError;
 
-/// What the first sample description of a track states.
+/// The first sample description of a track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Entry<'a> {
     Video(VideoEntry<'a>),
@@ -19,7 +19,7 @@ pub(crate) struct VideoEntry<'a> {
     pub(crate) height: u16,
     /// The body of `avcC`.
     pub(crate) config: Option<&'a [u8]>,
-    /// Width to height of a pixel.
+    /// The width and height of a pixel.
     pub(crate) pixel_aspect: Option<(u32, u32)>,
     /// Primaries, transfer, matrix and the byte of the full-range flag.
     pub(crate) colour: Option<[u8; 7]>,
@@ -35,10 +35,10 @@ pub(crate) struct AudioEntry<'a> {
     pub(crate) stream: Option<&'a [u8]>,
 }
 
-/// The formats whose samples are encrypted: common encryption, and what music shops used.
+/// Formats with encrypted samples: common encryption, and older ones of music shops.
 const ENCRYPTED: [&Kind; 6] = [b"encv", b"enca", b"drmi", b"drms", b"drmt", b"p608"];
 
-/// Reads the body of `stsd`: how many descriptions there are, and the first.
+/// Reads the body of `stsd`; returns the number of descriptions, and the first.
 ///
 /// Source: ISO/IEC 14496-12 §8.5.2; QuickTime File Format, "Sound Sample Descriptions"
 pub(crate) fn parse(body: &[u8], video: bool) -> Result<(usize, Option<Entry<'_>>), ScanError> {
@@ -74,7 +74,7 @@ fn video_entry(format: Kind, mut cursor: Cursor<'_>) -> Result<VideoEntry<'_>, S
         colour: None,
     };
     for child in children(cursor.rest()) {
-        // Other codecs' descriptions may end in anything.
+        // The descriptions of other codecs may end in anything.
         let (kind, body) = match child {
             Ok(child) => child,
             Err(error) if matches!(&format, b"avc1" | b"avc3") => return Err(error),
@@ -100,7 +100,7 @@ fn aspect(body: &[u8]) -> Result<(u32, u32), Short> {
     }
 }
 
-/// Colour by code points; QuickTime's form has no flag for the full range.
+/// Colour as code points; QuickTime's form has no flag for the full range.
 fn colour(body: &[u8]) -> Result<[u8; 7], Short> {
     let mut cursor = Cursor::new(body);
     let form = cursor.array::<4>()?;
@@ -150,7 +150,7 @@ fn audio_entry(format: Kind, mut cursor: Cursor<'_>, quicktime: bool) -> Result<
     })
 }
 
-/// The whole part of a positive IEEE 754 number of 64 bits, where it is below 2^32.
+/// The integer part of a positive 64-bit IEEE 754 number, if it is below 2^32.
 fn whole_part(bits: u64) -> Option<u32> {
     let exponent = (bits >> 52) & 0xfff;
     let mantissa = (bits & ((1 << 52) - 1)) | (1 << 52);

@@ -3,15 +3,15 @@
 use crate::bytes::Cursor;
 use crate::error::{Obstacle, ScanError};
 
-/// More edits are made by no camera and no encoder.
+/// The limit of edits; no camera or encoder makes more.
 const MAX_EDITS: u32 = 1000;
-/// The longest wait before a track begins. Players that join tracks in one buffer begin where all of them have begun:
-/// beyond this a viewer would miss something, and the encoder has to fill the gap.
+/// The longest wait before a track starts. Players that buffer all tracks together start where all of them have started:
+/// after a longer wait a viewer would miss something, so an encoder has to fill the gap.
 const MAX_EMPTY_SECONDS: u64 = 1;
-/// The most samples of audio that an encoder puts before the first one that was recorded: two packets and what a
-/// band-replicating filter adds, with room.
+/// The most samples that an audio encoder puts before the first recorded one: two packets and the delay of a
+/// band-replicating filter, with some margin.
 const MAX_PRIMING: u64 = 4096;
-/// Likewise behind the last one.
+/// The most samples that it adds after the last one.
 const MAX_PADDING: u64 = 2112;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +27,15 @@ pub(crate) struct Edits {
     list: Vec<Edit>,
 }
 
-/// What the samples of a track span, in ticks of its media.
+/// The time span of a track's samples, in ticks of its media.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) timescale: u32,
-    /// Samples a second where it is audio.
+    /// Samples per second of an audio track.
     pub(crate) sample_rate: Option<u32>,
     /// When the first sample is shown.
     pub(crate) first: i64,
-    /// When the last sample begins to be shown.
+    /// When the last sample starts to be shown.
     pub(crate) last: i64,
 }
 
@@ -64,9 +64,9 @@ impl Edits {
         Ok(Self { list })
     }
 
-    /// How many ticks lie between a sample's media time and its lecture time, where the list can be kept by that alone.
+    /// The ticks between a sample's media time and its lecture time, if such a shift can express the whole list.
     ///
-    /// Shape: `open_end` where fragments follow: the end of the media was not known when the edit was written
+    /// Shape: `open_end` if fragments follow: the writer of the edit did not know the end of the media
     pub(crate) fn shift(&self, movie_timescale: u32, open_end: bool, span: Span) -> Result<i64, Obstacle> {
         let (empty, shown) = match self.list.as_slice() {
             [] => return Ok(0),
@@ -75,16 +75,16 @@ impl Edits {
             _ => return Err(Obstacle::EditList("there are several parts")),
         };
         if shown.media_time < 0 || !shown.at_normal_rate {
-            return Err(Obstacle::EditList("nothing is shown, or not at its own speed"));
+            return Err(Obstacle::EditList("it shows nothing, or changes the speed"));
         }
         if empty > MAX_EMPTY_SECONDS.saturating_mul(movie_timescale.into()) {
-            return Err(Obstacle::EditList("it begins late"));
+            return Err(Obstacle::EditList("it starts late"));
         }
         let samples = |count: u64| match span.sample_rate {
             Some(rate) => scaled(count, span.timescale, rate.max(1)),
             None => 0,
         };
-        // A millisecond is what rounding between timescales may hide.
+        // Rounding between timescales may hide up to a millisecond.
         let hidden = shown.media_time.saturating_sub(span.first);
         if hidden > samples(MAX_PRIMING).max(i64::from(span.timescale / 1000)) {
             return Err(Obstacle::EditList("it hides the beginning"));
@@ -103,7 +103,7 @@ impl Edits {
     }
 }
 
-/// A time in another timescale, rounded.
+/// Converts a time to another timescale, with rounding.
 fn scaled(time: u64, to: u32, from: u32) -> i64 {
     let from = u128::from(from.max(1));
     let ticks = (u128::from(time) * u128::from(to) + from / 2) / from;

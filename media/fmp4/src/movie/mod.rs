@@ -1,4 +1,4 @@
-//! The movie header: tracks and what they state about themselves.
+//! The movie header and its tracks.
 
 mod description;
 mod edits;
@@ -15,10 +15,10 @@ use crate::bytes::Cursor;
 use crate::error::ScanError;
 use crate::samples::Defaults;
 
-/// A film with every language and its subtitles has some 40.
+/// The limit of tracks; a film with every language and its subtitles has some 40.
 const MAX_TRACKS: usize = 64;
 
-/// What `moov` states.
+/// The facts in a `moov` box.
 #[derive(Debug)]
 pub(crate) struct Movie<'a> {
     pub(crate) timescale: u32,
@@ -36,9 +36,9 @@ impl<'a> Movie<'a> {
         for child in children(body) {
             match child? {
                 (kind, body) if kind == *b"mvhd" => {
-                    let (told, turned) = movie_header(body)?;
-                    timescale = Some(told);
-                    orientation = turned;
+                    let (ticks, rotation) = movie_header(body)?;
+                    timescale = Some(ticks);
+                    orientation = rotation;
                 }
                 (kind, body) if kind == *b"trak" => traks.push(body),
                 (kind, body) if kind == *b"mvex" => extends = Some(body),

@@ -1,9 +1,9 @@
-//! How the picture is turned and mirrored when shown.
+//! The rotation and mirroring of the displayed picture.
 
 use crate::boxes::put_u32;
 use crate::bytes::{Cursor, Short};
 
-/// Turning by right angles and mirroring, as the linear part of a display matrix.
+/// A rotation by right angles and mirroring, as the linear part of a display matrix.
 ///
 /// Shape: `x' = a x + c y`, `y' = b x + d y`; each of 0, 1 or -1
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ impl Default for Orientation {
 }
 
 impl Orientation {
-    /// Reads a matrix of nine numbers; one that does anything else than turn and mirror is ignored.
+    /// Reads a matrix of nine numbers; ignores one that does not only rotate and mirror.
     ///
     /// Source: ISO/IEC 14496-12 §8.3.2
     pub(crate) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Short> {
@@ -44,7 +44,7 @@ impl Orientation {
         Ok(turned)
     }
 
-    /// This one first, then another.
+    /// Applies this orientation first, then another.
     pub(crate) fn then(self, next: Self) -> Self {
         Self {
             a: self.a * next.a + self.b * next.c,
@@ -58,7 +58,7 @@ impl Orientation {
         self.a == 0
     }
 
-    /// Degrees clockwise, of the turning that is left when mirroring from left to right is undone first.
+    /// The rotation clockwise in degrees that remains after undoing a left-to-right mirroring.
     pub(crate) fn degrees(self) -> u16 {
         match (self.d, self.c) {
             (1, _) => 0,
@@ -68,7 +68,7 @@ impl Orientation {
         }
     }
 
-    /// Writes the matrix, moved so that the turned picture begins at the origin.
+    /// Writes the matrix, translated so that the rotated picture starts at the origin.
     pub(crate) fn put(self, out: &mut Vec<u8>, width: u32, height: u32) {
         let fixed = |part: i8| (i32::from(part) << 16).cast_unsigned();
         let moved = |one: i8, other: i8| {
@@ -96,7 +96,7 @@ mod tests {
     const ONE: i32 = 0x1_0000;
 
     #[test]
-    fn right_angles_are_told_and_garbage_is_ignored() {
+    fn right_angles_are_recognised_and_garbage_is_ignored() {
         assert_eq!(read([ONE, 0, 0, 0, ONE, 0, 0, 0, 1 << 30]).degrees(), 0);
         assert_eq!(read([0, ONE, 0, -ONE, 0, 0, 7, 0, 1 << 30]).degrees(), 90);
         assert_eq!(read([-ONE, 0, 0, 0, -ONE, 0, 0, 0, 1 << 30]).degrees(), 180);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn turning_twice_adds_up() {
+    fn two_rotations_add_up() {
         let quarter = read([0, ONE, 0, -ONE, 0, 0, 0, 0, 1 << 30]);
         assert_eq!(quarter.then(quarter).degrees(), 180);
         assert_eq!(quarter.then(quarter).then(quarter).degrees(), 270);

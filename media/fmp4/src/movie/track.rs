@@ -6,21 +6,21 @@ use crate::bytes::{Cursor, Short};
 use crate::error::ScanError;
 use crate::samples::{Defaults, Tables};
 
-/// What a track holds.
+/// The kind of media in a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handler {
     Video,
     Audio,
-    /// Subtitles, time codes, chapters, metadata: nothing that is cut.
+    /// Subtitles, time codes, chapters, metadata: media that is not served.
     Other,
 }
 
-/// What `trak` states.
+/// The facts in a `trak` box.
 #[derive(Debug)]
 pub(crate) struct Track<'a> {
     pub(crate) id: u32,
     pub(crate) enabled: bool,
-    /// Tracks of one group other than 0 are alternatives to each other.
+    /// Tracks of the same group, other than 0, are alternatives to each other.
     pub(crate) alternate_group: u16,
     pub(crate) orientation: Orientation,
     pub(crate) handler: Handler,
@@ -130,7 +130,7 @@ fn handler(body: &[u8]) -> Result<Handler, Short> {
     })
 }
 
-/// Three letters of five bits each; QuickTime's own list of numbers, which many writers fill with 0, is not believed.
+/// Three letters of five bits each; QuickTime's numeric codes, which many writers leave at 0, are ignored.
 fn language(packed: u16) -> Option<String> {
     let letters = [packed >> 10, packed >> 5, packed].map(|bits| (bits & 0x1f).to_be_bytes());
     let letters = letters.map(|[_, low]| low.checked_add(0x60).filter(u8::is_ascii_lowercase));
@@ -138,9 +138,9 @@ fn language(packed: u16) -> Option<String> {
     code.filter(|code| packed & 0x8000 == 0 && code != "und")
 }
 
-/// Refuses data that is not in this file.
+/// Rejects media in other files.
 ///
-/// Source: ISO/IEC 14496-12 §8.7.2: flag 1 says that the media is in the same file
+/// Source: ISO/IEC 14496-12 §8.7.2: flag 1 means that the media is in the same file
 fn check_references(body: &[u8]) -> Result<(), ScanError> {
     let Some(references) = find(body, *b"dref")? else {
         return Ok(());
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn languages_are_three_letters_or_not_told() {
+    fn languages_are_three_letters_or_unknown() {
         assert_eq!(language(0x15c7).as_deref(), Some("eng"));
         assert_eq!(language(0x55c4), None);
         assert_eq!(language(0x7fff), None);

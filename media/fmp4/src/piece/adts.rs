@@ -11,7 +11,7 @@ use crate::error::PieceError;
 /// The length of a header without a checksum.
 const HEADER: usize = 7;
 
-/// What every frame of a stream of AAC has in common.
+/// The parameters that all frames of an AAC stream share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioConfig {
     specific: [u8; 2],
@@ -26,13 +26,13 @@ impl AudioConfig {
         self.specific
     }
 
-    /// Samples a second.
+    /// Samples per second.
     #[must_use]
     pub fn sample_rate(&self) -> u32 {
         self.sample_rate
     }
 
-    /// Channels.
+    /// The number of channels.
     #[must_use]
     pub fn channels(&self) -> u16 {
         self.channels
@@ -43,11 +43,11 @@ impl AudioConfig {
         let unusual = PieceError::Format("AAC of an unusual form");
         let packed = (2_u16 << 11) | (u16::from(rate_index) << 7) | (u16::from(layout) << 3);
         let specific = packed.to_be_bytes();
-        let told = AacConfig::parse(&specific).map_err(|_| unusual)?;
-        if !told.is_plain_low_complexity() {
+        let parsed = AacConfig::parse(&specific).map_err(|_| unusual)?;
+        if !parsed.is_plain_low_complexity() {
             return Err(unusual);
         }
-        let (sample_rate, channels) = (told.sample_rate, told.channels);
+        let (sample_rate, channels) = (parsed.sample_rate, parsed.channels);
         Ok(Self {
             specific,
             sample_rate,
@@ -56,7 +56,7 @@ impl AudioConfig {
     }
 }
 
-/// Takes frames out of a stream of ADTS that comes in chunks.
+/// Extracts frames from an ADTS stream that arrives in chunks.
 ///
 /// Shape: holds less than one frame, 8 KiB, between chunks
 #[derive(Debug, Default)]
@@ -66,15 +66,15 @@ pub struct AdtsReader {
 }
 
 impl AdtsReader {
-    /// Begins at the beginning of a stream.
+    /// Starts at the beginning of a stream.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The frames that are complete with this chunk, without their headers.
+    /// Returns the frames that this chunk completes, without their headers.
     ///
-    /// Errors: where something is no frame of AAC-LC, or the frames' parameters change
+    /// Errors: if the stream has anything but AAC-LC frames, or the frames' parameters change
     pub fn push(&mut self, chunk: &[u8]) -> Result<Vec<Bytes>, PieceError> {
         self.rest.extend_from_slice(chunk);
         let mut frames = Vec::new();
@@ -87,24 +87,24 @@ impl AdtsReader {
         Ok(frames)
     }
 
-    /// What the frames have in common, from the first one on.
+    /// The frames' parameters, known from the first frame on.
     #[must_use]
     pub fn config(&self) -> Option<&AudioConfig> {
         self.config.as_ref()
     }
 
-    /// The stream is over.
+    /// Ends the stream.
     ///
-    /// Errors: when it ends within a frame
+    /// Errors: if it ends within a frame
     pub fn finish(self) -> Result<(), PieceError> {
         if self.rest.is_empty() {
             Ok(())
         } else {
-            Err(PieceError::Truncated("it ends within a frame of sound"))
+            Err(PieceError::Truncated("it ends within an audio frame"))
         }
     }
 
-    /// The frame at a place, and its length with its header; none where it is not complete.
+    /// The frame at a position, and its length including the header; `None` if it is incomplete.
     fn frame(&mut self, at: usize) -> Result<Option<(Bytes, usize)>, PieceError> {
         let rest = self.rest.get(at..).unwrap_or_default();
         let Some(header) = rest.first_chunk::<HEADER>() else {
@@ -113,7 +113,7 @@ impl AdtsReader {
         let header = Header::parse(header)?;
         match self.config {
             Some(config) if config != header.config => {
-                return Err(PieceError::Parameters("those of the sound"));
+                return Err(PieceError::Parameters("those of the audio"));
             }
             _ => self.config = Some(header.config),
         }
@@ -124,22 +124,22 @@ impl AdtsReader {
 
 struct Header {
     config: AudioConfig,
-    /// Of the frame, header included.
+    /// The length of the frame, including the header.
     length: usize,
-    /// Of the header, with its checksum where it has one.
+    /// The length of the header, including a checksum.
     before: usize,
 }
 
 impl Header {
     fn parse(header: &[u8; HEADER]) -> Result<Self, PieceError> {
         let bits = header.iter().fold(0_u64, |bits, &byte| (bits << 8) | u64::from(byte));
-        // Fields by how many bits stand behind them, of 56.
+        // Fields by the number of bits behind them, of 56.
         let field = |behind: u32, width: u32| (bits >> behind) & ((1 << width) - 1);
         let byte = |field: u64| u8::try_from(field).map_err(|_| Short);
         if field(44, 12) != 0xfff || field(41, 2) != 0 {
-            return Err(PieceError::Malformed("something that is no frame of sound"));
+            return Err(PieceError::Malformed("something that is not an audio frame"));
         }
-        // The profile is the object type less one.
+        // The profile is the object type minus one.
         if field(38, 2) != 1 {
             return Err(PieceError::Format("not AAC-LC"));
         }
@@ -150,7 +150,7 @@ impl Header {
         let length = narrow(field(13, 13))?;
         let before = if field(40, 1) == 1 { HEADER } else { HEADER + 2 };
         if length <= before {
-            return Err(PieceError::Malformed("an empty frame of sound"));
+            return Err(PieceError::Malformed("an empty audio frame"));
         }
         Ok(Self { config, length, before })
     }

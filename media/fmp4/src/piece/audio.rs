@@ -1,4 +1,4 @@
-//! Audio: frames of AAC as segments that follow the video's.
+//! Audio: AAC frames as segments that follow the video's.
 
 use bytes::Bytes;
 
@@ -9,20 +9,20 @@ use crate::error::PieceError;
 use crate::samples::Block;
 use crate::segment::init;
 
-/// Samples in a frame.
+/// Samples per frame.
 const FRAME: u32 = 1024;
-/// The most bits that a frame may take for each channel.
+/// The most bits of a frame per channel.
 ///
 /// Source: ISO/IEC 14496-3 §4.5.3.1
 const MAX_BITS: u64 = 6144;
 
 /// Makes a piece of AAC-LC.
 ///
-/// Shape:  `counts` states how many frames each segment has, and is used up by `frames`; `first_frame` is the number of
-///         the first of them in the rendition, whose frame 0 begins at the lecture's zero; `first` is the number of the
+/// Shape:  `counts` has the number of frames of each segment, which add up to `frames`; `first_frame` is the number of
+///         the first of them in the rendition, whose frame 0 starts at the lecture's zero; `first` is the number of the
 ///         first segment
 /// Units:  the track's timescale is its sample rate
-/// Errors: where the counts don't add up, or a segment has no frame
+/// Errors: if the counts don't add up, or a segment has no frame
 pub fn audio_piece(
     frames: &[Bytes],
     config: &AudioConfig,
@@ -32,10 +32,10 @@ pub fn audio_piece(
 ) -> Result<Piece, PieceError> {
     let sum: u64 = counts.iter().map(|&count| u64::from(count)).sum();
     if sum != wide(frames.len()) {
-        return Err(PieceError::Asked("the segments have other frames than there are"));
+        return Err(PieceError::Asked("the counts of the segments do not match the frames"));
     }
     let out_of_range = PieceError::Asked("its frames are out of range");
-    let told = AacConfig::parse(&config.specific())?;
+    let parsed = AacConfig::parse(&config.specific())?;
     let data = frames.iter().map(Bytes::len).sum();
     let mut writer = Writer::new(false, first, data);
     let (mut rest, mut number) = (frames, first_frame);
@@ -68,7 +68,7 @@ pub fn audio_piece(
     }
     Ok(Piece {
         init: init_segment(config),
-        codec_string: told.codec_string(),
+        codec_string: parsed.codec_string(),
         width: 0,
         height: 0,
         segments: writer.segments,
@@ -79,7 +79,7 @@ pub fn audio_piece(
 
 fn init_segment(config: &AudioConfig) -> Vec<u8> {
     let specific = config.specific();
-    // What the frames really take differs from piece to piece: the most that is allowed, and no average, are stated instead.
+    // The frames' real rate differs between pieces, so the init segment states the allowed maximum and no average.
     let peak = u64::from(config.sample_rate()) * u64::from(config.channels()) * MAX_BITS / u64::from(FRAME);
     init::audio(
         config.sample_rate(),
@@ -94,11 +94,11 @@ fn init_segment(config: &AudioConfig) -> Vec<u8> {
     )
 }
 
-/// The number of the first frame of AAC behind each bound: the one that begins at most half a frame before it.
+/// The number of the first AAC frame after each bound: the one that starts at most half a frame before it.
 ///
-/// Units: bounds in lecture time of [`TICKS`] a second
-/// Shape: as many as there are bounds, and in order where these are; segment `n` has the frames from number `n` up to
-///        number `n + 1`
+/// Units: bounds in lecture time of [`TICKS`] per second
+/// Shape: one number per bound, in order if the bounds are; segment `n` has the frames from number `n` up to, but not
+///        including, number `n + 1`
 #[must_use]
 pub fn audio_cuts(bounds: &[u64], sample_rate: u32) -> Vec<u64> {
     let frame = u128::from(FRAME) * u128::from(TICKS);

@@ -1,8 +1,8 @@
-//! Pieces: what an encoder made of a part of a lecture, as segments of a rendition.
+//! Pieces: an encoder's output for a part of a lecture, as segments of a rendition.
 //!
-//! Pieces are encoded apart, some again after a crash, and yet are joined without a seam: every segment begins to be
-//! decoded exactly where the one before ends, whatever the encoder stated, and the init segment depends on the encoder's
-//! parameters alone.
+//! Pieces are encoded separately, some again after a crash, and still join without a seam: the decode times of every
+//! segment start exactly where the previous segment's end, whatever the encoder wrote, and the init segment depends only
+//! on the encoder's parameters.
 
 mod adts;
 mod audio;
@@ -18,23 +18,23 @@ use crate::error::{IndexError, PieceError};
 use crate::samples::Block;
 use crate::segment::moof;
 
-/// Ticks a second of lecture times, and of every encoded video track.
+/// Ticks per second of lecture times and of every encoded video track.
 pub const TICKS: u32 = 90_000;
 
-/// One rendition's piece: what to store, how to cut it, and the init segment that it needs.
+/// One rendition's piece: the bytes to store, their segments, and the init segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
-    /// The init segment; the same bytes for all pieces of a rendition, or they can't be joined.
+    /// The init segment; all pieces of a rendition must have the same one to be joined.
     pub init: Vec<u8>,
     /// The name for `CODECS` as in RFC 6381.
     pub codec_string: String,
-    /// Pixels across; 0 where it is audio.
+    /// Width in pixels; 0 for audio.
     pub width: u32,
-    /// Pixels down; 0 where it is audio.
+    /// Height in pixels; 0 for audio.
     pub height: u32,
     /// The segments in order.
     pub segments: Vec<PieceSegment>,
-    /// Frames, of a picture or of sound, in all segments.
+    /// The number of video or audio frames in all segments.
     pub frames: u32,
     /// The segments, one after the other.
     pub bytes: Vec<u8>,
@@ -59,7 +59,7 @@ struct Writer {
 }
 
 impl Writer {
-    /// Shape: room for `data` bytes of samples
+    /// Shape: reserves space for `data` bytes of samples
     fn new(video: bool, first: u32, data: usize) -> Self {
         Self {
             video,

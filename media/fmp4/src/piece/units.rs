@@ -9,10 +9,10 @@ const IDR: u8 = 5;
 const SPS: u8 = 7;
 const PPS: u8 = 8;
 
-/// Whether a sample is a key frame, stated by its first slice.
+/// Whether a sample is a key frame, by its first slice.
 ///
-/// Errors: when its units do not fill it exactly, none is a slice, or it brings parameters of its own: those of the init
-///         segment count alone
+/// Errors: if its units do not fill it exactly, none is a slice, or it contains parameter sets: only those of the init
+///         segment count
 pub(super) fn is_key_frame(sample: &[u8], length_size: usize) -> Result<bool, PieceError> {
     let mut cursor = Cursor::new(sample);
     let mut key = None;
@@ -42,17 +42,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_slice_tells() {
-        let told = |headers: &[u8]| {
+    fn the_first_slice_decides() {
+        let key = |headers: &[u8]| {
             let sample: Vec<u8> = headers.iter().flat_map(|&header| unit(header)).collect();
             is_key_frame(&sample, 4)
         };
-        assert_eq!(told(&[0x09, 0x06, 0x65, 0x65]), Ok(true));
-        assert_eq!(told(&[0x09, 0x41, 0x65]), Ok(false));
-        assert!(matches!(told(&[0x67, 0x65]), Err(PieceError::Parameters(_))));
-        assert!(matches!(told(&[0x68, 0x65]), Err(PieceError::Parameters(_))));
-        assert!(matches!(told(&[0x06]), Err(PieceError::Malformed(_))));
-        assert!(matches!(told(&[]), Err(PieceError::Malformed(_))));
+        assert_eq!(key(&[0x09, 0x06, 0x65, 0x65]), Ok(true));
+        assert_eq!(key(&[0x09, 0x41, 0x65]), Ok(false));
+        assert!(matches!(key(&[0x67, 0x65]), Err(PieceError::Parameters(_))));
+        assert!(matches!(key(&[0x68, 0x65]), Err(PieceError::Parameters(_))));
+        assert!(matches!(key(&[0x06]), Err(PieceError::Malformed(_))));
+        assert!(matches!(key(&[]), Err(PieceError::Malformed(_))));
     }
 
     #[test]

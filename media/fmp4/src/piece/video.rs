@@ -13,12 +13,12 @@ use crate::samples::{Block, Packed, Samples};
 use crate::scan::{Layout, Walk};
 use crate::segment::init;
 
-/// What rounding between timescales may move a frame by.
+/// How far rounding between timescales may move a frame.
 const ROUNDED: i64 = 1;
 
 /// A frame in decoding order.
 struct Frame {
-    /// Lecture time.
+    /// Presentation time in lecture time.
     shown: i64,
     place: Range<usize>,
     key: bool,
@@ -26,23 +26,23 @@ struct Frame {
 
 /// Makes a piece of H.264 in fragmented MP4.
 ///
-/// The encoder's times say which frame belongs where; decode times are set again. The first frame of a segment is shown
-/// from the segment's bound on, every other one when the encoder says.
+/// The encoder's times assign frames to segments; decode times are recomputed. The first frame of a segment is shown from
+/// the segment's bound, every other one at the encoder's time.
 ///
-/// Shape:  `bounds` are those of the piece's segments, one more than there are; `first` is the number of its first
+/// Shape:  `bounds` are those of the piece's segments, one more than segments; `first` is the number of its first
 ///         segment in the rendition
-/// Units:  lecture time in [`TICKS`], the encoder's as well; `delay` is how long before its bound a segment's first frame
-///         is decoded, the same in all pieces of a rendition
-/// Errors: where frames are outside of the bounds, or a segment does not begin with a key frame of its own
+/// Units:  lecture time and the encoder's time in [`TICKS`]; a segment's first frame is decoded `delay` before its bound,
+///         which is the same in all pieces of a rendition
+/// Errors: if frames are outside the bounds, or a segment does not start with its own key frame
 pub fn video_piece(encoded: &[u8], bounds: &[u64], first: u32, delay: u32) -> Result<Piece, PieceError> {
     let grid = grid(bounds)?;
     let layout = layout(encoded)?;
     let movie = Movie::parse(&layout.moov)?;
     let [track] = movie.tracks.as_slice() else {
-        return Err(PieceError::Format("not one track"));
+        return Err(PieceError::Format("not a single track"));
     };
     let (entry, config) = description(track)?;
-    let fragments = layout.fragments.ok_or(PieceError::Format("not in fragments"))?;
+    let fragments = layout.fragments.ok_or(PieceError::Format("not fragmented"))?;
     let (packed, obstacle) = fragments.finish()?;
     if let Some(obstacle) = obstacle {
         return Err(obstacle.into());
@@ -69,14 +69,14 @@ pub fn video_piece(encoded: &[u8], bounds: &[u64], first: u32, delay: u32) -> Re
 }
 
 fn grid(bounds: &[u64]) -> Result<Vec<i64>, PieceError> {
-    // Room for the second before the lecture's zero and for rounding.
+    // Space for the second before the lecture's zero and for rounding.
     let grid = bounds
         .iter()
         .map(|&bound| i64::try_from(bound).ok().filter(|&bound| bound < i64::MAX / 2));
     let grid: Option<Vec<i64>> = grid.collect();
     let grid = grid.ok_or(PieceError::Asked("its bounds are out of range"))?;
     if grid.len() < 2 || grid.windows(2).any(|pair| pair.first() >= pair.last()) {
-        return Err(PieceError::Asked("its bounds do not go forward"));
+        return Err(PieceError::Asked("its bounds are not in order"));
     }
     Ok(grid)
 }
@@ -94,7 +94,7 @@ fn layout(encoded: &[u8]) -> Result<Layout, PieceError> {
 
 fn description<'a, 'm>(track: &'a Track<'m>) -> Result<(&'a VideoEntry<'m>, AvcConfig<'m>), PieceError> {
     let Some(Entry::Video(entry)) = &track.entry else {
-        return Err(PieceError::Format("no video"));
+        return Err(PieceError::Format("not video"));
     };
     if track.timescale != TICKS {
         return Err(PieceError::Format("not in ticks of 90 kHz"));
@@ -103,7 +103,7 @@ fn description<'a, 'm>(track: &'a Track<'m>) -> Result<(&'a VideoEntry<'m>, AvcC
         return Err(PieceError::Parameters("there is more than one sample description"));
     }
     if &entry.format != b"avc1" || track.orientation != Orientation::default() {
-        return Err(PieceError::Format("not H.264 as it is shown"));
+        return Err(PieceError::Format("not H.264, or rotated"));
     }
     let config = entry.config.ok_or(PieceError::Malformed("no decoder configuration"))?;
     let config = AvcConfig::parse(config)?;
@@ -124,14 +124,14 @@ fn frames(
     let mut frames = Vec::new();
     let mut data = 0_u64;
     while let Some((decoded, sample)) = samples.next()? {
-        // A few bytes that are many frames' would be written many times.
+        // Bytes shared by many frames would be written many times.
         data = data.saturating_add(sample.size.into());
         if data > wide(encoded.len()) {
             return Err(PieceError::Malformed("frames share their bytes"));
         }
         let place = narrow(sample.offset)?..narrow(sample.end().ok_or(Short)?)?;
         let bytes = encoded.get(place.clone());
-        let bytes = bytes.ok_or(PieceError::Truncated("a frame's bytes are not there"))?;
+        let bytes = bytes.ok_or(PieceError::Truncated("a frame's bytes are missing"))?;
         frames.push(Frame {
             shown: decoded.saturating_add(sample.composition.into()),
             key: is_key_frame(bytes, config.length_size)?,
@@ -141,7 +141,7 @@ fn frames(
     Ok(frames)
 }
 
-/// From the encoder's media time to lecture time: its edit list hides what it moved all frames by to reorder them.
+/// Converts the encoder's media time to lecture time: its edit list has the shift that reordering required.
 fn shift(movie: &Movie<'_>, track: &Track<'_>, frames: &mut [Frame]) -> Result<(), PieceError> {
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else {
         return Err(PieceError::NoFrames { segment: 0 });
@@ -159,14 +159,14 @@ fn shift(movie: &Movie<'_>, track: &Track<'_>, frames: &mut [Frame]) -> Result<(
     Ok(())
 }
 
-/// The places of the segments' first frames.
+/// The indices of the segments' first frames.
 fn begins(frames: &[Frame], grid: &[i64]) -> Result<Vec<usize>, PieceError> {
     let segments = grid.len().saturating_sub(1);
     let number = |segment: usize| u32::try_from(segment).unwrap_or(u32::MAX);
     let mut begins = Vec::new();
     let mut key = i64::MIN;
     for (place, frame) in frames.iter().enumerate() {
-        // The bound that the open segment ends at, and the next one begins at.
+        // The bound between the open segment and the next one.
         let open = begins.len();
         let bound = grid.get(open).copied().unwrap_or(i64::MAX);
         if open < segments && frame.key && frame.shown >= bound.saturating_sub(ROUNDED) {

@@ -1,4 +1,4 @@
-//! The samples of a track one by one, without a list of them in memory.
+//! Iterates over the samples of a track without a list of them in memory.
 
 mod block;
 mod packed;
@@ -13,7 +13,7 @@ use tables::TableSamples;
 
 use crate::error::ScanError;
 
-/// More than a day of 120 frames a second.
+/// A day of 120 frames per second.
 pub(crate) const MAX_SAMPLES: u64 = 24 * 3600 * 120;
 
 /// One sample.
@@ -22,20 +22,20 @@ pub(crate) struct Sample {
     pub(crate) offset: u64,
     pub(crate) size: u32,
     pub(crate) duration: u32,
-    /// From decoding to showing, in ticks.
+    /// The composition offset, in ticks.
     pub(crate) composition: i32,
-    /// Whether the file says that it can be decoded on its own.
+    /// Whether the file declares that it can be decoded on its own.
     pub(crate) sync: bool,
 }
 
 impl Sample {
-    /// The byte after the sample's last, where that is a number.
+    /// The offset of the byte after the sample's last, unless it overflows.
     pub(crate) fn end(&self) -> Option<u64> {
         self.offset.checked_add(self.size.into())
     }
 }
 
-/// What a movie states about samples of fragments that do not state it themselves.
+/// A movie's defaults for the samples of its fragments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Defaults {
     pub(crate) description: u32,

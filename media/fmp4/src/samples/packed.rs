@@ -1,4 +1,4 @@
-//! The samples of fragments, gathered in a few bytes each.
+//! The samples of fragments, packed in a few bytes each.
 
 use super::{MAX_SAMPLES, Sample};
 use crate::bytes::{Cursor, PutVarint, Short};
@@ -62,7 +62,7 @@ impl Packed {
         if !same_composition {
             self.bytes.put_signed_varint(sample.composition.into());
         }
-        let end = sample.end().ok_or(ScanError::Malformed("a place out of range"))?;
+        let end = sample.end().ok_or(ScanError::Malformed("an offset is out of range"))?;
         self.last = Last {
             end,
             duration: sample.duration,

@@ -20,7 +20,7 @@ pub(crate) struct Tables<'a> {
     chunk_groups: &'a [[u8; 12]],
     chunks: Chunks<'a>,
     sizes: Sizes<'a>,
-    /// None: every sample can be decoded on its own.
+    /// `None` if every sample can be decoded on its own.
     syncs: Option<&'a [[u8; 4]]>,
 }
 
@@ -87,7 +87,7 @@ impl<'a> Tables<'a> {
         }
     }
 
-    /// Refuses a count of samples that the file has no room for.
+    /// Rejects a count of samples that exceeds the file's size.
     pub(crate) fn check_room(&self, file: u64) -> Result<(), ScanError> {
         let size = match self.sizes {
             Sizes::Equal { size, .. } => size.max(1),
@@ -95,7 +95,7 @@ impl<'a> Tables<'a> {
         };
         match u64::from(self.count()).checked_mul(size.into()) {
             Some(total) if total <= file => Ok(()),
-            _ => Err(ScanError::Limits("more samples than the file has room for")),
+            _ => Err(ScanError::Limits("more samples than fit in the file")),
         }
     }
 
@@ -128,7 +128,7 @@ impl<'a> Tables<'a> {
     }
 }
 
-/// The entries of a table whose count is stated before them.
+/// The entries of a table, which are preceded by their count.
 fn entries<const N: usize>(body: &[u8]) -> Result<&[[u8; N]], ScanError> {
     let mut cursor = Cursor::new(body);
     cursor.version_and_flags()?;
@@ -169,7 +169,7 @@ fn pair(entry: &[u8; 8]) -> (u32, u32) {
     (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
 }
 
-/// One value for some samples in a row.
+/// A run of samples with the same value.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
     left: u32,
@@ -194,15 +194,15 @@ pub(crate) struct TableSamples<'a> {
     composition: Run,
     groups: Peekable<Iter<'a, [u8; 12]>>,
     chunks: Chunks<'a>,
-    /// Chunks begun.
+    /// The number of chunks started.
     chunk: u32,
     per_chunk: u32,
     left_in_chunk: u32,
-    /// Where the next sample begins.
+    /// The offset of the next sample.
     position: u64,
     sizes: Sizes<'a>,
     syncs: Option<Peekable<Iter<'a, [u8; 4]>>>,
-    /// Samples stated.
+    /// The number of samples returned.
     index: u32,
     count: u32,
 }
@@ -219,8 +219,8 @@ impl TableSamples<'_> {
         let size = self.size()?;
         let duration = self.duration.next(&mut self.durations)?;
         let composition = match &mut self.compositions {
-            // Version 0 has no sign by the standard, but writers that put negative numbers there are many, and no real
-            // time is beyond 2^31.
+            // Version 0 is unsigned by the standard, but many writers put negative numbers there, and no real offset
+            // exceeds 2^31.
             Some(entries) => self.composition.next(entries)?.cast_signed(),
             None => 0,
         };
@@ -232,7 +232,7 @@ impl TableSamples<'_> {
             composition,
             sync: self.is_sync(),
         };
-        self.position = sample.end().ok_or(ScanError::Malformed("a place out of range"))?;
+        self.position = sample.end().ok_or(ScanError::Malformed("an offset is out of range"))?;
         Ok(Some(sample))
     }
 
@@ -277,7 +277,7 @@ impl TableSamples<'_> {
         }
     }
 
-    /// Whether the table of sync samples has the sample just counted.
+    /// Whether the table of sync samples contains the sample just counted.
     fn is_sync(&mut self) -> bool {
         let number = self.index;
         let Some(syncs) = &mut self.syncs else { return true };

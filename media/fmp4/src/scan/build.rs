@@ -1,4 +1,4 @@
-//! The index of a file that can be cut as it is.
+//! Builds the index of a file that can be cut without encoding.
 
 use super::gate::{self, Chosen};
 use super::keyframes::KeyFrameCheck;
@@ -11,10 +11,10 @@ use crate::movie::{Movie, Track};
 use crate::samples::{Block, Sample, Samples};
 use crate::segment::{init, moof};
 
-/// What no player and no server should be asked to hold at once.
+/// The largest segment that players and servers should have to hold.
 const MAX_SEGMENT: u64 = 256 << 20;
 
-/// Why no index can be made.
+/// Why a file can't have an index.
 pub(super) enum Stop {
     Error(ScanError),
     Obstacle(Obstacle),
@@ -38,7 +38,7 @@ impl From<Short> for Stop {
     }
 }
 
-/// Makes the index, now that the key frames are known.
+/// Builds the index from the confirmed key frames.
 pub(super) fn index(
     movie: &Movie<'_>,
     judged: &Judged,
@@ -95,7 +95,7 @@ fn track_of<'a, 'm>(movie: &'a Movie<'m>, chosen: &Chosen) -> Result<&'a Track<'
         .ok_or(ScanError::Malformed("no such track"))
 }
 
-/// Where the video is cut; refused where its key frames do not allow it.
+/// Chooses where to cut the video. Errors: if its key frames do not allow it
 fn cuts(video: &Chosen, track: &Track<'_>, check: &KeyFrameCheck, limits: &Limits) -> Result<Vec<Candidate>, Obstacle> {
     if check.has_other_sets() {
         return Err(Obstacle::SampleEntries);
@@ -139,7 +139,7 @@ fn video_track(
     let mut cuts = cuts.iter().peekable();
     let mut key_frames = key_frames.iter().peekable();
     let mut number = 0;
-    // Everything of a segment is shown after its first picture and before the next segment's, or the cut is none.
+    // All frames of a segment must be shown from its first picture on and before the next segment's first picture.
     let (mut begun, mut latest) = (i64::MIN, i64::MIN);
     while let Some((decoded, sample)) = samples.next()? {
         let shown = decoded.saturating_add(sample.composition.into());
@@ -179,11 +179,11 @@ fn video_track(
             colour: entry.colour,
         },
     );
-    let told = judged.probe.video.as_ref();
+    let probed = judged.probe.video.as_ref();
     let kind = TrackKind::Video(VideoShape {
-        width: told.map_or(0, |video| video.width),
-        height: told.map_or(0, |video| video.height),
-        frame_rate: told.map_or(0.0, |video| video.frame_rate),
+        width: probed.map_or(0, |video| video.width),
+        height: probed.map_or(0, |video| video.height),
+        frame_rate: probed.map_or(0.0, |video| video.frame_rate),
     });
     Ok(rates.track(kind, config.codec_string(entry.format), track.timescale, init, segments))
 }
@@ -196,7 +196,7 @@ fn audio_track(track: &Track<'_>, audio: &Chosen, grid: &Grid, blocks: &mut Vec<
     while let Some((decoded, sample)) = samples.next()? {
         let shown = decoded.saturating_add(sample.composition.into());
         let lecture = shown.saturating_add(audio.shift);
-        if lecture.saturating_add(track.timescale.into()) < 0 || !writer.can_tell(decoded) {
+        if lecture.saturating_add(track.timescale.into()) < 0 || !writer.can_express(decoded) {
             continue;
         }
         while boundaries.next_if(|&boundary| boundary <= lecture).is_some() {
@@ -231,16 +231,16 @@ fn audio_track(track: &Track<'_>, audio: &Chosen, grid: &Grid, blocks: &mut Vec<
     Ok(rates.track(kind, config.codec_string(), track.timescale, init, segments))
 }
 
-/// The times at which the video is cut, which the audio follows.
+/// The times of the video's cuts, which the audio follows.
 struct Grid {
-    /// Lecture times, the first cut at zero left out.
+    /// Lecture times, without the first cut at zero.
     cuts: Vec<i64>,
     end: i64,
     timescale: u32,
 }
 
 impl Grid {
-    /// Where audio is cut, in its own ticks: with the video, and on in even steps where there is none (any more).
+    /// The audio's cuts in its own ticks: with the video's, then in even steps where there is no (more) video.
     fn boundaries(&self, timescale: u32) -> impl Iterator<Item = i64> + '_ {
         let scaled = move |time: i64| {
             let ticks = i128::from(time) * i128::from(timescale);
@@ -248,7 +248,7 @@ impl Grid {
             i64::try_from(ticks.div_euclid(own) + i128::from(ticks.rem_euclid(own) > 0)).unwrap_or(i64::MAX)
         };
         let step = i64::from(timescale).saturating_mul(TARGET_SECONDS);
-        // Sound that ends a moment after the picture is no segment of its own.
+        // Audio that ends a moment after the video gets no segment of its own.
         let first = if self.end == 0 {
             step
         } else {
@@ -263,13 +263,13 @@ impl Grid {
 struct Writer<'a> {
     video: bool,
     shift: i64,
-    /// From media time to the time that segments state: the lecture's zero is at one second.
-    told: i64,
-    /// Taken from the decode times and added to the offsets, so that none is negative: ffmpeg shows every sample of a
-    /// fragmented file late by the most negative offset that it has met.
+    /// The shift from media time to the time in segments, where the lecture's zero is at one second.
+    offset: i64,
+    /// The correction of decode times and composition offsets that makes no offset negative: ffmpeg delays every sample
+    /// of a fragmented file by the most negative offset that it has met.
     lowest: i32,
     block: Block,
-    /// When the open segment begins to be shown, in lecture time, and when its first sample is decoded.
+    /// When the open segment starts to be shown, in lecture time, and when its first sample is decoded.
     start: i64,
     decode_time: Option<u64>,
     segments: Vec<Segment>,
@@ -279,12 +279,12 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(video: bool, timescale: u32, chosen: &Chosen, blocks: &'a mut Vec<u8>) -> Self {
         let (shift, lowest) = (chosen.shift, chosen.survey.lowest);
-        let told = shift.saturating_add(timescale.into()).saturating_add(lowest.into());
+        let offset = shift.saturating_add(timescale.into()).saturating_add(lowest.into());
         let block = Block::default();
         Self {
             video,
             shift,
-            told,
+            offset,
             lowest,
             block,
             start: 0,
@@ -294,12 +294,12 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Whether a sample decoded then has a time that is not negative.
-    fn can_tell(&self, decoded: i64) -> bool {
-        decoded.saturating_add(self.told) >= 0
+    /// Whether segments can express this decode time without a negative number.
+    fn can_express(&self, decoded: i64) -> bool {
+        decoded.saturating_add(self.offset) >= 0
     }
 
-    /// Begins a new segment, whose first sample is shown at `shown`.
+    /// Starts a new segment, whose first sample is shown at `shown`.
     fn cut(&mut self, shown: i64) -> Result<(), Stop> {
         self.close()?;
         self.start = shown.saturating_add(self.shift);
@@ -308,8 +308,8 @@ impl<'a> Writer<'a> {
 
     fn push(&mut self, decoded: i64, sample: &Sample) -> Result<(), Stop> {
         if self.decode_time.is_none() {
-            let time = u64::try_from(decoded.saturating_add(self.told));
-            self.decode_time = Some(time.map_err(|_| Obstacle::Timeline("it begins before zero"))?);
+            let time = u64::try_from(decoded.saturating_add(self.offset));
+            self.decode_time = Some(time.map_err(|_| Obstacle::Timeline("it starts before zero"))?);
         }
         let end = sample.end().ok_or(Short)?;
         let offset = sample.composition.checked_sub(self.lowest);
@@ -347,7 +347,7 @@ impl<'a> Writer<'a> {
     fn finish(mut self, end: i64) -> Result<Vec<Segment>, Stop> {
         self.close()?;
         let end = u64::try_from(end.saturating_add(self.shift)).unwrap_or(0);
-        // A playlist's time begins at the lecture's zero, also where a track has nothing to show yet.
+        // A playlist's time starts at the lecture's zero, even if a track has nothing to show yet.
         if let Some(first) = self.segments.first_mut() {
             first.start = 0;
         }
@@ -363,14 +363,14 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Bits a second of a track's segments.
+/// The bit rates of a track's segments.
 struct Rates {
     peak: u64,
     average: u64,
 }
 
 impl Rates {
-    /// Source: RFC 8216 §4.1: the peak is that of any run of segments between half and one and a half target durations
+    /// Source: RFC 8216 §4.1: the peak is the highest of any run of segments between 0.5 and 1.5 target durations
     fn of(segments: &[Segment], timescale: u32) -> Self {
         let bytes = segments.iter().map(|segment| segment.bytes).sum();
         let ticks = segments.iter().map(|segment| segment.duration).sum();

@@ -1,4 +1,4 @@
-//! Movie fragments: samples that are described beside their data instead of in the movie's tables.
+//! Movie fragments: samples described beside their data instead of in the movie's tables.
 //!
 //! Source: ISO/IEC 14496-12 §8.8
 
@@ -8,7 +8,7 @@ use crate::error::{Obstacle, ScanError};
 use crate::movie::Movie;
 use crate::samples::{Defaults, MAX_SAMPLES, Packed, Sample};
 
-/// The fragments of a file, read one after the other.
+/// Reads the fragments of a file, one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Fragments {
     tracks: Vec<FragmentedTrack>,
@@ -21,9 +21,9 @@ struct FragmentedTrack {
     id: u32,
     defaults: Defaults,
     packed: Packed,
-    /// When the next sample is decoded if nothing else is said; none before the first.
+    /// The default decode time of the next sample; `None` before the first.
     next: Option<i64>,
-    /// The last sample: how long it lasts is known when the next fragment tells its time.
+    /// The last sample, whose duration is known only when the next fragment states its time.
     held: Option<(i64, Sample)>,
 }
 
@@ -51,7 +51,7 @@ impl Fragments {
         })
     }
 
-    /// Reads the body of the `moof` box that begins at `place` in a file of `file` bytes.
+    /// Reads the body of the `moof` box at offset `place` in a file of `file` bytes.
     pub(crate) fn read(&mut self, place: u64, body: &[u8], file: u64) -> Result<(), ScanError> {
         check_structure(body)?;
         let mut position = place;
@@ -64,7 +64,7 @@ impl Fragments {
         Ok(())
     }
 
-    /// Reads one track's part; gives the place after its data.
+    /// Reads one track's part; returns the offset after its data.
     fn read_track(&mut self, moof: u64, position: u64, body: &[u8], file: u64) -> Result<u64, ScanError> {
         let header = find(body, *b"tfhd")?.ok_or(ScanError::Malformed("a fragment without a header"))?;
         let mut cursor = Cursor::new(header);
@@ -79,13 +79,13 @@ impl Fragments {
             return Ok(position);
         };
         let mut defaults = track.defaults;
-        let told = [
+        let stated = [
             (0x2, &mut defaults.description),
             (0x8, &mut defaults.duration),
             (0x10, &mut defaults.size),
             (0x20, &mut defaults.flags),
         ];
-        for (flag, value) in told {
+        for (flag, value) in stated {
             if flags & flag != 0 {
                 *value = cursor.u32()?;
             }
@@ -112,7 +112,7 @@ impl Fragments {
         Ok(place)
     }
 
-    /// No fragment follows: the samples of each track, in the order of the movie's tracks.
+    /// Returns the samples of each track after the last fragment, in the order of the movie's tracks.
     pub(crate) fn finish(self) -> Result<(Vec<Packed>, Option<Obstacle>), ScanError> {
         let tracks = self.tracks.into_iter().map(|mut track| {
             track.release(None)?;
@@ -123,14 +123,14 @@ impl Fragments {
 }
 
 impl FragmentedTrack {
-    /// A fragment says when its first sample is decoded: the sample before it lasts until then.
+    /// Takes a fragment's first decode time, which ends the previous sample.
     fn begin_at(&mut self, time: i64) -> Result<(), Obstacle> {
         match (&mut self.held, self.next) {
             (Some((start, held)), _) => {
                 let duration = time
                     .checked_sub(*start)
                     .and_then(|duration| u32::try_from(duration).ok());
-                held.duration = duration.ok_or(Obstacle::Timeline("a fragment begins before the one before it"))?;
+                held.duration = duration.ok_or(Obstacle::Timeline("a fragment starts before the previous one"))?;
                 self.next = Some(time);
             }
             (None, None) => self.next = Some(time),
@@ -150,7 +150,7 @@ impl FragmentedTrack {
         Ok(())
     }
 
-    /// Reads a `trun`; gives the place after its data.
+    /// Reads a `trun`; returns the offset after its data.
     fn read_run(
         &mut self,
         base: u64,
@@ -160,7 +160,7 @@ impl FragmentedTrack {
         file: u64,
         total: &mut u64,
     ) -> Result<u64, ScanError> {
-        let out_of_range = ScanError::Malformed("a place out of range");
+        let out_of_range = ScanError::Malformed("an offset is out of range");
         let mut cursor = Cursor::new(body);
         let (_, flags) = cursor.version_and_flags()?;
         let count = cursor.u32()?;
@@ -169,10 +169,10 @@ impl FragmentedTrack {
             place = base.checked_add_signed(cursor.i32()?.into()).ok_or(out_of_range)?;
         }
         let mut first_flags = if flags & 0x4 == 0 { None } else { Some(cursor.u32()?) };
-        // A run may tell nothing of each sample but their count, so that its bytes do not bound it.
+        // A run may state only the number of its samples, so its size does not limit the number.
         *total = total.saturating_add(count.into());
         if *total > file.min(MAX_SAMPLES) {
-            return Err(ScanError::Limits("more samples than the file has room for"));
+            return Err(ScanError::Limits("more samples than fit in the file"));
         }
         let mut time = self.next.unwrap_or(0);
         for _ in 0..count {

@@ -1,4 +1,4 @@
-//! The judgement on a file's tracks: what they are, and whether they can be cut as they are.
+//! Judges a file's tracks: describes them, and decides whether they can be cut without encoding.
 
 use super::Limits;
 use super::keyframes::KeyFrameCheck;
@@ -11,7 +11,7 @@ use crate::movie::{AudioEntry, Entry, Handler, Movie, Span, Track, VideoEntry};
 use crate::probe::{AudioTrack, Probe, VideoTrack};
 use crate::samples::{Packed, Samples};
 
-/// More languages than these are not served.
+/// The limit of audio tracks to serve.
 const MAX_AUDIO: usize = 8;
 const MAX_FRAMES_A_SECOND: u64 = 120;
 const MAX_PIXELS_ACROSS: u32 = 16_000;
@@ -21,21 +21,21 @@ pub(super) struct Judgement {
     pub(super) choice: Result<Choice, Obstacle>,
 }
 
-/// The tracks to be cut.
+/// The tracks to cut.
 #[derive(Debug)]
 pub(super) struct Choice {
     pub(super) video: Option<Chosen>,
     pub(super) audio: Vec<Chosen>,
 }
 
-/// One of them.
+/// One track to cut.
 #[derive(Debug)]
 pub(super) struct Chosen {
-    /// Its place among the movie's tracks.
+    /// Its index among the movie's tracks.
     pub(super) track: usize,
     pub(super) packed: Packed,
     pub(super) survey: Survey,
-    /// From media time to lecture time, in ticks.
+    /// The shift from media time to lecture time, in ticks.
     pub(super) shift: i64,
 }
 
@@ -54,7 +54,7 @@ impl Chosen {
     }
 }
 
-/// A track with what its samples are together.
+/// A track with the summary of its samples.
 struct Surveyed {
     index: usize,
     packed: Packed,
@@ -77,7 +77,7 @@ pub(super) fn judge(
     Ok(Judgement { probe, choice })
 }
 
-/// Looks at the samples of every track of sound or pictures, and keeps what may be served.
+/// Summarises the samples of every video and audio track, and keeps the tracks that may be served.
 fn survey(movie: &Movie<'_>, packed: Vec<Packed>, file: u64) -> Result<(Option<Surveyed>, Vec<Surveyed>), ScanError> {
     let mut videos = Vec::new();
     let mut audio = Vec::new();
@@ -97,7 +97,7 @@ fn survey(movie: &Movie<'_>, packed: Vec<Packed>, file: u64) -> Result<(Option<S
         }
     }
     audio.truncate(MAX_AUDIO);
-    // Cover pictures and the pictures of chapters are tracks of video too.
+    // Cover pictures and chapter pictures are video tracks, too.
     let rank = |surveyed: &Surveyed| {
         let track = movie.tracks.get(surveyed.index);
         let still = track.is_none_or(|track| matches!(format(track), b"jpeg" | b"png " | b"mjpa" | b"mjpb" | b"gif "));
@@ -129,13 +129,13 @@ pub(super) fn audio_entry<'a, 'm>(track: &'a Track<'m>) -> Option<&'a AudioEntry
     }
 }
 
-/// The decoder configuration of a track of H.264.
+/// The decoder configuration of an H.264 track.
 pub(super) fn avc<'m>(track: &Track<'m>) -> Option<AvcConfig<'m>> {
     let entry = video_entry(track).filter(|entry| matches!(&entry.format, b"avc1" | b"avc3"))?;
     AvcConfig::parse(entry.config?).ok()
 }
 
-/// The decoder configuration of a track of MPEG-4 AAC, of whatever kind.
+/// The decoder configuration of an MPEG-4 AAC track of any kind.
 pub(super) fn aac<'m>(track: &Track<'m>) -> Option<(AacConfig, &'m [u8])> {
     let entry = audio_entry(track).filter(|entry| &entry.format == b"mp4a")?;
     let stream = Stream::parse(entry.stream?)
@@ -144,7 +144,7 @@ pub(super) fn aac<'m>(track: &Track<'m>) -> Option<(AacConfig, &'m [u8])> {
     Some((AacConfig::parse(stream.config).ok()?, stream.config))
 }
 
-/// Bits a second, rounded up.
+/// Bits per second, rounded up.
 pub(super) fn bit_rate(bytes: u64, ticks: u64, timescale: u32) -> u64 {
     let bits = u128::from(bytes) * 8 * u128::from(timescale);
     u64::try_from(bits.div_ceil(u128::from(ticks.max(1)))).unwrap_or(u64::MAX)
@@ -157,7 +157,7 @@ fn probe(movie: &Movie<'_>, video: Option<&Surveyed>, audio: &[Surveyed], is_mov
         let Some(track) = movie.tracks.get(surveyed.index) else {
             continue;
         };
-        // Where the edit list can't be kept, the media's own length is the best that is known.
+        // If the edit list can't be kept, the length of the media is the best estimate.
         let shift = shift(movie, track, &surveyed.survey).unwrap_or(surveyed.survey.first.saturating_neg());
         let end = u128::try_from(surveyed.survey.end.saturating_add(shift)).unwrap_or(0);
         let micros = end * 1_000_000 / u128::from(track.timescale.max(1));
@@ -215,14 +215,14 @@ fn describe_video(track: &Track<'_>, survey: &Survey) -> Result<VideoTrack, Scan
     })
 }
 
-/// Frames in a thousand seconds.
+/// Frames per thousand seconds.
 fn thousandths(track: &Track<'_>, survey: &Survey) -> u32 {
     let length = u128::from(survey.length().max(1));
     let frames = u128::from(survey.count) * u128::from(track.timescale) * 1000;
     u32::try_from((frames + length / 2) / length).unwrap_or(u32::MAX)
 }
 
-/// The coded picture and the shape of its pixels.
+/// The size of the coded picture and the aspect ratio of its pixels.
 pub(super) struct Shape {
     pub(super) width: u32,
     pub(super) height: u32,
@@ -230,7 +230,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// Pixels as shown, before turning: the side that grows is the one that is changed.
+    /// The displayed size before rotation: the aspect ratio enlarges one side and never shrinks the other.
     pub(super) fn shown(&self) -> (u32, u32) {
         let (across, down) = self.pixel_aspect;
         let stretched = |length: u32, by: u32, of: u32| {
@@ -248,8 +248,8 @@ impl Shape {
 pub(super) fn shape(track: &Track<'_>) -> Shape {
     let sps = avc(track).map(|config| config.sps);
     let entry = video_entry(track);
-    let told = entry.map_or((0, 0), |entry| (entry.width.into(), entry.height.into()));
-    let (width, height) = sps.map_or(told, |sps| (sps.width, sps.height));
+    let stated = entry.map_or((0, 0), |entry| (entry.width.into(), entry.height.into()));
+    let (width, height) = sps.map_or(stated, |sps| (sps.width, sps.height));
     let pixel_aspect = entry
         .and_then(|entry| entry.pixel_aspect)
         .or(sps.and_then(|sps| sps.pixel_aspect));
@@ -264,13 +264,13 @@ fn describe_audio(track: &Track<'_>, survey: &Survey) -> AudioTrack {
     let entry = audio_entry(track);
     let format = entry.map_or(*b"none", |entry| entry.format);
     let config = aac(track).map(|(config, _)| config);
-    let told = entry.map_or((0, 0), |entry| (entry.channels, entry.sample_rate));
-    let (channels, sample_rate) = config.map_or(told, |config| (config.channels, config.sample_rate));
+    let stated = entry.map_or((0, 0), |entry| (entry.channels, entry.sample_rate));
+    let (channels, sample_rate) = config.map_or(stated, |config| (config.channels, config.sample_rate));
     AudioTrack {
         codec: audio_name(track),
         codec_string: config.map_or_else(|| four_letters(format), AacConfig::codec_string),
-        // A layout that the stream itself states is not known here; the sample entry's number is the best guess.
-        channels: if channels == 0 { told.0 } else { channels },
+        // The stream itself may describe its layout, which is unknown here; the sample entry has the best guess.
+        channels: if channels == 0 { stated.0 } else { channels },
         sample_rate,
         language: track.language.clone(),
         average_bit_rate: average(track, survey),
@@ -348,7 +348,7 @@ fn audio_words(track: &Track<'_>) -> String {
     }
 }
 
-/// The plain name of a track's codec; `mp4a` may hold MP3 too, which its stream description states.
+/// The plain name of a track's codec; `mp4a` may also contain MP3, according to its stream description.
 fn audio_name(track: &Track<'_>) -> String {
     let object = audio_entry(track)
         .and_then(|entry| Stream::parse(entry.stream?).ok())

@@ -1,7 +1,7 @@
-//! Looking into samples: is what the file calls a key frame really one?
+//! Checks whether the samples that a file calls key frames really are.
 //!
-//! A table of sync samples may list recovery points of open groups of pictures, which decode only when what comes before
-//! them was decoded; the NAL units tell the difference.
+//! A table of sync samples may list recovery points of open groups of pictures, which depend on earlier pictures; the NAL
+//! units show the difference.
 //!
 //! Source: ITU-T H.264 §7.4.1, table 7-1
 
@@ -11,14 +11,14 @@ use std::ops::Range;
 use super::survey::Candidate;
 use crate::bytes::{narrow, wide};
 
-/// Read at first: parameter sets and the slice's header fit, unless the encoder left a long remark before them.
+/// The size of the first read: parameter sets and the slice's header fit, unless the encoder wrote a long SEI before them.
 const FIRST_READ: u64 = 256;
-/// What is read of one unit when it has to be compared in whole.
+/// The limit of a unit that is compared completely.
 const MAX_SET: u64 = 4096;
-/// A picture has some ten units before its first slice at most.
+/// The limit of units before a picture's first slice; real ones have some ten at most.
 const MAX_UNITS: u32 = 64;
 
-/// What one step may make its caller hold at once, if gaps up to [`BRIDGED`] are read along.
+/// The limit of bytes that the caller holds for one step, if it also reads gaps up to [`BRIDGED`].
 const MAX_HELD: u64 = 32 << 20;
 const BRIDGED: u64 = 64 << 10;
 
@@ -30,7 +30,7 @@ const SPS: u8 = 7;
 #[derive(Debug)]
 pub(crate) struct KeyFrameCheck {
     length_size: usize,
-    /// The parameter sets that every picture of the track may use.
+    /// The parameter sets in the sample description.
     sets: Vec<Vec<u8>>,
     candidates: Vec<Candidate>,
     looks: Vec<Look>,
@@ -38,11 +38,11 @@ pub(crate) struct KeyFrameCheck {
     other_sets: bool,
 }
 
-/// Where the looking into one sample has got to.
+/// The progress within one sample.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     candidate: usize,
-    /// Where the next unit's length is.
+    /// The offset of the next unit's length.
     at: u64,
     end: u64,
     wanted: u64,
@@ -75,7 +75,7 @@ impl KeyFrameCheck {
         }
     }
 
-    /// The ranges to read next; none when all is known.
+    /// The ranges to read next; none when all candidates are checked.
     pub(crate) fn wanted(&self) -> Vec<Range<u64>> {
         let mut wanted: Vec<Range<u64>> = Vec::new();
         let mut held = 0_u64;
@@ -95,7 +95,7 @@ impl KeyFrameCheck {
         wanted
     }
 
-    /// Goes on with the bytes of the wanted ranges.
+    /// Continues with the bytes of the wanted ranges.
     pub(crate) fn answer<B: AsRef<[u8]>>(&mut self, answers: &[B]) {
         let later = self.looks.split_off(answers.len().min(self.looks.len()));
         let looks = mem::replace(&mut self.looks, later);
@@ -122,7 +122,7 @@ impl KeyFrameCheck {
                 return Seen::Other;
             }
             let Some((length, kind)) = self.unit(rest) else {
-                // The header is beyond what was read; where it is beyond the sample too, there is no slice.
+                // The header is beyond the bytes read; if it is also beyond the sample, there is no slice.
                 let room = wide(self.length_size) < look.end.saturating_sub(at);
                 let read_on = at > look.at || wide(bytes.len()) < look.end.saturating_sub(look.at).min(look.wanted);
                 return if room && read_on {
@@ -158,7 +158,7 @@ impl KeyFrameCheck {
         }
     }
 
-    /// The length and the type of the unit that begins here; none where the bytes end first.
+    /// The length and the type of the unit at the start of these bytes; `None` if they end first.
     fn unit(&self, bytes: &[u8]) -> Option<(u64, u8)> {
         let (length, rest) = bytes.split_at_checked(self.length_size)?;
         let length = length.iter().fold(0, |length, &byte| (length << 8) | u64::from(byte));
@@ -172,12 +172,12 @@ impl KeyFrameCheck {
             .any(|set| Some(set.as_slice()) == unit.get(self.length_size..))
     }
 
-    /// Whether a picture brings parameters that the sample description does not state.
+    /// Whether a picture contains parameter sets that the sample description lacks.
     pub(crate) fn has_other_sets(&self) -> bool {
         self.other_sets
     }
 
-    /// The candidates that are key frames, in order.
+    /// The confirmed key frames, in order.
     pub(crate) fn key_frames(&self) -> Vec<Candidate> {
         let pairs = self.candidates.iter().zip(&self.found);
         pairs
@@ -186,7 +186,7 @@ impl KeyFrameCheck {
             .collect()
     }
 
-    /// Whether one of the candidates between two times is no key frame.
+    /// Whether a candidate between two times is not a key frame.
     pub(crate) fn has_false_ones(&self, between: Range<i64>) -> bool {
         let mut pairs = self.candidates.iter().zip(&self.found);
         pairs.any(|(candidate, found)| between.contains(&candidate.shown) && !found)
@@ -202,7 +202,7 @@ mod tests {
         [&length[8 - length_size..], body].concat()
     }
 
-    /// How many steps it took, whether it is a key frame, and whether its parameters are others.
+    /// Returns the number of steps, whether it is a key frame, and whether it has other parameter sets.
     fn check(length_size: usize, sample: &[u8]) -> (u32, bool, bool) {
         let size = u32::try_from(sample.len()).unwrap();
         let candidate = Candidate {
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_slice_tells() {
+    fn the_first_slice_decides() {
         for length_size in [1, 2, 4] {
             let sample = |kind: u8| [unit(length_size, &[9, 0x10]), unit(length_size, &[kind; 100])].concat();
             assert_eq!(check(length_size, &sample(0x65)), (1, true, false));
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_remark_before_the_slice_is_passed_over() {
+    fn a_long_sei_before_the_slice_is_skipped() {
         let sample = [unit(4, &[6; 700]), unit(4, &[0x65; 9])].concat();
         assert_eq!(check(4, &sample), (2, true, false));
         let sample = [unit(4, &[6; 249]), unit(4, &[0x65; 9])].concat();
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_samples_are_no_key_frames() {
+    fn broken_samples_are_not_key_frames() {
         for sample in [
             &[][..],
             &[0],

@@ -1,7 +1,7 @@
-//! Reading a file's structure: a state machine that says which bytes it needs.
+//! Reads a file's structure, as a state machine that requests the bytes it needs.
 //!
-//! It walks over the boxes at the top (`walk`), looks at every sample of the movie (`survey`), judges what it saw
-//! (`gate`), looks into the samples that are called key frames (`keyframes`) and writes the index (`build`).
+//! It walks over the top-level boxes (`walk`), summarises every sample of the movie (`survey`), judges the tracks (`gate`),
+//! checks the declared key frames (`keyframes`) and builds the index (`build`).
 
 mod build;
 mod fragments;
@@ -22,15 +22,15 @@ use gate::Choice;
 use keyframes::KeyFrameCheck;
 pub(crate) use walk::{Layout, Walk};
 
-/// Segments are about this long, in whole groups of pictures.
+/// The target length of segments, which consist of whole groups of pictures.
 const TARGET_SECONDS: i64 = 6;
 
-/// What the caller allows for playing a source as it is.
+/// The caller's limits for playing a source without encoding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The highest average of video and audio together, in bits a second.
+    /// The highest average rate of video and audio together, in bits per second.
     pub max_bit_rate: u64,
-    /// The longest time from one key frame to the next.
+    /// The longest time between key frames.
     pub max_key_frame_gap: Duration,
 }
 
@@ -43,30 +43,30 @@ impl Default for Limits {
     }
 }
 
-/// What a scan found.
+/// The result of a scan.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
-    /// What the file holds.
+    /// The description of the file's media.
     pub probe: Probe,
-    /// Whether it can be cut as it is.
+    /// Whether it can be cut without encoding.
     pub verdict: Verdict,
 }
 
-/// Whether segments can be cut from the stored bytes as they are.
+/// Whether segments can be cut from the stored bytes without encoding.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// They can, with this index.
+    /// Segments can be cut, with this index.
     Playable(Index),
-    /// They can't; another encoding of the source can be played.
+    /// The source must be encoded first, for this reason.
     NeedsTranscoding(Obstacle),
 }
 
-/// What a scanner wants next.
+/// A scanner's next request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// The bytes of these ranges, none empty and all inside the file, as the answers of the next step, in this order.
+    /// Pass the bytes of these ranges (none empty, all inside the file) to the next step, in this order.
     Read(Vec<Range<u64>>),
-    /// Nothing more.
+    /// The scan is done.
     Done(Scan),
 }
 
@@ -88,15 +88,15 @@ pub enum Step {
 /// # assert_eq!(scan(b"").unwrap_err().code(), "media_empty");
 /// ```
 ///
-/// Shape: one step takes at most 64 MiB of answers in all, or 32 MiB where the ranges are many, the bytes between them
-///        included if a caller reads gaps up to 64 KiB along. A file whose fragments have to be followed one by one takes
-///        a step for each; any other takes some ten steps, and one more for each 500 key frames
+/// Shape: one step takes at most 64 MiB of answers in total, or 32 MiB if there are many ranges, including gaps of up to
+///        64 KiB between them that the caller reads, too. A file whose fragments must be followed one by one takes a step
+///        for each; any other takes some ten steps, plus one for each 500 key frames
 #[derive(Debug)]
 pub struct Scanner {
     file: u64,
     limits: Limits,
     stage: Stage,
-    /// What the last step asked for.
+    /// The ranges that the last step requested.
     wanted: Vec<Range<u64>>,
 }
 
@@ -108,7 +108,7 @@ enum Stage {
     Over,
 }
 
-/// A file without an obstacle, up to its key frames.
+/// A file without an obstacle, whose key frames are still unchecked.
 #[derive(Debug)]
 struct Judged {
     moov: Vec<u8>,
@@ -117,7 +117,7 @@ struct Judged {
 }
 
 impl Scanner {
-    /// Begins to scan a file of `len` bytes.
+    /// Starts to scan a file of `len` bytes.
     #[must_use]
     pub fn new(len: u64, limits: Limits) -> Self {
         Self {
@@ -128,14 +128,13 @@ impl Scanner {
         }
     }
 
-    /// Goes on with the answers to the last step's ranges; the first step takes none.
+    /// Continues with the bytes of the last step's ranges; the first step takes none.
     ///
-    /// Errors: a [`ScanError`] is final; answers that are fewer or shorter than what was asked for are a file that ends
-    ///         early
+    /// Errors: a [`ScanError`] is final; missing or short answers count as an incomplete file
     pub fn step<B: AsRef<[u8]>>(&mut self, answers: &[B]) -> Result<Step, ScanError> {
         let lengths = self.wanted.iter().map(|range| range.end.saturating_sub(range.start));
         if !lengths.eq(answers.iter().map(|answer| crate::bytes::wide(answer.as_ref().len()))) {
-            return Err(ScanError::Truncated("it is shorter than it was"));
+            return Err(ScanError::Truncated("it has become shorter"));
         }
         let step = match mem::replace(&mut self.stage, Stage::Over) {
             Stage::Start if self.file == 0 => return Err(ScanError::Empty),

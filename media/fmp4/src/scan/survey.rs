@@ -1,16 +1,16 @@
-//! The first look at a track: how long and how large it is, and where it might be cut.
+//! Summarises a track: its length, its size, and where it might be cut.
 
 use super::TARGET_SECONDS;
 use crate::error::ScanError;
 use crate::samples::{Sample, Samples};
 
-/// A longer lecture is a broken file.
+/// The limit of a lecture's length; longer files are broken.
 const MAX_SECONDS: u64 = 12 * 3600;
-/// How many key frames are checked before only those at cuts are. Two cuts in a row are more than six seconds apart in
-/// sum, so that twelve hours never need more.
+/// The number of key frames above which only those at cuts are checked. Any three cuts in a row span more than six
+/// seconds, so that twelve hours never need more.
 pub(super) const MAX_CHECKED: usize = 16_384;
 
-/// A sample at which a segment might begin.
+/// A sample at which a segment might start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
     pub(crate) index: u64,
@@ -20,23 +20,23 @@ pub(crate) struct Candidate {
     pub(crate) size: u32,
 }
 
-/// What the samples of a track are together.
+/// The summary of a track's samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Survey {
     pub(crate) count: u64,
     pub(crate) bytes: u64,
-    /// When the first sample is shown, when the last one begins to be, and when it ends.
+    /// When the first sample is shown, when the last one starts to be shown, and when it ends.
     pub(crate) first: i64,
     pub(crate) last: i64,
     pub(crate) end: i64,
-    /// The lowest time from decoding to showing, where it is negative; otherwise 0.
+    /// The lowest composition offset if it is negative, otherwise 0.
     pub(crate) lowest: i32,
-    /// The samples that the file calls key frames, or, where they are too many, those at cuts.
+    /// The samples that the file calls key frames or, if there are too many, those at cuts.
     pub(crate) candidates: Vec<Candidate>,
 }
 
 impl Survey {
-    /// Looks at every sample; none where there is no sample.
+    /// Summarises every sample; `None` if there are none.
     pub(crate) fn of(mut samples: Samples<'_>, timescale: u32, file: u64) -> Result<Option<Self>, ScanError> {
         let mut survey = Self {
             count: 0,
@@ -83,7 +83,7 @@ impl Survey {
     fn add(&mut self, decoded: i64, sample: &Sample, file: u64) -> Result<i64, ScanError> {
         let wrong = ScanError::Malformed("times are out of range");
         if sample.end().is_none_or(|end| end > file) {
-            return Err(ScanError::Truncated("it tells of more media than there is"));
+            return Err(ScanError::Truncated("it describes more media than it contains"));
         }
         let shown = decoded.checked_add(sample.composition.into()).ok_or(wrong)?;
         let end = shown.checked_add(sample.duration.into()).ok_or(wrong)?;
@@ -96,13 +96,13 @@ impl Survey {
         Ok(shown)
     }
 
-    /// How long it lasts, in ticks.
+    /// The duration in ticks.
     pub(crate) fn length(&self) -> u64 {
         u64::try_from(self.end.saturating_sub(self.first)).unwrap_or(0)
     }
 }
 
-/// Chooses cuts among candidates that come in order: whole groups of pictures up to the target, at least one.
+/// Chooses cuts among ordered candidates: each segment has as many whole groups of pictures as fit the target, at least one.
 pub(super) struct Planner {
     target: i64,
     cuts: Vec<Candidate>,
@@ -124,7 +124,7 @@ impl Planner {
         };
         let limit = cut.shown.saturating_add(self.target);
         if candidate.shown > limit {
-            // The one before this is the last within the target; where there is none, the group itself is longer.
+            // The previous candidate is the last within the target; without one, the group itself is longer.
             let next = self.last.take().unwrap_or(candidate);
             self.cuts.push(next);
             if next != candidate {
@@ -135,7 +135,7 @@ impl Planner {
         }
     }
 
-    /// No candidate follows, and the track ends at `end`.
+    /// Ends the track at `end`, after the last candidate.
     pub(super) fn finish(mut self, end: i64) -> Vec<Candidate> {
         let late = self
             .cuts

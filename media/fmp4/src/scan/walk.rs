@@ -1,4 +1,4 @@
-//! The walk over the boxes of a file, from one header to the next.
+//! Walks over the boxes of a file, from one header to the next.
 
 use std::ops::Range;
 
@@ -9,18 +9,18 @@ use crate::error::ScanError;
 use crate::movie::Movie;
 use crate::sniff::sniff;
 
-/// Read at each place where a header is expected: often enough for what follows it as well.
+/// The size of a read at an expected header; it often includes what follows.
 const WINDOW: u64 = 64 << 10;
 const MAX_MOOV: u64 = 64 << 20;
 const MAX_MOOF: u64 = 16 << 20;
-/// Boxes beside media and fragments; a file has some ten.
+/// The limit of other boxes beside media and fragments; a file has some ten.
 const MAX_OTHERS: u32 = 4096;
-/// A day of fragments of a tenth of a second.
+/// More than a day of fragments of a tenth of a second.
 const MAX_FRAGMENTS: u32 = 1_000_000;
 
 const CUT_OFF: ScanError = ScanError::Truncated("a box ends early");
 
-/// Gathers the movie and the samples of its fragments.
+/// Collects the movie and the samples of its fragments.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
     at: u64,
@@ -45,18 +45,18 @@ pub(crate) struct Layout {
 enum Next {
     /// The next header is at `at`.
     Go,
-    /// This many bytes from `at` on are needed at once.
+    /// This many bytes from `at` are needed at once.
     Need(u64),
     End,
 }
 
 impl Walk {
-    /// What to read first of a file that is not empty.
+    /// The first range to read from a file that is not empty.
     pub(crate) fn first(file: u64) -> Range<u64> {
         0..file.min(WINDOW)
     }
 
-    /// Goes on with the bytes that were wanted; gives what to read next, or nothing at the end of the file.
+    /// Continues with the requested bytes; returns the next range to read, or `None` at the end of the file.
     pub(crate) fn answer(&mut self, bytes: &[u8], file: u64) -> Result<Option<Range<u64>>, ScanError> {
         if self.at == 0 {
             let kind = sniff(bytes);
@@ -86,8 +86,7 @@ impl Walk {
         self.at..file.min(self.at.saturating_add(length))
     }
 
-    /// How much to read where a header is expected: where fragments are large, little more than the next one's header is
-    /// of use.
+    /// How much to read at an expected header: if fragments are large, little more than the next one's header is useful.
     fn usual(&self) -> u64 {
         if self.moofs > 0 && self.last_mdat > WINDOW {
             (self.last_moof * 2).clamp(4096, WINDOW)
@@ -121,7 +120,7 @@ impl Walk {
                 .iter()
                 .all(|byte| byte.is_ascii_graphic() || *byte == b' ' || *byte == 0xa9) =>
             {
-                self.stray(ScanError::Malformed("there is something that is no box"))
+                self.stray(ScanError::Malformed("there is something that is not a box"))
             }
             _ => {
                 self.others += 1;
@@ -137,11 +136,11 @@ impl Walk {
         self.at = self
             .at
             .checked_add(size)
-            .ok_or(ScanError::Malformed("a place out of range"))?;
+            .ok_or(ScanError::Malformed("an offset is out of range"))?;
         Ok(Next::Go)
     }
 
-    /// Something that is no whole box: harmless behind a movie that is complete, an error in any other file.
+    /// Handles an incomplete box: harmless behind a complete movie, an error in any other file.
     fn stray(&self, error: ScanError) -> Result<Next, ScanError> {
         if self.moov.is_some() && self.fragments.is_none() {
             Ok(Next::End)
@@ -193,7 +192,7 @@ impl Walk {
         self.pass(size)
     }
 
-    /// The whole file was walked over.
+    /// Ends the walk at the end of the file.
     pub(crate) fn finish(self) -> Result<Layout, ScanError> {
         let moov = self.moov.ok_or(ScanError::Truncated("it has no movie header"))?;
         Ok(Layout {

@@ -1,4 +1,4 @@
-//! Init segments: a movie with one track and no samples of its own.
+//! Init segments: a movie with one track and no samples.
 //!
 //! Source: ISO/IEC 14496-12 §8; ISO/IEC 14496-15 §5.4.2; ISO/IEC 23000-19 (CMAF) §7.3
 
@@ -6,22 +6,22 @@ use crate::boxes::{put_box, put_full_box, put_u16, put_u32};
 use crate::codec::aac::put_esds;
 use crate::movie::Orientation;
 
-/// A video track to be described.
+/// The video track of an init segment.
 pub(crate) struct VideoInit<'a> {
     pub(crate) format: [u8; 4],
-    /// Pixels as coded, cropped.
+    /// Coded width in pixels, after cropping.
     pub(crate) width: u16,
     pub(crate) height: u16,
-    /// Width to height of a pixel.
+    /// The width and height of a pixel.
     pub(crate) pixel_aspect: Option<(u32, u32)>,
-    /// Pixels as shown before turning.
+    /// The displayed size before rotation.
     pub(crate) shown: (u32, u32),
     pub(crate) orientation: Orientation,
     pub(crate) config: &'a [u8],
     pub(crate) colour: Option<[u8; 7]>,
 }
 
-/// An audio track to be described.
+/// The audio track of an init segment.
 pub(crate) struct AudioInit<'a> {
     pub(crate) channels: u16,
     pub(crate) sample_rate: u32,
@@ -78,7 +78,7 @@ fn put_video_entry(out: &mut Vec<u8>, track: &VideoInit<'_>) {
         out.extend_from_slice(&[0; 16]);
         put_u16(out, track.width);
         put_u16(out, track.height);
-        // 72 dots an inch both ways, one frame a sample, no compressor's name, 24 bits a pixel.
+        // 72 dpi both ways, one frame per sample, no compressor name, 24 bits per pixel.
         put_u32(out, 0x0048_0000);
         put_u32(out, 0x0048_0000);
         out.extend_from_slice(&[0, 0, 0, 0, 0, 1]);
@@ -108,7 +108,7 @@ fn put_audio_entry(out: &mut Vec<u8>, track: &AudioInit<'_>) {
         put_u16(out, track.channels);
         put_u16(out, 16);
         out.extend_from_slice(&[0; 4]);
-        // 16.16; a rate above 65,535 is stated by the decoder's configuration alone.
+        // 16.16; only the decoder configuration can state a rate above 65,535.
         put_u32(
             out,
             u16::try_from(track.sample_rate).map_or(0, |rate| u32::from(rate) << 16),
@@ -185,7 +185,7 @@ fn put_movie_header(out: &mut Vec<u8>) {
     });
 }
 
-/// The data is in this file, and the tables are empty.
+/// Writes the data reference (to this file) and empty tables.
 fn put_tables(out: &mut Vec<u8>, entry: impl FnOnce(&mut Vec<u8>)) {
     put_box(out, *b"dinf", |out| {
         put_full_box(out, *b"dref", 0, 0, |out| {
@@ -205,7 +205,7 @@ fn put_tables(out: &mut Vec<u8>, entry: impl FnOnce(&mut Vec<u8>)) {
     });
 }
 
-/// Three letters in five bits each; `und` where none is stated.
+/// Three letters in five bits each; `und` if unknown.
 fn packed_language(language: Option<&str>) -> u16 {
     let letters = language.map_or(*b"und", |language| *language.as_bytes().first_chunk().unwrap_or(b"und"));
     letters

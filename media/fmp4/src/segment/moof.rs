@@ -7,13 +7,13 @@ use crate::bytes::wide;
 use crate::error::IndexError;
 use crate::samples::Block;
 
-/// Depends on no other sample.
+/// The flags of a sample that depends on no other.
 const KEY: u32 = 0x0200_0000;
-/// Depends on others, and is none to begin at.
+/// The flags of a sample that depends on others.
 const DEPENDENT: u32 = 0x0101_0000;
 const MDAT_HEADER: u32 = 8;
 
-/// Which fields each sample has for itself.
+/// The fields that each sample states individually.
 struct Layout {
     duration: Option<u32>,
     flags: bool,
@@ -51,8 +51,8 @@ pub(crate) fn length(video: bool, block: &Block) -> u64 {
 
 /// Writes the head of a segment.
 ///
-/// Shape:  one track with the id 1; offsets from decoding to showing are signed
-/// Errors: when the data is longer than a box of 32 bits holds
+/// Shape:  one track with the id 1; composition offsets are signed
+/// Errors: if the data does not fit in a 32-bit box
 pub(crate) fn head(sequence: u32, decode_time: u64, video: bool, block: &Block) -> Result<Vec<u8>, IndexError> {
     let too_long = IndexError::Damaged("a segment's length");
     let layout = Layout::of(video, block);
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_length_is_told_without_writing() {
+    fn the_length_is_known_without_writing() {
         for (durations, offsets, keys) in [
             ([5, 5], [0, 0], false),
             ([5, 6], [0, 0], false),

@@ -1,4 +1,4 @@
-//! How to make a media segment from the source: its head, and the byte ranges behind it.
+//! Plans a media segment of the source: its head, and the byte ranges behind it.
 
 use super::moof;
 use crate::bytes::wide;
@@ -8,9 +8,9 @@ use crate::samples::Block;
 use std::ops::Range;
 
 impl IndexHead {
-    /// How to make segment `n` of a track from the source.
+    /// Plans segment `n` of a track.
     ///
-    /// Shape:  `block` is exactly the bytes that [`Segment::block`] names
+    /// Shape:  `block` has exactly the bytes of [`Segment::block`]
     pub fn plan(&self, track: usize, n: usize, block: &[u8]) -> Result<SegmentPlan, IndexError> {
         let track = self.tracks.get(track).ok_or(IndexError::NoSuchSegment)?;
         let segment = track.segments.get(n).ok_or(IndexError::NoSuchSegment)?;
@@ -36,12 +36,12 @@ impl IndexHead {
     }
 }
 
-/// How to make a segment: `head`, then the bytes of `source` in order.
+/// The parts of a segment: `head`, then the bytes of `source` in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentPlan {
     /// The `moof` box and the header of `mdat`.
     pub head: Vec<u8>,
-    /// Byte ranges of the source, in order, none empty, all inside the source.
+    /// Byte ranges in the source, in order, none empty, all inside it.
     pub source: Vec<Range<u64>>,
     /// The whole length of the segment in bytes.
     pub len: u64,

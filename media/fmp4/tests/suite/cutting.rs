@@ -1,4 +1,4 @@
-//! The sources that are cut as they are: every one comes out as it went in.
+//! Sources that can be cut without encoding: the result equals the source.
 
 use std::fs;
 
@@ -78,7 +78,7 @@ fn fragments_with_an_edit_list() {
 }
 
 #[test]
-fn fragments_with_places_from_the_start_of_the_file() {
+fn fragments_with_offsets_from_the_start_of_the_file() {
     cut("a.mp4", "25", &format!("{GOP} -movflags +frag_keyframe+empty_moov"));
 }
 
@@ -92,7 +92,7 @@ fn fragments_of_one_frame_each() {
 }
 
 #[test]
-fn fragments_with_an_index_of_their_own() {
+fn fragments_with_an_index() {
     cut(
         "a.mp4",
         "25",
@@ -115,7 +115,7 @@ fn quicktime_with_its_own_sound_descriptions() {
     let (_bench, first) = cut("a.mov", "25", GOP);
     assert_eq!(first.scan.probe.container, "mov");
     assert_eq!(first.scan.probe.audio[0].codec_string, "mp4a.40.2");
-    // Above 65,535 samples a second ffmpeg writes the long form.
+    // Above 65,535 samples per second ffmpeg writes the long form.
     let (_bench, second) = cut("a.mov", "25", &format!("{GOP} -ar 96000 -b:a 128k"));
     assert_eq!(second.scan.probe.audio[0].sample_rate, 96_000);
 }
@@ -174,7 +174,7 @@ fn stereo_mono_and_silence() {
 }
 
 #[test]
-fn sound_of_low_rates() {
+fn audio_of_low_rates() {
     for rate in [8_000, 16_000] {
         let (_bench, cut) = cut("a.mp4", "25", &format!("{GOP} -ar {rate} -b:a 24k"));
         assert_eq!(cut.scan.probe.audio[0].sample_rate, rate);
@@ -206,22 +206,22 @@ fn several_audio_tracks_with_languages() {
         .map(|audio| audio.language.as_deref())
         .collect();
     assert_eq!(languages, [Some("eng"), Some("deu")]);
-    let told = cut.head.tracks().iter().filter_map(|track| match &track.kind {
+    let languages = cut.head.tracks().iter().filter_map(|track| match &track.kind {
         TrackKind::Audio(shape) => Some((shape.language.as_deref(), shape.channels)),
         TrackKind::Video(_) => None,
     });
-    let told: Vec<_> = told.collect();
-    assert_eq!(told, [(Some("eng"), 1), (Some("deu"), 2)]);
+    let languages: Vec<_> = languages.collect();
+    assert_eq!(languages, [(Some("eng"), 1), (Some("deu"), 2)]);
 }
 
 #[test]
-fn a_turned_picture_with_wide_pixels() {
+fn a_rotated_picture_with_wide_pixels() {
     let bench = Bench::new();
     let plain = bench.source("a.mp4", 3, "25", &format!("{GOP} -vf setsar=4/3"));
     let source = bench.convert(&plain, "turned.mp4", "", "-c copy -metadata:s:v:0 rotate=90");
     let cut = same(&source);
     let video = cut.scan.probe.video.unwrap();
-    // 320 by 180 with pixels of 4:3 is 427 by 180, and then on its side.
+    // 320 by 180 with pixels of 4:3 is 427 by 180, then rotated.
     assert_eq!((video.width, video.height), (180, 427));
     let turned = |path: &std::path::Path| {
         let mut command = crate::make::ffprobe();
@@ -242,7 +242,7 @@ fn a_turned_picture_with_wide_pixels() {
 }
 
 #[test]
-fn places_of_64_bits_and_narrow_sizes() {
+fn offsets_of_64_bits_and_narrow_sizes() {
     let bench = Bench::new();
     let source = bench.source("a.mp4", 4, "25", GOP);
     let long = rewrite(&source, |movie| {
@@ -310,7 +310,7 @@ fn a_scan_takes_few_steps_and_its_index_is_small() {
 }
 
 #[test]
-fn every_kind_of_damage_to_an_index_is_told() {
+fn every_kind_of_damage_to_an_index_is_detected() {
     let bench = Bench::new();
     let source = bench.source("a.mp4", 4, "25", GOP);
     let index = crate::judge::playable(crate::files::scan(&source).unwrap());
@@ -321,7 +321,7 @@ fn every_kind_of_damage_to_an_index_is_told() {
     for place in 0..length {
         let mut damaged = encoded.clone();
         damaged[place] ^= 0x41;
-        // Two bytes behind the version are spare.
+        // Two bytes after the version are unused.
         assert!(
             fmp4::IndexHead::decode(&damaged).is_err() || (10..12).contains(&place),
             "{place}"
@@ -337,7 +337,7 @@ fn every_kind_of_damage_to_an_index_is_told() {
 }
 
 #[test]
-fn answers_that_were_not_asked_for_are_refused() {
+fn unrequested_answers_are_refused() {
     let mut scanner = Scanner::new(100, Limits::default());
     let Ok(Step::Read(ranges)) = scanner.step::<Vec<u8>>(&[]) else {
         panic!()
@@ -364,7 +364,7 @@ fn lengths_of_one_and_two_bytes_before_each_unit() {
     }
 }
 
-/// Rewrites a silent file with its header at the end so that each length before a unit has fewer bytes.
+/// Rewrites a silent file with its header at the end, with fewer bytes for the length of each unit.
 fn shortened(bytes: &[u8], size: usize) -> Vec<u8> {
     let mut trees = Tree::parse(bytes);
     let mut sizes = Vec::new();
@@ -395,7 +395,7 @@ fn shortened(bytes: &[u8], size: usize) -> Vec<u8> {
         let count = u32::try_from(new_sizes.len()).unwrap();
         *table = Tree::table(b"stsz", &[&[0, count][..], &new_sizes].concat());
     });
-    // One chunk a sample is what a silent file of ffmpeg may not have; one chunk for all is simplest.
+    // A silent file of ffmpeg may not have one chunk per sample; one chunk for all is simplest.
     let count = u32::try_from(new_sizes.len()).unwrap();
     movie.all(b"stsc", &mut |table| *table = Tree::table(b"stsc", &[1, 1, count, 1]));
     movie.all(b"stco", &mut |table| {
@@ -422,7 +422,7 @@ fn more_key_frames_than_are_checked_one_by_one() {
 }
 
 #[test]
-fn time_codes_chapters_and_cover_pictures_are_no_lecture() {
+fn time_codes_chapters_and_cover_pictures_are_ignored() {
     let bench = Bench::new();
     let plain = bench.source("a.mov", 4, "25", &format!("{GOP} -timecode 01:00:00:00"));
     assert_eq!(same(&plain).head.tracks().len(), 2);

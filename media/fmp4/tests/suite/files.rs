@@ -1,4 +1,4 @@
-//! Scanning of files, and rewriting of their boxes.
+//! Scans files and rewrites their boxes.
 
 use std::fs::File;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use std::path::Path;
 
 use fmp4::{Limits, Scan, ScanError, Scanner, Step};
 
-/// The most that any step may ask for: a movie header and a little more.
+/// The most bytes that a step may request: a movie header and a little more.
 const MAX_ANSWER: u64 = (64 << 20) + (128 << 10);
 
 pub(crate) fn read(file: &File, range: &Range<u64>) -> Vec<u8> {
@@ -16,7 +16,7 @@ pub(crate) fn read(file: &File, range: &Range<u64>) -> Vec<u8> {
     bytes
 }
 
-/// Scans a file; gives the number of steps as well.
+/// Scans a file; also returns the number of steps.
 pub(crate) fn scan_counting(path: &Path) -> (u32, Result<Scan, ScanError>) {
     let file = File::open(path).unwrap();
     let length = file.metadata().unwrap().len();
@@ -34,7 +34,7 @@ pub(crate) fn scan_bytes(bytes: &[u8]) -> Result<Scan, ScanError> {
     scan_with(length, read).1
 }
 
-/// Scans, and checks that no step asks for what is not there or for too much.
+/// Scans, and checks that no step requests bytes outside the file or too many.
 fn scan_with(length: u64, read: impl Fn(&Range<u64>) -> Vec<u8>) -> (u32, Result<Scan, ScanError>) {
     let mut scanner = Scanner::new(length, Limits::default());
     let mut answers: Vec<Vec<u8>> = Vec::new();
@@ -59,7 +59,7 @@ fn scan_with(length: u64, read: impl Fn(&Range<u64>) -> Vec<u8>) -> (u32, Result
     }
 }
 
-/// A box with its children where it is a container, for rewriting.
+/// A box with its children if it is a container, for rewriting.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
     pub(crate) kind: [u8; 4],
@@ -118,7 +118,7 @@ impl Tree {
         out.extend(body);
     }
 
-    /// Every box of a kind, here and below.
+    /// Changes every box of a kind at any depth.
     pub(crate) fn all(&mut self, kind: &[u8; 4], change: &mut dyn FnMut(&mut Tree)) {
         if self.kind == *kind {
             change(self);
@@ -133,7 +133,7 @@ pub(crate) fn file_of(trees: &[Tree]) -> Vec<u8> {
     out
 }
 
-/// Rewrites the movie header of a file that has it at the end, where it may grow.
+/// Rewrites the movie header of a file that has it at the end, where its length may change.
 pub(crate) fn rewrite(path: &Path, change: impl FnOnce(&mut Tree)) -> Vec<u8> {
     let mut trees = Tree::parse(&std::fs::read(path).unwrap());
     let last = trees.last_mut().unwrap();

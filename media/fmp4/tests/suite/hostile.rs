@@ -1,4 +1,4 @@
-//! Files made to exhaust or to confuse: each ends in a stable code, quickly and in little memory.
+//! Hostile files: each leads to a stable code, quickly and in little memory.
 
 use std::fs;
 use std::ops::Range;
@@ -20,7 +20,7 @@ fn movie_header() -> Tree {
     Tree::leaf(b"mvhd", body)
 }
 
-/// A track of video with these tables, and further boxes beside its media.
+/// A video track with these tables, and more boxes beside its media.
 fn track(tables: Vec<Tree>, beside: Vec<Tree>) -> Tree {
     let mut media_header = vec![0; 24];
     media_header[12..16].copy_from_slice(&1000_u32.to_be_bytes());
@@ -139,7 +139,7 @@ fn impossible_sizes() {
 
 #[test]
 fn a_movie_header_of_half_a_gigabyte() {
-    // The file is said to be that long; the header is refused before any of it is read.
+    // The scanner is given this length; it rejects the header before reading any of it.
     let head = [
         file_of(&[brand()]),
         [&(500_u32 << 20).to_be_bytes()[..], b"moov"].concat(),
@@ -191,7 +191,7 @@ fn sources() -> &'static [Vec<u8>] {
     })
 }
 
-/// Where the structure is: everything outside of the media itself.
+/// The ranges of the structure: everything except the media itself.
 fn structure(bytes: &[u8]) -> Vec<Range<usize>> {
     let mut at = 0;
     let mut places = Vec::new();
@@ -207,7 +207,7 @@ fn structure(bytes: &[u8]) -> Vec<Range<usize>> {
     places
 }
 
-/// Scans whatever it is; what is playable can be planned in whole, inside the file.
+/// Scans any bytes; if they are playable, every segment can be planned, inside the file.
 fn survive(bytes: &[u8]) -> Result<(), TestCaseError> {
     let Ok(scanned) = scan_bytes(bytes) else { return Ok(()) };
     let Verdict::Playable(index) = scanned.verdict else {

@@ -1,4 +1,4 @@
-//! The comparison of a source with the segments that were cut from it, by ffmpeg's own reading of both.
+//! Compares a source with the segments cut from it, as ffmpeg reads both.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use hls::{AudioRendition, Kind, MediaPlaylist, MediaSegment, Multivariant, Varia
 use crate::files::{read, scan};
 use crate::make::{ffmpeg, ffprobe, run, words};
 
-/// One packet as ffprobe sees it.
+/// One packet as reported by ffprobe.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Packet {
     pub(crate) shown: f64,
@@ -18,7 +18,7 @@ pub(crate) struct Packet {
     pub(crate) hash: String,
 }
 
-/// The packets of one stream in the order in which they are stored.
+/// The packets of one stream in stored order.
 pub(crate) fn packets(path: &Path, stream: &str) -> Vec<Packet> {
     let entries = "packet=pts_time,size,data_hash";
     let mut command = ffprobe();
@@ -26,7 +26,7 @@ pub(crate) fn packets(path: &Path, stream: &str) -> Vec<Packet> {
     command.args(["-show_entries", entries, "-of", "compact=p=0"]).arg(path);
     let output = run(&mut command);
     let text = String::from_utf8(output.stdout).unwrap();
-    // Side data breaks a packet's line in two, but its fields come in order.
+    // Side data splits a packet's line in two, but its fields stay in order.
     let mut list: Vec<Packet> = Vec::new();
     for field in text.split(['|', '\n']) {
         match field.split_once('=') {
@@ -128,7 +128,7 @@ pub(crate) fn cut(source: &Path, encoded: &[u8], folder: &Path) -> PathBuf {
     path
 }
 
-/// What was cut, for further questions.
+/// The result of a cut, for further checks.
 pub(crate) struct Cut {
     pub(crate) scan: Scan,
     pub(crate) head: IndexHead,
@@ -170,7 +170,7 @@ pub(crate) fn same(source: &Path) -> Cut {
     }
 }
 
-/// Every packet is there in order, and one second later than in the source.
+/// Checks that every packet is there in order, one second later than in the source.
 fn compare(stream: &str, expected: &[Packet], found: &[Packet]) {
     assert_eq!(expected.len(), found.len(), "{stream}: number of packets");
     assert!(!expected.is_empty(), "{stream}: no packets");

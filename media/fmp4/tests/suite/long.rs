@@ -1,4 +1,4 @@
-//! Three hours: the time, size and place of every sample, as ffprobe reads them from the source's own tables.
+//! Three hours: compares the time, size and offset of every sample with those that ffprobe reads from the source's tables.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -13,11 +13,11 @@ use crate::make::{Bench, ffprobe};
 
 const GOP: &str = "-g 60 -bf 2 -b_strategy 0 -crf 51 -b:a 16k";
 
-/// Time shown, size and place.
-type Told = (i64, u64, u64);
+/// Presentation time, size and offset.
+type Entry = (i64, u64, u64);
 
-/// Reads every packet of a stream by ffprobe, one at a time.
-fn each_packet(path: &Path, stream: &str, mut check: impl FnMut(Told)) {
+/// Reads every packet of a stream with ffprobe, one at a time.
+fn each_packet(path: &Path, stream: &str, mut check: impl FnMut(Entry)) {
     let mut command = ffprobe();
     command.args([
         "-select_streams",
@@ -34,16 +34,16 @@ fn each_packet(path: &Path, stream: &str, mut check: impl FnMut(Told)) {
         .expect("ffprobe is installed");
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     for line in lines.map(Result::unwrap).filter(|line| line.starts_with("pts=")) {
-        let mut told = (0, 0, 0);
+        let mut entry = (0, 0, 0);
         for (name, value) in line.split('|').filter_map(|field| field.split_once('=')) {
             match name {
-                "pts" => told.0 = value.parse().unwrap(),
-                "size" => told.1 = value.parse().unwrap(),
-                "pos" => told.2 = value.parse().unwrap(),
+                "pts" => entry.0 = value.parse().unwrap(),
+                "size" => entry.1 = value.parse().unwrap(),
+                "pos" => entry.2 = value.parse().unwrap(),
                 _ => {}
             }
         }
-        check(told);
+        check(entry);
     }
     assert!(child.wait().unwrap().success());
 }
@@ -52,8 +52,8 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// Reads the samples that the head of a segment states, at their places in the source.
-fn told_by(plan: &fmp4::SegmentPlan) -> Vec<Told> {
+/// Reads the samples in the head of a segment, with their offsets in the source.
+fn samples_of(plan: &fmp4::SegmentPlan) -> Vec<Entry> {
     let head = &plan.head;
     let find = |kind: &[u8; 4]| head.windows(4).position(|window| window == kind).unwrap() + 4;
     let (fragment, time, run) = (find(b"tfhd"), find(b"tfdt"), find(b"trun"));
@@ -123,7 +123,7 @@ fn every_sample_of_three_hours() {
         };
         let mut samples = track.segments.iter().enumerate().flat_map(|(n, segment)| {
             let block = usize::try_from(segment.block.start).unwrap()..usize::try_from(segment.block.end).unwrap();
-            told_by(&head.plan(number, n, &encoded[block]).unwrap())
+            samples_of(&head.plan(number, n, &encoded[block]).unwrap())
         });
         let mut count = 0;
         each_packet(&source, stream, |(shown, size, place)| {

@@ -1,7 +1,7 @@
-//! Sources made by ffmpeg, cut by this crate, and judged by ffmpeg again.
+//! Tests with sources made by ffmpeg, cut by this crate and checked by ffmpeg.
 //!
-//! `make` makes sources, `files` reads and rewrites them, `judge` compares what was cut with what it was cut from. (Marked
-//! as tests one by one, because clippy's leave to unwrap in tests goes by that mark.)
+//! `make` makes sources, `files` reads and rewrites them, `judge` compares segments with their source. (Each module is
+//! marked as a test, because clippy allows `unwrap` only with that mark.)
 
 #[cfg(test)]
 mod cutting;

@@ -1,4 +1,4 @@
-//! Sources made by ffmpeg, small and in a folder of their own.
+//! Makes small sources with ffmpeg, in a separate folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -21,9 +21,9 @@ impl Bench {
         self.folder.path().join(name)
     }
 
-    /// Makes a source of some seconds of a moving test picture and a tone, with further arguments of ffmpeg.
+    /// Makes a source of some seconds of a moving test picture and a tone, with additional arguments for ffmpeg.
     ///
-    /// Shape: inputs are 0 the picture and 1 the tone; without `-map` both are taken
+    /// Shape: input 0 is the picture and input 1 the tone; without `-map` both are used
     pub(crate) fn source(&self, name: &str, seconds: u32, rate: &str, arguments: &str) -> PathBuf {
         let picture = format!("testsrc2=size=320x180:rate={rate}:duration={seconds}");
         let tone = format!("aevalsrc='0.3*sin(330*2*PI*t*(1+t/9))':s=44100:d={seconds}");
@@ -61,7 +61,7 @@ impl Bench {
     }
 }
 
-/// Words of a command line, where none holds a space.
+/// The words of a command line; none may contain a space.
 pub(crate) fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split_whitespace()
 }
@@ -78,7 +78,7 @@ pub(crate) fn ffprobe() -> Command {
     command
 }
 
-/// Runs a command that must succeed. A missing program is a failure as well: nothing is skipped.
+/// Runs a command that must succeed. A missing program is a failure, too: no test is skipped.
 pub(crate) fn run(command: &mut Command) -> Output {
     let output = command
         .output()

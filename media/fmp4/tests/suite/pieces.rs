@@ -1,4 +1,4 @@
-//! Lectures encoded piece by piece in runs of their own, joined, and compared with their source.
+//! Lectures encoded piece by piece in separate runs, joined, and compared with their source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,19 +11,19 @@ use proptest::prelude::*;
 use crate::files::{Tree, file_of};
 use crate::make::{Bench, ffmpeg, ffprobe, run, words};
 
-/// A patch of the picture is as bright as the frame's number says, so that no frame is taken for another.
+/// The brightness of a patch of the picture encodes the frame's number, so that frames can't be confused.
 const PATCH: &str =
     "geq=lum='if(lt(X\\,64)*lt(Y\\,64)\\,mod(N*53\\,200)+20\\,lum(X\\,Y))':cb='cb(X\\,Y)':cr='cr(X\\,Y)'";
 const GOP: &str = "-g 60 -bf 2 -an";
 
-/// One packet of a file as ffprobe states it, in ticks of 90 kHz.
+/// One packet of a file as reported by ffprobe, in ticks of 90 kHz.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Told {
+struct Packet {
     shown: i64,
     decoded: Option<i64>,
 }
 
-fn told(path: &Path, options: &str) -> Vec<Told> {
+fn packets_of(path: &Path, options: &str) -> Vec<Packet> {
     let mut command = ffprobe();
     command.args(words(options));
     command.args(words(
@@ -38,14 +38,14 @@ fn told(path: &Path, options: &str) -> Vec<Told> {
     };
     let packets = text.lines().filter(|line| line.starts_with("pts_time="));
     packets
-        .map(|line| Told {
+        .map(|line| Packet {
             shown: ticks(line, "pts_time=").unwrap(),
             decoded: ticks(line, "dts_time="),
         })
         .collect()
 }
 
-/// The brightness of every frame's patch in order, the patch being a part of the picture's height.
+/// The brightness of every frame's patch, in order.
 fn patches(path: &Path) -> Vec<u8> {
     let mut command = ffmpeg();
     command.args(["-xerror", "-i"]).arg(path);
@@ -55,13 +55,13 @@ fn patches(path: &Path) -> Vec<u8> {
     run(command.args(words("-f rawvideo -"))).stdout
 }
 
-/// A source and where it is cut.
+/// A source and its bounds.
 struct Lecture {
     bench: Bench,
     source: PathBuf,
-    /// When its frames are shown, in order.
+    /// The presentation times of its frames, in order.
     times: Vec<u64>,
-    /// Bounds of all segments.
+    /// The bounds of all segments.
     bounds: Vec<u64>,
 }
 
@@ -79,7 +79,7 @@ impl Lecture {
             rate,
             &format!("-vf {filter} -fps_mode vfr -enc_time_base 1:90000 {GOP} {arguments}"),
         );
-        let packets = told(&source, "");
+        let packets = packets_of(&source, "");
         let mut times: Vec<u64> = packets
             .iter()
             .map(|packet| u64::try_from(packet.shown).unwrap())
@@ -87,7 +87,7 @@ impl Lecture {
         times.sort_unstable();
         let step = times[times.len() - 1] - times[times.len() - 2];
         let end = times[times.len() - 1] + step;
-        // Bounds at frames, two seconds apart at least.
+        // Bounds at frames, at least two seconds apart.
         let mut bounds = vec![0];
         for &time in &times {
             if time >= bounds[bounds.len() - 1] + 180_000 && time + 90_000 < end {
@@ -103,10 +103,10 @@ impl Lecture {
         }
     }
 
-    /// Encodes the segments from one to another, as workers do.
+    /// Encodes a range of segments, as workers do.
     fn encode(&self, from: usize, to: usize, settings: &str) -> Vec<u8> {
         let seconds = |ticks: u64| format!("{:.6}", u32::try_from(ticks).map(f64::from).unwrap() / f64::from(TICKS));
-        // A little before each bound, because times in ticks are rounded.
+        // A little before each bound, because ticks are rounded.
         let early = |place: usize| seconds(self.bounds[place].saturating_sub(10));
         let path = self.bench.path(&format!("{from}.mp4"));
         let mut command: Command = ffmpeg();
@@ -198,7 +198,7 @@ impl Lecture {
     }
 
     fn check_times(&self, joined: &Path) {
-        let packets = told(joined, "");
+        let packets = packets_of(joined, "");
         let decoded: Vec<i64> = packets.iter().map(|packet| packet.decoded.unwrap()).collect();
         assert!(decoded.windows(2).all(|pair| pair[0] < pair[1]), "decode times go back");
         assert!(packets.iter().all(|packet| packet.decoded.unwrap() <= packet.shown));
@@ -220,7 +220,7 @@ fn word(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-/// Each segment is where its bounds say, begins with a key frame, and ends where the next one begins.
+/// Checks that each segment matches its bounds, starts with a key frame, and ends where the next one starts.
 fn check_boxes(segments: &[u8], lengths: impl Iterator<Item = u32>, bounds: &[u64], delay: u32) {
     let mut rest = segments;
     let mut number = 0;
@@ -282,20 +282,20 @@ fn pieces_without_b_frames_are_joined() {
 }
 
 #[test]
-fn a_delay_shorter_than_the_reordering_is_made_up_for() {
+fn a_delay_shorter_than_the_reordering_is_compensated() {
     let lecture = Lecture::new("a.mp4", 9, "25", "", "");
     lecture.check(&[1, 2], "", 0);
     lecture.check(&[2, 1], "", 90_000);
 }
 
 #[test]
-fn slow_pictures_are_joined() {
+fn low_frame_rates_are_joined() {
     let lecture = Lecture::new("a.mp4", 12, "10", "", "");
     lecture.check(&[2, 1], "", 9000);
 }
 
 #[test]
-fn a_gap_in_the_picture_stays() {
+fn a_gap_in_the_video_stays() {
     let filter = "select='not(eq(mod(n\\,7)\\,3))',setpts=PTS+gte(N\\,80)*1.5/TB+floor(N/11)*0.013/TB";
     let lecture = Lecture::new("a.mp4", 9, "30", filter, "");
     assert!(lecture.times.windows(2).any(|pair| pair[1] - pair[0] > 135_000));
@@ -303,20 +303,20 @@ fn a_gap_in_the_picture_stays() {
 }
 
 #[test]
-fn a_first_frame_that_comes_late_is_shown_from_zero() {
+fn a_late_first_frame_is_shown_from_zero() {
     let lecture = Lecture::new("a.mp4", 9, "30", "settb=1/90000,setpts=PTS+1260", "");
     assert_eq!(lecture.times[0], 1260);
     lecture.check(&[1, 1], "", 6000);
 }
 
 #[test]
-fn times_that_are_rounded_to_milliseconds_or_finer_than_ticks() {
+fn times_rounded_to_milliseconds_or_finer_than_ticks() {
     Lecture::new("a.mkv", 9, "30000/1001", "", "").check(&[1, 1], "", 6006);
     Lecture::new("a.mp4", 9, "24000/1001", "", "-video_track_timescale 1000000").check(&[1, 1], "", 7508);
 }
 
 #[test]
-fn a_piece_that_is_encoded_again_fits_as_well() {
+fn a_piece_that_is_encoded_again_fits_too() {
     let lecture = Lecture::new("a.mp4", 9, "25", "", "");
     let [one, again] = [(), ()].map(|()| lecture.piece(1, 3, "", 7200));
     assert_eq!(one, again);
@@ -330,13 +330,13 @@ fn refused(result: Result<Piece, PieceError>) -> &'static str {
 }
 
 #[test]
-fn what_does_not_fit_the_grid_is_refused() {
+fn pieces_that_do_not_fit_the_grid_are_refused() {
     let lecture = Lecture::new("a.mp4", 9, "25", "", "");
     let (encoded, bounds) = (lecture.encode(1, 3, ""), &lecture.bounds);
     let piece = |bounds: &[u64]| video_piece(&encoded, bounds, 1, 7200);
     assert!(piece(&bounds[1..=3]).is_ok());
     let [from, middle, to] = [bounds[1], bounds[2], bounds[3]];
-    assert!(piece(&[from, to]).is_ok(), "key frames within a segment do no harm");
+    assert!(piece(&[from, to]).is_ok(), "key frames within a segment are allowed");
     assert_eq!(refused(piece(&[from + 2, middle, to])), "piece_outside");
     assert_eq!(refused(piece(&[from, middle, to - 3602])), "piece_outside");
     assert_eq!(refused(piece(&[from, middle + 7200, to])), "piece_key_frame");
@@ -358,7 +358,7 @@ fn what_does_not_fit_the_grid_is_refused() {
         refused(video_piece(&encoded, &bounds[1..=3], 1, u32::MAX)),
         "piece_asked"
     );
-    // A tick of rounding is no harm.
+    // A tick of rounding is allowed.
     assert!(piece(&[from + 1, middle + 1, to]).is_ok());
     let last = lecture.times.iter().rev().find(|&&time| time < to).unwrap();
     assert!(piece(&[from, middle, *last]).is_ok());
@@ -366,7 +366,7 @@ fn what_does_not_fit_the_grid_is_refused() {
 }
 
 #[test]
-fn what_was_not_asked_for_is_refused() {
+fn other_forms_than_the_requested_one_are_refused() {
     let lecture = Lecture::new("a.mp4", 5, "25", "", "");
     let bounds = [0, lecture.bounds[lecture.bounds.len() - 1]];
     let code = |bytes: &[u8]| refused(video_piece(bytes, &bounds, 0, 7200));
@@ -387,7 +387,7 @@ fn what_was_not_asked_for_is_refused() {
     assert_eq!(code(b"<html>"), "piece_format");
 }
 
-/// A piece of two segments as the encoder wrote it, and its bounds.
+/// An encoder's output for two segments, and their bounds.
 fn written() -> &'static (Vec<u8>, Vec<u64>) {
     static WRITTEN: OnceLock<(Vec<u8>, Vec<u64>)> = OnceLock::new();
     WRITTEN.get_or_init(|| {
@@ -396,7 +396,7 @@ fn written() -> &'static (Vec<u8>, Vec<u64>) {
     })
 }
 
-/// An error, or a piece that is one.
+/// Checks that the result is an error or a valid piece.
 fn survive(encoded: &[u8], bounds: &[u64]) -> bool {
     let Ok(piece) = video_piece(encoded, bounds, 0, 9000) else {
         return false;
@@ -414,7 +414,7 @@ fn survive(encoded: &[u8], bounds: &[u64]) -> bool {
 }
 
 #[test]
-fn an_output_that_is_cut_off_is_refused() {
+fn an_incomplete_output_is_refused() {
     let (encoded, bounds) = written();
     assert_eq!(bounds.len(), 3);
     assert!(survive(encoded, bounds));
@@ -450,7 +450,7 @@ proptest! {
     ) {
         let (encoded, bounds) = written();
         let mut encoded = encoded.clone();
-        // Half of the changes are in the structure, which is a small part of the bytes.
+        // Half of the changes hit the structure, which is a small part of the bytes.
         let fragments: Vec<usize> = encoded.windows(4).enumerate().filter(|(_, kind)| kind == b"moof").map(|(at, _)| at).collect();
         for (place, structure, value) in changes {
             let at = match structure {

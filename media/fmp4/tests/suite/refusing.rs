@@ -1,4 +1,4 @@
-//! The sources that can't be cut as they are, each recognised for what it is.
+//! Sources that can't be cut without encoding, each with the right code.
 
 use std::fs;
 use std::path::Path;
@@ -25,7 +25,7 @@ fn obstacle(path: &Path) -> Obstacle {
     obstacle_in(scan(path))
 }
 
-/// What stands in the way of a source made with these arguments.
+/// The code of the obstacle of a source made with these arguments.
 fn code(seconds: u32, rate: &str, arguments: &str) -> &'static str {
     let bench = Bench::new();
     obstacle(&bench.source("a.mp4", seconds, rate, arguments)).code()
@@ -39,7 +39,7 @@ fn open_groups_of_pictures() {
 
 #[test]
 fn closed_groups_with_open_ones_between_are_cut_at_the_closed_ones() {
-    // Key frames are forced each four seconds; the recovery points between them are no places to cut at.
+    // Key frames are forced every four seconds; the source can't be cut at the recovery points between them.
     let open =
         "-x264-params open-gop=1:keyint=50:bframes=3:b-adapt=0:scenecut=0 -force_key_frames 0,4,8,12 -forced-idr 1";
     let bench = Bench::new();
@@ -59,7 +59,7 @@ fn an_edit_in_the_middle_of_a_group() {
 }
 
 #[test]
-fn a_track_that_begins_so_late_that_a_player_would_skip_to_it() {
+fn a_track_that_starts_so_late_that_a_player_would_skip_to_it() {
     let bench = Bench::new();
     let source = bench.source("a.mp4", 4, "25", GOP);
     let late = bench.path("late.mp4");
@@ -97,7 +97,7 @@ fn edited(change: impl Fn(&mut [u32])) -> Obstacle {
 
 #[test]
 fn edits_that_hide_or_repeat() {
-    // One frame of 40 ms less than there is; the movie's timescale is 1000.
+    // One frame of 40 ms less than the media; the movie's timescale is 1000.
     for change in [
         |words: &mut [u32]| words[1] -= 40,
         |words: &mut [u32]| words[1] = 1,
@@ -170,7 +170,7 @@ fn other_video_than_plain_h264() {
 }
 
 #[test]
-fn what_can_not_be_cut_is_described_all_the_same() {
+fn sources_that_can_not_be_cut_are_still_described() {
     let bench = Bench::new();
     let source = bench.source(
         "a.mov",
@@ -195,7 +195,7 @@ fn other_audio_than_low_complexity_aac() {
     );
     assert_eq!(code(2, "25", "-c:a ac3"), "audio_codec");
     assert_eq!(code(2, "25", "-c:a libopus -ar 48000"), "audio_codec");
-    // No encoder of HE-AAC here; the configuration alone states it. 0x12 is Low Complexity, 0x2a Spectral Band Replication.
+    // ffmpeg has no HE-AAC encoder; only the configuration is changed. 0x12 is Low Complexity, 0x2a Spectral Band Replication.
     let source = bench.source("a.mp4", 2, "25", GOP);
     let bytes = rewrite(&source, |movie| {
         movie.all(b"stsd", &mut |table| {
@@ -244,7 +244,7 @@ fn a_bit_rate_above_the_limit() {
 }
 
 #[test]
-fn files_that_are_cut_off_anywhere() {
+fn files_truncated_anywhere() {
     let bench = Bench::new();
     for (name, flags) in [
         ("end", "+write_colr"),
@@ -253,7 +253,7 @@ fn files_that_are_cut_off_anywhere() {
     ] {
         let bytes =
             fs::read(bench.source(&format!("{name}.mp4"), 3, "25", &format!("{GOP} -movflags {flags}"))).unwrap();
-        // A fragmented file may well end behind any of its fragments; which one was the last, nobody knows.
+        // A fragmented file may end after any of its fragments; nothing marks the last one.
         let mut ends = vec![bytes.len()];
         let mut at = 0;
         let mut trees = Tree::parse(&bytes).into_iter().peekable();

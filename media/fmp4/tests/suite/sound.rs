@@ -1,4 +1,4 @@
-//! Sound encoded in several runs, joined, and compared with its source.
+//! Audio encoded in several runs, joined, and compared with its source.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::make::{Bench, ffmpeg, ffprobe, run, words};
 const RATE: u32 = 48_000;
 const FRAME: usize = 1024;
 
-/// Twelve seconds of two voices that no two moments of are alike.
+/// Twelve seconds of two voices; no two moments are alike.
 fn source(bench: &Bench, name: &str, rate: u32, arguments: &str) -> PathBuf {
     let voices = format!("aevalsrc=0.3*sin(330*2*PI*t*(1+t/9))|0.2*sin(1500*t+9*sin(2*t)):s={rate}:d=12");
     let path = bench.path(name);
@@ -23,8 +23,8 @@ fn source(bench: &Bench, name: &str, rate: u32, arguments: &str) -> PathBuf {
     path
 }
 
-/// Decodes a source from a sample on, as workers do: first to the rate, then to the place, which a filter counts in
-/// samples of the rate that it gets.
+/// Decodes a source from a sample on, as workers do: resamples first, then trims, because the filter counts samples at
+/// its input's rate.
 fn decode(source: &Path, from: usize, arguments: &str) -> Vec<u8> {
     let filter = format!("aresample={RATE},aresample={RATE}:async=1:first_pts={from}");
     let second = (from / usize::try_from(RATE).unwrap()).saturating_sub(1).to_string();
@@ -35,7 +35,7 @@ fn decode(source: &Path, from: usize, arguments: &str) -> Vec<u8> {
 }
 
 fn encode(source: &Path, from: usize) -> Vec<u8> {
-    // The plainest of ffmpeg's ways to choose: with the others two runs differ in what no one hears.
+    // The simplest of ffmpeg's coders: with the others, two runs differ inaudibly.
     decode(
         source,
         from,
@@ -68,7 +68,7 @@ fn read(stream: &[u8]) -> (Vec<Bytes>, AudioConfig) {
     (frames, config)
 }
 
-/// The root of the mean square of what differs, frame by frame.
+/// The root mean square of the difference, frame by frame.
 fn errors(one: &[f64], other: &[f64]) -> Vec<f64> {
     let pairs: Vec<f64> = one
         .iter()
@@ -89,8 +89,8 @@ fn write(bench: &Bench, name: &str, pieces: &[&Piece]) -> PathBuf {
     path
 }
 
-/// Joins a run that was ended at a frame and a run that went on there, and compares with one run over all.
-fn go_on(name: &str, rate: u32, arguments: &str) {
+/// Joins a run that ended at a frame with a run that continued there, and compares them with a single run.
+fn continues(name: &str, rate: u32, arguments: &str) {
     let bench = Bench::new();
     let source = source(&bench, name, rate, arguments);
     let (whole, config) = read(&encode(&source, 0));
@@ -120,7 +120,7 @@ fn go_on(name: &str, rate: u32, arguments: &str) {
     let [joined, all] = [joined, write(&bench, "all.mp4", &[&all])].map(|path| decoded(&path));
     assert_eq!(joined.len(), all.len());
     let [joined, all] = [joined, all].map(|found| errors(&original, &found));
-    // The first frame has none before it to be laid over.
+    // The first frame has no previous one to overlap with.
     let worst = all.iter().skip(1).copied().fold(0.0, f64::max);
     for (n, error) in joined.iter().enumerate().skip(1) {
         assert!(
@@ -130,7 +130,7 @@ fn go_on(name: &str, rate: u32, arguments: &str) {
     }
 }
 
-/// Every frame is where the one before ends, the first a second behind the zero of time.
+/// Checks that every frame starts where the previous one ends, the first one second after time zero.
 fn check_times(joined: &Path, frames: usize) {
     let mut command = ffprobe();
     command.args(words("-show_entries packet=pts,dts -of csv=p=0"));
@@ -144,17 +144,17 @@ fn check_times(joined: &Path, frames: usize) {
 }
 
 #[test]
-fn sound_goes_on_where_it_ended() {
-    go_on("a.m4a", 44_100, "-c:a aac -b:a 192k");
+fn audio_continues_where_it_ended() {
+    continues("a.m4a", 44_100, "-c:a aac -b:a 192k");
 }
 
 #[test]
-fn sound_of_the_same_rate_goes_on() {
-    go_on("a.wav", 48_000, "");
+fn audio_of_the_same_rate_continues() {
+    continues("a.wav", 48_000, "");
 }
 
 #[test]
-fn segments_of_sound_follow_the_picture() {
+fn audio_segments_follow_the_video() {
     for rate in [44_100, 48_000, 22_050, 96_000] {
         let bounds: Vec<u64> = (0..2000).map(|n| n * 450_450 + n % 7 * 3003).collect();
         let cuts = audio_cuts(&bounds, rate);
@@ -198,7 +198,7 @@ fn a_stream_comes_in_chunks_of_any_size() {
     }
 }
 
-/// A header of ADTS before a payload; `change` may spoil the header.
+/// An ADTS header before a payload; `change` may spoil the header.
 fn frame(payload: &[u8], checksum: bool, change: impl Fn(&mut [u8])) -> Vec<u8> {
     let length = u64::try_from(payload.len() + if checksum { 9 } else { 7 }).unwrap();
     let fields = (0xfff1 << 40) | (0x4c_80 << 24) | (length << 13) | (0x7ff << 2);
@@ -224,7 +224,7 @@ fn code(stream: &[u8]) -> &'static str {
 }
 
 #[test]
-fn frames_with_a_checksum_are_read_as_well() {
+fn frames_with_a_checksum_are_read_too() {
     let stream = [frame(&[1, 2, 3], false, |_| {}), frame(&[4, 5], true, |_| {})].concat();
     let (frames, config) = read(&stream);
     assert_eq!(frames, [&[1, 2, 3][..], &[4, 5]]);
@@ -232,7 +232,7 @@ fn frames_with_a_checksum_are_read_as_well() {
 }
 
 #[test]
-fn what_is_no_plain_frame_is_refused() {
+fn unusual_frames_are_refused() {
     let good = || frame(&[1, 2, 3], false, |_| {});
     let after = |change: &dyn Fn(&mut [u8])| code(&[good(), frame(&[1, 2, 3], false, change)].concat());
     assert_eq!(after(&|_| {}), "none");
