@@ -8,7 +8,7 @@ use axum::Router;
 use backing::tasks::Queue;
 use backing::{Backing, Db};
 use runtime::process::{Check, Process};
-use runtime::{Authenticator, Background, Face, Keys, Revocations, Routes, Service, Shutdown};
+use runtime::{Authenticator, Background, Face, Issuer, Keys, RevocationFeed, Revocations, Routes, Service, Shutdown};
 use secrecy::SecretSlice;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -60,8 +60,8 @@ pub(crate) async fn document(settings: &Settings) -> Result<OpenApi> {
 struct Parts {
     backing: Backing,
     secret: SecretSlice<u8>,
-    keys: Keys,
-    revocations: Revocations,
+    issuer: Issuer,
+    revocations: RevocationFeed,
     authenticator: Authenticator,
     /// The open schemas, by service.
     schemas: BTreeMap<&'static str, Db>,
@@ -74,19 +74,20 @@ impl Parts {
     async fn open(settings: &Settings) -> Result<Self> {
         let backing = backends::open(settings).await?;
         let clock = backing.clock.clone();
-        let (keys, revocations) = (Keys::new(), Revocations::new(clock.clone()));
-        let issuer = settings.public_url.clone().unwrap_or_else(|| ISSUER.to_owned());
+        let name = settings.public_url.as_deref().unwrap_or(ISSUER);
+        let issuer = Issuer::own(name, AUDIENCE, Keys::new());
+        let revocations = Revocations::new(clock.clone());
         let storage = backends::storage_check(backing.objects.clone()).await;
         Ok(Self {
-            authenticator: Authenticator::new(keys.clone(), revocations.clone(), clock, issuer, AUDIENCE),
+            revocations: revocations.feed(),
+            authenticator: Authenticator::new(vec![issuer.clone()], revocations, clock),
+            issuer,
             secret: data_dir::secret(&settings.data_dir, settings.secret_key.as_ref())?,
             checks: vec![storage.context("storage_url")?],
             schemas: BTreeMap::new(),
             routes: Routes::none(),
             tasks: Vec::new(),
             backing,
-            keys,
-            revocations,
         })
     }
 
@@ -118,7 +119,7 @@ impl Parts {
         let deps = user_management_service::Deps {
             db,
             backing: self.backing.clone(),
-            keys: self.keys.clone(),
+            issuer: self.issuer.clone(),
             revocations: self.revocations.clone(),
             authenticator: self.authenticator.clone(),
             secret: self.secret.clone(),

@@ -29,7 +29,7 @@ use repositories::accounts::user_repository::UserRepository;
 use repositories::keys::key_repository::KeyRepository;
 use repositories::sessions::revocation_repository::RevocationRepository;
 use repositories::sessions::session_repository::SessionRepository;
-use runtime::{Authenticator, Background, Face, Keys, Revocations, Service};
+use runtime::{Authenticator, Background, Face, Issuer, RevocationFeed, Service};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::account_service::AccountService;
 use services::key_service::KeyService;
@@ -76,11 +76,11 @@ pub struct Deps {
     pub db: Db,
     /// The shared back ends; the cache counts failed sign-ins.
     pub backing: Backing,
-    /// The public keys that this service publishes for the process.
-    pub keys: Keys,
-    /// The revocations that the process's authenticator checks.
-    pub revocations: Revocations,
-    /// Checks the callers of this service's routes; tokens get its issuer and audience.
+    /// The issuer in whose name this service signs tokens, and whose keys it publishes.
+    pub issuer: Issuer,
+    /// Adds to the revocations that the process's authenticator checks.
+    pub revocations: RevocationFeed,
+    /// Checks the callers of this service's routes.
     pub authenticator: Authenticator,
     /// The platform's secret; a key derived from it seals the signing keys.
     pub secret: SecretSlice<u8>,
@@ -109,7 +109,9 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let Deps {
         db,
         backing: Backing { clock, cache, .. },
-        keys,
+        issuer: Issuer {
+            name, audience, keys, ..
+        },
         revocations,
         authenticator,
         secret,
@@ -120,7 +122,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     if !public_address.is_secure() {
         tracing::warn!("public_url is not https: the browser's cookie lacks the Secure attribute");
     }
-    let issuer = TokenIssuer::new(authenticator.issuer(), authenticator.audience(), config.access_life());
+    let issuer = TokenIssuer::new(&name, &audience, config.access_life());
     let revocations = RevocationService::new(RevocationRepository::new(db.clone()), revocations);
     let key_service = KeyService::new(
         KeyRepository::new(db.clone()),

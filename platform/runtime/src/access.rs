@@ -11,6 +11,8 @@ pub enum Access {
     Instructor,
     /// Admins.
     Admin,
+    /// Clients whose token has this scope.
+    Scope(&'static str),
     /// Those whom the service itself admits, by what this name stands for in the `OpenAPI` document.
     ByService(&'static str),
 }
@@ -24,7 +26,12 @@ impl Access {
             Self::SignedIn => "signed_in",
             Self::Instructor => "instructor",
             Self::Admin => "admin",
-            Self::ByService(name) => name,
+            Self::Scope(name) | Self::ByService(name) => name,
         }
+    }
+
+    /// Whether the platform refuses requests without a valid bearer.
+    pub(crate) const fn needs_principal(self) -> bool {
+        !matches!(self, Self::Public | Self::ByService(_))
     }
 }

@@ -1,12 +1,13 @@
 //! Lets a request through to a row, or refuses it, as the row's policy says.
 
-use crate::caller::identify;
-use crate::{Access, Authenticator, Caller, Problem};
+use crate::identify::{identify, user_required};
+use crate::{Access, Authenticator, Principal, Problem};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use contracts::Role;
 use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -23,13 +24,13 @@ pub(crate) struct Guard {
 pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(guard.authenticator);
-    if matches!(guard.access, Access::SignedIn | Access::Instructor | Access::Admin) {
-        match identify(&parts) {
-            Ok(caller) => {
-                if let Some(refusal) = refusal(guard.access, &caller) {
+    if guard.access.needs_principal() {
+        match identify(&parts).await {
+            Ok(principal) => {
+                if let Some(refusal) = refusal(guard.access, &principal) {
                     return refusal.into_response();
                 }
-                parts.extensions.insert(caller);
+                parts.extensions.insert(principal);
             }
             Err(error) => return Problem::from(error).into_response(),
         }
@@ -42,20 +43,34 @@ pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Ne
     next.run(Request::from_parts(parts, body)).await
 }
 
-fn refusal(access: Access, caller: &Caller) -> Option<Problem> {
-    match access {
-        Access::Instructor if !caller.roles.may_teach() => Some(Problem::new(
+/// A scope admits clients alone, and a role people alone.
+fn refusal(access: Access, principal: &Principal) -> Option<Problem> {
+    match (access, principal) {
+        (Access::Public | Access::ByService(_), _) => None,
+        (Access::Scope(scope), Principal::Client { scopes, .. }) if scopes.has(scope) => None,
+        (Access::Scope(scope), _) => Some(scope_required(scope)),
+        (_, Principal::Client { .. }) => Some(user_required()),
+        (Access::Instructor, Principal::User(caller)) if !caller.roles.may_teach() => Some(Problem::new(
             StatusCode::FORBIDDEN,
             "instructor_required",
             "this is the instructors'; an admin can make you one",
         )),
-        Access::Admin if !caller.roles.has(Role::Admin) => Some(Problem::new(
+        (Access::Admin, Principal::User(caller)) if !caller.roles.has(Role::Admin) => Some(Problem::new(
             StatusCode::FORBIDDEN,
             "admin_required",
             "this is the admins'",
         )),
-        Access::Public | Access::SignedIn | Access::Instructor | Access::Admin | Access::ByService(_) => None,
+        (Access::SignedIn | Access::Instructor | Access::Admin, Principal::User(_)) => None,
     }
+}
+
+/// 403 `scope_required`, with the scope where a client looks for it.
+///
+/// Source: RFC 6750 §3.1
+fn scope_required(scope: &str) -> Problem {
+    let challenge = format!("Bearer realm=\"moocflix\", error=\"insufficient_scope\", scope=\"{scope}\"");
+    let detail = format!("this needs the access token of a client that has the scope `{scope}`");
+    Problem::new(StatusCode::FORBIDDEN, "scope_required", detail).header(WWW_AUTHENTICATE, challenge)
 }
 
 /// 422 with each field of a query that the row's documentation does not have.

@@ -1,59 +1,106 @@
 //! The public keys that access tokens are checked with.
 
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse};
+use serde::Deserialize;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+
+/// How long a token waits for a key that somebody else may have published just now.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One public key with its name.
 #[derive(Debug, Clone)]
 pub struct PublicKey {
     /// The key's name in a token's header.
     pub kid: String,
-    /// The key; only RSA keys are taken.
+    /// The key; one that is shared or meant for encryption checks nothing.
     pub jwk: Jwk,
 }
 
-/// The keys in force; clones share them.
-#[derive(Clone, Default)]
+/// The keys of an issuer; clones share them.
+#[derive(Clone)]
 pub struct Keys {
-    inner: Arc<RwLock<Ring>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    ring: RwLock<Ring>,
+    /// Grows with each publication.
+    edition: watch::Sender<u64>,
+    /// Reports names that are unknown, where keys come from elsewhere.
+    unknown: Option<Notify>,
 }
 
 #[derive(Default)]
 struct Ring {
     published: Vec<PublicKey>,
     by_kid: HashMap<String, Arc<DecodingKey>>,
-    edition: u64,
+}
+
+/// Brings keys that another process publishes as a document, such as `/.well-known/jwks.json`.
+pub struct KeyFeed(Keys);
+
+/// A document holds no key that a signature can be checked with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is no JSON Web Key Set with a public key that has a name")]
+pub struct NoKeys;
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<Value>,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Keys {
-    /// No keys yet.
+    /// No keys yet; they are published in this process.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        Self::with(None)
     }
 
-    /// Puts these keys in the place of all before; keys that are not RSA check nothing.
+    /// No keys yet; the feed brings them. A token with an unknown key wakes the feed and waits up to a second.
+    #[must_use]
+    pub fn from_elsewhere() -> (Self, KeyFeed) {
+        let keys = Self::with(Some(Notify::new()));
+        (keys.clone(), KeyFeed(keys))
+    }
+
+    fn with(unknown: Option<Notify>) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                ring: RwLock::default(),
+                edition: watch::Sender::new(0),
+                unknown,
+            }),
+        }
+    }
+
+    /// Replaces all keys.
     pub fn publish(&self, keys: Vec<PublicKey>) {
         let by_kid = keys
             .iter()
-            .filter(|key| matches!(key.jwk.algorithm, AlgorithmParameters::RSA(_)))
-            .filter_map(|key| {
-                let decoding = DecodingKey::from_jwk(&key.jwk).ok()?;
-                Some((key.kid.clone(), Arc::new(decoding)))
-            })
+            .filter_map(|key| Some((key.kid.clone(), Arc::new(verifying(&key.jwk)?))))
             .collect();
-        let mut ring = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        ring.by_kid = by_kid;
-        ring.published = keys;
-        ring.edition += 1;
+        *self.shared.ring.write().unwrap_or_else(PoisonError::into_inner) = Ring {
+            published: keys,
+            by_kid,
+        };
+        self.shared.edition.send_modify(|edition| *edition += 1);
     }
 
     /// The keys as `/.well-known/jwks.json` shows them.
     #[must_use]
     pub fn jwks(&self) -> JwkSet {
-        let ring = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let ring = self.shared.ring.read().unwrap_or_else(PoisonError::into_inner);
         let keys = ring.published.iter().map(|key| {
             let mut jwk = key.jwk.clone();
             jwk.common.key_id = Some(key.kid.clone());
@@ -63,13 +110,67 @@ impl Keys {
     }
 
     /// The key of a name.
-    pub(crate) fn find(&self, kid: &str) -> Option<Arc<DecodingKey>> {
-        let ring = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) async fn find(&self, kid: &str) -> Option<Arc<DecodingKey>> {
+        let mut editions = self.shared.edition.subscribe();
+        if let Some(key) = self.known(kid) {
+            return Some(key);
+        }
+        self.shared.unknown.as_ref()?.notify_one();
+        tokio::time::timeout(PATIENCE, editions.changed()).await.ok()?.ok()?;
+        self.known(kid)
+    }
+
+    fn known(&self, kid: &str) -> Option<Arc<DecodingKey>> {
+        let ring = self.shared.ring.read().unwrap_or_else(PoisonError::into_inner);
         ring.by_kid.get(kid).cloned()
     }
 
-    /// Changes with each publication.
+    /// Grows with each publication.
     pub(crate) fn edition(&self) -> u64 {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).edition
+        *self.shared.edition.borrow()
     }
+}
+
+impl KeyFeed {
+    /// Waits until a token names a key that is unknown; however many do meanwhile, they count once.
+    pub async fn wanted(&self) {
+        if let Some(unknown) = &self.0.shared.unknown {
+            unknown.notified().await;
+        }
+    }
+
+    /// Replaces all keys by those of a JSON Web Key Set; keys of kinds that are unknown or useless here are left out.
+    ///
+    /// Errors: no key would be left; those before stay
+    /// Source: RFC 7517 §5
+    pub fn replace(&self, document: &[u8]) -> Result<(), NoKeys> {
+        let document: Document = serde_json::from_slice(document).map_err(|_| NoKeys)?;
+        let keys: Vec<_> = document.keys.into_iter().filter_map(read).collect();
+        if keys.is_empty() {
+            return Err(NoKeys);
+        }
+        self.0.publish(keys);
+        Ok(())
+    }
+}
+
+fn read(key: Value) -> Option<PublicKey> {
+    let jwk: Jwk = serde_json::from_value(key).ok()?;
+    verifying(&jwk)?;
+    let kid = jwk.common.key_id.clone()?;
+    Some(PublicKey { kid, jwk })
+}
+
+/// The key, if it is the public half of one that signs; a shared secret would let its holders make tokens.
+fn verifying(jwk: &Jwk) -> Option<DecodingKey> {
+    let is_public = matches!(
+        jwk.algorithm,
+        AlgorithmParameters::RSA(_) | AlgorithmParameters::EllipticCurve(_) | AlgorithmParameters::OctetKeyPair(_)
+    );
+    let signs = jwk
+        .common
+        .public_key_use
+        .as_ref()
+        .is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
+    (is_public && signs).then(|| DecodingKey::from_jwk(jwk).ok()).flatten()
 }

@@ -57,9 +57,12 @@ pub(crate) fn describe_access(operation: &mut Operation, access: Access) {
 
 /// Documents that a row takes a bearer: always, or instead of what its service asks for.
 pub(crate) fn describe_bearer(operation: &mut Operation, access: Access) {
-    if access != Access::Public {
-        operation.security = Some(vec![SecurityRequirement::new("bearer", Vec::<String>::new())]);
-    }
+    let scopes = match access {
+        Access::Public => return,
+        Access::Scope(scope) => vec![scope],
+        Access::SignedIn | Access::Instructor | Access::Admin | Access::ByService(_) => Vec::new(),
+    };
+    operation.security = Some(vec![SecurityRequirement::new("bearer", scopes)]);
 }
 
 /// The fields that the query of a row may have.

@@ -8,7 +8,6 @@ use backing::Clock;
 use contracts::{SessionId, Timestamp, UserId};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use tokio::sync::broadcast;
 
 /// How many entries may gather before those that have ended are looked for.
 const SWEEP_FROM: usize = 1_024;
@@ -19,10 +18,15 @@ pub struct Revocations {
     inner: Arc<Inner>,
 }
 
+/// Adds to a set of revocations, in whichever process they were made.
+#[derive(Clone)]
+pub struct RevocationFeed {
+    inner: Arc<Inner>,
+}
+
 struct Inner {
     clock: Clock,
     sets: RwLock<Sets>,
-    listeners: broadcast::Sender<Revoked>,
 }
 
 #[derive(Default)]
@@ -32,45 +36,25 @@ struct Sets {
     sweep_at: usize,
 }
 
-/// News for those who hold something open for a sign-in or a user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Revoked {
-    /// This sign-in ended.
-    Session(SessionId),
-    /// This user's tokens below the version are refused.
-    UserBelow(UserId, i64),
-}
-
 impl Revocations {
     /// An empty set.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        let (listeners, _) = broadcast::channel(1_024);
         let sets = RwLock::new(Sets {
             sweep_at: SWEEP_FROM,
             ..Sets::default()
         });
         Self {
-            inner: Arc::new(Inner { clock, sets, listeners }),
+            inner: Arc::new(Inner { clock, sets }),
         }
     }
 
-    /// Refuses the tokens of a sign-in until the given moment.
-    pub fn end_session(&self, session: SessionId, until: Timestamp) {
-        self.change(|sets| {
-            let entry = sets.sessions.entry(session).or_insert(until);
-            *entry = (*entry).max(until);
-        });
-        self.tell(Revoked::Session(session));
-    }
-
-    /// Refuses a user's tokens below a version until the given moment.
-    pub fn end_user_below(&self, user: UserId, min_version: i64, until: Timestamp) {
-        self.change(|sets| {
-            let entry = sets.users.entry(user).or_insert((min_version, until));
-            *entry = (entry.0.max(min_version), entry.1.max(until));
-        });
-        self.tell(Revoked::UserBelow(user, min_version));
+    /// What adds to this set.
+    #[must_use]
+    pub fn feed(&self) -> RevocationFeed {
+        RevocationFeed {
+            inner: Arc::clone(&self.inner),
+        }
     }
 
     /// Whether the caller's token is refused.
@@ -88,11 +72,23 @@ impl Revocations {
             .is_some_and(|(version, until)| *until > now && caller.version < *version);
         session || user
     }
+}
 
-    /// Hears of every entry from now on; a listener that lags is told so and looks again itself.
-    #[must_use]
-    pub fn subscribe(&self) -> broadcast::Receiver<Revoked> {
-        self.inner.listeners.subscribe()
+impl RevocationFeed {
+    /// Refuses the tokens of a sign-in until the given moment.
+    pub fn end_session(&self, session: SessionId, until: Timestamp) {
+        self.change(|sets| {
+            let entry = sets.sessions.entry(session).or_insert(until);
+            *entry = (*entry).max(until);
+        });
+    }
+
+    /// Refuses a user's tokens below a version until the given moment.
+    pub fn end_user_below(&self, user: UserId, min_version: i64, until: Timestamp) {
+        self.change(|sets| {
+            let entry = sets.users.entry(user).or_insert((min_version, until));
+            *entry = (entry.0.max(min_version), entry.1.max(until));
+        });
     }
 
     fn change(&self, change: impl FnOnce(&mut Sets)) {
@@ -104,10 +100,5 @@ impl Revocations {
             sets.users.retain(|_, (_, until)| *until > now);
             sets.sweep_at = SWEEP_FROM.max((sets.sessions.len() + sets.users.len()) * 2);
         }
-    }
-
-    fn tell(&self, news: Revoked) {
-        // Nobody listening is no fault.
-        let _ = self.inner.listeners.send(news);
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Person, Signer};
 use backing::Clock;
 use contracts::Timestamp;
-use runtime::{Authenticator, Keys, Revocations};
+use runtime::{Authenticator, Issuer, Keys, Revocations};
 use serde_json::{Value, json};
 
 /// The issuer of all tokens.
@@ -11,7 +11,7 @@ pub const ISSUER: &str = "https://mooc.test";
 /// The audience of all tokens.
 pub const AUDIENCE: &str = "moocflix";
 
-/// A clock that stands still, and all that an [`Authenticator`] asks: keys and revocations.
+/// A clock that stands still, and all that an [`Authenticator`] asks: an issuer's keys and revocations.
 #[derive(Clone)]
 pub struct Identity {
     /// Moves only when a test moves it.
@@ -48,11 +48,16 @@ impl Identity {
         }
     }
 
+    /// The issuer of all tokens, with these keys.
+    #[must_use]
+    pub fn issuer(&self) -> Issuer {
+        Issuer::own(ISSUER, AUDIENCE, self.keys.clone())
+    }
+
     /// An authenticator over these keys and revocations.
     #[must_use]
     pub fn authenticator(&self) -> Authenticator {
-        let (keys, revocations) = (self.keys.clone(), self.revocations.clone());
-        Authenticator::new(keys, revocations, self.clock.clone(), ISSUER, AUDIENCE)
+        Authenticator::new(vec![self.issuer()], self.revocations.clone(), self.clock.clone())
     }
 
     /// The claims of a token that is good for five minutes from now.
@@ -63,6 +68,16 @@ impl Identity {
             "iss": ISSUER, "aud": AUDIENCE, "sub": person.id, "client_id": "web", "jti": "1",
             "sid": person.session, "ver": person.version, "roles": [person.role.as_str()],
             "auth_time": now, "iat": now, "exp": now + 300,
+        })
+    }
+
+    /// The claims of a client's token that is good for five minutes from now.
+    #[must_use]
+    pub fn client_claims(&self, client: &str, scope: &str) -> Value {
+        let now = self.clock.now().seconds();
+        json!({
+            "iss": ISSUER, "aud": AUDIENCE, "sub": client, "client_id": client, "jti": "1",
+            "scope": scope, "iat": now, "exp": now + 300,
         })
     }
 

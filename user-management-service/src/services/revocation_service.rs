@@ -5,7 +5,7 @@ use crate::models::sessions::revocation::{Refused, Revocation};
 use crate::repositories::sessions::revocation_repository::RevocationRepository;
 use backing::db::DbError;
 use contracts::Timestamp;
-use runtime::Revocations;
+use runtime::RevocationFeed;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,12 +18,12 @@ const OVERLAP: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(crate) struct RevocationService {
     repository: RevocationRepository,
-    revocations: Revocations,
+    revocations: RevocationFeed,
     applied: Arc<Mutex<HashMap<Uuid, Timestamp>>>,
 }
 
 impl RevocationService {
-    pub(crate) fn new(repository: RevocationRepository, revocations: Revocations) -> Self {
+    pub(crate) fn new(repository: RevocationRepository, revocations: RevocationFeed) -> Self {
         Self {
             repository,
             revocations,

@@ -257,7 +257,7 @@ mod tests {
             hasher,
             limiter: Limiter::new(cache, clock.clone(), limits),
             issuer: TokenIssuer::new("https://mooc.test", "moocflix", Duration::from_secs(300)),
-            revocations: RevocationService::new(RevocationRepository::new(db), Revocations::new(clock.clone())),
+            revocations: RevocationService::new(RevocationRepository::new(db), Revocations::new(clock.clone()).feed()),
             clock,
             lives: (Duration::from_secs(60), Duration::from_secs(60)),
         }

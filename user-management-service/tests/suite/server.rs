@@ -136,8 +136,8 @@ impl Server {
         let deps = Deps {
             db: open(&folder).await,
             backing: back_ends(folder.path(), &identity.clock).await,
-            keys: identity.keys.clone(),
-            revocations: identity.revocations.clone(),
+            issuer: identity.issuer(),
+            revocations: identity.revocations.feed(),
             authenticator: identity.authenticator(),
             secret: secret.to_vec().into(),
             config: config.clone(),

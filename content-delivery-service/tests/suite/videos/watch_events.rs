@@ -84,6 +84,7 @@ async fn the_event_stream_ends_with_the_sign_in_and_is_open_to_the_owner_alone()
     server
         .identity
         .revocations
+        .feed()
         .end_session(person.session, server.clock.now() + Duration::from_secs(300));
     assert_eq!(events.next().await, None);
 }

@@ -3,9 +3,13 @@
 #[cfg(test)]
 mod bodies;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod config;
 #[cfg(test)]
 mod connections;
+#[cfg(test)]
+mod issuers;
 #[cfg(test)]
 mod problems;
 #[cfg(test)]

@@ -10,15 +10,15 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use runtime::server::ServerLimits;
 use runtime::{
-    Access, Authenticator, Caller, ClientAddress, Json, PathId, Problem, Query, Routes, Service, Table, broken_body,
-    routes,
+    Access, Authenticator, Caller, ClientAddress, Json, PathId, Principal, Problem, Query, Routes, Service, Table,
+    broken_body, routes,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
-use testing::{Identity, Person};
+use testing::{Identity, Person, Signer};
 use tokio::sync::{Notify, mpsc};
 
 #[derive(Clone)]
@@ -78,6 +78,19 @@ async fn teach() -> &'static str {
 #[utoipa::path(get, path = "/admin", operation_id = "admin", responses((status = 200)))]
 async fn admin() -> &'static str {
     "admin"
+}
+
+#[utoipa::path(get, path = "/grades", operation_id = "grades", responses((status = 200)))]
+async fn grades(principal: Principal) -> String {
+    match principal {
+        Principal::Client { id, .. } => id,
+        Principal::User(_) => "a user".to_owned(),
+    }
+}
+
+#[utoipa::path(get, path = "/mine", operation_id = "mine", responses((status = 200)))]
+async fn mine(caller: Caller) -> String {
+    caller.user_id.to_string()
 }
 
 #[utoipa::path(post, path = "/things", operation_id = "makeThing", request_body = Thing, responses((status = 201, body = Thing)))]
@@ -174,6 +187,8 @@ pub(crate) fn table(authenticator: &Authenticator, stage: Stage) -> Routes {
         .row(Method::GET, "/me", Access::SignedIn, routes!(me))
         .row(Method::GET, "/teach", Access::Instructor, routes!(teach))
         .row(Method::GET, "/admin", Access::Admin, routes!(admin))
+        .row(Method::GET, "/grades", Access::Scope("grades:read"), routes!(grades))
+        .row(Method::GET, "/mine", Access::ByService("owner"), routes!(mine))
         .row(Method::POST, "/things", Access::Public, routes!(make_thing))
         .row(Method::GET, "/things", Access::Public, routes!(find_things))
         .row(Method::GET, "/things/{id}", Access::Public, routes!(fetch_thing))
@@ -242,5 +257,18 @@ impl Site {
     /// A correct token of a new person.
     pub(crate) fn token(&self, role: Role) -> String {
         self.identity.token(&Person::new(role))
+    }
+
+    /// The caller of a token that is valid.
+    pub(crate) async fn caller(&self, token: &str) -> Caller {
+        match self.authenticator.verify(token).await {
+            Ok(Principal::User(caller)) => caller,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A correct token of a client.
+    pub(crate) fn client_token(&self, scope: &str) -> String {
+        Signer::shared().sign(&self.identity.client_claims("grader", scope))
     }
 }

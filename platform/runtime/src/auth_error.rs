@@ -1,0 +1,40 @@
+//! Why a request has no principal.
+
+use crate::Problem;
+use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
+
+/// Why a request has no principal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// There is no bearer.
+    #[error("this needs an access token, sent as `Authorization: Bearer …`")]
+    Missing,
+    /// There is more than one `Authorization` header.
+    #[error("there is more than one Authorization header")]
+    Ambiguous,
+    /// No known issuer made the token, or it is not in order.
+    #[error("the access token is not valid")]
+    Invalid,
+    /// The token was valid until its time ran out.
+    #[error("the access token has expired")]
+    Expired,
+    /// The sign-in has ended, or the account has changed since.
+    #[error("the sign-in of this access token has ended")]
+    Revoked,
+}
+
+impl From<AuthError> for Problem {
+    fn from(error: AuthError) -> Self {
+        let challenge = match error {
+            AuthError::Ambiguous => {
+                return Self::new(StatusCode::BAD_REQUEST, "ambiguous_credentials", error.to_string());
+            }
+            AuthError::Missing => "Bearer realm=\"moocflix\"".to_owned(),
+            AuthError::Invalid | AuthError::Expired | AuthError::Revoked => {
+                format!("Bearer realm=\"moocflix\", error=\"invalid_token\", error_description=\"{error}\"")
+            }
+        };
+        Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", error.to_string()).header(WWW_AUTHENTICATE, challenge)
+    }
+}
