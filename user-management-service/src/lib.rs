@@ -23,8 +23,8 @@ pub use services::error::AccountError;
 
 use backing::db::{Db, DbError, Migration};
 use backing::{Backing, Clock};
-use controllers::sessions::public_address::PublicAddress;
 use controllers::state::Api;
+use models::sessions::public_address::PublicAddress;
 use repositories::accounts::user_repository::UserRepository;
 use repositories::keys::key_repository::KeyRepository;
 use repositories::sessions::revocation_repository::RevocationRepository;

@@ -1,6 +1,6 @@
 //! The state behind all routes of this service.
 
-use super::sessions::public_address::PublicAddress;
+use crate::models::sessions::public_address::PublicAddress;
 use crate::services::account_service::AccountService;
 use crate::services::session_service::SessionService;
 use runtime::Keys;

@@ -1,6 +1,6 @@
 //! The cookie that keeps a browser's refresh token where no script can read it.
 
-use super::public_address::PublicAddress;
+use crate::models::sessions::public_address::PublicAddress;
 use crate::services::refresh_token::RefreshToken;
 use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue};

@@ -1,8 +1,8 @@
 //! How tokens look on the wire.
 
 use super::cookie;
-use super::public_address::PublicAddress;
 use crate::controllers::accounts::documents::UserDocument;
+use crate::models::sessions::public_address::PublicAddress;
 use crate::services::session_service::SignedIn;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER, SET_COOKIE};

@@ -5,5 +5,4 @@ pub(crate) mod documents;
 pub(crate) mod errors;
 pub(crate) mod login;
 pub(crate) mod logout;
-pub(crate) mod public_address;
 pub(crate) mod refresh_token;

@@ -1,4 +1,5 @@
 //! Sign-ins, refresh tokens and revocations.
 
+pub(crate) mod public_address;
 pub mod revocation;
 pub mod session;
