@@ -3,6 +3,7 @@
 use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
+use ipnet::IpNet;
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;
@@ -22,10 +23,7 @@ impl<S: Sync> FromRequestParts<S> for ClientAddress {
 
 /// An address or a network in CIDR notation whose forwarded addresses are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TrustedProxy {
-    address: IpAddr,
-    prefix: u8,
-}
+pub struct TrustedProxy(IpNet);
 
 /// A text that is no address and no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -36,41 +34,18 @@ impl FromStr for TrustedProxy {
     type Err = NoNetwork;
 
     fn from_str(text: &str) -> Result<Self, NoNetwork> {
-        let refused = || NoNetwork(text.to_owned());
-        let (address, prefix) = text
-            .split_once('/')
-            .map_or((text, None), |(address, bits)| (address, Some(bits)));
-        let address: IpAddr = address.trim().parse().map_err(|_| refused())?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = prefix.map_or(Ok(most), str::parse).map_err(|_| refused())?;
-        if prefix > most {
-            Err(refused())
-        } else {
-            Ok(Self { address, prefix })
-        }
-    }
-}
-
-impl TrustedProxy {
-    fn holds(&self, address: IpAddr) -> bool {
-        match (self.address, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix)).unwrap_or(0);
-                (network.to_bits() ^ address.to_bits()) & mask == 0
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(self.prefix)).unwrap_or(0);
-                (network.to_bits() ^ address.to_bits()) & mask == 0
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
+        let network = match text.parse::<IpAddr>() {
+            Ok(address) => IpNet::from(address),
+            Err(_) => text.parse().map_err(|_| NoNetwork(text.to_owned()))?,
+        };
+        Ok(Self(network))
     }
 }
 
 /// Goes back through the chain of proxies as far as they are trusted.
 pub(crate) fn resolve(peer: SocketAddr, headers: &HeaderMap, trusted: &[TrustedProxy]) -> ClientAddress {
     let mut address = peer.ip().to_canonical();
-    let is_trusted = |address| trusted.iter().any(|proxy| proxy.holds(address));
+    let is_trusted = |address| trusted.iter().any(|proxy| proxy.0.contains(&address));
     if !is_trusted(address) {
         return ClientAddress(address);
     }
@@ -128,7 +103,8 @@ mod tests {
             "0.0.0.0/0"
                 .parse::<TrustedProxy>()
                 .unwrap()
-                .holds("9.9.9.9".parse().unwrap())
+                .0
+                .contains(&"9.9.9.9".parse::<IpAddr>().unwrap())
         );
     }
 }
