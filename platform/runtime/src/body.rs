@@ -84,16 +84,16 @@ pub(crate) async fn read_all(body: Body, limit: usize) -> Result<Bytes, Problem>
 }
 
 /// Where a body that nobody read to its end is left.
-pub(crate) struct Leftover<B>(Arc<Mutex<Option<(B, bool)>>>);
+pub(crate) struct UnreadBody<B>(Arc<Mutex<Option<(B, bool)>>>);
 
-impl<B> Clone for Leftover<B> {
+impl<B> Clone for UnreadBody<B> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
 /// A request's body as handlers get it.
-pub(crate) struct Patient<B> {
+pub(crate) struct TimedBody<B> {
     inner: Option<B>,
     touched: bool,
     ended: bool,
@@ -104,13 +104,13 @@ pub(crate) struct Patient<B> {
     earned: u64,
     /// Since when the handler, not the sender, takes the time.
     handed_at: Option<Instant>,
-    leftover: Leftover<B>,
+    unread: UnreadBody<B>,
 }
 
-impl<B> Patient<B> {
+impl<B> TimedBody<B> {
     /// Wraps a body; what is left of it can be drained through the second value.
-    pub(crate) fn new(inner: B, idle: Duration) -> (Self, Leftover<B>) {
-        let leftover = Leftover(Arc::new(Mutex::new(None)));
+    pub(crate) fn new(inner: B, idle: Duration) -> (Self, UnreadBody<B>) {
+        let unread = UnreadBody(Arc::new(Mutex::new(None)));
         let body = Self {
             inner: Some(inner),
             touched: false,
@@ -123,13 +123,13 @@ impl<B> Patient<B> {
             timer: Box::pin(tokio::time::sleep(idle)),
             earned: 0,
             handed_at: Some(Instant::now()),
-            leftover: leftover.clone(),
+            unread: unread.clone(),
         };
-        (body, leftover)
+        (body, unread)
     }
 }
 
-impl<B> HttpBody for Patient<B>
+impl<B> HttpBody for TimedBody<B>
 where
     B: HttpBody<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
@@ -184,19 +184,19 @@ where
     }
 }
 
-impl<B> Drop for Patient<B> {
+impl<B> Drop for TimedBody<B> {
     fn drop(&mut self) {
         if self.ended {
             return;
         }
         if let Some(inner) = self.inner.take() {
-            let mut left = self.leftover.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut left = self.unread.0.lock().unwrap_or_else(PoisonError::into_inner);
             *left = Some((inner, self.touched));
         }
     }
 }
 
-impl<B> Leftover<B>
+impl<B> UnreadBody<B>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {

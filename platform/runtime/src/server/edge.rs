@@ -2,7 +2,7 @@
 
 use super::ServerLimits;
 use super::watch::{Answer, Running, Watch};
-use crate::body::{Leftover, Patient};
+use crate::body::{TimedBody, UnreadBody};
 use crate::client_address;
 use crate::matched_route::{MatchedRoute, NoteRoute};
 use crate::{Problem, Shutdown};
@@ -110,10 +110,10 @@ pub(super) async fn answer(
         &edge.limits.trusted_proxies,
     ));
     let span = tracing::info_span!("request", id = id.as_str(), %method);
-    let (body, leftover) = patient(incoming, &edge.limits);
+    let (body, unread) = timed(incoming, &edge.limits);
     let mut response = route_safely(&edge, parts, body).instrument(span.clone()).await;
-    if let Some(leftover) = leftover.filter(|_| !multiplexed)
-        && !leftover.drain(expects_continue).await
+    if let Some(unread) = unread.filter(|_| !multiplexed)
+        && !unread.drain(expects_continue).await
     {
         watch.leaves_unread();
         response
@@ -130,12 +130,12 @@ pub(super) async fn answer(
         .map(|response| end_streams_at_shutdown(response, &edge.shutdown))
 }
 
-fn patient(incoming: Incoming, limits: &ServerLimits) -> (Body, Option<Leftover<Incoming>>) {
+fn timed(incoming: Incoming, limits: &ServerLimits) -> (Body, Option<UnreadBody<Incoming>>) {
     if incoming.is_end_stream() {
         return (Body::empty(), None);
     }
-    let (body, leftover) = Patient::new(incoming, limits.body_idle_timeout);
-    (Body::new(body), Some(leftover))
+    let (body, unread) = TimedBody::new(incoming, limits.body_idle_timeout);
+    (Body::new(body), Some(unread))
 }
 
 /// Checks the head, finds the route and answers; a panic is a 500.
