@@ -13,6 +13,15 @@ use std::time::Duration;
 #[error("the cache is not available: {0}")]
 pub struct CacheError(pub String);
 
+/// A counter, and how long its window still lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Count {
+    /// The counter's value.
+    pub value: u64,
+    /// The rest of the window; the whole of it where nothing is counted yet.
+    pub left: Duration,
+}
+
 /// Keeps small values for a while.
 #[async_trait]
 pub trait Cache: Send + Sync {
@@ -25,9 +34,9 @@ pub trait Cache: Send + Sync {
     /// Forgets a key.
     async fn delete(&self, key: &str) -> Result<(), CacheError>;
 
-    /// Adds to a counter and tells its new value; `by` 0 only tells it.
+    /// Adds to a counter and returns what it is now; `by` 0 only returns it.
     ///
     /// The counter's window of `ttl` begins with the first addition, and later ones don't extend it.
     /// Shape: read with `get` it is a decimal number
-    async fn increment(&self, key: &str, by: u64, ttl: Duration) -> Result<u64, CacheError>;
+    async fn increment(&self, key: &str, by: u64, ttl: Duration) -> Result<Count, CacheError>;
 }

@@ -3,11 +3,9 @@
 use crate::config::Limits;
 use aws_lc_rs::digest;
 use backing::Clock;
-use backing::cache::{Cache, MemoryCache};
+use backing::cache::{Cache, Count, MemoryCache};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
-use contracts::Timestamp;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,27 +50,21 @@ pub(crate) struct Limiter {
     cache: Arc<dyn Cache>,
     /// Counts while a shared cache is down, so that an outage lifts no limit.
     own: Arc<MemoryCache>,
-    clock: Clock,
     limits: Limits,
 }
 
 impl Limiter {
     pub(crate) fn new(cache: Arc<dyn Cache>, clock: Clock, limits: Limits) -> Self {
-        let own = Arc::new(MemoryCache::new(clock.clone(), OWN_BYTES));
-        Self {
-            cache,
-            own,
-            clock,
-            limits,
-        }
+        let own = Arc::new(MemoryCache::new(clock, OWN_BYTES));
+        Self { cache, own, limits }
     }
 
     /// Whether a password may be tried; checked again after hashing, so that concurrent tries gain nothing.
     pub(crate) async fn check(&self, attempt: &Attempt) -> Result<(), Limited> {
         for counter in self.failures(attempt) {
             let count = self.count(&counter, 0).await;
-            if count >= counter.limit {
-                return Err(self.limited(&counter).await);
+            if count.value >= counter.limit {
+                return Err(limited(count));
             }
         }
         Ok(())
@@ -104,8 +96,9 @@ impl Limiter {
             limit: self.limits.signups_per_address,
             window: SIGNUP_WINDOW,
         };
-        if self.count(&counter, 1).await > counter.limit {
-            Err(self.limited(&counter).await)
+        let count = self.count(&counter, 1).await;
+        if count.value > counter.limit {
+            Err(limited(count))
         } else {
             Ok(())
         }
@@ -128,45 +121,36 @@ impl Limiter {
             .collect()
     }
 
-    async fn count(&self, counter: &Counter, by: u64) -> u64 {
+    async fn count(&self, counter: &Counter, by: u64) -> Count {
+        let none = Count {
+            value: 0,
+            left: counter.window,
+        };
         let shared = match self.cache.increment(&counter.key, by, counter.window).await {
             Ok(count) => count,
             Err(error) => {
                 tracing::warn!(%error, "the cache does not answer: limits are counted on this node alone");
-                0
+                none
             }
         };
-        let own = self.own.increment(&counter.key, by, counter.window).await.unwrap_or(0);
-        let count = shared.max(own);
-        if by > 0 && count == 1 {
-            self.remember_start(counter).await;
-        }
-        count
+        let own = self
+            .own
+            .increment(&counter.key, by, counter.window)
+            .await
+            .unwrap_or(none);
+        // At a tie the shared window counts: this node may have opened its own later.
+        if own.value > shared.value { own } else { shared }
     }
+}
 
-    async fn remember_start(&self, counter: &Counter) {
-        let now = Bytes::from(self.clock.now().0.to_string());
-        let _ = self.own.set(&start_key(counter), now, counter.window).await;
-    }
-
-    async fn limited(&self, counter: &Counter) -> Limited {
-        let start = self.own.get(&start_key(counter)).await.ok().flatten();
-        let start = start
-            .and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok())
-            .map(Timestamp);
-        let passed = start.map_or(Duration::ZERO, |start| self.clock.now().since(start));
-        Limited {
-            retry_after: counter.window.saturating_sub(passed).max(Duration::from_secs(1)),
-        }
+fn limited(count: Count) -> Limited {
+    Limited {
+        retry_after: count.left.max(Duration::from_secs(1)),
     }
 }
 
 fn account_key(attempt: &Attempt) -> String {
     format!("users:failed:account:{}", attempt.account)
-}
-
-fn start_key(counter: &Counter) -> String {
-    format!("{}:start", counter.key)
 }
 
 /// The network that counts as one client: an IPv6 client owns its whole /64.
@@ -189,5 +173,28 @@ mod tests {
         assert_eq!(network("2001:db8:1:2:3:4:5:6".parse().unwrap()), "2001:db8:1:2::/64");
         assert_eq!(network("2001:db8:1:2::1".parse().unwrap()), "2001:db8:1:2::/64");
         assert_eq!(network("::ffff:192.0.2.7".parse().unwrap()), "192.0.2.7");
+    }
+
+    #[tokio::test]
+    async fn every_node_knows_when_a_limit_that_another_counted_ends() {
+        let clock = Clock::fixed(contracts::Timestamp::from_seconds(1_800_000_000));
+        let cache: Arc<dyn Cache> = Arc::new(MemoryCache::new(clock.clone(), OWN_BYTES));
+        let limits = Limits {
+            failures_per_account: 2,
+            failures_per_address: 0,
+            signups_per_address: 0,
+        };
+        let node = || Limiter::new(Arc::clone(&cache), clock.clone(), limits);
+        let (one, other) = (node(), node());
+        let attempt = Attempt::new("ada@example.org", "192.0.2.7".parse().unwrap());
+        one.failed(&attempt).await;
+        clock.advance(Duration::from_secs(60));
+        other.failed(&attempt).await;
+        clock.advance(Duration::from_secs(40));
+        let limited = Err(Limited {
+            retry_after: FAILURE_WINDOW - Duration::from_secs(100),
+        });
+        assert_eq!(one.check(&attempt).await, limited);
+        assert_eq!(other.check(&attempt).await, limited);
     }
 }

@@ -1,6 +1,6 @@
 //! The cache of one process.
 
-use super::{Cache, CacheError};
+use super::{Cache, CacheError, Count};
 use crate::Clock;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -101,7 +101,7 @@ impl Cache for MemoryCache {
         Ok(())
     }
 
-    async fn increment(&self, key: &str, by: u64, ttl: Duration) -> Result<u64, CacheError> {
+    async fn increment(&self, key: &str, by: u64, ttl: Duration) -> Result<Count, CacheError> {
         let now = self.clock.now();
         let mut entries = self.entries();
         let known = entries.by_key.get(key).filter(|entry| entry.ends > now);
@@ -109,12 +109,15 @@ impl Cache for MemoryCache {
             Some(entry) => (number(&entry.value)?, entry.ends),
             None => (0, now + ttl),
         };
-        let count = count.saturating_add(by);
+        let value = count.saturating_add(by);
         if by > 0 {
-            entries.put(key, Bytes::from(count.to_string()), ends);
+            entries.put(key, Bytes::from(value.to_string()), ends);
             entries.shrink(now, self.max_bytes);
         }
-        Ok(count)
+        Ok(Count {
+            value,
+            left: ends.since(now),
+        })
     }
 }
 

@@ -17,14 +17,22 @@ pub async fn suite<F: Future<Output = ()>>(cache: &dyn Cache, pass: impl Fn(Dura
     counters_count_and_read_as_decimal_numbers(cache, &key("counter")).await?;
     let (value, counter) = (key("short value"), key("window"));
     cache.set(&value, Bytes::from_static(b"soon gone"), SHORT).await?;
-    assert_eq!(cache.increment(&counter, 3, SHORT).await?, 3);
+    let first = cache.increment(&counter, 3, SHORT).await?;
+    assert_eq!(first.value, 3);
+    assert!(first.left > SHORT / 2 && first.left <= SHORT, "{first:?}");
     pass(SHORT / 2).await;
     // a later addition does not extend the window
-    assert_eq!(cache.increment(&counter, 1, SHORT).await?, 4);
+    let second = cache.increment(&counter, 1, LONG).await?;
+    assert_eq!(second.value, 4);
+    assert!(second.left <= SHORT / 2, "{second:?}");
     pass(SHORT).await;
     assert_eq!(cache.get(&value).await?, None, "a value outlived its time");
-    assert_eq!(cache.increment(&counter, 0, SHORT).await?, 0, "a window was extended");
-    assert_eq!(cache.increment(&counter, 1, SHORT).await?, 1);
+    assert_eq!(
+        cache.increment(&counter, 0, SHORT).await?.value,
+        0,
+        "a window was extended"
+    );
+    assert_eq!(cache.increment(&counter, 1, SHORT).await?.value, 1);
     cache.delete(&counter).await
 }
 
@@ -41,10 +49,11 @@ async fn values_are_kept_replaced_and_forgotten(cache: &dyn Cache, key: &str) ->
 }
 
 async fn counters_count_and_read_as_decimal_numbers(cache: &dyn Cache, key: &str) -> Result<(), CacheError> {
-    assert_eq!(cache.increment(key, 0, LONG).await?, 0);
+    assert_eq!(cache.increment(key, 0, LONG).await?.value, 0);
     assert_eq!(cache.get(key).await?, None, "asking made a counter");
     let additions = (0..100).map(|_| cache.increment(key, 2, LONG));
-    let mut seen = futures::future::try_join_all(additions).await?;
+    let counts = futures::future::try_join_all(additions).await?;
+    let mut seen: Vec<_> = counts.iter().map(|count| count.value).collect();
     seen.sort_unstable();
     assert!(
         seen.iter().copied().eq((1..=100).map(|n| n * 2)),
@@ -52,6 +61,6 @@ async fn counters_count_and_read_as_decimal_numbers(cache: &dyn Cache, key: &str
     );
     assert_eq!(cache.get(key).await?.as_deref(), Some(&b"200"[..]));
     cache.delete(key).await?;
-    assert_eq!(cache.increment(key, 1, LONG).await?, 1);
+    assert_eq!(cache.increment(key, 1, LONG).await?.value, 1);
     cache.delete(key).await
 }
