@@ -1,4 +1,4 @@
-//! The outside world in one value.
+//! All shared back ends in one value.
 
 use crate::Clock;
 use crate::bus::Bus;
@@ -6,15 +6,15 @@ use crate::cache::Cache;
 use crate::objects::Objects;
 use std::sync::Arc;
 
-/// The back ends that all services share; each service's database is its own. Clones share them.
+/// The back ends that all services share (each service has its own database). Clones share them.
 #[derive(Clone)]
 pub struct Backing {
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// The object store.
     pub objects: Objects,
-    /// Events of other services.
+    /// The event bus.
     pub bus: Arc<dyn Bus>,
-    /// Values that may be lost.
+    /// A cache, which may lose values.
     pub cache: Arc<dyn Cache>,
 }

@@ -2,9 +2,9 @@
 //!
 //! A repository pushes an event into the [`outbox`] in the transaction of its change. The [`Relay`] publishes it on the
 //! [`Bus`], at least once and in order per aggregate; publishing ends when the event is accepted durably, not when it is
-//! handled. What a group has accepted stands as rows in the schema of its service. The group's members take these rows
-//! one transaction each: the [`Handler`]'s effect, the mark in the [`inbox`] and the end of the row commit together, so
-//! an effect happens once. An event that can't be handled becomes one of the [`dead_letters`].
+//! handled. A group stores accepted events as rows in its service's schema. The group's members handle each row in one
+//! transaction: the [`Handler`]'s effect, the mark in the [`inbox`] and the deletion of the row commit together, so an
+//! effect happens once. An event that can't be handled becomes one of the [`dead_letters`].
 
 mod consumer;
 pub mod dead_letters;

@@ -1,9 +1,9 @@
 //! The database: one text per query for SQLite and PostgreSQL.
 //!
-//! Placeholders are `$1`, `$2`, …; arguments come from [`args!`](crate::args), rows go into types
-//! made by [`record!`](crate::record). Column types that both engines agree on: ids are BLOB or
-//! UUID, times and whole numbers INTEGER or BIGINT, booleans INTEGER or BOOLEAN, JSON is TEXT in
-//! both, bytes are BLOB or BYTEA. Where the dialects must differ, [`Sql::both`] takes two texts.
+//! Placeholders are `$1`, `$2`, …; [`args!`](crate::args) makes arguments, and rows are read into types
+//! declared with [`record!`](crate::record). Column types for both engines: ids are BLOB or UUID,
+//! times and whole numbers INTEGER or BIGINT, booleans INTEGER or BOOLEAN, JSON is TEXT in both,
+//! bytes are BLOB or BYTEA. Where the dialects must differ, [`Sql::both`] takes two texts.
 
 mod connect;
 mod error;
@@ -19,7 +19,7 @@ use signals::Brought;
 pub(crate) use signals::Signals;
 pub use value::Value;
 
-/// Why a row could not be read; services name it through the macros alone.
+/// Why a row could not be read; services use it only through the macros.
 pub type ColumnError = sqlx::Error;
 
 use sqlx::postgres::PgPool;
@@ -28,7 +28,7 @@ use sqlx::{Postgres, Sqlite, Transaction};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A statement; a plain text when both engines read it alike.
+/// A statement; plain text if both engines understand it.
 #[derive(Debug, Clone, Copy)]
 pub struct Sql {
     sqlite: &'static str,
@@ -36,7 +36,7 @@ pub struct Sql {
 }
 
 impl Sql {
-    /// Two texts that say the same, for the few places where the dialects must differ.
+    /// Two equivalent texts, for the few places where the dialects must differ.
     #[must_use]
     pub const fn both(sqlite: &'static str, postgres: &'static str) -> Self {
         Self { sqlite, postgres }
@@ -70,11 +70,11 @@ pub struct Db {
 }
 
 impl Db {
-    /// Opens a service's schema, creates it when absent and brings it up to date under a lock.
+    /// Opens a service's schema, creates it if missing and brings it up to date under a lock.
     ///
     /// Shape: `sqlite:///dir` means the file `/dir/{service}.sqlite`; `postgres://…` the schema
     /// named like the service. Backing's own tables come first in each.
-    /// Errors: [`DbError::Migration`] when a migration that already ran was edited
+    /// Errors: [`DbError::Migration`] if a migration was edited after it had run
     pub async fn open(url: &str, service: &'static str, migrations: &'static [Migration]) -> Result<Self, DbError> {
         migrate::check_order(migrations)?;
         let pools = connect::open(url, service).await?;
@@ -88,23 +88,23 @@ impl Db {
         Ok(db)
     }
 
-    /// Reads outside a transaction, never waiting for a writer.
+    /// Reads outside a transaction, without waiting for a writer.
     #[must_use]
     pub fn read(&self) -> Reader<'_> {
         Reader(self)
     }
 
-    /// How many reading statements were run; tests hold it against the size of what was read.
+    /// The number of reading statements so far; tests compare it with the size of the result.
     #[must_use]
     pub fn statements(&self) -> u64 {
         self.statements.load(Ordering::Relaxed)
     }
 
-    /// Begins a transaction that writes; dropped without commit it is rolled back.
+    /// Starts a writing transaction, which is rolled back if dropped without a commit.
     ///
-    /// On SQLite there is one writer at a time, and it holds the lock from here on.
+    /// SQLite has one writer at a time, which holds the lock from here on.
     pub async fn write(&self) -> Result<Tx, DbError> {
-        // boxed: opening a connection is a large future, and every caller's would contain it
+        // boxed: opening a connection is a large future, which every caller's future would contain
         let inner = match &self.pools {
             Pools::Sqlite { write, .. } => TxInner::Sqlite(Box::pin(connect::begin(write)).await?),
             Pools::Postgres(pool) => TxInner::Postgres(Box::pin(pool.begin()).await?),
@@ -202,7 +202,7 @@ enum TxInner {
 pub struct Tx {
     inner: TxInner,
     signals: Arc<Signals>,
-    /// SQLite has rolled it back: what followed would stand alone.
+    /// SQLite has rolled it back: later statements would run outside it.
     spoiled: bool,
     brought: Brought,
 }
@@ -264,7 +264,7 @@ impl Tx {
         result
     }
 
-    /// Makes the changes durable, then wakes the loops that wait for what it brought.
+    /// Makes the changes durable, then wakes the loops that wait for them.
     pub async fn commit(self) -> Result<(), DbError> {
         self.whole()?;
         match self.inner {
@@ -275,7 +275,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Gives the changes up at once instead of when the transaction is dropped.
+    /// Rolls the changes back at once, instead of when the transaction is dropped.
     pub async fn rollback(self) -> Result<(), DbError> {
         match self.inner {
             TxInner::Sqlite(tx) => tx.rollback().await?,

@@ -1,4 +1,4 @@
-//! Bytes kept in memory: bounded, and loaded once however many ask at the same time.
+//! A bounded cache of bytes in memory that loads each key once, however many callers request it at the same time.
 
 use crate::metric;
 use bytes::Bytes;
@@ -8,14 +8,14 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// What an entry costs beside its bytes, roughly.
+/// The approximate memory of an entry besides its bytes.
 const OVERHEAD: usize = 256;
 
 /// Hot bytes by key; clones share them.
 #[derive(Clone)]
 pub struct Hot<K> {
     entries: Cache<K, Bytes>,
-    /// Counts the calls of `forget_if`; bytes that were being loaded meanwhile are not kept.
+    /// Counts the calls of `forget_if`; bytes loaded during one are not kept.
     forgotten: Arc<AtomicU64>,
 }
 
@@ -26,7 +26,7 @@ impl<K> std::fmt::Debug for Hot<K> {
 }
 
 impl<K: Hash + Eq + Clone + Send + Sync + 'static> Hot<K> {
-    /// Keeps up to `max_bytes`; 0 keeps nothing, and loads are still shared.
+    /// Keeps up to `max_bytes`; 0 keeps nothing but still shares loads.
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
         let entries = Cache::builder()
@@ -40,9 +40,9 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Hot<K> {
         }
     }
 
-    /// The bytes of a key, from memory or by `load`; of all who ask at once only one loads.
+    /// Returns the bytes of a key from memory or from `load`; of simultaneous callers only one loads.
     ///
-    /// Errors: a failed load is told to all who waited for it, and not kept
+    /// Errors: a failed load returns its error to all waiting callers, and is not kept
     pub async fn get_or_load<E, F>(&self, key: K, load: F) -> Result<Bytes, Arc<E>>
     where
         E: Send + Sync + 'static,
@@ -66,14 +66,14 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Hot<K> {
         result
     }
 
-    /// Forgets every key that the question says yes to, and whatever is being loaded just now.
-    pub fn forget_if(&self, question: impl Fn(&K) -> bool + Send + Sync + 'static) {
+    /// Removes every key for which the predicate holds, and does not keep bytes that are being loaded.
+    pub fn forget_if(&self, predicate: impl Fn(&K) -> bool + Send + Sync + 'static) {
         self.forgotten.fetch_add(1, Ordering::SeqCst);
-        // refused only by a cache that was built without support for it
-        let _ = self.entries.invalidate_entries_if(move |key, _| question(key));
+        // fails only for a cache that was built without support for it
+        let _ = self.entries.invalidate_entries_if(move |key, _| predicate(key));
     }
 
-    /// Roughly how many bytes are kept.
+    /// The approximate number of bytes kept.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.entries.weighted_size()
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn ten_thousand_who_ask_for_one_cold_key_cause_one_load() {
+    async fn ten_thousand_callers_of_one_cold_key_cause_one_load() {
         let (hot, loads) = (Hot::new(1 << 20), AtomicUsize::new(0));
         let asks = (0..10_000).map(|_| hot.get_or_load(1, load(&loads, b"segment")));
         for got in join_all(asks).await {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_failed_load_is_told_to_all_who_wait_and_tried_again_by_the_next() {
+    async fn a_failed_load_is_reported_to_all_waiting_callers_and_retried_by_the_next() {
         let (hot, fails) = (Hot::new(1 << 20), AtomicUsize::new(0));
         let asks = (0..10).map(|_| {
             hot.get_or_load(1, async {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_forgotten_is_loaded_again_and_the_rest_stays() {
+    async fn removed_keys_are_loaded_again_and_the_rest_stays() {
         let (hot, loads) = (Hot::new(1 << 20), AtomicUsize::new(0));
         for key in [1, 2] {
             hot.get_or_load(key, load(&loads, b"old")).await.unwrap();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn bytes_that_were_on_their_way_while_something_was_forgotten_are_not_kept() {
+    async fn bytes_loaded_during_a_removal_are_not_kept() {
         let (hot, loads) = (Hot::new(1 << 20), AtomicUsize::new(0));
         let forgetting = async {
             hot.forget_if(|_| true);

@@ -1,7 +1,7 @@
-//! The outside world: database, objects, bus, cache, tasks, hot bytes and the clock.
+//! The back ends: database, objects, bus, cache, tasks, hot bytes and the clock.
 //!
-//! Each port (`objects`, `bus`, `cache`) is a trait and its embedded adapter; every adapter passes the
-//! port's suite in `testing`. The database is no port but two pools behind one face.
+//! Each port (`objects`, `bus`, `cache`) is a trait with an embedded adapter; every adapter passes the
+//! port's suite in `testing`. The database is not a port: it has two pools behind one interface.
 
 mod backing;
 pub mod bus;

@@ -1,4 +1,4 @@
-//! What a metric is, and the names of this crate's metrics, each written once.
+//! The description of metrics, and this crate's metrics.
 
 pub(crate) const TASKS: &str = "moocflix_tasks_total";
 pub(crate) const TASKS_WAITING: &str = "moocflix_tasks_waiting";
@@ -9,14 +9,14 @@ pub(crate) const BUS_LAG: &str = "moocflix_bus_lag";
 pub(crate) const HOT_HITS: &str = "moocflix_hot_hits_total";
 pub(crate) const HOT_MISSES: &str = "moocflix_hot_misses_total";
 
-/// One metric as `docs/metrics.md` lists it; its name ends with its kind.
+/// One metric, as listed in `docs/metrics.md`; the end of its name shows its kind.
 ///
 /// Shape: `…_total` is a counter, `…_seconds` and `…_bytes` are histograms, anything else is a gauge
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Metric {
     /// Its name in `/metrics`.
     pub name: &'static str,
-    /// What it counts, and its unit.
+    /// Its meaning and its unit.
     pub help: &'static str,
 }
 
@@ -48,10 +48,10 @@ pub const METRICS: &[Metric] = &[
     },
     Metric {
         name: HOT_HITS,
-        help: "asks for hot bytes that were answered from memory",
+        help: "requests for hot bytes that were served from memory",
     },
     Metric {
         name: HOT_MISSES,
-        help: "asks for hot bytes that had to load them",
+        help: "requests for hot bytes that had to load them",
     },
 ];

@@ -19,42 +19,41 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// How far an upload has come; the repository keeps it as JSON in the upload's row.
+/// The progress of an upload; the repository keeps it as JSON in the upload's row.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct SinkState {
     /// The durable offset.
     ///
     /// Units: bytes
     pub offset: u64,
-    /// The fence of whoever writes; an append with a lower one than the sink has seen is refused.
+    /// The writer's fence; the sink refuses an append with a lower fence than it has seen.
     ///
-    /// A caller that takes an upload over raises it, so that a call of its predecessor that is
-    /// still on its way to the disk can't cut off what the new one wrote. Always 0 is fine where
-    /// nobody takes over.
+    /// A caller that takes an upload over raises it, so that a late call of its predecessor can't
+    /// truncate the new writer's bytes. It may stay 0 if nobody takes uploads over.
     #[serde(default)]
     pub writer: u64,
-    /// What the adapter needs beside it (S3: the multipart upload and its parts).
+    /// Additional state of the adapter (S3: the multipart upload and its parts).
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub adapter: serde_json::Value,
 }
 
-/// Takes an object's bytes as they come, so that an upload survives a crash between any two calls.
+/// Takes an object's bytes as they arrive, so that an upload survives a crash between any two calls.
 #[async_trait]
 pub trait UploadSink: Send + Sync {
-    /// Makes room for an upload, empty.
+    /// Creates an empty upload.
     async fn begin(&self, key: &ObjectKey) -> Result<SinkState, ObjectError>;
 
-    /// Writes bytes behind the state's offset, makes them durable and tells the new offset.
+    /// Writes bytes at the state's offset, makes them durable and returns the new offset.
     ///
-    /// What lies beyond the state's offset (bytes of a call that crashed) is cut off first.
-    /// Errors: the state stays as it was; [`ObjectError::Full`], or [`ObjectError::NotFound`] once
+    /// Bytes beyond the state's offset, from a call that crashed, are truncated first.
+    /// Errors: the state stays unchanged; [`ObjectError::Full`], or [`ObjectError::NotFound`] once
     /// the upload was finished or aborted
     async fn append(&self, key: &ObjectKey, state: &mut SinkState, bytes: Vec<Bytes>) -> Result<u64, ObjectError>;
 
-    /// Turns the upload into the object; called again after a crash it does no harm.
+    /// Turns the upload into the object; may be called again after a crash.
     async fn finish(&self, key: &ObjectKey, state: &SinkState) -> Result<(), ObjectError>;
 
-    /// Forgets the upload; what was never begun or is gone already is no error.
+    /// Deletes the upload; a missing one is no error.
     async fn abort(&self, key: &ObjectKey, state: &SinkState) -> Result<(), ObjectError>;
 }
 
@@ -73,12 +72,12 @@ impl std::fmt::Debug for Objects {
 }
 
 impl Objects {
-    /// Opens the store of a URL and creates its folder when absent.
+    /// Opens the store of a URL and creates its folder if missing.
     ///
     /// Shape: `file:///dir`
     pub async fn open(url: &str) -> Result<Self, ObjectError> {
         let Some(folder) = url.strip_prefix("file://") else {
-            return Err(ObjectError::Invalid("a storage URL begins with file://".to_owned()));
+            return Err(ObjectError::Invalid("a storage URL must start with file://".to_owned()));
         };
         let folder = PathBuf::from(folder);
         let opened = tokio::task::spawn_blocking(move || -> Result<Self, ObjectError> {
@@ -95,7 +94,7 @@ impl Objects {
         opened.await?
     }
 
-    /// A store from its parts, for adapters that stand elsewhere.
+    /// A store from its parts, for adapters in other crates.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>, uploads: Arc<dyn UploadSink>) -> Self {
         Self {
@@ -105,46 +104,46 @@ impl Objects {
         }
     }
 
-    /// Where an object lies on this machine, for programs that read files; none where the store is elsewhere.
+    /// The path of an object on this machine, for programs that read files; `None` if the store is remote.
     #[must_use]
     pub fn local_path(&self, key: &ObjectKey) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join(key.to_string()))
     }
 
-    /// Deletes an object by its key as [`Objects::list`] tells it.
+    /// Deletes an object by a key that [`Objects::list`] returned.
     pub async fn delete_listed(&self, key: &str) -> Result<(), ObjectError> {
         gone_is_fine(self.store.delete(&parse(key)?).await)
     }
 
-    /// The whole object.
+    /// Returns the whole object.
     pub async fn get(&self, key: &ObjectKey) -> Result<Bytes, ObjectError> {
         Ok(self.store.get(&path(key)?).await?.bytes().await?)
     }
 
-    /// Parts of an object, in the order asked; parts that lie near each other cost one read.
+    /// Returns ranges of an object in the requested order; ranges near each other cost one read.
     pub async fn get_ranges(&self, key: &ObjectKey, ranges: &[Range<u64>]) -> Result<Vec<Bytes>, ObjectError> {
         let reads = ranges::merge(ranges);
         let read = self.store.get_ranges(&path(key)?, &reads).await?;
         ranges::split(ranges, &reads, &read)
     }
 
-    /// The object's size in bytes.
+    /// Returns the object's size in bytes.
     pub async fn size(&self, key: &ObjectKey) -> Result<u64, ObjectError> {
         Ok(self.store.head(&path(key)?).await?.size)
     }
 
-    /// Writes a whole object, durable when this returns; an older one of this key is replaced.
+    /// Writes a whole object durably, and replaces an older one of the same key.
     pub async fn put(&self, key: &ObjectKey, bytes: Bytes) -> Result<(), ObjectError> {
         self.store.put(&path(key)?, PutPayload::from_bytes(bytes)).await?;
         Ok(())
     }
 
-    /// Deletes an object; one that is gone already is no error.
+    /// Deletes an object; a missing one is no error.
     pub async fn delete(&self, key: &ObjectKey) -> Result<(), ObjectError> {
         gone_is_fine(self.store.delete(&path(key)?).await)
     }
 
-    /// The keys under a prefix, as text.
+    /// Lists the keys under a prefix, as text.
     pub async fn list(&self, prefix: &ObjectPrefix) -> Result<Vec<String>, ObjectError> {
         let prefix = parse(&prefix.to_string())?;
         let found = self
@@ -156,7 +155,7 @@ impl Objects {
         Ok(keys)
     }
 
-    /// Deletes everything under a prefix until a listing is empty; tells how many objects that were.
+    /// Deletes everything under a prefix until a listing is empty; returns the number of objects.
     pub async fn delete_prefix(&self, prefix: &ObjectPrefix) -> Result<usize, ObjectError> {
         const AT_ONCE: usize = 8;
         let mut deleted = 0;
@@ -174,7 +173,7 @@ impl Objects {
         }
     }
 
-    /// Where uploads go.
+    /// The sink for uploads.
     #[must_use]
     pub fn uploads(&self) -> &Arc<dyn UploadSink> {
         &self.uploads

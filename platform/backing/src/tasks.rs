@@ -1,8 +1,8 @@
-//! The task queue: work that must be done once, by whichever process is alive.
+//! The task queue: work that must be done once, by any live process.
 //!
-//! The row is the truth. A task is enqueued in the transaction of the change that asks for it,
+//! The row is the truth. A task is enqueued in the transaction of the change that requires it,
 //! claimed under a lease with a fence that grows with each claim, and completed in a transaction
-//! that checks the fence, so that a worker that was taken for dead can't publish afterwards.
+//! that checks the fence, so that a worker presumed dead can't publish afterwards.
 //! Order: priority first (higher is sooner), then a fair share per owner within kind and priority.
 
 mod queue;
@@ -20,26 +20,26 @@ use contracts::{Timestamp, UserId};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// A task to be enqueued.
+/// A task to enqueue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewTask {
-    /// Which job runs it.
+    /// The kind of job that runs it.
     pub kind: &'static str,
-    /// Names the work, `scan:{video}`; there is one task of a key until it is done or dead.
+    /// Identifies the work, such as `scan:{video}`; a key has only one task until that is done or dead.
     pub key: String,
-    /// What the job needs to know.
+    /// The job's input.
     pub payload: serde_json::Value,
-    /// Not before this moment.
+    /// The earliest time to run it.
     pub run_after: Timestamp,
-    /// Higher is sooner, whatever waits below; 0 is usual.
+    /// Higher priorities always run first; 0 is usual.
     pub priority: i64,
-    /// Whose fair share it counts against; without an owner it waits behind nobody's backlog.
+    /// The owner whose fair share it counts against; a task without an owner waits behind no backlog.
     pub owner: Option<UserId>,
-    /// What it is about; all tasks of a subject can be taken back or enqueued again together.
+    /// Its subject; all tasks of a subject can be cancelled or enqueued again together.
     pub subject: Option<Uuid>,
 }
 
-/// Enqueues a task with the caller's transaction; false when one of its key is not done yet.
+/// Enqueues a task in the caller's transaction; false if a task of its key is not done yet.
 pub async fn enqueue(tx: &mut Tx, task: &NewTask) -> Result<bool, DbError> {
     if is_enqueued(tx, &task.key).await? {
         return Ok(false);
@@ -66,41 +66,41 @@ pub async fn enqueue(tx: &mut Tx, task: &NewTask) -> Result<bool, DbError> {
     Ok(added)
 }
 
-/// Fences count from the time in milliseconds, so that a later task of the same key stands over every earlier one.
+/// Fences start at the time in milliseconds, so that a later task of the same key exceeds every earlier one.
 fn first_fence(task: &NewTask) -> i64 {
     task.run_after.0 / 1_000
 }
 
-/// Whether a task of a key waits or runs, as the caller's transaction sees it.
+/// Whether a task of a key waits or runs, according to the caller's transaction.
 pub async fn is_enqueued(tx: &mut Tx, key: &str) -> Result<bool, DbError> {
     let known = "SELECT 1 FROM tasks WHERE live_key = $1";
     Ok(tx.one::<(i64,)>(known, args![key]).await?.is_some())
 }
 
-/// Takes a task back with the caller's transaction; one that is running can't complete any more.
+/// Cancels a task in the caller's transaction; a running one can no longer complete.
 pub async fn cancel(tx: &mut Tx, key: &str, now: Timestamp) -> Result<bool, DbError> {
     let cancel = "UPDATE tasks SET state = 'done', live_key = NULL, lease_until = NULL, fence = fence + 1, \
         finished_at = $2 WHERE live_key = $1";
     Ok(tx.run(cancel, args![key, now]).await? == 1)
 }
 
-/// Takes all tasks of a subject back with the caller's transaction; tells how many that were.
+/// Cancels all tasks of a subject in the caller's transaction; returns their number.
 ///
-/// Dead letters are taken back too: nobody will look at them any more.
+/// This includes dead letters, which nobody will look at any more.
 pub async fn cancel_subject(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Result<u64, DbError> {
     let cancel = "UPDATE tasks SET state = 'done', live_key = NULL, lease_until = NULL, fence = fence + 1, \
         finished_at = $2 WHERE subject = $1 AND state <> 'done'";
     tx.run(cancel, args![subject, now]).await
 }
 
-/// Takes back those tasks of a subject that are not dead letters, which can still be enqueued again.
+/// Cancels the tasks of a subject except its dead letters, which can still be enqueued again.
 pub async fn cancel_living(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Result<u64, DbError> {
     let cancel = "UPDATE tasks SET state = 'done', live_key = NULL, lease_until = NULL, fence = fence + 1, \
         finished_at = $2 WHERE subject = $1 AND state <> 'done' AND state <> 'dead'";
     tx.run(cancel, args![subject, now]).await
 }
 
-/// Enqueues the dead letters of a subject again with the caller's transaction; tells how many that were.
+/// Enqueues the dead letters of a subject again in the caller's transaction; returns their number.
 pub async fn revive_subject(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Result<u64, DbError> {
     let revive = "UPDATE tasks SET state = 'scheduled', live_key = key, attempt = 0, losses = 0, run_after = $2, \
         finished_at = NULL, error_code = NULL, error = NULL WHERE subject = $1 AND state = 'dead' \
@@ -112,68 +112,68 @@ pub async fn revive_subject(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Resul
     Ok(revived)
 }
 
-/// A task that a worker holds.
+/// A claimed task.
 #[derive(Debug, Clone)]
 pub struct Task {
     /// The task's own id.
     pub id: Uuid,
-    /// Which job runs it.
+    /// The kind of job that runs it.
     pub kind: String,
-    /// Names the work.
+    /// Identifies the work.
     pub key: String,
-    /// What was enqueued.
+    /// The job's input.
     pub payload: serde_json::Value,
-    /// Whose share it counts against.
+    /// The owner whose share it counts against.
     pub owner: Option<UserId>,
-    /// Counts the claims since it was enqueued or last went well, this one included.
+    /// The number of claims since it was enqueued or last succeeded, including this one.
     pub attempt: i64,
-    /// How many workers died with it.
+    /// How many workers died while they ran it.
     pub losses: i64,
-    /// Grows with each claim; part of the keys of what the job writes.
+    /// Grows with each claim; part of the keys of the objects that the job writes.
     pub fence: i64,
     clock: Clock,
 }
 
 impl Task {
-    /// Completes the task in the caller's transaction; false when another worker has it now.
+    /// Completes the task in the caller's transaction; false if another worker has it now.
     ///
-    /// On false the caller gives its transaction up: what it did belongs to somebody else.
+    /// On false the caller must roll its transaction back, because the work now belongs to another worker.
     pub async fn finish_in(&self, tx: &mut Tx) -> Result<bool, DbError> {
         settle::done(tx, self, self.clock.now()).await
     }
 
-    /// Whether, in the caller's transaction, the claim still holds.
+    /// Whether the claim is still valid in the caller's transaction.
     pub async fn is_held_in(&self, tx: &mut Tx) -> Result<bool, DbError> {
         let held = "SELECT 1 FROM tasks WHERE id = $1 AND fence = $2 AND state = 'running'";
         Ok(tx.one::<(i64,)>(held, args![self.id, self.fence]).await?.is_some())
     }
 
-    /// Makes sure, in the caller's transaction, that the claim still holds, for what is published before the end.
+    /// Confirms the claim in the caller's transaction, to publish something before the task's end.
     ///
-    /// It went well so far: earlier losses and attempts are forgotten. On false the caller gives its transaction up.
+    /// This counts as success: earlier losses and attempts are forgotten. On false the caller must roll back.
     pub async fn holds_in(&self, tx: &mut Tx) -> Result<bool, DbError> {
         settle::progressed(tx, self).await
     }
 }
 
-/// How a job ended well.
+/// How a job succeeded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
     /// The worker completes the task.
     Complete,
-    /// The job completed it by [`Task::finish_in`], together with what it published.
+    /// The job completed it with [`Task::finish_in`], together with its results.
     AlreadyComplete,
-    /// All is well, and the task runs again after this span.
+    /// The task runs again after this span.
     Again(Duration),
 }
 
 /// How a job failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JobError {
-    /// The same again would fail the same way: a stable code and words.
+    /// A retry would fail the same way; a stable code and a message.
     #[error("{0}: {1}")]
     Permanent(String, String),
-    /// Something that may be better later: tried again with growing pauses.
+    /// A retry may help; the task is retried with growing pauses.
     #[error("{0}")]
     Retry(String),
 }
@@ -190,10 +190,10 @@ pub trait Job: Send + Sync {
     /// The kind of its tasks.
     fn kind(&self) -> &'static str;
 
-    /// Does the work; dropped at any await when the lease is lost or the process stops for good.
+    /// Does the work. The future may be dropped at any await, if the lease is lost or the process stops.
     async fn run(&self, task: &Task) -> Result<Done, JobError>;
 
-    /// Told in the transaction that makes the task a dead letter; usual is to do nothing.
+    /// Called in the transaction that makes the task a dead letter; does nothing by default.
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
         let _ = (tx, task, code, message);
         Ok(())

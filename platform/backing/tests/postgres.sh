@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A throw-away PostgreSQL for tests.
-#   postgres.sh start DIR   starts one in DIR (made when absent) on a free port and prints its superuser's URL
-#   postgres.sh stop DIR    stops it and removes what start made
-# Started again in a DIR where it runs already, it prints the same URL. Needs Debian's package postgresql.
+#   postgres.sh start DIR   starts one in DIR (created if missing) on a free port and prints its superuser's URL
+#   postgres.sh stop DIR    stops it and removes what start created
+# If it already runs in DIR, start prints the same URL. Needs Debian's package postgresql.
 set -euo pipefail
 
 die() { echo "postgres.sh: $*" >&2; exit 1; }
@@ -25,7 +25,7 @@ as_server() {
     fi
 }
 
-# The process of this folder's server, if it is alive: a stale pid file may name somebody else's.
+# The process of this folder's server, if it is alive: a stale pid file may name another process.
 running() {
     local pid
     pid=$(head -n 1 "$dir/data/postmaster.pid" 2>/dev/null) || return 1
@@ -42,7 +42,7 @@ free_port() {
     die "no free port"
 }
 
-# Durable against a killed server, not against a power cut: tests need no more.
+# Durable after a kill, but not after a power cut: tests need no more.
 configure() {
     as_server tee "$dir/data/postgresql.auto.conf" >/dev/null <<CONF
 listen_addresses = '127.0.0.1'
@@ -60,9 +60,9 @@ timezone = 'UTC'
 CONF
 }
 
-# launch PORT: 0 once it answers, 1 when it ended by itself (the port was taken meanwhile)
+# launch PORT: returns 0 once the server answers, 1 if it exited (the port was taken meanwhile)
 launch() {
-    # nothing of ours stays open in it, or whoever reads our output would wait for the server's end
+    # the server inherits no open file, or readers of our output would wait for the server's end
     (cd / && as_server setsid "$bin/postgres" -D "$dir/data") >>"$dir/log" 2>&1 </dev/null &
     local child=$! tries
     for tries in $(seq 600); do
@@ -102,7 +102,7 @@ start() {
         fi
     done
     tail -n 20 "$dir/log" >&2
-    die "the server ended at its start"
+    die "the server exited at its start"
 }
 
 stop() {

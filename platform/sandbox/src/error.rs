@@ -12,7 +12,7 @@ pub enum RunError {
     /// A signal that the sandbox did not send ended it.
     #[error("it was killed by signal {0}")]
     Killed(i32),
-    /// It gave up.
+    /// It exited with an error.
     #[error("it ended with code {code}: {message}")]
     Failed {
         /// Its exit code.
@@ -20,7 +20,7 @@ pub enum RunError {
         /// The end of its standard error.
         message: String,
     },
-    /// There was no room for its output.
+    /// There was no space for its output.
     #[error("the disk is full")]
     DiskFull,
     /// The tool of this name is not installed.

@@ -19,7 +19,7 @@
 //! the group.
 //!
 //! The guard's own codes are 127 when the tool does not exist, and 126 when anything else kept it from starting; standard
-//! error says why.
+//! error has the reason.
 //!
 //! The guard runs before any async runtime is built and reads no configuration: the parent-death signal is bound to the
 //! thread that made the child, so that thread must be the only one.
@@ -144,9 +144,9 @@ fn end_alike(status: ExitStatus) -> io::Result<ExitCode> {
     Ok(ExitCode::from(u8::try_from(128 + raw).unwrap_or(EXIT_UNUSABLE)))
 }
 
-/// Leaves nothing of a run whose worker is gone.
+/// Removes everything of a run whose worker is gone.
 fn end_all(child: &mut Child, handle: &OwnedFd, folder: &Folder) -> ExitCode {
-    // Each step is tried even if one before it failed; the next worker that starts clears up the rest.
+    // Each step is tried even if an earlier one failed; the next worker that starts removes the rest.
     let _ = pidfd_send_signal(handle, Signal::KILL);
     let _ = child.wait();
     folder.remove();
@@ -154,7 +154,7 @@ fn end_all(child: &mut Child, handle: &OwnedFd, folder: &Folder) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The staging folder as it was when the guard began.
+/// The staging folder as it was when the guard started.
 struct Folder {
     path: PathBuf,
     identity: (u64, u64),

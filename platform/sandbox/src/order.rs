@@ -1,4 +1,4 @@
-//! What a run consists of.
+//! The description of a run.
 
 use crate::error::RunError;
 use std::ffi::{OsStr, OsString};
@@ -74,7 +74,7 @@ impl Order {
     }
 }
 
-/// Whether a path is absolute and does not climb.
+/// Whether a path is absolute and has no `..`.
 fn is_plain(path: &Path) -> bool {
     path.is_absolute() && !path.components().any(|part| part == Component::ParentDir)
 }
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_may_name_the_listed_paths_and_what_lies_in_them() {
+    fn arguments_may_name_the_listed_paths_and_paths_in_them() {
         let named = [
             "-i",
             "file:/data/objects/source",

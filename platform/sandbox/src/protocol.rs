@@ -1,4 +1,4 @@
-//! What a worker and its guard agree on: a command line, and exit codes.
+//! The protocol between a worker and its guard: a command line, and exit codes.
 
 use crate::order::Order;
 use clap::Args;

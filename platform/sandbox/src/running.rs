@@ -87,7 +87,7 @@ pub struct Running {
     watchdog: Watchdog,
 }
 
-/// What happened: to the tool, its output, or the clock.
+/// An event of the tool, its output, or the clock.
 enum Event {
     Out(io::Result<usize>),
     Err(io::Result<usize>),
@@ -143,7 +143,7 @@ impl Running {
                     let group = self.guard.id();
                     if self.watchdog.is_stalled(Instant::now(), || group.and_then(bytes_read)) {
                         self.kill();
-                        // A killed process may still hang in a read from a broken disk: waiting has an end.
+                        // A killed process may still hang in a read from a broken disk, so this wait is limited.
                         let _ = timeout(DEATH, self.guard.wait()).await;
                         return Err(RunError::Stalled);
                     }
@@ -171,7 +171,7 @@ impl Running {
         }
     }
 
-    /// Kills the guard and the tool together, also if they are stopped.
+    /// Kills the guard and the tool together, even if they are stopped.
     fn kill(&self) {
         // Once the guard has been waited for there is no id, so this is never another process's.
         let group = self

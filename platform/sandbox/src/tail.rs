@@ -1,6 +1,6 @@
 //! The end of a tool's standard error, and whether it reports a full disk.
 
-/// How many bytes are kept.
+/// The number of bytes kept.
 const KEPT: usize = 4 * 1_024;
 
 /// Ends of lines that report a full disk: the C library's words, in the C locale.
@@ -16,8 +16,8 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    pub(crate) fn push(&mut self, said: &[u8]) {
-        for &byte in said {
+    pub(crate) fn push(&mut self, output: &[u8]) {
+        for &byte in output {
             self.kept.push(byte);
             if byte == b'\n' {
                 self.look_at_line();
@@ -61,10 +61,10 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_noticed_wherever_the_words_are_cut_and_whatever_follows() {
-        let said = b"av_interleaved_write_frame(): No space left on device\nConversion failed!\n";
-        for size in [1, 5, 40, said.len()] {
+        let output = b"av_interleaved_write_frame(): No space left on device\nConversion failed!\n";
+        for size in [1, 5, 40, output.len()] {
             let mut tail = Tail::default();
-            for part in said.chunks(size) {
+            for part in output.chunks(size) {
                 tail.push(part);
             }
             tail.push(&[b'.'; 3 * KEPT]);

@@ -43,7 +43,7 @@ impl Watchdog {
         let late = now.saturating_duration_since(self.next_look);
         self.next_look = now + self.interval;
         if late > self.stall / 2 {
-            // This process stood still itself, and has yet to read what the tool wrote meanwhile.
+            // This process was suspended itself, and has yet to read the tool's output.
             self.progressed(now);
             return false;
         }

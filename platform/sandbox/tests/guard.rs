@@ -1,4 +1,4 @@
-//! A program that is nothing but the guard, as `moocflix encoder-child` is one of MoocFlix's commands.
+//! A program that is only the guard, like the command `moocflix encoder-child`.
 
 use clap::Parser;
 use std::process::ExitCode;

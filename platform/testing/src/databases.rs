@@ -1,4 +1,4 @@
-//! For tests of repositories: a fresh database on each engine, removed when dropped.
+//! For tests of repositories: a new database on each engine, removed when dropped.
 
 use backing::db::{Db, Migration};
 use sqlx::postgres::PgConnectOptions;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// The environment variable that holds a superuser's URL of a throw-away PostgreSQL.
 pub const POSTGRES: &str = "MOOCFLIX_TEST_POSTGRES";
 
-/// A fresh database with a service's schema.
+/// A new database with a service's schema.
 #[derive(Debug)]
 pub struct TestDatabase {
     /// The engine: `sqlite` or `postgres`.
@@ -22,9 +22,9 @@ pub struct TestDatabase {
     _place: Place,
 }
 
-/// A fresh database on each engine: SQLite first, then PostgreSQL.
+/// A new database on each engine: SQLite first, then PostgreSQL.
 ///
-/// Errors: a server that is missing or refuses; a test without PostgreSQL fails, it is never skipped
+/// Errors: a missing server, or one that refuses; a test without PostgreSQL fails, it is never skipped
 pub async fn databases(service: &'static str, migrations: &'static [Migration]) -> Result<Vec<TestDatabase>, String> {
     let mut fresh = Vec::new();
     for place in places().await? {
@@ -42,7 +42,7 @@ pub async fn databases(service: &'static str, migrations: &'static [Migration]) 
     Ok(fresh)
 }
 
-/// Where a database can be made that nobody else has.
+/// A place for a private database.
 #[derive(Debug)]
 pub struct Place {
     /// The engine: `sqlite` or `postgres`.
@@ -52,7 +52,7 @@ pub struct Place {
     _remains: Remains,
 }
 
-/// What has to be removed in the end.
+/// What must be removed at the end.
 #[derive(Debug)]
 enum Remains {
     Folder(PathBuf),
@@ -64,7 +64,7 @@ enum Remains {
 
 /// A place on each engine: SQLite first, then PostgreSQL.
 ///
-/// Errors: a server that is missing or refuses
+/// Errors: a missing server, or one that refuses
 pub async fn places() -> Result<[Place; 2], String> {
     Ok([folder()?, database().await?])
 }
@@ -109,7 +109,7 @@ impl Drop for Remains {
     fn drop(&mut self) {
         match self {
             Self::Folder(folder) => {
-                // SQLite's threads may still be closing, and make or remove a file meanwhile
+                // SQLite's threads may still be closing, and create or remove a file meanwhile
                 for _ in 0..50 {
                     if std::fs::remove_dir_all(&*folder).is_ok() || !folder.exists() {
                         break;
@@ -119,7 +119,7 @@ impl Drop for Remains {
             }
             Self::Database { server, name } => {
                 let (server, sql) = (server.clone(), format!("DROP DATABASE {name} WITH (FORCE)"));
-                // on a runtime of its own: the test's may have one thread, which waits here
+                // on a separate runtime: the test's may have one thread, which waits here
                 let dropping = std::thread::spawn(move || {
                     if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
                         let _ = runtime.block_on(run(&server, sql));

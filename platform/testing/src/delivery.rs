@@ -1,4 +1,4 @@
-//! Events from a service that is not there.
+//! Events from a service that the test does not run.
 
 use crate::sure;
 use crate::waiting::until;

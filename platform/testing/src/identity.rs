@@ -1,4 +1,4 @@
-//! Who calls a service under test, and when.
+//! The callers of a service under test, and the time.
 
 use crate::{Person, Signer};
 use backing::Clock;
@@ -11,7 +11,7 @@ pub const ISSUER: &str = "https://mooc.test";
 /// The audience of all tokens.
 pub const AUDIENCE: &str = "moocflix";
 
-/// A clock that stands still, and all that an [`Authenticator`] asks: an issuer's keys and revocations.
+/// A manual clock, and what an [`Authenticator`] needs: an issuer's keys and revocations.
 #[derive(Clone)]
 pub struct Identity {
     /// Moves only when a test moves it.
@@ -35,7 +35,7 @@ impl Identity {
         Self::at(Clock::fixed(Timestamp::from_seconds(1_800_000_000)))
     }
 
-    /// What another process on the same machine has: the same clock, its own keys and revocations.
+    /// The identity in another process on the same machine: the same clock, its own keys and revocations.
     #[must_use]
     pub fn at(clock: Clock) -> Self {
         let keys = Keys::new();
@@ -60,7 +60,7 @@ impl Identity {
         Authenticator::new(vec![self.issuer()], self.revocations.clone(), self.clock.clone())
     }
 
-    /// The claims of a token that is good for five minutes from now.
+    /// The claims of a token that is valid for five minutes from now.
     #[must_use]
     pub fn claims(&self, person: &Person) -> Value {
         let now = self.clock.now().seconds();

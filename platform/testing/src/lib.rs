@@ -4,7 +4,7 @@
 //! [`Site`] on [`back_ends`] in a folder, makes requests as a [`Person`] whose tokens [`Identity`] signs, and looks at each
 //! [`Reply`]; [`Wire`] sends what no client library would send. An adapter of a port runs the port's suite from [`suites`].
 //!
-//! What goes wrong with a site, a reply or a wire fails the test where it happens.
+//! Any failure of a site, a reply or a wire fails the test at once.
 
 mod back_ends;
 mod databases;

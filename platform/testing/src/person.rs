@@ -1,4 +1,4 @@
-//! Somebody who has signed in.
+//! A signed-in user.
 
 use contracts::{Role, SessionId, UserId};
 

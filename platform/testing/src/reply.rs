@@ -1,4 +1,4 @@
-//! An answer over HTTP, and what tests say about it.
+//! An HTTP response, with assertions.
 
 use crate::sure;
 use bytes::Bytes;
@@ -6,7 +6,7 @@ use reqwest::header::HeaderMap;
 use serde_json::Value;
 use std::fmt;
 
-/// An answer, read to its end.
+/// A response, read to its end.
 pub struct Reply {
     /// The status code.
     pub status: u16,
@@ -14,9 +14,9 @@ pub struct Reply {
     pub headers: HeaderMap,
     /// The body.
     pub bytes: Bytes,
-    /// The body as text; what is not UTF-8 is replaced.
+    /// The body as text; invalid UTF-8 is replaced.
     pub text: String,
-    /// The body as JSON; null where it is none.
+    /// The body as JSON; null if it is not JSON.
     pub json: Value,
 }
 
@@ -40,7 +40,7 @@ impl Reply {
         }
     }
 
-    /// A header's value; empty where the header is missing.
+    /// A header's value; empty if the header is missing.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| sure(value.to_str()))

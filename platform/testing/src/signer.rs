@@ -1,4 +1,4 @@
-//! Signs access tokens, good ones and others.
+//! Signs access tokens, valid and invalid ones.
 
 use crate::sure;
 use aws_lc_rs::rand::SystemRandom;
@@ -24,7 +24,7 @@ impl Signer {
         Self::with_pair(kid, sure(KeyPair::generate(KeySize::Rsa2048)))
     }
 
-    /// A signer with somebody else's key.
+    /// A signer with a foreign key.
     #[must_use]
     pub fn with_pair(kid: &str, pair: KeyPair) -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Signer {
         self.sign_text(&header.to_string(), &claims.to_string())
     }
 
-    /// A token with this header and these claims, whatever they are.
+    /// A token with any header and any claims.
     #[must_use]
     pub fn sign_text(&self, header: &str, claims: &str) -> String {
         let message = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");

@@ -1,4 +1,4 @@
-//! A service on a port of its own, and a client that speaks to it.
+//! A service on its own port, and a client of it.
 
 use crate::{Identity, Person, Reply, Wire, sure};
 use backing::Clock;
@@ -15,11 +15,11 @@ pub struct Site {
     pub client: Client,
     /// The clock of [`Site::identity`].
     pub clock: Clock,
-    /// Who may call.
+    /// The callers.
     pub identity: Identity,
     /// Where it listens.
     pub address: SocketAddr,
-    /// What runs; more background work may be started.
+    /// The running tasks; tests may start more.
     pub running: Running,
 }
 
@@ -54,13 +54,13 @@ impl Site {
         format!("http://{}{path}", self.address)
     }
 
-    /// A token of a person, good for five minutes.
+    /// A token of a person, valid for five minutes.
     #[must_use]
     pub fn token(&self, person: &Person) -> String {
         self.identity.token(person)
     }
 
-    /// A request by nobody.
+    /// A request without a sign-in.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path))
     }
@@ -70,7 +70,7 @@ impl Site {
         self.request(method, path).bearer_auth(self.token(person))
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads the response.
     pub async fn send(&self, request: RequestBuilder) -> Reply {
         Reply::read(sure(request.send().await)).await
     }
@@ -80,12 +80,12 @@ impl Site {
         self.send(self.request_by(person, method, path)).await
     }
 
-    /// Gets a path as nobody.
+    /// Gets a path without a sign-in.
     pub async fn get(&self, path: &str) -> Reply {
         self.send(self.request(Method::GET, path)).await
     }
 
-    /// A connection for what no client library would send.
+    /// A connection for requests that no client library sends.
     pub async fn connect(&self) -> Wire {
         Wire::connect(self.address).await
     }

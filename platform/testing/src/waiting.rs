@@ -1,11 +1,11 @@
-//! Waits for what happens beside the test.
+//! Waits for events that happen during a test.
 
 use std::time::{Duration, Instant};
 
-/// How long a loaded machine may take for anything.
+/// The longest wait, generous for a loaded machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Waits until a condition holds; fails the test when it does not in 20 seconds.
+/// Waits until a condition holds; fails the test after 20 seconds.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let began = Instant::now();
     while !holds().await {

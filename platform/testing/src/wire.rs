@@ -30,7 +30,7 @@ impl Wire {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Reads until the text has come, and not a byte more.
+    /// Reads up to the end of the text, and not a byte more.
     pub async fn until(&mut self, text: &str) -> String {
         let mut all = Vec::new();
         while !String::from_utf8_lossy(&all).contains(text) {
@@ -41,7 +41,7 @@ impl Wire {
         String::from_utf8_lossy(&all).into_owned()
     }
 
-    /// Reads the first line of an answer and returns its status.
+    /// Reads the first line of a response and returns its status.
     pub async fn status(&mut self) -> u16 {
         let line = self.until("\r\n").await;
         let status = line.split(' ').nth(1).and_then(|code| code.parse().ok());

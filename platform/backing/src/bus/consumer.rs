@@ -1,4 +1,4 @@
-//! The work of a subscription, which its owner has to run.
+//! The work of a subscription, which its owner must run.
 
 use futures::future::BoxFuture;
 use std::future::Future;
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 type Stop = BoxFuture<'static, ()>;
 type Work = BoxFuture<'static, Result<(), String>>;
 
-/// A subscription's work; no event is handled before it runs, and none after it has ended.
+/// A subscription's work; events are handled only while it runs.
 pub struct Consumer {
     name: &'static str,
     assigned: watch::Receiver<bool>,
@@ -21,7 +21,7 @@ impl std::fmt::Debug for Consumer {
 }
 
 impl Consumer {
-    /// A consumer whose work gets the future that ends it, and a place to report its assignment to.
+    /// A consumer whose work receives a sender to report its assignment, and the future that stops it.
     pub fn new<W, F>(name: &'static str, work: W) -> Self
     where
         W: FnOnce(watch::Sender<bool>, BoxFuture<'static, ()>) -> F + Send + 'static,
@@ -41,7 +41,7 @@ impl Consumer {
         self.name
     }
 
-    /// Ends once the consumer has its share of the events, or has ended.
+    /// Resolves once the consumer has its share of the events, or has ended.
     pub fn assigned(&self) -> impl Future<Output = ()> + Send + use<> {
         let mut assigned = self.assigned.clone();
         async move {
@@ -50,9 +50,9 @@ impl Consumer {
         }
     }
 
-    /// Handles events until it is told to stop; the event under way is handled to its end.
+    /// Handles events until `stop` resolves, and finishes the current event.
     ///
-    /// Errors: why it ended early
+    /// Errors: the reason for an early end
     pub async fn run(self, stop: impl Future<Output = ()> + Send + 'static) -> Result<(), String> {
         (self.work)(Box::pin(stop)).await
     }

@@ -1,4 +1,4 @@
-//! Events that a group gave up, kept in the schema of its effects until somebody replays them.
+//! Events that a group could not handle, kept in the schema of its effects until somebody replays them.
 
 use super::deliveries::{self, Delivery};
 use super::inbox;
@@ -9,11 +9,11 @@ use contracts::{EventId, Timestamp};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// How long a dead letter may be replayed.
+/// How long a dead letter is kept.
 const KEPT: Duration = Duration::from_secs(90 * 24 * 3600);
 
 record! {
-    /// An event that a group gave up.
+    /// An event that a group could not handle.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct DeadLetter {
         /// The group.
@@ -22,21 +22,21 @@ record! {
         pub event_id: EventId,
         /// The aggregate.
         pub subject: Uuid,
-        /// The event's JSON, as it came.
+        /// The event's JSON, unchanged.
         pub event: Vec<u8>,
-        /// Why, a stable code.
+        /// The reason as a stable code.
         pub code: String,
-        /// Why, in words.
+        /// The reason in words.
         pub reason: String,
-        /// How often it was tried.
+        /// The number of attempts.
         pub attempts: i64,
-        /// When it was given up.
+        /// When the group gave up.
         pub died_at: Timestamp,
     }
 }
 
-/// Gives an event up, unless it was handled or given up meanwhile; a repetition of it is passed by.
-pub(super) async fn bury(
+/// Makes an event a dead letter, unless it was handled or became one meanwhile; repetitions of it are skipped.
+pub(super) async fn add(
     tx: &mut Tx,
     group: &str,
     delivery: &Delivery,
@@ -69,7 +69,7 @@ pub async fn list(db: &Db) -> Result<Vec<DeadLetter>, DbError> {
     db.read().all(sql, args![]).await
 }
 
-/// Delivers a dead letter to its group again, after what waits already; false when it is no dead letter any more.
+/// Delivers a dead letter to its group again, behind the waiting events; false if it is no longer a dead letter.
 pub async fn replay(db: &Db, letter: &DeadLetter, now: Timestamp) -> Result<bool, DbError> {
     let mut tx = db.write().await?;
     let sql = "DELETE FROM dead_letters WHERE consumer = $1 AND event_id = $2";
@@ -87,7 +87,7 @@ pub async fn replay(db: &Db, letter: &DeadLetter, now: Timestamp) -> Result<bool
     Ok(true)
 }
 
-/// Forgets what was given up so long ago that nobody will replay it.
+/// Deletes dead letters that are too old to be replayed.
 pub(super) async fn forget(db: &Db, now: Timestamp) -> Result<(), DbError> {
     let old = "SELECT 1 FROM dead_letters WHERE died_at < $1 LIMIT 1";
     if db.read().one::<(i64,)>(old, args![now - KEPT]).await?.is_some() {

@@ -1,4 +1,4 @@
-//! Events that a group has accepted: rows in the schema of its effects.
+//! Accepted events of a group: rows in the schema of its effects.
 
 use super::port::Outgoing;
 use crate::db::{DbError, Sql, Tx};
@@ -6,13 +6,13 @@ use crate::{Db, args, record};
 use contracts::{EventId, Timestamp};
 use uuid::Uuid;
 
-/// The heads that are looked up together.
+/// The number of first events that are looked up together.
 const HEADS: i64 = 16;
 
 record! {
-    /// An event that a member has taken.
+    /// A delivery that a member has taken.
     pub(super) struct Delivery {
-        /// Its place in the order of acceptance.
+        /// Its position in the order of acceptance.
         pub(super) id: i64,
         /// The aggregate.
         pub(super) subject: Uuid,
@@ -20,12 +20,12 @@ record! {
         pub(super) event_id: EventId,
         /// The event's JSON.
         pub(super) event: Vec<u8>,
-        /// How often it was refused.
+        /// How often the handler refused it.
         pub(super) attempt: i64,
     }
 }
 
-/// Accepts events for a group; one that waits already is not added again.
+/// Accepts events for a group; skips events that already wait.
 pub(super) async fn accept(tx: &mut Tx, group: &str, batch: &[Outgoing], now: Timestamp) -> Result<(), DbError> {
     let sql = "INSERT INTO deliveries (consumer, subject, event_id, event, due) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT DO NOTHING";
@@ -37,7 +37,7 @@ pub(super) async fn accept(tx: &mut Tx, group: &str, batch: &[Outgoing], now: Ti
     Ok(())
 }
 
-/// The first events of those aggregates whose first event is due, oldest first.
+/// The first events of aggregates, if they are due, oldest first.
 pub(super) async fn due(db: &Db, group: &str, now: Timestamp) -> Result<Vec<i64>, DbError> {
     let sql = "SELECT id FROM deliveries d WHERE consumer = $1 AND due <= $2 AND NOT EXISTS ( \
                SELECT 1 FROM deliveries e WHERE e.consumer = d.consumer AND e.subject = d.subject AND e.id < d.id) \
@@ -46,7 +46,7 @@ pub(super) async fn due(db: &Db, group: &str, now: Timestamp) -> Result<Vec<i64>
     Ok(heads.into_iter().map(|(id,)| id).collect())
 }
 
-/// Takes an event for as long as the transaction lasts; `None` when another member has it or had it.
+/// Takes an event for the length of the transaction; `None` if another member has taken or handled it.
 pub(super) async fn take(tx: &mut Tx, id: i64, now: Timestamp) -> Result<Option<Delivery>, DbError> {
     let sql = Sql::both(
         "SELECT id, subject, event_id, event, attempt FROM deliveries WHERE id = $1 AND due <= $2",
@@ -56,19 +56,19 @@ pub(super) async fn take(tx: &mut Tx, id: i64, now: Timestamp) -> Result<Option<
     tx.one(sql, args![id, now]).await
 }
 
-/// Ends a delivery; false when it has ended before.
+/// Ends a delivery; false if it had already ended.
 pub(super) async fn end(tx: &mut Tx, id: i64) -> Result<bool, DbError> {
     Ok(tx.run("DELETE FROM deliveries WHERE id = $1", args![id]).await? == 1)
 }
 
-/// Puts an event off that was refused.
+/// Postpones a refused event.
 pub(super) async fn postpone(tx: &mut Tx, delivery: &Delivery, due: Timestamp) -> Result<(), DbError> {
     let sql = "UPDATE deliveries SET attempt = attempt + 1, due = $3 WHERE id = $1 AND attempt = $2";
     tx.run(sql, args![delivery.id, delivery.attempt, due]).await?;
     Ok(())
 }
 
-/// How many events a group has accepted and not handled.
+/// The number of events that a group has accepted but not handled.
 pub(super) async fn waiting(db: &Db, group: &str) -> Result<i64, DbError> {
     let sql = "SELECT COUNT(*) FROM deliveries WHERE consumer = $1";
     let count = db.read().one::<(i64,)>(sql, args![group]).await?;

@@ -1,7 +1,7 @@
-//! The bus without a broker: a publisher writes into the deliveries of each group.
+//! The bus without a broker: a publisher writes to the deliveries of each group.
 //!
-//! It knows the groups that subscribed in its process, so every process that publishes a topic subscribes all groups of
-//! that topic before its relays run. Broadcasts reach the publisher's process alone.
+//! It only knows the groups that subscribed in its process, so every process that publishes a topic must subscribe all
+//! groups of that topic before its relays run. Broadcasts only reach the publisher's process.
 
 use super::consumer::Consumer;
 use super::group::Group;
@@ -13,7 +13,7 @@ use futures::future::join_all;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Events that a slow listener of a broadcast may lag behind before it loses some.
+/// How many events a slow listener of a broadcast may lag behind before it loses some.
 const BACKLOG: usize = 4_096;
 
 #[derive(Default)]
@@ -22,7 +22,7 @@ struct Subscribers {
     broadcasts: HashMap<&'static str, Broadcast>,
 }
 
-/// The bus of one machine; its state is in the groups' schemas.
+/// The bus of one machine; the groups' schemas hold its state.
 #[derive(Default)]
 pub struct EmbeddedBus {
     subscribers: Mutex<Subscribers>,
@@ -69,7 +69,7 @@ impl Bus for EmbeddedBus {
             let of_topic = subscribers.groups.iter().filter(|group| group.hears(topic));
             of_topic.cloned().collect()
         };
-        // every group gets its chance, so that one that fails doesn't keep the events from the others
+        // every group gets its turn, so that a failing group does not keep events from the others
         let accepted = join_all(groups.iter().map(|group| group.accept(batch))).await;
         for (group, accepted) in groups.iter().zip(accepted) {
             accepted.map_err(|error| BusError(format!("group {}: {error}", group.name())))?;
@@ -92,7 +92,7 @@ impl Bus for EmbeddedBus {
         let mut subscribers = self.subscribers();
         let broadcast = subscribers.broadcasts.entry(topic);
         let broadcast = broadcast.or_insert_with(|| Broadcast::new(BACKLOG)).clone();
-        // the publisher does the work
+        // the publisher does this work
         let consumer = Consumer::new(topic, |assign, stop| async move {
             assign.send_replace(true);
             stop.await;

@@ -1,8 +1,8 @@
 //! A member of a group: takes accepted events, one transaction each.
 //!
 //! The transaction is the claim: on PostgreSQL it locks the event's row, on SQLite it is the only writer. A member that
-//! dies or loses its connection gives the event back at once, and a slow one keeps it until it has committed. The later
-//! events of an aggregate wait for its first one, so that two members can't change their order.
+//! dies or loses its connection releases the event at once, and a slow one keeps it until it commits. The later events of
+//! an aggregate wait for its first one, so that two members can't change their order.
 
 use super::deliveries::{self, Delivery};
 use super::handler::{After, Handler, Refused};
@@ -20,20 +20,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// Looks for events that another process accepted, and for those whose pause is over.
+/// The interval between looks for events that another process accepted, or whose pause is over.
 const POLL: Duration = Duration::from_millis(500);
-/// Transactions side by side; SQLite has one writer.
+/// The number of parallel transactions; SQLite has one writer.
 const LANES: usize = 4;
-/// A handler that takes longer is refused the event for now.
+/// The time limit of a handler; a slower one is retried later.
 const HANDLING: Duration = Duration::from_secs(20);
-/// The events under way when the process stops get this long.
+/// How long current events may take when the process stops.
 const DRAIN: Duration = Duration::from_secs(4);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(60);
-/// An event that was put off so often becomes a dead letter: after about eight minutes.
+/// After this many attempts, in about eight minutes, an event becomes a dead letter.
 pub(super) const TRIES: i64 = 16;
 
-/// A group as this process takes part in it.
+/// This process's member of a group.
 pub(super) struct Group {
     name: &'static str,
     topics: &'static [&'static str],
@@ -70,7 +70,7 @@ impl Group {
         tx.commit().await
     }
 
-    /// Counts the events that are not handled to their end, what follows in memory included.
+    /// Counts the events that are not completely handled, including their effects in memory.
     pub(super) async fn lag(&self) -> Result<Lag, DbError> {
         let waiting = deliveries::waiting(&self.db, self.name).await?;
         let under_way = i64::try_from(self.under_way.load(Ordering::SeqCst)).unwrap_or(i64::MAX);
@@ -80,7 +80,7 @@ impl Group {
         })
     }
 
-    /// Handles events until it is told to stop.
+    /// Handles events until `stop` resolves.
     pub(super) async fn run(&self, stop: impl Future<Output = ()> + Send) {
         let stop = stop.shared();
         let mut drained = pin!(async {
@@ -107,7 +107,7 @@ impl Group {
         }
     }
 
-    /// Handles the first events of some aggregates; true when there may be more.
+    /// Handles the first events of some aggregates; true if there may be more.
     async fn handle_due(&self, stop: impl Future<Output = ()> + Send) -> Result<bool, DbError> {
         let heads = deliveries::due(&self.db, self.name, self.clock.now()).await?;
         let lanes = if self.db.is_postgres() { LANES } else { 1 };
@@ -127,7 +127,7 @@ impl Group {
         result
     }
 
-    /// Handles one event; false when another member has it.
+    /// Handles one event; false if another member has it.
     async fn handle(&self, id: i64) -> Result<bool, DbError> {
         let _under_way = UnderWay::begin(&self.under_way);
         let mut tx = self.db.write().await?;
@@ -157,11 +157,7 @@ impl Group {
         let event = match Event::read(&delivery.event) {
             Ok(Received::Known(event)) => event,
             Ok(Received::Unknown(kind)) => {
-                tracing::debug!(
-                    group = self.name,
-                    kind,
-                    "a kind of event that only another version knows"
-                );
+                tracing::debug!(group = self.name, kind, "skipped an event of an unknown kind");
                 return Ok(After::nothing());
             }
             Err(error) => return Err(Refused::Never("unreadable", error.to_string())),
@@ -179,7 +175,7 @@ impl Group {
         let mut tx = self.db.write().await?;
         let (code, reason) = match refused {
             Refused::Later(reason) if tries < TRIES => {
-                tracing::warn!(group = self.name, %event, tries, reason, "an event comes again later");
+                tracing::warn!(group = self.name, %event, tries, reason, "an event is retried later");
                 deliveries::postpone(&mut tx, delivery, now + pause(tries)).await?;
                 tx.commit().await?;
                 self.count("again");
@@ -188,8 +184,8 @@ impl Group {
             Refused::Later(reason) => ("tried_too_often", reason),
             Refused::Never(code, reason) => (code, reason),
         };
-        tracing::error!(group = self.name, %event, tries, code, reason, "an event is given up: `moocflix events dead list`");
-        dead_letters::bury(&mut tx, self.name, delivery, (code, &reason), now).await?;
+        tracing::error!(group = self.name, %event, tries, code, reason, "an event became a dead letter; see `moocflix events dead list`");
+        dead_letters::add(&mut tx, self.name, delivery, (code, &reason), now).await?;
         tx.commit().await?;
         self.count("dead");
         Ok(())
@@ -205,7 +201,7 @@ fn pause(tries: i64) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << doublings).min(LAST_PAUSE)
 }
 
-/// Counts an event as under way until it is dropped.
+/// Counts an event as in progress until it is dropped.
 struct UnderWay<'a>(&'a AtomicUsize);
 
 impl<'a> UnderWay<'a> {

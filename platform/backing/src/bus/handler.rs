@@ -1,16 +1,16 @@
-//! What a group does with an event.
+//! A group's effect of an event.
 
 use crate::db::{DbError, Tx};
 use async_trait::async_trait;
 use contracts::Event;
 
-/// Why a handler could not take an event.
+/// Why a handler refused an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The event comes again after a pause; after some tries it becomes a dead letter.
+    /// The event is retried after a pause; after some attempts it becomes a dead letter.
     #[error("{0}")]
     Later(String),
-    /// The event becomes a dead letter at once: a stable code, and the reason in words.
+    /// The event becomes a dead letter at once, with a stable code and the reason in words.
     #[error("{0}: {1}")]
     Never(&'static str, String),
 }
@@ -21,9 +21,9 @@ impl From<DbError> for Refused {
     }
 }
 
-/// What follows an effect in this process's memory once its transaction has committed.
+/// An effect in this process's memory, which follows once the transaction has committed.
 ///
-/// A process that dies in between loses it together with that memory.
+/// A process that dies in between loses it together with its memory.
 #[derive(Default)]
 pub struct After(Vec<Box<dyn FnOnce() + Send>>);
 
@@ -40,13 +40,13 @@ impl After {
         Self::default()
     }
 
-    /// This follows.
+    /// Runs this after the commit.
     #[must_use]
     pub fn then(work: impl FnOnce() + Send + 'static) -> Self {
         Self(vec![Box::new(work)])
     }
 
-    /// Both follow, in this order.
+    /// Runs both after the commit, in this order.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
@@ -63,9 +63,9 @@ impl After {
 /// A group's effect.
 #[async_trait]
 pub trait Handler: Send + Sync {
-    /// Has the event's effect in the transaction in which the event is marked as handled.
+    /// Applies the event's effect in the transaction that marks the event as handled.
     ///
-    /// The caller commits, or rolls back when the event is refused. An event that was handled before does not come
-    /// again; kinds that this version does not know are passed by.
+    /// The caller commits, or rolls back if the event is refused. An event that was handled before does not come
+    /// again, and events of unknown kinds are skipped.
     async fn apply(&self, tx: &mut Tx, event: &Event) -> Result<After, Refused>;
 }

@@ -1,29 +1,29 @@
-//! The marks of what each consumer has handled, kept in its own schema.
+//! The marks of handled events, kept in each consumer's own schema.
 
 use crate::db::{DbError, Tx};
 use crate::{Db, args};
 use contracts::{EventId, Timestamp};
 use std::time::Duration;
 
-/// How long an event may take to come a second time.
+/// How long an event may be delivered a second time.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// Marks an event as handled by a consumer; false when it was handled before.
+/// Marks an event as handled by a consumer; false if it was handled before.
 ///
-/// Belongs into the transaction of the event's effect: rolled back together, both happen again together.
+/// Use it in the transaction of the event's effect: if that is rolled back, both may happen again.
 pub async fn first_time(tx: &mut Tx, consumer: &str, event: EventId) -> Result<bool, DbError> {
     let mark = "INSERT INTO inbox (consumer, event_id, seen_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
     Ok(tx.run(mark, args![consumer, event, made_at(event)]).await? == 1)
 }
 
-/// Takes a mark back, so that the event can be handled again.
+/// Removes a mark, so that the event can be handled again.
 pub(super) async fn unmark(tx: &mut Tx, consumer: &str, event: EventId) -> Result<(), DbError> {
     let sql = "DELETE FROM inbox WHERE consumer = $1 AND event_id = $2";
     tx.run(sql, args![consumer, event]).await?;
     Ok(())
 }
 
-/// When an event was made, as its id says; marks of ids without a time are kept.
+/// When an event was made, according to its id; marks of ids without a time are kept.
 fn made_at(event: EventId) -> Timestamp {
     event.0.get_timestamp().map_or(Timestamp(i64::MAX), |moment| {
         let (seconds, nanos) = moment.to_unix();
@@ -32,7 +32,7 @@ fn made_at(event: EventId) -> Timestamp {
     })
 }
 
-/// Forgets the marks of events that are too old to be delivered again.
+/// Deletes the marks of events that are too old to be delivered again.
 pub(super) async fn forget(db: &Db, now: Timestamp) -> Result<(), DbError> {
     let old = "SELECT 1 FROM inbox WHERE seen_at < $1 LIMIT 1";
     if db.read().one::<(i64,)>(old, args![now - KEPT]).await?.is_some() {

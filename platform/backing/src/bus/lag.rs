@@ -7,7 +7,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the lag is measured.
+/// The interval of measurements.
 const MEASURING: Duration = Duration::from_secs(5);
 
 /// Reports how far this process's groups lag behind, until `stop` resolves.

@@ -1,10 +1,10 @@
-//! Events of a service that wait to be published.
+//! A service's events that wait to be published.
 
 use crate::db::{DbError, Tx};
 use crate::{Db, args};
 use contracts::{Event, EventId, NewEvent, Timestamp};
 
-/// Writes an event into the outbox; it is published once the transaction has committed.
+/// Writes an event to the outbox; it is published once the transaction has committed.
 ///
 /// Events of one aggregate are numbered 1, 2, 3, … in the order of their commits.
 pub async fn push(tx: &mut Tx, event: &NewEvent, now: Timestamp) -> Result<Event, DbError> {
@@ -24,7 +24,7 @@ pub async fn push(tx: &mut Tx, event: &NewEvent, now: Timestamp) -> Result<Event
     Ok(event)
 }
 
-/// How many events wait to be published.
+/// The number of events that wait to be published.
 pub async fn waiting(db: &Db) -> Result<i64, DbError> {
     let count = db.read().one::<(i64,)>("SELECT COUNT(*) FROM outbox", args![]).await?;
     Ok(count.map_or(0, |(count,)| count))

@@ -9,10 +9,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What an entry costs beside its key and value, roughly.
+/// The approximate memory of an entry besides its key and value.
 const OVERHEAD: usize = 160;
 
-/// Keeps values in this process, up to a number of bytes; the soonest to end goes first.
+/// Keeps values in this process, up to a number of bytes; the soonest to expire is evicted first.
 #[derive(Debug)]
 pub struct MemoryCache {
     clock: Clock,
@@ -124,5 +124,5 @@ impl Cache for MemoryCache {
 fn number(value: &Bytes) -> Result<u64, CacheError> {
     let text = std::str::from_utf8(value).unwrap_or_default();
     text.parse()
-        .map_err(|_| CacheError("the value is no counter".to_owned()))
+        .map_err(|_| CacheError("the value is not a counter".to_owned()))
 }

@@ -11,18 +11,18 @@ use std::time::Duration;
 
 const READERS: u32 = 4;
 const POSTGRES_CONNECTIONS: u32 = 16;
-/// A request that can't get a connection in this time is told so instead of piling up.
+/// How long a request waits for a connection before it fails; otherwise requests would pile up.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(2);
-/// SQLite's one writer is a queue: its waiters stand in line for longer.
+/// SQLite's single writer is a queue, so its waiters get more time.
 const WAIT_FOR_WRITER: Duration = Duration::from_secs(10);
-/// Between two statements of a transaction no process needs so long.
+/// The longest pause between two statements of a transaction, after which its process counts as frozen.
 const FROZEN: &str = "60s";
-/// Another process (a command, a second role) may hold SQLite's lock meanwhile.
+/// How long to wait for SQLite's lock, which another process (a command, a second role) may hold.
 const WAIT_FOR_LOCK: Duration = Duration::from_secs(5);
 
 pub(super) async fn open(url: &str, service: &str) -> Result<Pools, DbError> {
     if service.is_empty() || !service.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
-        return Err(DbError::Migration(format!("`{service}` can't name a schema")));
+        return Err(DbError::Migration(format!("`{service}` is not a valid schema name")));
     }
     if let Some(folder) = url.strip_prefix("sqlite://") {
         sqlite(Path::new(folder), service).await
@@ -30,7 +30,7 @@ pub(super) async fn open(url: &str, service: &str) -> Result<Pools, DbError> {
         postgres(url, service).await
     } else {
         Err(DbError::Unavailable(
-            "a database URL begins with sqlite:// or postgres://".to_owned(),
+            "a database URL must start with sqlite:// or postgres://".to_owned(),
         ))
     }
 }
@@ -65,10 +65,10 @@ async fn sqlite(folder: &Path, service: &str) -> Result<Pools, DbError> {
     Ok(Pools::Sqlite { read, write })
 }
 
-/// Begins a writing transaction on the one connection that writes.
+/// Starts a writing transaction on the only connection that writes.
 ///
-/// When SQLite has rolled a transaction back by itself (a full disk), sqlx goes on to believe in it
-/// and refuses the next; such a connection is replaced.
+/// If SQLite rolls a transaction back on its own (on a full disk), sqlx still believes that it is open
+/// and refuses the next one; this replaces such a connection.
 pub(super) async fn begin(write: &SqlitePool) -> Result<Transaction<'static, Sqlite>, DbError> {
     const TRIES: usize = 3;
     for _ in 0..TRIES {
@@ -80,7 +80,7 @@ pub(super) async fn begin(write: &SqlitePool) -> Result<Transaction<'static, Sql
     Ok(write.begin_with("BEGIN IMMEDIATE").await?)
 }
 
-/// Makes the file, readable by its owner alone; SQLite gives its side files the same mode.
+/// Creates the file, readable only by its owner; SQLite gives its side files the same mode.
 async fn prepare(folder: PathBuf, name: String) -> Result<PathBuf, DbError> {
     let path = folder.join(name);
     let made = tokio::task::spawn_blocking(move || -> std::io::Result<PathBuf> {
@@ -101,12 +101,12 @@ async fn postgres(url: &str, service: &str) -> Result<Pools, DbError> {
     let options: PgConnectOptions = url
         .parse()
         .map_err(|_| DbError::Unavailable("the database URL can't be read".to_owned()))?;
-    // the server ends the transactions of a frozen process, so that its locks go to another
+    // the server ends the transactions of a frozen process, which releases its locks
     let options = options.application_name("moocflix").options([
         ("search_path", service),
         ("idle_in_transaction_session_timeout", FROZEN),
     ]);
-    // dead connections are noticed by the ping before each use and replaced without an error
+    // a ping before each use finds dead connections, which are replaced without an error
     let pool = PgPoolOptions::new()
         .max_connections(POSTGRES_CONNECTIONS)
         .acquire_timeout(WAIT_FOR_CONNECTION)

@@ -1,21 +1,21 @@
-//! What can go wrong with the database, in the words that services act on.
+//! Database errors, in the categories that services act on.
 
-/// A statement or connection that failed.
+/// A failed statement or connection.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// A row like this exists already; the text names the constraint (PostgreSQL) or the columns (SQLite).
+    /// A unique row already exists; the text names the constraint (PostgreSQL) or the columns (SQLite).
     #[error("not unique: {0}")]
     Unique(String),
-    /// No space is left on the database's disk.
+    /// The database's disk is full.
     #[error("the database's disk is full")]
     Full,
-    /// The database can't be reached or is too busy just now; the same again may succeed.
+    /// The database is unreachable or too busy; a retry may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// The schema does not fit this program.
     #[error("the database's schema does not fit: {0}")]
     Migration(String),
-    /// Anything else; a mistake in a statement, most likely.
+    /// Any other error; most likely a mistake in a statement.
     #[error("database error: {0}")]
     Other(#[source] sqlx::Error),
 }

@@ -1,7 +1,7 @@
 //! Rows of both engines, read into plain structs without derive macros.
 //!
-//! sqlx's own derives would build it twice, and its traits can't be implemented for the ids of
-//! `contracts` here; so a column type is whatever implements [`Column`].
+//! sqlx's derive macros would compile sqlx twice, and this crate can't implement sqlx's traits for the
+//! ids of `contracts`; so a column type is any type that implements [`Column`].
 
 use super::DbError;
 use contracts::{Id, RenditionName, Roles, Timestamp};
@@ -20,7 +20,7 @@ pub enum Row<'r> {
 }
 
 impl Row<'_> {
-    /// Reads the column of a name.
+    /// Reads a column by its name.
     pub fn named<T: Column>(&self, name: &str) -> Result<T, sqlx::Error> {
         let index = match self {
             Self::Sqlite(row) => name.index(*row)?,
@@ -29,7 +29,7 @@ impl Row<'_> {
         self.at(index)
     }
 
-    /// Reads the column at a place, counted from 0.
+    /// Reads a column by its index, from 0.
     pub fn at<T: Column>(&self, index: usize) -> Result<T, sqlx::Error> {
         T::read(self, index)
     }
@@ -48,9 +48,9 @@ impl std::fmt::Debug for Row<'_> {
     }
 }
 
-/// A type that a column is read into.
+/// A type for the values of a column.
 pub trait Column: Sized {
-    /// Reads the value at a place.
+    /// Reads the value at an index.
     fn read(row: &Row<'_>, index: usize) -> Result<Self, sqlx::Error>;
 }
 
@@ -69,7 +69,7 @@ macro_rules! plain {
 plain!(bool, f64, String, Vec<u8>, Uuid);
 
 impl Column for i64 {
-    /// Reads PostgreSQL's narrower numbers too, which literals and some functions give.
+    /// Also reads PostgreSQL's narrower numbers, which literals and some functions return.
     fn read(row: &Row<'_>, index: usize) -> Result<Self, sqlx::Error> {
         match row {
             Row::Sqlite(row) => row.try_get(index),
@@ -124,7 +124,7 @@ impl<T: Column> Column for Option<T> {
 
 /// Reads a text column into a type that parses itself; for [`text_column!`](crate::text_column).
 ///
-/// Errors: a text that does not parse is a decoding error that names the column
+/// Errors: an invalid text is a decoding error that names the column
 pub fn parse<T>(row: &Row<'_>, index: usize) -> Result<T, sqlx::Error>
 where
     T: std::str::FromStr,
@@ -138,7 +138,7 @@ where
         })
 }
 
-/// A struct that a row is read into; made by [`record!`](crate::record). Tuples are read by place.
+/// A struct for rows, declared with [`record!`](crate::record). Tuples are read by index.
 pub trait Record: Sized + Send {
     /// Reads the whole row.
     fn read(row: &Row<'_>) -> Result<Self, sqlx::Error>;
@@ -163,7 +163,7 @@ pub(super) fn read<T: Record>(row: &Row<'_>) -> Result<T, DbError> {
     Ok(T::read(row)?)
 }
 
-/// Declares a struct that rows of both engines are read into, field by column name.
+/// Declares a struct for rows of both engines, read by column names.
 #[macro_export]
 macro_rules! record {
     ($(#[$meta:meta])* $vis:vis struct $name:ident {
@@ -180,7 +180,7 @@ macro_rules! record {
     };
 }
 
-/// Lets a type with `as_str` and `FromStr` stand in a text column and among arguments.
+/// Allows a type with `as_str` and `FromStr` in text columns and arguments.
 #[macro_export]
 macro_rules! text_column {
     ($($type:ty),* $(,)?) => {$(

@@ -1,8 +1,8 @@
-//! Wakes waiting loops in this process when a commit has brought them work.
+//! Wakes waiting loops in this process when a commit brings them work.
 
 use tokio::sync::watch;
 
-/// Counters that only grow; a waiter never misses a commit between two looks.
+/// Counters that only grow, so that a waiter never misses a commit.
 #[derive(Debug)]
 pub(crate) struct Signals {
     outbox: watch::Sender<u64>,
@@ -10,7 +10,7 @@ pub(crate) struct Signals {
     deliveries: watch::Sender<u64>,
 }
 
-/// What a transaction brings to waiting loops.
+/// The work that a transaction brings to waiting loops.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Brought {
     /// Events in the outbox.

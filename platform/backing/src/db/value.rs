@@ -7,16 +7,16 @@ use sqlx::postgres::PgArguments;
 use sqlx::sqlite::SqliteArguments;
 use uuid::Uuid;
 
-/// One argument; made by [`args!`](crate::args) from the types that columns may have.
+/// One argument; [`args!`](crate::args) makes it from any column type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// A whole number or a time.
     I64(Option<i64>),
-    /// A truth value.
+    /// A boolean.
     Bool(Option<bool>),
-    /// A number with a fraction.
+    /// A floating-point number.
     F64(Option<f64>),
-    /// A text, JSON included.
+    /// A text or JSON.
     Text(Option<String>),
     /// Bytes.
     Bytes(Option<Vec<u8>>),

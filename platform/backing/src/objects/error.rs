@@ -1,21 +1,21 @@
-//! What can go wrong with an object.
+//! Errors of the object store.
 
 use std::error::Error;
 use std::io;
 
-/// An object that could not be read or written.
+/// A failed operation on an object.
 #[derive(Debug, thiserror::Error)]
 pub enum ObjectError {
     /// There is no such object or upload.
     #[error("no such object")]
     NotFound,
-    /// No space is left; nothing beyond what was told before counts.
+    /// The store is full; bytes beyond the last returned offset do not count.
     #[error("the object store is full")]
     Full,
-    /// The request makes no sense for this object.
-    #[error("not possible: {0}")]
+    /// The request is invalid for this object.
+    #[error("invalid request: {0}")]
     Invalid(String),
-    /// Anything else.
+    /// Any other error.
     #[error("object store: {0}")]
     Other(#[source] Box<dyn Error + Send + Sync>),
 }

@@ -1,4 +1,4 @@
-//! Uploads into local files: written, synced, and renamed into place when complete.
+//! Uploads to local files: written, synced, and renamed into place when complete.
 
 use super::{ObjectError, SinkState, UploadSink};
 use async_trait::async_trait;
@@ -13,15 +13,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Files kept open between two appends; the least used is closed first.
+/// The number of files kept open between appends; the least recently used is closed first.
 const OPEN_FILES: usize = 64;
-/// More slices than this the kernel does not take in one call.
+/// The kernel's limit of slices in one call.
 const SLICES: usize = 1_024;
-/// Most bytes of one call. The page cache answers larger writes with larger folios, whose memory is dear to find:
-/// measured on ext4 with Linux 6.18, 4 MiB at once cost five times the CPU of 1 MiB.
+/// The limit of bytes in one call. The page cache answers larger writes with larger folios, which are expensive to
+/// allocate: measured on ext4 with Linux 6.18, 4 MiB at once cost five times the CPU of 1 MiB.
 const WRITE: usize = 1 << 20;
 
-/// An upload's file; its lock keeps two writers of one upload apart.
+/// An upload's file; its lock separates two writers of one upload.
 #[derive(Default)]
 struct Staged {
     slot: Mutex<Slot>,
@@ -35,7 +35,7 @@ struct Slot {
     writer: u64,
 }
 
-/// The file adapter; unfinished uploads lie in a folder of their own, so that no listing shows them.
+/// The file adapter; unfinished uploads are in a separate folder, so that no listing shows them.
 pub(super) struct FileSink(Arc<Folder>);
 
 struct Folder {
@@ -71,7 +71,7 @@ impl Folder {
             .used
             .store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         if open.len() > OPEN_FILES {
-            // one that is in use is kept by whoever uses it, and its lock with it
+            // files in use stay open, because their users hold the lock in them
             let idle = open.iter().filter(|(_, staged)| Arc::strong_count(staged) == 1);
             let oldest = idle
                 .min_by_key(|(_, staged)| staged.used.load(Ordering::Relaxed))
@@ -104,7 +104,9 @@ impl Folder {
         let entry = self.entry(&path);
         let mut slot = lock(&entry.slot);
         if state.writer < slot.writer {
-            return Err(ObjectError::Invalid("another writer took this upload over".to_owned()));
+            return Err(ObjectError::Invalid(
+                "another writer has taken this upload over".to_owned(),
+            ));
         }
         slot.writer = state.writer;
         let file = open_at(&mut slot.file, &path, state.offset)?;
@@ -113,7 +115,7 @@ impl Folder {
             Ok(end)
         });
         if result.is_err() {
-            // give back what a full disk lacks; it would be cut off by the next call anyway
+            // free space on a full disk; the next call would truncate these bytes anyway
             let _ = file.set_len(state.offset);
             slot.file = None;
         }
@@ -129,7 +131,7 @@ impl Folder {
                 file.sync_all()?;
                 place(&path, &target)?;
             }
-            // renamed before a crash, perhaps without the sync that follows
+            // renamed before a crash, perhaps without the following sync
             Err(ObjectError::NotFound) if fs::metadata(&target)?.len() == offset => {}
             Err(error) => return Err(error),
         }
@@ -155,9 +157,9 @@ impl Folder {
     }
 }
 
-/// The upload's file, opened if need be, and cut at `offset`.
+/// The upload's file, opened if necessary, and truncated to `offset`.
 ///
-/// Errors: [`ObjectError::NotFound`] once it was finished or aborted, by whichever process
+/// Errors: [`ObjectError::NotFound`] once any process has finished or aborted it
 fn open_at<'a>(slot: &'a mut Option<File>, path: &Path, offset: u64) -> Result<&'a File, ObjectError> {
     let known = slot
         .take()
@@ -169,7 +171,7 @@ fn open_at<'a>(slot: &'a mut Option<File>, path: &Path, offset: u64) -> Result<&
     let length = file.metadata()?.len();
     if length < offset {
         return Err(ObjectError::Invalid(format!(
-            "{length} bytes are stored where {offset} were told"
+            "{length} bytes are stored although {offset} were acknowledged"
         )));
     }
     if length > offset {
@@ -178,7 +180,7 @@ fn open_at<'a>(slot: &'a mut Option<File>, path: &Path, offset: u64) -> Result<&
     Ok(slot.insert(file))
 }
 
-/// Writes everything behind `offset`, some of it at a time.
+/// Writes everything at `offset`, in several calls.
 fn write_all(file: &File, mut offset: u64, bytes: &[Bytes]) -> Result<u64, ObjectError> {
     let pieces = bytes.iter().flat_map(|part| part.chunks(WRITE));
     let mut parts: Vec<IoSlice<'_>> = pieces.map(IoSlice::new).collect();
@@ -197,7 +199,7 @@ fn write_all(file: &File, mut offset: u64, bytes: &[Bytes]) -> Result<u64, Objec
     Ok(offset)
 }
 
-/// How many slices go into the next call: one at least, and no more than the kernel takes.
+/// The number of slices for the next call: at least one, and at most the kernel's limit.
 fn at_once(slices: &[IoSlice<'_>]) -> usize {
     let ends = slices.iter().scan(0, |end, slice| {
         *end += slice.len();
@@ -206,7 +208,7 @@ fn at_once(slices: &[IoSlice<'_>]) -> usize {
     ends.take(SLICES).take_while(|end| *end <= WRITE).count().max(1)
 }
 
-/// Renames into a folder that a concurrent delete may just have removed.
+/// Renames into a folder that a concurrent deletion may just have removed.
 fn place(from: &Path, to: &Path) -> io::Result<()> {
     let folder = to.parent().unwrap_or(to);
     for _ in 0..10 {
@@ -219,7 +221,7 @@ fn place(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Makes a folder with its parents and syncs each folder that got a new entry.
+/// Creates a folder with its parents and syncs each folder with a new entry.
 fn make_folders(folder: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = folder
         .ancestors()
@@ -235,7 +237,7 @@ fn make_folders(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Syncs the folders from a file up to the root, each of which may hold a new entry.
+/// Syncs the folders from a file up to the root, each of which may have a new entry.
 fn sync_parents(file: &Path, root: &Path) -> io::Result<()> {
     for folder in file.ancestors().skip(1) {
         sync_folder(folder)?;
@@ -250,12 +252,12 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Nothing that holds these locks leaves half a change behind, so a panic elsewhere is no reason to stop.
+/// Ignores poisoning: no holder of these locks leaves an incomplete change behind.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Runs file work where it may wait for the disk.
+/// Runs file work on a thread that may wait for the disk.
 async fn blocking<T, F>(work: F) -> Result<T, ObjectError>
 where
     T: Send + 'static,

@@ -1,14 +1,14 @@
-//! Few reads for many ranges: samples of picture and sound lie interleaved, a gap between two
-//! wanted ranges is cheaper to read than a second call.
+//! Covers many ranges with few reads: audio and video samples are interleaved, and reading a gap between
+//! two ranges is cheaper than a second call.
 
 use super::ObjectError;
 use bytes::Bytes;
 use std::ops::Range;
 
-/// A gap up to this many bytes is read along.
+/// Gaps up to this many bytes are read, too.
 const GAP: u64 = 64 << 10;
 
-/// The reads that cover the ranges, ordered and apart from each other.
+/// The reads that cover the ranges, in order and without overlaps.
 pub(super) fn merge(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     let mut wanted: Vec<&Range<u64>> = ranges.iter().filter(|range| range.start < range.end).collect();
     wanted.sort_unstable_by_key(|range| range.start);
@@ -22,9 +22,9 @@ pub(super) fn merge(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
     reads
 }
 
-/// Cuts the ranges, without copying, out of what was read.
+/// Cuts the ranges out of the reads, without copying.
 ///
-/// Errors: [`ObjectError::Invalid`] where the object ends before a range does
+/// Errors: [`ObjectError::Invalid`] if the object ends before a range does
 pub(super) fn split(ranges: &[Range<u64>], reads: &[Range<u64>], read: &[Bytes]) -> Result<Vec<Bytes>, ObjectError> {
     ranges.iter().map(|range| cut(range, reads, read)).collect()
 }
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn ranges_come_back_in_the_order_asked() {
+    fn ranges_are_returned_in_the_requested_order() {
         let object: Vec<u8> = (0..200).collect();
         let part = |range: &Range<u64>| {
             let bounds = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_beyond_the_end_is_told() {
+    fn a_range_beyond_the_end_is_reported() {
         let read = [Bytes::from_static(b"abc")];
         assert!(matches!(
             split(&[0..2, 1..4], &merge(&[0..2, 1..4]), &read),

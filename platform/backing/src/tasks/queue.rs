@@ -7,7 +7,7 @@ use contracts::{Timestamp, UserId};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Finds the best waiting task of a kind; flat however many wait.
+/// Finds the best waiting task of a kind, in constant time.
 pub(super) const HEAD: &str = "SELECT priority, start_tag FROM tasks WHERE kind = $1 AND state = 'waiting' \
     ORDER BY priority DESC, start_tag, id LIMIT 1";
 pub(super) const CLAIM: Sql = Sql::both(
@@ -20,11 +20,11 @@ pub(super) const CLAIM: Sql = Sql::both(
      ORDER BY priority DESC, start_tag, id LIMIT 1 FOR UPDATE SKIP LOCKED) \
      RETURNING id, kind, key, payload, priority, owner, start_tag, attempt, losses, fence",
 );
-/// Whether a task's time has come, or a lease has run out.
+/// Whether a task is due, or a lease has expired.
 pub(super) const DUE: &str = "SELECT 1 WHERE EXISTS (SELECT 1 FROM tasks WHERE state = 'scheduled' AND run_after <= $1) \
     OR EXISTS (SELECT 1 FROM tasks WHERE state = 'running' AND lease_until <= $1)";
 
-/// How long a done task's row stays, for whoever wonders what happened.
+/// How long the row of a done task is kept, for diagnosis.
 const DONE_KEPT: Duration = Duration::from_secs(24 * 3600);
 
 record! {
@@ -43,26 +43,26 @@ record! {
 }
 
 record! {
-    /// A task that failed for good; somebody looks at it and enqueues it again, or not.
+    /// A task that failed permanently, until somebody enqueues it again.
     #[derive(Debug, Clone, PartialEq)]
     pub struct DeadLetter {
         /// The task's own id.
         pub id: Uuid,
-        /// Which job ran it.
+        /// The kind of job that ran it.
         pub kind: String,
-        /// Names the work.
+        /// Identifies the work.
         pub key: String,
-        /// What was enqueued.
+        /// The job's input.
         pub payload: serde_json::Value,
-        /// Whose it is.
+        /// Its owner.
         pub owner: Option<UserId>,
-        /// How often it was tried.
+        /// The number of attempts.
         pub attempt: i64,
-        /// Why it failed, a stable code.
+        /// Why it failed, as a stable code.
         pub error_code: Option<String>,
         /// Why it failed, in words.
         pub error: Option<String>,
-        /// When it was given up.
+        /// When it failed permanently.
         pub finished_at: Option<Timestamp>,
     }
 }
@@ -77,7 +77,7 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// The queue in a service's schema; a worker that is silent for `lease` is taken for dead.
+    /// The queue in a service's schema; a worker that is silent for `lease` is presumed dead.
     #[must_use]
     pub fn new(db: Db, clock: Clock, lease: Duration) -> Self {
         Self {
@@ -88,21 +88,21 @@ impl Queue {
         }
     }
 
-    /// The same queue with claims under a worker's name, by which they can be [given up](Queue::give_up).
+    /// The same queue with claims under a worker's name, by which they can be [released](Queue::give_up).
     #[must_use]
     pub fn of_worker(mut self, worker: Uuid) -> Self {
         self.worker = Some(worker);
         self
     }
 
-    /// The workers that hold claims, as far as they have a name.
+    /// The named workers that hold claims.
     pub async fn claimants(&self) -> Result<Vec<Uuid>, DbError> {
         let held = "SELECT DISTINCT worker FROM tasks WHERE state = 'running' AND worker IS NOT NULL";
         let rows = self.db.read().all::<(Uuid,)>(held, args![]).await?;
         Ok(rows.into_iter().map(|(worker,)| worker).collect())
     }
 
-    /// Lets the claims of a worker that is known to be dead run out now; tells how many that were.
+    /// Expires the claims of a worker that is known to be dead; returns their number.
     pub async fn give_up(&self, worker: Uuid) -> Result<u64, DbError> {
         let now = self.clock.now();
         let expire = "UPDATE tasks SET lease_until = $2 WHERE worker = $1 AND state = 'running' AND lease_until > $2";
@@ -115,12 +115,12 @@ impl Queue {
         Ok(expired)
     }
 
-    /// Lets the workers of this process look at once, as a commit that enqueued does by itself.
+    /// Wakes the workers of this process, as a commit that enqueued a task does automatically.
     pub fn wake(&self) {
         self.db.signals().wake_tasks();
     }
 
-    /// Claims the task of these kinds that comes first, if one is due.
+    /// Claims the first due task of these kinds, if any.
     pub async fn claim(&self, kinds: &[&str]) -> Result<Option<Task>, DbError> {
         let now = self.clock.now();
         if !self.anything(kinds, now).await? {
@@ -140,7 +140,7 @@ impl Queue {
             let values = args![kind, now, now + self.lease, self.worker];
             claimed = tx.one::<Claimed>(CLAIM, values).await?;
             if claimed.is_some() {
-                break; // otherwise other workers hold all of this kind's rows just now
+                break; // otherwise other workers hold all of this kind's rows
             }
         }
         if let Some(task) = &claimed {
@@ -164,7 +164,7 @@ impl Queue {
         }
     }
 
-    /// Looks without a transaction first, so that idle polling never holds the writer's lock.
+    /// Checks outside a transaction first, so that idle polling never holds the writer's lock.
     async fn anything(&self, kinds: &[&str], now: Timestamp) -> Result<bool, DbError> {
         if self.db.read().one::<(i64,)>(DUE, args![now]).await?.is_some() {
             return Ok(true);
@@ -177,7 +177,7 @@ impl Queue {
         Ok(false)
     }
 
-    /// Extends a claim's lease; false when the claim is lost.
+    /// Extends a claim's lease; false if the claim is lost.
     pub async fn heartbeat(&self, task: &Task) -> Result<bool, DbError> {
         let now = self.clock.now();
         let beat =
@@ -188,14 +188,14 @@ impl Queue {
         Ok(held)
     }
 
-    /// Tasks that were given up, the latest first.
+    /// The dead letters, latest first.
     pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, DbError> {
         let dead = "SELECT id, kind, key, payload, owner, attempt, error_code, error, finished_at FROM tasks \
             WHERE state = 'dead' ORDER BY finished_at DESC LIMIT $1";
         self.db.read().all(dead, args![limit]).await
     }
 
-    /// Enqueues a dead letter again; false when it is none, or its key has a living task.
+    /// Enqueues a dead letter again; false if it is none, or its key has a live task.
     pub async fn requeue(&self, id: Uuid) -> Result<bool, DbError> {
         let revive = "UPDATE tasks SET state = 'scheduled', live_key = key, attempt = 0, losses = 0, run_after = $2, \
             finished_at = NULL, error_code = NULL, error = NULL WHERE id = $1 AND state = 'dead'";
@@ -211,7 +211,7 @@ impl Queue {
         }
     }
 
-    /// How many tasks wait for a worker or for their time.
+    /// The number of tasks that wait for a worker or for their time.
     pub async fn waiting(&self) -> Result<i64, DbError> {
         let count = "SELECT (SELECT COUNT(*) FROM tasks WHERE state = 'scheduled') + \
             (SELECT COUNT(*) FROM tasks WHERE state = 'waiting')";
@@ -219,7 +219,7 @@ impl Queue {
         Ok(count.map_or(0, |(count,)| count))
     }
 
-    /// Removes what nobody needs any more: rows of tasks done a day ago, shares that were passed.
+    /// Deletes rows that are no longer needed: tasks done a day ago, and shares that the lane has passed.
     pub async fn tidy(&self) -> Result<(), DbError> {
         let mut tx = self.db.write().await?;
         let old = "DELETE FROM tasks WHERE state = 'done' AND finished_at < $1";
@@ -229,11 +229,11 @@ impl Queue {
     }
 }
 
-/// Lets those wait whose time has come, and those whose worker fell silent.
+/// Makes due tasks, and tasks of silent workers, ready to be claimed.
 async fn promote(tx: &mut Tx, now: Timestamp) -> Result<(), DbError> {
     let due = "UPDATE tasks SET state = 'waiting' WHERE state = 'scheduled' AND run_after <= $1";
     tx.run(due, args![now]).await?;
-    // Workers that die one after the other may die of this task; whoever is innocent gets on in the growing pauses.
+    // Workers that die one after the other may die of this task; other tasks proceed during the growing pauses.
     let lost = "UPDATE tasks SET state = CASE WHEN losses = 0 THEN 'waiting' ELSE 'scheduled' END, \
         run_after = CASE losses WHEN 0 THEN run_after WHEN 1 THEN $1 + 1000000 WHEN 2 THEN $1 + 2000000 \
         WHEN 3 THEN $1 + 4000000 WHEN 4 THEN $1 + 8000000 WHEN 5 THEN $1 + 16000000 ELSE $1 + 32000000 END, \
@@ -268,8 +268,8 @@ mod tests {
         tx.commit().await.unwrap();
     }
 
-    /// The engine's plan, line by line. Few rows are read faster without an index, so that
-    /// PostgreSQL is asked which index it would use.
+    /// The engine's plan, line by line. Few rows are read faster without an index, so PostgreSQL is forced
+    /// to show which index it would use.
     async fn plan(db: &Db, sql: Sql, args: Vec<Value>) -> String {
         let (sqlite, postgres) = sql.texts();
         let explain = Sql::both(

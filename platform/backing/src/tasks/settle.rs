@@ -1,4 +1,4 @@
-//! The ends of a claim, each only as long as the fence holds.
+//! The ends of a claim, each only while the fence is valid.
 
 use super::Task;
 use crate::args;
@@ -11,13 +11,13 @@ pub(super) async fn done(tx: &mut Tx, task: &Task, now: Timestamp) -> Result<boo
     Ok(tx.run(done, args![task.id, task.fence, now]).await? == 1)
 }
 
-/// Something of it is published: whoever goes on starts with a clean count.
+/// Resets the counts, because a part of the task was published.
 pub(super) async fn progressed(tx: &mut Tx, task: &Task) -> Result<bool, DbError> {
     let progressed = "UPDATE tasks SET attempt = 1, losses = 0 WHERE id = $1 AND fence = $2 AND state = 'running'";
     Ok(tx.run(progressed, args![task.id, task.fence]).await? == 1)
 }
 
-/// It went well and goes on later: attempts and losses count from the beginning.
+/// Reschedules a successful task: attempts and losses start at zero.
 pub(super) async fn again(tx: &mut Tx, task: &Task, run_after: Timestamp) -> Result<bool, DbError> {
     let again = "UPDATE tasks SET state = 'scheduled', lease_until = NULL, run_after = $3, attempt = 0, losses = 0, \
         error_code = NULL, error = NULL WHERE id = $1 AND fence = $2 AND state = 'running'";
@@ -36,7 +36,7 @@ pub(super) async fn dead(tx: &mut Tx, task: &Task, now: Timestamp, code: &str, m
     Ok(tx.run(dead, args![task.id, task.fence, now, code, message]).await? == 1)
 }
 
-/// Gives the task back as if it had not been claimed.
+/// Releases the task as if it had not been claimed.
 pub(super) async fn release(tx: &mut Tx, task: &Task) -> Result<bool, DbError> {
     let release = "UPDATE tasks SET state = 'waiting', lease_until = NULL, attempt = attempt - 1 \
         WHERE id = $1 AND fence = $2 AND state = 'running'";

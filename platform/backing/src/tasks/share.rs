@@ -34,7 +34,7 @@ pub(super) async fn advance(tx: &mut Tx, kind: &str, priority: i64, tag: i64) ->
     Ok(())
 }
 
-/// Forgets owners whose tags the lane has passed: they start at its virtual time anyway.
+/// Deletes owners whose tags the lane has passed: they would start at its virtual time anyway.
 pub(super) async fn forget_passed(tx: &mut Tx) -> Result<(), DbError> {
     let passed = "DELETE FROM task_shares WHERE EXISTS (SELECT 1 FROM task_lanes \
         WHERE task_lanes.kind = task_shares.kind AND task_lanes.priority = task_shares.priority \

@@ -1,4 +1,4 @@
-//! Runs claimed tasks until told to stop.
+//! Runs claimed tasks until shutdown.
 
 use super::{Done, Job, JobError, Queue, Task, settle};
 use crate::db::DbError;
@@ -13,13 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Failures after which a task is given up; with the pauses below that is about an hour and a half.
+/// The number of failures after which a task becomes a dead letter; with the pauses below, about an hour and a half.
 const ATTEMPTS: i64 = 24;
-/// Workers that may die with a task before it is given up.
+/// The number of workers that may die while running a task before it becomes a dead letter.
 const LOSSES: i64 = 8;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(300);
-/// What runs when the process stops usually gets this long to end by itself.
+/// How long running tasks usually may take to finish when the process stops.
 const GRACE: Duration = Duration::from_secs(10);
 const COUNTING: Duration = Duration::from_secs(5);
 const TIDYING: Duration = Duration::from_secs(600);
@@ -42,7 +42,7 @@ impl std::fmt::Debug for Worker {
 }
 
 impl Worker {
-    /// A worker that is woken by commits in this process and looks by itself every `poll`.
+    /// A worker that commits in this process wake, and that polls every `poll`.
     #[must_use]
     pub fn new(queue: Queue, jobs: Vec<Arc<dyn Job>>, slots: usize, poll: Duration) -> Self {
         let jobs = jobs.into_iter().map(|job| (job.kind(), job)).collect();
@@ -55,14 +55,14 @@ impl Worker {
         }
     }
 
-    /// How long running tasks may go on after `shutdown`, instead of the usual 10 s.
+    /// Sets how long running tasks may continue after `shutdown`, instead of the usual 10 s.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Runs tasks until `shutdown`, then lets the running ones end, and gives back those that don't.
+    /// Runs tasks until `shutdown`, then lets the running ones finish, and releases those that don't.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let stop = shutdown.shared();
         let mut claims = pin!(self.claims(stop.clone()));
@@ -93,13 +93,13 @@ impl Worker {
         drop(running);
         for task in held.values() {
             if let Err(error) = self.release(task).await {
-                tracing::warn!(task = %task.key, %error, "the task could not be given back");
+                tracing::warn!(task = %task.key, %error, "the task could not be released");
             }
         }
     }
 
-    /// Tasks as they are claimed. A claim that has begun is always seen to its end: the stream is
-    /// polled until it yields, and it asks for the stop only between two claims.
+    /// The stream of claimed tasks. A started claim always completes: the stream is polled until it
+    /// yields, and it checks for the stop only between two claims.
     fn claims<'a, S>(&'a self, stop: Shared<S>) -> impl Stream<Item = Task> + 'a
     where
         S: Future<Output = ()> + 'a,
@@ -135,7 +135,7 @@ impl Worker {
         task.id
     }
 
-    /// Runs the job beside its heartbeat; `None` when the claim was lost meanwhile.
+    /// Runs the job and its heartbeat; `None` if the claim was lost meanwhile.
     async fn attempt(&self, job: &dyn Job, task: &Task) -> Option<Result<Done, JobError>> {
         if task.losses >= LOSSES {
             let message = format!("{} workers ended while they ran it", task.losses);
@@ -148,29 +148,29 @@ impl Worker {
         }
     }
 
-    /// Beats until the claim is lost. While the database can't be asked, the claim is believed to hold.
+    /// Sends heartbeats until the claim is lost. While the database is unreachable, the claim counts as valid.
     async fn lost(&self, task: &Task) {
         loop {
             tokio::time::sleep(self.queue.lease / 3).await;
             match self.queue.heartbeat(task).await {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(error) => tracing::warn!(task = %task.key, %error, "no heartbeat"),
+                Err(error) => tracing::warn!(task = %task.key, %error, "the heartbeat failed"),
             }
         }
     }
 
-    /// Writes down how it ended, and tells it in one word.
+    /// Records the result, and returns it in one word.
     async fn settle(&self, job: &dyn Job, task: &Task, result: &Option<Result<Done, JobError>>) -> &'static str {
         const TRIES: u32 = 5;
         for _ in 0..TRIES {
             match self.settle_once(job, task, result).await {
                 Ok(label) => return label,
-                Err(error) => tracing::warn!(task = %task.key, %error, "the task's end was not written down"),
+                Err(error) => tracing::warn!(task = %task.key, %error, "the task's result was not recorded"),
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
-        "lost" // its lease runs out, and it is claimed again
+        "lost" // its lease expires, and it is claimed again
     }
 
     async fn settle_once(
@@ -196,7 +196,7 @@ impl Worker {
                 return Ok(if held { label } else { "lost" });
             }
             Some(Err(JobError::Retry(message))) if task.attempt < ATTEMPTS => {
-                tracing::warn!(task = %task.key, attempt = task.attempt, message, "the task is tried again later");
+                tracing::warn!(task = %task.key, attempt = task.attempt, message, "the task will be retried");
                 let mut tx = self.queue.db.write().await?;
                 let held = settle::retry(&mut tx, task, now + pause(task.attempt), message).await?;
                 tx.commit().await?;
@@ -205,7 +205,7 @@ impl Worker {
             Some(Err(JobError::Retry(message))) => ("gave_up", message.as_str()),
             Some(Err(JobError::Permanent(code, message))) => (code.as_str(), message.as_str()),
         };
-        tracing::warn!(task = %task.key, code, message, "the task is given up");
+        tracing::warn!(task = %task.key, code, message, "the task became a dead letter");
         let mut tx = self.queue.db.write().await?;
         if !settle::dead(&mut tx, task, now, code, message).await? {
             return Ok("lost");

@@ -1,4 +1,4 @@
-//! The embedded bus passes the suite of every bus, on each engine, and survives being killed.
+//! The embedded bus passes the bus suite on each engine, and survives kills.
 
 mod conformance;
 mod instances;
@@ -22,16 +22,16 @@ macro_rules! conforms {
 conforms! {
     each_group_handles_each_event_once_and_in_order_per_aggregate,
     events_wait_for_a_group_whose_members_are_away,
-    a_member_that_leaves_hands_its_events_over,
-    a_member_that_vanishes_in_the_middle_of_an_event_gives_it_back,
-    an_event_that_is_refused_for_ever_is_given_up_at_once,
-    an_event_that_is_put_off_too_often_is_given_up,
+    a_member_that_leaves_hands_over_its_events,
+    a_member_that_vanishes_during_an_event_releases_it,
+    a_permanently_refused_event_becomes_a_dead_letter_at_once,
+    an_event_that_is_postponed_too_often_becomes_a_dead_letter,
     a_refused_event_leaves_nothing_behind,
     a_slow_handler_keeps_its_event,
-    an_unknown_kind_is_passed_by,
-    bytes_that_are_no_event_are_given_up,
-    an_event_that_is_published_again_has_no_further_effect,
-    a_dead_letter_that_is_replayed_has_its_effect_once,
-    what_follows_an_effect_happens_after_its_commit,
+    an_unknown_kind_is_skipped,
+    bytes_that_are_no_event_become_a_dead_letter,
+    an_event_published_again_has_no_further_effect,
+    a_replayed_dead_letter_has_its_effect_once,
+    effects_in_memory_follow_the_commit,
     a_broadcast_reaches_every_listener_of_its_topic,
 }

@@ -205,7 +205,7 @@ async fn a_duplicate_is_reported_with_its_column() {
 }
 
 #[tokio::test]
-async fn a_transaction_that_is_dropped_changes_nothing_and_frees_the_writer() {
+async fn a_dropped_transaction_changes_nothing_and_releases_the_writer() {
     for test in each().await {
         insert(&test.db, &lecture("stays")).await.unwrap();
         for _ in 0..20 {
@@ -231,7 +231,7 @@ async fn a_transaction_that_is_dropped_changes_nothing_and_frees_the_writer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn writers_that_come_at_once_lose_no_update() {
+async fn simultaneous_writers_lose_no_update() {
     for test in each().await {
         insert(
             &test.db,
@@ -264,7 +264,7 @@ async fn writers_that_come_at_once_lose_no_update() {
 }
 
 #[tokio::test]
-async fn a_schema_is_opened_again_with_its_rows_and_by_many_at_once() {
+async fn a_schema_is_reopened_with_its_rows_and_by_many_at_once() {
     for test in each().await {
         let kept = lecture("kept");
         insert(&test.db, &kept).await.unwrap();
@@ -280,7 +280,7 @@ async fn a_schema_is_opened_again_with_its_rows_and_by_many_at_once() {
 }
 
 #[tokio::test]
-async fn a_migration_that_was_edited_or_is_unknown_is_refused() {
+async fn an_edited_or_unknown_migration_is_refused() {
     static EDITED: &[Migration] = &[Migration {
         number: 1,
         name: "lectures",
@@ -397,7 +397,7 @@ async fn a_full_sqlite_disk_is_reported_and_the_database_works_again_afterwards(
         ..lecture("big")
     };
     assert!(matches!(insert(db, &big).await, Err(DbError::Full)));
-    // the same transaction goes no further, so that no half of it is kept
+    // the same transaction can't continue, so that no half of it is kept
     limit("PRAGMA max_page_count = 1").await; // the limit is a connection's, and that one was replaced
     let mut tx = db.write().await.unwrap();
     let fill = "UPDATE lectures SET key = $1";
@@ -418,16 +418,16 @@ async fn a_full_sqlite_disk_is_reported_and_the_database_works_again_afterwards(
 }
 
 #[tokio::test]
-async fn a_sqlite_database_that_another_process_writes_is_waited_for_or_reported_as_unavailable() {
+async fn a_locked_sqlite_database_is_waited_for_or_reported_as_unavailable() {
     let tests = each().await;
     let other = Db::open(&tests[0].url, "lectures", MIGRATIONS).await.unwrap();
     let held = other.write().await.unwrap();
     let waiting = tests[0].db.write();
-    let told = tokio::join!(waiting, async {
+    let results = tokio::join!(waiting, async {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         held.rollback().await.unwrap();
     });
-    told.0.unwrap().rollback().await.unwrap();
+    results.0.unwrap().rollback().await.unwrap();
     let _held = other.write().await.unwrap();
     assert!(matches!(tests[0].db.write().await, Err(DbError::Unavailable(_))));
 }
@@ -454,7 +454,7 @@ async fn a_lost_postgres_connection_is_replaced_without_an_error() {
          AND pid <> pg_backend_pid()) SELECT 1 FROM others WHERE pg_terminate_backend(pid)",
     );
     for _ in 0..3 {
-        // several connections lie idle in the pool; each is ended by another client
+        // another client ends each of the pool's idle connections
         let reads = (0..8).map(|_| test.db.read().one::<(i64,)>("SELECT 1 FROM pg_sleep(0.05)", args![]));
         for read in futures::future::join_all(reads).await {
             assert_eq!(read.unwrap(), Some((1,)));

@@ -1,4 +1,4 @@
-//! From the outbox over the relay to the bus.
+//! From the outbox through the relay to the bus.
 
 use async_trait::async_trait;
 use backing::bus::{Broadcast, Bus, BusError, Consumer, Lag, Outgoing, Relay, Subscription};
@@ -30,7 +30,7 @@ async fn push(db: &Db, clock: &Clock, video: VideoId) -> Event {
     event
 }
 
-/// A bus that keeps what is published, and refuses batches with some videos for a number of times.
+/// A bus that records published events, and refuses batches with some videos a number of times.
 #[derive(Default)]
 struct Shelf {
     batches: Mutex<Vec<Vec<Outgoing>>>,
@@ -44,7 +44,7 @@ impl Shelf {
         Arc::default()
     }
 
-    /// What was accepted, in order, repetitions left out.
+    /// The accepted events in order, without repetitions.
     fn seen(&self) -> Vec<Event> {
         let (batches, mut ids) = (self.batches.lock().unwrap(), HashSet::new());
         let new = batches.iter().flatten().filter(|outgoing| ids.insert(outgoing.id));
@@ -141,13 +141,13 @@ async fn events_of_many_videos_leave_in_one_batch_as_the_bytes_that_were_pushed(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn events_of_one_video_are_numbered_in_the_order_of_their_commits_and_leave_in_it() {
+async fn events_of_one_video_are_numbered_and_published_in_the_order_of_their_commits() {
     for test in each().await {
         let (shelf, clock) = (Shelf::new(), fixed());
         let videos: Vec<VideoId> = (0..5).map(|_| VideoId::generate()).collect();
         let pushes = (0..100).map(|n| push(&test.db, &clock, videos[n % 5]));
         join_all(pushes).await;
-        // several relays, as in several processes, beside each other
+        // several relays in parallel, as in several processes
         let relay = || Relay::new(test.db.clone(), shelf.clone(), clock.clone());
         let publish = |relay: Relay| async move { while relay.publish_due().await.unwrap() > 0 {} };
         join_all((0..3).map(|_| publish(relay()))).await;
@@ -164,7 +164,7 @@ async fn events_of_one_video_are_numbered_in_the_order_of_their_commits_and_leav
 }
 
 #[tokio::test]
-async fn a_batch_that_is_refused_comes_again_later_video_by_video() {
+async fn a_refused_batch_is_retried_later_video_by_video() {
     for test in each().await {
         let (shelf, clock) = (Shelf::new(), fixed());
         let relay = Relay::new(test.db.clone(), shelf.clone(), clock.clone());
@@ -196,7 +196,7 @@ async fn a_batch_that_is_refused_comes_again_later_video_by_video() {
 }
 
 #[tokio::test]
-async fn a_relay_that_vanished_gives_its_claim_to_another_after_the_lease() {
+async fn the_claim_of_a_vanished_relay_passes_to_another_after_the_lease() {
     for test in each().await {
         let clock = fixed();
         push(&test.db, &clock, VideoId::generate()).await;

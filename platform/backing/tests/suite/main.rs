@@ -1,4 +1,4 @@
-//! The ports and the database on their embedded adapters, and on PostgreSQL where there are two engines.
+//! Tests of the ports and the database with their embedded adapters, and with PostgreSQL where there are two engines.
 
 #[cfg(test)]
 mod bus;

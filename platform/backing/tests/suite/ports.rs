@@ -1,4 +1,4 @@
-//! The embedded adapters pass the suites that every adapter passes.
+//! The embedded adapters pass the suites of their ports.
 
 use backing::Clock;
 use backing::cache::MemoryCache;

@@ -71,7 +71,7 @@ impl Test {
 }
 
 #[tokio::test]
-async fn there_is_one_task_of_a_key_until_it_is_done() {
+async fn a_key_has_one_task_until_it_is_done() {
     for test in each().await {
         assert!(test.enqueue(test.task("scan:1")).await);
         assert!(!test.enqueue(test.task("scan:1")).await, "{}", test.at.name);
@@ -88,7 +88,7 @@ async fn there_is_one_task_of_a_key_until_it_is_done() {
 }
 
 #[tokio::test]
-async fn a_task_that_is_rolled_back_does_not_exist() {
+async fn a_rolled_back_task_does_not_exist() {
     for test in each().await {
         let mut tx = test.at.db.write().await.unwrap();
         assert!(enqueue(&mut tx, &test.task("scan:1")).await.unwrap());
@@ -115,7 +115,7 @@ async fn a_task_waits_for_its_time() {
 }
 
 #[tokio::test]
-async fn only_the_kinds_that_are_asked_for_are_claimed_and_the_best_of_them_first() {
+async fn only_the_requested_kinds_are_claimed_and_the_best_of_them_first() {
     for test in each().await {
         test.enqueue(NewTask {
             kind: "other",
@@ -136,7 +136,7 @@ async fn only_the_kinds_that_are_asked_for_are_claimed_and_the_best_of_them_firs
 }
 
 #[tokio::test]
-async fn a_higher_priority_comes_first_whatever_waits_below() {
+async fn a_higher_priority_always_comes_first() {
     for test in each().await {
         for n in 0..5 {
             test.enqueue(test.task(&format!("usual {n}"))).await;
@@ -173,7 +173,7 @@ async fn an_owner_with_many_tasks_and_one_with_few_take_turns() {
             })
             .await;
         }
-        // some have run already: who comes later does not get their turns back
+        // some have already run: a later owner does not get their turns back
         for _ in 0..4 {
             let task = test.claim().await.unwrap();
             test.finish(&task).await;
@@ -215,7 +215,7 @@ async fn an_owner_with_many_tasks_and_one_with_few_take_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn workers_that_claim_at_once_never_get_the_same_task() {
+async fn simultaneous_claims_never_get_the_same_task() {
     for test in each().await {
         for n in 0..60 {
             test.enqueue(NewTask {
@@ -289,7 +289,7 @@ async fn a_cancelled_task_does_not_run_or_cannot_finish() {
 }
 
 #[tokio::test]
-async fn rows_of_finished_tasks_are_deleted_after_a_day_and_the_rest_stays() {
+async fn rows_of_finished_tasks_are_deleted_after_a_day_and_others_stay() {
     for test in each().await {
         for key in ["done", "waits"] {
             test.enqueue(test.task(key)).await;

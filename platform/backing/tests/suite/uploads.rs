@@ -1,4 +1,4 @@
-//! Uploads into local files: crashes, full disks, many at once.
+//! Uploads to local files: crashes, full disks, many at once.
 
 use backing::objects::{ObjectError, Objects, SinkState};
 use bytes::Bytes;
@@ -63,7 +63,7 @@ async fn a_crash_between_the_rename_and_the_row_is_finished_by_the_next_call() {
 }
 
 #[tokio::test]
-async fn fewer_bytes_than_were_acknowledged_are_never_taken_for_the_upload() {
+async fn fewer_bytes_than_acknowledged_are_never_taken_for_the_upload() {
     let folder = tempfile::tempdir().unwrap();
     let (key, store) = (key(), open(folder.path()).await);
     store.uploads().begin(&key).await.unwrap();
@@ -128,7 +128,7 @@ async fn finishing_one_upload_while_the_last_other_video_is_deleted_succeeds() {
     }
 }
 
-/// Runs itself again with a disk of 1 MiB, in a mount namespace of its own.
+/// Runs this test program again with a disk of 1 MiB, in its own mount namespace.
 #[tokio::test]
 async fn a_full_disk_is_reported_and_the_upload_continues_when_there_is_space_again() {
     if let Some(folder) = std::env::var_os(SMALL_DISK) {
@@ -165,7 +165,7 @@ async fn on_a_small_disk(folder: &Path) {
         Err(ObjectError::Full)
     ));
     assert_eq!(state.offset, 600_000);
-    // what the refused call wrote was given back
+    // the space of the refused call was freed
     store.put(&big, Bytes::from(vec![1; 300_000])).await.unwrap();
     assert!(matches!(
         store.put(&big, Bytes::from(vec![1; 800_000])).await,

@@ -1,4 +1,4 @@
-//! The worker's loop: wakes, retries, gives up, hands back.
+//! The worker's loop: wakes, retries, gives up, releases.
 
 use async_trait::async_trait;
 use backing::db::Migration;
@@ -19,11 +19,11 @@ static MIGRATIONS: &[Migration] = &[Migration {
     postgres: "CREATE TABLE given_up (key TEXT NOT NULL, code TEXT NOT NULL)",
 }];
 const LEASE: Duration = Duration::from_secs(30);
-/// So long that whatever happens sooner was not found by polling.
+/// So long that any earlier event was not found by polling.
 const NEVER: Duration = Duration::from_secs(3600);
 const OFTEN: Duration = Duration::from_millis(10);
 
-/// What a run does.
+/// The behaviour of one run.
 enum Step {
     Ends(Result<Done, JobError>),
     Publishes,
@@ -32,7 +32,7 @@ enum Step {
     Hangs,
 }
 
-/// Follows a script, one step a run, and reports each run before it takes the step.
+/// Follows a script, one step per run, and reports each run before it takes the step.
 struct Script {
     db: Db,
     steps: Mutex<VecDeque<Step>>,
@@ -157,7 +157,7 @@ impl Test {
     }
 }
 
-/// Runs the worker beside what a test does, and stops it afterwards.
+/// Runs the worker during a test, and stops it afterwards.
 async fn beside(worker: Worker, test: impl Future<Output = ()>) {
     let (stop, stopped) = oneshot::channel::<()>();
     let test = async {
@@ -168,7 +168,7 @@ async fn beside(worker: Worker, test: impl Future<Output = ()>) {
 }
 
 #[tokio::test]
-async fn a_commit_that_enqueued_wakes_the_worker_at_once() {
+async fn a_commit_with_a_task_wakes_the_worker_at_once() {
     for mut test in each(Vec::new).await {
         beside(test.worker(1, NEVER), async {
             for n in 0..20 {
@@ -196,7 +196,7 @@ async fn a_task_of_another_process_is_found_by_polling() {
 }
 
 #[tokio::test]
-async fn a_failure_is_tried_again_after_a_pause_that_grows() {
+async fn a_failure_is_retried_after_a_growing_pause() {
     let script = || {
         vec![
             Step::Ends(Err(JobError::Retry("busy".to_owned()))),
@@ -225,7 +225,7 @@ async fn a_failure_is_tried_again_after_a_pause_that_grows() {
 }
 
 #[tokio::test]
-async fn a_job_that_asks_for_it_runs_again_later_and_counts_from_the_beginning() {
+async fn a_job_that_requests_it_runs_again_later_with_fresh_counts() {
     let script = || vec![Step::Ends(Ok(Done::Again(Duration::from_secs(600))))];
     for mut test in each(script).await {
         test.enqueue("periodic").await;
@@ -242,7 +242,7 @@ async fn a_job_that_asks_for_it_runs_again_later_and_counts_from_the_beginning()
 }
 
 #[tokio::test]
-async fn what_can_never_succeed_becomes_a_dead_letter_that_can_be_enqueued_again() {
+async fn a_permanent_failure_becomes_a_dead_letter_that_can_be_enqueued_again() {
     let script = || {
         vec![Step::Ends(Err(JobError::Permanent(
             "media_malformed".to_owned(),
@@ -259,13 +259,13 @@ async fn what_can_never_succeed_becomes_a_dead_letter_that_can_be_enqueued_again
                 [("scan:1".to_owned(), "media_malformed".to_owned())]
             );
             let letters = test.queue.dead_letters(10).await.unwrap();
-            let told = (
+            let letter = (
                 letters[0].key.as_str(),
                 letters[0].error_code.as_deref(),
                 letters[0].error.as_deref(),
             );
             assert_eq!(
-                told,
+                letter,
                 ("scan:1", Some("media_malformed"), Some("no moov")),
                 "{}",
                 test.at.name
@@ -281,7 +281,7 @@ async fn what_can_never_succeed_becomes_a_dead_letter_that_can_be_enqueued_again
 }
 
 #[tokio::test]
-async fn a_dead_letter_whose_key_lives_again_is_not_enqueued_twice() {
+async fn a_dead_letter_whose_key_has_a_live_task_is_not_enqueued_again() {
     let script = || vec![Step::Ends(Err(JobError::Permanent("code".to_owned(), String::new())))];
     for mut test in each(script).await {
         test.enqueue("key").await;
@@ -297,7 +297,7 @@ async fn a_dead_letter_whose_key_lives_again_is_not_enqueued_twice() {
 }
 
 #[tokio::test]
-async fn a_task_that_killed_eight_workers_after_growing_pauses_is_given_up_without_another_run() {
+async fn a_task_that_killed_eight_workers_becomes_a_dead_letter_without_another_run() {
     const LONGEST_PAUSE: Duration = Duration::from_secs(33);
     for test in each(Vec::new).await {
         test.enqueue("poison").await;
@@ -329,7 +329,7 @@ async fn a_task_that_killed_eight_workers_after_growing_pauses_is_given_up_witho
 }
 
 #[tokio::test]
-async fn running_tasks_never_exceed_the_slots_and_those_that_do_not_end_are_handed_back() {
+async fn running_tasks_never_exceed_the_slots_and_unfinished_ones_are_released() {
     for mut test in each(|| vec![Step::Hangs, Step::Hangs]).await {
         for key in ["a", "b", "c"] {
             test.enqueue(key).await;
@@ -343,14 +343,14 @@ async fn running_tasks_never_exceed_the_slots_and_those_that_do_not_end_are_hand
         .await;
         let waiting = "SELECT COUNT(*) FROM tasks WHERE state <> 'running' AND attempt = 0 AND losses = 0";
         let waiting = test.at.db.read().one::<(i64,)>(waiting, args![]).await.unwrap();
-        assert_eq!(waiting, Some((3,)), "{}: not handed back", test.at.name);
+        assert_eq!(waiting, Some((3,)), "{}: not released", test.at.name);
     }
 }
 
 #[tokio::test]
-async fn a_stop_lets_the_running_task_end_and_claims_no_other() {
+async fn a_stop_lets_the_running_task_finish_and_claims_no_other() {
     for mut test in each(Vec::new).await {
-        let (go_on, waits) = oneshot::channel();
+        let (resume, waits) = oneshot::channel();
         test.job.steps.lock().unwrap().push_back(Step::Waits(waits));
         test.enqueue("running").await;
         let (stop, stopped) = oneshot::channel::<()>();
@@ -360,17 +360,17 @@ async fn a_stop_lets_the_running_task_end_and_claims_no_other() {
             test.enqueue("too late").await;
             stop.send(()).unwrap();
             tokio::time::sleep(OFTEN).await;
-            go_on.send(()).unwrap();
+            resume.send(()).unwrap();
         };
         tokio::join!(steps, worker.run(async { stopped.await.unwrap() }));
         let states = "SELECT key, state FROM tasks ORDER BY key";
         let states: Vec<(String, String)> = test.at.db.read().all(states, args![]).await.unwrap();
-        let told: Vec<_> = states
+        let states: Vec<_> = states
             .iter()
             .map(|(key, state)| (key.as_str(), state.as_str()))
             .collect();
         assert_eq!(
-            told,
+            states,
             [("running", "done"), ("too late", "scheduled")],
             "{}",
             test.at.name

@@ -1,4 +1,4 @@
-//! However one of worker, guard and tool ends, the others do not outlive it and nothing is left.
+//! However the worker, the guard or the tool ends, the others do not outlive it and nothing is left.
 
 use super::stage::{ENDLESS, PATIENT, PROGRAM, SOON, Stage, gone, names, output, pair, processes, sandbox, signal};
 use rustix::process::{Pid, Signal, test_kill_process};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A worker that is nothing else: it holds its folder's lock and the guard's standard input.
+/// A minimal worker: it holds its folder's lock and the guard's standard input.
 const WORKER: &str = "mkfifo \"$0/life\"; exec 4< \"$0/staging/$1\"; flock 4; shift; \
     \"$@\" < \"$0/life\" 4<&- & exec 3> \"$0/life\"; wait";
 
@@ -40,7 +40,7 @@ fn a_killed_worker_takes_its_tool_and_its_staging_folder_along_within_a_second()
     let id = uuid::Uuid::now_v7().to_string();
     let task = data.path().join("staging").join(&id).join("task");
     fs::create_dir_all(&task).unwrap();
-    // Of another name than the tool, by which that is found.
+    // Its name differs from the tool's, because the test finds the tool by its name.
     let mut worker = Command::new("bash")
         .args(["-c", WORKER])
         .arg(data.path())

@@ -1,10 +1,10 @@
-//! The resources that a tool has, and those that it has not.
+//! The resources that a tool has, and the limits on them.
 
 use super::stage::{PATIENT, Stage, gone, output, sandbox};
 use sandbox::{Limits, Order, RunError};
 use std::time::Duration;
 
-async fn says(order: &Order) -> Result<String, RunError> {
+async fn output_of(order: &Order) -> Result<String, RunError> {
     output(&sandbox(PATIENT), order).await
 }
 
@@ -15,17 +15,17 @@ async fn a_tool_has_a_folder_a_search_path_and_little_else() {
         "-c",
         "pwd; umask; nice; readlink /proc/$$/fd/0; tr '\\0' '\\n' < /proc/$$/environ",
     ]);
-    let said = says(&order).await.unwrap();
-    let lines: Vec<_> = said.lines().collect();
+    let output = output_of(&order).await.unwrap();
+    let lines: Vec<_> = output.lines().collect();
     let [folder, umask, nice, input, path] = lines.as_slice() else {
-        panic!("{said}");
+        panic!("{output}");
     };
     assert_eq!(*folder, stage.task.path().to_str().unwrap());
     assert_eq!((*umask, *nice, *input), ("0077", "19", "/dev/null"));
     assert!(path.starts_with("PATH="), "{path}");
     let mut waited_for = stage.order(["-c", "nice"]);
     waited_for.limits.nice = Limits::URGENT;
-    assert_eq!(says(&waited_for).await.unwrap().trim(), "10");
+    assert_eq!(output_of(&waited_for).await.unwrap().trim(), "10");
 }
 
 #[tokio::test]
@@ -38,9 +38,9 @@ async fn a_tool_has_its_limits_from_the_start() {
         cpu: Some(Duration::from_secs(77)),
         nice: 13,
     };
-    let said = says(&order).await.unwrap();
+    let output = output_of(&order).await.unwrap();
     let limit = |name: &str| {
-        let line = said.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        let line = output.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         let values: Vec<_> = line.split_whitespace().take(2).collect();
         assert_eq!(values[0], values[1], "{name} can be raised again");
         values[0].to_owned()
@@ -57,7 +57,7 @@ async fn a_tool_that_writes_too_long_a_file_or_works_too_long_is_ended() {
     let stage = Stage::set();
     let mut order = stage.order(["-c", "exec head -c 9000000 /dev/zero > long"]);
     order.limits.file_size = 1 << 20;
-    let ended = says(&order).await;
+    let ended = output_of(&order).await;
     assert!(matches!(ended, Err(RunError::Killed(25))), "{ended:?}");
     assert_eq!(
         std::fs::metadata(stage.task.path().join("long")).unwrap().len(),
@@ -65,7 +65,7 @@ async fn a_tool_that_writes_too_long_a_file_or_works_too_long_is_ended() {
     );
     let mut order = stage.order(["-c", "while :; do :; done"]);
     order.limits.cpu = Some(Duration::from_secs(1));
-    let ended = says(&order).await;
+    let ended = output_of(&order).await;
     assert!(matches!(ended, Err(RunError::Killed(9 | 24))), "{ended:?}");
     gone(stage.task.path());
 }
@@ -74,7 +74,9 @@ async fn a_tool_that_writes_too_long_a_file_or_works_too_long_is_ended() {
 async fn an_argument_that_looks_like_shell_stays_one_argument() {
     let stage = Stage::set();
     let odd = "$(touch owned); `touch owned` --folder=/ 'x' \"y\" \n -become";
-    let said = says(&stage.order(["-c", "printf %s \"$1\"", "sh", odd])).await.unwrap();
-    assert_eq!(said, odd);
+    let output = output_of(&stage.order(["-c", "printf %s \"$1\"", "sh", odd]))
+        .await
+        .unwrap();
+    assert_eq!(output, odd);
     assert!(!stage.task.path().join("owned").exists());
 }

@@ -1,4 +1,4 @@
-//! A worker's staging folder, orders to run in it, and the processes that come of them.
+//! A worker's staging folder, orders to run in it, and their processes.
 
 use rustix::process::{Pid, Signal, kill_process};
 use sandbox::staging::{Staging, TaskFolder};
@@ -126,7 +126,7 @@ pub(crate) fn gone(folder: &Path) -> Duration {
         if left.is_empty() {
             return begun.elapsed();
         }
-        assert!(begun.elapsed() < SOON, "{left:?} live on");
+        assert!(begun.elapsed() < SOON, "{left:?} are still alive");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

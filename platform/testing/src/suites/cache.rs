@@ -1,4 +1,4 @@
-//! What every cache must do, whichever adapter it is.
+//! The conformance suite of caches.
 
 use backing::cache::{Cache, CacheError};
 use bytes::Bytes;
@@ -8,9 +8,9 @@ use uuid::Uuid;
 const LONG: Duration = Duration::from_secs(3_600);
 const SHORT: Duration = Duration::from_secs(1);
 
-/// Runs the whole suite; `pass` lets that much time go by for the cache (a clock moved, or a wait).
+/// Runs the whole suite; `pass` lets time pass for the cache (by moving a clock, or by waiting).
 ///
-/// Errors: the cache's own; what a cache does wrong is a failed assertion
+/// Errors: the cache's own errors; wrong behaviour is a failed assertion
 pub async fn suite<F: Future<Output = ()>>(cache: &dyn Cache, pass: impl Fn(Duration) -> F) -> Result<(), CacheError> {
     let key = |name: &str| format!("conformance:{name}:{}", Uuid::now_v7());
     values_are_kept_replaced_and_forgotten(cache, &key("value")).await?;

@@ -1,4 +1,4 @@
-//! What every adapter of a port must do: one suite a port.
+//! Conformance suites for the adapters of ports: one suite per port.
 
 pub mod cache;
 pub mod objects;

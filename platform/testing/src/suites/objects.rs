@@ -1,4 +1,4 @@
-//! What every object store must do, whichever adapter it is.
+//! The conformance suite of object stores.
 
 use backing::objects::{ObjectError, Objects, SinkState};
 use bytes::Bytes;
@@ -6,14 +6,14 @@ use contracts::{ObjectKey, ObjectPrefix, VideoId};
 
 /// Runs the whole suite on an open store; it leaves nothing behind.
 ///
-/// Errors: the store's own; what a store does wrong is a failed assertion
+/// Errors: the store's own errors; wrong behaviour is a failed assertion
 pub async fn suite(store: &Objects) -> Result<(), ObjectError> {
     whole_objects_are_written_read_by_range_and_replaced(store).await?;
     a_missing_object_is_reported_and_deleting_it_is_no_error(store).await?;
     a_prefix_is_deleted_with_all_below_it_and_nothing_beside_it(store).await?;
     an_upload_becomes_an_object_when_it_is_finished_and_not_before(store).await?;
     bytes_beyond_the_acknowledged_offset_do_not_count(store).await?;
-    finishing_again_does_no_harm(store).await?;
+    finishing_again_is_harmless(store).await?;
     an_aborted_upload_is_gone(store).await?;
     a_writer_that_was_taken_over_cannot_write(store).await?;
     states_survive_as_json(store).await
@@ -117,7 +117,7 @@ async fn bytes_beyond_the_acknowledged_offset_do_not_count(store: &Objects) -> R
     Ok(())
 }
 
-async fn finishing_again_does_no_harm(store: &Objects) -> Result<(), ObjectError> {
+async fn finishing_again_is_harmless(store: &Objects) -> Result<(), ObjectError> {
     let (_, key, prefix) = video();
     let sink = store.uploads();
     let mut state = sink.begin(&key).await?;

@@ -1,4 +1,4 @@
-//! What every bus does, whichever adapter it is; each scenario gets two instances on one URL.
+//! The behaviour of every bus, for any adapter; each scenario gets two instances on one URL.
 
 use super::instances::{Answer, Pair, events, outgoing, until};
 use async_trait::async_trait;
@@ -56,7 +56,7 @@ pub(crate) async fn events_wait_for_a_group_whose_members_are_away(pair: &Pair) 
     assert_eq!(pair.two.sequences(GROUP, user).await, [1, 2, 3], "{}", pair.name);
 }
 
-pub(crate) async fn a_member_that_leaves_hands_its_events_over(pair: &Pair) {
+pub(crate) async fn a_member_that_leaves_hands_over_its_events(pair: &Pair) {
     let leaving = pair
         .one
         .join(GROUP, "one", |_| Answer::TakeAfter(Duration::from_millis(10)))
@@ -79,7 +79,7 @@ pub(crate) async fn a_member_that_leaves_hands_its_events_over(pair: &Pair) {
     assert!(numbers.into_iter().eq(1..=30), "{}: out of order", pair.name);
 }
 
-pub(crate) async fn a_member_that_vanishes_in_the_middle_of_an_event_gives_it_back(pair: &Pair) {
+pub(crate) async fn a_member_that_vanishes_during_an_event_releases_it(pair: &Pair) {
     let begun = Arc::new(Notify::new());
     let begin = Arc::clone(&begun);
     let vanishing = pair
@@ -104,7 +104,7 @@ pub(crate) async fn a_member_that_vanishes_in_the_middle_of_an_event_gives_it_ba
     assert_eq!(pair.two.sequences(GROUP, user).await, [1, 2, 3], "{}", pair.name);
 }
 
-pub(crate) async fn an_event_that_is_refused_for_ever_is_given_up_at_once(pair: &Pair) {
+pub(crate) async fn a_permanently_refused_event_becomes_a_dead_letter_at_once(pair: &Pair) {
     let (user, other) = (UserId::generate(), UserId::generate());
     let _member = pair
         .one
@@ -141,7 +141,7 @@ pub(crate) async fn an_event_that_is_refused_for_ever_is_given_up_at_once(pair: 
     assert_eq!(dead_letters::list(&pair.one.db).await.unwrap().len(), 1);
 }
 
-pub(crate) async fn an_event_that_is_put_off_too_often_is_given_up(pair: &Pair) {
+pub(crate) async fn an_event_that_is_postponed_too_often_becomes_a_dead_letter(pair: &Pair) {
     let (user, tries) = (UserId::generate(), Arc::new(Mutex::new(0)));
     let tried = Arc::clone(&tries);
     let _member = pair
@@ -159,10 +159,10 @@ pub(crate) async fn an_event_that_is_put_off_too_often_is_given_up(pair: &Pair) 
     let mut others = others.iter();
     loop {
         let before = *tries.lock().unwrap();
-        // another aggregate goes on, and shows that the refused one had its chance
+        // another aggregate continues, which shows that the refused one had its turn
         let other = others.next().unwrap();
         pair.one.publish(std::slice::from_ref(other)).await;
-        until("others go on", async || {
+        until("others continue", async || {
             pair.one.effects(GROUP).await.iter().any(|(_, id, ..)| *id == other.id)
         })
         .await;
@@ -171,7 +171,7 @@ pub(crate) async fn an_event_that_is_put_off_too_often_is_given_up(pair: &Pair) 
             break;
         }
         assert!(handled.is_empty(), "{}: overtaken", pair.name);
-        assert!(before < 17, "{}: never given up", pair.name);
+        assert!(before < 17, "{}: never a dead letter", pair.name);
         pair.clock.advance(Duration::from_secs(61));
     }
     pair.one.idle(GROUP).await;
@@ -204,7 +204,7 @@ pub(crate) async fn a_refused_event_leaves_nothing_behind(pair: &Pair) {
     for user in [panicking, refused] {
         pair.one.publish(&events(user, 1)).await;
     }
-    until("both are put off", async || {
+    until("both are postponed", async || {
         let sql = "SELECT COUNT(*) FROM deliveries WHERE attempt > 0";
         let count: Option<(i64,)> = pair.one.db.read().one(sql, Vec::new()).await.unwrap();
         count == Some((2,))
@@ -239,7 +239,7 @@ pub(crate) async fn a_slow_handler_keeps_its_event(pair: &Pair) {
     assert!(dead_letters::list(&pair.one.db).await.unwrap().is_empty());
 }
 
-pub(crate) async fn an_unknown_kind_is_passed_by(pair: &Pair) {
+pub(crate) async fn an_unknown_kind_is_skipped(pair: &Pair) {
     let _member = pair.one.join(GROUP, "one", |_| Answer::Take).await;
     let user = UserId::generate();
     let all = events(user, 3);
@@ -252,7 +252,7 @@ pub(crate) async fn an_unknown_kind_is_passed_by(pair: &Pair) {
     assert!(dead_letters::list(&pair.one.db).await.unwrap().is_empty());
 }
 
-pub(crate) async fn bytes_that_are_no_event_are_given_up(pair: &Pair) {
+pub(crate) async fn bytes_that_are_no_event_become_a_dead_letter(pair: &Pair) {
     let _member = pair.one.join(GROUP, "one", |_| Answer::Take).await;
     let garbage = Outgoing {
         key: UserId::generate().into(),
@@ -268,7 +268,7 @@ pub(crate) async fn bytes_that_are_no_event_are_given_up(pair: &Pair) {
     );
 }
 
-pub(crate) async fn an_event_that_is_published_again_has_no_further_effect(pair: &Pair) {
+pub(crate) async fn an_event_published_again_has_no_further_effect(pair: &Pair) {
     let user = UserId::generate();
     let all = events(user, 3);
     for instance in [&pair.one, &pair.two] {
@@ -284,7 +284,7 @@ pub(crate) async fn an_event_that_is_published_again_has_no_further_effect(pair:
     assert_eq!(pair.one.sequences(GROUP, user).await, [1, 2, 3], "{}", pair.name);
 }
 
-pub(crate) async fn a_dead_letter_that_is_replayed_has_its_effect_once(pair: &Pair) {
+pub(crate) async fn a_replayed_dead_letter_has_its_effect_once(pair: &Pair) {
     let well = Arc::new(AtomicBool::new(false));
     let now_well = Arc::clone(&well);
     let _member = pair
@@ -303,7 +303,7 @@ pub(crate) async fn a_dead_letter_that_is_replayed_has_its_effect_once(pair: &Pa
     let letters = dead_letters::list(&pair.two.db).await.unwrap();
     assert_eq!(letters.len(), 2, "{}", pair.name);
     let now = pair.clock.now();
-    // still poison: it dies again
+    // still poison: it becomes a dead letter again
     assert!(dead_letters::replay(&pair.two.db, &letters[0], now).await.unwrap());
     pair.one.idle(GROUP).await;
     assert_eq!(
@@ -324,7 +324,7 @@ pub(crate) async fn a_dead_letter_that_is_replayed_has_its_effect_once(pair: &Pa
     assert_eq!(numbers, [1, 2], "{}", pair.name);
 }
 
-pub(crate) async fn what_follows_an_effect_happens_after_its_commit(pair: &Pair) {
+pub(crate) async fn effects_in_memory_follow_the_commit(pair: &Pair) {
     struct Following(Arc<Mutex<Vec<i64>>>);
     #[async_trait]
     impl Handler for Following {

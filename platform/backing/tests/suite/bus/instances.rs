@@ -1,4 +1,4 @@
-//! Two instances of a bus on one URL, their members, and what these do with events.
+//! Two instances of a bus on one URL, their members, and the members' reactions to events.
 
 use async_trait::async_trait;
 use backing::bus::{After, Bus, Handler, Outgoing, Refused, Subscription};
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-/// A correct bus needs far less; only a broken one waits for so long.
+/// A correct bus needs far less time; only a broken one waits this long.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) static MIGRATIONS: &[Migration] = &[Migration {
@@ -26,7 +26,7 @@ pub(crate) static MIGRATIONS: &[Migration] = &[Migration {
                member TEXT NOT NULL, event_id UUID NOT NULL, subject UUID NOT NULL, sequence BIGINT NOT NULL)",
 }];
 
-/// A process's worth of a bus.
+/// The bus of one simulated process.
 pub(crate) struct Instance {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) db: Db,
@@ -64,14 +64,14 @@ pub(crate) async fn pairs(bus: impl Fn() -> Arc<dyn Bus>) -> Vec<Pair> {
     pairs
 }
 
-/// A member that is at work; dropped, it vanishes in the middle of its work.
+/// A working member; if dropped, it vanishes in the middle of its work.
 pub(crate) struct Member {
     stop: oneshot::Sender<()>,
     work: JoinSet<Result<(), String>>,
 }
 
 impl Member {
-    /// Ends in an orderly way.
+    /// Leaves the group in an orderly way.
     pub(crate) async fn leave(mut self) {
         self.stop.send(()).unwrap();
         self.work.join_next().await.unwrap().unwrap().unwrap();
@@ -79,7 +79,7 @@ impl Member {
 }
 
 impl Instance {
-    /// Subscribes a group that nobody works for here.
+    /// Subscribes a group without a working member.
     pub(crate) async fn subscribe(&self, group: &'static str) {
         let handler = Arc::new(Recorder::new(group, "away", |_| Answer::Take));
         self.bus
@@ -88,7 +88,7 @@ impl Instance {
             .unwrap();
     }
 
-    /// Subscribes a member and sets it to work.
+    /// Subscribes a member and starts its work.
     pub(crate) async fn join(
         &self,
         group: &'static str,
@@ -182,7 +182,7 @@ pub(crate) fn outgoing(event: &Event) -> Outgoing {
     }
 }
 
-/// What a member does with an event after it has written its effect.
+/// A member's reaction to an event, after it has written its effect.
 pub(crate) enum Answer {
     Take,
     TakeAfter(Duration),
@@ -191,7 +191,7 @@ pub(crate) enum Answer {
     Hang,
 }
 
-/// Writes down each event as its effect, then does as it is told.
+/// Records each event as its effect, then reacts as configured.
 pub(crate) struct Recorder {
     group: &'static str,
     member: &'static str,

@@ -1,4 +1,4 @@
-//! Processes that relay and handle events are killed in the middle of it.
+//! Processes that relay and handle events are killed in the middle of their work.
 
 use super::instances::{Answer, MIGRATIONS, Recorder, until};
 use backing::bus::{Bus as _, EmbeddedBus, Relay, Subscription};
@@ -12,14 +12,14 @@ use std::sync::Arc;
 use testing::{TestDatabase, databases};
 use uuid::Uuid;
 
-/// In a child, the URL of the database that it works on.
+/// The environment variable of a child with the URL of its database.
 const CHILD: &str = "MOOCFLIX_TEST_BUS_CHILD";
 const THIS: &str = "bus::killed::events_have_one_effect_in_order_however_often_processes_are_killed";
 const GROUP: &str = "killed";
 const KILLS: i64 = 20;
 const USERS: i64 = 40;
 
-/// A process of two that do the same work.
+/// One of two processes that do the same work.
 struct Process(Child);
 
 impl Process {
@@ -69,7 +69,7 @@ async fn events_have_one_effect_in_order_however_often_processes_are_killed() {
     }
 }
 
-/// A child: relays and handles until its parent is gone.
+/// The child's work: relays and handles events until its parent is gone.
 async fn work(url: &str) {
     std::thread::spawn(|| {
         let _ = std::io::stdin().read(&mut [0]);
