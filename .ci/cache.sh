@@ -1,23 +1,23 @@
-# Sourced by ./test: keeps what others have published, once fetched or compiled, in a folder outside the clone.
-# An entry is a folder NAME-KEY, and KEY is the digest of everything that it depends on. Entries are written beside
-# their place and renamed, so that each is whole or absent. Without a folder to write to, nothing is kept.
+# Sourced by ./test: keeps fetched or compiled third-party artifacts in a folder outside the clone.
+# An entry is a folder NAME-KEY, where KEY is the digest of everything that it depends on. Entries are written to a
+# temporary folder and renamed, so that each is complete or absent. Without a writable folder, nothing is kept.
 
 cache=
-KEPT=2 # entries of one name: the one in use, and the one before it
+KEPT=2 # entries per name: the current one and the previous one
 
 cache_open() {
   local folder=${XDG_CACHE_HOME:-${HOME:-}/.cache}/moocflix
   if mkdir -p "$folder" 2>/dev/null && exec 8>"$folder/lock"; then
     cache=$folder
   else
-    say "$folder cannot be written: nothing is kept for the next run"
+    say "$folder is not writable: nothing is kept for the next run"
   fi
 }
 
-# cache_key WORD...: the digest of the words and of what comes in
+# cache_key WORD...: prints the digest of the words and of standard input
 cache_key() { { printf '%s\n' "$@"; cat; } | sha256sum | cut -c 1-16; }
 
-# cache_get NAME KEY FOLDER: fills a folder that is not there yet
+# cache_get NAME KEY FOLDER: fills a missing folder from the cache
 cache_get() {
   local entry=$cache/$1-$2 folder=$3
   [ -n "$cache" ] && [ ! -e "$folder" ] || return 0
@@ -36,12 +36,12 @@ cache_get() {
   flock -u 8
 }
 
-# cache_put NAME KEY COPY FOLDER: keeps a folder by COPY FOLDER DESTINATION, unless that entry is there
+# cache_put NAME KEY COPY FOLDER: stores a folder with COPY FOLDER DESTINATION, unless the entry exists
 cache_put() {
   local entry=$cache/$1-$2
   [ -n "$cache" ] && [ ! -d "$entry" ] || return 0
   flock -x 8
-  rm -rf "$cache"/part-* # of runs that were killed: nobody else writes now
+  rm -rf "$cache"/part-* # left by killed runs; the lock excludes other writers
   if [ ! -d "$entry" ] && "$3" "$4" "$cache/part-$1" && mv -T "$cache/part-$1" "$entry"; then
     say "kept for the next run: $4"
   else
@@ -55,8 +55,8 @@ cache_put() {
 
 whole() { cp -a --reflink=auto "$1" "$2"; } # whole FROM TO
 
-# third_party FROM TO: what cargo built of packages that Cargo.lock takes from a registry. Their file names and
-# fingerprints depend on no path of ours; their times are compared and must stay as they are.
+# third_party FROM TO: copies cargo's artifacts of packages from registries. Their file names and fingerprints do not
+# depend on the clone's path; cargo compares their modification times, which must be kept.
 third_party() {
   local names to unit file hash
   names=$(awk '$1 == "name" { name = $3 } $1 == "source" { print name }' Cargo.lock | tr -d '"')

@@ -1,13 +1,13 @@
-# Sourced by ./run and ./test: says or installs what the machine lacks.
-# Debian packages come by apt-get where we are root; Rust and Node are a person's own choice and only named.
+# Sourced by ./run and ./test: installs or lists missing packages.
+# As root it installs Debian packages with apt-get; it never installs Rust or Node, which are the user's own choice.
 
 say() { printf '\033[1m%s\033[0m\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }
 
-# at_least HAVE WANT: whether a version such as 20.20.2 is not below another
+# at_least HAVE WANT: compares versions such as 20.20.2
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; }
 
-# packages PROBE=PACKAGE...: a probe is a command, or a file where it begins with a slash
+# packages PROBE=PACKAGE...: a probe is a command or, with a leading slash, a file
 packages() {
   local missing=() pair probe
   for pair in "$@"; do
@@ -18,7 +18,7 @@ packages() {
     esac
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  command -v apt-get >/dev/null 2>&1 || die "Missing, by their Debian names: ${missing[*]}"
+  command -v apt-get >/dev/null 2>&1 || die "Missing (Debian's package names): ${missing[*]}"
   [ "$(id -u)" = 0 ] || die "Missing: ${missing[*]}. Install with: sudo apt-get install ${missing[*]}"
   say "Installing ${missing[*]}"
   apt-get update -qq
@@ -27,23 +27,23 @@ packages() {
 
 rust_and_node() {
   command -v cargo >/dev/null 2>&1 || [ ! -x "$HOME/.cargo/bin/cargo" ] || PATH=$HOME/.cargo/bin:$PATH
-  command -v cargo >/dev/null 2>&1 || die "Rust 1.95 or newer is needed: https://rustup.rs"
+  command -v cargo >/dev/null 2>&1 || die "Rust 1.95 or newer is required: https://rustup.rs"
   local rust node
   rust=$(rustc --version | cut -d ' ' -f 2)
-  at_least "$rust" 1.95.0 || die "Rust 1.95 or newer is needed, this is $rust: rustup update"
-  command -v node >/dev/null 2>&1 || die "Node 20.19 or newer is needed: https://nodejs.org"
-  command -v npm >/dev/null 2>&1 || die "npm is needed beside Node: https://nodejs.org"
+  at_least "$rust" 1.95.0 || die "Rust 1.95 or newer is required, but this is $rust: rustup update"
+  command -v node >/dev/null 2>&1 || die "Node 20.19 or newer is required: https://nodejs.org"
+  command -v npm >/dev/null 2>&1 || die "npm is required: https://nodejs.org"
   node=$(node --version)
-  at_least "${node#v}" 20.19.0 || die "Node 20.19 or newer is needed, this is $node"
+  at_least "${node#v}" 20.19.0 || die "Node 20.19 or newer is required, but this is $node"
 }
 
-# node_packages FOLDER: what package-lock.json says, fetched once a change
+# node_packages FOLDER: installs the packages of package-lock.json if it has changed
 node_packages() {
   [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] \
     || (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
 }
 
-# page: builds web/page/dist where one of its sources has changed
+# page: builds web/page/dist if one of its sources has changed
 page() {
   node_packages web/page
   local sources stamp=web/page/node_modules/.moocflix-page

@@ -4,8 +4,8 @@ scratch=$(mktemp -d)
 chmod 755 "$scratch"
 begun=$SECONDS status=0 failed=() unstable=() stages=() passed_count=0 failed_count=0 skipped_count=0
 
-# step NAME COMMAND...: goes on after a failure, so that one run reports all of them; `status` is the command's.
-# Nothing here stands in a condition, or the command would not end at its first failure.
+# step NAME COMMAND...: continues after a failure, so that one run reports all failures; sets `status` to the command's.
+# It must not run in a condition, because `set -e` would then not end the command at its first failure.
 step() {
   local name=$1 at=$SECONDS result=passed
   shift
@@ -22,10 +22,10 @@ step() {
   say "== $name: $result, $((SECONDS - at)) s"
 }
 
-# must NAME COMMAND...: a step without which the others make no sense
+# must NAME COMMAND...: a step that all others depend on
 must() {
   step "$@"
-  [ "$status" = 0 ] || die "$1 failed; the rest was not run."
+  [ "$status" = 0 ] || die "$1 failed; the remaining steps were not run."
 }
 
 # counted NAME COMMAND...: a step that runs tests
@@ -36,7 +36,7 @@ counted() {
 
 plain() { sed 's/\x1b\[[0-9;]*m//g' "$scratch/step.log"; }
 
-# counts: adds the numbers that test runners print (cargo, vitest, node)
+# counts: adds up the numbers that test runners print (cargo, vitest, node)
 counts() {
   local p f s
   read -r p f s < <(plain | awk '
@@ -46,13 +46,13 @@ counts() {
   passed_count=$((passed_count + p)) failed_count=$((failed_count + f)) skipped_count=$((skipped_count + s))
 }
 
-# names_of_failed: the tests that cargo's runner lists as failed, after its last test
+# names_of_failed: prints the tests that cargo's runner lists as failed
 names_of_failed() {
   plain | awk '/^failures:$/ { names = ""; next } /^    [a-z0-9_:]+$/ { names = names $1 "\n" } /^test result:/ { printf "%s", names; names = "" }'
 }
 
-# again NAME COMMAND...: runs each failed test of the step NAME, the last one, once more by COMMAND... TEST. The step
-# passes when all of them do, and they are reported as unstable. More than five failures are no chance, and stay failed.
+# again NAME COMMAND...: runs each failed test of the last step, NAME, once more with COMMAND... TEST. If all of them pass,
+# the step passes and they are reported as unstable. More than five failures are no coincidence and stay failed.
 again() {
   local name=$1 tests test passed=0
   shift
@@ -60,7 +60,7 @@ again() {
   if [ ${#tests[@]} = 0 ] || [ ${#tests[@]} -gt 5 ]; then return; fi
   for test in "${tests[@]}"; do
     step "$name: $test once more" "$@" "$test"
-    # a program that finds no such test succeeds, too
+    # a program without this test succeeds, too
     if [ "$status" = 0 ] && plain | grep -q '^test result: ok. 1 passed'; then
       unstable+=("$test")
       passed=$((passed + 1))
@@ -74,7 +74,7 @@ again() {
   fi
 }
 
-# report: what the run was; fails when anything has failed
+# report: prints the result of the run; fails if anything failed
 report() {
   local it
   [ "$skipped_count" = 0 ] || failed+=("$skipped_count skipped tests")

@@ -1,4 +1,4 @@
-"""What the benches share: a MoocFlix of their own, HTTP without a library's cost, figures as a table."""
+"""Helpers of the benches: their own MoocFlix, HTTP at little cost, figures as a table."""
 import argparse
 import base64
 import contextlib
@@ -19,10 +19,10 @@ CACHE = ROOT / "bench" / ".cache"
 
 
 def options(documentation):
-    """A command line with `--bin`: the first paragraph of a bench's documentation describes it."""
+    """A parser for a command line with `--bin`, described by the first paragraph of a bench's documentation."""
     parser = argparse.ArgumentParser(description=documentation.split("\n\n")[0])
     parser.add_argument("--bin", action="append", metavar="[NAME=]PATH", help="a program to measure instead of this clone's "
-                        "release build; given twice, both take turns: --bin before=PATH --bin after=PATH")
+                        "release build; if given twice, both take turns: --bin before=PATH --bin after=PATH")
     return parser
 
 
@@ -37,14 +37,14 @@ def programs(given):
         binary = Path(path if separator else name).resolve()
         found[name if separator else f"moocflix {len(found) + 1}"] = binary
         if not os.access(binary, os.X_OK):
-            sys.exit(f"{binary} is no program")
+            sys.exit(f"{binary} is not a program")
     if len(found) != len(given.bin):
-        sys.exit("two programs have one name")
+        sys.exit("two programs have the same name")
     return found
 
 
 def media(name, arguments):
-    """A file that ffmpeg makes once."""
+    """Makes a file with ffmpeg, once."""
     path = CACHE / name
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def media(name, arguments):
     return path
 
 
-# Forty seconds of slides with a talking head's noise, then twenty of a moving picture that fills the frame.
+# Forty seconds of slides with a noisy talking head, then twenty of a full-frame moving picture.
 SCENES = (
     "color=c=0xf4f1e8:s=1920x1080:r=25:d=40,drawgrid=w=240:h=135:c=0xd8d4c8,"
     r"drawtext=text=Lecture\ %{eif\\:n/300+1\\:d}:fontsize=110:x=120:y=90:fontcolor=0x204060,"
@@ -71,7 +71,7 @@ SCENES = (
 
 
 def lecture(kind, minutes):
-    """A lecture of 1920 × 1080 at 25 frames a second with sound: H.264 in `mp4` or HEVC in `mkv`; one minute, repeated."""
+    """A lecture of 1920 × 1080 at 25 frames per second with audio: H.264 in `mp4` or HEVC in `mkv`; one minute, repeated."""
     h264 = ["-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-g", "125", "-an"]
     minute = media("lecture-minute.mp4", ["-filter_complex", SCENES, *h264])
     if kind == "mkv":
@@ -83,7 +83,7 @@ def lecture(kind, minutes):
 
 
 class Process:
-    """A server and what the system counts for it."""
+    """A server process and its resource usage."""
 
     def __init__(self, command, environment=None, log=None):
         self.log = log or tempfile.NamedTemporaryFile(prefix="bench-", suffix=".log", delete=False).name
@@ -92,18 +92,18 @@ class Process:
         self.child = subprocess.Popen(command, stdout=self.out, stderr=subprocess.STDOUT, env=environment)
 
     def cpu(self, children=False):
-        """Seconds of all threads, also of those that have ended; and of all processes below that have ended."""
+        """CPU seconds of all threads, including ended ones; with `children`, also of ended child processes."""
         fields = Path(f"/proc/{self.child.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return sum(int(it) for it in fields[11 : 15 if children else 13]) / os.sysconf("SC_CLK_TCK")
 
     def memory(self, name):
-        """MiB by a name of /proc/PID/status."""
+        """A field of /proc/PID/status, in MiB."""
         for line in Path(f"/proc/{self.child.pid}/status").read_text().splitlines():
             if line.startswith(name + ":"):
                 return int(line.split()[1]) / 1024
         return 0.0
 
-    def said(self):
+    def output(self):
         return Path(self.log).read_text(errors="replace")
 
     def stop(self):
@@ -118,18 +118,18 @@ class Process:
 
 
 class Moocflix:
-    """A server on a fresh data folder with one instructor."""
+    """A server on a new data folder with one instructor."""
 
     def __init__(self, binary, settings=None):
         CACHE.mkdir(parents=True, exist_ok=True)
         self.folder = tempfile.TemporaryDirectory(prefix="data-", dir=CACHE)
         words = [str(binary), "serve", "--data-dir", self.folder.name, "--listen", "127.0.0.1:0"]
         self.process = Process(words, settings)
-        while "listening on http://" not in self.process.said():
+        while "listening on http://" not in self.process.output():
             if self.process.child.poll() is not None:
-                sys.exit(self.process.said())
+                sys.exit(self.process.output())
             time.sleep(0.02)
-        address = self.process.said().split("listening on http://")[1].split()[0]
+        address = self.process.output().split("listening on http://")[1].split()[0]
         self.host, port = address.split(":")
         self.port = int(port)
         password, email = secrets.token_urlsafe(16), "bench@example.org"
@@ -142,26 +142,26 @@ class Moocflix:
         self.token, self.until, self.used = "", 0.0, 0.0
 
     def ask(self, method, path, body=None, headers=None):
-        """One request on the kept connection: status, headers, body."""
+        """Sends one request on a persistent connection; returns status, headers, body."""
         if time.monotonic() - self.used > 5:
-            self.wire.close()  # the server closes what is idle; the next request opens it again
+            self.wire.close()  # the server closes idle connections; the next request reopens it
         self.used = time.monotonic()
         self.wire.request(method, path, body, headers or {})
         answer = self.wire.getresponse()
         return answer.status, answer.headers, answer.read()
 
     def bearer(self):
-        """A header with a token that lasts for the next minute."""
+        """A header with a token that is valid for at least a minute."""
         if time.monotonic() > self.until:
             kind = {"Content-Type": "application/json"}
             status, _, body = self.ask("POST", "/api/v1/users/login", json.dumps(self.sign_in), kind)
             assert status == 200, body
-            told = json.loads(body)
-            self.token, self.until = told["access_token"], time.monotonic() + told["expires_in"] - 60
+            tokens = json.loads(body)
+            self.token, self.until = tokens["access_token"], time.monotonic() + tokens["expires_in"] - 60
         return {"Authorization": "Bearer " + self.token}
 
     def create(self, length):
-        """Begins an upload: its id and its path."""
+        """Creates an upload; returns its id and its path."""
         name = base64.b64encode(b"bench.mp4").decode()
         headers = {**self.bearer(), "Tus-Resumable": "1.0.0", "Upload-Length": str(length)}
         status, headers, body = self.ask("POST", "/api/v1/content/upload", b"", {**headers, "Upload-Metadata": f"filename {name}"})
@@ -169,7 +169,7 @@ class Moocflix:
         return json.loads(body)["id"], headers["Location"]
 
     def upload(self, path, last=1 << 20):
-        """Uploads a file: its id, and when its last byte had left. The last PATCH carries `last` bytes."""
+        """Uploads a file, with `last` bytes in the last PATCH; returns its id and when its last byte was sent."""
         size = path.stat().st_size
         video, url = self.create(size)
         wire = Patch(self.host, self.port)
@@ -183,12 +183,12 @@ class Moocflix:
         return video, begun
 
     def video(self, video):
-        """What is told about a lecture."""
+        """Returns a lecture's details."""
         while True:
             status, _, body = self.ask("GET", f"/api/v1/content/{video}", None, self.bearer())
             if status != 503:
                 break
-            # On a machine with too much to do; seen, and no reason to throw minutes of work away.
+            # An overloaded machine may answer 503, which is no reason to abandon minutes of work.
             print(json.loads(body)["detail"], file=sys.stderr, flush=True)
             time.sleep(1)
         assert status == 200, body
@@ -206,7 +206,7 @@ class Moocflix:
 
 @contextlib.contextmanager
 def servers(binaries, settings=None):
-    """A server of each program, by name."""
+    """Starts a server of each program, by name."""
     with contextlib.ExitStack() as stack:
         running = {}
         for name, binary in binaries.items():
@@ -216,14 +216,14 @@ def servers(binaries, settings=None):
 
 
 def encoders(process):
-    """The command lines of the picture's encoders that run below a server."""
+    """The command lines of the video encoders that run below a server."""
     parents, commands = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             parents[int(folder.name)] = int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1])
             commands[int(folder.name)] = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")[:-1]
         except (OSError, ValueError):
-            continue  # it has ended
+            continue  # the process has ended
 
     def below(pid):
         while pid in parents:
@@ -232,12 +232,12 @@ def encoders(process):
                 return True
         return False
 
-    # Its guard has the same words behind its own.
+    # An encoder's guard has the same words behind its own.
     return [words for pid, words in commands.items() if words[:1] == ["ffmpeg"] and "-filter_complex" in words and below(pid)]
 
 
 class Patch:
-    """PATCHes by sendfile, so that the client costs next to nothing."""
+    """Sends PATCHes with sendfile, so that the client costs almost nothing."""
 
     def __init__(self, host, port):
         self.socket = socket.create_connection((host, port))
@@ -245,7 +245,7 @@ class Patch:
         self.host = f"{host}:{port}"
 
     def send(self, path, file, offset, count):
-        """Sends a part of a file; comes back when its last byte has left."""
+        """Sends a part of a file; returns when its last byte was sent."""
         head = (
             f"PATCH {path} HTTP/1.1\r\nHost: {self.host}\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {offset}\r\n"
             f"Content-Type: application/offset+octet-stream\r\nContent-Length: {count}\r\n\r\n"
@@ -268,7 +268,7 @@ class Patch:
 
 
 def percentile(values, share):
-    """The value below which a share lies, by nearest rank."""
+    """The percentile of some values, by nearest rank."""
     values = sorted(values)
     return values[max(0, -(-len(values) * share // 100) - 1)]
 

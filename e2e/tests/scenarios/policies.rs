@@ -133,7 +133,7 @@ async fn the_served_document_is_the_committed_one() -> Result<()> {
         );
         ensure!(
             printed == committed,
-            "openapi.json is old: moocflix openapi > openapi.json"
+            "openapi.json is outdated: moocflix openapi > openapi.json"
         );
         ensure!(served == committed, "the server serves a different document");
         Ok(())
