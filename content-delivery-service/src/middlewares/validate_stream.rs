@@ -1,13 +1,13 @@
 //! The door of the media plane: nothing behind it runs before the token is verified.
 //!
 //! The path is read as it came over the wire. Whatever is wrong with a token (missing, another video's, changed, expired,
-//! revoked), the reply is the same 403, for every method. Every reply of the plane, this one too, can be read by pages
-//! of any origin, and is stored nowhere unless a controller gives it a cache rule.
+//! revoked), the reply is the same 403, for every method. Pages of any origin can read every reply of the plane, this
+//! one too, and no cache stores a reply unless a controller gives it a cache rule.
 //!
 //! Source: design §4 "Stream", §6 "Playback token"
 
 use crate::metric;
-use crate::models::playback::media_path::{MediaPath, Part};
+use crate::models::playback::media_path::{MediaPath, MediaResource};
 use crate::services::stream_service::StreamService;
 use crate::services::stream_service::open_playbacks::OpenPlayback;
 use axum::extract::{Request, State};
@@ -31,7 +31,7 @@ pub(crate) struct Grant {
     /// The session of its token.
     pub(crate) open: Arc<OpenPlayback>,
     /// What its path names.
-    pub(crate) part: Part,
+    pub(crate) resource: MediaResource,
 }
 
 /// Lets a request through whose token opens the video in its path, and completes the headers of the reply.
@@ -59,12 +59,14 @@ async fn admit(streams: &StreamService, mut request: Request, next: Next) -> Res
             return response;
         }
     };
-    let Some(part) = path.part else {
+    let Some(resource) = path.resource else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let methods = match part {
-        Part::Heartbeat => "POST, OPTIONS",
-        Part::Index | Part::Playlist(..) | Part::Init(..) | Part::Segment(..) => "GET, HEAD, OPTIONS",
+    let methods = match resource {
+        MediaResource::Heartbeat => "POST, OPTIONS",
+        MediaResource::Index | MediaResource::Playlist(..) | MediaResource::Init(..) | MediaResource::Segment(..) => {
+            "GET, HEAD, OPTIONS"
+        }
     };
     let method = request.method();
     if method == Method::OPTIONS {
@@ -75,7 +77,7 @@ async fn admit(streams: &StreamService, mut request: Request, next: Next) -> Res
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
         return response;
     }
-    request.extensions_mut().insert(Grant { open, part });
+    request.extensions_mut().insert(Grant { open, resource });
     next.run(request).await
 }
 
@@ -91,7 +93,7 @@ fn complete(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
 }
 
-/// Says what pages of other origins may send.
+/// Lists what pages of other origins may send.
 fn preflight(methods: &'static str) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();

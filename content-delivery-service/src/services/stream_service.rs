@@ -11,15 +11,15 @@ pub(crate) mod playback_keys;
 pub(crate) mod playback_token;
 
 use crate::metric;
-use crate::models::playback::media_path::Part;
-use crate::models::playback::piece::Piece;
+use crate::models::playback::media_bytes::MediaBytes;
+use crate::models::playback::media_path::MediaResource;
 use crate::models::playback::session::{NewPlayback, lifetime};
 use crate::models::videos::video::Video;
 use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, end_by};
 use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::error::ContentError;
 use crate::services::stream_service::media_store::{MediaError, MediaStore};
-use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks, Place};
+use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks, TokenHash};
 use crate::services::stream_service::playback_keys::PlaybackKeys;
 use crate::services::stream_service::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
 use backing::bus::After;
@@ -127,7 +127,7 @@ impl StreamService {
             expires_at: playback.expires_at,
         };
         let token = inner.keys.sign(&claims);
-        inner.open.admit(Place::of(&token), claims, true, now);
+        inner.open.admit(TokenHash::of(&token), claims, true, now);
         Ok(Opened {
             id: playback.id,
             token,
@@ -147,10 +147,10 @@ impl StreamService {
             return Ok(None);
         };
         let inner = &*self.0;
-        let place = Place::of(token);
-        let open = match inner.open.find(place) {
+        let hash = TokenHash::of(token);
+        let open = match inner.open.find(hash) {
             Some(open) => Some(open),
-            None => self.first_sight(token, place, video).await?,
+            None => self.first_sight(token, hash, video).await?,
         };
         let now = inner.clock.now();
         let open = open.filter(|open| open.claims.video == video && open.lives(now));
@@ -163,7 +163,7 @@ impl StreamService {
     async fn first_sight(
         &self,
         token: &str,
-        place: Place,
+        hash: TokenHash,
         video: VideoId,
     ) -> Result<Option<Arc<OpenPlayback>>, DbError> {
         let inner = &*self.0;
@@ -182,8 +182,8 @@ impl StreamService {
         if claims.video != video || claims.uses & USE_MEDIA == 0 || now >= claims.expires_at {
             return Ok(None);
         }
-        let _alone = inner.open.admission(place).await;
-        if let Some(open) = inner.open.find(place) {
+        let _alone = inner.open.admission(hash).await;
+        if let Some(open) = inner.open.find(hash) {
             return Ok(Some(open));
         }
         let standing = inner.playbacks.standing(claims.playback).await?;
@@ -193,7 +193,7 @@ impl StreamService {
                 && standing.video_id == claims.video
                 && version(standing.policy_version) == claims.policy_version
         });
-        Ok(Some(inner.open.admit(place, claims, lives, now)))
+        Ok(Some(inner.open.admit(hash, claims, lives, now)))
     }
 
     /// Another node's new key is looked for at most every two seconds, whatever strangers send.
@@ -208,9 +208,9 @@ impl StreamService {
             .is_ok()
     }
 
-    /// A piece of the video of a session that was checked.
-    pub(crate) async fn piece(&self, open: &OpenPlayback, part: &Part) -> Result<Piece, MediaError> {
-        self.0.media.piece(open.claims.video, part).await
+    /// Media of the video of a session that was checked.
+    pub(crate) async fn media(&self, open: &OpenPlayback, resource: &MediaResource) -> Result<MediaBytes, MediaError> {
+        self.0.media.media(open.claims.video, resource).await
     }
 
     /// Ends the sessions that an event of their user ends, then stops serving them.

@@ -1,12 +1,12 @@
 //! Replies with bytes of the media plane: all of them, a range, or nothing that the client already has.
 //!
-//! Headers that every reply of the plane has come from `middlewares::validate_stream`.
+//! The headers that every reply of the plane has come from `middlewares::validate_stream`.
 //!
 //! Source: RFC 9110 §13 (conditional requests), §14 (ranges); RFC 9213 (`CDN-Cache-Control`)
 
 use crate::metric;
 use crate::middlewares::validate_stream::Grant;
-use crate::models::playback::piece::{Piece, PieceKind};
+use crate::models::playback::media_bytes::{MediaBytes, MediaKind};
 use crate::services::stream_service::StreamService;
 use crate::services::stream_service::media_store::MediaError;
 use axum::body::{Body, HttpBody};
@@ -27,9 +27,9 @@ pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'stat
         return StatusCode::FORBIDDEN.into_response();
     };
     metrics::counter!(metric::MEDIA_REQUESTS, "kind" => kind).increment(1);
-    match streams.piece(&grant.open, &grant.part).await {
-        Ok(piece) => {
-            let response = reply(&parts.method, &parts.headers, &piece);
+    match streams.media(&grant.open, &grant.resource).await {
+        Ok(media) => {
+            let response = reply(&parts.method, &parts.headers, &media);
             if parts.method != Method::HEAD {
                 let sent = response.body().size_hint().exact().unwrap_or(0);
                 metrics::counter!(metric::MEDIA_BYTES).increment(sent);
@@ -42,10 +42,10 @@ pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'stat
 
 fn failure(grant: &Grant, error: &MediaError) -> Response {
     match error.root() {
-        MediaError::NoSuchPart => StatusCode::NOT_FOUND.into_response(),
+        MediaError::NoSuchResource => StatusCode::NOT_FOUND.into_response(),
         root => {
             let video = grant.open.claims.video;
-            tracing::error!(%video, part = ?grant.part, error = %root, "media could not be read");
+            tracing::error!(%video, resource = ?grant.resource, error = %root, "media could not be read");
             if matches!(root, MediaError::Objects(ObjectError::NotFound)) {
                 return StatusCode::NOT_FOUND.into_response();
             }
@@ -56,30 +56,30 @@ fn failure(grant: &Grant, error: &MediaError) -> Response {
     }
 }
 
-/// Replies with a piece, as the request's conditions and range say.
-pub(crate) fn reply(method: &Method, asked: &HeaderMap, piece: &Piece) -> Response {
-    let tag = format!("\"{}\"", piece.tag);
+/// Replies with media, as the request's conditions and range say.
+pub(crate) fn reply(method: &Method, asked: &HeaderMap, media: &MediaBytes) -> Response {
+    let tag = format!("\"{}\"", media.tag);
     if !IfMatch::of(asked).allows(&tag) {
         return StatusCode::PRECONDITION_FAILED.into_response();
     }
     if IfNoneMatch::of(asked).has(&tag) {
         let mut response = StatusCode::NOT_MODIFIED.into_response();
-        describe(response.headers_mut(), piece, &tag);
+        describe(response.headers_mut(), media, &tag);
         return response;
     }
-    let length = piece.bytes.len();
+    let length = media.bytes.len();
     let range = if method == Method::GET && range_applies(asked, &tag) {
         wanted(asked, length)
     } else {
         Wanted::All
     };
     let mut response = match range {
-        Wanted::All => Response::new(Body::from(piece.bytes.clone())),
+        Wanted::All => Response::new(Body::from(media.bytes.clone())),
         Wanted::Part(range) => {
-            let told = format!("bytes {}-{}/{length}", range.start, range.end - 1);
-            let mut response = Response::new(Body::from(piece.bytes.slice(range)));
+            let content_range = format!("bytes {}-{}/{length}", range.start, range.end - 1);
+            let mut response = Response::new(Body::from(media.bytes.slice(range)));
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            insert(response.headers_mut(), CONTENT_RANGE, &told);
+            insert(response.headers_mut(), CONTENT_RANGE, &content_range);
             response
         }
         Wanted::Nothing => {
@@ -89,18 +89,18 @@ pub(crate) fn reply(method: &Method, asked: &HeaderMap, piece: &Piece) -> Respon
         }
     };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(piece.kind)));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(media.kind)));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    describe(headers, piece, &tag);
+    describe(headers, media, &tag);
     response
 }
 
-fn describe(headers: &mut HeaderMap, piece: &Piece, tag: &str) {
-    let (private, shared) = match piece.kind {
-        PieceKind::Playlist => ("private, max-age=60", "public, max-age=60"),
+fn describe(headers: &mut HeaderMap, media: &MediaBytes, tag: &str) {
+    let (private, shared) = match media.kind {
+        MediaKind::Playlist => ("private, max-age=60", "public, max-age=60"),
         // Less than half of any target duration of something that grows.
-        PieceKind::GrowingPlaylist => ("private, max-age=1", "public, max-age=1"),
-        PieceKind::Video | PieceKind::Audio => (
+        MediaKind::GrowingPlaylist => ("private, max-age=1", "public, max-age=1"),
+        MediaKind::Video | MediaKind::Audio => (
             "private, max-age=31536000, immutable",
             "public, max-age=31536000, immutable",
         ),
@@ -110,11 +110,11 @@ fn describe(headers: &mut HeaderMap, piece: &Piece, tag: &str) {
     insert(headers, ETAG, tag);
 }
 
-fn content_type(kind: PieceKind) -> &'static str {
+fn content_type(kind: MediaKind) -> &'static str {
     match kind {
-        PieceKind::Playlist | PieceKind::GrowingPlaylist => "application/vnd.apple.mpegurl",
-        PieceKind::Video => "video/mp4",
-        PieceKind::Audio => "audio/mp4",
+        MediaKind::Playlist | MediaKind::GrowingPlaylist => "application/vnd.apple.mpegurl",
+        MediaKind::Video => "video/mp4",
+        MediaKind::Audio => "audio/mp4",
     }
 }
 
@@ -131,7 +131,7 @@ enum Wanted {
     Nothing,
 }
 
-/// Reads a single byte range; what is malformed, of another unit, or several is as if it were not there.
+/// Reads a single byte range; a malformed one, one of another unit, and several at once are ignored.
 fn wanted(asked: &HeaderMap, length: usize) -> Wanted {
     let mut values = asked.get_all(RANGE).into_iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -170,7 +170,7 @@ fn single(text: &str, length: usize) -> Option<Wanted> {
     })
 }
 
-/// A number of any length; what no memory holds is simply beyond the end.
+/// A number of any length; one that no memory holds lies beyond the end.
 fn position(digits: &str) -> Option<usize> {
     let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
     plain.then(|| digits.parse().unwrap_or(usize::MAX))
@@ -187,12 +187,12 @@ mod tests {
             let name: HeaderName = name.parse().unwrap();
             asked.append(name, HeaderValue::from_str(value).unwrap());
         }
-        let piece = Piece {
-            kind: PieceKind::Video,
+        let media = MediaBytes {
+            kind: MediaKind::Video,
             bytes: Bytes::from_static(b"0123456789"),
             tag: "x-1".to_owned(),
         };
-        reply(method, &asked, &piece)
+        reply(method, &asked, &media)
     }
 
     fn range(value: &str) -> (u16, Option<String>) {

@@ -10,7 +10,7 @@ pub(crate) const JUST_IN_TIME: u32 = 0;
 
 /// What a path names below its token and video.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Part {
+pub(crate) enum MediaResource {
     /// The multivariant playlist.
     Index,
     /// A generation's rendition's playlist.
@@ -26,12 +26,12 @@ pub(crate) enum Part {
 /// A path of the media plane.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct MediaPath<'a> {
-    /// Whatever stands where the token belongs.
+    /// The text in the token's place.
     pub(crate) token: &'a str,
-    /// The video that is asked for, where an id stands there in its one spelling.
+    /// The video that is asked for, if its place holds an id in its one spelling.
     pub(crate) video: Option<VideoId>,
-    /// What of it is asked for, where the path has the shape of ours; whether it is there is another question.
-    pub(crate) part: Option<Part>,
+    /// What of it is asked for, if the path is formed like ours; whether it exists is another question.
+    pub(crate) resource: Option<MediaResource>,
 }
 
 impl<'a> MediaPath<'a> {
@@ -40,12 +40,12 @@ impl<'a> MediaPath<'a> {
         let mut steps = path.strip_prefix("/p/").unwrap_or_default().splitn(3, '/');
         let token = steps.next().unwrap_or_default();
         let video = steps.next().and_then(|id| id.parse().ok());
-        let part = steps.next().and_then(Part::read);
-        Self { token, video, part }
+        let resource = steps.next().and_then(MediaResource::read);
+        Self { token, video, resource }
     }
 }
 
-impl Part {
+impl MediaResource {
     fn read(path: &str) -> Option<Self> {
         match path {
             "index.m3u8" => return Some(Self::Index),
@@ -80,28 +80,43 @@ fn number(text: &str) -> Option<u32> {
 mod tests {
     use super::*;
 
-    fn part(path: &str) -> Option<Part> {
+    fn resource(path: &str) -> Option<MediaResource> {
         let video = VideoId::generate();
         let path = format!("/p/TOKEN/{video}/{path}");
         let read = MediaPath::read(&path);
         assert_eq!((read.token, read.video), ("TOKEN", Some(video)));
-        read.part
+        read.resource
     }
 
     #[test]
     fn the_paths_that_playlists_name_are_read() {
-        assert_eq!(part("index.m3u8"), Some(Part::Index));
-        assert_eq!(part("heartbeat"), Some(Part::Heartbeat));
+        assert_eq!(resource("index.m3u8"), Some(MediaResource::Index));
+        assert_eq!(resource("heartbeat"), Some(MediaResource::Heartbeat));
         let name = |name: &str| RenditionName::parse(name).unwrap();
-        assert_eq!(part("0/source/media.m3u8"), Some(Part::Playlist(0, name("source"))));
-        assert_eq!(part("0/audio/init.mp4"), Some(Part::Init(0, name("audio"))));
-        assert_eq!(part("0/audio-2/17.m4s"), Some(Part::Segment(0, name("audio-2"), 17)));
-        assert_eq!(part("1/720p/init.mp4"), Some(Part::Init(1, name("720p"))));
-        assert_eq!(part("1/1080p-av1/3.m4s"), Some(Part::Segment(1, name("1080p-av1"), 3)));
-        assert_eq!(part("12/audio-2/media.m3u8"), Some(Part::Playlist(12, name("audio-2"))));
         assert_eq!(
-            part("4294967295/16p/0.m4s"),
-            Some(Part::Segment(u32::MAX, name("16p"), 0))
+            resource("0/source/media.m3u8"),
+            Some(MediaResource::Playlist(0, name("source")))
+        );
+        assert_eq!(
+            resource("0/audio/init.mp4"),
+            Some(MediaResource::Init(0, name("audio")))
+        );
+        assert_eq!(
+            resource("0/audio-2/17.m4s"),
+            Some(MediaResource::Segment(0, name("audio-2"), 17))
+        );
+        assert_eq!(resource("1/720p/init.mp4"), Some(MediaResource::Init(1, name("720p"))));
+        assert_eq!(
+            resource("1/1080p-av1/3.m4s"),
+            Some(MediaResource::Segment(1, name("1080p-av1"), 3))
+        );
+        assert_eq!(
+            resource("12/audio-2/media.m3u8"),
+            Some(MediaResource::Playlist(12, name("audio-2")))
+        );
+        assert_eq!(
+            resource("4294967295/16p/0.m4s"),
+            Some(MediaResource::Segment(u32::MAX, name("16p"), 0))
         );
     }
 
@@ -137,7 +152,7 @@ mod tests {
             "-1/720p/1.m4s",
             "1/720p/1.m4s/",
         ] {
-            assert_eq!(part(path), None, "{path}");
+            assert_eq!(resource(path), None, "{path}");
         }
     }
 

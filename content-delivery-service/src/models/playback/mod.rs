@@ -1,5 +1,5 @@
 //! Playback sessions, and what the media plane serves to them.
 
+pub(crate) mod media_bytes;
 pub(crate) mod media_path;
-pub(crate) mod piece;
 pub(crate) mod session;

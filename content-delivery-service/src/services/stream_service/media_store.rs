@@ -1,16 +1,16 @@
 //! Playlists, init segments and segments: cut from a stored source when they are first asked for, or encoded before.
 //!
-//! Whoever asks was checked before. What is made is kept in memory, bounded by bytes, under a key
-//! that leaves the token out, so that a lecture hall shares one copy and one load. Bytes never change under their
-//! path; playlists of what is still being encoded are looked at again every quarter of a second.
+//! Requests are checked before they come here. Media stays in memory, bounded by bytes, under a key that leaves the
+//! token out, so that a lecture hall shares one copy and one load. Bytes never change under their path; playlists of
+//! renditions that are still being encoded are read again after a quarter of a second.
 
 mod index;
 mod instant;
 mod ladders;
-mod text;
+mod tagged_playlist;
 
-use crate::models::playback::media_path::{JUST_IN_TIME, Part};
-use crate::models::playback::piece::{Piece, PieceKind};
+use crate::models::playback::media_bytes::{MediaBytes, MediaKind};
+use crate::models::playback::media_path::{JUST_IN_TIME, MediaResource};
 use backing::DbError;
 use backing::hot::Hot;
 use backing::objects::{ObjectError, Objects};
@@ -18,10 +18,10 @@ use bytes::Bytes;
 use contracts::{RenditionName, VideoId};
 use fmp4::IndexError;
 use instant::Instants;
-use ladders::{Ladders, Shown};
+use ladders::{CachedLadder, Ladders};
 use renditions::repositories::ladder_repository::LadderRepository;
 use std::sync::Arc;
-use text::Text;
+use tagged_playlist::TaggedPlaylist;
 
 /// Media in memory, backed by the object store and the database.
 #[derive(Clone)]
@@ -30,22 +30,22 @@ pub(crate) struct MediaStore {
     instants: Instants,
     ladders: Ladders,
     /// Bytes that never change, by their path.
-    hot: Hot<(VideoId, Part)>,
+    hot: Hot<(VideoId, MediaResource)>,
 }
 
-/// Why a piece can't be had.
+/// Why media can't be served.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum MediaError {
     /// The video has no such rendition or segment.
     #[error("no such part of the video")]
-    NoSuchPart,
-    /// The object store did not give the bytes.
+    NoSuchResource,
+    /// The object store failed.
     #[error(transparent)]
     Objects(#[from] ObjectError),
-    /// The sample index is not what was written.
+    /// The sample index is damaged.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// The database did not tell what is published.
+    /// The database failed.
     #[error(transparent)]
     Database(#[from] DbError),
     /// Another request's load failed.
@@ -54,11 +54,11 @@ pub(crate) enum MediaError {
 }
 
 impl MediaError {
-    /// The error itself, wherever it came up.
+    /// The error itself, whichever request met it first.
     pub(crate) fn root(&self) -> &Self {
         match self {
             Self::Shared(inner) => inner.root(),
-            Self::NoSuchPart | Self::Objects(_) | Self::Index(_) | Self::Database(_) => self,
+            Self::NoSuchResource | Self::Objects(_) | Self::Index(_) | Self::Database(_) => self,
         }
     }
 }
@@ -74,29 +74,31 @@ impl MediaStore {
         }
     }
 
-    /// A piece of a video, from memory or made now; however many ask, it is made once.
-    pub(crate) async fn piece(&self, video: VideoId, part: &Part) -> Result<Piece, MediaError> {
-        match part {
-            Part::Index => {
-                let shown = self.ladders.current(video).await?;
-                self.index(video, &shown).await
+    /// Media of a video, from memory or made now; however many ask, it is made once.
+    pub(crate) async fn media(&self, video: VideoId, resource: &MediaResource) -> Result<MediaBytes, MediaError> {
+        match resource {
+            MediaResource::Index => {
+                let cached = self.ladders.current(video).await?;
+                self.index(video, &cached).await
             }
-            Part::Playlist(JUST_IN_TIME, _) => {
-                let bytes = self.bytes(video, part).await?;
-                Ok(Text::of_bytes(bytes).piece(false))
+            MediaResource::Playlist(JUST_IN_TIME, _) => {
+                let bytes = self.bytes(video, resource).await?;
+                Ok(TaggedPlaylist::of_bytes(bytes).media(false))
             }
-            Part::Playlist(generation, rendition) => self.ladders.playlist(video, *generation, rendition).await,
-            Part::Init(generation, rendition) => {
-                let bytes = self.bytes(video, part).await?;
+            MediaResource::Playlist(generation, rendition) => {
+                self.ladders.playlist(video, *generation, rendition).await
+            }
+            MediaResource::Init(generation, rendition) => {
+                let bytes = self.bytes(video, resource).await?;
                 let tag = format!("{generation}-{rendition}-i-{:x}", bytes.len());
-                Ok(piece_of(rendition, tag, bytes))
+                Ok(media_of(rendition, tag, bytes))
             }
-            Part::Segment(generation, rendition, n) => {
-                let bytes = self.bytes(video, part).await?;
+            MediaResource::Segment(generation, rendition, n) => {
+                let bytes = self.bytes(video, resource).await?;
                 let tag = format!("{generation}-{rendition}-{n}-{:x}", bytes.len());
-                Ok(piece_of(rendition, tag, bytes))
+                Ok(media_of(rendition, tag, bytes))
             }
-            Part::Heartbeat => Err(MediaError::NoSuchPart),
+            MediaResource::Heartbeat => Err(MediaError::NoSuchResource),
         }
     }
 
@@ -107,53 +109,55 @@ impl MediaStore {
         self.hot.forget_if(move |(of, _)| *of == video);
     }
 
-    /// What never changes under its path.
-    async fn bytes(&self, video: VideoId, part: &Part) -> Result<Bytes, MediaError> {
-        let load = self.make(video, part);
+    /// Bytes that never change under their path.
+    async fn bytes(&self, video: VideoId, resource: &MediaResource) -> Result<Bytes, MediaError> {
+        let load = self.make(video, resource);
         self.hot
-            .get_or_load((video, part.clone()), load)
+            .get_or_load((video, resource.clone()), load)
             .await
             .map_err(MediaError::Shared)
     }
 
-    async fn make(&self, video: VideoId, part: &Part) -> Result<Bytes, MediaError> {
-        match part {
-            Part::Playlist(JUST_IN_TIME, rendition) => self.instants.playlist(video, rendition).await,
-            Part::Init(JUST_IN_TIME, rendition) => self.instants.init(video, rendition).await,
-            Part::Segment(JUST_IN_TIME, rendition, n) => self.instants.segment(video, rendition, *n).await,
-            Part::Init(generation, rendition) => self.ladders.init(video, *generation, rendition).await,
-            Part::Segment(generation, rendition, n) => {
+    async fn make(&self, video: VideoId, resource: &MediaResource) -> Result<Bytes, MediaError> {
+        match resource {
+            MediaResource::Playlist(JUST_IN_TIME, rendition) => self.instants.playlist(video, rendition).await,
+            MediaResource::Init(JUST_IN_TIME, rendition) => self.instants.init(video, rendition).await,
+            MediaResource::Segment(JUST_IN_TIME, rendition, n) => self.instants.segment(video, rendition, *n).await,
+            MediaResource::Init(generation, rendition) => self.ladders.init(video, *generation, rendition).await,
+            MediaResource::Segment(generation, rendition, n) => {
                 let (key, range) = self.ladders.locate(video, *generation, rendition, *n).await?;
                 Ok(self.objects.get_ranges(&key, &[range]).await?.concat().into())
             }
-            Part::Playlist(..) | Part::Index | Part::Heartbeat => Err(MediaError::NoSuchPart),
+            MediaResource::Playlist(..) | MediaResource::Index | MediaResource::Heartbeat => {
+                Err(MediaError::NoSuchResource)
+            }
         }
     }
 
-    async fn index(&self, video: VideoId, shown: &Shown) -> Result<Piece, MediaError> {
-        let text = shown
+    async fn index(&self, video: VideoId, cached: &CachedLadder) -> Result<MediaBytes, MediaError> {
+        let playlist = cached
             .index
             .get_or_try_init(|| async {
-                let wanted = index::wants_source(&shown.ladder);
+                let wanted = index::wants_source(&cached.ladder);
                 let head = match wanted.any() {
                     true => Some(self.instants.head(video).await?),
                     false => None,
                 };
-                let list = index::multivariant(head.as_deref(), wanted, &shown.ladder);
-                Ok::<_, MediaError>(Text::new(&list.to_string()))
+                let list = index::multivariant(head.as_deref(), wanted, &cached.ladder);
+                Ok::<_, MediaError>(TaggedPlaylist::new(&list.to_string()))
             })
             .await?;
-        Ok(text.piece(!shown.ladder.complete))
+        Ok(playlist.media(!cached.ladder.complete))
     }
 }
 
-fn piece_of(rendition: &RenditionName, tag: String, bytes: Bytes) -> Piece {
+fn media_of(rendition: &RenditionName, tag: String, bytes: Bytes) -> MediaBytes {
     let kind = if rendition.is_sound() {
-        PieceKind::Audio
+        MediaKind::Audio
     } else {
-        PieceKind::Video
+        MediaKind::Video
     };
-    Piece { kind, bytes, tag }
+    MediaBytes { kind, bytes, tag }
 }
 
 #[cfg(test)]

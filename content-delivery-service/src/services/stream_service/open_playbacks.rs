@@ -1,7 +1,7 @@
 //! The playback sessions that this process has seen a token of, found by the token's hash.
 //!
 //! The hot path is one hash, one shared lock for the time of a look-up, and two atomic loads.
-//! An end that is told while a token's session is still being looked up in the database is kept
+//! An end that arrives while a token's session is still being looked up in the database is kept
 //! for a while, so that the older answer cannot bring the session back.
 
 use crate::services::stream_service::playback_token::Claims;
@@ -16,16 +16,15 @@ const SHARDS: usize = 16;
 const PER_SHARD: usize = 4_096;
 const KEEP_ENDS: Duration = Duration::from_secs(600);
 
-type TokenHash = [u8; 32];
 type Shard = RwLock<HashMap<TokenHash, Arc<OpenPlayback>>>;
 
 /// One session's state, shared by all requests that carry its token.
 pub(crate) struct OpenPlayback {
-    /// What its token says.
+    /// The claims of its token.
     pub(crate) claims: Claims,
     ended: AtomicBool,
     seen: AtomicI64,
-    told: AtomicI64,
+    reported: AtomicI64,
 }
 
 impl OpenPlayback {
@@ -69,14 +68,14 @@ impl Ends {
     }
 }
 
-/// A token's place in the table.
-#[derive(Clone, Copy)]
-pub(crate) struct Place(TokenHash);
+/// A token's hash, under which its session stands in the table.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TokenHash([u8; 32]);
 
-impl Place {
+impl TokenHash {
     /// Hashes a token.
     pub(crate) fn of(token: &str) -> Self {
-        let mut hash = TokenHash::default();
+        let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         Self(hash)
     }
@@ -88,34 +87,32 @@ impl Place {
 
 impl OpenPlaybacks {
     /// The session of a token that was admitted before.
-    pub(crate) fn find(&self, place: Place) -> Option<Arc<OpenPlayback>> {
-        let shard = self.shards[place.shard()]
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
-        shard.get(&place.0).cloned()
+    pub(crate) fn find(&self, hash: TokenHash) -> Option<Arc<OpenPlayback>> {
+        let shard = self.shards[hash.shard()].read().unwrap_or_else(PoisonError::into_inner);
+        shard.get(&hash).cloned()
     }
 
     /// Waits until no other request admits a token of the same shard, so that a crowd asks the database once.
-    pub(crate) async fn admission(&self, place: Place) -> tokio::sync::MutexGuard<'_, ()> {
-        self.admissions[place.shard()].lock().await
+    pub(crate) async fn admission(&self, hash: TokenHash) -> tokio::sync::MutexGuard<'_, ()> {
+        self.admissions[hash.shard()].lock().await
     }
 
-    /// Takes in a token whose signature is good; `lives` is what the database said of its session.
-    pub(crate) fn admit(&self, place: Place, claims: Claims, lives: bool, now: Timestamp) -> Arc<OpenPlayback> {
+    /// Adds a token whose signature is good; `lives` says whether its session lives, as the database has it.
+    pub(crate) fn admit(&self, hash: TokenHash, claims: Claims, lives: bool, now: Timestamp) -> Arc<OpenPlayback> {
         let ends = self.ends();
         let open = Arc::new(OpenPlayback {
             ended: AtomicBool::new(!lives || ends.cover(&claims)),
             seen: AtomicI64::new(0),
-            told: AtomicI64::new(0),
+            reported: AtomicI64::new(0),
             claims,
         });
-        let mut shard = self.shards[place.shard()]
+        let mut shard = self.shards[hash.shard()]
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         if shard.len() >= PER_SHARD {
             make_room(&mut shard, now);
         }
-        shard.insert(place.0, Arc::clone(&open));
+        shard.insert(hash, Arc::clone(&open));
         open
     }
 
@@ -149,7 +146,7 @@ impl OpenPlaybacks {
         let mut seen = Vec::new();
         self.for_each(|open| {
             let at = open.seen.load(Ordering::Relaxed);
-            if open.told.swap(at, Ordering::Relaxed) != at {
+            if open.reported.swap(at, Ordering::Relaxed) != at {
                 seen.push((open.claims.playback, Timestamp(at)));
             }
         });
@@ -185,7 +182,7 @@ impl OpenPlaybacks {
     }
 }
 
-/// Forgets what has run out; where that is little, some of the rest too: their next request looks them up again.
+/// Removes sessions that have run out; if those are few, some of the rest too: their next request looks them up again.
 fn make_room(shard: &mut HashMap<TokenHash, Arc<OpenPlayback>>, now: Timestamp) {
     shard.retain(|_, open| now < open.claims.expires_at);
     if shard.len() > PER_SHARD / 4 * 3 {
@@ -222,51 +219,51 @@ mod tests {
     #[test]
     fn a_session_lives_until_it_runs_out_or_is_ended() {
         let table = OpenPlaybacks::default();
-        let open = table.admit(Place::of("a"), claims(LATER), true, NOW);
-        assert!(table.find(Place::of("b")).is_none());
-        assert!(table.find(Place::of("a")).unwrap().lives(NOW));
+        let open = table.admit(TokenHash::of("a"), claims(LATER), true, NOW);
+        assert!(table.find(TokenHash::of("b")).is_none());
+        assert!(table.find(TokenHash::of("a")).unwrap().lives(NOW));
         assert!(!open.lives(LATER));
         table.end(&[open.claims.playback], NOW);
-        assert!(!table.find(Place::of("a")).unwrap().lives(NOW));
+        assert!(!table.find(TokenHash::of("a")).unwrap().lives(NOW));
     }
 
     #[test]
     fn a_new_policy_ends_what_was_opened_before_it_and_nothing_else() {
         let table = OpenPlaybacks::default();
-        let old = table.admit(Place::of("old"), claims(LATER), true, NOW);
+        let old = table.admit(TokenHash::of("old"), claims(LATER), true, NOW);
         let new = Claims {
             policy_version: 2,
             ..old.claims.clone()
         };
-        let new = table.admit(Place::of("new"), new, true, NOW);
-        let other = table.admit(Place::of("other"), claims(LATER), true, NOW);
+        let new = table.admit(TokenHash::of("new"), new, true, NOW);
+        let other = table.admit(TokenHash::of("other"), claims(LATER), true, NOW);
         table.end_below(&[(old.claims.video, 2)], NOW);
         assert_eq!([old.lives(NOW), new.lives(NOW), other.lives(NOW)], [false, true, true]);
     }
 
     #[test]
-    fn an_end_told_during_the_admission_counts() {
+    fn an_end_that_arrives_during_the_admission_counts() {
         let table = OpenPlaybacks::default();
         let (one, two) = (claims(LATER), claims(LATER));
         table.end(&[one.playback], NOW);
         table.end_below(&[(two.video, 2)], NOW);
-        assert!(!table.admit(Place::of("one"), one, true, NOW).lives(NOW));
-        assert!(!table.admit(Place::of("two"), two, true, NOW).lives(NOW));
+        assert!(!table.admit(TokenHash::of("one"), one, true, NOW).lives(NOW));
+        assert!(!table.admit(TokenHash::of("two"), two, true, NOW).lives(NOW));
     }
 
     #[test]
     fn the_table_stays_bounded() {
         let table = OpenPlaybacks::default();
         for n in 0..SHARDS * PER_SHARD * 2 {
-            table.admit(Place::of(&n.to_string()), claims(LATER), true, NOW);
+            table.admit(TokenHash::of(&n.to_string()), claims(LATER), true, NOW);
         }
         assert!(table.len() <= SHARDS * PER_SHARD);
     }
 
     #[test]
-    fn a_sign_of_life_is_told_once() {
+    fn a_sign_of_life_is_reported_once() {
         let table = OpenPlaybacks::default();
-        let open = table.admit(Place::of("a"), claims(LATER), true, NOW);
+        let open = table.admit(TokenHash::of("a"), claims(LATER), true, NOW);
         assert!(table.take_seen().is_empty());
         open.touch(NOW);
         assert_eq!(table.take_seen(), [(open.claims.playback, NOW)]);

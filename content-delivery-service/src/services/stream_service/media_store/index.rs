@@ -1,4 +1,4 @@
-//! The playlist of a lecture's renditions: what is cut from its source, and what is encoded of it so far.
+//! The playlist of a lecture's renditions: those that are cut from its source, and those that are encoded so far.
 
 use crate::models::playback::media_path::JUST_IN_TIME;
 use contracts::RenditionName;
@@ -33,10 +33,11 @@ pub(super) fn wants_source(ladder: &Ladder) -> FromSource {
     }
 }
 
-/// Lists what can be watched now.
+/// Lists the renditions that can be watched now.
 pub(super) fn multivariant(head: Option<&IndexHead>, wanted: FromSource, ladder: &Ladder) -> Multivariant {
     let mut list = head.map(|head| of_source(head, wanted)).unwrap_or_default();
-    // What is furthest comes first: whoever starts there has the most before him. The renditions come best first.
+    // The rendition that is furthest comes first: a player that starts with it has the most ahead. The ladder's order is
+    // best first.
     let mut made: Vec<&PublishedRendition> = ladder.renditions.iter().collect();
     made.sort_by_key(|rendition| std::cmp::Reverse(rendition.length()));
     let is_picture = |rendition: &&PublishedRendition| rendition.description.size().is_some();
@@ -56,7 +57,7 @@ pub(super) fn multivariant(head: Option<&IndexHead>, wanted: FromSource, ladder:
     list
 }
 
-/// Leaves out what will never be complete, whose viewers would wait for ever, as long as there is something else.
+/// Leaves out renditions that will never be complete, whose viewers would wait forever, as long as there are others.
 fn whole_or_going_on(made: Vec<&PublishedRendition>, others: bool) -> Vec<&PublishedRendition> {
     let good = |rendition: &&PublishedRendition| rendition.complete || !rendition.failed;
     if others || made.iter().any(good) {
@@ -66,8 +67,8 @@ fn whole_or_going_on(made: Vec<&PublishedRendition>, others: bool) -> Vec<&Publi
     }
 }
 
-/// Leaves out what its viewers would catch up with: a player does not leave a rendition that just stops growing. The one
-/// that is furthest is listed whatever its speed, where there is nothing else; the lowest of them, for it runs ahead.
+/// Leaves out renditions with which viewers would catch up: a player does not leave a rendition that stops growing. If
+/// no other is left, the one that is furthest is listed at any speed; of several, the lowest, which runs ahead.
 fn without_waiting(made: Vec<&PublishedRendition>, others: bool) -> Vec<&PublishedRendition> {
     let longest = made.iter().map(|one| one.length()).max();
     let furthest = made.iter().rfind(|one| Some(one.length()) == longest);
@@ -117,7 +118,7 @@ fn sound(ladder: &Ladder, made: &PublishedRendition) -> Option<AudioRendition> {
     })
 }
 
-/// Peak and average: as measured once all is there, before that what is promised.
+/// Peak and average: as measured once all segments are published, until then as promised.
 fn rates(made: &PublishedRendition) -> (u64, Option<u64>) {
     if made.complete {
         (made.peak_bit_rate, Some(made.average_bit_rate))
@@ -159,7 +160,7 @@ fn of_source(head: &IndexHead, wanted: FromSource) -> Multivariant {
     list
 }
 
-/// ISO 639-2 says `und` where nobody knows.
+/// ISO 639-2 writes `und` for an unknown language.
 fn known(language: Option<&String>) -> Option<String> {
     language.filter(|language| *language != "und").cloned()
 }

@@ -1,7 +1,7 @@
 //! Renditions that are cut just in time from a stored source, through its index.
 
 use super::MediaError;
-use super::text::Text;
+use super::tagged_playlist::TaggedPlaylist;
 use backing::objects::Objects;
 use bytes::{Bytes, BytesMut};
 use contracts::{ObjectKey, RenditionName, VideoId};
@@ -33,7 +33,7 @@ impl Instants {
         self.heads.invalidate(&video).await;
     }
 
-    /// What the source's index says of its tracks.
+    /// The tracks in the source's index.
     pub(super) async fn head(&self, video: VideoId) -> Result<Arc<IndexHead>, MediaError> {
         self.heads
             .try_get_with(video, self.read_head(video))
@@ -43,7 +43,7 @@ impl Instants {
 
     pub(super) async fn playlist(&self, video: VideoId, rendition: &RenditionName) -> Result<Bytes, MediaError> {
         let head = self.head(video).await?;
-        Ok(Text::new(&playlist(track(&head, rendition)?.1)).into_bytes())
+        Ok(TaggedPlaylist::new(&playlist(track(&head, rendition)?.1)).into_bytes())
     }
 
     pub(super) async fn init(&self, video: VideoId, rendition: &RenditionName) -> Result<Bytes, MediaError> {
@@ -54,8 +54,8 @@ impl Instants {
     pub(super) async fn segment(&self, video: VideoId, rendition: &RenditionName, n: u32) -> Result<Bytes, MediaError> {
         let head = self.head(video).await?;
         let (place, track) = track(&head, rendition)?;
-        let n = usize::try_from(n).map_err(|_| MediaError::NoSuchPart)?;
-        let segment = track.segments.get(n).ok_or(MediaError::NoSuchPart)?;
+        let n = usize::try_from(n).map_err(|_| MediaError::NoSuchResource)?;
+        let segment = track.segments.get(n).ok_or(MediaError::NoSuchResource)?;
         let index = ObjectKey::VideoSourceIndex(video);
         let block = self
             .objects
@@ -93,7 +93,7 @@ fn track<'a>(head: &'a IndexHead, rendition: &RenditionName) -> Result<(usize, &
         };
         name == *rendition
     });
-    named.ok_or(MediaError::NoSuchPart)
+    named.ok_or(MediaError::NoSuchResource)
 }
 
 fn is_video(track: &IndexTrack) -> bool {

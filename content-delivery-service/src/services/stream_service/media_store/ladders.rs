@@ -1,11 +1,11 @@
-//! Encoded renditions as far as they are published, kept in memory and looked at again when they may have grown.
+//! Encoded renditions as far as they are published, kept in memory and read again when they may have grown.
 //!
-//! Whoever encodes may be another process: what it publishes raises the video's count of changes, which is asked for at most four
-//! times a second and video, however many watch. Only a new count makes it read the rows again.
+//! The encoder may be another process: each publication raises the video's count of changes, which this process reads at
+//! most four times a second for each video, however many viewers watch. Only a new count makes it read the rows again.
 
 use super::MediaError;
-use super::text::Text;
-use crate::models::playback::piece::Piece;
+use super::tagged_playlist::TaggedPlaylist;
+use crate::models::playback::media_bytes::MediaBytes;
 use bytes::Bytes;
 use contracts::{ObjectKey, RenditionName, VideoId};
 use hls::{Kind, MediaPlaylist, MediaSegment};
@@ -19,64 +19,64 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-/// How old what is served may be.
+/// How old a served playlist may be.
 const FRESH: Duration = Duration::from_millis(250);
 const LADDERS_BYTES: u64 = 64 << 20;
 const STANDINGS: u64 = 100_000;
-/// About what a segment takes in memory, its playlist's line included.
+/// About how much memory a segment takes, including its playlist's line.
 const SEGMENT_BYTES: usize = 48;
 
 /// Ladders by video and generation.
 #[derive(Clone)]
 pub(super) struct Ladders {
     repository: LadderRepository,
-    standings: Cache<VideoId, Look>,
-    shown: Cache<(VideoId, u32), Arc<Shown>>,
+    standings: Cache<VideoId, Freshness>,
+    cached: Cache<(VideoId, u32), Arc<CachedLadder>>,
 }
 
-/// What the database said of a video, and when it was asked; none where the video is gone.
+/// The version of a video that the database returned, and when; none if the video is gone.
 #[derive(Clone, Copy)]
-struct Look {
+struct Freshness {
     standing: Option<ServedVersion>,
     at: Instant,
 }
 
-impl Look {
+impl Freshness {
     fn is_fresh(&self) -> bool {
         self.at.elapsed() < FRESH
     }
 }
 
 /// A ladder as it was when it was read, with the playlists that were made of it.
-pub(super) struct Shown {
+pub(super) struct CachedLadder {
     pub(super) ladder: Ladder,
     /// The multivariant playlist.
-    pub(super) index: OnceCell<Text>,
-    playlists: Vec<OnceLock<Text>>,
+    pub(super) index: OnceCell<TaggedPlaylist>,
+    playlists: Vec<OnceLock<TaggedPlaylist>>,
 }
 
 impl Ladders {
     pub(super) fn new(repository: LadderRepository) -> Self {
-        let shown = Cache::builder()
+        let cached = Cache::builder()
             .max_capacity(LADDERS_BYTES)
-            .weigher(|_, shown: &Arc<Shown>| shown.weight())
+            .weigher(|_, cached: &Arc<CachedLadder>| cached.weight())
             .support_invalidation_closures()
             .build();
         Self {
             repository,
             standings: Cache::new(STANDINGS),
-            shown,
+            cached,
         }
     }
 
     pub(super) async fn forget(&self, video: VideoId) {
         self.standings.invalidate(&video).await;
         // refused only by a cache that was built without support for it
-        let _ = self.shown.invalidate_entries_if(move |(of, _), _| *of == video);
+        let _ = self.cached.invalidate_entries_if(move |(of, _), _| *of == video);
     }
 
     /// The ladder that is listed now.
-    pub(super) async fn current(&self, video: VideoId) -> Result<Arc<Shown>, MediaError> {
+    pub(super) async fn current(&self, video: VideoId) -> Result<Arc<CachedLadder>, MediaError> {
         let (standing, _) = self.standing(video).await?;
         self.read(video, standing.generation, standing).await
     }
@@ -87,17 +87,17 @@ impl Ladders {
         video: VideoId,
         generation: u32,
         name: &RenditionName,
-    ) -> Result<Piece, MediaError> {
-        // What is complete stays as it is.
-        if let Some(shown) = self.shown.get(&(video, generation)).await
-            && let Some((rendition, text)) = shown.playlist(name)
+    ) -> Result<MediaBytes, MediaError> {
+        // A complete playlist never changes.
+        if let Some(cached) = self.cached.get(&(video, generation)).await
+            && let Some((rendition, playlist)) = cached.playlist(name)
             && rendition.complete
         {
-            return Ok(text.piece(false));
+            return Ok(playlist.media(false));
         }
-        let (_, shown) = self.of_generation(video, generation).await?;
-        let (rendition, text) = shown.playlist(name).ok_or(MediaError::NoSuchPart)?;
-        Ok(text.piece(!rendition.complete))
+        let (_, cached) = self.of_generation(video, generation).await?;
+        let (rendition, playlist) = cached.playlist(name).ok_or(MediaError::NoSuchResource)?;
+        Ok(playlist.media(!rendition.complete))
     }
 
     /// A rendition's init segment.
@@ -133,10 +133,10 @@ impl Ladders {
         .await
     }
 
-    /// Finds something of a rendition in what is known, and only where it is not there in what is published now.
+    /// Finds something of a rendition in the cached ladder, and if it is missing there, in the one that is published now.
     ///
-    /// Another node may have listed it a moment ago. It is waited for until the next look is due: so nobody can have the
-    /// database asked more often by naming what is not there.
+    /// Another node may have listed it a moment ago, so this waits until the next read is due. Requests for missing
+    /// segments therefore cause no additional reads.
     async fn find<T>(
         &self,
         video: VideoId,
@@ -144,80 +144,85 @@ impl Ladders {
         (name, n): (&RenditionName, u32),
         pick: impl Fn(&PublishedRendition) -> Option<T>,
     ) -> Result<T, MediaError> {
-        let pick = |shown: &Shown| shown.ladder.rendition(name).and_then(&pick);
-        if let Some(shown) = self.shown.get(&(video, generation)).await
-            && let Some(found) = pick(&shown)
+        let pick = |cached: &CachedLadder| cached.ladder.rendition(name).and_then(&pick);
+        if let Some(cached) = self.cached.get(&(video, generation)).await
+            && let Some(found) = pick(&cached)
         {
             return Ok(found);
         }
-        let (asked_at, shown) = self.of_generation(video, generation).await?;
-        if let Some(found) = pick(&shown) {
+        let (asked_at, cached) = self.of_generation(video, generation).await?;
+        if let Some(found) = pick(&cached) {
             return Ok(found);
         }
-        if shown.ladder.may_come(name, n) {
+        if cached.ladder.may_come(name, n) {
             tokio::time::sleep_until(asked_at + FRESH).await;
-            let (_, shown) = self.of_generation(video, generation).await?;
-            return pick(&shown).ok_or(MediaError::NoSuchPart);
+            let (_, cached) = self.of_generation(video, generation).await?;
+            return pick(&cached).ok_or(MediaError::NoSuchResource);
         }
-        Err(MediaError::NoSuchPart)
+        Err(MediaError::NoSuchResource)
     }
 
-    async fn of_generation(&self, video: VideoId, generation: u32) -> Result<(Instant, Arc<Shown>), MediaError> {
+    async fn of_generation(&self, video: VideoId, generation: u32) -> Result<(Instant, Arc<CachedLadder>), MediaError> {
         let (standing, asked_at) = self.standing(video).await?;
         if generation > standing.latest {
-            return Err(MediaError::NoSuchPart);
+            return Err(MediaError::NoSuchResource);
         }
         Ok((asked_at, self.read(video, generation, standing).await?))
     }
 
-    /// What the database said of the video within the last quarter of a second, and when it was asked.
+    /// The video's version as the database returned it within the last quarter of a second, and when.
     async fn standing(&self, video: VideoId) -> Result<(ServedVersion, Instant), MediaError> {
-        let known = self.standings.get(&video).await.filter(Look::is_fresh);
+        let known = self.standings.get(&video).await.filter(Freshness::is_fresh);
         let look = match known {
             Some(look) => look,
             None => self.look(video).await?,
         };
-        let standing = look.standing.ok_or(MediaError::NoSuchPart)?;
+        let standing = look.standing.ok_or(MediaError::NoSuchResource)?;
         Ok((standing, look.at))
     }
 
-    /// Asks the database, one for all who want to know.
-    async fn look(&self, video: VideoId) -> Result<Look, MediaError> {
+    /// Reads the version, once for all requests that wait for it.
+    async fn look(&self, video: VideoId) -> Result<Freshness, MediaError> {
         let look = self.standings.entry(video).and_try_compute_with(|known| async move {
             if known.is_some_and(|known| known.value().is_fresh()) {
                 return Ok(Op::Nop);
             }
             let at = Instant::now();
             let standing = self.repository.standing(video).await?;
-            Ok::<_, MediaError>(Op::Put(Look { standing, at }))
+            Ok::<_, MediaError>(Op::Put(Freshness { standing, at }))
         });
-        let entry = look.await?.into_entry().ok_or(MediaError::NoSuchPart)?;
+        let entry = look.await?.into_entry().ok_or(MediaError::NoSuchResource)?;
         Ok(entry.into_value())
     }
 
     /// A generation's ladder as of this change or a later one.
-    async fn read(&self, video: VideoId, generation: u32, standing: ServedVersion) -> Result<Arc<Shown>, MediaError> {
+    async fn read(
+        &self,
+        video: VideoId,
+        generation: u32,
+        standing: ServedVersion,
+    ) -> Result<Arc<CachedLadder>, MediaError> {
         let key = (video, generation);
-        if let Some(shown) = self.shown.get(&key).await
-            && shown.ladder.changes >= standing.changes
+        if let Some(cached) = self.cached.get(&key).await
+            && cached.ladder.changes >= standing.changes
         {
-            return Ok(shown);
+            return Ok(cached);
         }
-        let read = self.shown.entry(key).and_try_compute_with(|known| async move {
-            // Whoever asked just before may have read it.
+        let read = self.cached.entry(key).and_try_compute_with(|known| async move {
+            // The request before may have read it.
             if known.is_some_and(|known| known.value().ladder.changes >= standing.changes) {
                 return Ok(Op::Nop);
             }
             let ladder = self.repository.read(video, generation).await?;
             let ladder = ladder.unwrap_or_else(|| Ladder::nothing(standing.changes, generation));
-            Ok::<_, MediaError>(Op::Put(Arc::new(Shown::new(ladder))))
+            Ok::<_, MediaError>(Op::Put(Arc::new(CachedLadder::new(ladder))))
         });
-        let entry = read.await?.into_entry().ok_or(MediaError::NoSuchPart)?;
+        let entry = read.await?.into_entry().ok_or(MediaError::NoSuchResource)?;
         Ok(entry.into_value())
     }
 }
 
-impl Shown {
+impl CachedLadder {
     fn new(ladder: Ladder) -> Self {
         Self {
             index: OnceCell::new(),
@@ -227,10 +232,10 @@ impl Shown {
     }
 
     /// A rendition with its playlist, which is written when it is first asked for.
-    fn playlist(&self, name: &RenditionName) -> Option<(&PublishedRendition, &Text)> {
+    fn playlist(&self, name: &RenditionName) -> Option<(&PublishedRendition, &TaggedPlaylist)> {
         let mut both = self.ladder.renditions.iter().zip(&self.playlists);
         let (rendition, text) = both.find(|(rendition, _)| rendition.description.name == *name)?;
-        let text = text.get_or_init(|| Text::new(&playlist(rendition)));
+        let text = text.get_or_init(|| TaggedPlaylist::new(&playlist(rendition)));
         Some((rendition, text))
     }
 
@@ -260,7 +265,7 @@ fn playlist(rendition: &PublishedRendition) -> String {
     list.kind = if rendition.complete {
         Kind::Grown { target }
     } else {
-        // What was given up ends where it is: nobody is to wait for what does not come.
+        // A rendition that was given up ends where it is, so that nobody waits for the rest.
         Kind::Event {
             target,
             ended: rendition.failed,

@@ -1,4 +1,4 @@
-use super::text::TAG_LENGTH;
+use super::tagged_playlist::TAG_LENGTH;
 use super::*;
 use crate::MIGRATIONS;
 use backing::Db;
@@ -112,20 +112,18 @@ fn index_of(film: &[u8]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_who_ask_at_once_share_one_load() {
     let (_folder, store, video) = stored().await;
-    for part in [
-        Part::Index,
-        Part::Playlist(0, RenditionName::source()),
-        Part::Init(0, RenditionName::sound(1)),
-        Part::Segment(0, RenditionName::source(), 0),
+    for resource in [
+        MediaResource::Index,
+        MediaResource::Playlist(0, RenditionName::source()),
+        MediaResource::Init(0, RenditionName::sound(1)),
+        MediaResource::Segment(0, RenditionName::source(), 0),
     ] {
-        let pieces = join_all((0..1_000).map(|_| store.piece(video, &part))).await;
-        let first = pieces[0].as_ref().unwrap().bytes.as_ptr();
+        let copies = join_all((0..1_000).map(|_| store.media(video, &resource))).await;
+        let first = copies[0].as_ref().unwrap().bytes.as_ptr();
         // Two loads would be two places in memory.
         assert!(
-            pieces
-                .iter()
-                .all(|piece| piece.as_ref().unwrap().bytes.as_ptr() == first),
-            "{part:?}"
+            copies.iter().all(|copy| copy.as_ref().unwrap().bytes.as_ptr() == first),
+            "{resource:?}"
         );
     }
 }
@@ -133,12 +131,12 @@ async fn a_thousand_who_ask_at_once_share_one_load() {
 #[tokio::test]
 async fn what_is_in_memory_needs_no_store_until_it_is_forgotten() {
     let (folder, store, video) = stored().await;
-    let part = Part::Segment(0, RenditionName::source(), 1);
-    let piece = store.piece(video, &part).await.unwrap();
+    let resource = MediaResource::Segment(0, RenditionName::source(), 1);
+    let media = store.media(video, &resource).await.unwrap();
     std::fs::remove_dir_all(folder.path()).unwrap();
-    assert_eq!(store.piece(video, &part).await.unwrap().bytes, piece.bytes);
+    assert_eq!(store.media(video, &resource).await.unwrap().bytes, media.bytes);
     store.forget(video).await;
-    let error = store.piece(video, &part).await.unwrap_err();
+    let error = store.media(video, &resource).await.unwrap_err();
     assert!(
         matches!(error.root(), MediaError::Objects(ObjectError::NotFound)),
         "{error}"
@@ -148,44 +146,47 @@ async fn what_is_in_memory_needs_no_store_until_it_is_forgotten() {
 #[tokio::test]
 async fn what_is_not_there_is_told_from_what_can_not_be_read() {
     let (_folder, store, video) = stored().await;
-    for part in [
-        Part::Segment(0, RenditionName::source(), 99),
-        Part::Segment(0, RenditionName::source(), u32::MAX),
-        Part::Playlist(0, RenditionName::sound(2)),
-        Part::Playlist(1, RenditionName::rung(240)),
-        Part::Init(1, RenditionName::rung(240)),
-        Part::Segment(1, RenditionName::sound(1), 0),
-        Part::Segment(u32::MAX, RenditionName::sound(1), 0),
-        Part::Heartbeat,
+    for resource in [
+        MediaResource::Segment(0, RenditionName::source(), 99),
+        MediaResource::Segment(0, RenditionName::source(), u32::MAX),
+        MediaResource::Playlist(0, RenditionName::sound(2)),
+        MediaResource::Playlist(1, RenditionName::rung(240)),
+        MediaResource::Init(1, RenditionName::rung(240)),
+        MediaResource::Segment(1, RenditionName::sound(1), 0),
+        MediaResource::Segment(u32::MAX, RenditionName::sound(1), 0),
+        MediaResource::Heartbeat,
     ] {
         assert!(
             matches!(
-                store.piece(video, &part).await.unwrap_err().root(),
-                MediaError::NoSuchPart
+                store.media(video, &resource).await.unwrap_err().root(),
+                MediaError::NoSuchResource
             ),
-            "{part:?}"
+            "{resource:?}"
         );
     }
-    let unknown = store.piece(VideoId::generate(), &Part::Index).await.unwrap_err();
-    assert!(matches!(unknown.root(), MediaError::NoSuchPart));
-    let unread = Part::Playlist(0, RenditionName::source());
-    let unread = store.piece(VideoId::generate(), &unread).await.unwrap_err();
+    let unknown = store
+        .media(VideoId::generate(), &MediaResource::Index)
+        .await
+        .unwrap_err();
+    assert!(matches!(unknown.root(), MediaError::NoSuchResource));
+    let unread = MediaResource::Playlist(0, RenditionName::source());
+    let unread = store.media(VideoId::generate(), &unread).await.unwrap_err();
     assert!(matches!(unread.root(), MediaError::Objects(ObjectError::NotFound)));
 }
 
 #[tokio::test]
 async fn an_entity_tag_is_of_the_bytes_that_are_sent() {
     let (_folder, store, video) = stored().await;
-    let index = store.piece(video, &Part::Index).await.unwrap();
+    let index = store.media(video, &MediaResource::Index).await.unwrap();
     assert!(index.bytes.starts_with(b"#EXTM3U\n"));
     assert_eq!(index.tag.len(), TAG_LENGTH);
     let (one, two) = (
-        Part::Segment(0, RenditionName::source(), 0),
-        Part::Segment(0, RenditionName::source(), 1),
+        MediaResource::Segment(0, RenditionName::source(), 0),
+        MediaResource::Segment(0, RenditionName::source(), 1),
     );
     assert_ne!(
-        store.piece(video, &one).await.unwrap().tag,
-        store.piece(video, &two).await.unwrap().tag
+        store.media(video, &one).await.unwrap().tag,
+        store.media(video, &two).await.unwrap().tag
     );
 }
 
@@ -210,7 +211,7 @@ async fn the_database_is_asked_again_after_a_quarter_of_a_second() {
             tokio::time::advance(Duration::from_millis(250)).await;
             tokio::time::resume();
             let gone = ladders.current(video).await.err().unwrap();
-            assert!(matches!(gone.root(), MediaError::NoSuchPart), "{gone}");
+            assert!(matches!(gone.root(), MediaError::NoSuchResource), "{gone}");
             return;
         }
         tokio::time::resume();

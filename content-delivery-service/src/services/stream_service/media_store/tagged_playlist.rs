@@ -1,6 +1,6 @@
 //! Playlists as bytes, each with its strong entity tag.
 
-use crate::models::playback::piece::{Piece, PieceKind};
+use crate::models::playback::media_bytes::{MediaBytes, MediaKind};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use std::fmt::Write as _;
@@ -9,9 +9,9 @@ pub(super) const TAG_LENGTH: usize = 16;
 
 /// A playlist, behind its entity tag: a hash of its text.
 #[derive(Debug, Clone)]
-pub(super) struct Text(Bytes);
+pub(super) struct TaggedPlaylist(Bytes);
 
-impl Text {
+impl TaggedPlaylist {
     pub(super) fn new(text: &str) -> Self {
         let hash = digest(&SHA256, text.as_bytes());
         let mut out = String::with_capacity(TAG_LENGTH + text.len());
@@ -23,7 +23,7 @@ impl Text {
         Self(Bytes::from(out))
     }
 
-    /// What [`Text::into_bytes`] gave.
+    /// Takes what [`TaggedPlaylist::into_bytes`] returned.
     pub(super) fn of_bytes(bytes: Bytes) -> Self {
         Self(bytes)
     }
@@ -32,13 +32,13 @@ impl Text {
         self.0
     }
 
-    pub(super) fn piece(&self, growing: bool) -> Piece {
+    pub(super) fn media(&self, growing: bool) -> MediaBytes {
         let behind = TAG_LENGTH.min(self.0.len());
-        Piece {
+        MediaBytes {
             kind: if growing {
-                PieceKind::GrowingPlaylist
+                MediaKind::GrowingPlaylist
             } else {
-                PieceKind::Playlist
+                MediaKind::Playlist
             },
             tag: String::from_utf8_lossy(&self.0.slice(..behind)).into_owned(),
             bytes: self.0.slice(behind..),

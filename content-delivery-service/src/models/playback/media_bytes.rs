@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-/// What a piece holds, which decides its content type and how long it may be kept.
+/// What bytes of the media plane are, which decides their content type and how long they may be cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PieceKind {
+pub(crate) enum MediaKind {
     /// A playlist of something that is complete.
     Playlist,
     /// A playlist that changes while its lecture is encoded.
@@ -15,13 +15,13 @@ pub(crate) enum PieceKind {
     Audio,
 }
 
-/// A playlist, an init segment or a segment.
+/// A whole playlist, init segment or segment.
 #[derive(Debug, Clone)]
-pub(crate) struct Piece {
-    /// What it holds.
-    pub(crate) kind: PieceKind,
-    /// The whole of it; clones share the memory.
+pub(crate) struct MediaBytes {
+    /// What they are.
+    pub(crate) kind: MediaKind,
+    /// The bytes themselves; clones share the memory.
     pub(crate) bytes: Bytes,
-    /// Its strong entity tag, without the quotation marks.
+    /// Their strong entity tag, without the quotation marks.
     pub(crate) tag: String,
 }
