@@ -1,12 +1,12 @@
 //! Takes lectures in, makes them playable and streams them to those who may watch.
 //!
-//! An upload's bytes go to the object store as they come, and the offset that a client is told is what survives
-//! a power cut. The last byte enqueues a scan; the crate `transcoding-jobs` runs it and records what it found. What both
-//! know of plans and pieces is in the crate `renditions`.
+//! An upload's bytes go to the object store as they come, and the offset that a client receives survives a power cut.
+//! The last byte enqueues a scan; the crate `transcoding-jobs` runs it and records what it found. The crate `renditions`
+//! holds what both know of plans and pieces.
 //! A lecture lives `uploading` → `processing` → `playable` → `ready`, or ends `failed` or `deleted`.
 //!
-//! `routes` → `middlewares`, `controllers` → `services` → `repositories` → `models`; `jobs` and `subscribers` are what
-//! the task queue and events start.
+//! `routes` → `middlewares`, `controllers` → `services` → `repositories` → `models`; the task queue and
+//! the clock start `jobs`, events start `subscribers`.
 
 mod config;
 mod controllers;
@@ -28,7 +28,7 @@ use backing::db::Db;
 use backing::tasks::{Job, Queue, Worker};
 use backing::{Backing, Clock};
 use contracts::events::CONTENT_TOPIC;
-use controllers::state::Uploads;
+use controllers::state::Api;
 use jobs::sweep_job::SweepJob;
 use renditions::repositories::ladder_repository::LadderRepository;
 use renditions::repositories::plan_repository::PlanRepository;
@@ -55,7 +55,7 @@ use subscribers::user_events::UserEvents;
 pub const NAME: &str = "content";
 /// How many deleted lectures are swept at once.
 const SWEEP_SLOTS: usize = 2;
-/// How often the sweeper looks for tasks that nobody woke it for.
+/// How often the sweeper looks for tasks without being woken.
 const SWEEP_POLL: Duration = Duration::from_secs(2);
 
 /// What the service states about itself.
@@ -76,21 +76,21 @@ pub struct Deps {
     pub queue: Queue,
     /// The shared back ends; this service's own events leave through its outbox.
     pub backing: Backing,
-    /// What checks this service's own routes.
+    /// Checks the access tokens on this service's routes.
     pub authenticator: Authenticator,
-    /// The platform's secret; what this service signs is signed with keys derived from it.
+    /// The platform's secret, from which this service derives its keys.
     pub secret: SecretSlice<u8>,
-    /// What can be set.
+    /// The section `content` of the settings.
     pub config: Config,
 }
 
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The configuration can't be.
+    /// A value of the configuration is out of its range.
     #[error("{0}")]
     Config(String),
-    /// The keys of playback tokens can't be had.
+    /// The keys of playback tokens can't be read or made.
     #[error(transparent)]
     Keys(#[from] KeyError),
     /// The bus takes no subscription.
@@ -142,7 +142,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     );
     let (changes, followers) = follow(&streams, &uploads, bus.as_ref(), (db, clock)).await?;
     let spawner = Spawner::new();
-    let state = Uploads {
+    let api = Api {
         uploads: uploads.clone(),
         videos: videos.clone(),
         transcodes,
@@ -155,12 +155,12 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let tasks = background(sweeper, uploads, spawner);
     Ok(Service {
         name: NAME,
-        routes: routes::videos(state, &authenticator).merge(routes::playback(&streams, &authenticator)),
+        routes: routes::videos(api, &authenticator).merge(routes::playback(&streams, &authenticator)),
         tasks: tasks.into_iter().chain(followers).collect(),
     })
 }
 
-/// What goes on behind the routes of uploads and lectures.
+/// The work in the background of uploads and lectures.
 fn background(sweeper: Worker, uploads: UploadService, spawner: Spawner) -> Vec<Background> {
     vec![
         Background::new("sweeper", move |shutdown| async move {
@@ -178,7 +178,8 @@ fn background(sweeper: Worker, uploads: UploadService, spawner: Spawner) -> Vec<
     ]
 }
 
-/// Follows the events of users and of lectures, and what other nodes have ended; returns this service's events as well.
+/// Follows the events of users and of lectures, and the playbacks that other nodes end; also returns this service's
+/// events.
 async fn follow(
     streams: &StreamService,
     uploads: &UploadService,

@@ -1,14 +1,13 @@
-//! The URL table: one line a route, with who may.
+//! The URL table: a line for each route, with its policy.
 
 use crate::controllers::playback::{heartbeat, serve_index, serve_init, serve_playlist, serve_segment, stream_video};
-use crate::controllers::state::Uploads;
-use crate::controllers::uploads::tus_headers::TUS_RESUMABLE;
+use crate::controllers::state::Api;
+use crate::controllers::uploads::tus::{TUS_RESUMABLE, VERSION};
 use crate::controllers::uploads::{cancel_upload, describe_uploads, resume_upload, upload_video};
 use crate::controllers::videos::{
     delete_video, fetch_video, list_videos, request_transcode, update_video, watch_events,
 };
 use crate::middlewares::validate_stream;
-use crate::models::uploads::tus::VERSION;
 use crate::services::stream_service::StreamService;
 use axum::Router;
 use axum::extract::Request;
@@ -27,7 +26,7 @@ const PLAYBACK_TOKEN: Access = Access::ByService("playback_token");
 
 /// Uploads and lectures.
 #[rustfmt::skip]
-pub(crate) fn videos(state: Uploads, authenticator: &Authenticator) -> Routes {
+pub(crate) fn videos(api: Api, authenticator: &Authenticator) -> Routes {
     Table::new(PREFIX, authenticator)
         .row(Method::POST, "/upload", Access::Instructor, routes!(upload_video::upload_video))
         .row(Method::OPTIONS, "/upload", Access::Public, routes!(describe_uploads::describe_uploads))
@@ -42,11 +41,11 @@ pub(crate) fn videos(state: Uploads, authenticator: &Authenticator) -> Routes {
         .row(Method::POST, "/{video_id}/transcode", Access::SignedIn, routes!(request_transcode::request_transcode))
         .row(Method::GET, "/{video_id}/transcode", Access::SignedIn, routes!(request_transcode::show_transcode))
         .row(Method::DELETE, "/{video_id}/delete", Access::SignedIn, routes!(delete_video::delete_video))
-        .with_state(state)
+        .with_state(api)
         .around(|router| router.layer(from_fn(speak_tus)))
 }
 
-/// Opening a stream, and the media plane: every path below `/p/` is checked before it is matched, also one that names nothing.
+/// Streams and the media plane: every path below `/p/` is checked before it is matched, also one that names nothing.
 #[rustfmt::skip]
 pub(crate) fn playback(streams: &StreamService, authenticator: &Authenticator) -> Routes {
     let plane = Table::unguarded("")
@@ -66,7 +65,7 @@ pub(crate) fn playback(streams: &StreamService, authenticator: &Authenticator) -
         .merge(plane)
 }
 
-/// Adds the tus version to every reply to a tus request, errors too.
+/// Adds the tus version to every reply to a tus request, also to errors.
 async fn speak_tus(request: Request, next: Next) -> Response {
     let speaks = request.headers().contains_key(TUS_RESUMABLE);
     let mut response = next.run(request).await;

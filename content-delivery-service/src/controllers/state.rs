@@ -1,4 +1,4 @@
-//! What the controllers of uploads and lectures work with.
+//! The state behind the routes of uploads and lectures.
 
 use crate::services::transcode_service::TranscodeService;
 use crate::services::upload_service::UploadService;
@@ -7,20 +7,20 @@ use axum::extract::FromRef;
 use backing::bus::Broadcast;
 use runtime::{Authenticator, Spawner};
 
-/// The state behind the rows of uploads and lectures.
+/// What the controllers work with.
 #[derive(Clone)]
-pub(crate) struct Uploads {
+pub(crate) struct Api {
     pub(crate) uploads: UploadService,
     pub(crate) videos: VideoService,
     pub(crate) transcodes: TranscodeService,
     pub(crate) spawner: Spawner,
     pub(crate) authenticator: Authenticator,
-    /// What this service reports.
+    /// The events of this service.
     pub(crate) changes: Broadcast,
 }
 
-impl FromRef<Uploads> for UploadService {
-    fn from_ref(state: &Uploads) -> Self {
-        state.uploads.clone()
+impl FromRef<Api> for UploadService {
+    fn from_ref(api: &Api) -> Self {
+        api.uploads.clone()
     }
 }

@@ -1,13 +1,13 @@
-//! Finishes what a crash left complete, and deletes uploads that nobody goes on with.
+//! Finishes uploads that a crash left complete, and deletes those that nobody continues.
 
-use crate::services::error::ContentError;
+use crate::services::error::Failure;
 use crate::services::upload_service::UploadService;
 use runtime::Shutdown;
 use std::time::Duration;
 
-/// How often it looks.
+/// The pause between two looks.
 const PAUSE: Duration = Duration::from_secs(10);
-/// An upload that has been finishing for this long has lost whoever was finishing it.
+/// After this long, an upload that is still being finished was abandoned by its process.
 const LOST: Duration = Duration::from_secs(10);
 
 /// Looks at once, since the process before this one may have crashed, and then again and again.
@@ -24,7 +24,7 @@ pub(crate) async fn run(uploads: UploadService, shutdown: Shutdown) -> Result<()
     }
 }
 
-async fn look(uploads: &UploadService, idle: Duration) -> Result<(), ContentError> {
+async fn look(uploads: &UploadService, idle: Duration) -> Result<(), Failure> {
     uploads.recover(idle).await?;
     uploads.expire().await
 }

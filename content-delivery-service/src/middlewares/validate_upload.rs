@@ -1,15 +1,15 @@
-//! Lets a request through to an upload: by the upload's own key, or by its owner's bearer.
+//! Lets a request through to an upload: with the upload's own key, or with its owner's access token.
 
 use crate::models::uploads::upload::Upload;
 use crate::models::videos::video::Video;
+use crate::services::access_service::Asker;
 use crate::services::upload_service::UploadService;
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
-use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::request::Parts;
-use runtime::{Caller, PathId};
+use runtime::{Caller, PathId, Problem};
 
-/// An upload that the caller may go on with.
+/// An upload that the caller may continue.
 pub(crate) struct OpenUpload {
     pub(crate) video: Video,
     pub(crate) upload: Upload,
@@ -20,21 +20,18 @@ where
     S: Send + Sync,
     UploadService: FromRef<S>,
 {
-    type Rejection = Response;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let service = UploadService::from_ref(state);
         let caller = match <Caller as OptionalFromRequestParts<S>>::from_request_parts(parts, state).await {
             Ok(caller) => caller,
             Err(never) => match never {},
         };
-        let id = PathId::<VideoId>::from_request_parts(parts, state).await;
-        let PathId(id) = id.map_err(IntoResponse::into_response)?;
+        let PathId(id) = PathId::<VideoId>::from_request_parts(parts, state).await?;
         let key = upload_key(parts);
-        let found = service
-            .find(id, key.as_deref(), caller.map(|caller| caller.user_id))
-            .await;
-        let (video, upload) = found.map_err(IntoResponse::into_response)?;
+        let asker = caller.as_ref().map(Asker::from);
+        let (video, upload) = service.find(id, key.as_deref(), asker).await?;
         Ok(Self { video, upload })
     }
 }

@@ -1,6 +1,5 @@
 //! Plain data and its rules, by subject; nothing here reads, writes or waits.
 
 pub(crate) mod playback;
-pub(crate) mod text;
 pub mod uploads;
 pub mod videos;

@@ -1,35 +1,36 @@
-//! What can go wrong with uploads and lectures, in domain words.
+//! Why requests are refused or fail, in domain words: an enum for each subject, and what the subjects share.
 
 use backing::db::DbError;
 use backing::objects::ObjectError;
+use runtime::WorkLost;
 use std::error::Error;
 
-/// Why a request about a lecture or its upload was not done.
+/// Why a request about a lecture is refused or fails.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum ContentError {
-    #[error("there is no such video")]
-    NotFound,
-    #[error("the video was deleted")]
-    Deleted,
-    #[error("the video can't be watched yet")]
-    NotPlayable {
-        /// After how many seconds it is worth to ask again.
-        retry_after: u64,
-    },
+pub(crate) enum VideoError {
+    #[error(transparent)]
+    Denied(Denied),
     #[error("the video's bytes are still coming")]
     NotUploaded,
+    /// The positions of names that are no renditions of the lecture.
     #[error("the video has no such rendition")]
     UnknownRenditions(Vec<usize>),
-    #[error("{0}")]
-    VideoFailed(String),
-    #[error("the upload has expired")]
-    Expired,
-    #[error("the caller is not known")]
-    Unauthenticated,
-    #[error("only admins see everybody's videos")]
-    AdminRequired,
     #[error("somebody changed the video since")]
     Stale,
+    /// A field and what is wrong with it.
+    #[error("the field `{0}` {1}")]
+    BadField(&'static str, &'static str),
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+/// Why a request about an upload is refused or fails.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum UploadError {
+    #[error(transparent)]
+    Denied(Denied),
+    #[error("the upload has expired")]
+    Expired,
     #[error("the upload goes on at byte {0}")]
     OffsetMismatch(u64),
     #[error("another request is writing this upload")]
@@ -42,37 +43,102 @@ pub(crate) enum ContentError {
     ChecksumMismatch,
     #[error("this is no audio or video file")]
     UnsupportedMedia,
-    #[error("bodies of this type are not taken here")]
-    UnsupportedType,
-    #[error("Tus-Resumable must be 1.0.0")]
-    WrongVersion,
-    #[error("{0}")]
-    BadHeader(String),
     #[error("the file is empty")]
     EmptyFile,
-    #[error("the form is broken: {0}")]
-    BrokenForm(&'static str),
-    #[error("the field `{0}` {1}")]
-    BadField(&'static str, &'static str),
     #[error("the idempotency key was used for another request")]
     KeyReused,
     #[error("the first request with this idempotency key is still going on")]
     KeyInUse,
-    #[error("there is no space left")]
-    StorageFull,
+    /// The error of the sender or of the reader of the bytes.
     #[error("the body broke off")]
     BodyLost(#[source] Box<dyn Error + Send + Sync>),
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+/// Why a stream is not opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PlaybackError {
+    #[error(transparent)]
+    Denied(Denied),
+    #[error("the video can't be watched yet")]
+    NotPlayable {
+        /// After how many seconds it is worth asking again.
+        retry_after: u64,
+    },
+    #[error("{0}")]
+    VideoFailed(String),
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+/// Why the asker may not do this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Denied {
+    /// The lecture does not exist, or the asker has no right to it.
+    #[error("there is no such video")]
+    NotFound,
+    #[error("the video was deleted")]
+    Deleted,
+    #[error("the caller is not known")]
+    Unauthenticated,
+    #[error("only admins see everybody's videos")]
+    AdminRequired,
+}
+
+/// Why a request that is fine can't be served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("there is no space left")]
+    StorageFull,
     #[error("the database can't be reached: {0}")]
     Unavailable(String),
     #[error("the database failed")]
     Database(#[source] DbError),
     #[error("the object store failed")]
     Store(#[source] ObjectError),
+    /// A fault of this program.
     #[error("{0}")]
     Internal(String),
 }
 
-impl From<DbError> for ContentError {
+impl<E: Into<Failure>> From<E> for VideoError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl<E: Into<Failure>> From<E> for UploadError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl<E: Into<Failure>> From<E> for PlaybackError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<Denied> for VideoError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<Denied> for UploadError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<Denied> for PlaybackError {
+    fn from(denied: Denied) -> Self {
+        Self::Denied(denied)
+    }
+}
+
+impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Full => Self::StorageFull,
@@ -82,11 +148,17 @@ impl From<DbError> for ContentError {
     }
 }
 
-impl From<ObjectError> for ContentError {
+impl From<ObjectError> for Failure {
     fn from(error: ObjectError) -> Self {
         match error {
             ObjectError::Full => Self::StorageFull,
             other => Self::Store(other),
         }
+    }
+}
+
+impl From<WorkLost> for Failure {
+    fn from(lost: WorkLost) -> Self {
+        Self::Internal(lost.to_string())
     }
 }

@@ -1,9 +1,9 @@
-//! Who may watch what, for how long: opens playback sessions, checks their tokens, ends them.
+//! Opens playback sessions for those who may watch, checks their tokens, and ends them.
 //!
 //! `stream_video` opens a session and hands out its token; every request of the media plane comes
 //! through [`StreamService::check`] before any cache is looked at. A session ends with its sign-in,
-//! its user's account or its video: told at once in the process that hears of it, found by the
-//! others in the database within two seconds.
+//! its user's account or its video: at once in the process that learns of it, in the others within
+//! two seconds, when they find the end in the database.
 
 pub(crate) mod media_store;
 pub(crate) mod open_playbacks;
@@ -17,7 +17,8 @@ use crate::models::playback::session::{NewPlayback, lifetime};
 use crate::models::videos::video::Video;
 use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, end_by};
 use crate::repositories::videos::video_repository::VideoRepository;
-use crate::services::error::ContentError;
+use crate::services::access_service::{Asker, Right, granted};
+use crate::services::error::{Denied, PlaybackError};
 use crate::services::stream_service::media_store::{MediaError, MediaStore};
 use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks, TokenHash};
 use crate::services::stream_service::playback_keys::PlaybackKeys;
@@ -61,7 +62,7 @@ pub(crate) struct Opened {
     pub(crate) id: PlaybackId,
     /// The token for its paths.
     pub(crate) token: String,
-    /// When it ends by itself.
+    /// When it runs out.
     pub(crate) expires_at: Timestamp,
 }
 
@@ -87,9 +88,10 @@ impl StreamService {
     }
 
     /// Opens a session for the caller.
-    pub(crate) async fn open(&self, caller: &Caller, video: VideoId) -> Result<Opened, ContentError> {
+    pub(crate) async fn open(&self, caller: &Caller, video: VideoId) -> Result<Opened, PlaybackError> {
         let inner = &*self.0;
-        let video = watchable(inner.videos.find(video).await?, caller)?;
+        let asker = Asker::from(caller);
+        let video = watchable(granted(inner.videos.find(video).await?, asker, Right::Administer)?)?;
         let now = inner.clock.now();
         let duration = Duration::from_micros(video.duration_us.unwrap_or(0).unsigned_abs());
         let playback = NewPlayback {
@@ -102,18 +104,18 @@ impl StreamService {
             created_at: now,
             expires_at: Timestamp::from_seconds((now + lifetime(duration)).seconds()),
         };
-        let audit = (video.owner_id != caller.user_id).then(|| {
+        let audit = (asker.right(video.owner_id) < Right::Own).then(|| {
             tracing::info!(video = %video.id, owner = %video.owner_id, admin = %caller.user_id, "an admin opens a stream");
             let data = VideoStreamedByAdmin { owner_id: video.owner_id, admin_id: caller.user_id };
             NewEvent::of_video(video.id, data.into())
         });
         if !inner.playbacks.open(&playback, audit).await? {
-            return Err(ContentError::NotFound);
+            return Err(Denied::NotFound.into());
         }
         // A sign-in that ended meanwhile may have ended its sessions just before this one was written.
         if inner.authenticator.refuses(caller) {
             inner.playbacks.end(playback.id, now).await?;
-            return Err(ContentError::Unauthenticated);
+            return Err(Denied::Unauthenticated.into());
         }
         metrics::counter!(metric::PLAYBACKS_OPENED).increment(1);
         let claims = Claims {
@@ -196,7 +198,7 @@ impl StreamService {
         Ok(Some(inner.open.admit(hash, claims, lives, now)))
     }
 
-    /// Another node's new key is looked for at most every two seconds, whatever strangers send.
+    /// Looks for another node's new key at most every two seconds, so that forged tokens cause few reads.
     fn may_refresh_keys(&self) -> bool {
         let now = self.0.clock.now();
         let last = self.0.keys_read_at.load(Ordering::Acquire);
@@ -231,7 +233,7 @@ impl StreamService {
         self.0.media.forget(video).await;
     }
 
-    /// Looks once for ends that other nodes have written since `since`; tells where to go on next time.
+    /// Looks once for ends that other nodes have written since `since`, and returns where to go on next time.
     pub(crate) async fn catch_up(&self, since: Timestamp) -> Result<Timestamp, DbError> {
         let inner = &*self.0;
         let now = inner.clock.now();
@@ -279,24 +281,20 @@ impl StreamService {
     }
 }
 
-/// The video, if the caller may watch it now.
-fn watchable(video: Option<Video>, caller: &Caller) -> Result<Video, ContentError> {
-    let video = video.ok_or(ContentError::NotFound)?;
-    if video.owner_id != caller.user_id && !caller.is_admin() {
-        return Err(ContentError::NotFound);
-    }
+/// The video, if it can be watched now.
+fn watchable(video: Video) -> Result<Video, PlaybackError> {
     match video.status {
         Status::Playable | Status::Ready => Ok(video),
-        Status::Deleted => Err(ContentError::Deleted),
-        Status::Failed => Err(ContentError::VideoFailed(
+        Status::Deleted => Err(Denied::Deleted.into()),
+        Status::Failed => Err(PlaybackError::VideoFailed(
             video
                 .reason
                 .map_or_else(|| "the video can't be played".to_owned(), |r| r.message),
         )),
-        // Its first piece may be there any moment; what has to be encoded first takes a little longer to begin.
-        Status::Processing if video.reason.is_none() => Err(ContentError::NotPlayable { retry_after: 1 }),
-        Status::Processing => Err(ContentError::NotPlayable { retry_after: 2 }),
-        Status::Uploading => Err(ContentError::NotPlayable { retry_after: 30 }),
+        // Its first piece may come any moment; a source that must be encoded first takes a little longer.
+        Status::Processing if video.reason.is_none() => Err(PlaybackError::NotPlayable { retry_after: 1 }),
+        Status::Processing => Err(PlaybackError::NotPlayable { retry_after: 2 }),
+        Status::Uploading => Err(PlaybackError::NotPlayable { retry_after: 30 }),
     }
 }
 

@@ -1,8 +1,8 @@
-//! A lecture's renditions as their owner handles them: how far they are, and that they be made.
+//! A lecture's renditions for those who handle it: shows how far they are, and requests them.
 
-use super::error::ContentError;
+use super::error::{Denied, Failure, VideoError};
+use crate::models::videos::overview::{Encoding, Overview};
 use crate::models::videos::video::Video;
-use crate::models::videos::video_document::{TranscodeDocument, VideoDocument};
 use backing::Clock;
 use contracts::{Timestamp, VideoId};
 use renditions::models::lecture::Status;
@@ -24,48 +24,49 @@ impl TranscodeService {
     }
 
     /// Queues the renditions that are missing or failed; encodes all of them again if all are complete and one is named.
-    pub(crate) async fn request(&self, video: &Video, names: &[String]) -> Result<(), ContentError> {
+    pub(crate) async fn request(&self, video: &Video, names: &[String]) -> Result<(), VideoError> {
         match self.plans.request(video.id, names, self.clock.now()).await? {
             Requested::Done => Ok(()),
-            Requested::NotUploaded => Err(ContentError::NotUploaded),
-            Requested::Gone => Err(ContentError::Deleted),
-            Requested::Unknown(places) => Err(ContentError::UnknownRenditions(places)),
+            Requested::NotUploaded => Err(VideoError::NotUploaded),
+            Requested::Gone => Err(Denied::Deleted.into()),
+            Requested::Unknown(places) => Err(VideoError::UnknownRenditions(places)),
         }
     }
 
-    /// How far a lecture's renditions are, those that are made again included.
-    pub(crate) async fn progress(&self, video: &Video) -> Result<TranscodeDocument, ContentError> {
+    /// How far a lecture's renditions are, including those that are encoded again.
+    pub(crate) async fn progress(&self, video: &Video) -> Result<Encoding, VideoError> {
         if video.status == Status::Uploading {
-            return Err(ContentError::NotUploaded);
+            return Err(VideoError::NotUploaded);
         }
         let now = self.clock.now();
         let live = self.plans.progress(video.id, now).await?;
-        Ok(document(video, live.as_ref(), now))
+        Ok(encoding(video, live.as_ref(), now))
     }
 
     /// How far the plans of lectures are; a page of them takes as many statements as one.
-    pub(crate) async fn progress_of(&self, videos: &[VideoId]) -> Result<HashMap<VideoId, PlanProgress>, ContentError> {
+    pub(crate) async fn progress_of(&self, videos: &[VideoId]) -> Result<HashMap<VideoId, PlanProgress>, Failure> {
         Ok(self.plans.progress_of(videos, self.clock.now()).await?)
     }
 
-    /// A lecture that encoders work on, as far as they are with what is served of it.
-    pub(crate) fn show(&self, video: Video, live: Option<&PlanProgress>) -> VideoDocument {
+    /// A lecture that encoders may work on, with how far they are with the generation that is served.
+    pub(crate) fn overview(&self, video: Video, live: Option<&PlanProgress>) -> Overview {
         let live = live.filter(|live| i64::from(live.generation) == video.generation);
-        let live = live.map(|live| document(&video, Some(live), self.clock.now()));
-        let shown = VideoDocument::new(video, None, None);
-        match live {
-            Some(live) => shown.with_progress(live),
-            None => shown,
+        Overview {
+            encoding: encoding(&video, live, self.clock.now()),
+            video,
+            upload: None,
+            key: None,
         }
     }
 }
 
-fn document(video: &Video, live: Option<&PlanProgress>, now: Timestamp) -> TranscodeDocument {
-    let known = &video.media.renditions;
-    TranscodeDocument {
-        video_id: video.id,
-        progress: live.map_or_else(|| video.progress(), PlanProgress::share),
-        renditions: live.map_or_else(|| known.clone(), PlanProgress::renditions),
-        time_left: live.and_then(|live| live.time_left(now)),
+fn encoding(video: &Video, live: Option<&PlanProgress>, now: Timestamp) -> Encoding {
+    match live {
+        Some(live) => Encoding {
+            progress: live.share(),
+            renditions: live.renditions(),
+            time_left: live.time_left(now),
+        },
+        None => Encoding::at_rest(video),
     }
 }

@@ -1,4 +1,5 @@
-//! Uploads that never start over: who may create, continue and end one, when it expires, and what a crash left behind.
+//! Uploads that never start over: creates, continues and ends them, checks rights to them, lets them expire, and
+//! finishes those that a crash left complete.
 
 pub(crate) mod active_uploads;
 pub(crate) mod upload_keys;
@@ -9,10 +10,11 @@ use self::active_uploads::ActiveUploads;
 use self::upload_keys::UploadKeys;
 use self::upload_store::UploadStore;
 use self::upload_writer::{ByteSource, UploadWriter};
-use super::error::ContentError;
+use super::access_service::{Asker, Right};
+use super::error::{Denied, Failure, UploadError};
 use crate::metric;
+use crate::models::uploads::checksum::Checksum;
 use crate::models::uploads::creation::NewUpload;
-use crate::models::uploads::tus::Checksum;
 use crate::models::uploads::upload::Upload;
 use crate::models::videos::video::Video;
 use crate::repositories::uploads::upload_repository::{UploadRepository, revoke_keys};
@@ -23,6 +25,7 @@ use backing::{Clock, DbError, Tx};
 use contracts::{Timestamp, UserId, VideoId};
 use renditions::models::lecture::{Reason, Status};
 use std::collections::HashMap;
+use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -96,12 +99,12 @@ impl UploadService {
     }
 
     /// An upload, also a finished one.
-    pub(crate) async fn upload(&self, id: VideoId) -> Result<Option<Upload>, ContentError> {
+    pub(crate) async fn upload(&self, id: VideoId) -> Result<Option<Upload>, Failure> {
         self.inner.store.find(id).await
     }
 
     /// Uploads, also finished ones; a page of them takes as many statements as one.
-    pub(crate) async fn uploads(&self, ids: &[VideoId]) -> Result<HashMap<VideoId, Upload>, ContentError> {
+    pub(crate) async fn uploads(&self, ids: &[VideoId]) -> Result<HashMap<VideoId, Upload>, Failure> {
         let found = self.inner.uploads.find_all(ids).await?;
         Ok(found.into_iter().map(|upload| (upload.video_id, upload)).collect())
     }
@@ -112,16 +115,16 @@ impl UploadService {
     }
 
     /// Takes the upload for one request.
-    async fn writer(&self, id: VideoId, offset: u64) -> Result<UploadWriter, ContentError> {
-        let seat = self.inner.active.enter(id).await.ok_or(ContentError::Locked)?;
+    async fn writer(&self, id: VideoId, offset: u64) -> Result<UploadWriter, UploadError> {
+        let seat = self.inner.active.enter(id).await.ok_or(UploadError::Locked)?;
         UploadWriter::open(&self.inner.store, seat, id, offset).await
     }
 
     /// Begins an upload; a repeated request gets the upload that it began before.
-    pub(crate) async fn create(&self, new: &NewUpload, request: Option<&Request>) -> Result<Begun, ContentError> {
+    pub(crate) async fn create(&self, new: &NewUpload, request: Option<&Request>) -> Result<Begun, UploadError> {
         match new.length {
-            Some(0) => return Err(ContentError::EmptyFile),
-            Some(length) if length > self.max_bytes() => return Err(ContentError::TooLarge(self.max_bytes())),
+            Some(0) => return Err(UploadError::EmptyFile),
+            Some(length) if length > self.max_bytes() => return Err(UploadError::TooLarge(self.max_bytes())),
             _ => {}
         }
         let id = VideoId::generate();
@@ -130,59 +133,54 @@ impl UploadService {
         match self.inner.videos.create(id, new, request, (now, expires_at)).await? {
             Once::First => Ok(Begun::Now(id)),
             Once::Again(before) => Ok(Begun::Before(before.into())),
-            Once::Other => Err(ContentError::KeyReused),
+            Once::Other => Err(UploadError::KeyReused),
         }
     }
 
-    /// An upload, for somebody who holds its key or owns it.
+    /// An upload, for its owner or a request with its key.
     ///
     /// Errors: to all others it does not exist
     pub(crate) async fn find(
         &self,
         id: VideoId,
         key: Option<&str>,
-        caller: Option<UserId>,
-    ) -> Result<(Video, Upload), ContentError> {
+        asker: Option<Asker>,
+    ) -> Result<(Video, Upload), UploadError> {
         let found = self.upload(id).await?.zip(self.inner.videos.find(id).await?);
         let Some((upload, video)) = found else {
-            // A caller without a key or a sign-in learns nothing, not even whether there is such an upload.
-            return Err(if caller.is_none() {
-                ContentError::Unauthenticated
-            } else {
-                ContentError::NotFound
-            });
+            // Without a key or a sign-in, the reply does not reveal whether the upload exists.
+            return Err(asker.map_or(Denied::Unauthenticated, |_| Denied::NotFound).into());
         };
         let holds_key = key.is_some_and(|key| self.inner.keys.is_good(key, id, upload.key_version));
-        if !holds_key {
-            match caller {
-                None => return Err(ContentError::Unauthenticated),
-                Some(user) if user != upload.owner_id => return Err(ContentError::NotFound),
-                Some(_) => {}
-            }
+        match asker {
+            _ if holds_key => {}
+            None => return Err(Denied::Unauthenticated.into()),
+            Some(asker) if asker.right(upload.owner_id) < Right::Own => return Err(Denied::NotFound.into()),
+            Some(_) => {}
         }
         let expired = video.reason.as_ref().is_some_and(|reason| reason.code == EXPIRED);
         match video.status {
-            Status::Deleted if expired => Err(ContentError::Expired),
-            Status::Deleted => Err(ContentError::Deleted),
-            _ if upload.is_expired(self.now()) => Err(ContentError::Expired),
+            Status::Deleted if expired => Err(UploadError::Expired),
+            Status::Deleted => Err(Denied::Deleted.into()),
+            _ if upload.is_expired(self.now()) => Err(UploadError::Expired),
             _ => Ok((video, upload)),
         }
     }
 
     /// Writes a request's bytes behind `offset` and returns the new one.
     ///
-    /// Errors: what came before a broken body stays and counts; a body of no media takes the upload away
+    /// Errors: the bytes before a break in the body stay and count; a body that is no media removes the upload
     pub(crate) async fn write(
         &self,
         id: VideoId,
         offset: u64,
         body: &mut ByteSource<'_>,
         checksum: Option<&Checksum>,
-    ) -> Result<u64, ContentError> {
+    ) -> Result<u64, UploadError> {
         let mut writer = self.writer(id, offset).await?;
         let taken = writer.take(body, checksum).await;
         let ended = match taken {
-            Ok(()) | Err(ContentError::BodyLost(_) | ContentError::Locked) if writer.is_complete() => {
+            Ok(()) | Err(UploadError::BodyLost(_) | UploadError::Locked) if writer.is_complete() => {
                 let end = writer.offset();
                 writer.complete().await.map(|()| end)
             }
@@ -190,13 +188,13 @@ impl UploadService {
             Err(error) => Err(error),
         };
         match ended {
-            Err(error @ (ContentError::UnsupportedMedia | ContentError::EmptyFile)) => {
+            Err(error @ (UploadError::UnsupportedMedia | UploadError::EmptyFile)) => {
                 self.refuse(writer).await;
                 Err(error)
             }
             Err(error) => match writer.release().await {
                 // The writer was stopped because there is nothing left to write.
-                Err(gone @ (ContentError::Deleted | ContentError::Expired)) => Err(gone),
+                Err(gone @ UploadError::Denied(Denied::Deleted)) => Err(gone),
                 Err(then) => {
                     tracing::warn!(video = %id, error = %then, "what came of an upload could not be noted");
                     Err(error)
@@ -207,20 +205,21 @@ impl UploadService {
         }
     }
 
-    /// Stores a body that ends the upload; whatever goes wrong leaves nothing behind.
+    /// Stores a body that ends the upload; `then` reads what the request says behind its bytes. A fault leaves nothing
+    /// behind.
     pub(crate) async fn write_whole<F>(
         &self,
         id: VideoId,
         body: &mut ByteSource<'_>,
         then: F,
-    ) -> Result<(), ContentError>
+    ) -> Result<(), UploadError>
     where
-        F: Future<Output = Result<(), ContentError>> + Send,
+        F: Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send,
     {
         let mut writer = self.writer(id, 0).await?;
         let mut taken = writer.take(body, None).await;
         if taken.is_ok() {
-            taken = then.await;
+            taken = then.await.map_err(UploadError::BodyLost);
         }
         if taken.is_ok() {
             taken = writer.complete().await;
@@ -231,7 +230,7 @@ impl UploadService {
         taken
     }
 
-    /// Removes what is no lecture; what can't be removed now expires.
+    /// Removes an upload that is no lecture; what can't be removed now expires.
     async fn refuse(&self, writer: UploadWriter) {
         metrics::counter!(metric::UPLOADS, "result" => "refused").increment(1);
         if let Err(error) = writer.refuse().await {
@@ -239,8 +238,8 @@ impl UploadService {
         }
     }
 
-    /// Gives a lecture the texts that came behind its bytes.
-    pub(crate) async fn retitle(&self, id: VideoId, new: &NewUpload) -> Result<(), ContentError> {
+    /// Gives a lecture the texts that came after its bytes.
+    pub(crate) async fn retitle(&self, id: VideoId, new: &NewUpload) -> Result<(), Failure> {
         let (title, description) = (Some(new.title.as_str()), Some(new.description.as_str()));
         self.inner
             .videos
@@ -250,7 +249,7 @@ impl UploadService {
     }
 
     /// Finishes what a crash or a fault of the store left complete but unfinished.
-    pub(crate) async fn recover(&self, idle: Duration) -> Result<(), ContentError> {
+    pub(crate) async fn recover(&self, idle: Duration) -> Result<(), Failure> {
         for id in self.inner.uploads.unfinished_business(self.now() - idle, PAGE).await? {
             if let Err(error) = self.inner.store.finish(id).await {
                 tracing::error!(video = %id, %error, "an upload could not be finished yet");
@@ -259,8 +258,8 @@ impl UploadService {
         Ok(())
     }
 
-    /// Deletes uploads that nobody went on with in time.
-    pub(crate) async fn expire(&self) -> Result<(), ContentError> {
+    /// Deletes uploads that nobody continued in time.
+    pub(crate) async fn expire(&self) -> Result<(), Failure> {
         let now = self.now();
         let reason = Reason {
             code: EXPIRED.to_owned(),
@@ -281,12 +280,12 @@ impl UploadService {
     }
 
     /// Stops an upload and removes the bytes that are not in their place yet.
-    pub(crate) async fn abandon(&self, id: VideoId) -> Result<(), ContentError> {
+    pub(crate) async fn abandon(&self, id: VideoId) -> Result<(), Failure> {
         self.inner.active.stop_and_wait(id).await;
         self.inner.store.abort(id).await
     }
 
-    /// Removes an upload of which its client never heard; what can't be removed now expires.
+    /// Removes an upload whose client never learned its address; what can't be removed now expires.
     pub(crate) async fn give_up(&self, id: VideoId) {
         let given_up = match self.abandon(id).await {
             Ok(()) => self.inner.store.forget(id, None).await,

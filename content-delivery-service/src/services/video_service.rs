@@ -1,17 +1,19 @@
 //! Lectures as their owners handle them: looking, renaming, deleting.
 
-use super::error::ContentError;
+use super::access_service::{Asker, Right, granted, must_see_all};
+use super::error::{Denied, Failure, VideoError};
 use super::transcode_service::TranscodeService;
 use super::upload_service::UploadService;
 use crate::metric;
-use crate::models::text;
+use crate::models::uploads::upload::UploadState;
+use crate::models::videos::overview::{Encoding, Overview};
+use crate::models::videos::text;
 use crate::models::videos::video::Video;
-use crate::models::videos::video_document::VideoDocument;
 use crate::repositories::videos::deletion_repository::DeletionRepository;
 use crate::repositories::videos::video_repository::{Listing, Update, VideoRepository};
 use backing::Clock;
 use backing::objects::Objects;
-use contracts::{ObjectPrefix, UserId, VideoId};
+use contracts::{ObjectPrefix, VideoId};
 use renditions::models::lecture::Status;
 use runtime::page::{Page, PageRequest};
 use std::time::Duration;
@@ -19,19 +21,12 @@ use std::time::Duration;
 /// How long after an empty listing the sweep looks once more.
 const SECOND_LOOK: Duration = Duration::from_secs(2);
 
-/// Who asks about a lecture.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Viewer {
-    pub(crate) user: UserId,
-    pub(crate) is_admin: bool,
-}
-
 /// Which lectures are asked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Selection {
-    /// Everybody's, for admins, instead of the viewer's own.
+    /// Everybody's, for admins, instead of the asker's own.
     pub(crate) everyone: bool,
-    /// Those alone of which something could not be encoded.
+    /// Only those of which something could not be encoded.
     pub(crate) failed: bool,
     pub(crate) status: Option<Status>,
     pub(crate) page: PageRequest<VideoId>,
@@ -68,51 +63,51 @@ impl VideoService {
     }
 
     /// A lecture for its owner or an admin; to all others it does not exist.
-    pub(crate) async fn find(&self, id: VideoId, viewer: Viewer) -> Result<Video, ContentError> {
-        let video = self.videos.find(id).await?.ok_or(ContentError::NotFound)?;
-        if video.owner_id != viewer.user && !viewer.is_admin {
-            return Err(ContentError::NotFound);
-        }
+    pub(crate) async fn find(&self, id: VideoId, asker: Asker) -> Result<Video, VideoError> {
+        let video = granted(self.videos.find(id).await?, asker, Right::Administer)?;
         if video.status == Status::Deleted {
-            return Err(ContentError::Deleted);
+            return Err(Denied::Deleted.into());
         }
         Ok(video)
     }
 
-    /// A lecture as a program sees it; its upload's key is shown to its owner alone.
-    pub(crate) async fn show(&self, video: Video, viewer: Viewer) -> Result<VideoDocument, ContentError> {
-        let shown = self.show_all(vec![video], viewer).await?;
-        shown.into_iter().next().ok_or(ContentError::NotFound)
+    /// A lecture with the state of its upload and of its encoders; only its owner gets its upload's key.
+    pub(crate) async fn overview(&self, video: Video, asker: Asker) -> Result<Overview, VideoError> {
+        let all = self.overviews(vec![video], asker).await?;
+        all.into_iter().next().ok_or(Denied::NotFound.into())
     }
 
-    /// Lectures as a program sees them; a page of them takes as many statements as one.
-    async fn show_all(&self, videos: Vec<Video>, viewer: Viewer) -> Result<Vec<VideoDocument>, ContentError> {
+    /// The same for several lectures; a page of them takes as many statements as one.
+    async fn overviews(&self, videos: Vec<Video>, asker: Asker) -> Result<Vec<Overview>, Failure> {
         let moving = |video: &&Video| matches!(video.status, Status::Processing | Status::Playable);
         let moving: Vec<VideoId> = videos.iter().filter(moving).map(|video| video.id).collect();
         let uploading = videos.iter().filter(|video| video.status == Status::Uploading);
         let uploading: Vec<VideoId> = uploading.map(|video| video.id).collect();
         let progress = self.transcodes.progress_of(&moving).await?;
         let uploads = self.uploads.uploads(&uploading).await?;
-        let shown = videos.into_iter().map(|video| {
-            let upload = uploads.get(&video.id);
-            if upload.is_none() {
+        let all = videos.into_iter().map(|video| {
+            let Some(upload) = uploads.get(&video.id) else {
                 let live = progress.get(&video.id);
-                return self.transcodes.show(video, live);
+                return self.transcodes.overview(video, live);
+            };
+            let may_continue = upload.resumable && asker.right(video.owner_id) >= Right::Own;
+            Overview {
+                encoding: Encoding::at_rest(&video),
+                key: may_continue.then(|| self.uploads.key(upload)),
+                upload: Some(upload.clone()).filter(|upload| upload.state != UploadState::Finished),
+                video,
             }
-            let key = upload.filter(|_| video.owner_id == viewer.user);
-            let key = key.map(|upload| self.uploads.key(upload));
-            VideoDocument::new(video, upload, key)
         });
-        Ok(shown.collect())
+        Ok(all.collect())
     }
 
-    /// The viewer's own lectures or everybody's, the latest first.
-    pub(crate) async fn list(&self, viewer: Viewer, selection: Selection) -> Result<Page<VideoDocument>, ContentError> {
-        if selection.everyone && !viewer.is_admin {
-            return Err(ContentError::AdminRequired);
+    /// The asker's own lectures or everybody's, the latest first.
+    pub(crate) async fn list(&self, asker: Asker, selection: Selection) -> Result<Page<Overview>, VideoError> {
+        if selection.everyone {
+            must_see_all(asker)?;
         }
         let listing = Listing {
-            owner: Some(viewer.user).filter(|_| !selection.everyone),
+            owner: Some(asker.user).filter(|_| !selection.everyone),
             status: selection.status,
             failed: selection.failed,
             before: selection.page.after,
@@ -123,7 +118,7 @@ impl VideoService {
             items: videos,
             next_cursor,
         } = selection.page.cut(videos, |video| video.id);
-        let items = self.show_all(videos, viewer).await?;
+        let items = self.overviews(videos, asker).await?;
         Ok(Page { items, next_cursor })
     }
 
@@ -131,12 +126,12 @@ impl VideoService {
     pub(crate) async fn update(
         &self,
         id: VideoId,
-        viewer: Viewer,
+        asker: Asker,
         title: Option<&str>,
         description: Option<&str>,
         version: Option<i64>,
-    ) -> Result<Video, ContentError> {
-        self.find(id, viewer).await?;
+    ) -> Result<Video, VideoError> {
+        self.find(id, asker).await?;
         let title = title
             .map(|title| checked("title", contracts::text::title(title)))
             .transpose()?;
@@ -149,24 +144,24 @@ impl VideoService {
             .update_texts(id, title.as_deref(), description.as_deref(), version, now)
             .await?
         {
-            Update::Done => self.find(id, viewer).await,
-            Update::Stale => Err(ContentError::Stale),
-            Update::Gone => Err(ContentError::Deleted),
+            Update::Done => self.find(id, asker).await,
+            Update::Stale => Err(VideoError::Stale),
+            Update::Gone => Err(Denied::Deleted.into()),
         }
     }
 
-    /// Deletes a lecture, at any time of its life; again is no error.
-    pub(crate) async fn delete(&self, id: VideoId, viewer: Viewer) -> Result<(), ContentError> {
-        match self.find(id, viewer).await {
+    /// Deletes a lecture at any time of its life; repeating it is no error.
+    pub(crate) async fn delete(&self, id: VideoId, asker: Asker) -> Result<(), VideoError> {
+        match self.find(id, asker).await {
             Ok(_) => {}
-            Err(ContentError::Deleted) => return Ok(()),
+            Err(VideoError::Denied(Denied::Deleted)) => return Ok(()),
             Err(error) => return Err(error),
         }
-        self.remove(id).await
+        Ok(self.remove(id).await?)
     }
 
-    /// Deletes a lecture on behalf of somebody who was let in by other means.
-    pub(crate) async fn remove(&self, id: VideoId) -> Result<(), ContentError> {
+    /// Deletes a lecture for somebody whose right was checked by other means.
+    pub(crate) async fn remove(&self, id: VideoId) -> Result<(), Failure> {
         if self.deletions.delete(id, None, self.clock.now()).await? {
             metrics::counter!(metric::VIDEOS_DELETED).increment(1);
         }
@@ -175,9 +170,9 @@ impl VideoService {
     }
 
     /// Deletes a dead lecture's objects until the store lists none.
-    pub(crate) async fn sweep(&self, id: VideoId) -> Result<(), ContentError> {
+    pub(crate) async fn sweep(&self, id: VideoId) -> Result<(), Failure> {
         let prefix = ObjectPrefix::Video(id);
-        // Twice, with a pause: who began before the deletion may still be putting an object in its place.
+        // Twice, with a pause: a writer that began before the deletion may still be putting an object in its place.
         let mut empty = 0;
         while empty < 2 {
             if empty > 0 {
@@ -197,6 +192,6 @@ impl VideoService {
     }
 }
 
-fn checked(field: &'static str, text: Result<String, &'static str>) -> Result<String, ContentError> {
-    text.map_err(|what| ContentError::BadField(field, what))
+fn checked(field: &'static str, text: Result<String, &'static str>) -> Result<String, VideoError> {
+    text.map_err(|what| VideoError::BadField(field, what))
 }

@@ -1,8 +1,9 @@
-//! Streams: opened with a sign-in, then served on the media plane to whoever holds the token.
+//! Streams: opened with a sign-in, then served on the media plane to players that hold the token.
 
+mod documents;
+mod errors;
 pub(crate) mod heartbeat;
-pub(crate) mod media_answers;
-pub(crate) mod media_reply;
+mod media_reply;
 pub(crate) mod serve_index;
 pub(crate) mod serve_init;
 pub(crate) mod serve_playlist;

@@ -1,7 +1,7 @@
 //! `GET /p/{token}/{video_id}/index.m3u8`: the multivariant playlist of a session.
 
-use crate::controllers::playback::media_answers::PlaylistAnswers;
-use crate::controllers::playback::media_reply;
+use super::documents::PlaylistReplies;
+use super::media_reply;
 use crate::services::stream_service::StreamService;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -17,7 +17,7 @@ use contracts::VideoId;
         ("token" = String, Path, description = "The playback token"),
         ("video_id" = VideoId, Path, description = "The video")
     ),
-    responses(PlaylistAnswers)
+    responses(PlaylistReplies)
 )]
 pub(crate) async fn serve_index(State(streams): State<StreamService>, request: Request) -> Response {
     media_reply::send(&streams, request, "index").await

@@ -1,7 +1,7 @@
 //! `GET /p/{token}/{video_id}/{generation}/{rendition}/init.mp4`: the init segment of one rendition.
 
-use crate::controllers::playback::media_answers::MediaAnswers;
-use crate::controllers::playback::media_reply;
+use super::documents::MediaReplies;
+use super::media_reply;
 use crate::services::stream_service::StreamService;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -19,7 +19,7 @@ use contracts::VideoId;
         ("generation" = u32, Path, description = "The plan that the bytes belong to"),
         ("rendition" = String, Path, description = "The rendition, such as `source` or `audio`")
     ),
-    responses(MediaAnswers)
+    responses(MediaReplies)
 )]
 pub(crate) async fn serve_init(State(streams): State<StreamService>, request: Request) -> Response {
     media_reply::send(&streams, request, "init").await

@@ -1,7 +1,7 @@
 //! `GET /p/{token}/{video_id}/{generation}/{rendition}/{segment}`: a segment of one rendition.
 
-use crate::controllers::playback::media_answers::MediaAnswers;
-use crate::controllers::playback::media_reply;
+use super::documents::MediaReplies;
+use super::media_reply;
 use crate::services::stream_service::StreamService;
 use axum::extract::{Request, State};
 use axum::response::Response;
@@ -20,7 +20,7 @@ use contracts::VideoId;
         ("rendition" = String, Path, description = "The rendition, such as `source` or `audio`"),
         ("segment" = String, Path, description = "The segment, `{n}.m4s`, counted from 0")
     ),
-    responses(MediaAnswers)
+    responses(MediaReplies)
 )]
 pub(crate) async fn serve_segment(State(streams): State<StreamService>, request: Request) -> Response {
     media_reply::send(&streams, request, "segment").await

@@ -1,34 +1,14 @@
-//! `GET /{videoId}/stream`: opens a playback session and sends the player to its playlist.
+//! `GET /{video_id}/stream`
 
+use super::documents::PlaybackDocument;
 use crate::models::playback::session::HEARTBEAT_INTERVAL;
-use crate::services::error::ContentError;
 use crate::services::stream_service::{Opened, StreamService};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use contracts::{PlaybackId, Timestamp, VideoId};
+use contracts::VideoId;
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use runtime::accept;
-use runtime::{Caller, Json, PathId, ProblemDocument};
-use serde::Serialize;
-
-/// A playback session.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-#[schema(as = PlaybackSession)]
-pub(crate) struct PlaybackDocument {
-    /// The session's id.
-    session_id: PlaybackId,
-    /// Where the HLS multivariant playlist is; whoever holds this URL can watch until it expires.
-    hls_url: String,
-    /// Where the DASH manifest is; null where there is none.
-    dash_url: Option<String>,
-    /// When the URLs end by themselves.
-    expires_at: Timestamp,
-    /// Where a player tells by POST that it is still there, if it loads no media for a while.
-    heartbeat_url: String,
-    /// After how many seconds without media it should.
-    heartbeat_interval: u64,
-}
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument, accept};
 
 /// Opens a playback session.
 #[utoipa::path(
@@ -54,9 +34,9 @@ pub(crate) async fn stream_video(
     PathId(video): PathId<VideoId>,
     caller: Caller,
     headers: HeaderMap,
-) -> Result<Response, ContentError> {
+) -> Result<Response, Problem> {
     let opened = streams.open(&caller, video).await?;
-    // Players ask for anything; only who names JSON gets it.
+    // Players accept anything; only a client that names JSON gets it.
     let mut response = answer(video, &opened, accept::names(&headers, &ACCEPT, "application/json"));
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

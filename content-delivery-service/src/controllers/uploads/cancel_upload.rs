@@ -1,10 +1,9 @@
-//! `DELETE /upload/{videoId}`: ends an upload for good; of a finished one, deletes the lecture.
+//! `DELETE` and `POST /upload/{video_id}`
 
 use super::resume_upload::resume;
-use super::tus_headers as tus;
-use crate::controllers::state::Uploads;
+use super::tus_headers;
+use crate::controllers::state::Api;
 use crate::middlewares::validate_upload::OpenUpload;
-use crate::services::error::ContentError;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -28,16 +27,16 @@ const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-overr
     )
 )]
 pub(crate) async fn cancel_upload(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     headers: HeaderMap,
     open: OpenUpload,
-) -> Result<Response, ContentError> {
-    cancel(&state, &headers, &open).await
+) -> Result<Response, Problem> {
+    cancel(&api, &headers, &open).await
 }
 
-async fn cancel(state: &Uploads, headers: &HeaderMap, open: &OpenUpload) -> Result<Response, ContentError> {
-    tus::must_speak_tus(headers)?;
-    state.videos.remove(open.video.id).await?;
+async fn cancel(api: &Api, headers: &HeaderMap, open: &OpenUpload) -> Result<Response, Problem> {
+    tus_headers::must_speak_tus(headers)?;
+    api.videos.remove(open.video.id).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -55,14 +54,14 @@ async fn cancel(state: &Uploads, headers: &HeaderMap, open: &OpenUpload) -> Resu
     responses((status = 204, description = "As of the method that was meant."))
 )]
 pub(crate) async fn override_method(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     headers: HeaderMap,
     open: OpenUpload,
     body: Body,
-) -> Result<Response, ContentError> {
+) -> Result<Response, Problem> {
     match headers.get(METHOD_OVERRIDE).map(http::HeaderValue::as_bytes) {
-        Some(b"PATCH") => resume(&state, &headers, &open, body).await,
-        Some(b"DELETE") => cancel(&state, &headers, &open).await,
+        Some(b"PATCH") => resume(&api, &headers, &open, body).await,
+        Some(b"DELETE") => cancel(&api, &headers, &open).await,
         Some(_) | None => {
             let detail = "POST here needs X-HTTP-Method-Override: PATCH or DELETE";
             let refusal = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);

@@ -1,8 +1,7 @@
-//! `OPTIONS /upload`: what this server speaks of tus.
+//! `OPTIONS /upload`
 
-use super::tus_headers as headers;
-use crate::controllers::state::Uploads;
-use crate::models::uploads::tus;
+use super::tus;
+use crate::controllers::state::Api;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode};
@@ -15,16 +14,16 @@ use http::{HeaderValue, StatusCode};
     tag = "content",
     responses((status = 204, description = "`Tus-Version`, `Tus-Extension`, `Tus-Max-Size`, `Tus-Checksum-Algorithm`."))
 )]
-pub(crate) async fn describe_uploads(State(state): State<Uploads>) -> Response {
+pub(crate) async fn describe_uploads(State(api): State<Api>) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    let told = response.headers_mut();
-    told.insert(headers::TUS_RESUMABLE, HeaderValue::from_static(tus::VERSION));
-    told.insert(headers::TUS_VERSION, HeaderValue::from_static(tus::VERSION));
-    told.insert(headers::TUS_EXTENSION, HeaderValue::from_static(tus::EXTENSIONS));
-    told.insert(
-        headers::TUS_CHECKSUM_ALGORITHM,
+    let headers = response.headers_mut();
+    headers.insert(tus::TUS_RESUMABLE, HeaderValue::from_static(tus::VERSION));
+    headers.insert(tus::TUS_VERSION, HeaderValue::from_static(tus::VERSION));
+    headers.insert(tus::TUS_EXTENSION, HeaderValue::from_static(tus::EXTENSIONS));
+    headers.insert(
+        tus::TUS_CHECKSUM_ALGORITHM,
         HeaderValue::from_static(tus::CHECKSUM_ALGORITHMS),
     );
-    told.insert(headers::TUS_MAX_SIZE, HeaderValue::from(state.uploads.max_bytes()));
+    headers.insert(tus::TUS_MAX_SIZE, HeaderValue::from(api.uploads.max_bytes()));
     response
 }

@@ -1,10 +1,11 @@
-//! `HEAD` and `PATCH /upload/{videoId}`: where an upload stands, and more of its bytes.
+//! `HEAD` and `PATCH /upload/{video_id}`
 
-use super::tus_headers as tus;
-use crate::controllers::state::Uploads;
+use super::errors::malformed_header;
+use super::{tus, tus_headers};
+use crate::controllers::state::Api;
 use crate::middlewares::validate_upload::OpenUpload;
 use crate::models::uploads::upload::UploadState;
-use crate::services::error::ContentError;
+use crate::services::error::{Failure, UploadError};
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -12,8 +13,8 @@ use contracts::VideoId;
 use futures::StreamExt;
 use http::header::CACHE_CONTROL;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use runtime::ProblemDocument;
 use runtime::openapi::RawBytes;
+use runtime::{Problem, ProblemDocument};
 
 /// Tells where an upload stands; its offset is what survives a crash.
 #[utoipa::path(
@@ -28,19 +29,19 @@ use runtime::openapi::RawBytes;
         (status = 412, description = "`Tus-Resumable` is missing or not 1.0.0."),
     )
 )]
-pub(crate) async fn show_upload(headers: HeaderMap, open: OpenUpload) -> Result<Response, ContentError> {
-    tus::must_speak_tus(&headers)?;
+pub(crate) async fn show_upload(headers: HeaderMap, open: OpenUpload) -> Result<Response, Problem> {
+    tus_headers::must_speak_tus(&headers)?;
     let mut response = StatusCode::OK.into_response();
-    let told = response.headers_mut();
-    tus::progress_of(told, &open.upload);
-    told.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let shown = response.headers_mut();
+    tus_headers::progress_of(shown, &open.upload);
+    shown.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if let Some(length) = open.upload.length {
-        told.insert(tus::UPLOAD_LENGTH, HeaderValue::from(length));
+        shown.insert(tus::UPLOAD_LENGTH, HeaderValue::from(length));
     }
     if let Ok(metadata) = HeaderValue::from_str(&open.upload.metadata)
         && !metadata.is_empty()
     {
-        told.insert(tus::UPLOAD_METADATA, metadata);
+        shown.insert(tus::UPLOAD_METADATA, metadata);
     }
     Ok(response)
 }
@@ -69,52 +70,47 @@ pub(crate) async fn show_upload(headers: HeaderMap, open: OpenUpload) -> Result<
     )
 )]
 pub(crate) async fn resume_upload(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     headers: HeaderMap,
     open: OpenUpload,
     body: Body,
-) -> Result<Response, ContentError> {
-    resume(&state, &headers, &open, body).await
+) -> Result<Response, Problem> {
+    resume(&api, &headers, &open, body).await
 }
 
-pub(super) async fn resume(
-    state: &Uploads,
-    headers: &HeaderMap,
-    open: &OpenUpload,
-    body: Body,
-) -> Result<Response, ContentError> {
-    tus::must_speak_tus(headers)?;
-    tus::must_be_offset_stream(headers)?;
-    let offset = tus::number(headers, &tus::UPLOAD_OFFSET)?
-        .ok_or_else(|| ContentError::BadHeader("Upload-Offset is missing".to_owned()))?;
-    let checksum = tus::checksum(headers)?;
+pub(super) async fn resume(api: &Api, headers: &HeaderMap, open: &OpenUpload, body: Body) -> Result<Response, Problem> {
+    tus_headers::must_speak_tus(headers)?;
+    tus_headers::must_be_offset_stream(headers)?;
+    let offset = tus_headers::number(headers, &tus::UPLOAD_OFFSET)?
+        .ok_or_else(|| malformed_header("Upload-Offset is missing"))?;
+    let checksum = tus_headers::checksum(headers)?;
     let upload = &open.upload;
     if upload.state != UploadState::Open && offset == upload.offset {
         // The answer to the last bytes was lost: the same end again is no mistake.
         return match http_body::Body::size_hint(&body).exact() {
             Some(0) => Ok(stored(offset, None)),
-            Some(_) | None => Err(ContentError::LongerThanDeclared),
+            Some(_) | None => Err(UploadError::LongerThanDeclared.into()),
         };
     }
-    let told = tus::number(headers, &http::header::CONTENT_LENGTH)?.unwrap_or(0);
+    let declared = tus_headers::number(headers, &http::header::CONTENT_LENGTH)?.unwrap_or(0);
     if upload
         .length
-        .is_some_and(|length| offset == upload.offset && told > length.saturating_sub(offset))
+        .is_some_and(|length| offset == upload.offset && declared > length.saturating_sub(offset))
     {
-        return Err(ContentError::LongerThanDeclared);
+        return Err(UploadError::LongerThanDeclared.into());
     }
-    let (id, uploads) = (open.video.id, state.uploads.clone());
+    let (id, uploads) = (open.video.id, api.uploads.clone());
     let mut bytes = body.into_data_stream().map(|frame| frame.map_err(Into::into));
-    // What came before a client vanished is noted although its request is gone.
-    let work = state
+    // What arrived before a client vanished is noted although its request is gone.
+    let work = api
         .spawner
         .run(async move { uploads.write(id, offset, &mut bytes, checksum.as_ref()).await });
-    let offset = work.await.map_err(|lost| ContentError::Internal(lost.to_string()))??;
-    Ok(stored(offset, Some(state.uploads.expires_at())))
+    let offset = work.await.map_err(Failure::from)??;
+    Ok(stored(offset, Some(api.uploads.expires_at())))
 }
 
 fn stored(offset: u64, expires_at: Option<contracts::Timestamp>) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
-    tus::progress(response.headers_mut(), offset, expires_at);
+    tus_headers::progress(response.headers_mut(), offset, expires_at);
     response
 }

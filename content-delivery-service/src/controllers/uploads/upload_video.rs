@@ -1,16 +1,16 @@
-//! `POST /upload`: begins a tus upload, or takes a whole file as a form or a raw body.
+//! `POST /upload`
 
+use super::errors::malformed_header;
 use super::idempotency::named_request;
-use super::tus_headers as tus;
-use super::whole_body;
-use crate::controllers::state::Uploads;
-use crate::models::text;
+use super::tus_metadata::Metadata;
+use super::{tus, tus_headers, whole_body};
+use crate::controllers::state::Api;
+use crate::controllers::videos::documents::{VideoDocument, upload_url};
 use crate::models::uploads::creation::NewUpload;
-use crate::models::uploads::tus::{Metadata, OFFSET_STREAM};
-use crate::models::videos::video_document::{VideoDocument, upload_url};
-use crate::services::error::ContentError;
+use crate::models::videos::text;
+use crate::services::access_service::Asker;
+use crate::services::error::{Denied, Failure, UploadError};
 use crate::services::upload_service::Begun;
-use crate::services::video_service::Viewer;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -20,7 +20,7 @@ use futures::StreamExt;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::openapi::RawBytes;
-use runtime::{Caller, Json, ProblemDocument, Query};
+use runtime::{Caller, Json, Problem, ProblemDocument, Query};
 use serde::Deserialize;
 
 /// What may stand in the query.
@@ -79,59 +79,55 @@ struct UploadForm {
     )
 )]
 pub(crate) async fn upload_video(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     caller: Caller,
     Query(parameters): Query<Parameters>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, ContentError> {
-    let viewer = Viewer {
-        user: caller.user_id,
-        is_admin: caller.is_admin(),
-    };
+) -> Result<Response, Problem> {
+    let asker = Asker::from(&caller);
     if headers.contains_key(tus::TUS_RESUMABLE) {
-        return begin(&state, viewer, &headers, body).await;
+        return begin(&api, asker, &headers, body).await;
     }
-    tus::must_be_plain(&headers)?;
-    let id = whole_body::take(&state, viewer.user, &headers, parameters.title, body).await?;
-    let location = format!("/api/v1/content/{id}");
-    created(&state, id, viewer, &location).await
+    tus_headers::must_be_plain(&headers)?;
+    let id = whole_body::take(&api, asker.user, &headers, parameters.title, body).await?;
+    created(&api, id, asker, &format!("/api/v1/content/{id}")).await
 }
 
-async fn begin(state: &Uploads, viewer: Viewer, headers: &HeaderMap, body: Body) -> Result<Response, ContentError> {
-    tus::must_speak_tus(headers)?;
-    let (new, request) = declared(viewer, headers)?;
+async fn begin(api: &Api, asker: Asker, headers: &HeaderMap, body: Body) -> Result<Response, Problem> {
+    tus_headers::must_speak_tus(headers)?;
+    let (new, request) = declared(asker, headers)?;
     let first = match headers.get(CONTENT_TYPE) {
-        Some(kind) if kind.as_bytes().eq_ignore_ascii_case(OFFSET_STREAM.as_bytes()) => {
-            tus::must_be_offset_stream(headers)?;
-            Some(tus::checksum(headers)?)
+        Some(kind) if kind.as_bytes().eq_ignore_ascii_case(tus::OFFSET_STREAM.as_bytes()) => {
+            tus_headers::must_be_offset_stream(headers)?;
+            Some(tus_headers::checksum(headers)?)
         }
         Some(_) | None => None,
     };
-    let (Begun::Now(id) | Begun::Before(id)) = state.uploads.create(&new, request.as_ref()).await?;
+    let (Begun::Now(id) | Begun::Before(id)) = api.uploads.create(&new, request.as_ref()).await?;
     let mut offset = 0;
     if let Some(checksum) = first {
-        let uploads = state.uploads.clone();
+        let uploads = api.uploads.clone();
         let is_named = request.is_some();
         let mut bytes = body.into_data_stream().map(|frame| frame.map_err(Into::into));
-        let written = state.spawner.run(async move {
+        let written = api.spawner.run(async move {
             let written = uploads.write(id, 0, &mut bytes, checksum.as_ref()).await;
-            // Its sender does not know the upload's address yet; under a key of its own it can ask again.
+            // The client does not know the upload's address yet; with a key of its own it can ask again.
             if written.is_err() && !is_named {
                 uploads.give_up(id).await;
             }
             written
         });
-        offset = match written.await.map_err(|lost| ContentError::Internal(lost.to_string()))? {
+        offset = match written.await.map_err(Failure::from)? {
             Ok(offset) => offset,
-            // A repeated creation: the upload stands further on already.
-            Err(ContentError::OffsetMismatch(offset)) if request.is_some() => offset,
-            Err(error) => return Err(error),
+            // A repeated creation: the upload has more bytes already.
+            Err(UploadError::OffsetMismatch(offset)) if request.is_some() => offset,
+            Err(error) => return Err(error.into()),
         };
     }
-    let upload = state.uploads.upload(id).await?.ok_or(ContentError::Deleted)?;
-    let mut response = created(state, id, viewer, &upload_url(id, &state.uploads.key(&upload))).await?;
-    tus::progress(
+    let upload = api.uploads.upload(id).await?.ok_or(Denied::Deleted)?;
+    let mut response = created(api, id, asker, &upload_url(id, &api.uploads.key(&upload))).await?;
+    tus_headers::progress(
         response.headers_mut(),
         offset.max(upload.offset),
         Some(upload.expires_at),
@@ -139,26 +135,20 @@ async fn begin(state: &Uploads, viewer: Viewer, headers: &HeaderMap, body: Body)
     Ok(response)
 }
 
-fn declared(viewer: Viewer, headers: &HeaderMap) -> Result<(NewUpload, Option<Request>), ContentError> {
+fn declared(asker: Asker, headers: &HeaderMap) -> Result<(NewUpload, Option<Request>), Problem> {
     if headers.contains_key(tus::UPLOAD_DEFER_LENGTH) {
-        return Err(ContentError::BadHeader(
-            "Upload-Defer-Length is not offered here; send Upload-Length".to_owned(),
-        ));
+        let detail = "Upload-Defer-Length is not offered here; send Upload-Length";
+        return Err(malformed_header(detail));
     }
-    let length = tus::number(headers, &tus::UPLOAD_LENGTH)?
-        .ok_or_else(|| ContentError::BadHeader("Upload-Length is missing".to_owned()))?;
-    let raw = tus::single(headers, &tus::UPLOAD_METADATA)?.unwrap_or_default();
-    let metadata = Metadata::parse(raw).map_err(ContentError::BadHeader)?;
-    let title = match &metadata.title {
-        Some(title) => contracts::text::title(title).map_err(|what| ContentError::BadField("title", what))?,
-        None => metadata
-            .filename
-            .as_deref()
-            .map_or_else(|| text::UNTITLED.to_owned(), text::title_from),
-    };
-    let request = named_request(headers, viewer.user, &["tus", &length.to_string(), raw])?;
+    let length = tus_headers::number(headers, &tus::UPLOAD_LENGTH)?
+        .ok_or_else(|| malformed_header("Upload-Length is missing"))?;
+    let raw = tus_headers::single(headers, &tus::UPLOAD_METADATA)?.unwrap_or_default();
+    let metadata = Metadata::parse(raw).map_err(malformed_header)?;
+    let title = text::title(metadata.title.as_deref(), metadata.filename.as_deref())
+        .map_err(|what| Problem::invalid().field("title", what))?;
+    let request = named_request(headers, asker.user, &["tus", &length.to_string(), raw])?;
     let new = NewUpload {
-        owner: viewer.user,
+        owner: asker.user,
         length: Some(length),
         title,
         description: String::new(),
@@ -169,11 +159,11 @@ fn declared(viewer: Viewer, headers: &HeaderMap) -> Result<(NewUpload, Option<Re
     Ok((new, request))
 }
 
-async fn created(state: &Uploads, id: VideoId, viewer: Viewer, location: &str) -> Result<Response, ContentError> {
-    let video = state.videos.find(id, viewer).await?;
-    let document = state.videos.show(video, viewer).await?;
+async fn created(api: &Api, id: VideoId, asker: Asker, location: &str) -> Result<Response, Problem> {
+    let video = api.videos.find(id, asker).await?;
+    let document = VideoDocument::from(api.videos.overview(video, asker).await?);
     let mut response = (StatusCode::CREATED, Json(document)).into_response();
-    let location = HeaderValue::from_str(location).map_err(|error| ContentError::Internal(error.to_string()))?;
+    let location = HeaderValue::from_str(location).map_err(|error| Failure::Internal(error.to_string()))?;
     response.headers_mut().insert(LOCATION, location);
     Ok(response)
 }

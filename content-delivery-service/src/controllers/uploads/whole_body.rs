@@ -1,12 +1,13 @@
 //! Files that come in one request: as a form, or as they are.
 
+use super::errors::{malformed_form, unsupported_type};
 use super::idempotency::named_request;
-use super::tus_headers as tus;
-use crate::controllers::state::Uploads;
-use crate::models::text;
+use super::tus_headers;
+use crate::controllers::state::Api;
 use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::upload::UploadState;
-use crate::services::error::ContentError;
+use crate::models::videos::text;
+use crate::services::error::{Failure, UploadError};
 use crate::services::upload_service::{Begun, UploadService};
 use axum::body::{Body, BodyDataStream};
 use backing::once::Request;
@@ -15,8 +16,8 @@ use contracts::{UserId, VideoId};
 use futures::{StreamExt, stream};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use runtime::accept;
 use runtime::multipart::{FormEvent, MultipartForm};
+use runtime::{Problem, accept};
 use std::error::Error;
 use tokio::sync::Mutex;
 
@@ -25,28 +26,33 @@ const MAX_TEXT: usize = 32 * 1024;
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
+/// A fault of the form that reaches the writer as a fault of its bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("the form is broken")]
+struct FormFault(Problem);
+
 /// Takes a whole file in, by its content type; a fault leaves nothing behind.
-pub(crate) async fn take(
-    state: &Uploads,
+pub(super) async fn take(
+    api: &Api,
     owner: UserId,
     headers: &HeaderMap,
     title: Option<String>,
     body: Body,
-) -> Result<VideoId, ContentError> {
-    let kind = tus::single(headers, &CONTENT_TYPE)?
-        .ok_or(ContentError::UnsupportedType)?
+) -> Result<VideoId, Problem> {
+    let kind = tus_headers::single(headers, &CONTENT_TYPE)?
+        .ok_or_else(unsupported_type)?
         .to_owned();
     let essence = accept::essence(&kind);
-    let length = tus::number(headers, &CONTENT_LENGTH)?;
+    let length = tus_headers::number(headers, &CONTENT_LENGTH)?;
+    // The content type counts without its boundary, which differs each time.
+    let declared = length.unwrap_or_default().to_string();
+    let parts = [essence.as_str(), title.as_deref().unwrap_or_default(), &declared];
+    let request = named_request(headers, owner, &parts)?;
     let texts = Texts {
         title,
         description: None,
     };
-    let told = length.unwrap_or_default().to_string();
-    // A form's boundary is no part of it: each repetition has another one.
-    let parts = [essence.as_str(), texts.title.as_deref().unwrap_or_default(), &told];
-    let request = named_request(headers, owner, &parts)?;
-    let uploads = state.uploads.clone();
+    let uploads = api.uploads.clone();
     let work = async move {
         if essence == "multipart/form-data" {
             FormUpload {
@@ -64,38 +70,29 @@ pub(crate) async fn take(
         {
             raw(&uploads, texts.upload(owner, length, None)?, request, body).await
         } else {
-            Err(ContentError::UnsupportedType)
+            Err(unsupported_type())
         }
     };
-    // The work goes on when the client has gone: what it began it takes away again.
-    state
-        .spawner
-        .run(work)
-        .await
-        .map_err(|lost| ContentError::Internal(lost.to_string()))?
+    // The work goes on when the client has gone: it takes away again what it began.
+    api.spawner.run(work).await.map_err(Failure::from)?
 }
 
-/// What a request tells of a lecture beside its bytes.
+/// What a request says of a lecture beside its bytes.
 struct Texts {
     title: Option<String>,
     description: Option<String>,
 }
 
 impl Texts {
-    fn upload(&self, owner: UserId, length: Option<u64>, filename: Option<String>) -> Result<NewUpload, ContentError> {
+    fn upload(&self, owner: UserId, length: Option<u64>, filename: Option<String>) -> Result<NewUpload, Problem> {
         let filename = filename
             .map(|name| text::filename(&name))
             .transpose()
-            .map_err(|what| ContentError::BadField("file", what))?
+            .map_err(|what| bad_field("file", what))?
             .filter(|name| !name.is_empty());
-        let title = match &self.title {
-            Some(title) => contracts::text::title(title).map_err(|what| ContentError::BadField("title", what))?,
-            None => filename
-                .as_deref()
-                .map_or_else(|| text::UNTITLED.to_owned(), text::title_from),
-        };
+        let title = text::title(self.title.as_deref(), filename.as_deref()).map_err(|what| bad_field("title", what))?;
         let description = text::description(self.description.as_deref().unwrap_or_default())
-            .map_err(|what| ContentError::BadField("description", what))?;
+            .map_err(|what| bad_field("description", what))?;
         Ok(NewUpload {
             owner,
             length,
@@ -108,18 +105,22 @@ impl Texts {
     }
 }
 
+fn bad_field(field: &str, what: &str) -> Problem {
+    Problem::invalid().field(field, what)
+}
+
 /// Begins an upload that lives in one request; `Err` holds the lecture that the same request made before.
 async fn begin(
     uploads: &UploadService,
     new: &NewUpload,
     request: Option<&Request>,
-) -> Result<Result<VideoId, VideoId>, ContentError> {
+) -> Result<Result<VideoId, VideoId>, UploadError> {
     match uploads.create(new, request).await? {
         Begun::Now(id) => Ok(Ok(id)),
         Begun::Before(id) => {
             let upload = uploads.upload(id).await?;
             if upload.is_some_and(|upload| upload.state == UploadState::Open) {
-                return Err(ContentError::KeyInUse);
+                return Err(UploadError::KeyInUse);
             }
             Ok(Err(id))
         }
@@ -131,7 +132,7 @@ async fn raw(
     new: NewUpload,
     request: Option<Request>,
     body: Body,
-) -> Result<VideoId, ContentError> {
+) -> Result<VideoId, Problem> {
     let id = match begin(uploads, &new, request.as_ref()).await? {
         Ok(id) => id,
         Err(before) => return Ok(before),
@@ -151,18 +152,18 @@ struct FormUpload {
 }
 
 impl FormUpload {
-    async fn take(mut self) -> Result<VideoId, ContentError> {
+    async fn take(mut self) -> Result<VideoId, Problem> {
         loop {
             match self.reader.next().await? {
                 FormEvent::Field { name, filename } if name == "file" => return self.file(filename).await,
                 FormEvent::Field { name, .. } => self.texts.read(&name, &mut self.reader).await?,
-                FormEvent::End => return Err(ContentError::BadField("file", "is missing")),
+                FormEvent::End => return Err(bad_field("file", "is missing")),
                 FormEvent::Data(_) | FormEvent::EndOfField => {}
             }
         }
     }
 
-    async fn file(mut self, filename: Option<String>) -> Result<VideoId, ContentError> {
+    async fn file(mut self, filename: Option<String>) -> Result<VideoId, Problem> {
         let new = self.texts.upload(self.owner, None, filename)?;
         let id = match begin(&self.uploads, &new, self.request.as_ref()).await? {
             Ok(id) => id,
@@ -175,61 +176,57 @@ impl FormUpload {
             match reader.lock().await.data().await {
                 Ok(Some(bytes)) => Some((Ok(bytes), reader)),
                 Ok(None) => None,
-                Err(error) => Some((Err(BoxError::from(error)), reader)),
+                Err(fault) => Some((Err(BoxError::from(FormFault(fault))), reader)),
             }
         }));
         let rest = async {
             let mut reader = reader.lock().await;
             texts.rest(&mut reader).await?;
             if known != (texts.title.clone(), texts.description.clone()) {
-                uploads
-                    .retitle(id, &texts.upload(new.owner, None, new.filename.clone())?)
-                    .await?;
+                let new = texts.upload(new.owner, None, new.filename.clone())?;
+                uploads.retitle(id, &new).await?;
             }
             Ok(())
         };
+        let rest = async { rest.await.map_err(|fault| BoxError::from(FormFault(fault))) };
         match self.uploads.write_whole(id, &mut bytes, rest).await {
             Ok(()) => Ok(id),
-            // A fault of the form reached the writer as a fault of its bytes.
-            Err(ContentError::BodyLost(error)) => Err(match error.downcast::<ContentError>() {
-                Ok(of_form) => *of_form,
-                Err(lost) => ContentError::BodyLost(lost),
+            Err(UploadError::BodyLost(error)) => Err(match error.downcast::<FormFault>() {
+                Ok(fault) => fault.0,
+                Err(lost) => UploadError::BodyLost(lost).into(),
             }),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 }
 
 impl Texts {
-    async fn read(&mut self, name: &str, reader: &mut Reader) -> Result<(), ContentError> {
+    async fn read(&mut self, name: &str, reader: &mut Reader) -> Result<(), Problem> {
         let (field, slot) = match name {
             "title" => ("title", &mut self.title),
             "description" => ("description", &mut self.description),
             _ => {
-                return Err(ContentError::BadField(
-                    "form",
-                    "may hold file, title and description, nothing else",
-                ));
+                return Err(bad_field("form", "may hold file, title and description, nothing else"));
             }
         };
         let mut bytes = Vec::new();
         while let Some(part) = reader.data().await? {
             if bytes.len() + part.len() > MAX_TEXT {
-                return Err(ContentError::BadField(field, "is too long"));
+                return Err(bad_field(field, "is too long"));
             }
             bytes.extend_from_slice(&part);
         }
-        let text = String::from_utf8(bytes).map_err(|_| ContentError::BadField(field, "must be UTF-8"))?;
+        let text = String::from_utf8(bytes).map_err(|_| bad_field(field, "must be UTF-8"))?;
         *slot = Some(text);
         Ok(())
     }
 
-    /// Reads what comes behind the file.
-    async fn rest(&mut self, reader: &mut Reader) -> Result<(), ContentError> {
+    /// Reads the fields behind the file.
+    async fn rest(&mut self, reader: &mut Reader) -> Result<(), Problem> {
         loop {
             match reader.next().await? {
                 FormEvent::Field { name, .. } if name == "file" => {
-                    return Err(ContentError::BadField("file", "may come once"));
+                    return Err(bad_field("file", "may come once"));
                 }
                 FormEvent::Field { name, .. } => self.read(&name, reader).await?,
                 FormEvent::End => return Ok(()),
@@ -246,29 +243,29 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(content_type: &str, body: Body) -> Result<Self, ContentError> {
-        let form = MultipartForm::new(content_type).map_err(ContentError::BrokenForm)?;
+    fn new(content_type: &str, body: Body) -> Result<Self, Problem> {
+        let form = MultipartForm::new(content_type).map_err(malformed_form)?;
         Ok(Self {
             body: body.into_data_stream(),
             form,
         })
     }
 
-    async fn next(&mut self) -> Result<FormEvent, ContentError> {
+    async fn next(&mut self) -> Result<FormEvent, Problem> {
         loop {
-            if let Some(event) = self.form.next_event().map_err(ContentError::BrokenForm)? {
+            if let Some(event) = self.form.next_event().map_err(malformed_form)? {
                 return Ok(event);
             }
             match self.body.next().await {
                 Some(Ok(bytes)) => self.form.feed(bytes),
-                Some(Err(error)) => return Err(ContentError::BodyLost(error.into())),
-                None => return Err(ContentError::BrokenForm("it ends before its last boundary")),
+                Some(Err(error)) => return Err(UploadError::BodyLost(error.into()).into()),
+                None => return Err(malformed_form("it ends before its last boundary")),
             }
         }
     }
 
     /// The next bytes of the field that is being read; `None` at its end.
-    async fn data(&mut self) -> Result<Option<Bytes>, ContentError> {
+    async fn data(&mut self) -> Result<Option<Bytes>, Problem> {
         match self.next().await? {
             FormEvent::Data(bytes) => Ok(Some(bytes)),
             FormEvent::EndOfField | FormEvent::End | FormEvent::Field { .. } => Ok(None),

@@ -1,23 +1,13 @@
-//! `DELETE /{videoId}/delete`: from now on no byte of a lecture is served.
+//! `DELETE /{video_id}/delete`
 
-use super::fetch_video::viewer;
-use crate::controllers::state::Uploads;
-use crate::services::error::ContentError;
+use super::documents::Deletion;
+use crate::controllers::state::Api;
+use crate::services::access_service::Asker;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::StatusCode;
-use renditions::models::lecture::Status;
-use runtime::{Caller, Json, PathId, ProblemDocument};
-use serde::Serialize;
-
-/// What is left of a lecture.
-#[derive(Debug, Serialize, utoipa::ToSchema)]
-pub(crate) struct Deletion {
-    id: VideoId,
-    /// `deleted`.
-    status: Status,
-}
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
 
 /// Deletes a lecture at any time of its life; again is answered alike.
 #[utoipa::path(
@@ -32,17 +22,10 @@ pub(crate) struct Deletion {
     )
 )]
 pub(crate) async fn delete_video(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     caller: Caller,
     PathId(id): PathId<VideoId>,
-) -> Result<Response, ContentError> {
-    state.videos.delete(id, viewer(&caller)).await?;
-    Ok((
-        StatusCode::ACCEPTED,
-        Json(Deletion {
-            id,
-            status: Status::Deleted,
-        }),
-    )
-        .into_response())
+) -> Result<Response, Problem> {
+    api.videos.delete(id, Asker::from(&caller)).await?;
+    Ok((StatusCode::ACCEPTED, Json(Deletion::of(id))).into_response())
 }

@@ -1,16 +1,14 @@
 //! `GET /{videoId}`: a lecture.
 
-use crate::controllers::state::Uploads;
-use crate::models::videos::video_document::VideoDocument;
-use crate::services::error::ContentError;
-use crate::services::video_service::Viewer;
+use super::documents::{VideoDocument, tag};
+use crate::controllers::state::Api;
+use crate::services::access_service::Asker;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
-use http::header::{CACHE_CONTROL, ETAG};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use runtime::conditional::{IfNoneMatch, edits_tag};
-use runtime::{Caller, Json, PathId, ProblemDocument};
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
 
 /// Shows a lecture to its owner and to admins.
 #[utoipa::path(
@@ -26,16 +24,16 @@ use runtime::{Caller, Json, PathId, ProblemDocument};
     )
 )]
 pub(crate) async fn fetch_video(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     caller: Caller,
     PathId(id): PathId<VideoId>,
     if_none_match: IfNoneMatch,
-) -> Result<Response, ContentError> {
-    let viewer = viewer(&caller);
-    let video = state.videos.find(id, viewer).await?;
+) -> Result<Response, Problem> {
+    let asker = Asker::from(&caller);
+    let video = api.videos.find(id, asker).await?;
     let etag = edits_tag(video.version, video.changes);
-    let document = state.videos.show(video, viewer).await?;
-    // Bytes that come and encoders at work are shown, and no row of the lecture changes.
+    let document = VideoDocument::from(api.videos.overview(video, asker).await?);
+    // Incoming bytes and encoders at work show, although no row of the lecture changes.
     let mut response = if if_none_match.has(&etag) && !document.is_moving() {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
@@ -43,17 +41,4 @@ pub(crate) async fn fetch_video(
     };
     tag(&mut response, etag);
     Ok(response)
-}
-
-pub(super) fn viewer(caller: &Caller) -> Viewer {
-    Viewer {
-        user: caller.user_id,
-        is_admin: caller.is_admin(),
-    }
-}
-
-pub(super) fn tag(response: &mut Response, etag: HeaderValue) {
-    let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    headers.insert(ETAG, etag);
 }

@@ -1,9 +1,8 @@
-//! `GET /`: the caller's own lectures, or everybody's for admins.
+//! `GET /`
 
-use super::fetch_video::viewer;
-use crate::controllers::state::Uploads;
-use crate::models::videos::video_document::VideoDocument;
-use crate::services::error::ContentError;
+use super::documents::VideoDocument;
+use crate::controllers::state::Api;
+use crate::services::access_service::Asker;
 use crate::services::video_service::Selection;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +10,7 @@ use contracts::VideoId;
 use http::header::CACHE_CONTROL;
 use renditions::models::lecture::Status;
 use runtime::page::{PageParameters, PageRequest};
-use runtime::{Caller, Json, ProblemDocument, Query};
+use runtime::{Caller, Json, Problem, ProblemDocument, Query};
 use serde::{Deserialize, Serialize};
 
 /// Whose lectures.
@@ -61,22 +60,22 @@ pub(crate) struct VideoPage {
     )
 )]
 pub(crate) async fn list_videos(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     caller: Caller,
     Query(parameters): Query<Parameters>,
     page: PageRequest<VideoId>,
-) -> Result<Response, ContentError> {
+) -> Result<Response, Problem> {
     let selection = Selection {
         everyone: parameters.owner == Some(Owner::All),
         failed: parameters.failed.unwrap_or(false),
         status: parameters.status,
         page,
     };
-    let found = state.videos.list(viewer(&caller), selection).await?;
+    let found = api.videos.list(Asker::from(&caller), selection).await?;
     let view = match parameters.course_id {
         Some(_) => VideoPage::default(),
         None => VideoPage {
-            items: found.items,
+            items: found.items.into_iter().map(VideoDocument::from).collect(),
             next_cursor: found.next_cursor,
         },
     };

@@ -1,15 +1,14 @@
-//! `POST` and `GET /{videoId}/transcode`: a lecture's renditions, how far they are, and that they be made.
+//! `POST` and `GET /{video_id}/transcode`
 
-use super::fetch_video::viewer;
-use crate::controllers::state::Uploads;
-use crate::models::videos::video_document::TranscodeDocument;
-use crate::services::error::ContentError;
+use super::documents::TranscodeDocument;
+use crate::controllers::state::Api;
+use crate::services::access_service::Asker;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
-use runtime::{Caller, Json, PathId, ProblemDocument};
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
 use serde::Deserialize;
 
 /// What is to be made.
@@ -41,17 +40,17 @@ pub(crate) struct TranscodeRequest {
     )
 )]
 pub(crate) async fn request_transcode(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     caller: Caller,
     PathId(id): PathId<VideoId>,
     body: Option<Json<TranscodeRequest>>,
-) -> Result<Response, ContentError> {
+) -> Result<Response, Problem> {
     let names = body.and_then(|Json(request)| request.renditions).unwrap_or_default();
-    let viewer = viewer(&caller);
-    let video = state.videos.find(id, viewer).await?;
-    state.transcodes.request(&video, &names).await?;
-    let video = state.videos.find(id, viewer).await?;
-    let document = state.transcodes.progress(&video).await?;
+    let asker = Asker::from(&caller);
+    let video = api.videos.find(id, asker).await?;
+    api.transcodes.request(&video, &names).await?;
+    let video = api.videos.find(id, asker).await?;
+    let document = TranscodeDocument::new(id, api.transcodes.progress(&video).await?);
     Ok((StatusCode::ACCEPTED, Json(document)).into_response())
 }
 
@@ -70,11 +69,11 @@ pub(crate) async fn request_transcode(
     )
 )]
 pub(crate) async fn show_transcode(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     caller: Caller,
     PathId(id): PathId<VideoId>,
-) -> Result<Response, ContentError> {
-    let video = state.videos.find(id, viewer(&caller)).await?;
-    let document = state.transcodes.progress(&video).await?;
+) -> Result<Response, Problem> {
+    let video = api.videos.find(id, Asker::from(&caller)).await?;
+    let document = TranscodeDocument::new(id, api.transcodes.progress(&video).await?);
     Ok(([(CACHE_CONTROL, "private, no-cache")], Json(document)).into_response())
 }

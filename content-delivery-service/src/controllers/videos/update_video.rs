@@ -1,14 +1,14 @@
-//! `PATCH /{videoId}`: another title or description.
+//! `PATCH /{video_id}`
 
-use super::fetch_video::{tag, viewer};
-use crate::controllers::state::Uploads;
-use crate::models::videos::video_document::VideoDocument;
-use crate::services::error::ContentError;
+use super::documents::{VideoDocument, tag};
+use crate::controllers::state::Api;
+use crate::services::access_service::Asker;
+use crate::services::error::VideoError;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use runtime::conditional::{IfMatch, edits_tag};
-use runtime::{Caller, Json, PathId, ProblemDocument};
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
 use serde::Deserialize;
 
 /// What changes; what is absent stays.
@@ -36,26 +36,27 @@ pub(crate) struct VideoChange {
     )
 )]
 pub(crate) async fn update_video(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     caller: Caller,
     PathId(id): PathId<VideoId>,
     if_match: IfMatch,
     Json(change): Json<VideoChange>,
-) -> Result<Response, ContentError> {
-    let viewer = viewer(&caller);
+) -> Result<Response, Problem> {
+    let asker = Asker::from(&caller);
     let version = if if_match.names_versions() {
-        let version = state.videos.find(id, viewer).await?.version;
+        let version = api.videos.find(id, asker).await?.version;
         if !if_match.allows_edit(version) {
-            return Err(ContentError::Stale);
+            return Err(VideoError::Stale.into());
         }
         Some(version)
     } else {
         None
     };
     let (title, description) = (change.title.as_deref(), change.description.as_deref());
-    let video = state.videos.update(id, viewer, title, description, version).await?;
+    let video = api.videos.update(id, asker, title, description, version).await?;
     let etag = edits_tag(video.version, video.changes);
-    let mut response = Json(state.videos.show(video, viewer).await?).into_response();
+    let document = VideoDocument::from(api.videos.overview(video, asker).await?);
+    let mut response = Json(document).into_response();
     tag(&mut response, etag);
     Ok(response)
 }

@@ -1,26 +1,24 @@
-//! `GET /{videoId}/events`: a lecture as it changes, as server-sent events.
+//! `GET /{video_id}/events`
 
-use super::fetch_video::viewer;
-use crate::controllers::state::Uploads;
-use crate::models::videos::video_document::VideoDocument;
-use crate::services::error::ContentError;
-use axum::body::Body;
+use super::documents::{Deletion, VideoDocument};
+use crate::controllers::state::Api;
+use crate::services::access_service::Asker;
+use crate::services::error::{Denied, Failure, VideoError};
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
+use axum::response::{IntoResponse, Response, sse};
 use contracts::{Event, VideoId};
 use futures::stream;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use runtime::{Caller, PathId, ProblemDocument};
+use http::header::CACHE_CONTROL;
+use runtime::{Caller, PathId, Problem, ProblemDocument};
+use serde::Serialize;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::Instant;
 
-/// How often it is looked at beside the events of this process: uploads move without events, other nodes too.
+/// The pause between two looks if no event comes: uploads move without events, and so do other nodes.
 const LOOK: Duration = Duration::from_secs(1);
-/// After this long without a change a comment keeps the connection alive.
+/// After this long without a change, a comment keeps the connection alive.
 const COMMENT: Duration = Duration::from_secs(15);
 
 /// Streams `event: video` with the lecture, first at once, then at each change, until it is ready, failed or deleted,
@@ -37,97 +35,95 @@ const COMMENT: Duration = Duration::from_secs(15);
     )
 )]
 pub(crate) async fn watch_events(
-    State(state): State<Uploads>,
+    State(api): State<Api>,
     caller: Caller,
     PathId(id): PathId<VideoId>,
-) -> Result<Response, ContentError> {
-    state.videos.find(id, viewer(&caller)).await?;
-    let changes = state.changes.listen();
+) -> Result<Response, Problem> {
+    api.videos.find(id, Asker::from(&caller)).await?;
+    let changes = api.changes.listen();
     let watch = Watch {
-        state,
+        api,
         caller,
         id,
         changes,
         shown: None,
-        spoke_at: Instant::now(),
         over: false,
     };
     let events = stream::unfold(watch, |mut watch| async move {
-        let text = watch.next().await?;
-        Some((Ok::<_, Infallible>(Bytes::from(text)), watch))
+        let event = watch.next().await?;
+        Some((Ok::<_, Infallible>(event), watch))
     });
-    let headers = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store")];
-    Ok((headers, Body::from_stream(events)).into_response())
+    let comments = sse::KeepAlive::new().interval(COMMENT).text("still here");
+    let events = sse::Sse::new(events).keep_alive(comments);
+    Ok(([(CACHE_CONTROL, "no-store")], events).into_response())
 }
 
 struct Watch {
-    state: Uploads,
+    api: Api,
     caller: Caller,
     id: VideoId,
     changes: Receiver<Event>,
     shown: Option<VideoDocument>,
-    spoke_at: Instant,
     over: bool,
 }
 
 impl Watch {
-    /// The next thing to say; `None` ends the stream.
-    async fn next(&mut self) -> Option<String> {
+    /// The next event to send; `None` ends the stream.
+    async fn next(&mut self) -> Option<sse::Event> {
         while !self.over {
             if self.shown.is_some() {
                 self.wait().await;
             }
             // Asked each time: the right to look may have ended with the sign-in.
-            if self.state.authenticator.refuses(&self.caller) {
+            if self.api.authenticator.refuses(&self.caller) {
                 return None;
             }
-            let said = match self.look().await {
-                Ok(said) => said,
-                Err(ContentError::Deleted) => {
+            match self.look().await {
+                Ok(Some(event)) => return Some(event),
+                Ok(None) | Err(VideoError::Failed(Failure::Unavailable(_))) => {}
+                Err(VideoError::Denied(Denied::Deleted)) => {
                     self.over = true;
-                    Some(format!(
-                        "event: video\ndata: {{\"id\":\"{}\",\"status\":\"deleted\"}}\n\n",
-                        self.id
-                    ))
+                    return event(&Deletion::of(self.id)).ok();
                 }
-                Err(ContentError::Unavailable(_)) => None,
                 Err(_) => return None,
-            };
-            let said = said.or_else(|| (self.spoke_at.elapsed() >= COMMENT).then(|| ": still here\n\n".to_owned()));
-            if said.is_some() {
-                self.spoke_at = Instant::now();
-                return said;
             }
         }
         None
     }
 
-    async fn look(&mut self) -> Result<Option<String>, ContentError> {
-        let viewer = viewer(&self.caller);
-        let video = self.state.videos.find(self.id, viewer).await?;
+    /// The lecture, if it has changed since it was last sent.
+    async fn look(&mut self) -> Result<Option<sse::Event>, VideoError> {
+        let asker = Asker::from(&self.caller);
+        let video = self.api.videos.find(self.id, asker).await?;
         self.over = video.status.is_final();
-        let document = self.state.videos.show(video, viewer).await?;
+        let document = VideoDocument::from(self.api.videos.overview(video, asker).await?);
         if self.shown.as_ref() == Some(&document) {
             return Ok(None);
         }
-        let json = serde_json::to_string(&document).map_err(|error| ContentError::Internal(error.to_string()))?;
+        let event = event(&document)?;
         self.shown = Some(document);
-        Ok(Some(format!("event: video\ndata: {json}\n\n")))
+        Ok(Some(event))
     }
 
+    /// Waits for an event of the lecture, but no longer than until the next look is due.
     async fn wait(&mut self) {
         let subject = self.id.0;
-        let told = async {
+        let event = async {
             loop {
                 match self.changes.recv().await {
                     Ok(event) if event.subject == subject => return,
                     Err(RecvError::Lagged(_)) => return,
-                    // No event comes any more: the clock alone.
+                    // No event will come: only the clock is left.
                     Err(RecvError::Closed) => return std::future::pending().await,
                     Ok(_) => {}
                 }
             }
         };
-        let _ = tokio::time::timeout(LOOK, told).await;
+        let _ = tokio::time::timeout(LOOK, event).await;
     }
+}
+
+fn event(document: &impl Serialize) -> Result<sse::Event, Failure> {
+    let event = sse::Event::default().event("video").json_data(document);
+    event.map_err(|error| Failure::Internal(error.to_string()))
 }

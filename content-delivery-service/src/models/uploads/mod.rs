@@ -1,5 +1,5 @@
 //! Uploads: what a request begins, and what is stored of it.
 
+pub(crate) mod checksum;
 pub mod creation;
-pub(crate) mod tus;
 pub mod upload;

@@ -1,4 +1,5 @@
-//! Lectures.
+//! Lectures, and the texts that people give them.
 
+pub(crate) mod overview;
+pub(crate) mod text;
 pub mod video;
-pub(crate) mod video_document;

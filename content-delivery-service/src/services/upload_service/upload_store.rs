@@ -1,4 +1,4 @@
-//! The rows and the bytes of one upload, under its fence: what the writer of a request and the service both stand on.
+//! The rows and the bytes of one upload, under its fence; the writer of a request and the service both use them.
 
 use super::active_uploads::SILENCE;
 use crate::config::UploadConfig;
@@ -7,7 +7,7 @@ use crate::models::uploads::upload::{Upload, UploadState};
 use crate::repositories::uploads::upload_repository::{Claim, Progress, UploadRepository};
 use crate::repositories::videos::deletion_repository::DeletionRepository;
 use crate::repositories::videos::video_repository::VideoRepository;
-use crate::services::error::ContentError;
+use crate::services::error::{Denied, Failure, UploadError};
 use backing::Clock;
 use backing::objects::{Objects, SinkState, UploadSink};
 use bytes::Bytes;
@@ -67,14 +67,14 @@ impl UploadStore {
     }
 
     /// An upload, also a finished one.
-    pub(crate) async fn find(&self, id: VideoId) -> Result<Option<Upload>, ContentError> {
+    pub(crate) async fn find(&self, id: VideoId) -> Result<Option<Upload>, Failure> {
         Ok(self.uploads.find(id).await?)
     }
 
     /// Makes the caller the writer of an upload at this offset; another process's writer gets the time to be found silent.
     ///
     /// Errors: the offset is another, the upload is gone, or its writer is busy
-    pub(crate) async fn claim(&self, id: VideoId, offset: u64) -> Result<Claim, ContentError> {
+    pub(crate) async fn claim(&self, id: VideoId, offset: u64) -> Result<Claim, UploadError> {
         for attempt in 0..CLAIM_TRIES {
             let now = self.clock.now();
             if let Some(claim) = self.uploads.claim(id, offset, now, now - SILENCE).await? {
@@ -85,21 +85,16 @@ impl UploadStore {
                 tokio::time::sleep(SILENCE / (CLAIM_TRIES - 2)).await;
             }
         }
-        Err(ContentError::Locked)
+        Err(UploadError::Locked)
     }
 
     /// Makes an object for an upload's bytes.
-    pub(crate) async fn begin(&self, id: VideoId) -> Result<SinkState, ContentError> {
+    pub(crate) async fn begin(&self, id: VideoId) -> Result<SinkState, Failure> {
         Ok(self.sink().begin(&ObjectKey::VideoSource(id)).await?)
     }
 
     /// Stores bytes behind those that are there, and returns the new durable offset.
-    pub(crate) async fn append(
-        &self,
-        id: VideoId,
-        state: &mut SinkState,
-        bytes: Vec<Bytes>,
-    ) -> Result<u64, ContentError> {
+    pub(crate) async fn append(&self, id: VideoId, state: &mut SinkState, bytes: Vec<Bytes>) -> Result<u64, Failure> {
         Ok(self.sink().append(&ObjectKey::VideoSource(id), state, bytes).await?)
     }
 
@@ -113,7 +108,7 @@ impl UploadStore {
         progress: &Progress,
         resumable: bool,
         last: bool,
-    ) -> Result<(), ContentError> {
+    ) -> Result<(), UploadError> {
         let now = self.clock.now();
         let expires_at = self.expires_at(now, resumable);
         let noted = self.uploads.checkpoint(id, fence, progress, now, expires_at, last);
@@ -124,10 +119,10 @@ impl UploadStore {
         }
     }
 
-    /// Notes that every byte is here: from now on the upload will be finished, whatever happens to this process.
+    /// Notes that every byte is stored: from now on the upload will be finished, even after a crash.
     ///
     /// Errors: the fence is old, or the upload is gone
-    pub(crate) async fn complete(&self, id: VideoId, fence: i64, progress: &Progress) -> Result<(), ContentError> {
+    pub(crate) async fn complete(&self, id: VideoId, fence: i64, progress: &Progress) -> Result<(), UploadError> {
         if !self.uploads.complete(id, fence, progress, self.clock.now()).await? {
             return Err(self.why_fenced(id).await);
         }
@@ -139,7 +134,7 @@ impl UploadStore {
     }
 
     /// Puts a complete upload's object in its place and hands the lecture to the scan; repeating it does no harm.
-    pub(crate) async fn finish(&self, id: VideoId) -> Result<(), ContentError> {
+    pub(crate) async fn finish(&self, id: VideoId) -> Result<(), Failure> {
         let Some(upload) = self.uploads.find(id).await? else {
             return Ok(());
         };
@@ -159,7 +154,7 @@ impl UploadStore {
     }
 
     /// Removes the bytes of an upload that is not in its place yet.
-    pub(crate) async fn abort(&self, id: VideoId) -> Result<(), ContentError> {
+    pub(crate) async fn abort(&self, id: VideoId) -> Result<(), Failure> {
         if let Some(upload) = self.uploads.find(id).await? {
             let state = sink_state(&upload)?.unwrap_or_default();
             self.sink().abort(&ObjectKey::VideoSource(id), &state).await?;
@@ -168,7 +163,7 @@ impl UploadStore {
     }
 
     /// Removes an upload that never became a lecture, with the bytes of this state.
-    pub(crate) async fn forget(&self, id: VideoId, state: Option<&SinkState>) -> Result<(), ContentError> {
+    pub(crate) async fn forget(&self, id: VideoId, state: Option<&SinkState>) -> Result<(), Failure> {
         if let Some(state) = state {
             self.sink().abort(&ObjectKey::VideoSource(id), state).await?;
         }
@@ -176,7 +171,7 @@ impl UploadStore {
     }
 
     /// Deletes an upload whose time is over, unless somebody has continued it since.
-    pub(crate) async fn expire(&self, id: VideoId, reason: &Reason) -> Result<bool, ContentError> {
+    pub(crate) async fn expire(&self, id: VideoId, reason: &Reason) -> Result<bool, Failure> {
         Ok(self.deletions.expire(id, reason, self.clock.now()).await?)
     }
 
@@ -185,33 +180,33 @@ impl UploadStore {
     }
 
     /// Why a writer lost its upload.
-    async fn why_fenced(&self, id: VideoId) -> ContentError {
+    async fn why_fenced(&self, id: VideoId) -> UploadError {
         match self.is_deleted(id).await {
-            Ok(true) => ContentError::Deleted,
-            Ok(false) => ContentError::Locked,
-            Err(error) => error,
+            Ok(true) => Denied::Deleted.into(),
+            Ok(false) => UploadError::Locked,
+            Err(failure) => failure.into(),
         }
     }
 
-    async fn must_be_open_at(&self, id: VideoId, offset: u64) -> Result<(), ContentError> {
+    async fn must_be_open_at(&self, id: VideoId, offset: u64) -> Result<(), UploadError> {
         if self.is_deleted(id).await? {
-            return Err(ContentError::Deleted);
+            return Err(Denied::Deleted.into());
         }
-        let upload = self.uploads.find(id).await?.ok_or(ContentError::NotFound)?;
+        let upload = self.uploads.find(id).await?.ok_or(Denied::NotFound)?;
         if upload.offset != offset || upload.state != UploadState::Open {
-            return Err(ContentError::OffsetMismatch(upload.offset));
+            return Err(UploadError::OffsetMismatch(upload.offset));
         }
         Ok(())
     }
 
-    async fn is_deleted(&self, id: VideoId) -> Result<bool, ContentError> {
+    async fn is_deleted(&self, id: VideoId) -> Result<bool, Failure> {
         let video = self.videos.find(id).await?;
         Ok(video.is_none_or(|video| video.status == Status::Deleted))
     }
 }
 
 /// What the sink noted about an upload, if it has begun.
-pub(crate) fn sink_state(upload: &Upload) -> Result<Option<SinkState>, ContentError> {
+pub(crate) fn sink_state(upload: &Upload) -> Result<Option<SinkState>, Failure> {
     let state = upload.sink_state.as_deref().map(serde_json::from_str).transpose();
-    state.map_err(|error| ContentError::Internal(format!("an upload's state can't be read: {error}")))
+    state.map_err(|error| Failure::Internal(format!("an upload's state can't be read: {error}")))
 }

@@ -1,13 +1,13 @@
-//! The write path: bytes are gathered without copying them, stored and synced in large batches, and noted
-//! in the database at checkpoints. A client learns the offset that the database has, so it never goes back.
+//! The write path: gathers bytes without copying them, stores and syncs them in large batches, and notes them in the
+//! database at checkpoints. A client learns the offset that the database has, so that it never goes back.
 
 use super::active_uploads::{Seat, Slot};
 use super::upload_store::{UploadStore, sink_state};
 use crate::metric;
-use crate::models::uploads::tus::Checksum;
+use crate::models::uploads::checksum::Checksum;
 use crate::models::uploads::upload::{HEAD_BYTES, SNIFF_AT};
 use crate::repositories::uploads::upload_repository::{Claim, Progress};
-use crate::services::error::ContentError;
+use crate::services::error::{Failure, UploadError};
 use aws_lc_rs::digest;
 use backing::objects::SinkState;
 use bytes::Bytes;
@@ -53,7 +53,7 @@ struct Stored {
 struct Batch {
     bytes: Vec<Bytes>,
     length: u64,
-    /// They have waited for more as long as they may: they are noted at once.
+    /// They have waited for more as long as they may and are noted at once.
     waited: bool,
 }
 
@@ -61,19 +61,19 @@ struct Batch {
 enum Then {
     More,
     End,
-    Broken(ContentError),
+    Broken(UploadError),
 }
 
 impl UploadWriter {
-    /// Takes the upload, if it stands at this offset and nobody else is writing it.
+    /// Takes the upload, if this is its offset and nobody else is writing it.
     pub(crate) async fn open(
         store: &UploadStore,
         seat: Seat,
         video: VideoId,
         offset: u64,
-    ) -> Result<Self, ContentError> {
+    ) -> Result<Self, UploadError> {
         let Claim { upload, fence } = store.claim(video, offset).await?;
-        // The sink refuses what an older fence still has on its way to the disk.
+        // The sink refuses writes of an older fence that are still on their way to the disk.
         let sink = sink_state(&upload)?.map(|state| SinkState {
             writer: fence.unsigned_abs(),
             ..state
@@ -96,7 +96,7 @@ impl UploadWriter {
         })
     }
 
-    /// Where the upload stands in the store.
+    /// How many bytes the store has.
     pub(crate) fn offset(&self) -> u64 {
         self.stored.offset
     }
@@ -108,23 +108,23 @@ impl UploadWriter {
 
     /// Stores a body to its end. With a checksum, nothing of it counts unless all of it is right.
     ///
-    /// Errors: what came before the error is stored; `release` or `complete` notes it
+    /// Errors: the bytes before the error are stored; `release` or `complete` notes them
     pub(crate) async fn take(
         &mut self,
         body: &mut ByteSource<'_>,
         checksum: Option<&Checksum>,
-    ) -> Result<(), ContentError> {
+    ) -> Result<(), UploadError> {
         let mut check = checksum.map(Check::new);
         let mut result = self.pump(body, check.as_mut()).await;
         if let Some(check) = check {
             result = result.and_then(|()| check.verify());
         }
         match result {
-            // A checked body is believed, and looked at, when all of it is here.
+            // A body with a checksum is trusted, and sniffed, when all of it is here.
             Ok(()) if self.noted.offset < SNIFF_AT && self.stored.offset >= SNIFF_AT => self.sniff(),
             Ok(()) => Ok(()),
             Err(error) => {
-                if checksum.is_some() || matches!(error, ContentError::LongerThanDeclared) {
+                if checksum.is_some() || matches!(error, UploadError::LongerThanDeclared) {
                     self.stored = self.noted.clone();
                 }
                 Err(error)
@@ -132,7 +132,7 @@ impl UploadWriter {
         }
     }
 
-    async fn pump(&mut self, body: &mut ByteSource<'_>, mut check: Option<&mut Check>) -> Result<(), ContentError> {
+    async fn pump(&mut self, body: &mut ByteSource<'_>, mut check: Option<&mut Check>) -> Result<(), UploadError> {
         let slot = Arc::clone(&self.seat.slot);
         let counts = check.is_none();
         let (mut batch, mut then) = gather(body, &slot, self.room(0)).await;
@@ -149,7 +149,7 @@ impl UploadWriter {
                 }
                 Then::End => return self.store(batch, counts).await,
                 Then::Broken(error) => {
-                    if counts && !matches!(error, ContentError::LongerThanDeclared) {
+                    if counts && !matches!(error, UploadError::LongerThanDeclared) {
                         self.store(batch, counts).await?;
                     }
                     return Err(error);
@@ -165,7 +165,7 @@ impl UploadWriter {
     }
 
     /// Stores a batch; `counts` says that it may be noted before the body has ended.
-    async fn store(&mut self, batch: Batch, counts: bool) -> Result<(), ContentError> {
+    async fn store(&mut self, batch: Batch, counts: bool) -> Result<(), UploadError> {
         if batch.length == 0 {
             return Ok(());
         }
@@ -186,9 +186,8 @@ impl UploadWriter {
         }
         let offset = appended?;
         if offset != after {
-            return Err(ContentError::Internal(format!(
-                "the store says byte {offset} where {after} was expected"
-            )));
+            let found = format!("the store says byte {offset} where {after} was expected");
+            return Err(Failure::Internal(found).into());
         }
         self.stored.offset = offset;
         metrics::counter!(metric::UPLOAD_BYTES).increment(batch.length);
@@ -200,7 +199,7 @@ impl UploadWriter {
     }
 
     /// The database knows of the object before there is a byte of it, so that giving it up finds it.
-    async fn begin(&mut self) -> Result<SinkState, ContentError> {
+    async fn begin(&mut self) -> Result<SinkState, UploadError> {
         let begun = self.store.begin(self.video).await?;
         let state = SinkState {
             writer: self.fence.unsigned_abs(),
@@ -226,11 +225,11 @@ impl UploadWriter {
         }
     }
 
-    fn sniff(&self) -> Result<(), ContentError> {
+    fn sniff(&self) -> Result<(), UploadError> {
         if fmp4::sniff(&self.stored.head).is_media() {
             Ok(())
         } else {
-            Err(ContentError::UnsupportedMedia)
+            Err(UploadError::UnsupportedMedia)
         }
     }
 
@@ -239,13 +238,9 @@ impl UploadWriter {
             || self.noted_at.elapsed() >= CHECKPOINT_TIME
     }
 
-    fn progress(&self) -> Result<Progress, ContentError> {
-        let sink_state = match &self.stored.sink {
-            Some(state) => {
-                Some(serde_json::to_string(state).map_err(|error| ContentError::Internal(error.to_string()))?)
-            }
-            None => None,
-        };
+    fn progress(&self) -> Result<Progress, Failure> {
+        let sink_state = self.stored.sink.as_ref().map(serde_json::to_string).transpose();
+        let sink_state = sink_state.map_err(|error| Failure::Internal(error.to_string()))?;
         let head = if self.stored.offset >= SNIFF_AT {
             Vec::new()
         } else {
@@ -258,7 +253,7 @@ impl UploadWriter {
         })
     }
 
-    async fn checkpoint(&mut self, last: bool) -> Result<(), ContentError> {
+    async fn checkpoint(&mut self, last: bool) -> Result<(), UploadError> {
         let progress = self.progress()?;
         let noted = self
             .store
@@ -270,17 +265,17 @@ impl UploadWriter {
     }
 
     /// Notes what is stored and releases the upload.
-    pub(crate) async fn release(mut self) -> Result<u64, ContentError> {
+    pub(crate) async fn release(mut self) -> Result<u64, UploadError> {
         self.checkpoint(true).await?;
         Ok(self.noted.offset)
     }
 
-    /// The last byte is here: from now on the upload will be finished, whatever happens to this process.
+    /// Ends the upload after its last byte: from now on it will be finished, even after a crash.
     ///
     /// Errors: `EmptyFile` and `UnsupportedMedia` say that this is no lecture; the caller refuses it
-    pub(crate) async fn complete(&mut self) -> Result<(), ContentError> {
+    pub(crate) async fn complete(&mut self) -> Result<(), UploadError> {
         match self.stored.offset {
-            0 => return Err(ContentError::EmptyFile),
+            0 => return Err(UploadError::EmptyFile),
             _ if self.noted.offset < SNIFF_AT => self.sniff()?,
             _ => {}
         }
@@ -289,7 +284,7 @@ impl UploadWriter {
     }
 
     /// Removes the upload with everything that was stored of it.
-    pub(crate) async fn refuse(self) -> Result<(), ContentError> {
+    pub(crate) async fn refuse(self) -> Result<(), Failure> {
         self.store.forget(self.video, self.stored.sink.as_ref()).await
     }
 }
@@ -320,21 +315,21 @@ async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> (Batch, Th
             Some(Ok(bytes)) => {
                 let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
                 if length > room.saturating_sub(batch.length) {
-                    return (batch, Then::Broken(ContentError::LongerThanDeclared));
+                    return (batch, Then::Broken(UploadError::LongerThanDeclared));
                 }
                 batch.length += length;
                 batch.bytes.push(bytes);
                 first_at.get_or_insert_with(Instant::now);
             }
-            Some(Err(error)) if error.is::<Stopped>() => return (batch, Then::Broken(ContentError::Locked)),
-            Some(Err(error)) => return (batch, Then::Broken(ContentError::BodyLost(error))),
+            Some(Err(error)) if error.is::<Stopped>() => return (batch, Then::Broken(UploadError::Locked)),
+            Some(Err(error)) => return (batch, Then::Broken(UploadError::BodyLost(error))),
             None => return (batch, Then::End),
         }
     }
     (batch, Then::More)
 }
 
-/// Somebody took the upload over, deleted it, or revoked its key.
+/// Another request took the upload over, deleted it, or revoked its key.
 #[derive(Debug, thiserror::Error)]
 #[error("the writer was told to stop")]
 struct Stopped;
@@ -361,11 +356,11 @@ impl Check {
         self.context.update(bytes);
     }
 
-    fn verify(self) -> Result<(), ContentError> {
+    fn verify(self) -> Result<(), UploadError> {
         if self.context.finish().as_ref() == self.expected {
             Ok(())
         } else {
-            Err(ContentError::ChecksumMismatch)
+            Err(UploadError::ChecksumMismatch)
         }
     }
 }

@@ -1,13 +1,13 @@
-//! What may stand in the texts that people give a lecture.
+//! The texts that people give a lecture, and what they may contain.
 
-use contracts::text::{MAX_TITLE, is_deceptive, title};
+use contracts::text::{self, MAX_TITLE, is_deceptive};
 
 /// Longest description, in characters.
-pub(crate) const MAX_DESCRIPTION: usize = 5_000;
+const MAX_DESCRIPTION: usize = 5_000;
 /// Longest file name, in characters.
-pub(crate) const MAX_FILENAME: usize = 255;
+const MAX_FILENAME: usize = 255;
 /// The title of a lecture that came without a title and without a file name.
-pub(crate) const UNTITLED: &str = "Untitled lecture";
+const UNTITLED: &str = "Untitled lecture";
 
 /// A description as it is kept: trimmed, may have lines.
 pub(crate) fn description(text: &str) -> Result<String, &'static str> {
@@ -36,14 +36,21 @@ pub(crate) fn filename(text: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-/// The title that a lecture gets from its file's name when nobody gave one.
-pub(crate) fn title_from(filename: &str) -> String {
+/// The title of a new lecture: the one that was sent, or one made of its file's name.
+pub(crate) fn title(sent: Option<&str>, filename: Option<&str>) -> Result<String, &'static str> {
+    match sent {
+        Some(title) => text::title(title),
+        None => Ok(filename.map_or_else(|| UNTITLED.to_owned(), title_from)),
+    }
+}
+
+fn title_from(filename: &str) -> String {
     let stem = match filename.rsplit_once('.') {
         Some((stem, ending)) if !stem.is_empty() && ending.len() <= 5 => stem,
         _ => filename,
     };
     let short: String = stem.trim().chars().take(MAX_TITLE).collect();
-    title(&short).unwrap_or_else(|_| UNTITLED.to_owned())
+    text::title(&short).unwrap_or_else(|_| UNTITLED.to_owned())
 }
 
 #[cfg(test)]

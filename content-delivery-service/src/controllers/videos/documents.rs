@@ -1,8 +1,10 @@
-//! A lecture as programs see it.
+//! How lectures look on the wire.
 
-use super::video::Video;
-use crate::models::uploads::upload::{Upload, UploadState};
+use crate::models::videos::overview::{Encoding, Overview};
+use axum::response::Response;
 use contracts::{Timestamp, UserId, VideoId};
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, ETAG};
 use renditions::models::lecture::{AudioTrack, Reason, Rendition, Status, VideoTrack};
 use serde::Serialize;
 
@@ -77,13 +79,21 @@ pub(crate) struct SourceDocument {
 #[schema(as = Transcode)]
 pub(crate) struct TranscodeDocument {
     /// The lecture's id.
-    pub(crate) video_id: VideoId,
+    video_id: VideoId,
     /// The encoded share of what is promised, 0 to 1; of the new renditions while all is made anew.
-    pub(crate) progress: f64,
+    progress: f64,
     /// The forms in which it can be watched, or will be.
-    pub(crate) renditions: Vec<Rendition>,
+    renditions: Vec<Rendition>,
     /// Seconds until all of it is encoded, as far as that can be told; null while unknown or nothing goes on.
-    pub(crate) time_left: Option<u32>,
+    time_left: Option<u32>,
+}
+
+/// What is left of a lecture.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub(crate) struct Deletion {
+    id: VideoId,
+    /// `deleted`.
+    status: Status,
 }
 
 impl VideoDocument {
@@ -95,27 +105,16 @@ impl VideoDocument {
             Status::Ready | Status::Failed | Status::Deleted => false,
         }
     }
+}
 
-    /// Shows how far running encoders are.
-    pub(crate) fn with_progress(self, live: TranscodeDocument) -> Self {
-        Self {
-            progress: live.progress,
-            time_left: live.time_left,
-            renditions: live.renditions,
-            ..self
-        }
-    }
-
-    /// Shows a lecture; the key of its upload is for those who may continue it.
-    pub(crate) fn new(video: Video, upload: Option<&Upload>, key: Option<String>) -> Self {
-        let progress = video.progress();
-        let upload = upload
-            .filter(|upload| upload.state != UploadState::Finished && video.status == Status::Uploading)
-            .map(|upload| UploadDocument {
-                offset: i64::try_from(upload.offset).unwrap_or(i64::MAX),
-                length: upload.length.map(|length| i64::try_from(length).unwrap_or(i64::MAX)),
-                url: key.filter(|_| upload.resumable).map(|key| upload_url(video.id, &key)),
-            });
+impl From<Overview> for VideoDocument {
+    fn from(overview: Overview) -> Self {
+        let Overview {
+            video,
+            upload,
+            key,
+            encoding,
+        } = overview;
         Self {
             id: video.id,
             owner_id: video.owner_id,
@@ -123,9 +122,13 @@ impl VideoDocument {
             description: video.description,
             status: video.status,
             reason: video.reason,
-            progress,
-            time_left: None,
-            upload,
+            progress: encoding.progress,
+            time_left: encoding.time_left,
+            upload: upload.map(|upload| UploadDocument {
+                offset: i64::try_from(upload.offset).unwrap_or(i64::MAX),
+                length: upload.length.map(|length| i64::try_from(length).unwrap_or(i64::MAX)),
+                url: key.map(|key| upload_url(video.id, &key)),
+            }),
             duration: video.duration_us.map(seconds),
             source: SourceDocument {
                 bytes: video.bytes,
@@ -134,13 +137,40 @@ impl VideoDocument {
             },
             video: video.media.video,
             audio: video.media.audio,
-            renditions: video.media.renditions,
+            renditions: encoding.renditions,
             created_at: video.created_at,
             updated_at: video.updated_at,
             playable_at: video.playable_at,
             ready_at: video.ready_at,
         }
     }
+}
+
+impl TranscodeDocument {
+    pub(crate) fn new(video_id: VideoId, encoding: Encoding) -> Self {
+        Self {
+            video_id,
+            progress: encoding.progress,
+            renditions: encoding.renditions,
+            time_left: encoding.time_left,
+        }
+    }
+}
+
+impl Deletion {
+    pub(crate) fn of(id: VideoId) -> Self {
+        Self {
+            id,
+            status: Status::Deleted,
+        }
+    }
+}
+
+/// Adds a lecture's `ETag` to a reply, for caches that ask again each time.
+pub(crate) fn tag(response: &mut Response, etag: HeaderValue) {
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(ETAG, etag);
 }
 
 /// Where an upload is continued, with its key.

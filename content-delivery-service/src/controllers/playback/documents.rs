@@ -1,0 +1,66 @@
+//! How playback sessions look on the wire, and how the media plane's replies are documented.
+
+use contracts::{PlaybackId, Timestamp};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use utoipa::IntoResponses;
+use utoipa::openapi::{Content, RefOr, Response};
+
+/// A playback session.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = PlaybackSession)]
+pub(crate) struct PlaybackDocument {
+    /// The session's id.
+    pub(super) session_id: PlaybackId,
+    /// Where the HLS multivariant playlist is; whoever holds this URL can watch until it expires.
+    pub(super) hls_url: String,
+    /// Where the DASH manifest is; null where there is none.
+    pub(super) dash_url: Option<String>,
+    /// When the URLs end by themselves.
+    pub(super) expires_at: Timestamp,
+    /// Where a player tells by POST that it is still there, if it loads no media for a while.
+    pub(super) heartbeat_url: String,
+    /// After how many seconds without media it should.
+    pub(super) heartbeat_interval: u64,
+}
+
+/// The replies of a route that sends a playlist.
+pub(super) struct PlaylistReplies;
+
+/// The replies of a route that sends media.
+pub(super) struct MediaReplies;
+
+impl IntoResponses for PlaylistReplies {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        replies("application/vnd.apple.mpegurl")
+    }
+}
+
+impl IntoResponses for MediaReplies {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        replies("video/mp4")
+    }
+}
+
+fn replies(kind: &str) -> BTreeMap<String, RefOr<Response>> {
+    let with_bytes = |description| {
+        let bytes = Content::builder().build();
+        Response::builder()
+            .description(description)
+            .content(kind, bytes)
+            .build()
+    };
+    [
+        ("200", with_bytes("All bytes")),
+        ("206", with_bytes("The range that was asked for")),
+        ("304", Response::new("What the client has is still right")),
+        (
+            "403",
+            Response::new("The token does not open this, whatever the reason"),
+        ),
+        ("404", Response::new("The video has no such part")),
+        ("416", Response::new("The range lies beyond the end")),
+    ]
+    .map(|(status, reply)| (status.to_owned(), reply.into()))
+    .into()
+}

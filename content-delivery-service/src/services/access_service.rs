@@ -1,0 +1,81 @@
+//! Rights to lectures: one question, answered by one rule.
+
+use super::error::Denied;
+use crate::models::videos::video::Video;
+use contracts::UserId;
+use runtime::Caller;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asker {
+    pub(crate) user: UserId,
+    pub(crate) is_admin: bool,
+}
+
+/// What an asker may do with a lecture; a greater right includes the lesser ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Right {
+    /// Nothing: to the asker, the lecture does not exist.
+    None,
+    /// See, watch, change and delete it.
+    Administer,
+    /// Continue its upload, too.
+    Own,
+}
+
+impl From<&Caller> for Asker {
+    fn from(caller: &Caller) -> Self {
+        Self {
+            user: caller.user_id,
+            is_admin: caller.is_admin(),
+        }
+    }
+}
+
+impl Asker {
+    /// The asker's right to a lecture of this owner.
+    pub(crate) fn right(self, owner: UserId) -> Right {
+        if owner == self.user {
+            Right::Own
+        } else if self.is_admin {
+            Right::Administer
+        } else {
+            Right::None
+        }
+    }
+}
+
+/// The lecture, if it exists and the asker has at least this right.
+///
+/// Errors: `NotFound` in both cases
+pub(crate) fn granted(video: Option<Video>, asker: Asker, least: Right) -> Result<Video, Denied> {
+    video
+        .filter(|video| asker.right(video.owner_id) >= least)
+        .ok_or(Denied::NotFound)
+}
+
+/// Fails unless the asker may see everybody's lectures.
+pub(crate) fn must_see_all(asker: Asker) -> Result<(), Denied> {
+    if asker.is_admin {
+        Ok(())
+    } else {
+        Err(Denied::AdminRequired)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owners_have_every_right_admins_all_but_the_upload_and_others_none() {
+        let owner = UserId::generate();
+        let asker = |user, is_admin| Asker { user, is_admin };
+        for is_admin in [false, true] {
+            assert_eq!(asker(owner, is_admin).right(owner), Right::Own);
+        }
+        assert_eq!(asker(UserId::generate(), true).right(owner), Right::Administer);
+        assert_eq!(asker(UserId::generate(), false).right(owner), Right::None);
+        assert!(Right::None < Right::Administer && Right::Administer < Right::Own);
+    }
+}
