@@ -1,4 +1,4 @@
-//! The service's keys; `config/default.toml` tells meaning, unit and range of each.
+//! The service's keys; `config/default.toml` states meaning, unit and range of each.
 
 use serde::Deserialize;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// How lectures are taken in.
+    /// How lectures are uploaded.
     pub upload: UploadConfig,
     /// How they are played.
     pub playback: PlaybackConfig,

@@ -1,4 +1,4 @@
-//! What the task queue and the clock start.
+//! Jobs of the task queue and of the clock.
 
 pub(crate) mod expiry_job;
 pub(crate) mod sweep_job;

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use backing::tasks::{Done, Job, JobError, Task};
 use renditions::tasks::{self, SweepTask};
 
-/// Runs the tasks that a delete enqueues.
+/// Runs the tasks that a deletion enqueues.
 pub(crate) struct SweepJob {
     pub(crate) videos: VideoService,
 }

@@ -1,4 +1,4 @@
-//! Checks made before a controller.
+//! Checks that run before a controller.
 
 pub(crate) mod validate_stream;
 pub(crate) mod validate_upload;

@@ -1,4 +1,4 @@
-//! Every node forgets a video that any node has deleted.
+//! Makes every node forget a video that any node has deleted.
 
 use crate::services::stream_service::StreamService;
 use contracts::{Event, EventData, VideoId};
@@ -8,7 +8,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 /// Follows the broadcast of `moocflix.content` until the process ends.
 ///
-/// A message that is lost here is found in the database by `StreamService::keep_up`.
+/// If a message is lost, `StreamService::keep_up` finds the deletion in the database.
 pub(crate) async fn follow(
     mut events: Receiver<Event>,
     streams: StreamService,

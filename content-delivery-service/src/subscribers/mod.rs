@@ -1,4 +1,4 @@
-//! What content does when something happened elsewhere.
+//! What events start.
 
 pub(crate) mod content_events;
 pub(crate) mod user_events;

@@ -1,4 +1,4 @@
-//! Ends what a user's sign-ins have opened, when these end.
+//! Ends playbacks and revokes upload keys when a user's sign-ins end.
 
 use crate::repositories::playback::playback_repository::Ending;
 use crate::services::stream_service::StreamService;
@@ -10,7 +10,7 @@ use contracts::events::USERS_TOPIC;
 use contracts::{Event, EventData, UserId};
 use std::sync::Arc;
 
-/// The group whose inbox remembers which users' events had their effect.
+/// The group whose inbox remembers which users' events were handled.
 const GROUP: &str = "content-playbacks";
 
 /// Handles the events of `moocflix.users`.

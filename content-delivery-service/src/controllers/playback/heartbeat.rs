@@ -1,4 +1,4 @@
-//! `POST /p/{token}/{videoId}/heartbeat`: a player that loads no media says that it is still there.
+//! `POST /p/{token}/{video_id}/heartbeat`
 
 use contracts::VideoId;
 use http::StatusCode;

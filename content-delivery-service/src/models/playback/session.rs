@@ -1,9 +1,9 @@
-//! A playback session: one viewer who opened one video's stream.
+//! A playback session: a viewer has opened a video's stream.
 
 use contracts::{PlaybackId, SessionId, Timestamp, UserId, VideoId};
 use std::time::Duration;
 
-/// How often a player is asked to tell that it is still there.
+/// How often a player should report that it is still there.
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 
 const SLACK: Duration = Duration::from_secs(15 * 60);
@@ -26,7 +26,7 @@ pub(crate) struct NewPlayback {
     pub(crate) policy_version: i64,
     /// When it was opened.
     pub(crate) created_at: Timestamp,
-    /// When it ends by itself.
+    /// When it runs out.
     pub(crate) expires_at: Timestamp,
 }
 

@@ -1,22 +1,22 @@
-//! What a new upload begins with.
+//! A new upload.
 
 use contracts::UserId;
 
-/// What is known of a lecture when its upload begins.
+/// A lecture when its upload begins.
 #[derive(Debug, Clone)]
 pub struct NewUpload {
     /// Whose lecture it will be.
     pub owner: UserId,
-    /// Where the client tells the length beforehand.
+    /// The length, if the client declares it.
     pub length: Option<u64>,
     /// One line.
     pub title: String,
     /// May have lines, may be empty.
     pub description: String,
-    /// The file's name, where the client told one.
+    /// The file's name, if the client sent one.
     pub filename: Option<String>,
     /// `Upload-Metadata` as it came.
     pub metadata: String,
-    /// Whether the client can go on with it in another request.
+    /// Whether the client can continue it in another request.
     pub resumable: bool,
 }

@@ -2,9 +2,9 @@
 
 use contracts::{Timestamp, UserId, VideoId};
 
-/// How many first bytes are looked at before a file is taken for a lecture.
+/// How many bytes are awaited before a file's first ones decide whether it is a lecture.
 pub(crate) const SNIFF_AT: u64 = 1 << 20;
-/// How many of them are kept with the upload until then.
+/// How many of the first bytes are kept with the upload until then.
 pub(crate) const HEAD_BYTES: usize = 4 * 1024;
 
 /// How far an upload is.
@@ -45,7 +45,7 @@ pub struct Upload {
     pub video_id: VideoId,
     /// Whose it is.
     pub owner_id: UserId,
-    /// Unknown until the end where the client did not tell it.
+    /// Unknown until the end if the client did not declare it.
     pub length: Option<u64>,
     /// Bytes that survive a power cut.
     pub offset: u64,
@@ -53,20 +53,20 @@ pub struct Upload {
     pub sink_state: Option<String>,
     /// `Upload-Metadata` as it came.
     pub metadata: String,
-    /// The first bytes, until enough came to tell what they are.
+    /// The first bytes, until enough came to recognise the file's type.
     pub head: Vec<u8>,
-    /// Whether another request may go on with it.
+    /// Whether another request may continue it.
     pub resumable: bool,
     /// Upload keys of another version are refused.
     pub key_version: i64,
     /// How far it is.
     pub state: UploadState,
-    /// Until when somebody must go on with it.
+    /// Until when it must be continued.
     pub expires_at: Timestamp,
 }
 
 impl Upload {
-    /// Whether nobody may go on with it any more.
+    /// Whether it can no longer be continued.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.state == UploadState::Open && self.expires_at <= now

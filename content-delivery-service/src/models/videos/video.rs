@@ -18,7 +18,7 @@ pub struct Video {
     pub status: Status,
     /// Why it failed, has to wait, lacks a rendition, or could not be encoded again.
     pub reason: Option<Reason>,
-    /// Counts what people have edited.
+    /// Counts the edits of people.
     pub version: i64,
     /// Counts every change: edits, states of the upload, publications of encoders.
     pub changes: i64,
@@ -32,7 +32,7 @@ pub struct Video {
     pub bytes: Option<i64>,
     /// Units: microseconds
     pub duration_us: Option<i64>,
-    /// What the source holds and what is made of it.
+    /// The tracks of the source, and the renditions that are made of it.
     pub media: Media,
     /// The plan generation that its renditions' URLs carry.
     pub generation: i64,

@@ -1,4 +1,4 @@
-//! Playback sessions: opened, looked up on first sight, ended by what happens to their viewer or video.
+//! Playback sessions: opens them, looks them up on first sight, and ends them with their sign-in, account or video.
 
 use crate::metric;
 use crate::models::playback::session::NewPlayback;
@@ -32,7 +32,7 @@ record! {
 }
 
 record! {
-    /// A video's policy as it stands.
+    /// A video's present policy.
     pub(crate) struct Policy {
         /// The video.
         pub(crate) id: VideoId,

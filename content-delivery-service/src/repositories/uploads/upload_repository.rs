@@ -1,7 +1,7 @@
 //! Uploads in the database.
 //!
-//! Whoever writes an upload holds its fence, a number that each new writer raises: what an older one
-//! still says changes nothing.
+//! The writer of an upload holds its fence, a number that each new writer raises; writes with an older fence change
+//! nothing.
 
 use crate::models::uploads::upload::{Upload, UploadState};
 use backing::db::{Db, DbError, Tx, Value};
@@ -67,30 +67,30 @@ impl From<UploadRow> for Upload {
             head: row.head,
             resumable: row.resumable,
             key_version: row.key_version,
-            // A state of a newer release: nobody may write it.
+            // A state of a newer version: nobody may write it.
             state: UploadState::parse(&row.state).unwrap_or(UploadState::Finished),
             expires_at: row.expires_at,
         }
     }
 }
 
-/// An upload that its holder alone may write.
+/// An upload that only its holder may write.
 #[derive(Debug)]
 pub struct Claim {
-    /// The upload as it stands.
+    /// The upload when it was claimed.
     pub upload: Upload,
-    /// What the writer shows with each change.
+    /// The number that the writer sends with each change.
     pub fence: i64,
 }
 
-/// What a writer has stored so far.
+/// How far a writer is.
 #[derive(Debug, Clone)]
 pub struct Progress {
-    /// Bytes stored for good.
+    /// Bytes that are durable.
     pub offset: u64,
     /// What the sink keeps about it, in JSON.
     pub sink_state: Option<String>,
-    /// The first bytes, until enough came to tell what they are.
+    /// The first bytes, until enough came to recognise the file's type.
     pub head: Vec<u8>,
 }
 
@@ -124,7 +124,7 @@ impl UploadRepository {
         Ok(all)
     }
 
-    /// Makes the caller the writer; `None` where it is not open at this offset, or where its writer was heard of
+    /// Makes the caller the writer; `None` if the upload is not open at this offset, or its writer sent something
     /// after `silent_since`.
     pub async fn claim(
         &self,
@@ -156,7 +156,7 @@ impl UploadRepository {
         }))
     }
 
-    /// Notes what is stored for good; `false` where another writer has taken over. `last` gives the upload free.
+    /// Notes how many bytes are durable; `false` if another writer has taken over. `last` releases the upload.
     pub async fn checkpoint(
         &self,
         id: VideoId,
@@ -187,7 +187,7 @@ impl UploadRepository {
         Ok(written > 0)
     }
 
-    /// Notes that the last byte is stored; whatever happens from now on, the upload will be finished.
+    /// Notes that the last byte is stored; from now on the upload will be finished, even after a crash.
     pub async fn complete(
         &self,
         id: VideoId,
@@ -222,7 +222,7 @@ impl UploadRepository {
         Ok(rows.into_iter().map(|row| row.video_id).collect())
     }
 
-    /// The object is in its place: the lecture goes on to the scan. `false` where that is done or the lecture is gone.
+    /// Hands a lecture whose object is in its place to the scan. `false` if that was done before or the lecture is gone.
     pub async fn finish(&self, id: VideoId, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         let sql = "SELECT owner_id, bytes_received FROM uploads WHERE video_id = $1 AND state = 'finishing'";
@@ -255,7 +255,7 @@ impl UploadRepository {
         Ok(true)
     }
 
-    /// Open uploads that nobody went on with in time.
+    /// Open uploads that nobody continued in time.
     pub async fn expired(&self, now: Timestamp, limit: i64) -> Result<Vec<VideoId>, DbError> {
         let sql = "SELECT u.video_id AS video_id FROM uploads u JOIN videos v ON v.id = u.video_id \
             WHERE u.state = 'open' AND u.expires_at <= $1 AND v.status = 'uploading' ORDER BY u.expires_at LIMIT $2";
@@ -286,7 +286,7 @@ pub(crate) async fn forget(tx: &mut Tx, id: VideoId) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Removes what an upload's row still says of a source whose bytes are gone.
+/// Removes from an upload's row the details of a source whose bytes are gone.
 pub(crate) async fn forget_source(tx: &mut Tx, id: VideoId) -> Result<(), DbError> {
     let sql = "UPDATE uploads SET sink_state = NULL, metadata = '' WHERE video_id = $1";
     tx.run(sql, args![id]).await?;

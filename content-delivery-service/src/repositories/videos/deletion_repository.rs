@@ -34,9 +34,9 @@ impl DeletionRepository {
         Self { db }
     }
 
-    /// Deletes a lecture: from now on no byte of it is served, and whoever still writes it is fenced off.
+    /// Deletes a lecture: from now on no byte of it is served, and its writers are fenced off.
     ///
-    /// Shape: `false` where it was gone already
+    /// Shape: `false` if it was gone already
     pub async fn delete(&self, id: VideoId, reason: Option<&Reason>, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         let deleted = delete_in(&mut tx, id, reason, now).await?;
@@ -46,7 +46,7 @@ impl DeletionRepository {
 
     /// Deletes a lecture whose upload has expired, unless somebody has continued it since.
     ///
-    /// Shape: `false` where it was continued or is gone
+    /// Shape: `false` if it was continued or is gone
     pub async fn expire(&self, id: VideoId, reason: &Reason, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         if !upload_repository::is_expired(&mut tx, id, now).await? {
@@ -74,9 +74,9 @@ impl DeletionRepository {
         tx.commit().await
     }
 
-    /// Notes that nothing of a deleted lecture is left in the store, and removes what is personal from its record.
+    /// Notes that nothing of a deleted lecture is left in the store, and removes personal data from its record.
     ///
-    /// Shape: `false` where that was noted before
+    /// Shape: `false` if that was noted before
     pub async fn mark_swept(&self, id: VideoId, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         let sql = "UPDATE videos SET swept_at = $1, title = '', description = '', filename = NULL, media = NULL \
@@ -103,7 +103,7 @@ async fn delete_in(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now: Times
     tasks::cancel_subject(tx, id.0, now).await?;
     plan_repository::forget(tx, id).await?;
     playback_repository::forget(tx, id, now).await?;
-    // The late one is for what a worker had on its way when it died.
+    // The late one removes objects that a worker had on their way when it died.
     for (name, run_after) in [("now", now), ("late", now + LATE_SWEEP)] {
         let sweep = SweepTask { video_id: id }.task(name, video.owner_id, run_after);
         tasks::enqueue(tx, &sweep).await?;

@@ -28,7 +28,7 @@ macro_rules! listed {
     };
 }
 
-/// A statement each, so that an owner's list goes by the owner's index and what failed by an index of its own.
+/// A statement each, so that an owner's list uses the owner's index, and a list of failures one of its own.
 const EVERYBODYS: &str = listed!("");
 const FAILED: &str =
     listed!(" AND (status = 'failed' OR (reason_code IS NOT NULL AND status IN ('playable', 'ready')))");
@@ -37,16 +37,16 @@ const OWNED_AND_FAILED: &str = listed!(
     " AND owner_id = $4 AND (status = 'failed' OR (reason_code IS NOT NULL AND status IN ('playable', 'ready')))"
 );
 
-/// Which lectures are wanted.
+/// Which lectures to list.
 #[derive(Debug, Clone, Copy)]
 pub struct Listing {
     /// Whose; everybody's without it.
     pub owner: Option<UserId>,
-    /// Those of one status alone.
+    /// Only those of one status.
     pub status: Option<Status>,
-    /// Those alone of which something could not be made.
+    /// Only those of which something could not be encoded.
     pub failed: bool,
-    /// Behind the last one that was seen.
+    /// Only those after this one, which is the last of the page before.
     pub before: Option<VideoId>,
     /// How many at most.
     pub limit: i64,
@@ -89,7 +89,7 @@ impl From<VideoRow> for Video {
             owner_id: row.owner_id,
             title: row.title,
             description: row.description,
-            // A status of a newer release: nothing that this one could show or serve.
+            // A status of a newer version: this one can neither show nor serve it.
             status: row.status.parse().unwrap_or(Status::Processing),
             reason,
             version: row.version,
@@ -118,9 +118,9 @@ impl From<VideoRow> for Video {
 pub enum Update {
     /// It is changed.
     Done,
-    /// Somebody changed it since the client looked.
+    /// Somebody changed it since the client read it.
     Stale,
-    /// There is no such lecture any more.
+    /// The lecture no longer exists.
     Gone,
 }
 
@@ -211,7 +211,7 @@ impl VideoRepository {
         Ok(rows.into_iter().map(Video::from).collect())
     }
 
-    /// Changes title and description; `version` is the one that the client saw, where it names one.
+    /// Changes title and description; `version` is the one that the client saw, if it names one.
     pub async fn update_texts(
         &self,
         id: VideoId,

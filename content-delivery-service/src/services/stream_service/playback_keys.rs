@@ -83,7 +83,7 @@ impl PlaybackKeys {
         read(token, &keys)
     }
 
-    /// The viewer's name inside tokens, the same for the same user and nobody's id.
+    /// The viewer's name inside tokens: the same for the same user, and no id.
     pub(crate) fn viewer(&self, user: UserId) -> [u8; 8] {
         let tag = hmac::sign(&self.viewers, user.0.as_bytes());
         let mut viewer = [0; 8];

@@ -1,7 +1,7 @@
-//! The token in a stream's path: who may fetch which video's bytes, and until when.
+//! The token in a stream's path: which video's bytes it opens, for whom and until when.
 //!
-//! Signed, so that any node and any edge can check it without asking; small, because it stands in
-//! every URL. The reader takes one spelling alone: a fixed length that fills its last character,
+//! It is signed, so that any node and any edge can check it without asking, and small, because every
+//! URL contains it. The reader accepts a single spelling: a fixed length that fills its last character,
 //! so that no two texts are the same token.
 //!
 //! Shape: base64url of version 1, key id 4, video 16, policy version 4, viewer 8, playback 16,
@@ -27,14 +27,14 @@ pub(crate) const USE_MEDIA: u8 = 1;
 /// Names a signing key inside a token: the start of its public half's SHA-256.
 pub(crate) type KeyId = [u8; 4];
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Claims {
     /// The only video that it opens.
     pub(crate) video: VideoId,
     /// The video's policy when it was made; a later policy refuses it.
     pub(crate) policy_version: u32,
-    /// The viewer, hashed: an address in a log or a cache tells nobody's id.
+    /// The viewer, hashed: an address in a log or a cache reveals no id.
     pub(crate) viewer: [u8; 8],
     /// The playback session that it belongs to.
     pub(crate) playback: PlaybackId,
@@ -44,7 +44,7 @@ pub(crate) struct Claims {
     pub(crate) uses: u8,
     /// The greatest picture height that it opens; 0 = no limit.
     pub(crate) max_height: u16,
-    /// When it ends by itself; whole seconds.
+    /// When it runs out; whole seconds.
     pub(crate) expires_at: Timestamp,
 }
 
@@ -108,7 +108,7 @@ impl SigningKey {
     }
 }
 
-/// What stands behind a text that was taken for a token.
+/// What a text is that was taken for a token.
 pub(crate) enum Reading {
     /// A good token; whether its session still lives is another question.
     Good(Claims),

@@ -1,4 +1,4 @@
-//! Who is writing which upload in this process, and how a writer that went silent makes way.
+//! The writers of uploads in this process; one that went silent makes way for another.
 
 use contracts::VideoId;
 use std::collections::HashMap;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// A writer from whom no byte came for this long makes way for another.
+/// A writer that received no byte for this long makes way for another.
 pub(crate) const SILENCE: Duration = Duration::from_secs(2);
-/// How long a writer that was told to stop may take to note what it has.
+/// How long a writer that must stop may take to note what it has.
 const STOP_TIME: Duration = Duration::from_secs(10);
 
 /// The writers of this process.
@@ -21,7 +21,7 @@ pub(crate) struct ActiveUploads {
 /// One writer as others see it.
 #[derive(Debug)]
 pub(crate) struct Slot {
-    /// Since when the writer waits for bytes, whatever it stores meanwhile; none while it takes some.
+    /// Since when the writer waits for bytes, even if it stores some meanwhile; none while it takes some.
     waiting_since: Mutex<Option<Instant>>,
     stop: watch::Sender<bool>,
     gone: watch::Sender<bool>,
@@ -35,9 +35,9 @@ pub(crate) struct Seat {
 }
 
 impl ActiveUploads {
-    /// Takes the one seat of an upload; `None` while somebody who is not silent has it.
+    /// Takes the one seat of an upload; `None` while a writer that is not silent has it.
     pub(crate) async fn enter(&self, video: VideoId) -> Option<Seat> {
-        // Two who wait for the same silent writer both wake when it leaves; one of them finds the seat taken.
+        // Two requests that wait for the same silent writer both wake when it leaves; one of them finds the seat taken.
         for _ in 0..3 {
             let sitting = {
                 let mut slots = self.lock();
@@ -61,14 +61,14 @@ impl ActiveUploads {
         None
     }
 
-    /// Tells a writer to stop; it notes what it has.
+    /// Asks a writer to stop; it notes what it has.
     pub(crate) fn stop(&self, video: VideoId) {
         if let Some(slot) = self.lock().get(&video) {
             slot.stop.send_replace(true);
         }
     }
 
-    /// Tells a writer to stop and waits until it has left; `false` where it takes too long.
+    /// Asks a writer to stop and waits until it has left; `false` if it takes too long.
     pub(crate) async fn stop_and_wait(&self, video: VideoId) -> bool {
         let slot = self.lock().get(&video).map(Arc::clone);
         match slot {
@@ -91,7 +91,7 @@ impl Slot {
         }
     }
 
-    /// Says whether the writer waits for bytes; one that waits already goes on waiting since then.
+    /// Notes whether the writer waits for bytes; one that already waits keeps its start.
     pub(crate) fn set_waiting(&self, waiting: bool) {
         let mut since = self.waiting_since.lock().unwrap_or_else(PoisonError::into_inner);
         *since = waiting.then(|| since.unwrap_or_else(Instant::now));
