@@ -156,6 +156,11 @@ impl<'a> Names<'a> {
             }
             _ => {}
         }
+        // before imports: a name that is both a module and imported, such as a macro, leads on only as the module
+        let child = (krate.clone(), [module.as_slice(), std::slice::from_ref(first)].concat());
+        if self.modules.contains(&child) && (!rest.is_empty() || self.imported(at, first).is_none()) {
+            return Some(self.follow(join(module, segments), hops));
+        }
         if let Some(import) = self.imported(at, first) {
             // `use axum;` and `use axum as axum;` import a name from itself
             let itself = import.target == [first.clone()];
@@ -164,10 +169,6 @@ impl<'a> Names<'a> {
                 target.extend_from_slice(rest);
                 return Some(self.follow(target, hops));
             }
-        }
-        let child = (krate.clone(), [module.as_slice(), std::slice::from_ref(first)].concat());
-        if self.modules.contains(&child) {
-            return Some(self.follow(join(module, segments), hops));
         }
         Some(self.through(self.outside(krate, first)?, rest, hops))
     }

@@ -84,6 +84,50 @@ pub(super) fn heights() -> Result<Vec<Plant>> {
     ])
 }
 
+/// What is planted, and the files of a crate that do it.
+type Planted = (&'static str, &'static [(&'static str, &'static str)]);
+
+const CIRCLES: &[Planted] = &[
+    (
+        "two files",
+        &[
+            ("page", "use crate::guard::It;"),
+            ("guard", "fn f(it: crate::page::Page) {}"),
+        ],
+    ),
+    (
+        "three files",
+        &[
+            ("page", "use crate::guard::It;"),
+            ("guard", "use super::routes::*;"),
+            ("routes", "use crate::{page::Page, problem};"),
+        ],
+    ),
+    (
+        "a circle by a child module",
+        &[
+            ("page", "mod cursor;"),
+            ("page/cursor", "use crate::guard::It;"),
+            ("guard", "use crate::page::Page;"),
+        ],
+    ),
+    (
+        "siblings in a folder",
+        &[
+            ("http/page", "use super::guard::It;"),
+            ("http/guard", "use super::page::Page;"),
+        ],
+    ),
+    (
+        "a re-export of a module that shares its name with a macro",
+        &[
+            ("lib", "mod guard; mod routes; pub use {axum::routes, routes::Access};"),
+            ("guard", "use crate::Access;"),
+            ("routes", "use crate::guard::It;"),
+        ],
+    ),
+];
+
 /// Breaches of the rule that no two files name each other.
 pub(super) fn circles() -> Result<Vec<Plant>> {
     let at = |files: &[(&str, &str)]| {
@@ -110,40 +154,6 @@ pub(super) fn circles() -> Result<Vec<Plant>> {
         .file("platform/runtime/src/page.rs", "#[cfg(test)] mod tests;")?;
     ensure!(!breaches(&tests).is_empty(), "what is no test counts");
     ensure!(breaches(&declared).is_empty(), "tests may name what names them");
-    Ok(vec![
-        (
-            CIRCLE,
-            "two files",
-            at(&[
-                ("page", "use crate::guard::It;"),
-                ("guard", "fn f(it: crate::page::Page) {}"),
-            ])?,
-        ),
-        (
-            CIRCLE,
-            "three files",
-            at(&[
-                ("page", "use crate::guard::It;"),
-                ("guard", "use super::routes::*;"),
-                ("routes", "use crate::{page::Page, problem};"),
-            ])?,
-        ),
-        (
-            CIRCLE,
-            "a circle by a child module",
-            at(&[
-                ("page", "mod cursor;"),
-                ("page/cursor", "use crate::guard::It;"),
-                ("guard", "use crate::page::Page;"),
-            ])?,
-        ),
-        (
-            CIRCLE,
-            "siblings in a folder",
-            at(&[
-                ("http/page", "use super::guard::It;"),
-                ("http/guard", "use super::page::Page;"),
-            ])?,
-        ),
-    ])
+    let plant = |(what, files): &Planted| Ok((CIRCLE, *what, at(files)?));
+    CIRCLES.iter().map(plant).collect()
 }
