@@ -57,7 +57,7 @@ async function play({ url, file, rate, level, from, until, patience }) {
   if (level !== undefined) hls.on(Hls.Events.MANIFEST_PARSED, () => (hls.currentLevel = level))
   let waiting = null
   let moved = false
-  { => const resumed = () => { => {
+  const resumed = () => {
     const lasted = waiting === null ? 0 : (performance.now() - waiting) / 1000
     waiting = null
     // Chromium reports a wait, and its end within a millisecond, where one track's buffer ends before the other's.

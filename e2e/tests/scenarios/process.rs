@@ -132,7 +132,7 @@ async fn scans_may_run_in_a_separate_process() -> Result<()> {
         tokio::time::sleep(Duration::from_secs(1)).await;
         ensure!(
             stage.api.video(&id, &owner.token).await?["status"] == "processing",
-            "nobody could have scanned it"
+            "no process could have scanned it"
         );
         let jobs = Start::default()
             .on(stage.server.data())

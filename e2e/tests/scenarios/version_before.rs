@@ -214,7 +214,7 @@ async fn a_postgresql_database_of_the_previous_version_still_works() -> Result<(
     still_works("postgres").await
 }
 
-/// What the server reports about the two lectures without a worker: their details and playlists, without ids and times.
+/// The reports of the server about the two lectures without a worker: details and playlists, without ids and times.
 async fn report(name: &'static str) -> Result<String> {
     let left = Left::unpack(name).await?;
     let start = left.start()?.argument("--roles").argument("users,content,web");

@@ -48,7 +48,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let address = listener.local_addr()?;
     if let Some(listen) = &settings.metrics_listen {
         let listener = bind("metrics_listen", listen).await?;
-        tracing::info!(address = %listener.local_addr()?, "serving /metrics alone");
+        tracing::info!(address = %listener.local_addr()?, "serving only /metrics");
         running.serve(listener, metrics, settings.limits()?);
     }
     for task in tasks {

@@ -1,11 +1,11 @@
-//! What time it is: the machine's clock, or one that a test moves.
+//! The time: the machine's clock, or one that a test moves.
 
 use contracts::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Tells the time; clones of a fixed clock move together.
+/// A source of time; clones of a fixed clock move together.
 #[derive(Debug, Clone, Default)]
 pub struct Clock(Source);
 
@@ -23,13 +23,13 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// A clock that stands at `moment` until it is advanced.
+    /// A clock that stays at `moment` until it is advanced.
     #[must_use]
     pub fn fixed(moment: Timestamp) -> Self {
         Self(Source::Fixed(Arc::new(AtomicI64::new(moment.0))))
     }
 
-    /// The time now.
+    /// The current time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
@@ -38,7 +38,7 @@ impl Clock {
         }
     }
 
-    /// Moves a fixed clock forward; the machine's clock moves by itself.
+    /// Moves a fixed clock forward; has no effect on the machine's clock.
     pub fn advance(&self, span: Duration) {
         if let Source::Fixed(moment) = &self.0 {
             let micros = i64::try_from(span.as_micros()).unwrap_or(i64::MAX);
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fixed_clock_moves_only_when_told_and_its_clones_with_it() {
+    fn a_fixed_clock_and_its_clones_move_only_when_advanced() {
         let clock = Clock::fixed(Timestamp::from_seconds(10));
         let same = clock.clone();
         clock.advance(Duration::from_secs(5));
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn the_systems_clock_does_not_stand_before_this_was_written() {
+    fn the_system_clock_is_later_than_this_test() {
         assert!(Clock::system().now() > Timestamp::from_seconds(1_750_000_000));
     }
 }

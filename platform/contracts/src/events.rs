@@ -1,8 +1,8 @@
-//! What the services report to each other: CloudEvents 1.0 in JSON.
+//! The events between services: CloudEvents 1.0 in JSON.
 //!
 //! A repository writes a [`NewEvent`] into the outbox in the transaction of its change, which numbers the events of
 //! each aggregate; the relay publishes it as bytes. Consumers keep the event's id, so that an effect happens once.
-//! A node reads the kinds that it knows and passes the others by, so that nodes of two versions work side by side.
+//! A node reads the kinds that it knows and skips the others, so that nodes of two versions can work together.
 //!
 //! Source: CloudEvents 1.0.2, JSON event format
 
@@ -29,7 +29,7 @@ pub struct Event {
     /// The kind of event with its data.
     #[serde(flatten)]
     pub data: EventData,
-    /// The id of the aggregate (user, video) that it is about; the key that keeps order.
+    /// The id of its aggregate (user, video), which is also the key that keeps events in order.
     pub subject: Uuid,
     /// When the change was made.
     pub time: Timestamp,
@@ -62,7 +62,7 @@ impl Event {
     }
 }
 
-/// What can be read of an event of any kind.
+/// The fields that events of all kinds share.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Envelope {
     /// The event's own id.
@@ -89,12 +89,12 @@ impl Envelope {
     }
 }
 
-/// An event that is about to be written into an outbox.
+/// An event to write to an outbox.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
-    /// The aggregate that it is about.
+    /// The aggregate.
     pub subject: Uuid,
-    /// What happened.
+    /// The kind of event with its data.
     pub data: EventData,
 }
 
@@ -111,7 +111,7 @@ impl NewEvent {
         Self { subject: video.0, data }
     }
 
-    /// Gives the event its place in its aggregate's history.
+    /// Gives the event its number in its aggregate's history.
     #[must_use]
     pub fn published(self, id: EventId, time: Timestamp, sequence: i64) -> Event {
         Event {
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_of_event_is_on_the_topic_that_its_name_says() {
+    fn every_kind_of_event_is_on_the_topic_in_its_name() {
         for (kind, _) in schemas() {
             assert!(
                 kind.starts_with(USERS_TOPIC) || kind.starts_with(CONTENT_TOPIC),

@@ -1,4 +1,4 @@
-//! Ids: UUIDs with the kind of thing that they name, so that a user's id is never taken for a video's.
+//! Ids: UUIDs with the kind of thing that they name, so that a user's id is never mistaken for a video's.
 
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_is_read_back_from_its_own_spelling_and_from_no_other() {
+    fn an_id_is_only_read_from_its_own_spelling() {
         let id = VideoId::generate();
         assert_eq!(id.to_string().parse(), Ok(id));
         for other in [

@@ -1,6 +1,6 @@
-//! What the services agree on: ids, times, roles, titles, object keys and events.
+//! The contracts between services: ids, times, roles, titles, object keys and events.
 //!
-//! Pure data and its rules. Whatever two services share is a type here; questions that one
+//! Pure data and its rules. Data that two services share is a type here; questions that one
 //! service asks another become traits here once a second service answers them.
 
 pub mod events;

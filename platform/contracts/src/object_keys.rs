@@ -1,4 +1,4 @@
-//! Where an object lies in the store. Keys are spelled in this file alone; never URLs.
+//! The keys of objects in the store. Only this file spells keys, and the database never stores URLs.
 
 use crate::VideoId;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ pub struct RenditionName(String);
 pub struct BadRenditionName;
 
 impl RenditionName {
-    /// Takes a name that has the right shape.
+    /// Parses a name; `None` unless it has this shape.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=32).contains(&text.len())
@@ -29,19 +29,19 @@ impl RenditionName {
         fits.then(|| Self(text.to_owned()))
     }
 
-    /// The name of the picture as it was uploaded.
+    /// The name of the uploaded video.
     #[must_use]
     pub fn source() -> Self {
         Self("source".to_owned())
     }
 
-    /// The name of an encoded picture, by its short side in pixels.
+    /// The name of an encoded video, by its short side in pixels.
     #[must_use]
     pub fn rung(short_side: u32) -> Self {
         Self(format!("{short_side}p"))
     }
 
-    /// The name of a sound, counted from 1.
+    /// The name of an audio track, counted from 1.
     #[must_use]
     pub fn sound(n: u32) -> Self {
         Self(if n == 1 {
@@ -51,7 +51,7 @@ impl RenditionName {
         })
     }
 
-    /// Whether it is a sound's.
+    /// Whether it is the name of an audio track.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.0 == "audio" || self.0.starts_with("audio-")
@@ -113,7 +113,7 @@ impl fmt::Display for RenditionName {
 /// One object of the store.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ObjectKey {
-    /// The object by which a process finds out whether the store answers.
+    /// The object with which a process checks that the store answers.
     Probe,
     /// The bytes that were uploaded, unchanged.
     VideoSource(VideoId),
@@ -127,9 +127,9 @@ pub enum ObjectKey {
         generation: u32,
         /// The rendition.
         rendition: RenditionName,
-        /// Which piece of it, counted from 0.
+        /// The number of the piece, counted from 0.
         piece: u32,
-        /// The fence of whoever made it, so that two workers never write one object.
+        /// The fence of the task that made it, so that two workers never write the same object.
         fence: i64,
     },
 }
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_object_of_a_video_lies_under_its_prefix() {
+    fn every_object_of_a_video_has_its_prefix() {
         let video = VideoId::generate();
         let prefix = format!("{}/", ObjectPrefix::Video(video));
         let piece = ObjectKey::VideoPiece {
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn sounds_have_names_of_their_own() {
+    fn audio_tracks_have_separate_names() {
         assert_eq!([RenditionName::sound(1), RenditionName::sound(2)], ["audio", "audio-2"]);
         assert!(RenditionName::sound(1).is_sound() && RenditionName::sound(9).is_sound());
         assert!(!RenditionName::source().is_sound() && !RenditionName::rung(720).is_sound());

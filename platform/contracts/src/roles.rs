@@ -1,4 +1,4 @@
-//! Who a person is to the whole platform; roles inside a course belong to course-management.
+//! Platform-wide roles; roles inside a course belong to course-management.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -18,7 +18,7 @@ pub enum Role {
     Admin,
 }
 
-/// A text that names no role.
+/// A text that is not a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unknown role `{0}`: use learner, instructor or admin")]
 pub struct UnknownRole(pub String);
@@ -57,12 +57,12 @@ impl FromStr for Role {
 #[serde(transparent)]
 pub struct Roles(#[serde(deserialize_with = "each_once")] BTreeSet<Role>);
 
-/// Reads a list whose items differ, as its schema says (`uniqueItems`).
+/// Reads a list of different roles, as its schema requires (`uniqueItems`).
 fn each_once<'de, D: Deserializer<'de>>(source: D) -> Result<BTreeSet<Role>, D::Error> {
     let mut roles = BTreeSet::new();
     for role in Vec::<Role>::deserialize(source)? {
         if !roles.insert(role) {
-            return Err(D::Error::custom(format_args!("`{role}` stands in the list twice")));
+            return Err(D::Error::custom(format_args!("`{role}` is in the list twice")));
         }
     }
     Ok(roles)
@@ -106,7 +106,7 @@ impl From<Role> for Roles {
 }
 
 impl fmt::Display for Roles {
-    /// Shape: role names with commas between, as the database keeps them.
+    /// Shape: role names separated by commas, as the database keeps them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, role) in self.iter().enumerate() {
             if index > 0 {
@@ -145,10 +145,7 @@ mod tests {
     #[test]
     fn a_list_that_names_a_role_twice_is_rejected() {
         let error = serde_json::from_str::<Roles>(r#"["admin", "admin"]"#).unwrap_err();
-        assert!(
-            error.to_string().contains("`admin` stands in the list twice"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("`admin` is in the list twice"), "{error}");
         assert_eq!(
             serde_json::from_str::<Roles>(r#"["admin"]"#).unwrap(),
             Role::Admin.into()

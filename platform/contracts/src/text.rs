@@ -1,11 +1,11 @@
-//! What may stand in a name or a title that people read in a list.
+//! Rules for names and titles that people read in a list.
 
 /// The longest title, in characters.
 pub const MAX_TITLE: usize = 200;
 
-/// A title or a name as it is kept: trimmed, on one line, with something visible in it.
+/// Returns a title or a name as it is kept: trimmed, on one line, with visible characters.
 ///
-/// Errors: what is wrong, to be shown after the field's name
+/// Errors: the problem, to be shown after the field's name
 pub fn title(text: &str) -> Result<String, &'static str> {
     let trimmed = text.trim();
     if trimmed.chars().any(is_deceptive) {

@@ -1,4 +1,4 @@
-//! Moments in time as the database keeps them.
+//! Moments in time, as the database keeps them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use std::fmt;
@@ -26,7 +26,7 @@ impl Timestamp {
         self.0.div_euclid(1_000_000)
     }
 
-    /// How long after `earlier` this is; zero when it is not after.
+    /// The time since `earlier`; zero if that is not earlier.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_micros(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_told_in_rfc_3339_and_read_back_unchanged() {
+    fn a_moment_is_written_in_rfc_3339_and_read_back_unchanged() {
         let moment = Timestamp(1_795_629_600_123_456);
         let text = serde_json::to_string(&moment).unwrap();
         assert!(text.ends_with(".123456Z\""), "{text}");

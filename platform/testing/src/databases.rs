@@ -52,7 +52,7 @@ pub struct Place {
     _remains: Remains,
 }
 
-/// What must be removed at the end.
+/// The resources to remove at the end.
 #[derive(Debug)]
 enum Remains {
     Folder(PathBuf),

@@ -1,4 +1,4 @@
-//! What the tests of several crates share; only a dev-dependency names this crate.
+//! Helpers for the tests of several crates, which use this crate only as a dev-dependency.
 //!
 //! A test of repositories takes [`databases`]: a fresh one on each engine. A test over HTTP serves its service as a
 //! [`Site`] on [`back_ends`] in a folder, makes requests as a [`Person`] whose tokens [`Identity`] signs, and looks at each

@@ -17,7 +17,7 @@ pub struct Site {
     pub clock: Clock,
     /// The callers.
     pub identity: Identity,
-    /// Where it listens.
+    /// The service's address.
     pub address: SocketAddr,
     /// The running tasks; tests may start more.
     pub running: Running,

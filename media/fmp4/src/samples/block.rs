@@ -1,4 +1,4 @@
-//! The block of one segment: its samples and where they are in the source.
+//! The block of one segment: its samples and their offsets in the source.
 
 use std::ops::Range;
 
@@ -7,8 +7,8 @@ use crate::error::IndexError;
 
 /// The samples of one segment, field by field.
 ///
-/// Shape: `durations`, `sizes` and `offsets` are of one length; `key_frames` are the places of those after the first;
-///        `runs` are the source ranges, of samples that follow each other in the source as well
+/// Shape: `durations`, `sizes` and `offsets` have equal lengths; `key_frames` has the indices of key frames after the
+///        first; `runs` are source ranges, each of samples that are also consecutive in the source
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Block {
     pub(crate) durations: Vec<u32>,
@@ -44,7 +44,7 @@ impl Block {
         Ok(())
     }
 
-    /// Marks the next sample to be pushed as one that can be decoded on its own.
+    /// Marks the next pushed sample as one that can be decoded on its own.
     pub(crate) fn mark_key_frame(&mut self) {
         if !self.sizes.is_empty() {
             self.key_frames
@@ -81,7 +81,7 @@ impl Block {
     pub(crate) fn decode(bytes: &[u8], source_length: u64) -> Result<Self, IndexError> {
         let mut cursor = Cursor::new(bytes);
         let count = narrow(cursor.varint()?)?;
-        // Every size takes a byte at least, so that a wrong count can't ask for more memory than the block has bytes.
+        // Every size takes at least one byte, so a wrong count can't allocate more memory than the block has bytes.
         if count > cursor.rest().len() {
             return Err(IndexError::Damaged("the count of samples"));
         }
@@ -101,7 +101,7 @@ impl Block {
             let start = position.wrapping_add(cursor.signed_varint()?.cast_unsigned());
             let end = start.checked_add(cursor.varint()?).ok_or(Short)?;
             if end > source_length || start >= end {
-                return Err(IndexError::Damaged("a place in the source"));
+                return Err(IndexError::Damaged("an offset in the source"));
             }
             block.runs.push(start..end);
             position = end;
@@ -111,13 +111,13 @@ impl Block {
             .iter()
             .try_fold(0_u64, |sum, run| sum.checked_add(run.end.checked_sub(run.start)?));
         if !cursor.is_empty() || placed != Some(block.data_length()) {
-            return Err(IndexError::Damaged("the places of the samples"));
+            return Err(IndexError::Damaged("the offsets of the samples"));
         }
         Ok(block)
     }
 }
 
-/// Writes numbers as multiples of their common divisor, in runs of equal ones where that is shorter.
+/// Writes numbers as multiples of their common divisor, in runs of equal numbers if that is shorter.
 fn put_column<T: Copy + Into<i64>>(out: &mut Vec<u8>, values: &[T]) {
     let numbers = || values.iter().map(|&value| value.into());
     let divisor = numbers()

@@ -133,7 +133,7 @@ export const en = {
   'encoding.waits': 'Encoding starts when it is this lecture’s turn',
   'encoding.stuck': 'Some qualities could not be encoded',
   'encoding.progressOf': 'Encoding of {name}',
-  'encoding.notAnew': 'The qualities could not be encoded again',
+  'encoding.notAgain': 'The qualities could not be encoded again',
   'encoding.retry': 'Try again',
   'encoding.why': '{names}: {message}',
   'encoding.nowAgain': 'Encoding “{title}” again.',

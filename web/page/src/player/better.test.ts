@@ -28,5 +28,5 @@ test('a stream is opened again only for a taller picture that can be used', () =
   expect(betterHeight({ ...open, current: size(240) }, [size(720)], large), 'the line carries no more').toBeNull();
   expect(betterHeight({ ...open, current: null }, [size(720)], large)).toBeNull();
   expect(betterHeight(open, [size(720)], size(300)), 'the player shows no more').toBeNull();
-  expect(betterHeight({ sizes: [], current: null }, [size(720)], large), 'sound alone is open').toBeNull();
+  expect(betterHeight({ sizes: [], current: null }, [size(720)], large), 'only audio is open').toBeNull();
 });
