@@ -1,9 +1,9 @@
 //! Plans a media segment of the source: its head, and the byte ranges behind it.
 
 use super::moof;
-use crate::bytes::wide;
+use crate::bytes::{narrow, wide};
 use crate::error::IndexError;
-use crate::index::{IndexHead, TrackKind, crc32};
+use crate::index::{Index, IndexHead, TrackKind, crc32};
 use crate::samples::Block;
 use std::ops::Range;
 
@@ -33,6 +33,23 @@ impl IndexHead {
             return Err(IndexError::Damaged("a segment's length"));
         }
         Ok(plan)
+    }
+}
+
+impl Index {
+    /// The smallest range of the source that holds all samples of segment `n` of a track; none where there is no sample.
+    #[must_use]
+    pub fn source_span(&self, track: usize, n: usize) -> Option<Range<u64>> {
+        let segment = self.head.tracks.get(track)?.segments.get(n)?;
+        let blocks = self.head.tracks.first()?.segments.first()?.block.start;
+        let place = |at: u64| narrow(at.checked_sub(blocks)?).ok();
+        let block = self
+            .blocks
+            .get(place(segment.block.start)?..place(segment.block.end)?)?;
+        let runs = Block::decode(block, self.head.source_length).ok()?.runs;
+        let start = runs.iter().map(|run| run.start).min()?;
+        let end = runs.iter().map(|run| run.end).max()?;
+        Some(start..end)
     }
 }
 

@@ -310,6 +310,26 @@ fn a_scan_takes_few_steps_and_its_index_is_small() {
 }
 
 #[test]
+fn a_span_of_the_source_holds_exactly_what_its_segment_is_made_of() {
+    let bench = Bench::new();
+    let source = bench.source("a.mp4", 9, "25", GOP);
+    let index = crate::judge::playable(crate::files::scan(&source).unwrap());
+    let encoded = index.encode();
+    for (number, track) in index.head().tracks().iter().enumerate() {
+        for (n, segment) in track.segments.iter().enumerate() {
+            let block = segment.block.clone();
+            let block = &encoded[usize::try_from(block.start).unwrap()..usize::try_from(block.end).unwrap()];
+            let made_of = index.head().plan(number, n, block).unwrap().source;
+            let start = made_of.iter().map(|run| run.start).min().unwrap();
+            let end = made_of.iter().map(|run| run.end).max().unwrap();
+            assert_eq!(index.source_span(number, n), Some(start..end));
+        }
+        assert_eq!(index.source_span(number, track.segments.len()), None);
+    }
+    assert_eq!(index.source_span(9, 0), None);
+}
+
+#[test]
 fn every_kind_of_damage_to_an_index_is_detected() {
     let bench = Bench::new();
     let source = bench.source("a.mp4", 4, "25", GOP);
