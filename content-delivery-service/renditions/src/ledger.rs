@@ -15,7 +15,7 @@ use backing::Clock;
 use backing::db::{Db, DbError, Tx};
 use backing::tasks::Task;
 use contracts::{RenditionName, VideoId};
-use fmp4::{IndexHead, Obstacle, Probe, ScanError, Sniff};
+use fmp4::{Index, Obstacle, Probe, ScanError, Sniff};
 use std::sync::Arc;
 
 /// Writes down what became of stored sources.
@@ -31,7 +31,7 @@ pub struct Ledger {
 #[derive(Debug)]
 pub enum Finding<'a> {
     /// Segments can be cut from it as it is; its index is stored.
-    Playable(&'a Probe, &'a IndexHead),
+    Playable(&'a Probe, &'a Index),
     /// It has to be encoded again before it can be watched.
     Obstacle(&'a Probe, &'a Obstacle),
     /// It is of a kind that only an encoder reads.
@@ -155,9 +155,9 @@ fn outcome(finding: &Finding<'_>, rungs: &[u32]) -> Outcome {
         },
     };
     match finding {
-        Finding::Playable(probe, head) => Outcome::Playable {
-            source: Source::of(probe, Some(head)),
-            plan: Box::new(plan_below_source(probe, head, rungs)),
+        Finding::Playable(probe, index) => Outcome::Playable {
+            source: Source::of(probe, Some(index.head())),
+            plan: Box::new(plan_below_source(probe, index, rungs)),
         },
         Finding::Surveyed(survey) => {
             let plan = plan_of_survey(survey, rungs);

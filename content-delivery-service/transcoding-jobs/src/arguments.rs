@@ -1,17 +1,17 @@
-//! What ffmpeg is told, written from a plan alone: numbers, and names that this program has chosen.
+//! ffmpeg's command lines, written from a plan alone: numbers, and names that this program has chosen.
 
-use crate::survey::past_damage;
+use crate::containers::{can_jump, demuxer, past_damage};
 use fmp4::TICKS;
-use renditions::models::plan::{Input, Rung, SOUND_BIT_RATE, Sound};
+use renditions::models::plan::{Input, Rung, SOUND_BIT_RATE, Sound, Stream};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
 
 /// Samples a second of all sound that is encoded.
 pub(crate) const SAMPLE_RATE: u32 = 48_000;
-/// How much sooner than told a frame may come: times went through other units, and frames are further apart.
+/// How much earlier than planned a frame may be shown: times were rounded to other units. Frames are further apart.
 const ROUNDING: u64 = 18;
-/// No encoder puts its key frames further apart by itself; segments put them much nearer.
+/// The longest distance of key frames, in frames; bounds of segments force them much nearer.
 const LONGEST_GOP: &str = "1200";
 
 /// One piece of some rungs.
@@ -65,11 +65,7 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<
     let seconds = (from / u64::from(SAMPLE_RATE)).saturating_sub(2);
     let near = seconds * u64::from(TICKS);
     let mut args = quiet();
-    args.extend(input(
-        of,
-        source,
-        Some(near).filter(|_| !WITHOUT_JUMPS.contains(&of.demuxer.as_str())),
-    ));
+    args.extend(input(of, source, Some(near).filter(|_| can_jump(&of.container))));
     // The second filter counts samples at the rate that comes in, which has to be the one that goes out.
     args.extend(words(&format!(
         "-map 0:{} -vn -sn -dn -map_metadata -1 \
@@ -83,54 +79,59 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<
     args
 }
 
-/// Where a jump may lead anywhere: ffmpeg takes ADPCM's blocks for samples. Their sound is decoded from its start.
-const WITHOUT_JUMPS: [&str; 5] = ["wav", "w64", "aiff", "au", "caf"];
-
-/// What all runs have in common. A second run from further back writes over what the first one left.
+/// The options of all runs. A second run, from further back, overwrites the files of the first one.
 fn quiet() -> Vec<OsString> {
     words("-nostdin -y -hide_banner -v error -protocol_whitelist file,pipe").collect()
 }
 
-/// Times come as the container tells them, and are told so; the filters make lecture time of them.
+/// The input. Times are the container's; the filters convert them to lecture time.
 ///
-/// `-start_at_zero` would subtract the start of those streams alone that are encoded, so that sound and picture of one
-/// file would each have a zero of its own; `-ss` without `-seek_timestamp` adds the container's start in its own way.
+/// `-start_at_zero` would subtract the start of only those streams that are encoded, so that sound and picture of one
+/// file would have different zeros; `-ss` without `-seek_timestamp` adds the container's start in its own way.
 fn input(of: &Input, source: &Path, seek: Option<u64>) -> Vec<OsString> {
     let mut args: Vec<OsString> = words("-copyts").collect();
     if let Some(seek) = seek.filter(|&seek| seek > 0) {
         let zero = i128::from(of.zero);
         let micros = zero + i128::from(seek) * 1_000_000 / i128::from(TICKS);
-        // What the jump leads to is cut by the filters.
+        // The filters drop what lies before the piece.
         args.extend(words(&format!(
             "-seek_timestamp 1 -noaccurate_seek -ss {}",
             seconds(micros)
         )));
     }
-    args.extend(past_damage(&of.demuxer).iter().map(OsString::from));
-    args.extend(words(&format!("-f {} -i", of.demuxer)));
+    args.extend(past_damage(&of.container).iter().map(OsString::from));
+    args.extend(words(&format!("-f {} -i", demuxer(&of.container))));
     args.push(file_url(source));
     args
 }
 
-/// The filter that makes lecture time of the container's.
+/// The filter that converts the container's time to lecture time.
 fn from_zero(filter: &str, zero: i64) -> String {
     match zero {
         0 => String::new(),
-        // Rounded as ffmpeg does it by itself: a frame's time is a whole number of the container's units.
+        // Rounded as ffmpeg itself rounds: a frame's time is a whole number of the container's units.
         _ => format!("{filter}=round(PTS-({})/TB),", seconds(zero.into())),
     }
 }
 
-/// A path that can't be taken for an option or another protocol.
+/// A path in a form that can't be taken for an option or another protocol.
 fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
     url.push(path);
     url
 }
 
+/// ffmpeg's name for a stream.
+fn specifier(stream: Stream) -> String {
+    match stream {
+        Stream::Number(number) => number.to_string(),
+        Stream::Id(id) => format!("i:{id}"),
+    }
+}
+
 fn filters(order: &PieceOrder<'_>) -> String {
     let edge = |bound: Option<&u64>| time(bound.copied().unwrap_or(0).saturating_sub(ROUNDING));
-    let video = order.input.video.as_deref().unwrap_or("v:0");
+    let video = order.input.video.map_or_else(|| "v:0".to_owned(), specifier);
     let (start, end) = (edge(order.bounds.first()), edge(order.bounds.last()));
     let zero = from_zero("setpts", order.input.zero);
     let mut graph = format!(
@@ -178,11 +179,11 @@ fn words(text: &str) -> impl Iterator<Item = OsString> + use<> {
 mod tests {
     use super::*;
 
-    fn input(demuxer: &str, zero: i64) -> Input {
+    fn input(container: &str, zero: i64) -> Input {
         Input {
-            demuxer: demuxer.to_owned(),
+            container: container.to_owned(),
             zero,
-            video: Some("2".to_owned()),
+            video: Some(Stream::Number(2)),
             pixels: 0,
         }
     }
@@ -238,12 +239,12 @@ mod tests {
             channels: 2,
             language: None,
         };
-        let args = |from| text(&sound(&input("mov", 0), Path::new("/s"), &sound_of, from));
+        let args = |from| text(&sound(&input("mp4", 0), Path::new("/s"), &sound_of, from));
         assert!(!args(0).contains("-ss"));
         assert!(args(480_000).contains("-seek_timestamp 1 -noaccurate_seek -ss 8.000000"));
         assert!(args(480_000).contains("first_pts=480000"));
-        for demuxer in ["wav", "w64", "aiff", "au", "caf"] {
-            let whole = text(&sound(&input(demuxer, 0), Path::new("/s"), &sound_of, 480_000));
+        for container in ["wav", "w64", "aiff", "au", "caf"] {
+            let whole = text(&sound(&input(container, 0), Path::new("/s"), &sound_of, 480_000));
             assert!(
                 !whole.contains("-ss") && whole.contains("atrim=start=8.000000"),
                 "{whole}"
@@ -271,7 +272,7 @@ mod tests {
             )),
         );
         Input {
-            video: Some("0".to_owned()),
+            video: Some(Stream::Number(0)),
             ..input("mpegts", 1_400_000)
         }
     }

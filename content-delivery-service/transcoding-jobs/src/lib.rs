@@ -5,10 +5,12 @@
 //! plan's renditions, `TidyJob` removes what a complete lecture does not need. What is found and made goes back through
 //! the ledger of the crate `renditions`, which alone writes about videos, and only while the task is still this worker's.
 //!
-//! ffmpeg and ffprobe run in `sandbox`; `encoder` reads ffmpeg's progress, and `arguments` writes its command line.
+//! ffmpeg and ffprobe run in `sandbox`; `encoder` reads ffmpeg's progress, `arguments` writes its command lines, and
+//! `containers` knows its names and habits.
 
 mod arguments;
 mod config;
+pub mod containers;
 mod encode_job;
 pub mod encoder;
 mod failures;

@@ -57,14 +57,14 @@ impl ScanJob {
         let finding = match &look {
             Look::OtherContainer(sniff) => Finding::OtherContainer(*sniff),
             Look::Broken(error) => Finding::Broken(error),
-            Look::Scanned(scan, index) => match (&scan.verdict, index) {
-                (Verdict::Playable(playable), Some(bytes)) => {
+            Look::Scanned(scan, encoded) => match (&scan.verdict, encoded) {
+                (Verdict::Playable(index), Some(bytes)) => {
                     let stored = self
                         .objects
                         .put(&ObjectKey::VideoSourceIndex(video), bytes.clone())
                         .await;
                     stored.map_err(|error| JobError::Retry(format!("the index could not be stored: {error}")))?;
-                    Finding::Playable(&scan.probe, playable.head())
+                    Finding::Playable(&scan.probe, index)
                 }
                 (Verdict::NeedsTranscoding(obstacle), _) => Finding::Obstacle(&scan.probe, obstacle),
                 (Verdict::Playable(_), None) => return Err(JobError::Retry("the index was not encoded".to_owned())),

@@ -1,12 +1,14 @@
-//! Looks through a source that is not cut as it is: its streams, its frames, when they end.
+//! Looks through a source that is not cut as it is: its streams, its frames, when they end, and where their bytes are.
 //!
-//! ffprobe does the reading, in the sandbox. It is asked twice: for the streams, and for all packets, which come
-//! as one short line each and are taken in as they come. Nothing is decoded. Times are told as ffmpeg will tell them when
-//! it encodes, so that a cut between two frames is a cut between the same two frames.
+//! ffprobe reads the file, in the sandbox. It is run twice: for the streams, and for all packets, of which it writes one
+//! short line each. Nothing is decoded. Times are those that ffmpeg gives the frames when it encodes, so that a cut between
+//! two frames is a cut between the same two frames.
 
 mod packets;
 mod streams;
+mod stretches;
 
+use crate::containers::{demuxer, past_damage};
 use crate::encoder::{self, FFPROBE};
 use fmp4::Sniff;
 use packets::{Packets, Unit};
@@ -17,9 +19,9 @@ use std::path::Path;
 use std::time::Duration;
 use streams::{Streams, Video};
 
-/// Longer descriptions of streams are somebody's joke.
+/// No honest file has a longer description of its streams.
 const MOST_DESCRIPTION: usize = 1 << 20;
-/// What the tool may take; it decodes a few frames at most.
+/// What ffprobe may use; it decodes a few frames at most.
 const LIMITS: Limits = Limits {
     memory: 4 << 30,
     file_size: 0,
@@ -30,7 +32,7 @@ const LIMITS: Limits = Limits {
 /// Why a source was not surveyed.
 #[derive(Debug, thiserror::Error)]
 pub enum SurveyError {
-    /// It is no media file of the kind that its first bytes tell.
+    /// It is no media file of the kind that its first bytes promise.
     #[error("the file can't be read as what it seems to be: {0}")]
     Malformed(String),
     /// There is neither picture nor sound in it.
@@ -39,7 +41,7 @@ pub enum SurveyError {
     /// It is nothing that is ever played.
     #[error("the file is no media")]
     Unreadable,
-    /// There is a picture, and no decoder makes anything of it.
+    /// There is a picture that no decoder can decode.
     #[error("the picture in the file can't be decoded")]
     Undecodable,
     /// Its times go back, as where recordings were put one behind the other.
@@ -51,7 +53,7 @@ pub enum SurveyError {
     /// It could not be read to its end in reasonable time.
     #[error("reading the file got no further")]
     Stalled,
-    /// That has nothing to do with the source; it can be tried again.
+    /// The failure has nothing to do with the source; the survey can be tried again.
     #[error("the source could not be surveyed: {0}")]
     Encoder(RunError),
 }
@@ -83,47 +85,30 @@ impl From<RunError> for SurveyError {
     }
 }
 
-/// ffmpeg's name for what reads a container; it is never left to guess.
-#[must_use]
-pub fn demuxer(sniff: Sniff) -> Option<&'static str> {
-    Some(match sniff {
-        Sniff::Mp4 | Sniff::Mov => "mov",
-        Sniff::Matroska | Sniff::WebM => "matroska",
-        Sniff::Avi => "avi",
-        Sniff::MpegTs => "mpegts",
-        Sniff::MpegPs => "mpeg",
-        Sniff::Flv => "flv",
-        Sniff::Asf => "asf",
-        Sniff::Mp3 => "mp3",
-        Sniff::Wav => "wav",
-        Sniff::Ogg => "ogg",
-        Sniff::Aac => "aac",
-        Sniff::Flac => "flac",
-        Sniff::Aiff => "aiff",
-        Sniff::Caf => "caf",
-        Sniff::Au => "au",
-        Sniff::W64 => "w64",
-        Sniff::Never => return None,
-    })
-}
-
 /// Reads through the file at `source`, in the task's staging `folder`.
 ///
 /// # Errors
 /// It is no media, or could not be read.
 pub async fn survey(sandbox: &Sandbox, source: &Path, sniff: Sniff, folder: &Path) -> Result<Survey, SurveyError> {
-    let demuxer = demuxer(sniff).ok_or(SurveyError::Unreadable)?;
-    let streams = list_streams(sandbox, &order(source, demuxer, folder, &STREAMS)).await?;
-    // MP4 and MOV tell times from their own zero, which their edit lists have settled.
-    let zero = if sniff.is_scannable() { 0 } else { streams.start };
-    let packets = list_packets(sandbox, &order(source, demuxer, folder, &PACKETS), &streams, zero).await?;
-    let video = picture(&streams, &packets)?;
-    let audio = sounds(&streams, &packets);
+    if !sniff.is_media() {
+        return Err(SurveyError::Unreadable);
+    }
+    let container = sniff.container();
+    let streams = list_streams(sandbox, &order(source, container, folder, &STREAMS)).await?;
+    // Times in MP4 and MOV count from the lecture's zero already: ffmpeg has applied their edit lists.
+    let (zero, contiguous) = if sniff.is_scannable() {
+        (0, true)
+    } else {
+        (streams.start, false)
+    };
+    let packets = Packets::new(zero, contiguous);
+    let mut packets = list_packets(sandbox, &order(source, container, folder, &PACKETS), &streams, packets).await?;
+    let video = picture(&streams, &mut packets)?;
+    let audio = sounds(&streams, &mut packets);
     let ends = audio.iter().map(|it| it.end).chain(video.as_ref().map(|it| it.end));
     let duration = ends.max().filter(|&end| end > 0).ok_or(SurveyError::Empty)?;
     Ok(Survey {
-        container: sniff.container().to_owned(),
-        demuxer,
+        container: container.to_owned(),
         zero,
         duration,
         video,
@@ -135,7 +120,7 @@ const STREAMS: [&str; 4] = [
     "-of",
     "json=compact=1",
     "-show_entries",
-    "format=start_time:stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,sample_rate,channels,\
+    "format=start_time,size:stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,sample_rate,channels,\
      time_base,has_b_frames:stream_tags=language:stream_disposition=attached_pic:stream_side_data=rotation",
 ];
 
@@ -143,19 +128,10 @@ const PACKETS: [&str; 4] = [
     "-of",
     "compact=print_section=0:nokey=1",
     "-show_entries",
-    "packet=stream_index,pts,dts,duration,flags",
+    "packet=stream_index,pts,dts,duration,size,pos,flags",
 ];
 
-/// What makes a demuxer go on behind damage, where by itself it takes the file for ended.
-#[must_use]
-pub(crate) fn past_damage(demuxer: &str) -> &'static [&'static str] {
-    match demuxer {
-        "mpegts" => &["-resync_size", "1073741824"],
-        _ => &[],
-    }
-}
-
-fn order(source: &Path, demuxer: &str, folder: &Path, what: &[&str]) -> Order {
+fn order(source: &Path, container: &str, folder: &Path, what: &[&str]) -> Order {
     let mut args: Vec<OsString> = [
         "-hide_banner",
         "-v",
@@ -163,14 +139,14 @@ fn order(source: &Path, demuxer: &str, folder: &Path, what: &[&str]) -> Order {
         "-protocol_whitelist",
         "file,pipe",
         "-f",
-        demuxer,
+        demuxer(container),
     ]
     .into_iter()
-    .chain(past_damage(demuxer).iter().copied())
+    .chain(past_damage(container).iter().copied())
     .chain(what.iter().copied())
     .map(Into::into)
     .collect();
-    // With its protocol said, no path is taken for an option or for another protocol.
+    // With an explicit protocol, no path is taken for an option or for another protocol.
     let mut input = OsString::from("file:");
     input.push(source);
     args.extend(["-i".into(), input]);
@@ -196,8 +172,12 @@ async fn list_streams(sandbox: &Sandbox, order: &Order) -> Result<Streams, Surve
     Streams::parse(&text)
 }
 
-async fn list_packets(sandbox: &Sandbox, order: &Order, streams: &Streams, zero: i64) -> Result<Packets, SurveyError> {
-    let mut packets = Packets::new(zero);
+async fn list_packets(
+    sandbox: &Sandbox,
+    order: &Order,
+    streams: &Streams,
+    mut packets: Packets,
+) -> Result<Packets, SurveyError> {
     if let Some(video) = &streams.video {
         packets.watch_video(video.stream, video.unit, video.delay);
     }
@@ -212,7 +192,7 @@ async fn list_packets(sandbox: &Sandbox, order: &Order, streams: &Streams, zero:
     Ok(packets)
 }
 
-fn picture(streams: &Streams, packets: &Packets) -> Result<Option<SurveyVideo>, SurveyError> {
+fn picture(streams: &Streams, packets: &mut Packets) -> Result<Option<SurveyVideo>, SurveyError> {
     let Some(video) = &streams.video else {
         return Ok(None);
     };
@@ -236,6 +216,7 @@ fn picture(streams: &Streams, packets: &Packets) -> Result<Option<SurveyVideo>, 
         rotation,
         frames,
         end,
+        stretches: packets.take_stretches(stream, streams.length),
     }))
 }
 
@@ -247,8 +228,8 @@ fn rate(frames: usize, ticks: u64) -> f64 {
     f64::from(u32::try_from(thousandths).unwrap_or(u32::MAX)) / 1_000.0
 }
 
-fn sounds(streams: &Streams, packets: &Packets) -> Vec<SurveyAudio> {
-    let told = streams.audio.iter().filter_map(|audio| {
+fn sounds(streams: &Streams, packets: &mut Packets) -> Vec<SurveyAudio> {
+    let found = streams.audio.iter().filter_map(|audio| {
         let end = packets.end_of(audio.stream)?;
         Some(SurveyAudio {
             stream: audio.stream,
@@ -257,9 +238,10 @@ fn sounds(streams: &Streams, packets: &Packets) -> Vec<SurveyAudio> {
             sample_rate: audio.sample_rate,
             language: audio.language.clone(),
             end,
+            stretches: packets.take_stretches(audio.stream, streams.length),
         })
     });
-    told.collect()
+    found.collect()
 }
 
 /// `value * unit` in ticks of `fmp4::TICKS`.

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod byte_ranges;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod dead_letters;

@@ -1,10 +1,13 @@
 //! What is to be made of a source: rungs, sounds, and the pieces in which they are encoded.
 //!
-//! A plan is data: it is written once, in the transaction that enqueues its tasks, and everything that follows is told
-//! from it and from the pieces that are published.
+//! A plan is data: it is written once, in the transaction that enqueues its tasks. It has the facts of the source that
+//! encoding needs; how an encoder is called is the workers' knowledge.
 
 use contracts::RenditionName;
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
+
+mod stored;
 
 /// The rate at which sounds are encoded.
 ///
@@ -30,19 +33,30 @@ pub struct Plan {
     pub source: Option<SourceRung>,
 }
 
-/// How the encoder reads the source.
+/// What an encoder has to know of the source to read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "stored::StoredInput")]
 pub struct Input {
-    /// The encoder's name for what reads the container.
-    pub demuxer: String,
+    /// The container's plain name, such as `matroska`.
+    pub container: String,
     /// Where the container's clock stands at the lecture's zero.
     ///
     /// Units: microseconds
     pub zero: i64,
-    /// Which stream is the picture, as the encoder names streams: its number, or `i:` and its track's id.
-    pub video: Option<String>,
-    /// Pixels of a frame, for telling how long decoding takes.
+    /// Which stream is the picture.
+    pub video: Option<Stream>,
+    /// Pixels of a frame, from which the cost of decoding is estimated.
     pub pixels: u64,
+}
+
+/// A stream of the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stream {
+    /// By its place among the streams, counted from 0.
+    Number(u32),
+    /// By the id that the container gives it.
+    Id(u32),
 }
 
 /// The timeline of the picture or of the sound.
@@ -56,15 +70,29 @@ pub struct Track {
 
 /// A run of segments that is encoded and stored together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "stored::StoredPiece")]
 pub struct PlannedPiece {
     /// Its first segment.
     pub first: u32,
     /// How many segments it has.
     pub segments: u32,
-    /// A key frame at or before its start, where the decoder can begin.
-    pub seek: Option<u64>,
+    /// The last key frame at or before its start, where decoding can begin.
+    pub key_frame: Option<KeyFrame>,
     /// How many frames the source has in it, as far as that is known.
     pub frames: Option<u32>,
+    /// The bytes of the source that hold every packet of the piece: for a picture from the key frame on, for sounds from
+    /// shortly before its start. None where the source does not place its packets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<Range<u64>>,
+}
+
+/// A frame with which decoding can begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyFrame {
+    /// When it is shown.
+    pub at: u64,
+    /// When the next key frame is shown, or where none follows, the end; none where it is not known.
+    pub next: Option<u64>,
 }
 
 /// A rendition of the picture that is encoded.
@@ -95,7 +123,7 @@ pub struct Sound {
     pub stream: u32,
     /// Channels of the rendition: one or two.
     pub channels: u16,
-    /// ISO 639-2, where the file tells it.
+    /// ISO 639-2, where the file states it.
     pub language: Option<String>,
 }
 

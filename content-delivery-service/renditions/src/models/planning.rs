@@ -3,25 +3,19 @@
 //! Nothing is upscaled; a source that can be played as it is stays as it is and gives the grid; every rendition of a
 //! lecture has its segments on one grid.
 
-use super::plan::{Input, Plan, PlannedPiece, Rung, Sound, SourceRung, Track};
-use super::survey::{Survey, SurveyFrame, SurveyVideo};
+use super::plan::{Input, KeyFrame, Plan, Rung, Sound, SourceRung, Stream, Track};
+use super::survey::{Survey, SurveyAudio, SurveyVideo};
 use contracts::RenditionName;
-use fmp4::{IndexHead, Probe, TICKS, TrackKind};
+use fmp4::{Index, Probe, TICKS, TrackKind};
 
-/// Segments are about this long where the encoder chooses.
-const SEGMENT: u64 = 5 * TICKS as u64;
-/// A last segment is not shorter than this, unless it is the only one.
-const SHORTEST: u64 = TICKS as u64;
-/// How long the first pieces are, in seconds; later ones are as long as the last of these.
-const PIECES: [u64; 5] = [10, 10, 20, 40, 60];
-/// No piece is longer than this part of what is left, so that those who share a lecture end at about the same time.
-const PART_OF_REST: u64 = 3;
+mod byte_ranges;
+mod grid;
+
 /// The ceiling of 1920 × 1080 at 30 frames a second, in bits a second; others by their share of pixels.
 const FULL_HD_CEILING: f64 = 6_000_000.0;
 const FULL_HD_PIXELS: f64 = 1920.0 * 1080.0;
 /// How a ceiling follows the pixels: smaller pictures need more bits a pixel.
 const CEILING_EXPONENT: f64 = 0.75;
-const MILLISECOND: u64 = TICKS as u64 / 1_000;
 /// No encoder takes less.
 const SMALLEST_SIDE: u32 = 16;
 
@@ -31,33 +25,25 @@ const SMALLEST_SIDE: u32 = 16;
 #[must_use]
 pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
     let picture = survey.video.as_ref().filter(|video| !video.frames.is_empty());
-    let video = picture
-        .map(|video| grid_of_frames(video, survey.demuxer))
-        .unwrap_or_default();
-    let sounds: Vec<Sound> = survey
-        .audio
-        .iter()
-        .filter(|audio| audio.end > 0)
-        .zip(1_u32..)
-        .map(|(audio, n)| Sound {
-            name: RenditionName::sound(n),
-            stream: audio.stream,
-            channels: audio.channels.clamp(1, 2),
-            language: audio.language.clone(),
-        })
-        .collect();
-    let end = survey.audio.iter().map(|audio| audio.end).max().unwrap_or(0);
+    let video = picture.map(grid::of_frames).unwrap_or_default();
+    let heard: Vec<&SurveyAudio> = survey.audio.iter().filter(|audio| audio.end > 0).collect();
+    let sounds = heard.iter().zip(1_u32..).map(|(audio, n)| Sound {
+        name: RenditionName::sound(n),
+        stream: audio.stream,
+        channels: audio.channels.clamp(1, 2),
+        language: audio.language.clone(),
+    });
     Plan {
         input: Input {
-            demuxer: survey.demuxer.to_owned(),
+            container: survey.container.clone(),
             zero: survey.zero,
-            video: picture.map(|video| video.stream.to_string()),
+            video: picture.map(|video| Stream::Number(video.stream)),
             pixels: picture.map_or(0, |video| u64::from(video.width) * u64::from(video.height)),
         },
-        audio: sound_grid(&video.bounds, end),
+        audio: grid::of_sounds(&video.bounds, &heard),
         rungs: picture.map(|video| all_rungs(video, listed)).unwrap_or_default(),
         video,
-        sounds,
+        sounds: sounds.collect(),
         source: None,
     }
 }
@@ -66,12 +52,10 @@ pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
 ///
 /// Shape: empty where the source is no larger than the lowest rung, or has no picture
 #[must_use]
-pub fn plan_below_source(probe: &Probe, head: &IndexHead, listed: &[u32]) -> Plan {
-    let track = head
-        .tracks()
-        .iter()
-        .find(|track| matches!(track.kind, TrackKind::Video(_)));
-    let (Some(track), Some(shown)) = (track, &probe.video) else {
+pub fn plan_below_source(probe: &Probe, index: &Index, listed: &[u32]) -> Plan {
+    let mut tracks = index.head().tracks().iter().enumerate();
+    let track = tracks.find(|(_, track)| matches!(track.kind, TrackKind::Video(_)));
+    let (Some((number, track)), Some(shown)) = (track, &probe.video) else {
         return Plan::none();
     };
     let ticks = |time: u64| rescale(time, track.timescale);
@@ -92,16 +76,19 @@ pub fn plan_below_source(probe: &Probe, head: &IndexHead, listed: &[u32]) -> Pla
     if rungs.is_empty() || bounds.len() < 2 {
         return Plan::none();
     }
-    // Times went through other units: a tick short would be a key frame short.
-    let pieces = pieces(&bounds, |start, _| {
-        (Some(start + u64::from(start > 0) * MILLISECOND), None)
+    let is_aligned = bounds.len() == track.segments.len() + 1;
+    let pieces = grid::pieces(&bounds, |start, _, piece| {
+        // There may be others in its segment, which the head of the index does not list.
+        piece.key_frame = Some(KeyFrame { at: start, next: None });
+        let segments = piece.first..piece.first.saturating_add(piece.segments);
+        piece.bytes = byte_ranges::of_segments(index, number, segments).filter(|_| is_aligned);
     });
     Plan {
         input: Input {
-            demuxer: "mov".to_owned(),
+            container: probe.container.to_owned(),
             zero: 0,
             // The track that is played as it is, whichever comes first.
-            video: Some(format!("i:{}", shown.id)),
+            video: Some(Stream::Id(shown.id)),
             pixels: u64::from(shown.width) * u64::from(shown.height),
         },
         video: Track { bounds, pieces },
@@ -121,7 +108,7 @@ impl Plan {
     pub fn none() -> Self {
         Self {
             input: Input {
-                demuxer: String::new(),
+                container: String::new(),
                 zero: 0,
                 video: None,
                 pixels: 0,
@@ -179,121 +166,6 @@ fn rung(side: u32, width: u32, height: u32, frame_rate: f64) -> Rung {
 )]
 fn whole(number: f64) -> u32 {
     number as u32
-}
-
-/// Segments begin with the first frame at or after each multiple of their length; the first one holds the first frame,
-/// however late that comes.
-fn grid_of_frames(video: &SurveyVideo, demuxer: &str) -> Track {
-    let mut bounds = vec![0];
-    let mut next = video.frames.first().map_or(SEGMENT, |frame| next_bound(frame.time));
-    for frame in &video.frames {
-        if frame.time >= next {
-            bounds.push(frame.time);
-            next = next_bound(frame.time);
-        }
-    }
-    close(&mut bounds, video.end);
-    let frames = &video.frames;
-    let pieces = pieces(&bounds, |start, end| {
-        (jump(frames, start, demuxer), Some(count(frames, start, end)))
-    });
-    Track { bounds, pieces }
-}
-
-/// The multiple of a segment's length that comes next, but for one that would leave a stub.
-fn next_bound(after: u64) -> u64 {
-    (after.saturating_add(SHORTEST) / SEGMENT)
-        .saturating_add(1)
-        .saturating_mul(SEGMENT)
-}
-
-/// The picture's grid, and multiples of a segment's length beyond it, up to the sound's end.
-fn sound_grid(picture: &[u64], end: u64) -> Track {
-    if end == 0 {
-        return Track::default();
-    }
-    let mut bounds: Vec<u64> = picture.iter().copied().take_while(|&bound| bound < end).collect();
-    if bounds.is_empty() {
-        bounds.push(0);
-    }
-    let from = bounds.last().copied().unwrap_or(0);
-    if picture.last().is_none_or(|&last| last < end) {
-        bounds.extend(
-            (next_bound(from) / SEGMENT..)
-                .map(|n| n * SEGMENT)
-                .take_while(|&bound| bound < end),
-        );
-    }
-    close(&mut bounds, end);
-    let pieces = pieces(&bounds, |_, _| (None, None));
-    Track { bounds, pieces }
-}
-
-/// Puts the end behind the last bound, in place of one that would leave a stub.
-fn close(bounds: &mut Vec<u64>, end: u64) {
-    while bounds.len() > 1 && bounds.last().is_some_and(|&last| last.saturating_add(SHORTEST) > end) {
-        bounds.pop();
-    }
-    let last = bounds.last().copied().unwrap_or(0);
-    bounds.push(end.max(last.saturating_add(1)));
-}
-
-/// Cuts a grid into pieces; `known` tells a piece's seek and frames from its start and end.
-fn pieces(bounds: &[u64], known: impl Fn(u64, u64) -> (Option<u64>, Option<u32>)) -> Vec<PlannedPiece> {
-    let mut pieces = Vec::new();
-    let (shortest, longest) = (PIECES[0], PIECES[PIECES.len() - 1]);
-    let grid_end = bounds.last().copied().unwrap_or(0);
-    let mut first = 0_usize;
-    for (place, window) in bounds.windows(2).enumerate() {
-        let (&[_, end], Some(&start)) = (window, bounds.get(first)) else {
-            continue;
-        };
-        let usual = PIECES.get(pieces.len()).copied().unwrap_or(longest) * u64::from(TICKS);
-        let part = (grid_end.saturating_sub(start) / PART_OF_REST).max(shortest * u64::from(TICKS));
-        let last = place + 2 == bounds.len();
-        if last || end.saturating_sub(start).saturating_add(SEGMENT / 2) >= usual.min(part) {
-            let (seek, frames) = known(start, end);
-            pieces.push(PlannedPiece {
-                first: u32::try_from(first).unwrap_or(u32::MAX),
-                segments: u32::try_from(place + 1 - first).unwrap_or(u32::MAX),
-                seek,
-                frames,
-            });
-            first = place + 1;
-        }
-    }
-    pieces
-}
-
-/// Containers in which a jump leads to a place by its time alone, key frame or not.
-const WITHOUT_INDEX: [&str; 2] = ["mpegts", "mpeg"];
-/// How much before a key frame a jump goes there.
-const RUN_UP: u64 = TICKS as u64;
-/// ffmpeg jumps 3/23 s short of what it is told where frames are reordered; without this it would be a key frame short.
-const SHORT_JUMP: u64 = 11_880;
-
-/// Where to jump to, so that decoding begins with the last key frame at or before a time.
-fn jump(frames: &[SurveyFrame], time: u64, demuxer: &str) -> Option<u64> {
-    let until = frames.partition_point(|frame| frame.time <= time);
-    let (before, behind) = frames.split_at_checked(until)?;
-    let key = before.iter().rev().find(|frame| frame.key)?.time;
-    if key == 0 {
-        return Some(0);
-    }
-    if WITHOUT_INDEX.contains(&demuxer) {
-        return Some(key.saturating_sub(RUN_UP));
-    }
-    let next = behind
-        .iter()
-        .find(|frame| frame.key)
-        .map_or(u64::MAX, |frame| frame.time);
-    Some(key + (next.saturating_sub(key) / 2).min(SHORT_JUMP))
-}
-
-fn count(frames: &[SurveyFrame], start: u64, end: u64) -> u32 {
-    let from = frames.partition_point(|frame| frame.time < start);
-    let to = frames.partition_point(|frame| frame.time < end);
-    u32::try_from(to.saturating_sub(from)).unwrap_or(u32::MAX)
 }
 
 fn rescale(time: u64, timescale: u32) -> u64 {

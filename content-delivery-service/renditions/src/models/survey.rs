@@ -1,6 +1,7 @@
-//! What an encoder's probe tells of a source that is not played as it is.
+//! What an encoder's probe finds in a source that is not played as it is.
 
 use fmp4::TICKS;
+use std::ops::Range;
 
 /// What a source holds.
 ///
@@ -9,8 +10,6 @@ use fmp4::TICKS;
 pub struct Survey {
     /// The container's plain name, such as `matroska`.
     pub container: String,
-    /// The encoder's name for what reads it.
-    pub demuxer: &'static str,
     /// Where the container's clock stands at the lecture's zero: at its own start, but in MP4 at 0.
     ///
     /// Units: microseconds
@@ -42,6 +41,8 @@ pub struct SurveyVideo {
     pub frames: Vec<SurveyFrame>,
     /// When its last frame ends.
     pub end: u64,
+    /// Where its packets are, in the order of decoding; empty where that is not known.
+    pub stretches: Vec<Stretch>,
 }
 
 /// A frame of a source.
@@ -51,6 +52,19 @@ pub struct SurveyFrame {
     pub time: u64,
     /// Whether decoding can begin with it.
     pub key: bool,
+    /// The stretch that its packet belongs to, counted from 0.
+    pub stretch: u32,
+}
+
+/// Half a second of a stream's packets, or a single packet that is longer.
+///
+/// A lecture has hundreds of thousands of packets; what a piece needs of the file is known well enough from stretches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// When its first packet is decoded.
+    pub from: u64,
+    /// The bytes of the file from its first packet to the end of its last; other streams' packets may lie between.
+    pub bytes: Range<u64>,
 }
 
 /// A sound track of a source.
@@ -64,10 +78,12 @@ pub struct SurveyAudio {
     pub channels: u16,
     /// Samples a second.
     pub sample_rate: u32,
-    /// ISO 639-2, where the file tells it.
+    /// ISO 639-2, where the file states it.
     pub language: Option<String>,
     /// When its last sample ends.
     pub end: u64,
+    /// Where its packets are; empty where that is not known.
+    pub stretches: Vec<Stretch>,
 }
 
 impl Survey {

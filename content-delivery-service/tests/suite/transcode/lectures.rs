@@ -249,7 +249,6 @@ pub(super) fn survey_of(seconds: u64) -> Survey {
     let end = seconds * u64::from(TICKS);
     Survey {
         container: "matroska".to_owned(),
-        demuxer: "matroska",
         zero: 0,
         duration: end,
         video: Some(SurveyVideo {
@@ -263,9 +262,11 @@ pub(super) fn survey_of(seconds: u64) -> Survey {
                 .map(|n| SurveyFrame {
                     time: n * 3_600,
                     key: n % 50 == 0,
+                    stretch: 0,
                 })
                 .collect(),
             end,
+            stretches: Vec::new(),
         }),
         audio: vec![SurveyAudio {
             stream: 1,
@@ -274,6 +275,7 @@ pub(super) fn survey_of(seconds: u64) -> Survey {
             sample_rate: 48_000,
             language: None,
             end,
+            stretches: Vec::new(),
         }],
     }
 }

@@ -4,7 +4,7 @@ use super::lectures::{Order, Studio};
 use crate::server::UPLOAD;
 use bytes::Bytes;
 use contracts::{ObjectKey, VideoId};
-use fmp4::{IndexHead, Limits, Probe, Scanner, Step, Verdict};
+use fmp4::{Index, Limits, Probe, Scanner, Step, Verdict};
 use renditions::ledger::{Finding, Ledger};
 use renditions::models::plan::Work;
 use renditions::models::publication::NewPiece;
@@ -187,7 +187,7 @@ pub(super) fn film() -> &'static [u8] {
     })
 }
 
-pub(super) fn scanned(film: &[u8]) -> (Probe, Vec<u8>) {
+pub(super) fn scanned(film: &[u8]) -> (Probe, Index) {
     let mut scanner = Scanner::new(film.len() as u64, Limits::default());
     let mut answers: Vec<&[u8]> = Vec::new();
     loop {
@@ -198,7 +198,7 @@ pub(super) fn scanned(film: &[u8]) -> (Probe, Vec<u8>) {
                 answers = cut.collect();
             }
             Step::Done(scan) => match scan.verdict {
-                Verdict::Playable(index) => return (scan.probe, index.encode()),
+                Verdict::Playable(index) => return (scan.probe, index),
                 Verdict::NeedsTranscoding(obstacle) => panic!("{obstacle}"),
             },
         }
@@ -218,10 +218,13 @@ impl Studio {
         let video: VideoId = reply.is(201).id().parse().unwrap();
         let (probe, index) = scanned(film());
         let key = ObjectKey::VideoSourceIndex(video);
-        let length = usize::try_from(IndexHead::length(&index).unwrap()).unwrap();
-        let head = IndexHead::decode(&index[..length]).unwrap();
-        self.server.objects().await.put(&key, index.into()).await.unwrap();
-        self.found(video, &Finding::Playable(&probe, &head)).await;
+        self.server
+            .objects()
+            .await
+            .put(&key, index.encode().into())
+            .await
+            .unwrap();
+        self.found(video, &Finding::Playable(&probe, &index)).await;
         video
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Assignment, EncodeJob, Over, hand_in};
 use crate::arguments::{self, PieceOrder};
+use crate::containers;
 use crate::encoder::{self, FFMPEG};
 use crate::failures;
 use backing::tasks::JobError;
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::spawn_blocking;
 
-/// How much further back decoding begins when frames are missing: the container led to the wrong place.
+/// How much further back decoding begins when frames are missing because the container led to the wrong place.
 const FURTHER_BACK: u64 = 30 * TICKS as u64;
 /// Frames that may wait for their turn: B-frames, and B-frames that others depend on.
 const REORDERED: f64 = 2.0;
@@ -38,10 +39,12 @@ impl EncodeJob {
             .staging
             .task(assignment.task.id)
             .map_err(|error| failures::staging(&error))?;
+        let jump = |to| containers::jump(&plan.input.container, to);
+        let seek = planned.key_frame.map(jump);
         let mut made = self
-            .encode(assignment, planned, &rungs, (&source, folder.path()), planned.seek)
+            .encode(assignment, planned, &rungs, (&source, folder.path()), seek)
             .await?;
-        if let (Some(expected), Some(seek)) = (planned.frames, planned.seek.filter(|&seek| seek > 0))
+        if let (Some(expected), Some(seek)) = (planned.frames, seek.filter(|&seek| seek > 0))
             && made.first().is_none_or(|piece| piece.frames < expected)
         {
             let seek = seek.checked_sub(FURTHER_BACK);
@@ -72,7 +75,7 @@ impl EncodeJob {
         self.publish(assignment, handed_in, &keys, true).await
     }
 
-    /// Runs the encoder once and reads what it wrote; fewer pieces than rungs where there is nothing to be decoded.
+    /// Runs the encoder once and reads what it wrote; returns fewer pieces than rungs where nothing can be decoded.
     async fn encode(
         &self,
         assignment: &Assignment<'_>,
@@ -103,7 +106,7 @@ impl EncodeJob {
         };
         let reached = AtomicU64::new(0);
         let run = encoder::run(&self.sandbox, &order, |progress| {
-            // Where times are copied, ffmpeg tells them from the first frame on, wherever in the source that is.
+            // ffmpeg reports times from the first frame on, wherever in the source that is, although they are copied.
             let ticks = u128::from(progress.out_time) * u128::from(TICKS) / 1_000_000;
             let within = u64::try_from(ticks).unwrap_or(u64::MAX).min(length);
             reached.fetch_max(within, Ordering::Relaxed);
@@ -114,7 +117,7 @@ impl EncodeJob {
         };
         match ended {
             Ok(()) => {}
-            // An encoder that got no frame at all gives up as well; that is told apart below.
+            // An encoder without a single frame fails as well; the caller tells the two apart by the missing pieces.
             Err(RunError::Failed { .. }) if reached.load(Ordering::Relaxed) == 0 && seek.is_some() => {
                 return Ok(Vec::new());
             }
@@ -141,7 +144,7 @@ enum Unread {
     File(std::io::Error),
 }
 
-/// Reads a rung's file and makes its segments, where that holds nobody up; the file is removed.
+/// Reads a rung's file and makes its segments, outside the async threads; removes the file.
 async fn read(file: PathBuf, bounds: Vec<u64>, first: u32, delay: u32) -> Result<Piece, Unread> {
     let read = spawn_blocking(move || {
         let encoded = std::fs::read(&file).map_err(Unread::File)?;

@@ -254,8 +254,9 @@ mod tests {
         let piece = |first| PlannedPiece {
             first,
             segments: 2,
-            seek: None,
+            key_frame: None,
             frames: None,
+            bytes: None,
         };
         Track {
             bounds: (0..5).map(|n| n * 450_000).collect(),

@@ -1,12 +1,12 @@
-//! What ffprobe says of the streams, of which nothing is believed that can't be.
+//! ffprobe's description of the streams; what can't be true is ignored.
 
 use super::SurveyError;
 use super::packets::Unit;
 use serde::Deserialize;
 
-/// More streams than that are not looked through.
+/// A file with more streams is refused.
 const MOST_STREAMS: usize = 64;
-/// Sound tracks that are taken; more are left out.
+/// How many sound tracks are encoded; the rest are left out.
 const MOST_SOUNDS: usize = 8;
 /// No picture is longer on a side.
 const LONGEST_SIDE: u32 = 1 << 16;
@@ -18,6 +18,10 @@ pub(super) struct Streams {
     ///
     /// Units: microseconds
     pub(super) start: i64,
+    /// How long the file is; none where it is no file, but a pipe for example.
+    ///
+    /// Units: bytes
+    pub(super) length: Option<u64>,
     pub(super) video: Option<Video>,
     pub(super) audio: Vec<Audio>,
 }
@@ -57,6 +61,7 @@ struct Told {
 #[derive(Deserialize, Default)]
 struct ToldFormat {
     start_time: Option<String>,
+    size: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -103,12 +108,13 @@ impl Streams {
             return Err(SurveyError::TooLarge("streams"));
         }
         let video = told.streams.iter().find_map(ToldStream::video);
-        // A lecture whose picture nobody can decode is not one of sound alone.
+        // A lecture whose picture can't be decoded is not a lecture of sound alone.
         if video.is_none() && told.streams.iter().any(ToldStream::is_film) {
             return Err(SurveyError::Undecodable);
         }
         Ok(Self {
             start: told.format.start_time.as_deref().and_then(micros).unwrap_or(0),
+            length: told.format.size.and_then(|size| size.parse().ok()),
             video,
             audio: told
                 .streams
@@ -167,7 +173,7 @@ impl ToldStream {
         })
     }
 
-    /// ffprobe tells the angle counter-clockwise; only right angles change which side is which.
+    /// ffprobe gives the angle counter-clockwise; only right angles swap the sides.
     fn rotation(&self) -> u16 {
         let told = self.side_data_list.iter().find_map(|it| it.rotation).unwrap_or(0.0);
         let clockwise = (-told).rem_euclid(360.0);
@@ -190,7 +196,7 @@ impl ToldStream {
     }
 }
 
-/// A language's code, or nothing: it goes into playlists, and a file may tell anything.
+/// A language's code, or nothing: it goes into playlists, and a file may contain anything.
 fn language(told: &str) -> Option<String> {
     let code = told.trim().to_ascii_lowercase();
     let parts = |code: &str| {

@@ -1,6 +1,7 @@
-use super::super::plan::Work;
-use super::super::survey::SurveyAudio;
+use super::super::plan::{PlannedPiece, Work};
+use super::super::survey::{Stretch, SurveyFrame};
 use super::*;
+use std::ops::Range;
 
 const LISTED: [u32; 5] = [240, 360, 540, 720, 1080];
 
@@ -10,12 +11,12 @@ fn film(width: u32, height: u32, seconds: u64) -> Survey {
         .map(|n| SurveyFrame {
             time: n * 3003,
             key: n % 60 == 0,
+            stretch: 0,
         })
         .collect();
     let end = frames.last().map_or(0, |frame| frame.time + 3003);
     Survey {
         container: "matroska".to_owned(),
-        demuxer: "matroska",
         zero: 0,
         duration: end,
         video: Some(SurveyVideo {
@@ -27,6 +28,7 @@ fn film(width: u32, height: u32, seconds: u64) -> Survey {
             rotation: 0,
             frames,
             end,
+            stretches: Vec::new(),
         }),
         audio: vec![SurveyAudio {
             stream: 1,
@@ -35,6 +37,7 @@ fn film(width: u32, height: u32, seconds: u64) -> Survey {
             sample_rate: 48_000,
             language: None,
             end,
+            stretches: Vec::new(),
         }],
     }
 }
@@ -93,8 +96,8 @@ fn pieces_are_ten_ten_twenty_forty_and_then_sixty_seconds_and_shorter_towards_th
     assert_eq!(counted, 400 * 30);
     for piece in &plan.video.pieces {
         let start = plan.video.bounds_of(piece).unwrap()[0];
-        let seek = piece.seek.unwrap();
-        assert!(seek <= start + 11_880 && start < seek + 2 * 90_090);
+        let key_frame = piece.key_frame.unwrap();
+        assert!(key_frame.at <= start && start < key_frame.next.unwrap());
     }
     let mut next = 0;
     for piece in &plan.video.pieces {
@@ -115,7 +118,14 @@ fn every_segment_has_a_frame_and_none_is_a_stub() {
     for (times, end) in [(late, ticks(18_000)), (still, ticks(20_998))] {
         let mut survey = film(640, 360, 1);
         let video = survey.video.as_mut().unwrap();
-        video.frames = times.iter().map(|&time| SurveyFrame { time, key: true }).collect();
+        video.frames = times
+            .iter()
+            .map(|&time| SurveyFrame {
+                time,
+                key: true,
+                stretch: 0,
+            })
+            .collect();
         video.end = end;
         survey.audio[0].end = ticks(40_000);
         let plan = plan_of_survey(&survey, &LISTED);
@@ -130,15 +140,86 @@ fn every_segment_has_a_frame_and_none_is_a_stub() {
 }
 
 #[test]
-fn a_jump_leads_to_the_last_key_frame_before_and_never_to_one_behind() {
+fn decoding_begins_with_the_last_key_frame_before() {
     let survey = film(640, 360, 10);
-    let frames = &survey.video.as_ref().unwrap().frames;
-    // Key frames lie at 0, 180180, 360360 and so on.
-    assert_eq!(jump(frames, 100, "matroska"), Some(0));
-    assert_eq!(jump(frames, 200_000, "matroska"), Some(180_180 + 11_880));
-    assert_eq!(jump(frames, 200_000, "mpegts"), Some(180_180 - 90_000));
-    let every: Vec<SurveyFrame> = frames.iter().map(|frame| SurveyFrame { key: true, ..*frame }).collect();
-    assert_eq!(jump(&every, 200_000, "avi"), Some(198_198 + 1_501));
+    let mut video = survey.video.unwrap();
+    let found = |video: &SurveyVideo, time| grid::key_frame(video, time).map(|it| (it.at, it.next));
+    // Key frames are at 0, 180180, 360360 and so on.
+    assert_eq!(found(&video, 100), Some((0, Some(180_180))));
+    assert_eq!(found(&video, 200_000), Some((180_180, Some(360_360))));
+    assert_eq!(found(&video, 850_000), Some((720_720, Some(video.end))));
+    video.frames[0].key = false;
+    assert_eq!(found(&video, 100), None);
+}
+
+/// A film whose packets are 10 bytes long, a second of picture before a second of sound, and its stretches.
+fn placed(seconds: u64) -> Survey {
+    let mut survey = film(640, 360, seconds);
+    let video = survey.video.as_mut().unwrap();
+    for (n, frame) in (0..).zip(&mut video.frames) {
+        frame.stretch = n / 15;
+    }
+    let halves = |offset: u64, length: u64| {
+        (0..seconds * 2).map(move |n| {
+            let start = n / 2 * 1_000 + offset + n % 2 * length;
+            Stretch {
+                from: n * 45_045,
+                bytes: start..start + length,
+            }
+        })
+    };
+    video.stretches = halves(0, 150).collect();
+    survey.audio[0].stretches = halves(300, 350).collect();
+    survey
+}
+
+fn bytes(pieces: &[PlannedPiece]) -> Vec<Option<Range<u64>>> {
+    pieces.iter().map(|piece| piece.bytes.clone()).collect()
+}
+
+#[test]
+fn a_piece_needs_the_bytes_from_its_key_frame_to_its_end_with_half_a_second_on_both_sides() {
+    let plan = plan_of_survey(&placed(30), &LISTED);
+    assert_eq!(plan.video.bounds[..5], [0, 450_450, 900_900, 1_351_350, 1_801_800]);
+    // Piece by piece: its key frames are at 0, 10 s and 20 s.
+    assert_eq!(
+        bytes(&plan.video.pieces),
+        [Some(0..10_150), Some(9_150..20_150), Some(19_150..29_300)]
+    );
+    // Sound is decoded from four seconds before.
+    assert_eq!(
+        bytes(&plan.audio.pieces),
+        [Some(300..11_000), Some(5_650..21_000), Some(15_650..30_000)]
+    );
+}
+
+#[test]
+fn a_piece_without_places_or_before_every_key_frame_has_no_bytes_or_those_from_the_beginning() {
+    let mut survey = placed(30);
+    survey.audio[0].stretches.clear();
+    let video = survey.video.as_mut().unwrap();
+    for frame in &mut video.frames[..301] {
+        frame.key = false;
+    }
+    let plan = plan_of_survey(&survey, &LISTED);
+    assert_eq!(
+        bytes(&plan.video.pieces),
+        [Some(0..10_150), Some(0..20_150), Some(19_150..29_300)]
+    );
+    assert!(plan.audio.pieces.iter().all(|piece| piece.bytes.is_none()));
+    survey.video.as_mut().unwrap().stretches.clear();
+    let plan = plan_of_survey(&survey, &LISTED);
+    assert!(plan.video.pieces.iter().all(|piece| piece.bytes.is_none()));
+}
+
+#[test]
+fn frames_that_are_decoded_late_prolong_the_bytes_of_their_piece() {
+    let mut survey = placed(30);
+    // The last frame of the first piece comes two seconds later in the file.
+    let frames = &mut survey.video.as_mut().unwrap().frames;
+    frames[299].stretch += 4;
+    let plan = plan_of_survey(&survey, &LISTED);
+    assert_eq!(plan.video.pieces[0].bytes, Some(0..12_150));
 }
 
 #[test]
@@ -170,13 +251,19 @@ fn frames_far_apart_make_long_segments_and_never_an_empty_one() {
         .map(|second| SurveyFrame {
             time: second * 90_000,
             key: second == 0,
+            stretch: 0,
         })
         .to_vec();
     video.end = 49 * 90_000;
     let plan = plan_of_survey(&survey, &LISTED);
     let seconds: Vec<u64> = plan.video.bounds.iter().map(|bound| bound / 90_000).collect();
     assert_eq!(seconds, [0, 13, 47, 49]);
-    assert!(plan.video.pieces.iter().all(|piece| piece.seek == Some(0)));
+    assert!(
+        plan.video
+            .pieces
+            .iter()
+            .all(|piece| piece.key_frame.is_some_and(|key_frame| key_frame.at == 0))
+    );
 }
 
 #[test]

@@ -24,10 +24,10 @@ fn survey() -> Survey {
         sample_rate: 48_000,
         language: language.map(str::to_owned),
         end: end - u64::from(stream) * 90_000,
+        stretches: Vec::new(),
     };
     Survey {
         container: "matroska".to_owned(),
-        demuxer: "matroska",
         zero: 0,
         duration: end,
         video: Some(SurveyVideo {
@@ -41,9 +41,11 @@ fn survey() -> Survey {
                 .map(|n| SurveyFrame {
                     time: n * 3_003,
                     key: n % 60 == 0,
+                    stretch: 0,
                 })
                 .collect(),
             end,
+            stretches: Vec::new(),
         }),
         audio: vec![sound(1, Some("deu")), sound(2, None)],
     }

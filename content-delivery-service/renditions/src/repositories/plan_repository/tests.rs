@@ -152,7 +152,6 @@ fn survey() -> Survey {
     let end = 25 * u64::from(TICKS);
     Survey {
         container: "matroska".to_owned(),
-        demuxer: "matroska",
         zero: 0,
         duration: end,
         video: Some(SurveyVideo {
@@ -166,9 +165,11 @@ fn survey() -> Survey {
                 .map(|n| SurveyFrame {
                     time: n * 3_600,
                     key: n % 50 == 0,
+                    stretch: 0,
                 })
                 .collect(),
             end,
+            stretches: Vec::new(),
         }),
         audio: vec![SurveyAudio {
             stream: 1,
@@ -177,6 +178,7 @@ fn survey() -> Survey {
             sample_rate: 48_000,
             language: None,
             end,
+            stretches: Vec::new(),
         }],
     }
 }

@@ -1,0 +1,323 @@
+//! The bytes that a plan names for a piece hold all its packets, and are enough to decode it.
+//!
+//! ffprobe lists the packets anew; what a piece needs of them is worked out from their order alone.
+
+use super::stage::{Stage, sandbox};
+use fmp4::sniff;
+use renditions::models::plan::{Plan, PlannedPiece, Track};
+use renditions::models::planning::plan_of_survey;
+use serde::Deserialize;
+use std::fs;
+use std::ops::Range;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+use transcoding_jobs::containers::demuxer;
+use transcoding_jobs::survey::survey;
+
+const TICKS: i64 = 90_000;
+const PATIENT: Duration = Duration::from_secs(60);
+/// A picture that moves, a minute long, and sound that comes in two languages.
+const INPUTS: &str = "-f lavfi -i testsrc2=size=160x90:rate=15:duration=65 \
+    -f lavfi -i anoisesrc=sample_rate=48000:amplitude=0.1:duration=65 -map 0 -map 1 -map 1";
+
+fn run(tool: &str, folder: &Path, args: &str) -> Vec<u8> {
+    let mut command = Command::new(tool);
+    let output = command
+        .args(args.split_whitespace())
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{tool} {args}: {said}");
+    output.stdout
+}
+
+fn ffmpeg(folder: &Path, args: &str) -> Vec<u8> {
+    run("ffmpeg", folder, &format!("-nostdin -v error -y {args}"))
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    packets: Vec<Packet>,
+    format: Format,
+}
+
+#[derive(Deserialize)]
+struct Format {
+    start_time: String,
+}
+
+#[derive(Deserialize)]
+struct Packet {
+    stream_index: u32,
+    pts_time: Option<String>,
+    dts_time: Option<String>,
+    size: String,
+    pos: Option<String>,
+    flags: String,
+}
+
+/// A packet in the order of decoding: when it is shown, and its bytes, where ffprobe knows them.
+#[derive(Debug)]
+struct Placed {
+    time: i64,
+    key: bool,
+    bytes: Option<Range<u64>>,
+}
+
+fn seconds(text: &str) -> i64 {
+    let ticks = text.parse::<f64>().unwrap() * 90_000.0;
+    #[expect(clippy::cast_possible_truncation, reason = "times of a short file")]
+    {
+        ticks.round() as i64
+    }
+}
+
+/// The packets of a stream that have a time.
+fn packets(folder: &Path, name: &str, plan: &Plan, stream: u32) -> Vec<Placed> {
+    let reader = demuxer(&plan.input.container);
+    let list = format!("-v error -of json -show_packets -show_entries format=start_time -f {reader} {name}");
+    let listed: Listed = serde_json::from_slice(&run("ffprobe", folder, &list)).unwrap();
+    let zero = if reader == "mov" {
+        0
+    } else {
+        seconds(&listed.format.start_time)
+    };
+    let own = listed.packets.iter().filter(|packet| packet.stream_index == stream);
+    let placed = own.filter_map(|packet| {
+        let time = packet.pts_time.as_deref().or(packet.dts_time.as_deref())?;
+        let size: u64 = packet.size.parse().unwrap();
+        let start: Option<u64> = packet.pos.as_deref().map(|pos| pos.parse().unwrap());
+        Some(Placed {
+            time: seconds(time) - zero,
+            key: packet.flags.contains('K'),
+            bytes: start.map(|start| start..start + size),
+        })
+    });
+    placed.collect()
+}
+
+fn bounds(track: &Track, piece: &PlannedPiece) -> (i64, i64) {
+    let bounds = track.bounds_of(piece).unwrap();
+    let edge = |bound: Option<&u64>| i64::try_from(*bound.unwrap()).unwrap();
+    (edge(bounds.first()), edge(bounds.last()))
+}
+
+/// Those that decoding the picture between two times needs: from the last key frame on to the last that is shown.
+fn needed(packets: &[Placed], (start, end): (i64, i64)) -> &[Placed] {
+    let rounding = TICKS / 1_000;
+    let keys = packets
+        .iter()
+        .enumerate()
+        .filter(|(_, it)| it.key && it.time <= start + rounding);
+    let first = keys.max_by_key(|(_, it)| it.time).map_or(0, |(n, _)| n);
+    let last = packets.iter().rposition(|it| it.time < end - rounding).unwrap();
+    &packets[first..=last]
+}
+
+fn hold<'a>(range: &Range<u64>, packets: impl Iterator<Item = &'a Placed>, what: &str) {
+    for packet in packets {
+        let is_inside = |bytes: &Range<u64>| range.start <= bytes.start && bytes.end <= range.end;
+        assert!(
+            packet.bytes.as_ref().is_none_or(is_inside),
+            "{what}: {packet:?} is not in {range:?}"
+        );
+    }
+}
+
+/// The frames that a file decodes to: times and hashes.
+fn decoded(folder: &Path, name: &str, plan: &Plan) -> Vec<(i64, String)> {
+    let zero = plan.input.zero;
+    let reader = demuxer(&plan.input.container);
+    let args = format!(
+        "-max_error_rate 1 -copyts -f {reader} -i {name} -map 0:v -vf setpts=PTS-({zero}/1000000)/TB -fps_mode passthrough \
+         -enc_time_base 1:90000 -f framemd5 -"
+    );
+    let text = String::from_utf8(ffmpeg(folder, &args)).unwrap();
+    assert!(text.contains("#tb 0: 1/90000"), "{text:.200}");
+    let frames = text.lines().filter(|line| !line.starts_with('#'));
+    frames
+        .map(|line| {
+            let fields: Vec<&str> = line.split(',').map(str::trim).collect();
+            (fields[2].parse().unwrap(), fields[5].to_owned())
+        })
+        .collect()
+}
+
+/// Those of a piece.
+fn shown(frames: &[(i64, String)], (start, end): (i64, i64)) -> Vec<&str> {
+    let rounding = TICKS / 100;
+    let own = frames
+        .iter()
+        .filter(|(time, _)| start - rounding <= *time && *time < end - rounding);
+    own.map(|(_, hash)| hash.as_str()).collect()
+}
+
+/// What a reader gets that has the head of a file, which describes its streams, and the bytes of a piece.
+enum Slice {
+    /// The bytes alone: the streams are described in them.
+    Alone,
+    /// From their first cluster on, behind all that comes before the first cluster of the file.
+    BehindHead,
+    /// In their place, with everything else that holds no packets.
+    InPlace,
+}
+
+fn sliced(whole: &[u8], range: &Range<u64>, first: u64, last: u64, slice: &Slice) -> Vec<u8> {
+    let at = |place: u64| usize::try_from(place).unwrap();
+    match slice {
+        Slice::Alone => whole[at(range.start)..at(range.end)].to_vec(),
+        Slice::BehindHead => {
+            let own = &whole[at(range.start.max(first))..at(range.end)];
+            [&whole[..at(first)], &own[at(first_cluster(own))..]].concat()
+        }
+        Slice::InPlace => {
+            let mut left = whole.to_vec();
+            left[at(first)..at(range.start.max(first))].fill(0);
+            left[at(range.end.min(last))..at(last)].fill(0);
+            left
+        }
+    }
+}
+
+/// Where the first cluster in a part of a Matroska file begins.
+fn first_cluster(whole: &[u8]) -> u64 {
+    let id = [0x1f, 0x43, 0xb6, 0x75];
+    whole.windows(4).position(|it| it == id).unwrap() as u64
+}
+
+/// Container, how it is made, and how a part of it is read; those without one place packets by page, pack or chunk.
+const KINDS: [(&str, &str, Option<Slice>); 9] = [
+    (
+        "back.mp4",
+        "-c:v libx264 -preset ultrafast -bf 3 -c:a aac",
+        Some(Slice::InPlace),
+    ),
+    (
+        "front.mp4",
+        "-c:v libx264 -preset ultrafast -bf 3 -c:a aac -movflags +faststart",
+        Some(Slice::InPlace),
+    ),
+    ("a.mov", "-c:v mpeg4 -bf 2 -c:a pcm_s16le", Some(Slice::InPlace)),
+    (
+        "a.mkv",
+        "-c:v libx264 -preset ultrafast -bf 3 -c:a libopus",
+        Some(Slice::BehindHead),
+    ),
+    (
+        "a.webm",
+        "-c:v libvpx -deadline realtime -cpu-used 8 -c:a libopus",
+        Some(Slice::BehindHead),
+    ),
+    (
+        "a.ts",
+        "-c:v libx264 -preset ultrafast -bf 3 -c:a aac",
+        Some(Slice::Alone),
+    ),
+    ("a.mpg", "-c:v mpeg2video -bf 2 -c:a mp2", Some(Slice::Alone)),
+    ("a.avi", "-c:v mpeg4 -bf 2 -c:a libmp3lame", None),
+    ("a.ogv", "-c:v libtheora -c:a libvorbis", None),
+];
+
+/// A file, its plan, and its packets as ffprobe lists them.
+struct Film {
+    name: &'static str,
+    whole: Vec<u8>,
+    plan: Plan,
+    picture: Vec<Placed>,
+    sounds: Vec<Vec<Placed>>,
+}
+
+impl Film {
+    async fn make(stage: &Stage, name: &'static str, how: &str) -> Self {
+        let folder = stage.data.path();
+        let rate = if name == "a.mpg" { "-r 25" } else { "" };
+        ffmpeg(folder, &format!("{INPUTS} {how} -g 45 {rate} {name}"));
+        let whole = fs::read(folder.join(name)).unwrap();
+        let found = survey(&sandbox(PATIENT), &folder.join(name), sniff(&whole), stage.task.path()).await;
+        let found = found.unwrap();
+        let plan = plan_of_survey(&found, &[90]);
+        let packets = |stream| packets(folder, name, &plan, stream);
+        let (picture, sounds) = (
+            packets(found.video.unwrap().stream),
+            plan.sounds.iter().map(|it| packets(it.stream)).collect::<Vec<_>>(),
+        );
+        assert!(picture.len() > 600 && sounds.len() == 2, "{name}: {}", picture.len());
+        assert!(plan.video.pieces.len() > 5 && plan.audio.pieces.len() > 5, "{name}");
+        Self {
+            name,
+            whole,
+            plan,
+            picture,
+            sounds,
+        }
+    }
+
+    fn holds_its_pictures(&self) {
+        for (n, piece) in self.plan.video.pieces.iter().enumerate() {
+            let what = format!("{}, piece {n}", self.name);
+            let (start, end) = bounds(&self.plan.video, piece);
+            let needed = needed(&self.picture, (start, end));
+            assert!(needed.len() > 60, "{what}: {} packets", needed.len());
+            let range = piece.bytes.as_ref().expect(&what);
+            hold(range, needed.iter(), &what);
+            let share = (range.end - range.start) * 1_000 / self.whole.len() as u64;
+            let of_time = u64::try_from((end - start + 5 * TICKS) * 1_000 / (65 * TICKS)).unwrap();
+            assert!(
+                share < of_time * 2,
+                "{what}: {share} thousandths of the file for {of_time} of its time"
+            );
+        }
+    }
+
+    fn holds_its_sounds(&self) {
+        for (n, piece) in self.plan.audio.pieces.iter().enumerate() {
+            let what = format!("{}, sound {n}", self.name);
+            let (start, end) = bounds(&self.plan.audio, piece);
+            for sound in &self.sounds {
+                let within = |it: &&Placed| start - 3 * TICKS <= it.time && it.time < end;
+                assert!(sound.iter().filter(within).count() > 20, "{what}");
+                hold(piece.bytes.as_ref().expect(&what), sound.iter().filter(within), &what);
+            }
+        }
+    }
+
+    /// Decodes each piece from its bytes alone, with what describes the streams.
+    fn decodes_its_pieces(&self, folder: &Path, slice: &Slice) {
+        let all = || {
+            self.picture
+                .iter()
+                .chain(self.sounds.iter().flatten())
+                .filter_map(|it| it.bytes.as_ref())
+        };
+        let first = match slice {
+            Slice::BehindHead => first_cluster(&self.whole),
+            _ => all().map(|bytes| bytes.start).min().unwrap(),
+        };
+        let last = all().map(|bytes| bytes.end).max().unwrap();
+        let expected = decoded(folder, self.name, &self.plan);
+        let name = format!("part-{}", self.name);
+        for (n, piece) in self.plan.video.pieces.iter().enumerate() {
+            let what = format!("{}, piece {n}", self.name);
+            let range = piece.bytes.as_ref().expect(&what);
+            fs::write(folder.join(&name), sliced(&self.whole, range, first, last, slice)).unwrap();
+            let (edges, frames) = (bounds(&self.plan.video, piece), decoded(folder, &name, &self.plan));
+            assert!(shown(&expected, edges).len() > 60, "{what}");
+            assert_eq!(shown(&frames, edges), shown(&expected, edges), "{what}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_bytes_of_a_piece_hold_all_its_packets_and_decode_to_its_frames() {
+    let stage = Stage::set();
+    for (name, how, slice) in KINDS {
+        let film = Film::make(&stage, name, how).await;
+        film.holds_its_pictures();
+        film.holds_its_sounds();
+        if let Some(slice) = slice {
+            film.decodes_its_pieces(stage.data.path(), &slice);
+        }
+    }
+}
