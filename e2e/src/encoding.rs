@@ -40,13 +40,13 @@ pub async fn ready(api: &Api, owner: &Account, path: &Path, within: Duration) ->
 
 /// A user who signs in again before the access token expires, for scenarios that last longer than a token.
 #[derive(Debug)]
-pub struct Patient {
+pub struct SignedIn {
     /// The account, with the token of its last sign-in.
     pub account: Account,
     signed: Instant,
 }
 
-impl Patient {
+impl SignedIn {
     /// Makes an account and signs in.
     pub async fn new(stage: &mut Stage, role: &str) -> Result<Self> {
         Ok(Self {
@@ -65,7 +65,7 @@ impl Patient {
     }
 
     /// Waits until a lecture is complete.
-    pub async fn sees_ready(&mut self, api: &Api, id: &str, within: Duration) -> Result<Value> {
+    pub async fn wait_until_ready(&mut self, api: &Api, id: &str, within: Duration) -> Result<Value> {
         let begun = Instant::now();
         loop {
             let account = self.account(api).await?;

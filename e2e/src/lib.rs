@@ -4,13 +4,13 @@
 //! library has what they share. It links no other crate of the workspace.
 
 pub mod api;
-pub mod chance;
 pub mod encoding;
 pub mod growing;
 pub mod ladder;
 pub mod media;
 pub mod playlist;
 pub mod process;
+pub mod random;
 pub mod raw;
 pub mod segments;
 pub mod server;

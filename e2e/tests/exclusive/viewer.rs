@@ -3,7 +3,7 @@
 use super::scenario;
 use anyhow::{Context, Result, ensure};
 use e2e::api::{Account, Api};
-use e2e::encoding::{Patient, encoding, is_whole, renditions};
+use e2e::encoding::{SignedIn, encoding, is_whole, renditions};
 use e2e::growing::Growing;
 use e2e::ladder::Track;
 use e2e::media::sources;
@@ -54,7 +54,7 @@ async fn uploaded(stage: &Stage, owner: &Account, path: &Path) -> Result<(String
 }
 
 /// Checks that the progress in the details never decreases.
-async fn progress_rises(api: &Api, owner: &mut Patient, id: &str) -> Result<usize> {
+async fn progress_rises(api: &Api, owner: &mut SignedIn, id: &str) -> Result<usize> {
     let (mut last, mut steps) = (0.0, 0);
     loop {
         let video = api.video(id, &owner.account(api).await?.token).await?;
@@ -74,7 +74,7 @@ async fn progress_rises(api: &Api, owner: &mut Patient, id: &str) -> Result<usiz
 async fn a_viewer_who_starts_at_once_never_waits_while_the_lecture_is_encoded() -> Result<()> {
     let start = encoding("90,180").set("CONTENT__TRANSCODE__PRESET", "veryfast");
     scenario(start, async |stage| {
-        let mut owner = Patient::new(stage, "instructor").await?;
+        let mut owner = SignedIn::new(stage, "instructor").await?;
         let (minutes, size) = if settings::long() {
             (60, "640x360")
         } else {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use e2e::api::Api;
-use e2e::chance::Chance;
+use e2e::random::Random;
 use e2e::server::Start;
 use e2e::stage::{Stage, scenario};
 use e2e::tus::{self, Upload};
@@ -64,7 +64,7 @@ async fn patch_and_kill(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_resumes_after_every_kill_and_is_stored_unchanged() -> Result<()> {
-    let mut chance = Chance::begin("an upload that is killed");
+    let mut random = Random::start("an upload that is killed");
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
         let path = media::noisy().await?;
@@ -82,7 +82,7 @@ async fn an_upload_resumes_after_every_kill_and_is_stored_unchanged() -> Result<
             // the remaining bytes are spread over the remaining kills
             let share = usize::try_from((length - offset) / (kills - round) as u64 * 2)?.max(1 << 16);
             let blocks = (share >> 16) as u64;
-            let after = Duration::from_millis(chance.within(1..blocks * 5 + 2));
+            let after = Duration::from_millis(random.within(1..blocks * 5 + 2));
             let rest = bytes.slice(usize::try_from(offset)?..);
             if let Some(acknowledged) = patch_and_kill(stage, &upload, rest, offset, after).await? {
                 furthest = acknowledged;
@@ -138,7 +138,7 @@ async fn resumed(api: &Api, token: &str, upload: &Upload, bytes: &Bytes) -> Resu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn uploads_that_are_killed_while_they_finish_end_playable() -> Result<()> {
-    let mut chance = Chance::begin("uploads killed around their last byte");
+    let mut random = Random::start("uploads killed around their last byte");
     let inside = AtomicU64::new(0);
     // a killed scan is claimed again when its lease has expired
     scenario(Start::default().set("TASKS__LEASE_SECONDS", "2"), async |stage| {
@@ -148,7 +148,7 @@ async fn uploads_that_are_killed_while_they_finish_end_playable() -> Result<()> 
             owner = stage.api.login(&owner.email, &owner.password).await?;
             let (left, acknowledged) = (AtomicU64::new(0), AtomicU64::new(0));
             let pauses: Vec<_> = (0..8)
-                .map(|_| Duration::from_micros(chance.within(0..60_000)))
+                .map(|_| Duration::from_micros(random.within(0..60_000)))
                 .collect();
             let api = stage.api.clone();
             let all = join_all(
@@ -156,7 +156,7 @@ async fn uploads_that_are_killed_while_they_finish_end_playable() -> Result<()> 
                     .iter()
                     .map(|it| small(&api, &owner.token, bytes.clone(), *it, &left, &acknowledged)),
             );
-            let at = Duration::from_micros(chance.within(20_000..90_000));
+            let at = Duration::from_micros(random.within(20_000..90_000));
             let kill = async {
                 while left.load(Ordering::Relaxed) == 0 {
                     tokio::time::sleep(Duration::from_millis(1)).await;

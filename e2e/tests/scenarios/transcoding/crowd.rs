@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::Account;
-use e2e::encoding::{Patient, encoding, front, worker};
+use e2e::encoding::{SignedIn, encoding, front, worker};
 use e2e::media::sources;
 use e2e::process::until;
 use e2e::settings;
@@ -16,7 +16,7 @@ const OWNERS: usize = 5;
 
 /// Waits until all are ready; returns when each became playable.
 async fn all_ready(stage: &mut Stage, ids: &[&String]) -> Result<BTreeMap<String, String>> {
-    let mut admin = Patient::new(stage, "admin").await?;
+    let mut admin = SignedIn::new(stage, "admin").await?;
     let within = Duration::from_secs(if settings::long() { 1_500 } else { 240 });
     let mut done = BTreeMap::new();
     until("all of them", within, async || {

@@ -1,10 +1,10 @@
 //! `kill -9` of encoding processes at any moment: the work continues, and only lost pieces are encoded again.
 
 use anyhow::{Context, Result, ensure};
-use e2e::chance::Chance;
-use e2e::encoding::{Patient, Piece, encoding, front, is_tidy, is_whole, pieces, read_piece, taken_again, worker};
+use e2e::encoding::{Piece, SignedIn, encoding, front, is_tidy, is_whole, pieces, read_piece, taken_again, worker};
 use e2e::media::sources;
 use e2e::process::{self, Running, signal, until};
+use e2e::random::Random;
 use e2e::server::Start;
 use e2e::settings;
 use e2e::stage::{Stage, scenario};
@@ -20,7 +20,7 @@ use tokio::process::Child;
 const AT_ONCE: usize = 2;
 
 /// A little less than writers wait for each other's locks.
-const PATIENCE_OF_WRITERS: Duration = Duration::from_millis(4_500);
+const WRITERS_WAIT: Duration = Duration::from_millis(4_500);
 
 /// A dead worker's tasks are claimed again at once; the lease is long enough for a live worker on a busy machine, which
 /// would otherwise lose them.
@@ -42,7 +42,7 @@ fn pictures(data: &Path, id: &str) -> usize {
 
 /// Waits for a moment of an encoder's work, after as many pieces were published since the last kill as run at once: three
 /// kills of the same piece would count as the piece's own fault. Returns false if the lecture is ready before.
-async fn moment(stage: &Stage, owner: &mut Patient, id: &str, last: usize, chance: &mut Chance) -> Result<bool> {
+async fn moment(stage: &Stage, owner: &mut SignedIn, id: &str, last: usize, random: &mut Random) -> Result<bool> {
     let data = stage.server.data().to_owned();
     let at_work = until("an encoder or the end", Duration::from_secs(60), async || {
         let now = pictures(&data, id);
@@ -57,7 +57,7 @@ async fn moment(stage: &Stage, owner: &mut Patient, id: &str, last: usize, chanc
     });
     let at_work = at_work.await?;
     if at_work {
-        tokio::time::sleep(Duration::from_millis(chance.within(0..700))).await;
+        tokio::time::sleep(Duration::from_millis(random.within(0..700))).await;
     }
     Ok(at_work)
 }
@@ -80,7 +80,7 @@ async fn hold(data: &Path) -> Result<Child> {
 async fn publishing(data: &Path, id: &str) -> Option<(Piece, i64)> {
     let before = pieces(data, id);
     let begun = Instant::now();
-    while begun.elapsed() < PATIENCE_OF_WRITERS {
+    while begun.elapsed() < WRITERS_WAIT {
         let new = process::files(&data.join("objects")).into_iter().find_map(|path| {
             let (piece, fence) = read_piece(&path, id)?;
             (!before.get(&piece).is_some_and(|all| all.contains(&fence))).then_some((piece, fence))
@@ -111,16 +111,16 @@ async fn came_through(stage: &Stage, owner: &e2e::api::Account, id: &str, path: 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lecture_survives_kills_of_its_worker_its_encoders_and_their_guards() -> Result<()> {
-    let mut chance = Chance::begin("workers, encoders and guards that are killed");
+    let mut random = Random::start("workers, encoders and guards that are killed");
     scenario(front("90,180").set("TASKS__LEASE_SECONDS", "4"), async |stage| {
-        let mut owner = Patient::new(stage, "instructor").await?;
+        let mut owner = SignedIn::new(stage, "instructor").await?;
         let path = sources::long(if settings::long() { 64 } else { 7 }, "320x180", "12").await?;
         let mut jobs = worker(stage, start()).await?;
         let id = stage.api.upload(std::fs::read(&path)?, &owner.account.token).await?;
         let data = stage.server.data().to_owned();
         let kills = settings::rounds(6, 60);
         let (mut done, mut last, mut inside) = (0, 0, Vec::new());
-        while done < kills && moment(stage, &mut owner, &id, last, &mut chance).await? {
+        while done < kills && moment(stage, &mut owner, &id, last, &mut random).await? {
             match done % 3 {
                 0 => {
                     // every other time, and until it has happened once, a worker is killed while it publishes
@@ -142,7 +142,7 @@ async fn a_lecture_survives_kills_of_its_worker_its_encoders_and_their_guards() 
             }
             last = pictures(&data, &id);
         }
-        let ready = owner.sees_ready(&stage.api, &id, patience()).await;
+        let ready = owner.wait_until_ready(&stage.api, &id, patience()).await;
         ready.with_context(|| jobs.log())?;
         ensure!(done >= kills.min(4), "it was ready after {done} kills");
         report(format!("{} workers were killed inside publishing", inside.len()));
@@ -195,14 +195,14 @@ async fn swept(dead: &[PathBuf]) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lecture_survives_kills_of_the_whole_process() -> Result<()> {
-    let mut chance = Chance::begin("a whole process that is killed while it encodes");
+    let mut random = Random::start("a whole process that is killed while it encodes");
     scenario(start(), async |stage| {
-        let mut owner = Patient::new(stage, "instructor").await?;
+        let mut owner = SignedIn::new(stage, "instructor").await?;
         let path = sources::long(if settings::long() { 22 } else { 5 }, "320x180", "12").await?;
         let id = stage.api.upload(std::fs::read(&path)?, &owner.account.token).await?;
         let kills = settings::rounds(4, 20);
         let (mut done, mut last) = (0, 0);
-        while done < kills && moment(stage, &mut owner, &id, last, &mut chance).await? {
+        while done < kills && moment(stage, &mut owner, &id, last, &mut random).await? {
             let dead = staged(stage.server.data());
             stage.server.kill()?;
             gone(stage.server.data()).await?;
@@ -212,7 +212,7 @@ async fn a_lecture_survives_kills_of_the_whole_process() -> Result<()> {
             done += 1;
         }
         ensure!(done >= kills.min(3), "it was ready after {done} kills");
-        owner.sees_ready(&stage.api, &id, patience()).await?;
+        owner.wait_until_ready(&stage.api, &id, patience()).await?;
         came_through(stage, owner.account(&stage.api).await?, &id, &path, done).await
     })
     .await

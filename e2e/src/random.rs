@@ -5,12 +5,12 @@ use std::io::Write;
 
 /// A generator of random numbers (xorshift64*).
 #[derive(Debug, Clone)]
-pub struct Chance(u64);
+pub struct Random(u64);
 
-impl Chance {
+impl Random {
     /// Starts with the run's seed, and prints it so that a failure can be reproduced.
     #[must_use]
-    pub fn begin(what: &str) -> Self {
+    pub fn start(what: &str) -> Self {
         let seed = settings::seed();
         // failing to print the seed is no reason to fail
         let _ = writeln!(std::io::stderr(), "{what}: MOOCFLIX_TEST_SEED={seed}");
