@@ -9,7 +9,7 @@ use runtime::Caller;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asker {
     pub(crate) user: UserId,
-    pub(crate) is_admin: bool,
+    is_admin: bool,
 }
 
 /// What an asker may do with a lecture; a greater right includes the lesser ones.

@@ -197,23 +197,23 @@ mod tests {
 
     fn range(value: &str) -> (u16, Option<String>) {
         let response = ask(&Method::GET, &[("range", value)]);
-        let told = response
+        let content_range = response
             .headers()
             .get(CONTENT_RANGE)
             .map(|value| value.to_str().unwrap().to_owned());
-        (response.status().as_u16(), told)
+        (response.status().as_u16(), content_range)
     }
 
     #[test]
     fn single_ranges_are_honoured() {
-        for (value, told) in [
+        for (value, content_range) in [
             ("bytes=0-0", "bytes 0-0/10"),
             ("bytes=2-", "bytes 2-9/10"),
             ("bytes=-3", "bytes 7-9/10"),
             ("bytes=-300", "bytes 0-9/10"),
             ("BYTES=5-99999999999999999999999", "bytes 5-9/10"),
         ] {
-            assert_eq!(range(value), (206, Some(told.to_owned())), "{value}");
+            assert_eq!(range(value), (206, Some(content_range.to_owned())), "{value}");
         }
     }
 

@@ -265,7 +265,7 @@ mod tests {
     use crate::MIGRATIONS;
     use testing::databases;
 
-    /// SQLite's plan; it has to choose among the same indexes as PostgreSQL and tells them without rows.
+    /// SQLite's plan: it chooses among the same indexes as PostgreSQL and shows its choice without rows.
     async fn plan(db: &Db, sql: &str, values: Vec<Value>) -> String {
         let explained: &'static str = format!("EXPLAIN QUERY PLAN {sql}").leak();
         let lines = db.read().all::<(i64, i64, i64, String)>(explained, values);

@@ -331,7 +331,7 @@ async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> (Batch, Th
 
 /// Another request took the upload over, deleted it, or revoked its key.
 #[derive(Debug, thiserror::Error)]
-#[error("the writer was told to stop")]
+#[error("the writer must stop")]
 struct Stopped;
 
 /// The checksum of a request's bytes as they come.

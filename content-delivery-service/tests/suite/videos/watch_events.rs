@@ -19,6 +19,7 @@ impl Events {
             (response.status().as_u16(), &response.headers()["content-type"]),
             (200, &"text/event-stream".parse().unwrap())
         );
+        assert_eq!(response.headers()["cache-control"], "no-store");
         Self {
             bytes: Box::pin(response.bytes_stream()),
             text: String::new(),

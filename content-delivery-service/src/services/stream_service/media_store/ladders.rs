@@ -22,7 +22,7 @@ use tokio::time::Instant;
 /// How old a served playlist may be.
 const FRESH: Duration = Duration::from_millis(250);
 const LADDERS_BYTES: u64 = 64 << 20;
-const STANDINGS: u64 = 100_000;
+const VERSIONS: u64 = 100_000;
 /// About how much memory a segment takes, including its playlist's line.
 const SEGMENT_BYTES: usize = 48;
 
@@ -30,14 +30,14 @@ const SEGMENT_BYTES: usize = 48;
 #[derive(Clone)]
 pub(super) struct Ladders {
     repository: LadderRepository,
-    standings: Cache<VideoId, Freshness>,
-    cached: Cache<(VideoId, u32), Arc<CachedLadder>>,
+    versions: Cache<VideoId, Freshness>,
+    ladders: Cache<(VideoId, u32), Arc<CachedLadder>>,
 }
 
 /// The version of a video that the database returned, and when; none if the video is gone.
 #[derive(Clone, Copy)]
 struct Freshness {
-    standing: Option<ServedVersion>,
+    version: Option<ServedVersion>,
     at: Instant,
 }
 
@@ -57,28 +57,28 @@ pub(super) struct CachedLadder {
 
 impl Ladders {
     pub(super) fn new(repository: LadderRepository) -> Self {
-        let cached = Cache::builder()
+        let ladders = Cache::builder()
             .max_capacity(LADDERS_BYTES)
-            .weigher(|_, cached: &Arc<CachedLadder>| cached.weight())
+            .weigher(|_, ladder: &Arc<CachedLadder>| ladder.weight())
             .support_invalidation_closures()
             .build();
         Self {
             repository,
-            standings: Cache::new(STANDINGS),
-            cached,
+            versions: Cache::new(VERSIONS),
+            ladders,
         }
     }
 
     pub(super) async fn forget(&self, video: VideoId) {
-        self.standings.invalidate(&video).await;
-        // refused only by a cache that was built without support for it
-        let _ = self.cached.invalidate_entries_if(move |(of, _), _| *of == video);
+        self.versions.invalidate(&video).await;
+        // Only a cache that was built without support for it returns an error.
+        let _ = self.ladders.invalidate_entries_if(move |(of, _), _| *of == video);
     }
 
     /// The ladder that is listed now.
     pub(super) async fn current(&self, video: VideoId) -> Result<Arc<CachedLadder>, MediaError> {
-        let (standing, _) = self.standing(video).await?;
-        self.read(video, standing.generation, standing).await
+        let (version, _) = self.version(video).await?;
+        self.read(video, version.generation, version).await
     }
 
     /// A rendition's playlist.
@@ -89,7 +89,7 @@ impl Ladders {
         name: &RenditionName,
     ) -> Result<MediaBytes, MediaError> {
         // A complete playlist never changes.
-        if let Some(cached) = self.cached.get(&(video, generation)).await
+        if let Some(cached) = self.ladders.get(&(video, generation)).await
             && let Some((rendition, playlist)) = cached.playlist(name)
             && rendition.complete
         {
@@ -145,7 +145,7 @@ impl Ladders {
         pick: impl Fn(&PublishedRendition) -> Option<T>,
     ) -> Result<T, MediaError> {
         let pick = |cached: &CachedLadder| cached.ladder.rendition(name).and_then(&pick);
-        if let Some(cached) = self.cached.get(&(video, generation)).await
+        if let Some(cached) = self.ladders.get(&(video, generation)).await
             && let Some(found) = pick(&cached)
         {
             return Ok(found);
@@ -163,33 +163,33 @@ impl Ladders {
     }
 
     async fn of_generation(&self, video: VideoId, generation: u32) -> Result<(Instant, Arc<CachedLadder>), MediaError> {
-        let (standing, asked_at) = self.standing(video).await?;
-        if generation > standing.latest {
+        let (version, asked_at) = self.version(video).await?;
+        if generation > version.latest {
             return Err(MediaError::NoSuchResource);
         }
-        Ok((asked_at, self.read(video, generation, standing).await?))
+        Ok((asked_at, self.read(video, generation, version).await?))
     }
 
     /// The video's version as the database returned it within the last quarter of a second, and when.
-    async fn standing(&self, video: VideoId) -> Result<(ServedVersion, Instant), MediaError> {
-        let known = self.standings.get(&video).await.filter(Freshness::is_fresh);
-        let look = match known {
-            Some(look) => look,
+    async fn version(&self, video: VideoId) -> Result<(ServedVersion, Instant), MediaError> {
+        let known = self.versions.get(&video).await.filter(Freshness::is_fresh);
+        let fresh = match known {
+            Some(fresh) => fresh,
             None => self.look(video).await?,
         };
-        let standing = look.standing.ok_or(MediaError::NoSuchResource)?;
-        Ok((standing, look.at))
+        let version = fresh.version.ok_or(MediaError::NoSuchResource)?;
+        Ok((version, fresh.at))
     }
 
     /// Reads the version, once for all requests that wait for it.
     async fn look(&self, video: VideoId) -> Result<Freshness, MediaError> {
-        let look = self.standings.entry(video).and_try_compute_with(|known| async move {
+        let look = self.versions.entry(video).and_try_compute_with(|known| async move {
             if known.is_some_and(|known| known.value().is_fresh()) {
                 return Ok(Op::Nop);
             }
             let at = Instant::now();
-            let standing = self.repository.standing(video).await?;
-            Ok::<_, MediaError>(Op::Put(Freshness { standing, at }))
+            let version = self.repository.standing(video).await?;
+            Ok::<_, MediaError>(Op::Put(Freshness { version, at }))
         });
         let entry = look.await?.into_entry().ok_or(MediaError::NoSuchResource)?;
         Ok(entry.into_value())
@@ -200,21 +200,21 @@ impl Ladders {
         &self,
         video: VideoId,
         generation: u32,
-        standing: ServedVersion,
+        version: ServedVersion,
     ) -> Result<Arc<CachedLadder>, MediaError> {
         let key = (video, generation);
-        if let Some(cached) = self.cached.get(&key).await
-            && cached.ladder.changes >= standing.changes
+        if let Some(cached) = self.ladders.get(&key).await
+            && cached.ladder.changes >= version.changes
         {
             return Ok(cached);
         }
-        let read = self.cached.entry(key).and_try_compute_with(|known| async move {
+        let read = self.ladders.entry(key).and_try_compute_with(|known| async move {
             // The request before may have read it.
-            if known.is_some_and(|known| known.value().ladder.changes >= standing.changes) {
+            if known.is_some_and(|known| known.value().ladder.changes >= version.changes) {
                 return Ok(Op::Nop);
             }
             let ladder = self.repository.read(video, generation).await?;
-            let ladder = ladder.unwrap_or_else(|| Ladder::nothing(standing.changes, generation));
+            let ladder = ladder.unwrap_or_else(|| Ladder::nothing(version.changes, generation));
             Ok::<_, MediaError>(Op::Put(Arc::new(CachedLadder::new(ladder))))
         });
         let entry = read.await?.into_entry().ok_or(MediaError::NoSuchResource)?;
