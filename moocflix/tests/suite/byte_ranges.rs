@@ -1,6 +1,6 @@
-//! The bytes that a plan names for a piece hold all its packets, and are enough to decode it.
+//! Tests that a piece's byte range in a plan contains all its packets, and suffices to decode it.
 //!
-//! ffprobe lists the packets anew; what a piece needs of them is worked out from their order alone.
+//! The test lists the packets with ffprobe and derives those that a piece needs only from their order.
 
 use super::stage::{Stage, sandbox};
 use fmp4::sniff;
@@ -17,7 +17,7 @@ use transcoding_jobs::survey::survey;
 
 const TICKS: i64 = 90_000;
 const PATIENT: Duration = Duration::from_secs(60);
-/// A picture that moves, a minute long, and sound that comes in two languages.
+/// A moving picture and two audio tracks, some more than a minute long.
 const INPUTS: &str = "-f lavfi -i testsrc2=size=160x90:rate=15:duration=65 \
     -f lavfi -i anoisesrc=sample_rate=48000:amplitude=0.1:duration=65 -map 0 -map 1 -map 1";
 
@@ -28,8 +28,8 @@ fn run(tool: &str, folder: &Path, args: &str) -> Vec<u8> {
         .current_dir(folder)
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{tool} {args}: {said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{tool} {args}: {errors}");
     output.stdout
 }
 
@@ -58,7 +58,7 @@ struct Packet {
     flags: String,
 }
 
-/// A packet in the order of decoding: when it is shown, and its bytes, where ffprobe knows them.
+/// A packet in decoding order: its presentation time and, if ffprobe knows them, its bytes.
 #[derive(Debug)]
 struct Placed {
     time: i64,
@@ -104,7 +104,7 @@ fn bounds(track: &Track, piece: &PlannedPiece) -> (i64, i64) {
     (edge(bounds.first()), edge(bounds.last()))
 }
 
-/// Those that decoding the picture between two times needs: from the last key frame on to the last that is shown.
+/// The packets needed to decode the video between two times: from the last key frame to the last packet shown.
 fn needed(packets: &[Placed], (start, end): (i64, i64)) -> &[Placed] {
     let rounding = TICKS / 1_000;
     let keys = packets
@@ -126,7 +126,7 @@ fn hold<'a>(range: &Range<u64>, packets: impl Iterator<Item = &'a Placed>, what:
     }
 }
 
-/// The frames that a file decodes to: times and hashes.
+/// The times and hashes of a file's decoded frames.
 fn decoded(folder: &Path, name: &str, plan: &Plan) -> Vec<(i64, String)> {
     let zero = plan.input.zero;
     let reader = demuxer(&plan.input.container);
@@ -145,7 +145,7 @@ fn decoded(folder: &Path, name: &str, plan: &Plan) -> Vec<(i64, String)> {
         .collect()
 }
 
-/// Those of a piece.
+/// The hashes of a piece's frames.
 fn shown(frames: &[(i64, String)], (start, end): (i64, i64)) -> Vec<&str> {
     let rounding = TICKS / 100;
     let own = frames
@@ -154,13 +154,13 @@ fn shown(frames: &[(i64, String)], (start, end): (i64, i64)) -> Vec<&str> {
     own.map(|(_, hash)| hash.as_str()).collect()
 }
 
-/// What a reader gets that has the head of a file, which describes its streams, and the bytes of a piece.
+/// How a reader combines the head of a file, which describes its streams, with the bytes of a piece.
 enum Slice {
-    /// The bytes alone: the streams are described in them.
+    /// Only the bytes, which describe the streams themselves.
     Alone,
-    /// From their first cluster on, behind all that comes before the first cluster of the file.
+    /// The bytes from their first cluster on, after everything before the first cluster of the file.
     BehindHead,
-    /// In their place, with everything else that holds no packets.
+    /// The bytes at their offset, with all parts of the file that contain no packets.
     InPlace,
 }
 
@@ -181,13 +181,13 @@ fn sliced(whole: &[u8], range: &Range<u64>, first: u64, last: u64, slice: &Slice
     }
 }
 
-/// Where the first cluster in a part of a Matroska file begins.
+/// The offset of the first cluster in a part of a Matroska file.
 fn first_cluster(whole: &[u8]) -> u64 {
     let id = [0x1f, 0x43, 0xb6, 0x75];
     whole.windows(4).position(|it| it == id).unwrap() as u64
 }
 
-/// Container, how it is made, and how a part of it is read; those without one place packets by page, pack or chunk.
+/// File name, encoder arguments, and how to read a part; `None` for containers that place packets by page, pack or chunk.
 const KINDS: [(&str, &str, Option<Slice>); 9] = [
     (
         "back.mp4",
@@ -220,7 +220,7 @@ const KINDS: [(&str, &str, Option<Slice>); 9] = [
     ("a.ogv", "-c:v libtheora -c:a libvorbis", None),
 ];
 
-/// A file, its plan, and its packets as ffprobe lists them.
+/// A file, its plan, and its packets according to ffprobe.
 struct Film {
     name: &'static str,
     whole: Vec<u8>,
@@ -283,7 +283,7 @@ impl Film {
         }
     }
 
-    /// Decodes each piece from its bytes alone, with what describes the streams.
+    /// Decodes each piece only from its bytes and the description of the streams.
     fn decodes_its_pieces(&self, folder: &Path, slice: &Slice) {
         let all = || {
             self.picture

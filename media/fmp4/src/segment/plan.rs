@@ -37,7 +37,7 @@ impl IndexHead {
 }
 
 impl Index {
-    /// The smallest range of the source that holds all samples of segment `n` of a track; none where there is no sample.
+    /// The smallest range of the source that contains all samples of segment `n` of a track; `None` without samples.
     #[must_use]
     pub fn source_span(&self, track: usize, n: usize) -> Option<Range<u64>> {
         let segment = self.head.tracks.get(track)?.segments.get(n)?;

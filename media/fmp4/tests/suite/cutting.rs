@@ -310,7 +310,7 @@ fn a_scan_takes_few_steps_and_its_index_is_small() {
 }
 
 #[test]
-fn a_span_of_the_source_holds_exactly_what_its_segment_is_made_of() {
+fn a_source_span_contains_exactly_the_samples_of_its_segment() {
     let bench = Bench::new();
     let source = bench.source("a.mp4", 9, "25", GOP);
     let index = crate::judge::playable(crate::files::scan(&source).unwrap());
