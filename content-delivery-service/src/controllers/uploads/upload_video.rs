@@ -56,7 +56,7 @@ struct UploadForm {
         ("Tus-Resumable" = Option<String>, Header, description = "`1.0.0` begins a tus upload."),
         ("Upload-Length" = Option<u64>, Header, description = "The size of the file of a tus upload, in bytes."),
         ("Upload-Metadata" = Option<String>, Header, description = "`filename`, `filetype` and `title` of a tus upload, in base64."),
-        ("Idempotency-Key" = Option<String>, Header, description = "Sending it again with the same request makes no second lecture."),
+        ("Idempotency-Key" = Option<String>, Header, description = "For 30 days, a repeated request with the same key creates no second lecture."),
     ),
     request_body(content(
         (RawBytes = "video/mp4"),

@@ -28,7 +28,7 @@ pub(crate) struct Body {
 /// Creates an account.
 #[utoipa::path(
     post, path = "/signup", operation_id = "signUp", tag = "users", request_body = Body,
-    params(("Idempotency-Key" = Option<String>, Header, description = "A repeated request with the same key creates no second account.")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "For 30 days, a repeated request with the same key gets the same account.")),
     responses(
         (status = 201, description = "The account.", body = documents::UserDocument),
         (status = 409, description = "`email_taken`", body = ProblemDocument),

@@ -1072,7 +1072,7 @@ export interface operations {
                 "Upload-Length"?: number | null;
                 /** @description `filename`, `filetype` and `title` of a tus upload, in base64. */
                 "Upload-Metadata"?: string | null;
-                /** @description Sending it again with the same request makes no second lecture. */
+                /** @description For 30 days, a repeated request with the same key creates no second lecture. */
                 "Idempotency-Key"?: string | null;
             };
             path?: never;
@@ -2164,7 +2164,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description A repeated request with the same key creates no second account. */
+                /** @description For 30 days, a repeated request with the same key gets the same account. */
                 "Idempotency-Key"?: string | null;
             };
             path?: never;
