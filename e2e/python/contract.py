@@ -8,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 # The media plane takes no bearer token and event streams never end; other scenarios cover both.
@@ -31,7 +32,9 @@ def main():
     run += ["run", f"{base}/openapi.json", "--exclude-path-regex", LEFT_OUT, "--seed", seed, "--max-examples", examples]
     run += ["--continue-on-failure", "--suppress-health-check", "all", "--warnings", "off", "--no-color"]
     run += ["--generation-database", "none"]
-    sys.exit(subprocess.run(run, env=environment).returncode)
+    # It writes a folder of its own into the one that it runs in.
+    with tempfile.TemporaryDirectory() as folder:
+        sys.exit(subprocess.run(run, env=environment, cwd=folder).returncode)
 
 
 main()

@@ -44,7 +44,7 @@ pub enum Finding<'a> {
     Broken(&'a ScanError),
     /// It is not in the object store any more.
     Missing,
-    /// It could not be looked into, however often that was tried.
+    /// It could not be examined in any of the attempts.
     Unreadable,
 }
 
@@ -66,7 +66,7 @@ impl Ledger {
         self.repository.record(video, &outcome, task, self.clock.now()).await
     }
 
-    /// Records, in the transaction that gives a task up, that a video's source could not be looked into.
+    /// Records, in the transaction that gives a task up, that a video's source could not be examined.
     pub async fn give_up(&self, tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
         let outcome = outcome(&Finding::Unreadable, &self.rungs);
         write_with_events(tx, video, &outcome, self.clock.now())
@@ -185,7 +185,7 @@ fn outcome(finding: &Finding<'_>, rungs: &[u32]) -> Outcome {
         Finding::Missing => failed("media_missing", "the stored file is gone".to_owned()),
         Finding::Unreadable => failed(
             "scan_failed",
-            "the file could not be looked into; upload it again".to_owned(),
+            "the file could not be examined; upload it again".to_owned(),
         ),
     }
 }

@@ -10,12 +10,12 @@ use std::error::Error;
 pub(crate) enum VideoError {
     #[error(transparent)]
     Denied(Denied),
-    #[error("the video's bytes are still coming")]
+    #[error("the video's upload is not complete")]
     NotUploaded,
     /// The positions of names that are no renditions of the lecture.
     #[error("the video has no such rendition")]
     UnknownRenditions(Vec<usize>),
-    #[error("somebody changed the video since")]
+    #[error("somebody has changed the video since")]
     Stale,
     /// A field and what is wrong with it.
     #[error("the field `{0}` {1}")]
@@ -31,15 +31,15 @@ pub(crate) enum UploadError {
     Denied(Denied),
     #[error("the upload has expired")]
     Expired,
-    #[error("the upload goes on at byte {0}")]
+    #[error("the upload continues at byte {0}")]
     OffsetMismatch(u64),
     #[error("another request is writing this upload")]
     Locked,
     #[error("the body is longer than the upload's declared length")]
     LongerThanDeclared,
-    #[error("the upload is larger than the {0} bytes that are taken here")]
+    #[error("the upload is larger than the limit of {0} bytes")]
     TooLarge(u64),
-    #[error("the checksum does not fit the bytes")]
+    #[error("the checksum does not match the bytes")]
     ChecksumMismatch,
     #[error("this is no audio or video file")]
     UnsupportedMedia,
@@ -47,10 +47,10 @@ pub(crate) enum UploadError {
     EmptyFile,
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    #[error("the first request with this idempotency key is still going on")]
+    #[error("the first request with this idempotency key is still in progress")]
     KeyInUse,
     /// The error of the sender or of the reader of the bytes.
-    #[error("the body broke off")]
+    #[error("the body ended early")]
     BodyLost(#[source] Box<dyn Error + Send + Sync>),
     #[error(transparent)]
     Failed(Failure),

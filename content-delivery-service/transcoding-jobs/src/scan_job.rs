@@ -152,7 +152,7 @@ impl Job for ScanJob {
         let Ok(ScanTask { video_id }) = tasks::read(task) else {
             return Ok(());
         };
-        tracing::error!(video = %video_id, code, message, "a source could not be looked into");
+        tracing::error!(video = %video_id, code, message, "a source could not be examined");
         self.ledger.give_up(tx, video_id).await
     }
 }

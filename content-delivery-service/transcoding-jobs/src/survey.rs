@@ -33,7 +33,7 @@ const LIMITS: Limits = Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum SurveyError {
     /// It is no media file of the kind that its first bytes promise.
-    #[error("the file can't be read as what it seems to be: {0}")]
+    #[error("the file is damaged, or not of the type that it seems to be: {0}")]
     Malformed(String),
     /// There is neither picture nor sound in it.
     #[error("the file has neither picture nor sound")]

@@ -53,9 +53,11 @@ impl Job for SurveyJob {
             Err(error) => {
                 tracing::info!(video = %video_id, %error, "an encoder can't read a source");
                 let words = match &error {
-                    // What the tool says names paths of this machine.
-                    SurveyError::Malformed(_) => "the file can't be read as what it seems to be".to_owned(),
-                    told => told.to_string(),
+                    // The tool's own message contains paths of this machine.
+                    SurveyError::Malformed(_) => {
+                        "the file is damaged, or not of the type that it seems to be".to_owned()
+                    }
+                    other => other.to_string(),
                 };
                 self.record(video_id, &Finding::Unusable(error.code(), &words), task)
                     .await

@@ -51,7 +51,7 @@ pub fn broken(error: &(dyn Error + 'static)) -> Problem {
             "the body stopped arriving",
         )
     } else {
-        Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "the body broke off")
+        Problem::new(StatusCode::BAD_REQUEST, "incomplete_body", "the body ended early")
     }
 }
 
@@ -60,7 +60,7 @@ fn too_large(limit: usize) -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "too_large",
-        format!("the body is larger than the {limit} bytes that are taken here"),
+        format!("the body is larger than the limit of {limit} bytes"),
     )
 }
 

@@ -29,31 +29,31 @@ struct Refusal {
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The field, with dots where it lies deeper.
+    /// The field's path, with dots between its steps.
     pub field: String,
     /// What is wrong with it.
     pub message: String,
 }
 
-/// The problem document as it goes over the wire.
+/// A problem document (RFC 9457).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemDocument<'a> {
     /// `urn:moocflix:problem:CODE`.
     #[serde(rename = "type")]
     kind: String,
-    /// The code in words.
+    /// The code as a phrase.
     title: String,
     /// The status code again.
     #[schema(value_type = i32)]
     status: u16,
     /// What was wrong with this request.
     detail: &'a str,
-    /// The stable code that programs look at.
+    /// The stable code, for programs.
     code: &'a str,
     /// The request's id, as in the answer's `x-request-id` and in the logs.
     request_id: Option<&'a str>,
-    /// One entry a field, where fields are to blame.
+    /// The fields that are wrong, if any.
     #[serde(skip_serializing_if = "Option::is_none")]
     errors: Option<&'a [FieldError]>,
 }

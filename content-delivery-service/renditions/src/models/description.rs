@@ -60,7 +60,7 @@ pub enum RenditionKind {
     },
     /// A sound.
     Sound {
-        /// How many channels.
+        /// The number of channels.
         channels: u32,
         /// ISO 639-2, where the file has it.
         language: Option<String>,

@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// Where a lecture is on its way.
+/// The status of a lecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Its bytes are still coming.
+    /// Its upload is not complete.
     Uploading,
     /// Its bytes are stored; it can't be watched yet.
     Processing,
@@ -81,12 +81,12 @@ impl FromStr for Status {
     }
 }
 
-/// Why a lecture failed or has to wait.
+/// Why a lecture failed or is waiting.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Reason {
     /// A stable code.
     pub code: String,
-    /// The same in words.
+    /// A sentence for people.
     pub message: String,
 }
 
@@ -107,11 +107,11 @@ pub struct Media {
 /// The video track of a source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct VideoTrack {
-    /// Plain: `h264`.
+    /// A plain name, such as `h264`.
     pub codec: String,
-    /// Pixels across as shown.
+    /// Width in pixels, as shown.
     pub width: u32,
-    /// Pixels down as shown.
+    /// Height in pixels, as shown.
     pub height: u32,
     /// Frames a second on average.
     pub frame_rate: f64,
@@ -122,25 +122,25 @@ pub struct VideoTrack {
 /// An audio track of a source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AudioTrack {
-    /// Plain: `aac`.
+    /// A plain name, such as `aac`.
     pub codec: String,
-    /// How many channels.
+    /// The number of channels.
     pub channels: u16,
-    /// ISO 639-2, where the file tells it.
+    /// ISO 639-2; null if the file does not state it.
     pub language: Option<String>,
 }
 
-/// One form in which a lecture can be watched.
+/// One encoding of a lecture: a video quality or an audio track.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Rendition {
-    /// `source`, `audio`, `720p` and the like.
+    /// `source`, `audio`, `720p` and so on.
     #[schema(value_type = String)]
     pub name: RenditionName,
     /// RFC 6381.
     pub codecs: String,
-    /// Pixels across; none for sound alone.
+    /// Width in pixels; null for an audio rendition.
     pub width: Option<u32>,
-    /// Pixels down; none for sound alone.
+    /// Height in pixels; null for an audio rendition.
     pub height: Option<u32>,
     /// Units: bits a second, on average
     pub bit_rate: i64,
@@ -148,12 +148,12 @@ pub struct Rendition {
     pub state: RenditionState,
     /// 0 to 1.
     pub progress: f64,
-    /// Why it could not be made.
+    /// Why encoding it failed.
     #[serde(default)]
     pub reason: Option<Reason>,
 }
 
-/// How far a rendition is.
+/// The state of a rendition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RenditionState {

@@ -123,7 +123,7 @@ pub struct Sound {
     pub stream: u32,
     /// Channels of the rendition: one or two.
     pub channels: u16,
-    /// ISO 639-2, where the file states it.
+    /// ISO 639-2; null if the file does not state it.
     pub language: Option<String>,
 }
 

@@ -31,7 +31,7 @@ pub struct SurveyVideo {
     pub codec: String,
     /// Pixels across as shown: pixel shape and rotation applied.
     pub width: u32,
-    /// Pixels down as shown.
+    /// Height in pixels, as shown.
     pub height: u32,
     /// Frames a second on average.
     pub frame_rate: f64,
@@ -78,7 +78,7 @@ pub struct SurveyAudio {
     pub channels: u16,
     /// Samples a second.
     pub sample_rate: u32,
-    /// ISO 639-2, where the file states it.
+    /// ISO 639-2; null if the file does not state it.
     pub language: Option<String>,
     /// When its last sample ends.
     pub end: u64,

@@ -12,15 +12,15 @@ use utoipa::openapi::{Content, RefOr, Response};
 pub(crate) struct PlaybackDocument {
     /// The session's id.
     pub(super) session_id: PlaybackId,
-    /// Where the HLS multivariant playlist is; whoever holds this URL can watch until it expires.
+    /// The URL of the HLS multivariant playlist; anyone who has this URL can watch until it expires.
     pub(super) hls_url: String,
-    /// Where the DASH manifest is; null where there is none.
+    /// The URL of the DASH manifest; null if there is none.
     pub(super) dash_url: Option<String>,
-    /// When the URLs end by themselves.
+    /// When the URLs expire.
     pub(super) expires_at: Timestamp,
-    /// Where a player tells by POST that it is still there, if it loads no media for a while.
+    /// A player that loads no media sends a POST here to keep the session open.
     pub(super) heartbeat_url: String,
-    /// After how many seconds without media it should.
+    /// Seconds between two such requests.
     pub(super) heartbeat_interval: u64,
 }
 

@@ -14,7 +14,7 @@ use http::StatusCode;
         ("video_id" = VideoId, Path, description = "The video")
     ),
     responses(
-        (status = 204, description = "The session lives"),
+        (status = 204, description = "The session is open"),
         (status = 403, description = "The session has ended; open the stream again")
     )
 )]

@@ -14,7 +14,7 @@ use runtime::{Problem, ProblemDocument};
 
 const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
-/// Ends an upload for good; of a finished one, deletes the lecture.
+/// Cancels an upload permanently; if it is finished, deletes the lecture.
 #[utoipa::path(
     delete,
     path = "/upload/{video_id}",
@@ -22,8 +22,8 @@ const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-overr
     tag = "content",
     params(("video_id" = VideoId, Path), ("k" = Option<String>, Query, description = "The upload's own key.")),
     responses(
-        (status = 204, description = "It is gone."),
-        (status = 410, description = "It was gone before.", body = ProblemDocument),
+        (status = 204, description = "The upload is gone."),
+        (status = 410, description = "The upload was gone before.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn cancel_upload(
@@ -40,7 +40,7 @@ async fn cancel(api: &Api, headers: &HeaderMap, open: &OpenUpload) -> Result<Res
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `PATCH` and `DELETE` for clients whose network knows neither.
+/// Sends `PATCH` and `DELETE` for clients whose network blocks these methods.
 #[utoipa::path(
     post,
     path = "/upload/{video_id}",
@@ -49,9 +49,9 @@ async fn cancel(api: &Api, headers: &HeaderMap, open: &OpenUpload) -> Result<Res
     params(
         ("video_id" = VideoId, Path),
         ("k" = Option<String>, Query, description = "The upload's own key."),
-        ("X-HTTP-Method-Override" = String, Header, description = "PATCH or DELETE."),
+        ("X-HTTP-Method-Override" = String, Header, description = "`PATCH` or `DELETE`."),
     ),
-    responses((status = 204, description = "As of the method that was meant."))
+    responses((status = 204, description = "The answer of the overriding method."))
 )]
 pub(crate) async fn override_method(
     State(api): State<Api>,

@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode};
 
-/// Tells version, extensions, checksum algorithms and the largest upload.
+/// Returns the version, extensions, checksum algorithms and the largest upload.
 #[utoipa::path(
     options,
     path = "/upload",

@@ -5,7 +5,7 @@ use crate::services::error::UploadError as E;
 use http::StatusCode as S;
 use runtime::{Problem, broken_body};
 
-/// tus 1.0.0, checksum extension: the checksum does not fit the bytes.
+/// tus 1.0.0, checksum extension: the checksum does not match the bytes.
 const CHECKSUM_MISMATCH: u16 = 460;
 
 impl From<E> for Problem {

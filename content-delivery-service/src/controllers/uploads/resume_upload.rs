@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use runtime::openapi::RawBytes;
 use runtime::{Problem, ProblemDocument};
 
-/// Tells where an upload stands; its offset is what survives a crash.
+/// Returns the upload's offset; the bytes before it survive a crash.
 #[utoipa::path(
     head,
     path = "/upload/{video_id}",
@@ -25,7 +25,7 @@ use runtime::{Problem, ProblemDocument};
     params(("video_id" = VideoId, Path), ("k" = Option<String>, Query, description = "The upload's own key.")),
     responses(
         (status = 200, description = "`Upload-Offset`, `Upload-Length`, `Upload-Metadata`, `Upload-Expires`."),
-        (status = 410, description = "It expired or was deleted."),
+        (status = 410, description = "The upload expired or was deleted."),
         (status = 412, description = "`Tus-Resumable` is missing or not 1.0.0."),
     )
 )]
@@ -61,12 +61,12 @@ pub(crate) async fn show_upload(headers: HeaderMap, open: OpenUpload) -> Result<
     ),
     request_body(content = RawBytes, content_type = "application/offset+octet-stream"),
     responses(
-        (status = 204, description = "The bytes are stored for good; `Upload-Offset` tells how far."),
-        (status = 409, description = "The upload stands elsewhere; `Upload-Offset` tells where.", body = ProblemDocument),
+        (status = 204, description = "The bytes are durable up to `Upload-Offset`."),
+        (status = 409, description = "The upload is at another offset; `Upload-Offset` states it.", body = ProblemDocument),
         (status = 415, description = "This is no audio or video; the upload is gone.", body = ProblemDocument),
-        (status = 423, description = "Another request is writing it.", body = ProblemDocument),
-        (status = 460, description = "The checksum does not fit; nothing of this request counted.", body = ProblemDocument),
-        (status = 507, description = "There is no space left; go on later.", body = ProblemDocument),
+        (status = 423, description = "Another request is writing this upload.", body = ProblemDocument),
+        (status = 460, description = "The checksum does not match; no byte of this request was stored.", body = ProblemDocument),
+        (status = 507, description = "There is no space left; resume later.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn resume_upload(

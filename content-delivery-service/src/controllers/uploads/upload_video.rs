@@ -64,7 +64,7 @@ struct UploadForm {
         (UploadForm = "multipart/form-data"),
     )),
     responses(
-        (status = 201, description = "The upload began, or the file is stored.", body = VideoDocument, links(
+        (status = 201, description = "The upload has begun, or the file is stored.", body = VideoDocument, links(
             ("fetchVideo" = (operation_id = "fetchVideo", parameters(("video_id" = "$response.body#/id")))),
             ("updateVideo" = (operation_id = "updateVideo", parameters(("video_id" = "$response.body#/id")))),
             ("streamVideo" = (operation_id = "streamVideo", parameters(("video_id" = "$response.body#/id")))),

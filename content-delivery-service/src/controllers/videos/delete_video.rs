@@ -9,7 +9,7 @@ use contracts::VideoId;
 use http::StatusCode;
 use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
 
-/// Deletes a lecture at any time of its life; again is answered alike.
+/// Deletes a lecture in any state; a repeated request gets the same answer.
 #[utoipa::path(
     delete,
     path = "/{video_id}/delete",
@@ -17,8 +17,8 @@ use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
     tag = "content",
     params(("video_id" = VideoId, Path)),
     responses(
-        (status = 202, description = "It is dark; its bytes are being removed.", body = Deletion),
-        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument),
+        (status = 202, description = "The lecture can't be watched any more; its bytes are being removed.", body = Deletion),
+        (status = 404, description = "There is no such lecture that the caller may see.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn delete_video(

@@ -12,83 +12,83 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(as = Video)]
 pub(crate) struct VideoDocument {
-    /// Its id.
+    /// The lecture's id.
     id: VideoId,
-    /// Whose it is.
+    /// The owner's id.
     owner_id: UserId,
     /// One line, 1 to 200 characters.
     title: String,
-    /// May have lines, may be empty.
+    /// May have several lines, may be empty.
     description: String,
-    /// Where it is on its way.
+    /// Its status.
     status: Status,
-    /// Why it failed, has to wait, lacks a rendition, or could not be made anew.
+    /// Why it failed, is waiting, lacks a rendition, or could not be re-encoded.
     reason: Option<Reason>,
-    /// The encoded share of what is promised, 0 to 1.
+    /// The encoded share of all planned renditions, 0 to 1.
     progress: f64,
-    /// Seconds until all of it is encoded, as far as that can be told; null while unknown or nothing goes on.
+    /// An estimate of the seconds until all of it is encoded; null if unknown or if nothing is being encoded.
     time_left: Option<u32>,
-    /// While bytes are coming: how far, and where to go on.
+    /// The progress and the URL of its upload, until that is complete.
     upload: Option<UploadDocument>,
-    /// Seconds; null until known.
+    /// Length in seconds; null until known.
     duration: Option<f64>,
-    /// The file that it came from.
+    /// The uploaded file.
     source: SourceDocument,
-    /// The video track; null until known or where there is none.
+    /// The video track; null until known, or if there is none.
     video: Option<VideoTrack>,
     /// The audio tracks.
     audio: Vec<AudioTrack>,
-    /// The forms in which it can be watched.
+    /// Its renditions.
     renditions: Vec<Rendition>,
     /// When its upload began.
     created_at: Timestamp,
     /// When it last changed.
     updated_at: Timestamp,
-    /// When it could first be watched.
+    /// When it first became playable.
     playable_at: Option<Timestamp>,
-    /// When every promised rendition was complete.
+    /// When every planned rendition was complete.
     ready_at: Option<Timestamp>,
 }
 
-/// How far an upload is.
+/// The progress of an upload.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(as = Upload)]
 pub(crate) struct UploadDocument {
-    /// Bytes that are stored for good.
+    /// Bytes that are stored durably.
     offset: i64,
-    /// Bytes in all; null where the client did not tell.
+    /// The file's size in bytes; null if the client did not state it.
     length: Option<i64>,
-    /// Where any device can go on with it; for the owner alone.
+    /// The URL where any device can resume it; only shown to the owner.
     url: Option<String>,
 }
 
-/// The file that a lecture came from.
+/// The uploaded file of a lecture.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(as = Source)]
 pub(crate) struct SourceDocument {
-    /// Its size, once it is there.
+    /// Its size in bytes; null until the upload is complete.
     bytes: Option<i64>,
-    /// Its name, where the client told one.
+    /// Its name; null if the client sent none.
     filename: Option<String>,
-    /// `mp4`, `mov` and the like, once it was looked at.
+    /// `mp4`, `mov` and so on; null until the file was examined.
     container: Option<String>,
 }
 
-/// How far a lecture's renditions are.
+/// The progress of a lecture's renditions.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(as = Transcode)]
 pub(crate) struct TranscodeDocument {
     /// The lecture's id.
     video_id: VideoId,
-    /// The encoded share of what is promised, 0 to 1; of the new renditions while all is made anew.
+    /// The encoded share of all planned renditions, 0 to 1; of the new ones while all are re-encoded.
     progress: f64,
-    /// The forms in which it can be watched, or will be.
+    /// Its renditions, also those that are not encoded yet.
     renditions: Vec<Rendition>,
-    /// Seconds until all of it is encoded, as far as that can be told; null while unknown or nothing goes on.
+    /// An estimate of the seconds until all of it is encoded; null if unknown or if nothing is being encoded.
     time_left: Option<u32>,
 }
 
-/// What is left of a lecture.
+/// The record that remains of a deleted lecture.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 pub(crate) struct Deletion {
     id: VideoId,

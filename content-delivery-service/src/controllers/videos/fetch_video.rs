@@ -19,8 +19,8 @@ use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
     params(("video_id" = VideoId, Path)),
     responses(
         (status = 200, description = "The lecture.", body = VideoDocument),
-        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument),
-        (status = 410, description = "It was deleted.", body = ProblemDocument),
+        (status = 404, description = "There is no such lecture that the caller may see.", body = ProblemDocument),
+        (status = 410, description = "The lecture was deleted.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn fetch_video(

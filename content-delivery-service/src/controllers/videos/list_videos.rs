@@ -13,7 +13,7 @@ use runtime::page::{PageParameters, PageRequest};
 use runtime::{Caller, Json, Problem, ProblemDocument, Query};
 use serde::{Deserialize, Serialize};
 
-/// Whose lectures.
+/// Whose lectures to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Owner {
@@ -27,7 +27,7 @@ enum Owner {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
-    /// The caller's own by default; everybody's for admins alone.
+    /// `mine` by default; only admins may ask for `all`.
     #[param(inline)]
     owner: Option<Owner>,
     /// Only lectures that failed or that have a failed rendition.
@@ -38,11 +38,11 @@ pub(crate) struct Parameters {
     course_id: Option<String>,
 }
 
-/// One page of lectures, the latest first.
+/// One page of lectures, newest first.
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
 pub(crate) struct VideoPage {
     items: Vec<VideoDocument>,
-    /// Asks for the next page; null on the last one.
+    /// The cursor of the next page; null on the last page.
     next_cursor: Option<String>,
 }
 
@@ -54,8 +54,8 @@ pub(crate) struct VideoPage {
     tag = "content",
     params(Parameters, PageParameters),
     responses(
-        (status = 200, description = "One page, the latest first.", body = VideoPage),
-        (status = 403, description = "`admin_required`: only admins see everybody's.", body = ProblemDocument),
+        (status = 200, description = "One page, newest first.", body = VideoPage),
+        (status = 403, description = "`admin_required`: only admins see everybody's lectures.", body = ProblemDocument),
         (status = 422, description = "A parameter is wrong.", body = ProblemDocument),
     )
 )]

@@ -11,19 +11,19 @@ use http::header::CACHE_CONTROL;
 use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
 use serde::Deserialize;
 
-/// What is to be made.
+/// The renditions to encode.
 #[derive(Debug, Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TranscodeRequest {
-    /// Names of renditions; where all of them are complete and the lecture is ready, its renditions are made anew.
+    /// Names of renditions; if all of them are complete and the lecture is ready, all renditions are re-encoded.
     #[serde(default)]
     renditions: Option<Vec<String>>,
 }
 
-/// Has done what is missing of a lecture's renditions or has failed; again is answered alike.
+/// Encodes the renditions that are missing or have failed; a repeated request gets the same answer.
 ///
-/// Without a body, or with names of which some are not complete, nothing that is there is made anew. While renditions
-/// are made anew, the old ones are served until the last new one is complete.
+/// Without a body, or if some of the named renditions are incomplete, complete renditions are left alone. While a
+/// lecture is re-encoded, players get its old renditions until all new ones are complete.
 #[utoipa::path(
     post,
     path = "/{video_id}/transcode",
@@ -32,11 +32,11 @@ pub(crate) struct TranscodeRequest {
     params(("video_id" = VideoId, Path)),
     request_body = Option<TranscodeRequest>,
     responses(
-        (status = 202, description = "It is on its way, or done already.", body = TranscodeDocument),
-        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument),
-        (status = 409, description = "Its bytes are still coming.", body = ProblemDocument),
-        (status = 410, description = "It was deleted.", body = ProblemDocument),
-        (status = 422, description = "A name is no rendition's.", body = ProblemDocument),
+        (status = 202, description = "The work is queued, or already done.", body = TranscodeDocument),
+        (status = 404, description = "There is no such lecture that the caller may see.", body = ProblemDocument),
+        (status = 409, description = "Its upload is not complete.", body = ProblemDocument),
+        (status = 410, description = "The lecture was deleted.", body = ProblemDocument),
+        (status = 422, description = "A name is not the name of a rendition.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn request_transcode(
@@ -54,7 +54,7 @@ pub(crate) async fn request_transcode(
     Ok((StatusCode::ACCEPTED, Json(document)).into_response())
 }
 
-/// Shows how far a lecture's renditions are.
+/// Shows the progress of a lecture's renditions.
 #[utoipa::path(
     get,
     path = "/{video_id}/transcode",
@@ -62,10 +62,10 @@ pub(crate) async fn request_transcode(
     tag = "content",
     params(("video_id" = VideoId, Path)),
     responses(
-        (status = 200, description = "How far they are.", body = TranscodeDocument),
-        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument),
-        (status = 409, description = "Its bytes are still coming.", body = ProblemDocument),
-        (status = 410, description = "It was deleted.", body = ProblemDocument),
+        (status = 200, description = "The progress.", body = TranscodeDocument),
+        (status = 404, description = "There is no such lecture that the caller may see.", body = ProblemDocument),
+        (status = 409, description = "Its upload is not complete.", body = ProblemDocument),
+        (status = 410, description = "The lecture was deleted.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn show_transcode(

@@ -11,13 +11,13 @@ use runtime::conditional::{IfMatch, edits_tag};
 use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
 use serde::Deserialize;
 
-/// What changes; what is absent stays.
+/// The fields to change; an absent field stays.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VideoChange {
     /// One line, 1 to 200 characters.
     title: Option<String>,
-    /// At most 5,000 characters, may have lines.
+    /// At most 5,000 characters; may have several lines.
     description: Option<String>,
 }
 
@@ -30,8 +30,8 @@ pub(crate) struct VideoChange {
     params(("video_id" = VideoId, Path)),
     request_body = VideoChange,
     responses(
-        (status = 200, description = "The lecture as it is now.", body = VideoDocument),
-        (status = 412, description = "Somebody changed it since.", body = ProblemDocument),
+        (status = 200, description = "The changed lecture.", body = VideoDocument),
+        (status = 412, description = "Somebody has changed the lecture since.", body = ProblemDocument),
         (status = 422, description = "A field is wrong.", body = ProblemDocument),
     )
 )]

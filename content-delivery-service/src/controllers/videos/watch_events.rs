@@ -21,8 +21,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// After this long without a change, a comment keeps the connection alive.
 const COMMENT: Duration = Duration::from_secs(15);
 
-/// Streams `event: video` with the lecture, first at once, then at each change, until it is ready, failed or deleted,
-/// or the caller's right is lost.
+/// Streams `event: video` with the lecture, first at once, then after each change. The stream ends when the lecture is
+/// ready, failed or deleted, or when the caller may no longer see it.
 #[utoipa::path(
     get,
     path = "/{video_id}/events",
@@ -31,7 +31,7 @@ const COMMENT: Duration = Duration::from_secs(15);
     params(("video_id" = VideoId, Path)),
     responses(
         (status = 200, description = "Server-sent events.", body = String, content_type = "text/event-stream"),
-        (status = 404, description = "There is no such lecture for the caller.", body = ProblemDocument),
+        (status = 404, description = "There is no such lecture that the caller may see.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn watch_events(

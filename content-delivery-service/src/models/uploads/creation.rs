@@ -11,7 +11,7 @@ pub struct NewUpload {
     pub length: Option<u64>,
     /// One line.
     pub title: String,
-    /// May have lines, may be empty.
+    /// May have several lines, may be empty.
     pub description: String,
     /// The file's name, if the client sent one.
     pub filename: Option<String>,

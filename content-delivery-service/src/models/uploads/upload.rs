@@ -7,7 +7,7 @@ pub(crate) const SNIFF_AT: u64 = 1 << 20;
 /// How many of the first bytes are kept with the upload until then.
 pub(crate) const HEAD_BYTES: usize = 4 * 1024;
 
-/// How far an upload is.
+/// The progress of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UploadState {
     /// Bytes may come.
@@ -43,7 +43,7 @@ impl UploadState {
 pub struct Upload {
     /// Its id, which is also its lecture's.
     pub video_id: VideoId,
-    /// Whose it is.
+    /// The owner's id.
     pub owner_id: UserId,
     /// Unknown until the end if the client did not declare it.
     pub length: Option<u64>,

@@ -15,10 +15,10 @@ pub(crate) struct Overview {
     pub(crate) encoding: Encoding,
 }
 
-/// How far a lecture's renditions are.
+/// The progress of a lecture's renditions.
 #[derive(Debug, Clone)]
 pub(crate) struct Encoding {
-    /// The encoded share of what is promised, 0 to 1.
+    /// The encoded share of all planned renditions, 0 to 1.
     pub(crate) progress: f64,
     pub(crate) renditions: Vec<Rendition>,
     /// Seconds until all of it is encoded; none while unknown, or while no encoder works.

@@ -8,13 +8,13 @@ use renditions::models::lecture::{Media, Reason, Status};
 pub struct Video {
     /// Its id, which is also its upload's.
     pub id: VideoId,
-    /// Whose it is.
+    /// The owner's id.
     pub owner_id: UserId,
     /// One line.
     pub title: String,
-    /// May have lines, may be empty.
+    /// May have several lines, may be empty.
     pub description: String,
-    /// Where it is on its way.
+    /// Its status.
     pub status: Status,
     /// Why it failed, has to wait, lacks a rendition, or could not be encoded again.
     pub reason: Option<Reason>,
@@ -40,16 +40,16 @@ pub struct Video {
     pub created_at: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// When it could first be watched.
+    /// When it first became playable.
     pub playable_at: Option<Timestamp>,
-    /// When every promised rendition was complete.
+    /// When every planned rendition was complete.
     pub ready_at: Option<Timestamp>,
     /// When it was deleted.
     pub deleted_at: Option<Timestamp>,
 }
 
 impl Video {
-    /// The encoded share of what is promised, 0 to 1.
+    /// The encoded share of all planned renditions, 0 to 1.
     #[must_use]
     pub fn progress(&self) -> f64 {
         if self.status == Status::Ready {

@@ -12,7 +12,7 @@ pub(super) async fn page() -> Response {
     file("text/html; charset=utf-8", include_str!("docs/page.html"))
 }
 
-/// How the page looks.
+/// The page's style.
 #[utoipa::path(
     get, path = "/docs/style.css", operation_id = "readDocsStyle", tag = "process",
     responses((status = 200, description = "The page's style", content_type = "text/css", body = String))
@@ -21,7 +21,7 @@ pub(super) async fn style() -> Response {
     file("text/css; charset=utf-8", include_str!("docs/style.css"))
 }
 
-/// What draws the page.
+/// The page's script.
 #[utoipa::path(
     get, path = "/docs/script.js", operation_id = "readDocsScript", tag = "process",
     responses((status = 200, description = "The page's script", content_type = "text/javascript", body = String))

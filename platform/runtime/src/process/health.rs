@@ -50,16 +50,16 @@ impl Check {
 pub struct Health {
     /// `ok`, `draining` or `failing`.
     status: &'static str,
-    /// What was looked at, `ok` or `failing` each; the logs say why.
+    /// Each dependency, `ok` or `failing`; the logs say why.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = std::collections::HashMap<String, String>)]
     checks: BTreeMap<&'static str, &'static str>,
 }
 
-/// Answers as long as the process lives.
+/// Answers as long as the process is alive.
 #[utoipa::path(
     get, path = "/health/live", operation_id = "checkLive", tag = "process",
-    responses((status = 200, description = "It lives", body = Health))
+    responses((status = 200, description = "The process is alive", body = Health))
 )]
 pub(super) async fn live() -> Json<Health> {
     Json(Health {
@@ -68,12 +68,12 @@ pub(super) async fn live() -> Json<Health> {
     })
 }
 
-/// Answers 200 when requests can be sent here.
+/// Answers 200 when the process can take requests.
 #[utoipa::path(
     get, path = "/health/ready", operation_id = "checkReady", tag = "process",
     responses(
         (status = 200, description = "Ready", body = Health),
-        (status = 503, description = "Draining, or something that it needs fails", body = Health),
+        (status = 503, description = "Draining, or a dependency fails", body = Health),
     )
 )]
 pub(super) async fn ready(State(process): State<Process>) -> Response {

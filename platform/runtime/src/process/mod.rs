@@ -75,10 +75,10 @@ async fn keep_quiet(mut response: Response) -> Response {
     response
 }
 
-/// The process's numbers in Prometheus' text form.
+/// The process's metrics in Prometheus' text format.
 #[utoipa::path(
     get, path = "/metrics", operation_id = "readMetrics", tag = "process",
-    responses((status = 200, description = "The numbers", body = String, content_type = "text/plain"))
+    responses((status = 200, description = "The metrics", body = String, content_type = "text/plain"))
 )]
 async fn metrics(State(process): State<Process>) -> Response {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

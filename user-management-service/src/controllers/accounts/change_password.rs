@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 #[serde(deny_unknown_fields)]
 #[schema(as = PasswordChange)]
 pub(crate) struct Body {
-    /// The password until now.
+    /// The current password.
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
     /// 12 to 1,024 bytes.

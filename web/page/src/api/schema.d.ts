@@ -53,7 +53,7 @@ export interface paths {
          */
         post: operations["uploadVideo"];
         delete?: never;
-        /** Tells version, extensions, checksum algorithms and the largest upload. */
+        /** Returns the version, extensions, checksum algorithms and the largest upload. */
         options: operations["describeUploads"];
         head?: never;
         patch?: never;
@@ -68,12 +68,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** `PATCH` and `DELETE` for clients whose network knows neither. */
+        /** Sends `PATCH` and `DELETE` for clients whose network blocks these methods. */
         post: operations["overrideUploadMethod"];
-        /** Ends an upload for good; of a finished one, deletes the lecture. */
+        /** Cancels an upload permanently; if it is finished, deletes the lecture. */
         delete: operations["cancelUpload"];
         options?: never;
-        /** Tells where an upload stands; its offset is what survives a crash. */
+        /** Returns the upload's offset; the bytes before it survive a crash. */
         head: operations["showUpload"];
         /** Appends bytes to an upload at its offset. */
         patch: operations["resumeUpload"];
@@ -107,7 +107,7 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Deletes a lecture at any time of its life; again is answered alike. */
+        /** Deletes a lecture in any state; a repeated request gets the same answer. */
         delete: operations["deleteVideo"];
         options?: never;
         head?: never;
@@ -122,8 +122,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Streams `event: video` with the lecture, first at once, then at each change, until it is ready, failed or deleted,
-         *     or the caller's right is lost.
+         * Streams `event: video` with the lecture, first at once, then after each change. The stream ends when the lecture is
+         *     ready, failed or deleted, or when the caller may no longer see it.
          */
         get: operations["watchVideo"];
         put?: never;
@@ -158,13 +158,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows how far a lecture's renditions are. */
+        /** Shows the progress of a lecture's renditions. */
         get: operations["showTranscode"];
         put?: never;
         /**
-         * Has done what is missing of a lecture's renditions or has failed; again is answered alike.
-         * @description Without a body, or with names of which some are not complete, nothing that is there is made anew. While renditions
-         *     are made anew, the old ones are served until the last new one is complete.
+         * Encodes the renditions that are missing or have failed; a repeated request gets the same answer.
+         * @description Without a body, or if some of the named renditions are incomplete, complete renditions are left alone. While a
+         *     lecture is re-encoded, players get its old renditions until all new ones are complete.
          */
         post: operations["requestTranscode"];
         delete?: never;
@@ -367,7 +367,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What draws the page. */
+        /** The page's script. */
         get: operations["readDocsScript"];
         put?: never;
         post?: never;
@@ -384,7 +384,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How the page looks. */
+        /** The page's style. */
         get: operations["readDocsStyle"];
         put?: never;
         post?: never;
@@ -401,7 +401,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Answers as long as the process lives. */
+        /** Answers as long as the process is alive. */
         get: operations["checkLive"];
         put?: never;
         post?: never;
@@ -418,7 +418,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Answers 200 when requests can be sent here. */
+        /** Answers 200 when the process can take requests. */
         get: operations["checkReady"];
         put?: never;
         post?: never;
@@ -435,7 +435,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The process's numbers in Prometheus' text form. */
+        /** The process's metrics in Prometheus' text format. */
         get: operations["readMetrics"];
         put?: never;
         post?: never;
@@ -555,15 +555,15 @@ export interface components {
         AudioTrack: {
             /**
              * Format: int32
-             * @description How many channels.
+             * @description The number of channels.
              */
             channels: number;
-            /** @description Plain: `aac`. */
+            /** @description A plain name, such as `aac`. */
             codec: string;
-            /** @description ISO 639-2, where the file tells it. */
+            /** @description ISO 639-2; null if the file does not state it. */
             language?: string | null;
         };
-        /** @description What is left of a lecture. */
+        /** @description The record that remains of a deleted lecture. */
         Deletion: {
             id: components["schemas"]["VideoId"];
             /** @description `deleted`. */
@@ -571,14 +571,14 @@ export interface components {
         };
         /** @description What is wrong with one field of a request. */
         FieldError: {
-            /** @description The field, with dots where it lies deeper. */
+            /** @description The field's path, with dots between its steps. */
             field: string;
             /** @description What is wrong with it. */
             message: string;
         };
         /** @description The process's health. */
         Health: {
-            /** @description What was looked at, `ok` or `failing` each; the logs say why. */
+            /** @description Each dependency, `ok` or `failing`; the logs say why. */
             checks?: {
                 [key: string]: string;
             };
@@ -610,7 +610,7 @@ export interface components {
         PasswordChange: {
             /**
              * Format: password
-             * @description The password until now.
+             * @description The current password.
              */
             current_password: string;
             /**
@@ -626,29 +626,29 @@ export interface components {
         PlaybackId: string;
         /** @description A playback session. */
         PlaybackSession: {
-            /** @description Where the DASH manifest is; null where there is none. */
+            /** @description The URL of the DASH manifest; null if there is none. */
             dash_url?: string | null;
-            /** @description When the URLs end by themselves. */
+            /** @description When the URLs expire. */
             expires_at: components["schemas"]["Timestamp"];
             /**
              * Format: int64
-             * @description After how many seconds without media it should.
+             * @description Seconds between two such requests.
              */
             heartbeat_interval: number;
-            /** @description Where a player tells by POST that it is still there, if it loads no media for a while. */
+            /** @description A player that loads no media sends a POST here to keep the session open. */
             heartbeat_url: string;
-            /** @description Where the HLS multivariant playlist is; whoever holds this URL can watch until it expires. */
+            /** @description The URL of the HLS multivariant playlist; anyone who has this URL can watch until it expires. */
             hls_url: string;
             /** @description The session's id. */
             session_id: components["schemas"]["PlaybackId"];
         };
-        /** @description The problem document as it goes over the wire. */
+        /** @description A problem document (RFC 9457). */
         Problem: {
-            /** @description The stable code that programs look at. */
+            /** @description The stable code, for programs. */
             code: string;
             /** @description What was wrong with this request. */
             detail: string;
-            /** @description One entry a field, where fields are to blame. */
+            /** @description The fields that are wrong, if any. */
             errors?: components["schemas"]["FieldError"][] | null;
             /** @description The request's id, as in the answer's `x-request-id` and in the logs. */
             request_id?: string | null;
@@ -657,7 +657,7 @@ export interface components {
              * @description The status code again.
              */
             status: number;
-            /** @description The code in words. */
+            /** @description The code as a phrase. */
             title: string;
             /** @description `urn:moocflix:problem:CODE`. */
             type: string;
@@ -675,14 +675,14 @@ export interface components {
         };
         /** Format: binary */
         RawBytes: string;
-        /** @description Why a lecture failed or has to wait. */
+        /** @description Why a lecture failed or is waiting. */
         Reason: {
             /** @description A stable code. */
             code: string;
-            /** @description The same in words. */
+            /** @description A sentence for people. */
             message: string;
         };
-        /** @description One form in which a lecture can be watched. */
+        /** @description One encoding of a lecture: a video quality or an audio track. */
         Rendition: {
             /**
              * Format: int64
@@ -693,10 +693,10 @@ export interface components {
             codecs: string;
             /**
              * Format: int32
-             * @description Pixels down; none for sound alone.
+             * @description Height in pixels; null for an audio rendition.
              */
             height?: number | null;
-            /** @description `source`, `audio`, `720p` and the like. */
+            /** @description `source`, `audio`, `720p` and so on. */
             name: string;
             /**
              * Format: double
@@ -708,12 +708,12 @@ export interface components {
             state: components["schemas"]["RenditionState"];
             /**
              * Format: int32
-             * @description Pixels across; none for sound alone.
+             * @description Width in pixels; null for an audio rendition.
              */
             width?: number | null;
         };
         /**
-         * @description How far a rendition is.
+         * @description The state of a rendition.
          * @enum {string}
          */
         RenditionState: "waiting" | "encoding" | "ready" | "failed";
@@ -741,20 +741,20 @@ export interface components {
              */
             password: string;
         };
-        /** @description The file that a lecture came from. */
+        /** @description The uploaded file of a lecture. */
         Source: {
             /**
              * Format: int64
-             * @description Its size, once it is there.
+             * @description Its size in bytes; null until the upload is complete.
              */
             bytes?: number | null;
-            /** @description `mp4`, `mov` and the like, once it was looked at. */
+            /** @description `mp4`, `mov` and so on; null until the file was examined. */
             container?: string | null;
-            /** @description Its name, where the client told one. */
+            /** @description Its name; null if the client sent none. */
             filename?: string | null;
         };
         /**
-         * @description Where a lecture is on its way.
+         * @description The status of a lecture.
          * @enum {string}
          */
         Status: "uploading" | "processing" | "playable" | "ready" | "failed" | "deleted";
@@ -795,41 +795,41 @@ export interface components {
             /** @description The account that the tokens belong to. */
             user: components["schemas"]["User"];
         };
-        /** @description How far a lecture's renditions are. */
+        /** @description The progress of a lecture's renditions. */
         Transcode: {
             /**
              * Format: double
-             * @description The encoded share of what is promised, 0 to 1; of the new renditions while all is made anew.
+             * @description The encoded share of all planned renditions, 0 to 1; of the new ones while all are re-encoded.
              */
             progress: number;
-            /** @description The forms in which it can be watched, or will be. */
+            /** @description Its renditions, also those that are not encoded yet. */
             renditions: components["schemas"]["Rendition"][];
             /**
              * Format: int32
-             * @description Seconds until all of it is encoded, as far as that can be told; null while unknown or nothing goes on.
+             * @description An estimate of the seconds until all of it is encoded; null if unknown or if nothing is being encoded.
              */
             time_left?: number | null;
             /** @description The lecture's id. */
             video_id: components["schemas"]["VideoId"];
         };
-        /** @description What is to be made. */
+        /** @description The renditions to encode. */
         TranscodeRequest: {
-            /** @description Names of renditions; where all of them are complete and the lecture is ready, its renditions are made anew. */
+            /** @description Names of renditions; if all of them are complete and the lecture is ready, all renditions are re-encoded. */
             renditions?: string[] | null;
         };
-        /** @description How far an upload is. */
+        /** @description The progress of an upload. */
         Upload: {
             /**
              * Format: int64
-             * @description Bytes in all; null where the client did not tell.
+             * @description The file's size in bytes; null if the client did not state it.
              */
             length?: number | null;
             /**
              * Format: int64
-             * @description Bytes that are stored for good.
+             * @description Bytes that are stored durably.
              */
             offset: number;
-            /** @description Where any device can go on with it; for the owner alone. */
+            /** @description The URL where any device can resume it; only shown to the owner. */
             url?: string | null;
         };
         /** @description A lecture as an HTML form sends it. */
@@ -881,34 +881,34 @@ export interface components {
             audio: components["schemas"]["AudioTrack"][];
             /** @description When its upload began. */
             created_at: components["schemas"]["Timestamp"];
-            /** @description May have lines, may be empty. */
+            /** @description May have several lines, may be empty. */
             description: string;
             /**
              * Format: double
-             * @description Seconds; null until known.
+             * @description Length in seconds; null until known.
              */
             duration?: number | null;
-            /** @description Its id. */
+            /** @description The lecture's id. */
             id: components["schemas"]["VideoId"];
-            /** @description Whose it is. */
+            /** @description The owner's id. */
             owner_id: components["schemas"]["UserId"];
             playable_at?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: double
-             * @description The encoded share of what is promised, 0 to 1.
+             * @description The encoded share of all planned renditions, 0 to 1.
              */
             progress: number;
             ready_at?: components["schemas"]["Timestamp"] | null;
             reason?: components["schemas"]["Reason"] | null;
-            /** @description The forms in which it can be watched. */
+            /** @description Its renditions. */
             renditions: components["schemas"]["Rendition"][];
-            /** @description The file that it came from. */
+            /** @description The uploaded file. */
             source: components["schemas"]["Source"];
-            /** @description Where it is on its way. */
+            /** @description Its status. */
             status: components["schemas"]["Status"];
             /**
              * Format: int32
-             * @description Seconds until all of it is encoded, as far as that can be told; null while unknown or nothing goes on.
+             * @description An estimate of the seconds until all of it is encoded; null if unknown or if nothing is being encoded.
              */
             time_left?: number | null;
             /** @description One line, 1 to 200 characters. */
@@ -918,9 +918,9 @@ export interface components {
             upload?: components["schemas"]["Upload"] | null;
             video?: components["schemas"]["VideoTrack"] | null;
         };
-        /** @description What changes; what is absent stays. */
+        /** @description The fields to change; an absent field stays. */
         VideoChange: {
-            /** @description At most 5,000 characters, may have lines. */
+            /** @description At most 5,000 characters; may have several lines. */
             description?: string | null;
             /** @description One line, 1 to 200 characters. */
             title?: string | null;
@@ -930,15 +930,15 @@ export interface components {
          * @description A lecture, from the first byte of its upload to its deletion record.
          */
         VideoId: string;
-        /** @description One page of lectures, the latest first. */
+        /** @description One page of lectures, newest first. */
         VideoPage: {
             items: components["schemas"]["Video"][];
-            /** @description Asks for the next page; null on the last one. */
+            /** @description The cursor of the next page; null on the last page. */
             next_cursor?: string | null;
         };
         /** @description The video track of a source. */
         VideoTrack: {
-            /** @description Plain: `h264`. */
+            /** @description A plain name, such as `h264`. */
             codec: string;
             /**
              * Format: double
@@ -947,7 +947,7 @@ export interface components {
             frame_rate: number;
             /**
              * Format: int32
-             * @description Pixels down as shown.
+             * @description Height in pixels, as shown.
              */
             height: number;
             /**
@@ -957,7 +957,7 @@ export interface components {
             rotation: number;
             /**
              * Format: int32
-             * @description Pixels across as shown.
+             * @description Width in pixels, as shown.
              */
             width: number;
         };
@@ -1002,7 +1002,7 @@ export interface operations {
     listVideos: {
         parameters: {
             query?: {
-                /** @description The caller's own by default; everybody's for admins alone. */
+                /** @description `mine` by default; only admins may ask for `all`. */
                 owner?: "me" | "all";
                 /** @description Only lectures that failed or that have a failed rendition. */
                 failed?: boolean;
@@ -1010,9 +1010,9 @@ export interface operations {
                 status?: components["schemas"]["Status"];
                 /** @description Only lectures of this course. There are no courses yet, so the list is empty. */
                 course_id?: string;
-                /** @description How many entries at most; 20 by default. */
+                /** @description The most entries to return; 20 by default. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -1021,7 +1021,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One page, the latest first. */
+            /** @description One page, newest first. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1030,7 +1030,7 @@ export interface operations {
                     "application/json": components["schemas"]["VideoPage"];
                 };
             };
-            /** @description `admin_required`: only admins see everybody's. */
+            /** @description `admin_required`: only admins see everybody's lectures. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1086,7 +1086,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The upload began, or the file is stored. */
+            /** @description The upload has begun, or the file is stored. */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -1176,7 +1176,7 @@ export interface operations {
                 k?: string;
             };
             header: {
-                /** @description PATCH or DELETE. */
+                /** @description `PATCH` or `DELETE`. */
                 "X-HTTP-Method-Override": string;
             };
             path: {
@@ -1186,7 +1186,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description As of the method that was meant. */
+            /** @description The answer of the overriding method. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -1218,14 +1218,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is gone. */
+            /** @description The upload is gone. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description It was gone before. */
+            /** @description The upload was gone before. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1266,7 +1266,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description It expired or was deleted. */
+            /** @description The upload expired or was deleted. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1314,14 +1314,14 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The bytes are stored for good; `Upload-Offset` tells how far. */
+            /** @description The bytes are durable up to `Upload-Offset`. */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description The upload stands elsewhere; `Upload-Offset` tells where. */
+            /** @description The upload is at another offset; `Upload-Offset` states it. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1339,7 +1339,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Another request is writing it. */
+            /** @description Another request is writing this upload. */
             423: {
                 headers: {
                     [name: string]: unknown;
@@ -1348,7 +1348,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The checksum does not fit; nothing of this request counted. */
+            /** @description The checksum does not match; no byte of this request was stored. */
             460: {
                 headers: {
                     [name: string]: unknown;
@@ -1357,7 +1357,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no space left; go on later. */
+            /** @description There is no space left; resume later. */
             507: {
                 headers: {
                     [name: string]: unknown;
@@ -1397,7 +1397,7 @@ export interface operations {
                     "application/json": components["schemas"]["Video"];
                 };
             };
-            /** @description There is no such lecture for the caller. */
+            /** @description There is no such lecture that the caller may see. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1406,7 +1406,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It was deleted. */
+            /** @description The lecture was deleted. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1441,7 +1441,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The lecture as it is now. */
+            /** @description The changed lecture. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1450,7 +1450,7 @@ export interface operations {
                     "application/json": components["schemas"]["Video"];
                 };
             };
-            /** @description Somebody changed it since. */
+            /** @description Somebody has changed the lecture since. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1490,7 +1490,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It is dark; its bytes are being removed. */
+            /** @description The lecture can't be watched any more; its bytes are being removed. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -1499,7 +1499,7 @@ export interface operations {
                     "application/json": components["schemas"]["Deletion"];
                 };
             };
-            /** @description There is no such lecture for the caller. */
+            /** @description There is no such lecture that the caller may see. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1539,7 +1539,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description There is no such lecture for the caller. */
+            /** @description There is no such lecture that the caller may see. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1648,7 +1648,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description How far they are. */
+            /** @description The progress. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -1657,7 +1657,7 @@ export interface operations {
                     "application/json": components["schemas"]["Transcode"];
                 };
             };
-            /** @description There is no such lecture for the caller. */
+            /** @description There is no such lecture that the caller may see. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1666,7 +1666,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Its bytes are still coming. */
+            /** @description Its upload is not complete. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1675,7 +1675,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It was deleted. */
+            /** @description The lecture was deleted. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1710,7 +1710,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description It is on its way, or done already. */
+            /** @description The work is queued, or already done. */
             202: {
                 headers: {
                     [name: string]: unknown;
@@ -1719,7 +1719,7 @@ export interface operations {
                     "application/json": components["schemas"]["Transcode"];
                 };
             };
-            /** @description There is no such lecture for the caller. */
+            /** @description There is no such lecture that the caller may see. */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1728,7 +1728,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Its bytes are still coming. */
+            /** @description Its upload is not complete. */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -1737,7 +1737,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It was deleted. */
+            /** @description The lecture was deleted. */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -1746,7 +1746,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description A name is no rendition's. */
+            /** @description A name is not the name of a rendition. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -1771,9 +1771,9 @@ export interface operations {
             query?: {
                 /** @description The beginning of an e-mail address, in upper or lower case; a whole address lists that account first. */
                 email?: string;
-                /** @description How many entries at most; 20 by default. */
+                /** @description The most entries to return; 20 by default. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description `next_cursor` of the previous page. */
                 cursor?: string;
             };
             header?: never;
@@ -2460,7 +2460,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description It lives */
+            /** @description The process is alive */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2498,7 +2498,7 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
-            /** @description Draining, or something that it needs fails */
+            /** @description Draining, or a dependency fails */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2527,7 +2527,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The numbers */
+            /** @description The metrics */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2590,7 +2590,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The session lives */
+            /** @description The session is open */
             204: {
                 headers: {
                     [name: string]: unknown;

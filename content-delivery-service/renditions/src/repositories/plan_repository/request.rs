@@ -16,9 +16,9 @@ use contracts::{NewEvent, Timestamp, VideoId};
 pub enum Requested {
     /// What is missing is on its way; there may be nothing.
     Done,
-    /// Its bytes are still coming.
+    /// Its upload is not complete.
     NotUploaded,
-    /// It was deleted.
+    /// The lecture was deleted.
     Gone,
     /// The lecture has no renditions of these names: their places in the request.
     Unknown(Vec<usize>),
