@@ -1,4 +1,4 @@
-//! Lectures' rows, for tests: the service alone shows them to others.
+//! Rows of lectures, for tests: outside of tests only the service reads them.
 
 use crate::models::lecture::{Media, Reason, Status};
 use backing::db::Db;
@@ -17,7 +17,7 @@ record! {
     }
 }
 
-/// What tests look at.
+/// The columns that tests check.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lecture {
     pub(crate) status: Status,

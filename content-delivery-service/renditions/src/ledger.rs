@@ -1,7 +1,7 @@
-//! The workers' ledger: what a look into a source means, what is planned, what is published.
+//! The workers' ledger: records findings about sources, plans what follows, and publishes pieces.
 //!
-//! One transaction writes what happened, its events and the end of the task, and only if the task is still the worker's:
-//! a worker that was given up for dead can't publish anything.
+//! One transaction writes a change, its events and the end of the task, and only if the task is still the worker's: a
+//! worker that lost its task can't publish anything.
 
 use crate::models::lecture::Reason;
 use crate::models::outcome::{Outcome, Recorded, Source};
@@ -18,7 +18,7 @@ use contracts::{RenditionName, VideoId};
 use fmp4::{Index, Obstacle, Probe, ScanError, Sniff};
 use std::sync::Arc;
 
-/// Writes down what became of stored sources.
+/// Records what workers find in stored sources and make of them.
 #[derive(Clone)]
 pub struct Ledger {
     repository: TranscodeRepository,
@@ -27,29 +27,29 @@ pub struct Ledger {
     rungs: Arc<[u32]>,
 }
 
-/// What was found in a stored source.
+/// The result of a scan or survey of a stored source.
 #[derive(Debug)]
 pub enum Finding<'a> {
-    /// Segments can be cut from it as it is; its index is stored.
+    /// Segments can be cut from it without encoding; its index is stored.
     Playable(&'a Probe, &'a Index),
     /// It has to be encoded again before it can be watched.
     Obstacle(&'a Probe, &'a Obstacle),
-    /// It is of a kind that only an encoder reads.
+    /// It is of a kind that only an encoder can read.
     OtherContainer(Sniff),
     /// An encoder's probe has read it.
     Surveyed(&'a Survey),
-    /// An encoder's probe can't read it: a stable code and words.
+    /// An encoder's probe can't read it: a stable code, and a message.
     Unusable(&'a str, &'a str),
     /// It is broken, empty, encrypted or no media at all.
     Broken(&'a ScanError),
-    /// It is not in the object store any more.
+    /// It is missing in the object store.
     Missing,
     /// It could not be examined in any of the attempts.
     Unreadable,
 }
 
 impl Ledger {
-    /// Works on the content database; `rungs` are the short sides that are encoded.
+    /// A ledger in the content database; `rungs` are the short sides to encode.
     #[must_use]
     pub fn new(db: Db, clock: Clock, rungs: &[u32]) -> Self {
         Self {
@@ -60,7 +60,7 @@ impl Ledger {
         }
     }
 
-    /// Records what was found in a video's source, plans what follows, and ends the task, in one transaction.
+    /// Records a finding about a video's source, plans what follows, and ends the task, in one transaction.
     pub async fn record(&self, video: VideoId, finding: &Finding<'_>, task: &Task) -> Result<Recorded, DbError> {
         let outcome = outcome(finding, &self.rungs);
         self.repository.record(video, &outcome, task, self.clock.now()).await
@@ -87,7 +87,7 @@ impl Ledger {
         self.plans.find(video, generation).await
     }
 
-    /// The pieces of a rendition that are published without a gap: number, and packets or frames, of each.
+    /// The published pieces of a rendition up to the first gap: number, and packets or frames, of each.
     pub async fn published(
         &self,
         video: VideoId,
@@ -102,7 +102,7 @@ impl Ledger {
         self.plans.publish(publication, task, self.clock.now()).await
     }
 
-    /// Notes how far a task's encoder is, in ticks of its piece; false where the encoder is to be ended.
+    /// Records how far a task's encoder is, in ticks of its piece; false if the encoder must be ended.
     pub async fn report(
         &self,
         video: VideoId,
@@ -136,12 +136,12 @@ impl Ledger {
         self.plans.referenced(video, generation).await
     }
 
-    /// The generations of a video whose objects are kept.
+    /// The generations of a video that keep their objects.
     pub async fn generations(&self, video: VideoId) -> Result<Vec<u32>, DbError> {
         self.plans.generations(video).await
     }
 
-    /// Forgets plans older than a complete one.
+    /// Deletes plans older than a complete one.
     pub async fn forget_before(&self, video: VideoId, generation: u32) -> Result<(), DbError> {
         self.plans.forget_before(video, generation).await
     }

@@ -1,4 +1,4 @@
-//! The tables of lectures, which the service and its workers open alike.
+//! The tables of lectures, which the service and its workers share.
 
 use crate::repositories::{descriptions, requests};
 use backing::db::Migration;

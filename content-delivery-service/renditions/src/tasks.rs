@@ -1,4 +1,4 @@
-//! The tasks about lectures, one struct each: those who enqueue a task write it, and those who run it read it.
+//! The tasks about lectures, one struct each, shared by the code that enqueues a task and the job that runs it.
 
 use crate::models::plan::{PlannedTask, Work};
 use backing::tasks::{JobError, NewTask, Task};
@@ -7,73 +7,73 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-/// Somebody waits until it is known whether a lecture can be watched.
+/// Teachers wait for the result of a scan or survey.
 const LOOKS: i64 = 100;
-/// Nobody waits until something is removed.
+/// Removals are urgent for no one.
 const REMOVALS: i64 = 0;
 
-/// Looks into a source that was uploaded.
+/// Scans an uploaded source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScanTask {
-    /// Whose source.
+    /// The video of the source.
     pub video_id: VideoId,
 }
 
-/// Has an encoder's probe look into a source that is not played as it is.
+/// Surveys a source that needs encoding, with an encoder's probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SurveyTask {
-    /// Whose source.
+    /// The video of the source.
     pub video_id: VideoId,
 }
 
 /// Encodes a part of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodeTask {
-    /// Of which video.
+    /// The video.
     pub video_id: VideoId,
-    /// Of which plan.
+    /// The plan's generation.
     pub generation: u32,
-    /// Which part.
+    /// The part to encode.
     pub work: Work,
 }
 
-/// Removes the objects that no plan in use names.
+/// Removes the objects that no current plan refers to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TidyTask {
-    /// Of which video.
+    /// The video.
     pub video_id: VideoId,
-    /// The plan that is complete.
+    /// The generation of the plan that is complete.
     pub generation: u32,
-    /// Whether the plans before it go as well.
+    /// Whether to remove the plans before it as well.
     pub older: bool,
 }
 
 /// Deletes the objects of a deleted video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SweepTask {
-    /// Which video.
+    /// The video.
     pub video_id: VideoId,
 }
 
-/// What a task carries.
+/// Reads the payload of a task.
 ///
-/// Errors: a permanent one where the payload is not the task's
+/// Errors: permanent, if the payload is of another kind
 pub fn read<T: DeserializeOwned>(task: &Task) -> Result<T, JobError> {
     serde_json::from_value(task.payload.clone())
         .map_err(|error| JobError::Permanent("bad_payload".to_owned(), error.to_string()))
 }
 
 impl ScanTask {
-    /// Which job runs it.
+    /// The kind of job that runs it.
     pub const KIND: &'static str = "scan";
 
-    /// Names the work.
+    /// The key of the task in the queue.
     #[must_use]
     pub fn key(&self) -> String {
         format!("{}:{}", Self::KIND, self.video_id)
     }
 
-    /// The task, to be run at once.
+    /// The task, due at once.
     #[must_use]
     pub fn task(&self, owner: UserId, now: Timestamp) -> NewTask {
         NewTask {
@@ -89,16 +89,16 @@ impl ScanTask {
 }
 
 impl SurveyTask {
-    /// Which job runs it.
+    /// The kind of job that runs it.
     pub const KIND: &'static str = "survey";
 
-    /// Names the work.
+    /// The key of the task in the queue.
     #[must_use]
     pub fn key(&self) -> String {
         format!("{}:{}", Self::KIND, self.video_id)
     }
 
-    /// The task, to be run at once.
+    /// The task, due at once.
     #[must_use]
     pub fn task(&self, owner: UserId, now: Timestamp) -> NewTask {
         NewTask {
@@ -114,12 +114,12 @@ impl SurveyTask {
 }
 
 impl EncodeTask {
-    /// Which job runs it.
+    /// The kind of job that runs it.
     pub const KIND: &'static str = "encode";
-    /// Which job runs it where nobody can watch before it is done.
+    /// The kind of job for work that a lecture needs to become playable.
     pub const FIRST_KIND: &'static str = "encode-first";
 
-    /// Names the work.
+    /// The key of the task in the queue.
     #[must_use]
     pub fn key(&self) -> String {
         let Self {
@@ -130,7 +130,7 @@ impl EncodeTask {
         format!("{}:{video_id}:{generation}:{}", Self::KIND, work.key())
     }
 
-    /// The task for a part of a plan, to be run at once.
+    /// The task for a part of a plan, due at once.
     #[must_use]
     pub fn task(
         (video_id, generation): (VideoId, u32),
@@ -161,10 +161,10 @@ impl EncodeTask {
 }
 
 impl TidyTask {
-    /// Which job runs it.
+    /// The kind of job that runs it.
     pub const KIND: &'static str = "tidy";
 
-    /// Names the work.
+    /// The key of the task in the queue.
     #[must_use]
     pub fn key(&self) -> String {
         let when = if self.older { "later" } else { "now" };
@@ -187,11 +187,11 @@ impl TidyTask {
 }
 
 impl SweepTask {
-    /// Which job runs it.
+    /// The kind of job that runs it.
     pub const KIND: &'static str = "sweep";
 
-    /// The task; `name` tells the sweeps of one video apart. It is about no subject, for those are taken back with the
-    /// video.
+    /// The task; `name` distinguishes the sweeps of one video. It has no subject, because deleting a video cancels all
+    /// tasks with the video as their subject.
     #[must_use]
     pub fn task(&self, name: &str, owner: UserId, run_after: Timestamp) -> NewTask {
         NewTask {

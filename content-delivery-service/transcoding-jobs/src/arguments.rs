@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// Samples a second of all sound that is encoded.
+/// The sample rate of encoded sound.
 pub(crate) const SAMPLE_RATE: u32 = 48_000;
 /// How much earlier than planned a frame may be shown: times were rounded to other units. Frames are further apart.
 const ROUNDING: u64 = 18;
@@ -18,7 +18,7 @@ const LONGEST_GOP: &str = "1200";
 pub(crate) struct PieceOrder<'a> {
     pub(crate) input: &'a Input,
     pub(crate) source: &'a Path,
-    /// Where to jump to before decoding begins.
+    /// The time to jump to before decoding begins.
     pub(crate) seek: Option<u64>,
     /// The piece's segment bounds.
     pub(crate) bounds: &'a [u64],
@@ -28,12 +28,12 @@ pub(crate) struct PieceOrder<'a> {
     pub(crate) threads: usize,
 }
 
-/// The file in the staging folder that a rung is written to.
+/// The file of a rung in the staging folder.
 pub(crate) fn file_name(rung: &Rung) -> String {
     format!("{}.mp4", rung.name)
 }
 
-/// Decodes a piece once and encodes it to every rung, a file each in the folder where ffmpeg runs.
+/// Decodes a piece once and encodes it to every rung, in one file each in ffmpeg's working directory.
 pub(crate) fn piece(order: &PieceOrder<'_>) -> Vec<OsString> {
     let mut args = quiet();
     args.extend(words("-progress pipe:1 -stats_period 0.5"));
@@ -58,7 +58,7 @@ pub(crate) fn piece(order: &PieceOrder<'_>) -> Vec<OsString> {
     args
 }
 
-/// Encodes a sound from one of its samples on to standard output, as AAC in ADTS.
+/// Encodes a sound, beginning with one of its samples, to standard output as AAC in ADTS.
 ///
 /// The first packet primes the decoder; the second one begins with sample `from`.
 pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<OsString> {
@@ -66,7 +66,7 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<
     let near = seconds * u64::from(TICKS);
     let mut args = quiet();
     args.extend(input(of, source, Some(near).filter(|_| can_jump(&of.container))));
-    // The second filter counts samples at the rate that comes in, which has to be the one that goes out.
+    // The second `aresample` counts samples at its input's rate, which therefore has to be the output's rate.
     args.extend(words(&format!(
         "-map 0:{} -vn -sn -dn -map_metadata -1 \
          -af {}atrim=start={},aresample={SAMPLE_RATE},aresample={SAMPLE_RATE}:async=1:first_pts={from} -ac {} \
@@ -213,18 +213,18 @@ mod tests {
             preset: "veryfast",
             threads: 1,
         });
-        let told = text(&args);
+        let line = text(&args);
         assert!(
-            told.contains("-seek_timestamp 1 -noaccurate_seek -ss 9.993000 -f matroska -i file:/data/a -f b"),
-            "{told}"
+            line.contains("-seek_timestamp 1 -noaccurate_seek -ss 9.993000 -f matroska -i file:/data/a -f b"),
+            "{line}"
         );
-        assert!(told.contains(
+        assert!(line.contains(
             "[0:2]setpts=round(PTS-(-0.007000)/TB),trim=start=10.009800:end=20.019800,split=2[a0][a1];[a0]scale=426:240"
         ));
-        assert!(told.contains("-force_key_frames 10.009800,15.014800 "));
-        assert_eq!(told.matches("-i ").count(), 1);
+        assert!(line.contains("-force_key_frames 10.009800,15.014800 "));
+        assert_eq!(line.matches("-i ").count(), 1);
         // of the decoder and of each encoder
-        assert_eq!(told.matches(" -threads 1 ").count(), 3);
+        assert_eq!(line.matches(" -threads 1 ").count(), 3);
         assert!(
             args.contains(&OsString::from("file:/data/a -f b")),
             "a path is one argument"
@@ -255,8 +255,8 @@ mod tests {
     fn ffmpeg(folder: &Path, args: impl IntoIterator<Item = OsString>) -> Vec<u8> {
         let mut command = std::process::Command::new("ffmpeg");
         let output = command.args(args).current_dir(folder).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{error}");
         output.stdout
     }
 
@@ -308,8 +308,8 @@ mod tests {
                 .current_dir(folder.path())
                 .output()
                 .unwrap();
-            let told = String::from_utf8(probe.stdout).unwrap();
-            let mut times: Vec<u64> = told
+            let list = String::from_utf8(probe.stdout).unwrap();
+            let mut times: Vec<u64> = list
                 .lines()
                 .map(|line| line.trim_matches(',').parse().unwrap())
                 .collect();

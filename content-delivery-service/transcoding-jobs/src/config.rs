@@ -1,18 +1,18 @@
-//! The workers' keys; `config/default.toml` gives meaning, unit and range of each.
+//! The workers' configuration; `config/default.toml` explains the keys.
 
 use serde::Deserialize;
 use std::path::PathBuf;
 
-/// The part of the section `content` that is about workers, and what they know of the process.
+/// The workers' part of the section `content`, and facts about the process.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Which sources are played as they are.
+    /// Which sources are played without encoding.
     pub instant: InstantConfig,
-    /// What is encoded, and how.
+    /// How to encode other sources.
     pub transcode: TranscodeConfig,
     /// The program that guards encoders: MoocFlix itself.
     pub program: PathBuf,
-    /// Where staging folders are made.
+    /// The directory for staging folders.
     pub data_dir: PathBuf,
 }
 
@@ -34,7 +34,7 @@ pub struct TranscodeConfig {
     pub rungs: Vec<u32>,
     /// Encoders at once in this process.
     pub slots: usize,
-    /// The encoder's speed by its own name.
+    /// The encoder's preset.
     pub preset: String,
     /// Units: seconds without progress
     pub stall_seconds: f64,
@@ -56,7 +56,7 @@ const PRESETS: [&str; 9] = [
 impl Config {
     /// Checks each key's range.
     ///
-    /// Errors: the first key that is out of its range, in words
+    /// Errors: a message about the first key out of range
     pub fn validate(&self) -> Result<(), String> {
         let range = |key: &str, fits: bool, bounds: &str| {
             if fits {

@@ -1,9 +1,9 @@
-//! ffmpeg's view of containers: what reads them, and how it gets to a place in them.
+//! How ffmpeg reads containers: names of demuxers, their options, and where to aim jumps.
 
 use fmp4::TICKS;
 use renditions::models::plan::KeyFrame;
 
-/// ffmpeg's name for what reads a container; it is never left to guess.
+/// ffmpeg's name for the demuxer of a container, so that ffmpeg never guesses.
 #[must_use]
 pub fn demuxer(container: &str) -> &str {
     match container {
@@ -14,7 +14,7 @@ pub fn demuxer(container: &str) -> &str {
     }
 }
 
-/// The options that make a demuxer continue behind damage, where otherwise it takes the file for ended.
+/// Options that make a demuxer continue after damage, which it would otherwise take for the end of the file.
 #[must_use]
 pub(crate) fn past_damage(container: &str) -> &'static [&'static str] {
     match container {
@@ -23,21 +23,21 @@ pub(crate) fn past_damage(container: &str) -> &'static [&'static str] {
     }
 }
 
-/// Whether a jump leads to the right place: in uncompressed sound ffmpeg takes ADPCM's blocks for samples.
+/// Whether jumps lead to the right place: in these containers, ffmpeg mistakes blocks of ADPCM for samples.
 pub(crate) fn can_jump(container: &str) -> bool {
     !matches!(container, "wav" | "w64" | "aiff" | "au" | "caf")
 }
 
-/// How long before a key frame a jump is aimed in containers without an index, where it leads to a place by its time
-/// alone, key frame or not.
+/// How long before a key frame a jump is aimed in containers without an index, where it leads to any packet near that time,
+/// whether or not it is a key frame's.
 const RUN_UP: u64 = TICKS as u64;
-/// ffmpeg jumps 3/23 s short of the time it is given where frames are reordered: a jump to a key frame's own time would
-/// lead to the key frame before it.
+/// If frames are reordered, ffmpeg jumps 3/23 s before the given time, so that a jump to a key frame's own time would lead
+/// to the key frame before it.
 const SHORT_JUMP: u64 = 11_880;
-/// How far behind a key frame a jump is aimed where the next one may be near: the key frame's time was rounded.
+/// How far after a key frame a jump is aimed if the next one may be near: the key frame's time was rounded.
 const MILLISECOND: u64 = TICKS as u64 / 1_000;
 
-/// Where to jump to, so that decoding begins with a key frame.
+/// The time to jump to, so that decoding begins with a key frame.
 pub(crate) fn jump(container: &str, to: KeyFrame) -> u64 {
     if to.at == 0 {
         return 0;

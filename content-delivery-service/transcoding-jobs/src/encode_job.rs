@@ -1,4 +1,4 @@
-//! Encodes what a plan asks for, piece by piece, and publishes each as soon as it is there.
+//! Encodes a plan piece by piece, and publishes each piece as soon as it is stored.
 
 mod picture;
 mod sound;
@@ -18,13 +18,13 @@ use sandbox::staging::Staging;
 use sandbox::{Limits, Sandbox};
 use std::time::{Duration, Instant};
 
-/// How often an encoder's progress is noted, and whether the task is still this worker's is asked.
+/// How often to report an encoder's progress, which also checks that the task is still this worker's.
 const REPORTING: Duration = Duration::from_secs(1);
 
-/// Does the tasks of one of the kinds that encode.
+/// Runs tasks of one of the two kinds that encode.
 #[derive(Clone)]
 pub(crate) struct EncodeJob {
-    /// Which tasks: [`EncodeTask::FIRST_KIND`] is what makes a lecture playable.
+    /// The kind of tasks: those of [`EncodeTask::FIRST_KIND`] make a lecture playable.
     pub(crate) kind: &'static str,
     pub(crate) objects: Objects,
     pub(crate) ledger: Ledger,
@@ -35,7 +35,7 @@ pub(crate) struct EncodeJob {
     pub(crate) threads: usize,
 }
 
-/// What a task is about, with its plan.
+/// A task with its plan.
 struct Assignment<'a> {
     task: &'a Task,
     video: VideoId,
@@ -44,11 +44,11 @@ struct Assignment<'a> {
     plan: Plan,
 }
 
-/// Why an assignment is over.
+/// Why an assignment ended early.
 enum Over {
-    /// As the task queue understands it.
+    /// With a result for the task queue.
     Ended(Result<Done, JobError>),
-    /// The task is somebody else's now, or nobody's: everything of it is dropped.
+    /// The task is not this worker's any more: its results are dropped.
     Lost,
 }
 
@@ -71,7 +71,7 @@ impl Job for EncodeJob {
             work,
         } = tasks::read(task)?;
         let Some(plan) = self.ledger.plan(video, generation).await? else {
-            return Ok(Done::Complete); // deleted meanwhile
+            return Ok(Done::Complete); // the video was deleted
         };
         let assignment = Assignment {
             task,
@@ -94,7 +94,7 @@ impl Job for EncodeJob {
             }
             Err(Over::Ended(ended)) => ended,
             Err(Over::Lost) => {
-                tracing::info!(task = %task.key, fence = task.fence, "the work was taken back");
+                tracing::info!(task = %task.key, fence = task.fence, "the task is not this worker's any more");
                 Ok(Done::AlreadyComplete)
             }
         }
@@ -111,7 +111,7 @@ impl Job for EncodeJob {
 }
 
 impl EncodeJob {
-    /// What an encoder may take: the first piece of a lecture goes before the later ones of others.
+    /// The limits of an encoder: the first piece of a lecture takes precedence over later pieces of others.
     fn limits(&self) -> Limits {
         let usual = Limits::default();
         let nice = if self.kind == EncodeTask::FIRST_KIND {
@@ -122,7 +122,7 @@ impl EncodeJob {
         Limits { nice, ..usual }
     }
 
-    /// Runs beside an encoder: ends when the task is not this worker's any more. `ticks` tells how far the encoder is.
+    /// Reports an encoder's progress, `ticks`; returns when the task is not this worker's any more.
     async fn watch(&self, assignment: &Assignment<'_>, ticks: impl Fn() -> u64) {
         loop {
             let Assignment {
@@ -135,8 +135,8 @@ impl EncodeJob {
             match self.ledger.report(*video, *generation, work, task, ticks()).await {
                 Ok(true) => {}
                 Ok(false) => return,
-                // As long as nobody can be asked, the work goes on; publishing asks again.
-                Err(error) => tracing::warn!(task = %task.key, %error, "progress was not noted"),
+                // Without an answer the work continues; publishing checks again.
+                Err(error) => tracing::warn!(task = %task.key, %error, "progress could not be reported"),
             }
             tokio::time::sleep(REPORTING).await;
         }
@@ -160,7 +160,7 @@ impl EncodeJob {
         }
     }
 
-    /// Publishes what is stored; what can't be published is removed again.
+    /// Publishes stored pieces; removes them if they can't be published.
     async fn publish(
         &self,
         assignment: &Assignment<'_>,
@@ -186,10 +186,10 @@ impl EncodeJob {
             }
             Ok(Published::OtherParameters { rendition }) => {
                 self.discard(keys).await;
-                let message = format!("a piece of {rendition} does not go behind those before it");
+                let message = format!("a piece of {rendition} has other parameters than those before it");
                 Err(JobError::Permanent("piece_parameters".to_owned(), message).into())
             }
-            // It may have been written all the same: the objects stay, and are swept if they were not.
+            // The transaction may have been committed nevertheless. The objects stay; `tidy` removes them if it was not.
             Err(error) => Err(error.into()),
         }
     }
@@ -197,7 +197,7 @@ impl EncodeJob {
     async fn discard(&self, keys: &[ObjectKey]) {
         for key in keys {
             if let Err(error) = self.objects.delete(key).await {
-                tracing::warn!(%key, %error, "a piece that nobody needs stays");
+                tracing::warn!(%key, %error, "an unpublished piece could not be removed");
             }
         }
     }
@@ -215,7 +215,7 @@ impl Assignment<'_> {
     }
 }
 
-/// A piece as it is handed in.
+/// The piece in the form in which it is published.
 fn hand_in(
     rendition: &RenditionName,
     number: u32,

@@ -1,7 +1,7 @@
 //! ffmpeg and ffprobe as programs: their names, ffmpeg's progress, and the codes of their failures.
 //!
-//! They run in a [`Sandbox`]. Their arguments are this crate's own; nothing that a person typed or a file contains may be
-//! among them.
+//! They run in a [`Sandbox`]. This crate chooses their arguments, which must contain no user's input and no text from a
+//! file.
 
 mod progress;
 
@@ -17,7 +17,7 @@ pub(crate) const FFPROBE: &str = "ffprobe";
 
 /// Runs a tool that writes its progress to standard output (`-progress pipe:1`) to its end.
 ///
-/// Calls `progress` with every report. Dropping the future ends the tool.
+/// Calls `progress` with every report; dropping the future ends the tool.
 ///
 /// Errors: the tool did not finish its work
 pub async fn run(

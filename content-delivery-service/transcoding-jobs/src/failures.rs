@@ -28,9 +28,9 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
             let message = "the encoder was given a path that it may not use".to_owned();
             return Err(JobError::Permanent(code(error).to_owned(), message));
         }
-        RunError::Stalled => (STALLS, "got no further"),
-        RunError::Killed(_) => (DEATHS, "was ended from outside"),
-        RunError::Failed { .. } => (FAILURES, "gave up"),
+        RunError::Stalled => (STALLS, "made no progress"),
+        RunError::Killed(_) => (DEATHS, "was killed"),
+        RunError::Failed { .. } => (FAILURES, "failed"),
     };
     // The encoder's own message may contain paths of this machine; it is logged only.
     let message = format!("the encoder that was to {doing} the file {words}; the file may be damaged");
@@ -44,7 +44,7 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
 /// The outcome for a piece without any picture. An encoder that could not start, for lack of memory for example, makes
 /// none either, so the task is tried again before it is given up.
 pub(crate) fn undecodable(task: &Task) -> JobError {
-    let message = "a part of the file holds no picture that can be decoded".to_owned();
+    let message = "a part of the file contains no picture that can be decoded".to_owned();
     if task.attempt - task.losses < FAILURES {
         return JobError::Retry(message);
     }

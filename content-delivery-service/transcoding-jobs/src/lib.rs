@@ -1,9 +1,9 @@
-//! Takes tasks about stored sources and makes them playable.
+//! Runs the tasks that make stored sources playable.
 //!
-//! The worker of `backing::tasks` claims a task and gives it to its job: `ScanJob` looks into a source that was uploaded
-//! just now, `SurveyJob` has an encoder's probe look into what can't be played as it is, `EncodeJob` makes one piece of a
-//! plan's renditions, `TidyJob` removes what a complete lecture does not need. What is found and made goes back through
-//! the ledger of the crate `renditions`, which alone writes about videos, and only while the task is still this worker's.
+//! The worker of `backing::tasks` claims a task and runs its job: `ScanJob` scans a new upload, `SurveyJob` surveys a source
+//! that needs encoding with an encoder's probe, `EncodeJob` encodes one piece of a plan's renditions, `TidyJob` removes what
+//! a complete lecture does not need. Jobs report through the ledger of the crate `renditions`, which writes their results
+//! only while the task is still this worker's.
 //!
 //! ffmpeg and ffprobe run in `sandbox`; `encoder` reads ffmpeg's progress, `arguments` writes its command lines, and
 //! `containers` knows its names and habits.
@@ -40,15 +40,15 @@ use tidy_job::TidyJob;
 
 /// The service's name: its role.
 pub const NAME: &str = "transcode";
-/// How many sources are looked into at once: a long one does not hold up the short ones.
+/// How many sources are scanned or surveyed at once, so that a long one does not delay short ones.
 const SCAN_SLOTS: usize = 2;
-/// Encoders beside the configured ones that only make lectures playable.
+/// Encoders in addition to the configured ones, which only make lectures playable.
 const EXPRESS_SLOTS: usize = 1;
 /// How often a worker looks for tasks that another process has enqueued.
 const POLL: Duration = Duration::from_millis(200);
-/// How often workers are looked for that died.
+/// How often to look for dead workers.
 const ROLL_CALL: Duration = Duration::from_secs(2);
-/// What encodes when the process stops is given back, and done again by whoever comes next.
+/// How long encoders may run on when the process stops; unfinished tasks are returned to the queue.
 const GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) const SCAN_SECONDS: &str = "moocflix_scan_seconds";
@@ -71,7 +71,7 @@ const METRICS: &[Metric] = &[
     },
 ];
 
-/// What the workers state about themselves; their schema is the one of `content`.
+/// The workers' face; they use the schema of `content`.
 pub const FACE: Face = Face {
     name: NAME,
     defaults: include_str!("../config/default.toml"),
@@ -81,21 +81,21 @@ pub const FACE: Face = Face {
     needs: &[],
 };
 
-/// What the workers are built from.
+/// The dependencies of the workers.
 pub struct Deps {
-    /// The schema of lectures, opened with [`renditions::schema::MIGRATIONS`]: findings and pieces go there.
+    /// The schema of lectures, opened with [`renditions::schema::MIGRATIONS`].
     pub db: Db,
     /// The tasks of that schema.
     pub queue: Queue,
     /// The shared back ends.
     pub backing: Backing,
-    /// What can be set.
+    /// The configuration.
     pub config: Config,
 }
 
 /// Builds the workers.
 ///
-/// Errors: where no staging folder can be made
+/// Errors: no staging folder can be created
 pub fn service(deps: Deps) -> io::Result<Service> {
     let Config {
         instant,
@@ -111,7 +111,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
     let stall = Duration::try_from_secs_f64(transcode.stall_seconds).unwrap_or(Duration::MAX);
     let sandbox = Sandbox::new(program, stall);
     let staging = Staging::open(&data_dir)?;
-    // With SQLite every worker of this queue has its staging folder in that directory.
+    // With SQLite, every worker of this queue has its staging folder in this data directory.
     let one_machine = !deps.db.is_postgres();
     let ledger = Ledger::new(deps.db, clock, &transcode.rungs);
     let queue = deps.queue.of_worker(staging.worker());
@@ -141,14 +141,14 @@ pub fn service(deps: Deps) -> io::Result<Service> {
             sandbox,
             staging,
             preset: transcode.preset,
-            // Threads beyond the processors would keep those waiting that answer viewers, for a tick of the kernel's each.
+            // With more threads than processors, the threads that serve viewers would wait for ticks of the kernel.
             threads: threads.max(1),
         };
         let first = EncodeJob {
             kind: EncodeTask::FIRST_KIND,
             ..later.clone()
         };
-        // What makes a lecture playable does not wait until an encoder has ended a minute of another.
+        // Work that makes a lecture playable must not wait until an encoder has finished a minute of another lecture.
         let express = Worker::new(queue.clone(), vec![Arc::new(first.clone())], EXPRESS_SLOTS, POLL).grace(GRACE);
         let all = Worker::new(queue, vec![Arc::new(first), Arc::new(later)], transcode.slots, POLL).grace(GRACE);
         tasks.extend([background("first-pieces", express), background("encoders", all)]);
@@ -167,26 +167,30 @@ fn background(name: &'static str, worker: Worker) -> Background {
     })
 }
 
-/// Removes what dead workers left, and has what they held done again at once instead of when their leases run out.
+/// Removes the staging folders of dead workers, and returns their tasks to the queue before the leases expire.
 fn lost_workers(queue: Queue, staging: Staging) -> Background {
     Background::new("lost-workers", move |shutdown| async move {
         loop {
             let left = staging.clone();
             match tokio::task::spawn_blocking(move || left.sweep()).await {
                 Ok(Ok(())) | Err(_) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "what dead workers left could not be looked for"),
+                Ok(Err(error)) => tracing::warn!(%error, "staging folders of dead workers could not be removed"),
             }
             match queue.claimants().await {
                 Ok(claimants) => {
                     for worker in claimants.into_iter().filter(|&worker| staging.is_dead(worker)) {
                         match queue.give_up(worker).await {
                             Ok(0) => {}
-                            Ok(tasks) => tracing::warn!(%worker, tasks, "a worker died: its tasks are done again"),
-                            Err(error) => tracing::warn!(%worker, %error, "a dead worker's tasks wait for their lease"),
+                            Ok(tasks) => {
+                                tracing::warn!(%worker, tasks, "a worker died: its tasks were returned to the queue");
+                            }
+                            Err(error) => {
+                                tracing::warn!(%worker, %error, "a dead worker's tasks wait until their leases expire");
+                            }
                         }
                     }
                 }
-                Err(error) => tracing::warn!(%error, "lost workers could not be looked for"),
+                Err(error) => tracing::warn!(%error, "dead workers could not be looked for"),
             }
             tokio::select! {
                 () = shutdown.requested() => return Ok(()),

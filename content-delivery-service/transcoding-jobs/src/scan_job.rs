@@ -1,8 +1,7 @@
-//! Looks into a stored source: what it holds, and whether it can be watched as it is.
+//! Scans a stored source: which tracks it has, and whether it can be watched without encoding.
 //!
-//! The scanner says which bytes it needs; they are read from the object store in ranges, and the
-//! thinking is done where it holds nobody up. A source that can be cut as it is gets its sample
-//! index stored beside it before the video is called playable.
+//! The scanner requests ranges of bytes, which the job reads from the object store; the scanner runs outside the async
+//! threads. The sample index of a playable source is stored before the video becomes playable.
 
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
@@ -18,17 +17,17 @@ use std::slice::from_ref;
 use std::time::Instant;
 use tokio::task::spawn_blocking;
 
-/// How many bytes tell the kind of a file.
+/// How many bytes are enough to recognise the kind of a file.
 const SNIFFED: u64 = 64 * 1_024;
 
-/// Does the tasks of kind `scan`.
+/// Runs tasks of the kind `scan`.
 pub struct ScanJob {
     objects: Objects,
     ledger: Ledger,
     limits: Limits,
 }
 
-/// What a look into a source ended with.
+/// The result of a scan.
 enum Look {
     Scanned(Box<Scan>, Option<Bytes>),
     OtherContainer(Sniff),
@@ -36,7 +35,7 @@ enum Look {
 }
 
 impl ScanJob {
-    /// A job that takes what is within `limits` as playable.
+    /// A job that accepts sources within `limits` as playable.
     #[must_use]
     pub fn new(objects: Objects, ledger: Ledger, limits: Limits) -> Self {
         Self {
@@ -46,7 +45,7 @@ impl ScanJob {
         }
     }
 
-    /// Looks, stores the index, records what was found.
+    /// Scans the source, stores the index, records the finding.
     async fn scan(&self, video: VideoId, task: &Task) -> Result<Recorded, JobError> {
         let source = ObjectKey::VideoSource(video);
         let look = match self.look(&source).await {
@@ -98,7 +97,7 @@ impl ScanJob {
             let (returned, step) = match spawn_blocking(move || think(scanner, &answers)).await {
                 Ok(thought) => thought,
                 Err(error) => {
-                    tracing::error!(%error, %source, "the scanner gave up on a source");
+                    tracing::error!(%error, %source, "the scanner panicked");
                     return Ok(Look::Broken(ScanError::Malformed("it could not be read")));
                 }
             };
@@ -117,7 +116,7 @@ enum Thought {
     Done(Box<Scan>, Option<Bytes>),
 }
 
-/// One step of the scanner; encodes the index when it is the last one.
+/// Runs one step of the scanner, and encodes the index after the last one.
 fn think(mut scanner: Scanner, answers: &[Bytes]) -> (Scanner, Result<Thought, ScanError>) {
     let step = scanner.step(answers).map(|step| match step {
         Step::Read(ranges) => Thought::Read(ranges),
@@ -144,7 +143,7 @@ impl Job for ScanJob {
         let recorded = self.scan(video_id, task).await?;
         let seconds = began.elapsed().as_secs_f64();
         metrics::histogram!(crate::SCAN_SECONDS).record(seconds);
-        tracing::info!(video = %video_id, seconds, ?recorded, "a source was looked into");
+        tracing::info!(video = %video_id, seconds, ?recorded, "a source was scanned");
         Ok(Done::AlreadyComplete)
     }
 

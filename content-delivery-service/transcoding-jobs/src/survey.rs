@@ -1,8 +1,8 @@
-//! Looks through a source that is not cut as it is: its streams, its frames, when they end, and where their bytes are.
+//! Surveys a source that needs encoding: its streams, its frames, when they end, and where their bytes are.
 //!
-//! ffprobe reads the file, in the sandbox. It is run twice: for the streams, and for all packets, of which it writes one
-//! short line each. Nothing is decoded. Times are those that ffmpeg gives the frames when it encodes, so that a cut between
-//! two frames is a cut between the same two frames.
+//! ffprobe reads the file, in the sandbox. It runs twice: for the streams, and for all packets, with one short line for each
+//! packet. Nothing is decoded. The frames get the times that ffmpeg gives them when it encodes, so that it cuts between the
+//! same two frames.
 
 mod packets;
 mod streams;
@@ -32,26 +32,26 @@ const LIMITS: Limits = Limits {
 /// Why a source was not surveyed.
 #[derive(Debug, thiserror::Error)]
 pub enum SurveyError {
-    /// It is no media file of the kind that its first bytes promise.
+    /// It is not a media file of the kind that its first bytes suggest.
     #[error("the file is damaged, or not of the type that it seems to be: {0}")]
     Malformed(String),
     /// There is neither picture nor sound in it.
     #[error("the file has neither picture nor sound")]
     Empty,
-    /// It is nothing that is ever played.
-    #[error("the file is no media")]
+    /// It is of a kind that is never played.
+    #[error("the file is not a media file")]
     Unreadable,
     /// There is a picture that no decoder can decode.
     #[error("the picture in the file can't be decoded")]
     Undecodable,
-    /// Its times go back, as where recordings were put one behind the other.
-    #[error("the clock of the file starts again in the middle; join its parts anew, or upload them one by one")]
+    /// Its times go back, as in concatenated recordings.
+    #[error("the clock of the file starts again in the middle; join its parts again, or upload them one by one")]
     Timeline,
-    /// It has more streams or frames than a lecture has.
+    /// It has more streams or frames than any lecture.
     #[error("the file has too many {0}")]
     TooLarge(&'static str),
     /// It could not be read to its end in reasonable time.
-    #[error("reading the file got no further")]
+    #[error("reading the file made no progress")]
     Stalled,
     /// The failure has nothing to do with the source; the survey can be tried again.
     #[error("the source could not be surveyed: {0}")]
@@ -85,10 +85,9 @@ impl From<RunError> for SurveyError {
     }
 }
 
-/// Reads through the file at `source`, in the task's staging `folder`.
+/// Surveys the file at `source`; ffprobe runs in the task's staging `folder`.
 ///
-/// # Errors
-/// It is no media, or could not be read.
+/// Errors: it is not a media file, or could not be read
 pub async fn survey(sandbox: &Sandbox, source: &Path, sniff: Sniff, folder: &Path) -> Result<Survey, SurveyError> {
     if !sniff.is_media() {
         return Err(SurveyError::Unreadable);
@@ -220,7 +219,7 @@ fn picture(streams: &Streams, packets: &mut Packets) -> Result<Option<SurveyVide
     }))
 }
 
-/// Frames a second to three decimals.
+/// Frames a second, to three decimals.
 fn rate(frames: usize, ticks: u64) -> f64 {
     let thousandths = (frames as u128 * 1_000 * u128::from(fmp4::TICKS))
         .checked_div(u128::from(ticks))
@@ -249,7 +248,7 @@ fn ticks(value: i64, unit: Unit) -> i128 {
     rescale(value, unit.seconds(), (1, fmp4::TICKS))
 }
 
-/// From one time base to another, to the nearest, halves away from zero.
+/// Converts a time from one time base to another; rounds to the nearest, and halves away from zero.
 ///
 /// Source: `av_rescale_q` of libavutil
 fn rescale(value: i64, from: (u32, u32), to: (u32, u32)) -> i128 {
@@ -277,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_told_to_three_decimals() {
+    fn rates_have_three_decimals() {
         assert!((rate(30_000, 1_001 * 90_000) - 29.97).abs() < 1e-9);
         assert!((rate(1, 0)).abs() < f64::EPSILON);
     }

@@ -1,4 +1,4 @@
-//! Has an encoder's probe look into a source that is not played as it is.
+//! Surveys a source that needs encoding, with an encoder's probe.
 
 use crate::failures;
 use crate::survey::{SurveyError, survey};
@@ -14,10 +14,10 @@ use sandbox::staging::Staging;
 use sandbox::{RunError, Sandbox};
 use std::slice::from_ref;
 
-/// How many bytes tell the kind of a file.
+/// How many bytes are enough to recognise the kind of a file.
 const SNIFFED: u64 = 64 * 1_024;
 
-/// Does the tasks of kind `survey`.
+/// Runs tasks of the kind `survey`.
 pub(crate) struct SurveyJob {
     pub(crate) objects: Objects,
     pub(crate) ledger: Ledger,
@@ -52,14 +52,14 @@ impl Job for SurveyJob {
             Err(SurveyError::Stalled) => failures::encoder(&RunError::Stalled, task, "read"),
             Err(error) => {
                 tracing::info!(video = %video_id, %error, "an encoder can't read a source");
-                let words = match &error {
-                    // The tool's own message contains paths of this machine.
+                let message = match &error {
+                    // The tool's own message may contain paths of this machine.
                     SurveyError::Malformed(_) => {
                         "the file is damaged, or not of the type that it seems to be".to_owned()
                     }
                     other => other.to_string(),
                 };
-                self.record(video_id, &Finding::Unusable(error.code(), &words), task)
+                self.record(video_id, &Finding::Unusable(error.code(), &message), task)
                     .await
             }
         }

@@ -1,4 +1,4 @@
-//! Removes what a complete lecture does not need: pieces that lost workers left, and older plans.
+//! Removes what a complete lecture does not need: unpublished pieces of lost workers, and older plans.
 
 use async_trait::async_trait;
 use backing::objects::Objects;
@@ -8,7 +8,7 @@ use renditions::ledger::Ledger;
 use renditions::tasks::{self, TidyTask};
 use std::collections::HashSet;
 
-/// Does the tasks of kind `tidy`.
+/// Runs tasks of the kind `tidy`.
 pub(crate) struct TidyJob {
     pub(crate) objects: Objects,
     pub(crate) ledger: Ledger,
@@ -40,14 +40,14 @@ impl Job for TidyJob {
             }
         }
         if removed > 0 {
-            tracing::info!(%video, removed, "pieces that nobody needs were removed");
+            tracing::info!(%video, removed, "unreferenced pieces were removed");
         }
         Ok(Done::Complete)
     }
 }
 
 impl TidyJob {
-    /// The keys of all pieces that plans name.
+    /// The keys of all pieces that plans refer to.
     async fn named(&self, video: VideoId) -> Result<HashSet<String>, JobError> {
         let mut keys = HashSet::new();
         for generation in self.ledger.generations(video).await? {
@@ -69,7 +69,7 @@ impl TidyJob {
     }
 }
 
-/// Whether a key is a piece's, of a plan that is complete: what a later plan's workers store is not named yet.
+/// Whether a key is a piece of this or an earlier plan. The pieces of later plans may be stored and not yet published.
 fn is_piece_up_to(key: &str, video: VideoId, generation: u32) -> bool {
     let below = key.strip_prefix(&format!("{}/", ObjectPrefix::Video(video)));
     let mut steps = below.unwrap_or_default().split('/');

@@ -1,52 +1,52 @@
-//! What a rendition is, whether or not anything of it is there yet.
+//! Descriptions of renditions, whether or not any piece of them exists yet.
 
 use super::lecture::{Media, Rendition, RenditionState};
 use super::plan::{Plan, SOUND_BIT_RATE, Track};
 use contracts::RenditionName;
 
-/// What encoding a sound as long as the picture costs, in pixels of a frame.
+/// The cost of encoding a sound as long as the picture, in pixels of a frame.
 const SOUND_COST: u64 = 20_000;
-/// Decoding a frame costs this part of encoding one of the same size.
+/// Decoding a frame costs the cost of encoding one of the same size divided by this.
 const DECODING_PART: u64 = 4;
 
-/// A rendition as its row describes it: all that is needed to show and to serve it, beside its pieces.
+/// A rendition as its row describes it: everything needed to show and to serve it, except its pieces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
     /// Its name, also in paths.
     pub name: RenditionName,
-    /// Its place among those of its generation: the picture's best first, then the sounds.
+    /// Its place in its generation: the best picture first, then the sounds.
     pub position: u32,
     /// Picture or sound, with what only one of them has.
     pub kind: RenditionKind,
-    /// RFC 6381; none until its first piece is there.
+    /// RFC 6381; none until its first piece is published.
     pub codecs: Option<String>,
-    /// The rate that is shown until it can be measured.
+    /// The rate to show until it can be measured.
     ///
     /// Units: bits a second
     pub bit_rate: i64,
-    /// The rate that is promised to players until it can be measured; single segments may be above the average.
+    /// The rate to announce to players until it can be measured: single segments may be above the average.
     ///
     /// Units: bits a second
     pub bandwidth: i64,
-    /// The longest segment that is planned; 0 where an index of the source gives the segments.
+    /// The longest planned segment; 0 if an index of the source gives the segments.
     ///
     /// Units: 90 kHz
     pub longest_segment: i64,
-    /// How long it will be; 0 where an index of the source gives the segments.
+    /// Its planned length; 0 if an index of the source gives the segments.
     ///
     /// Units: 90 kHz
     pub ticks: i64,
-    /// How many segments are planned; 0 where an index of the source gives them.
+    /// The number of planned segments; 0 if an index of the source gives them.
     pub segments: u32,
-    /// What making it costs beside the others of its plan, with its share of decoding.
+    /// Its cost relative to the others of its plan, including its share of decoding.
     ///
     /// Units: pixels of a frame
     pub cost: i64,
-    /// Whether it is listed only until every rendition of the plan beside it is complete.
+    /// Whether it is listed only until the plan is complete.
     pub stands_in: bool,
 }
 
-/// Picture or sound.
+/// Whether a rendition is a picture or a sound.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RenditionKind {
     /// A picture.
@@ -62,7 +62,7 @@ pub enum RenditionKind {
     Sound {
         /// The number of channels.
         channels: u32,
-        /// ISO 639-2, where the file has it.
+        /// ISO 639-2, if the file states it.
         language: Option<String>,
     },
 }
@@ -77,7 +77,7 @@ impl Description {
         }
     }
 
-    /// A rendition that is cut from the source as it is, as people see it.
+    /// A rendition that is cut from the source, as people see it.
     #[must_use]
     pub fn shown_whole(&self) -> Rendition {
         let size = self.size();
@@ -94,7 +94,7 @@ impl Description {
     }
 }
 
-/// Describes what a plan makes.
+/// Describes the renditions of a plan.
 #[must_use]
 pub fn of_plan(plan: &Plan) -> Vec<Description> {
     let mut all = pictures(plan);
@@ -109,7 +109,7 @@ pub fn of_plan(plan: &Plan) -> Vec<Description> {
         },
         codecs: None,
         bit_rate: i64::from(SOUND_BIT_RATE),
-        // The encoder holds its rate on average; single segments may be a fifth above.
+        // The encoder keeps the rate on average; single segments may be a fifth above.
         bandwidth: i64::from(SOUND_BIT_RATE) * 6 / 5,
         longest_segment: longest(&plan.audio),
         ticks: large(plan.audio.end()),
@@ -121,7 +121,7 @@ pub fn of_plan(plan: &Plan) -> Vec<Description> {
 }
 
 fn pictures(plan: &Plan) -> Vec<Description> {
-    // A set is decoded once, which is counted with its first rung.
+    // A set is decoded once: its first rung gets the cost.
     let decoded: Vec<RenditionName> = plan.sets().iter().filter_map(|set| set.first().cloned()).collect();
     let rungs = (0..).zip(plan.rungs.iter().rev()).map(|(position, rung)| {
         let pixels = u64::from(rung.width) * u64::from(rung.height);
@@ -151,7 +151,8 @@ fn pictures(plan: &Plan) -> Vec<Description> {
     rungs.collect()
 }
 
-/// Describes what is cut from a source as it is; `stands_in` says that its picture goes once the rungs are complete.
+/// Describes the renditions that are cut from a source; with `stands_in`, its picture is dropped when the rungs are
+/// complete.
 #[must_use]
 pub fn of_source(media: &Media, own: &[Rendition], stands_in: bool) -> Vec<Description> {
     let (pictures, sounds): (Vec<_>, Vec<_>) = own.iter().partition(|one| one.width.is_some());

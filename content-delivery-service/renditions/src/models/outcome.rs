@@ -1,4 +1,4 @@
-//! What is known of a stored source once it was looked into.
+//! Outcomes of scans and surveys, as they are written.
 
 use super::lecture::{AudioTrack, Media, Reason, Rendition, RenditionState, VideoTrack};
 use super::plan::Plan;
@@ -6,63 +6,63 @@ use super::survey::Survey;
 use contracts::RenditionName;
 use fmp4::{IndexHead, Probe, TrackKind};
 
-/// What a scan's verdict means for its video.
+/// The outcome of a scan or survey for its video.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// It can be watched from its first second, as it was uploaded.
+    /// It can be watched from its first second, without encoding.
     Playable {
-        /// What it holds.
+        /// Its tracks.
         source: Source,
-        /// What is made of it beside; may ask for nothing.
+        /// The renditions to encode in addition; there may be none.
         plan: Box<Plan>,
     },
-    /// An encoder has looked into it, and what is made of it is planned.
+    /// A survey has succeeded, and the renditions are planned.
     Planned {
-        /// What it holds.
+        /// Its tracks.
         source: Source,
-        /// What is made of it.
+        /// The renditions to encode.
         plan: Box<Plan>,
     },
-    /// It holds a lecture that has to be encoded again first.
+    /// It contains a lecture that has to be encoded first.
     NeedsTranscoding {
-        /// What it holds, as far as that could be told.
+        /// Its tracks, as far as the scan could read them.
         source: Option<Source>,
-        /// Why it waits.
+        /// Why the lecture waits.
         reason: Reason,
-        /// The obstacle's own stable code.
+        /// The stable code of the obstacle.
         obstacle: String,
     },
     /// It can't be made playable.
     Failed {
-        /// Why.
+        /// Why it failed.
         reason: Reason,
     },
 }
 
-/// What a source holds.
+/// The contents of a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Source {
-    /// `mp4`, `mov` and the like.
+    /// The container's plain name, such as `mp4`.
     pub container: String,
     /// Units: microseconds
     pub duration_us: Option<i64>,
-    /// Its tracks and what is made of them.
+    /// Its tracks and renditions.
     pub media: Media,
 }
 
-/// What became of an outcome.
+/// The result of writing an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is written and the task is done.
+    /// The outcome is written and the task is done.
     Done,
-    /// The video was deleted meanwhile, or is already past this; the task is done.
+    /// The video was deleted or has failed meanwhile; the task is done.
     Gone,
-    /// Another worker has taken the task over; nothing was written.
+    /// Another worker has the task; nothing was written.
     Overtaken,
 }
 
 impl Source {
-    /// Describes a scanned source; `head` is there where it can be played as it is.
+    /// Describes a scanned source, with `head` if it can be played without encoding.
     pub fn of(probe: &Probe, head: Option<&IndexHead>) -> Self {
         let media = Media {
             video: probe.video.as_ref().map(|track| VideoTrack {
@@ -91,7 +91,7 @@ impl Source {
         }
     }
 
-    /// Describes a source that an encoder has looked into.
+    /// Describes a surveyed source.
     pub fn surveyed(survey: &Survey) -> Self {
         let video = survey.video.as_ref().map(|track| VideoTrack {
             codec: track.codec.clone(),
@@ -116,7 +116,7 @@ impl Source {
         }
     }
 
-    /// A source of which the kind of container is all that is known.
+    /// A source of which only the container is known.
     pub fn unread(container: &str) -> Self {
         Self {
             container: container.to_owned(),

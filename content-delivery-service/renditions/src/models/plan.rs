@@ -1,7 +1,7 @@
-//! What is to be made of a source: rungs, sounds, and the pieces in which they are encoded.
+//! Plans: the rungs and sounds to encode of a source, and the pieces in which they are encoded.
 //!
-//! A plan is data: it is written once, in the transaction that enqueues its tasks. It has the facts of the source that
-//! encoding needs; how an encoder is called is the workers' knowledge.
+//! A plan is data: it is written once, in the transaction that enqueues its tasks. It contains the facts about the source
+//! that encoding needs; workers know how to call an encoder.
 
 use contracts::RenditionName;
 use serde::{Deserialize, Serialize};
@@ -14,36 +14,36 @@ mod stored;
 /// Units: bits a second
 pub const SOUND_BIT_RATE: u32 = 128_000;
 
-/// How a source is turned into renditions.
+/// The renditions of a source, and how to encode them.
 ///
 /// Units: times in ticks of 90 kHz from the lecture's zero
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// How the encoder reads the source.
+    /// How to read the source.
     pub input: Input,
-    /// The picture's segments and pieces; empty where there is none, or none is encoded.
+    /// The picture's segments and pieces; empty if no picture is encoded.
     pub video: Track,
-    /// The sound's segments and pieces; empty where none is encoded.
+    /// The sounds' segments and pieces; empty if no sound is encoded.
     pub audio: Track,
-    /// What is encoded of the picture, the lowest first.
+    /// The encoded renditions of the picture, the lowest first.
     pub rungs: Vec<Rung>,
-    /// What is encoded of the sound.
+    /// The encoded renditions of the sound.
     pub sounds: Vec<Sound>,
-    /// The picture as it was uploaded, where it can be played as it is.
+    /// The picture as it was uploaded, if it can be played without encoding.
     pub source: Option<SourceRung>,
 }
 
-/// What an encoder has to know of the source to read it.
+/// What an encoder has to know about the source to read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "stored::StoredInput")]
 pub struct Input {
     /// The container's plain name, such as `matroska`.
     pub container: String,
-    /// Where the container's clock stands at the lecture's zero.
+    /// The time of the container's clock at the lecture's zero.
     ///
     /// Units: microseconds
     pub zero: i64,
-    /// Which stream is the picture.
+    /// The stream of the picture.
     pub video: Option<Stream>,
     /// Pixels of a frame, from which the cost of decoding is estimated.
     pub pixels: u64,
@@ -74,14 +74,14 @@ pub struct Track {
 pub struct PlannedPiece {
     /// Its first segment.
     pub first: u32,
-    /// How many segments it has.
+    /// The number of its segments.
     pub segments: u32,
     /// The last key frame at or before its start, where decoding can begin.
     pub key_frame: Option<KeyFrame>,
-    /// How many frames the source has in it, as far as that is known.
+    /// The number of the source's frames in it, if it is known.
     pub frames: Option<u32>,
-    /// The bytes of the source that hold every packet of the piece: for a picture from the key frame on, for sounds from
-    /// shortly before its start. None where the source does not place its packets.
+    /// The bytes of the source that contain every packet of the piece: for a picture from the key frame on, for sounds from
+    /// shortly before its start. None if the positions of packets are unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<Range<u64>>,
 }
@@ -91,26 +91,26 @@ pub struct PlannedPiece {
 pub struct KeyFrame {
     /// When it is shown.
     pub at: u64,
-    /// When the next key frame is shown, or where none follows, the end; none where it is not known.
+    /// When the next key frame is shown, or the end if none follows; none if it is not known.
     pub next: Option<u64>,
 }
 
 /// A rendition of the picture that is encoded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rung {
-    /// The short side: `720p`.
+    /// Its short side, such as `720p`.
     pub name: RenditionName,
     /// Pixels across.
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// Frames a second, as the source has them.
+    /// Frames a second, as in the source.
     pub frame_rate: f64,
-    /// The ceiling.
+    /// The highest rate.
     ///
     /// Units: bits a second
     pub bit_rate: u32,
-    /// The constant quality below the ceiling.
+    /// The constant quality, as far as the highest rate allows it.
     pub crf: u8,
 }
 
@@ -123,7 +123,7 @@ pub struct Sound {
     pub stream: u32,
     /// Channels of the rendition: one or two.
     pub channels: u16,
-    /// ISO 639-2; null if the file does not state it.
+    /// ISO 639-2, if the file states it.
     pub language: Option<String>,
 }
 
@@ -132,43 +132,43 @@ pub struct Sound {
 pub struct SourceRung {
     /// Its short side in pixels.
     pub short_side: u32,
-    /// Whether it stays the top of the ladder once the rungs are there.
+    /// Whether it stays the top of the ladder when the rungs are complete.
     pub stays: bool,
 }
 
-/// What one task encodes.
+/// The work of one task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Work {
-    /// A sound, by its place in the plan: all of it, published as it goes.
+    /// A whole sound, by its place in the plan; its pieces are published one by one.
     Audio(u32),
     /// One piece of some rungs.
     Piece {
-        /// Which piece.
+        /// The number of the piece.
         number: u32,
-        /// The rungs, by name.
+        /// The names of the rungs.
         rungs: Vec<RenditionName>,
     },
 }
 
-/// A task that a plan asks for.
+/// A task of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedTask {
-    /// What it encodes.
+    /// Its work.
     pub work: Work,
-    /// Higher is sooner, whatever waits below.
+    /// Tasks of higher priority always come first.
     pub priority: i64,
 }
 
-/// What makes a lecture playable comes before everything else.
+/// Work that makes a lecture playable comes first.
 const FIRST: i64 = 30;
-/// What keeps its viewers playing, and the first look at better rungs.
+/// The rest of the lowest rung, which viewers are watching, and the beginnings of better rungs.
 const AHEAD: i64 = 20;
-/// The rest.
+/// Everything else.
 const REST: i64 = 10;
 
 impl PlannedTask {
-    /// Whether nobody can watch before it is done.
+    /// Whether the lecture is not playable before it is done.
     #[must_use]
     pub fn is_first(&self) -> bool {
         self.priority == FIRST
@@ -176,7 +176,7 @@ impl PlannedTask {
 }
 
 impl Work {
-    /// Names the work within its plan, for the task's key.
+    /// The name of the work within its plan, for the task's key.
     #[must_use]
     pub fn key(&self) -> String {
         match self {
@@ -189,7 +189,7 @@ impl Work {
 }
 
 impl Track {
-    /// The bounds of one piece: one more than it has segments.
+    /// The bounds of a piece's segments: one more than segments.
     #[must_use]
     pub fn bounds_of(&self, piece: &PlannedPiece) -> Option<&[u64]> {
         let first = usize::try_from(piece.first).ok()?;
@@ -197,7 +197,7 @@ impl Track {
         self.bounds.get(first..=last)
     }
 
-    /// When it ends.
+    /// The end of the last segment.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.bounds.last().copied().unwrap_or(0)
@@ -211,19 +211,19 @@ impl Plan {
         self.rungs.is_empty() && self.sounds.is_empty()
     }
 
-    /// When the lecture ends, as far as the plan encodes it.
+    /// The end of the encoded part of the lecture.
     #[must_use]
     pub fn end(&self) -> u64 {
         self.video.end().max(self.audio.end())
     }
 
-    /// Whether the lowest rung runs ahead of the others: nobody can watch before it is there.
+    /// Whether the lowest rung is encoded ahead of the others, because the lecture is not playable without it.
     #[must_use]
     pub fn runs_ahead(&self) -> bool {
         self.source.is_none() && self.rungs.len() > 1
     }
 
-    /// The sets of rungs that are encoded together, from one decoding.
+    /// The sets of rungs that are encoded together from one decoding.
     #[must_use]
     pub fn sets(&self) -> Vec<Vec<RenditionName>> {
         let names: Vec<RenditionName> = self.rungs.iter().map(|rung| rung.name.clone()).collect();
@@ -234,7 +234,7 @@ impl Plan {
         }
     }
 
-    /// Every task that the plan asks for, in the order in which they matter.
+    /// All tasks of the plan, the most urgent first.
     #[must_use]
     pub fn tasks(&self) -> Vec<PlannedTask> {
         let sounds = (0..).zip(&self.sounds).map(|(n, _)| PlannedTask {
@@ -259,19 +259,19 @@ impl Plan {
         tasks
     }
 
-    /// The rung of a name.
+    /// A rung by its name.
     #[must_use]
     pub fn rung(&self, name: &str) -> Option<&Rung> {
         self.rungs.iter().find(|rung| rung.name == name)
     }
 
-    /// What a task encodes, by its place or names; none where the plan has no such work.
+    /// A sound by its place; none if the plan has no such sound.
     #[must_use]
     pub fn sound(&self, n: u32) -> Option<&Sound> {
         self.sounds.get(usize::try_from(n).ok()?)
     }
 
-    /// The names of all renditions that the plan makes, the picture's best first.
+    /// The names of all renditions of the plan, the best picture first.
     pub fn names(&self) -> impl Iterator<Item = &RenditionName> {
         let rungs = self.rungs.iter().rev().map(|rung| &rung.name);
         rungs.chain(self.sounds.iter().map(|sound| &sound.name))

@@ -1,7 +1,7 @@
-//! From what is known of a source to the plan of its ladder: pure, and the same for the same source.
+//! Makes the plan of a ladder from the facts about a source: pure, and the same plan for the same source.
 //!
-//! Nothing is upscaled; a source that can be played as it is stays as it is and gives the grid; every rendition of a
-//! lecture has its segments on one grid.
+//! Nothing is upscaled. All renditions of a lecture have their segments on one grid, which is the source's if it can be
+//! played without encoding.
 
 use super::plan::{Input, KeyFrame, Plan, Rung, Sound, SourceRung, Stream, Track};
 use super::survey::{Survey, SurveyAudio, SurveyVideo};
@@ -11,17 +11,17 @@ use fmp4::{Index, Probe, TICKS, TrackKind};
 mod byte_ranges;
 mod grid;
 
-/// The ceiling of 1920 × 1080 at 30 frames a second, in bits a second; others by their share of pixels.
+/// The highest rate of 1920 × 1080 at 30 frames a second, in bits a second; other sizes get their share by pixels.
 const FULL_HD_CEILING: f64 = 6_000_000.0;
 const FULL_HD_PIXELS: f64 = 1920.0 * 1080.0;
-/// How a ceiling follows the pixels: smaller pictures need more bits a pixel.
+/// The power of the pixels to which the highest rate is proportional: smaller pictures need more bits a pixel.
 const CEILING_EXPONENT: f64 = 0.75;
-/// No encoder takes less.
+/// The smallest side that encoders accept.
 const SMALLEST_SIDE: u32 = 16;
 
 /// The plan of a source that has to be encoded before it can be watched.
 ///
-/// Shape: empty where there is nothing in it to watch
+/// Shape: empty if there is nothing in it to watch
 #[must_use]
 pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
     let picture = survey.video.as_ref().filter(|video| !video.frames.is_empty());
@@ -48,9 +48,9 @@ pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
     }
 }
 
-/// The plan of what is encoded beside a source that is played as it is; its own sound is served with every rung.
+/// The plan of the rungs below a source that is played without encoding; its own sound is served with every rung.
 ///
-/// Shape: empty where the source is no larger than the lowest rung, or has no picture
+/// Shape: empty if the source is no larger than the lowest rung, or has no picture
 #[must_use]
 pub fn plan_below_source(probe: &Probe, index: &Index, listed: &[u32]) -> Plan {
     let mut tracks = index.head().tracks().iter().enumerate();
@@ -78,7 +78,7 @@ pub fn plan_below_source(probe: &Probe, index: &Index, listed: &[u32]) -> Plan {
     }
     let is_aligned = bounds.len() == track.segments.len() + 1;
     let pieces = grid::pieces(&bounds, |start, _, piece| {
-        // There may be others in its segment, which the head of the index does not list.
+        // Its segment may contain more key frames, which the head of the index does not list.
         piece.key_frame = Some(KeyFrame { at: start, next: None });
         let segments = piece.first..piece.first.saturating_add(piece.segments);
         piece.bytes = byte_ranges::of_segments(index, number, segments).filter(|_| is_aligned);
@@ -87,7 +87,7 @@ pub fn plan_below_source(probe: &Probe, index: &Index, listed: &[u32]) -> Plan {
         input: Input {
             container: probe.container.to_owned(),
             zero: 0,
-            // The track that is played as it is, whichever comes first.
+            // The track that is played, which need not be the first one.
             video: Some(Stream::Id(shown.id)),
             pixels: u64::from(shown.width) * u64::from(shown.height),
         },
@@ -103,7 +103,7 @@ pub fn plan_below_source(probe: &Probe, index: &Index, listed: &[u32]) -> Plan {
 }
 
 impl Plan {
-    /// A plan that asks for nothing.
+    /// A plan without work.
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -122,7 +122,7 @@ impl Plan {
     }
 }
 
-/// The listed rungs below the picture, and one of its own size on top where it is no larger than the highest.
+/// The configured rungs below the picture, and one of its own size on top if it is no larger than the highest.
 fn all_rungs(video: &SurveyVideo, listed: &[u32]) -> Vec<Rung> {
     let short_side = video.width.min(video.height);
     let make = |side: u32| rung(side, video.width, video.height, video.frame_rate);
@@ -130,7 +130,7 @@ fn all_rungs(video: &SurveyVideo, listed: &[u32]) -> Vec<Rung> {
     let mut rungs: Vec<Rung> = below.map(|&side| make(side)).collect();
     if listed.last().is_none_or(|&cap| short_side <= cap) {
         let own = make(short_side);
-        // An odd size is cut to an even one, which may be listed.
+        // An odd size is cut to an even one, which may be configured.
         rungs.retain(|rung| (rung.width, rung.height) != (own.width, own.height));
         rungs.push(own);
     }

@@ -1,4 +1,4 @@
-//! Pieces as workers hand them in, and renditions as they grow.
+//! Pieces as workers publish them, and the state of renditions that grow.
 
 use super::description::Description;
 use super::lecture::{Reason, Rendition, RenditionState};
@@ -6,18 +6,18 @@ use super::plan::Plan;
 use contracts::{RenditionName, VideoId};
 use fmp4::TICKS;
 
-/// Segments of a rendition that are stored and wait to be published.
+/// Stored segments of a rendition, not yet published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewPiece {
     /// The rendition's name.
     pub rendition: RenditionName,
-    /// Which piece of it, counted from 0.
+    /// The number of the piece, counted from 0.
     pub piece: u32,
     /// The number of its first segment.
     pub first: u32,
-    /// Whether nothing comes behind it.
+    /// Whether it is the last one.
     pub last: bool,
-    /// The init segment that it needs.
+    /// Its init segment.
     pub init: Vec<u8>,
     /// RFC 6381.
     pub codecs: String,
@@ -29,47 +29,47 @@ pub struct NewPiece {
     pub frames: u32,
 }
 
-/// What a worker publishes in one transaction.
+/// Pieces that a worker publishes in one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
-    /// Of which video.
+    /// The video.
     pub video: VideoId,
-    /// Of which plan.
+    /// The plan's generation.
     pub generation: u32,
     /// The pieces; their objects carry the task's fence.
     pub pieces: Vec<NewPiece>,
-    /// Whether this is all that the task was for.
+    /// Whether the task is done with it.
     pub finish: bool,
 }
 
-/// What became of a publication.
+/// The result of a publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Published {
-    /// It can be watched.
+    /// The pieces can be watched.
     Done,
     /// Another worker has the task, or the video is gone; nothing was written.
     Overtaken,
-    /// A piece does not go behind the init segment of those before it; nothing was written.
+    /// A piece has another init segment than those before it; nothing was written.
     OtherParameters {
         /// The rendition.
         rendition: RenditionName,
     },
 }
 
-/// What is published of one rendition.
+/// The state of one rendition.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// How many pieces.
+    /// The number of published pieces.
     pub pieces: i64,
-    /// The number of the last piece, once it is there.
+    /// The number of the last piece, once it is published.
     pub last: Option<i64>,
     /// Units: 90 kHz
     pub ticks: i64,
-    /// How many bytes.
+    /// The bytes of all pieces.
     pub bytes: i64,
     /// Units: 90 kHz of the lecture, in running encoders
     pub running: i64,
-    /// RFC 6381, once a piece is there.
+    /// RFC 6381, once a piece is published.
     pub codecs: Option<String>,
     /// Why a part of it was given up.
     pub failure: Option<Reason>,
@@ -102,7 +102,7 @@ impl NewPiece {
 }
 
 impl Tally {
-    /// Whether every piece is there.
+    /// Whether every piece is published.
     pub fn is_complete(&self) -> bool {
         self.last.is_some_and(|last| last + 1 == self.pieces)
     }
@@ -119,12 +119,12 @@ impl Tally {
         }
     }
 
-    /// Why it failed, where it did.
+    /// Why it failed, if it did.
     fn reason(&self) -> Option<Reason> {
         self.failure.clone().filter(|_| self.state() == RenditionState::Failed)
     }
 
-    /// The share that is encoded, 0 to 1; only what is complete is 1.
+    /// The share that is encoded, 0 to 1; 1 only if it is complete.
     fn progress(&self, of: u64) -> f64 {
         if self.is_complete() {
             return 1.0;
@@ -141,7 +141,7 @@ impl Tally {
     }
 }
 
-/// A share of two numbers that may be large.
+/// The quotient of two numbers that may be large.
 #[expect(
     clippy::cast_precision_loss,
     reason = "ticks of lectures are far below what a double holds exactly"
@@ -152,7 +152,7 @@ pub fn ratio(part: u64, whole: u64) -> f64 {
 
 /// The renditions of a lecture as a person sees them: its own picture, the rungs from the top, the sounds.
 ///
-/// `own` are those that are cut from the source as it is, `made` those that a plan makes.
+/// `own` are cut from the source, `made` are encoded by a plan.
 pub fn shown(own: &[Description], made: &[Description], tally: impl Fn(&RenditionName) -> Tally) -> Vec<Rendition> {
     let so_far = |one: &Description| shown_so_far(one, &tally(&one.name));
     let mut all = Vec::with_capacity(own.len() + made.len());
@@ -179,7 +179,7 @@ fn shown_so_far(one: &Description, tally: &Tally) -> Rendition {
     }
 }
 
-/// How far a plan is: the share of its work, decoding included, that is done.
+/// The share of a plan's work, including decoding, that is done.
 pub fn done_share(made: &[Description], tally: impl Fn(&RenditionName) -> Tally) -> f64 {
     let (mut done, mut all) = (0.0, 0.0);
     for one in made {
@@ -190,7 +190,7 @@ pub fn done_share(made: &[Description], tally: impl Fn(&RenditionName) -> Tally)
     if all > 0.0 { done / all } else { 1.0 }
 }
 
-/// Whether a lecture can be watched: one of its rungs and each of its sounds have begun, as far as it has any.
+/// Whether a lecture can be watched: at least one of its rungs, if it has any, and each of its sounds have begun.
 pub fn is_playable(plan: &Plan, of: impl Fn(&RenditionName) -> Tally) -> bool {
     let begun = |name: &RenditionName| of(name).pieces > 0;
     let picture = plan.rungs.iter().any(|rung| begun(&rung.name));
@@ -202,7 +202,7 @@ pub fn is_playable(plan: &Plan, of: impl Fn(&RenditionName) -> Tally) -> bool {
     }
 }
 
-/// Whether something of a plan is left that can still make its lecture playable.
+/// Whether the rest of a plan can still make its lecture playable.
 pub fn has_hope(plan: &Plan, of: impl Fn(&RenditionName) -> Tally) -> bool {
     if plan.rungs.is_empty() {
         plan.sounds.iter().any(|sound| of(&sound.name).failure.is_none())

@@ -1,4 +1,4 @@
-//! What is published of a lecture, as the media plane serves it.
+//! The published renditions of a lecture, as the media plane serves them.
 
 use super::description::{Description, RenditionKind};
 use crate::models::publication::ratio;
@@ -6,21 +6,21 @@ use bytes::Bytes;
 use contracts::{RenditionName, Timestamp};
 use fmp4::TICKS;
 
-/// Samples in a frame of AAC: sound is cut between frames, so its segments are up to one longer than planned.
+/// Samples in a frame of AAC. Sound is cut between frames, so that its segments are up to one frame longer than planned.
 const AAC_FRAME: u64 = 1024;
 
-/// What is served of a lecture just now.
+/// The version of a lecture that is served at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServedVersion {
     /// How often the video has changed; it grows with every publication.
     pub changes: i64,
-    /// The plan whose renditions are listed; 0 where there is none.
+    /// The plan whose renditions are listed; 0 if there is none.
     pub generation: u32,
-    /// The newest plan; no generation above it names anything.
+    /// The newest plan; later generations don't exist.
     pub latest: u32,
 }
 
-/// How much of an encoder's speed is counted on: others may come and want their share.
+/// The share of an encoder's speed to rely on: other lectures may slow it down.
 const CAUTION: f64 = 0.8;
 
 /// The renditions of one plan as far as they are published.
@@ -28,22 +28,22 @@ const CAUTION: f64 = 0.8;
 pub struct Ladder {
     /// How often the video had changed when this was read.
     pub changes: i64,
-    /// The plan that the bytes belong to; 0 where there is none.
+    /// The plan that the bytes belong to; 0 if there is none.
     pub generation: u32,
     /// Whether every rendition of the plan is complete.
     pub complete: bool,
-    /// What is cut from the source as it is.
+    /// The renditions that are cut from the source.
     pub source: Vec<Description>,
-    /// What the plan makes, the picture's best first.
+    /// The renditions of the plan, the best picture first.
     pub planned: Vec<Description>,
-    /// The renditions that have begun, the picture's best first.
+    /// The renditions that have begun, the best picture first.
     pub renditions: Vec<PublishedRendition>,
 }
 
 /// A rendition as far as it is published.
 #[derive(Debug, Clone)]
 pub struct PublishedRendition {
-    /// What it is.
+    /// Its row.
     pub description: Description,
     /// The init segment.
     pub init: Bytes,
@@ -77,7 +77,7 @@ pub struct PublishedPiece {
 }
 
 impl Ladder {
-    /// A generation that is not there.
+    /// A generation without renditions.
     pub fn nothing(changes: i64, generation: u32) -> Self {
         Self {
             changes,
@@ -89,7 +89,7 @@ impl Ladder {
         }
     }
 
-    /// Whether a segment that is not there is still to come.
+    /// Whether a missing segment is still to come.
     #[must_use]
     pub fn may_come(&self, name: &RenditionName, segment: u32) -> bool {
         let there = self.rendition(name).is_some_and(|rendition| rendition.complete);
@@ -106,7 +106,7 @@ impl Ladder {
 }
 
 impl PublishedRendition {
-    /// The target duration of its playlist: planned, so that it holds for what is yet to come.
+    /// The target duration of its playlist, from the plan, so that it is valid for segments to come.
     ///
     /// Units: whole seconds
     #[must_use]
@@ -119,7 +119,7 @@ impl PublishedRendition {
         longest.div_ceil(u64::from(TICKS)).max(1)
     }
 
-    /// Whether a viewer who starts now gets to the end without waiting for the encoder, as fast as that was so far.
+    /// Whether a viewer who starts now reaches the end without waiting for the encoder at its speed so far.
     #[must_use]
     pub fn keeps_ahead(&self) -> bool {
         let end = self.description.ticks.unsigned_abs();
@@ -134,7 +134,7 @@ impl PublishedRendition {
             let ticks: u64 = ticks.map(|&(duration, _)| u64::from(duration)).sum();
             ratio(ticks, u64::from(self.timescale.max(1)))
         };
-        // The first two may have been encoded side by side: how fast it grows is not known from them.
+        // The first two may have been encoded in parallel, so that they don't show its speed.
         if rest.len() < 2 {
             return false;
         }
@@ -154,7 +154,7 @@ impl PublishedRendition {
         })
     }
 
-    /// How much of it is there.
+    /// How much of it is published.
     ///
     /// Units: segments
     pub fn length(&self) -> usize {

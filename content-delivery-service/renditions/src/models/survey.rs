@@ -3,18 +3,18 @@
 use fmp4::TICKS;
 use std::ops::Range;
 
-/// What a source holds.
+/// The contents of a source.
 ///
 /// Units: times in ticks of 90 kHz from the lecture's zero
 #[derive(Debug, Clone, PartialEq)]
 pub struct Survey {
     /// The container's plain name, such as `matroska`.
     pub container: String,
-    /// Where the container's clock stands at the lecture's zero: at its own start, but in MP4 at 0.
+    /// The time of the container's clock at the lecture's zero: its own start, but 0 in MP4.
     ///
     /// Units: microseconds
     pub zero: i64,
-    /// To the end of the longest track.
+    /// The end of the longest track.
     pub duration: u64,
     /// The picture.
     pub video: Option<SurveyVideo>,
@@ -39,9 +39,9 @@ pub struct SurveyVideo {
     pub rotation: u16,
     /// Its frames by time.
     pub frames: Vec<SurveyFrame>,
-    /// When its last frame ends.
+    /// The end of its last frame.
     pub end: u64,
-    /// Where its packets are, in the order of decoding; empty where that is not known.
+    /// Where its packets are, in the order of decoding; empty if their positions are unknown.
     pub stretches: Vec<Stretch>,
 }
 
@@ -58,7 +58,7 @@ pub struct SurveyFrame {
 
 /// Half a second of a stream's packets, or a single packet that is longer.
 ///
-/// A lecture has hundreds of thousands of packets; what a piece needs of the file is known well enough from stretches.
+/// A lecture has hundreds of thousands of packets; stretches are precise enough to find the bytes of a piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stretch {
     /// When its first packet is decoded.
@@ -78,11 +78,11 @@ pub struct SurveyAudio {
     pub channels: u16,
     /// Samples a second.
     pub sample_rate: u32,
-    /// ISO 639-2; null if the file does not state it.
+    /// ISO 639-2, if the file states it.
     pub language: Option<String>,
-    /// When its last sample ends.
+    /// The end of its last sample.
     pub end: u64,
-    /// Where its packets are; empty where that is not known.
+    /// Where its packets are; empty if their positions are unknown.
     pub stretches: Vec<Stretch>,
 }
 

@@ -1,32 +1,32 @@
-//! How long encoding will still take, told only when there is something to tell it from.
+//! An estimate of how long encoding will still take, once there is enough to base it on.
 
 use contracts::Timestamp;
 use std::time::Duration;
 
-/// Below this share an estimate would be a guess.
+/// Below this share, an estimate would be a guess.
 const TELLING: f64 = 0.02;
-/// After so long without a sign of an encoder nothing is going on.
+/// After this long without a report of an encoder, nothing is being encoded.
 pub const QUIET: Duration = Duration::from_secs(60);
-/// A pause that is longer counts as this long: the machine was off, or the work had failed.
+/// Longer pauses count as this long: the machine was off, or the work had failed.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
-/// When something of a plan was done.
+/// When encoders worked on a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Activity {
     /// When its first encoder started.
     pub started_at: Option<Timestamp>,
     /// When pieces were published, the earliest first.
     pub published_at: Vec<Timestamp>,
-    /// When a running encoder last told how far it is.
-    pub told_at: Option<Timestamp>,
+    /// When a running encoder last reported its progress.
+    pub reported_at: Option<Timestamp>,
 }
 
 impl Activity {
-    /// How long it will take until all is done, from how long this share took; none while nothing goes on.
+    /// How long the rest will take, extrapolated from the time for this share; none while no encoder works.
     ///
     /// Units: seconds
     pub fn time_left(&self, share: f64, now: Timestamp) -> Option<u32> {
-        let last = self.published_at.last().copied().max(self.told_at)?;
+        let last = self.published_at.last().copied().max(self.reported_at)?;
         if !(TELLING..1.0).contains(&share) || now.since(last) > QUIET {
             return None;
         }
@@ -34,7 +34,7 @@ impl Activity {
         u32::try_from(Duration::try_from_secs_f64(left + 0.5).ok()?.as_secs()).ok()
     }
 
-    /// How long it was worked on.
+    /// How long encoders have worked on it.
     fn worked(&self, now: Timestamp) -> Option<Duration> {
         let mut before = self.started_at?;
         let mut worked = Duration::ZERO;
@@ -54,11 +54,11 @@ mod tests {
         Timestamp::from_seconds(1_800_000_000 + seconds)
     }
 
-    fn activity(published: &[i64], told: Option<i64>) -> Activity {
+    fn activity(published: &[i64], reported: Option<i64>) -> Activity {
         Activity {
             started_at: Some(at(0)),
             published_at: published.iter().map(|&second| at(second)).collect(),
-            told_at: told.map(at),
+            reported_at: reported.map(at),
         }
     }
 
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_from_too_little_or_when_all_is_done() {
+    fn there_is_no_estimate_from_too_little_or_when_all_is_done() {
         let working = activity(&[], Some(59));
         assert_eq!(working.time_left(0.019, at(60)), None);
         assert_eq!(working.time_left(0.02, at(60)), Some(2_940));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_told_while_no_encoder_runs() {
+    fn there_is_no_estimate_while_no_encoder_runs() {
         let working = activity(&[30], Some(20));
         assert!(working.time_left(0.5, at(90)).is_some());
         assert_eq!(working.time_left(0.5, at(91)), None);

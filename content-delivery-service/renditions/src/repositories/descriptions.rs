@@ -1,4 +1,4 @@
-//! Rows of renditions: what each of them is. Generation 0 is what is cut from the source as it is.
+//! Rows that describe renditions. Those of generation 0 are cut from the source without encoding.
 
 use crate::models::description::{Description, RenditionKind, of_plan, of_source};
 use crate::models::lecture::{Media, Rendition};
@@ -9,7 +9,7 @@ use backing::db::{ColumnError, DbError, Record, Row, Tx};
 use contracts::{RenditionName, VideoId};
 use std::pin::Pin;
 
-/// The generation of what is cut from the source as it is; plans count from 1.
+/// The generation of the renditions that are cut from the source; plans count from 1.
 pub const FROM_SOURCE: u32 = 0;
 
 /// The columns that describe a rendition.
@@ -55,7 +55,7 @@ impl Record for Description {
 const PICTURE: &str = "picture";
 const SOUND: &str = "sound";
 
-/// Writes what a plan makes of a video, or completes rows that are there.
+/// Writes the renditions of a plan, or completes their existing rows.
 pub(crate) async fn describe_plan(
     tx: &mut Tx,
     video: VideoId,
@@ -68,14 +68,14 @@ pub(crate) async fn describe_plan(
     Ok(())
 }
 
-/// Writes what is cut from a video's source as it is, in place of what was written before; there may be nothing.
+/// Replaces the renditions that are cut from a video's source; there may be none.
 pub async fn describe_source(tx: &mut Tx, video: VideoId, descriptions: &[Description]) -> Result<(), DbError> {
     let sql = "DELETE FROM renditions WHERE video_id = $1 AND generation = $2";
     tx.run(sql, args![video, FROM_SOURCE]).await?;
     describe_plan(tx, video, FROM_SOURCE, descriptions).await
 }
 
-/// What is cut from a video's source as it is.
+/// The renditions that are cut from a video's source.
 pub(crate) async fn of_video_source(tx: &mut Tx, video: VideoId) -> Result<Vec<Description>, DbError> {
     let sql = concat!(
         "SELECT ",
@@ -133,12 +133,11 @@ async fn describe(tx: &mut Tx, video: VideoId, generation: u32, one: &Descriptio
     Ok(())
 }
 
-/// Describes the renditions of the versions before migration 5: from the plans, and from what lectures said of their
-/// sources.
+/// Describes renditions from before migration 5, from plans and from the media of lectures.
 pub fn fill(tx: &mut Tx) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + Send + '_>> {
     Box::pin(async move {
         let sql = "SELECT video_id, generation FROM plans ORDER BY video_id, generation";
-        // One at a time: plans of long lectures are large.
+        // One at a time, because plans of long lectures are large.
         for (video, generation) in tx.all::<(VideoId, i64)>(sql, args![]).await? {
             let generation = small(generation);
             if let Some(plan) = plan_rows::find(tx, video, generation).await? {
@@ -165,7 +164,7 @@ pub fn fill(tx: &mut Tx) -> Pin<Box<dyn Future<Output = Result<(), DbError>> + S
     })
 }
 
-/// Which of a lecture's renditions were cut from its source: those of their names that its plan does not make.
+/// The renditions of a lecture that were cut from its source: those with such names that its plan does not make.
 fn cut_from_source(all: &[Rendition], plan: Option<&Plan>) -> Vec<Rendition> {
     let made = |name: &RenditionName| plan.is_some_and(|plan| plan.names().any(|made| made == name));
     let is_own = |name: &RenditionName| *name == RenditionName::source() || name.is_sound();
@@ -173,7 +172,7 @@ fn cut_from_source(all: &[Rendition], plan: Option<&Plan>) -> Vec<Rendition> {
     own.cloned().collect()
 }
 
-/// A number that was written from 32 bits.
+/// A number that was a `u32` when it was written.
 fn small(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }

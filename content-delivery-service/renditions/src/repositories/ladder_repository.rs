@@ -1,4 +1,4 @@
-//! What is published of lectures, read for the media plane.
+//! Published renditions of lectures, read for the media plane.
 
 use crate::models::description::Description;
 use crate::models::published::{Ladder, PublishedPiece, PublishedRendition, ServedVersion};
@@ -65,7 +65,7 @@ impl LadderRepository {
         Self { db }
     }
 
-    /// What is served of a video now; each publication counts as a change. None where it is gone.
+    /// The version of a video that is served now; each publication counts as a change. None if the video is deleted.
     pub async fn standing(&self, video: VideoId) -> Result<Option<ServedVersion>, DbError> {
         let sql = "SELECT changes, generation, (SELECT MAX(generation) FROM renditions WHERE video_id = $1) AS latest \
                    FROM videos WHERE id = $1 AND status <> 'deleted'";
@@ -77,9 +77,9 @@ impl LadderRepository {
         }))
     }
 
-    /// What is published of a generation; none where the video or the generation is gone.
+    /// The published renditions of a generation; none if the video or the generation is deleted.
     ///
-    /// The counter is read first: the answer may hold later publications, never fewer.
+    /// The counter is read first: the result may contain later publications, but lacks no earlier one.
     pub async fn read(&self, video: VideoId, generation: u32) -> Result<Option<Ladder>, DbError> {
         let Some(standing) = self.standing(video).await? else {
             return Ok(None);
@@ -115,7 +115,7 @@ impl LadderRepository {
     }
 }
 
-/// Renditions that have begun, with the pieces that they have without a gap.
+/// Renditions that have begun, with their pieces up to the first gap.
 fn renditions(made: Vec<RenditionRow>, pieces: Vec<PieceRow>) -> Vec<PublishedRendition> {
     let mut by_name: HashMap<RenditionName, Vec<PieceRow>> = HashMap::new();
     for piece in pieces {
@@ -157,7 +157,7 @@ fn rendition(row: RenditionRow, pieces: &[PieceRow]) -> Option<PublishedRenditio
     })
 }
 
-/// A number that was written from 32 bits.
+/// A number that was a `u32` when it was written.
 fn small(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }

@@ -2,10 +2,10 @@
 
 use contracts::VideoId;
 
-/// How many videos a page has at most.
+/// The most videos on a page.
 pub const PAGE: usize = 100;
 
-/// A statement with the ids of videos in it, written for one of them and for a whole page.
+/// A statement that lists ids of videos, once with a single id and once with a whole page of ids.
 #[derive(Debug)]
 pub struct PerVideos {
     one: String,
@@ -13,7 +13,7 @@ pub struct PerVideos {
 }
 
 impl PerVideos {
-    /// Writes the ids in place of `{videos}`; their parameters count from `first`.
+    /// Replaces `{videos}` with parameters for the ids, which count from `first`.
     #[must_use]
     pub fn new(template: &str, first: usize) -> Self {
         let listed = |count: usize| {
@@ -26,14 +26,14 @@ impl PerVideos {
         }
     }
 
-    /// The statement for as many ids as are [`padded`].
+    /// The statement for ids that are [`padded`].
     #[must_use]
     pub fn text(&self, videos: &[VideoId]) -> &str {
         if videos.len() == 1 { &self.one } else { &self.page }
     }
 }
 
-/// The ids for such a statement: one, or as many as a page has, the last one repeated.
+/// The ids for such a statement: one, or a page of ids, filled up with the last one.
 #[must_use]
 pub fn padded(videos: &[VideoId]) -> Vec<VideoId> {
     let mut ids = videos.to_vec();

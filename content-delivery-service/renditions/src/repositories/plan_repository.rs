@@ -1,5 +1,5 @@
-//! Plans and what is published of them, written behind their tasks' fences: a child module each for publication, failure,
-//! progress and requests.
+//! Plans and their pieces, written behind their tasks' fences. Publication, failure, progress and requests have a module
+//! each.
 
 use crate::models::description::of_plan;
 use crate::models::plan::{Plan, Work};
@@ -38,7 +38,7 @@ impl PlanRepository {
         Ok(text.and_then(|(text,)| serde_json::from_str(&text).ok()))
     }
 
-    /// The pieces of a rendition that are published without a gap, and the packets or frames in them.
+    /// The published pieces of a rendition up to the first gap, and the packets or frames in them.
     pub async fn published(
         &self,
         video: VideoId,
@@ -72,7 +72,7 @@ impl PlanRepository {
             .collect())
     }
 
-    /// Forgets plans older than a generation that is complete.
+    /// Deletes plans older than a generation that is complete.
     pub async fn forget_before(&self, video: VideoId, generation: u32) -> Result<(), DbError> {
         let mut tx = self.db.write().await?;
         for sql in [
@@ -86,7 +86,7 @@ impl PlanRepository {
     }
 }
 
-/// Forgets everything that was planned and published of a video, with the transaction that deletes it.
+/// Deletes all plans and pieces of a video, in the transaction that deletes the video.
 pub async fn forget(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
     for sql in [
         "DELETE FROM pieces WHERE video_id = $1",
@@ -99,7 +99,7 @@ pub async fn forget(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Writes a plan and enqueues all that it asks for.
+/// Writes a plan and enqueues all of its work.
 pub async fn add(
     tx: &mut Tx,
     (video, generation): (VideoId, u32),
@@ -115,7 +115,7 @@ pub async fn add(
         .map(|_| ())
 }
 
-/// Enqueues the work of a plan that is neither published nor waiting, and returns how many tasks that makes.
+/// Enqueues the work of a plan that is neither published nor enqueued, and returns the number of new tasks.
 pub async fn enqueue_missing(
     tx: &mut Tx,
     (video, generation): (VideoId, u32),

@@ -1,4 +1,4 @@
-//! What scans and encoders find out, written behind their task's fence.
+//! Results of scans and surveys, written behind their task's fence.
 
 use crate::models::description::{Description, of_plan, of_source};
 use crate::models::lecture::{Media, Reason, Status};
@@ -100,7 +100,7 @@ async fn write(tx: &mut Tx, video: VideoId, generation: u32, outcome: &Outcome, 
     let planned = matches!(outcome, Outcome::Planned { .. });
     let playable = matches!(outcome, Outcome::Playable { .. });
     let media = source.and_then(|source| text(&with_renditions(source, outcome)));
-    // What a scan told stays told when an encoder can't tell more; a lecture that is planned still waits.
+    // A scan's findings stay if a survey has none of its own. A planned lecture keeps the reason why it waits.
     tx.run(
         "UPDATE videos SET status = $1, changes = changes + 1, updated_at = $2, generation = $3, \
          reason_code = CASE WHEN $4 THEN reason_code ELSE $5 END, \
@@ -127,7 +127,7 @@ async fn write(tx: &mut Tx, video: VideoId, generation: u32, outcome: &Outcome, 
     Ok(())
 }
 
-/// What the source holds, with everything that will be there to watch.
+/// The source's tracks, and all renditions that there will be.
 fn with_renditions(source: &Source, outcome: &Outcome) -> Media {
     let mut media = source.media.clone();
     if let Outcome::Playable { plan, .. } | Outcome::Planned { plan, .. } = outcome {
@@ -136,7 +136,7 @@ fn with_renditions(source: &Source, outcome: &Outcome) -> Media {
     media
 }
 
-/// What is cut from the source as it is; nothing where it can't be.
+/// The renditions that are cut from the source without encoding, if there are any.
 fn own(outcome: &Outcome) -> Vec<Description> {
     match outcome {
         Outcome::Playable { source, plan } => {

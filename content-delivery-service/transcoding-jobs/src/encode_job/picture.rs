@@ -16,7 +16,7 @@ use tokio::task::spawn_blocking;
 
 /// How much further back decoding begins when frames are missing because the container led to the wrong place.
 const FURTHER_BACK: u64 = 30 * TICKS as u64;
-/// Frames that may wait for their turn: B-frames, and B-frames that others depend on.
+/// How many frames may be decoded before they are shown: B-frames, and B-frames that others depend on.
 const REORDERED: f64 = 2.0;
 
 impl EncodeJob {
@@ -117,7 +117,7 @@ impl EncodeJob {
         };
         match ended {
             Ok(()) => {}
-            // An encoder without a single frame fails as well; the caller tells the two apart by the missing pieces.
+            // An encoder that gets no frame fails as well; the caller recognises that by the missing pieces.
             Err(RunError::Failed { .. }) if reached.load(Ordering::Relaxed) == 0 && seek.is_some() => {
                 return Ok(Vec::new());
             }
@@ -155,7 +155,7 @@ async fn read(file: PathBuf, bounds: Vec<u64>, first: u32, delay: u32) -> Result
         .unwrap_or_else(|error| Err(Unread::File(std::io::Error::other(error))))
 }
 
-/// How long before it is shown a segment's first frame is decoded: as long as reordered frames wait.
+/// How long a segment's first frame is decoded before it is shown: as long as reordered frames wait.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

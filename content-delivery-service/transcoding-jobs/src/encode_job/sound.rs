@@ -1,4 +1,4 @@
-//! A sound: encoded in one run, published as it goes, taken up again behind its last published piece.
+//! Encodes a sound in one run, publishes its pieces one by one, and resumes after the last published one.
 
 use super::{Assignment, EncodeJob, Over, hand_in};
 use crate::arguments::{self, SAMPLE_RATE};
@@ -14,18 +14,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Samples in a frame.
 const FRAME: u64 = 1_024;
-/// Frames of an encoder's beginning that sound different from those of a run that began earlier.
+/// Frames at the beginning of a run that sound different from those of a run that began earlier.
 const WARMING_UP: u64 = 2;
-/// Frames behind the planned end, a second of them, that still belong to the last segment.
+/// Frames after the planned end that still belong to the last segment: a second of them.
 const PADDING: usize = 47;
-/// Segments are about this long where the plan has none, because the sound is longer than was told.
+/// The length of segments after the end of the plan, if the sound is longer than the survey found.
 const SEGMENT: u64 = 5 * TICKS as u64;
-/// As many of those as are published together.
+/// The number of such segments in a piece.
 const SEGMENTS: u32 = 12;
 
-/// Where a sound is on its way.
+/// Cuts the frames of a sound into pieces.
 struct Cutter {
-    /// Bounds in frames; grows when the sound is longer than was planned.
+    /// Bounds in frames; grows if the sound is longer than planned.
     cuts: Vec<u64>,
     bounds: Vec<u64>,
     /// Segments in each planned piece.
@@ -33,11 +33,11 @@ struct Cutter {
     /// The next piece, and its first segment.
     piece: u32,
     segment: usize,
-    /// Frames that wait for their piece; the first one is the piece's first.
+    /// Frames of the next piece, from its first one on.
     waiting: Vec<Bytes>,
 }
 
-/// Frames that make a piece.
+/// The frames of a piece.
 struct Cut {
     number: u32,
     first: u32,
@@ -47,16 +47,16 @@ struct Cut {
 }
 
 impl EncodeJob {
-    /// Encodes and publishes what is not yet there of a sound.
+    /// Encodes and publishes the rest of a sound.
     pub(super) async fn sound(&self, assignment: &Assignment<'_>, n: u32) -> Result<(), Over> {
         let plan = &assignment.plan;
         let Some(sound) = plan.sound(n) else {
             return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such sound".to_owned()).into());
         };
         let (video, generation) = (assignment.video, assignment.generation);
-        let there = self.ledger.published(video, generation, &sound.name).await?;
-        let done: u64 = there.iter().map(|(_, frames)| frames.unsigned_abs()).sum();
-        let mut cutter = Cutter::new(&plan.audio, there.len());
+        let published = self.ledger.published(video, generation, &sound.name).await?;
+        let done: u64 = published.iter().map(|(_, frames)| frames.unsigned_abs()).sum();
+        let mut cutter = Cutter::new(&plan.audio, published.len());
         let back = done.min(WARMING_UP);
         let source = failures::local(&self.objects, &ObjectKey::VideoSource(video))?;
         let folder = self
@@ -137,7 +137,7 @@ impl EncodeJob {
 }
 
 impl Cutter {
-    /// Goes on behind so many published pieces.
+    /// Continues after this many published pieces.
     fn new(track: &Track, published: usize) -> Self {
         let planned: Vec<u32> = track.pieces.iter().map(|piece| piece.segments).collect();
         let known = planned
@@ -157,7 +157,7 @@ impl Cutter {
         cutter
     }
 
-    /// Makes sure that there is a bound of this number.
+    /// Adds bounds up to this number.
     fn reach(&mut self, segment: usize) {
         while self.cuts.len() <= segment {
             let end = self.bounds.last().copied().unwrap_or(0);
@@ -175,12 +175,12 @@ impl Cutter {
         usize::try_from(planned.copied().unwrap_or(SEGMENTS)).unwrap_or(1)
     }
 
-    /// The next piece once there is a frame behind it, so that the last one is known to be the last.
+    /// The next piece, once a frame follows it, so that the last piece can be marked as the last.
     fn cut(&mut self) -> Option<Cut> {
         let next = self.segment + self.segments();
         self.reach(next);
         let frames = usize::try_from(self.at(next).saturating_sub(self.at(self.segment))).ok()?;
-        // What comes behind the planned end may be no more than an encoder's padding.
+        // Frames after the planned end may be just an encoder's padding.
         let is_end = next + 1 >= self.planned_segments();
         let padding = if is_end { PADDING } else { 0 };
         (self.waiting.len() > frames + padding).then(|| self.take(next, frames))
@@ -191,7 +191,7 @@ impl Cutter {
         usize::try_from(all).unwrap_or(usize::MAX)
     }
 
-    /// What is left when the sound is over; its last segment is not a stub.
+    /// The rest of the frames at the end of the sound; the last segment is not a stub.
     fn rest(&mut self) -> Option<Cut> {
         if self.waiting.is_empty() {
             return None;
@@ -200,14 +200,14 @@ impl Cutter {
         let (begun, left) = (self.at(self.segment), self.waiting.len());
         let end = begun + u64::try_from(left).unwrap_or(0);
         let mut next = self.segment + 1;
-        // Half a second at the end goes with the segment before it.
+        // Up to half a second at the end belongs to the segment before it.
         while next < self.segment + self.segments() && self.at(next) + u64::from(SAMPLE_RATE) / FRAME / 2 < end {
             next += 1;
         }
         Some(self.take(next, left))
     }
 
-    /// Takes a piece up to a bound; its last segment has whatever the others leave of the frames.
+    /// Takes a piece up to a bound; its last segment gets the remaining frames.
     fn take(&mut self, next: usize, frames: usize) -> Cut {
         let first_frame = self.at(self.segment);
         let mut left = u32::try_from(frames).unwrap_or(u32::MAX);
@@ -232,7 +232,7 @@ impl Cutter {
         cut
     }
 
-    /// How much sound waits to be published.
+    /// The length of the frames that are not published yet.
     ///
     /// Units: 90 kHz
     fn waiting_ticks(&self) -> u64 {
@@ -267,7 +267,7 @@ mod tests {
     /// The cuts that so many frames make, as number, first segment, first frame and counts.
     fn cut(frames: usize, published: usize) -> Vec<(u32, u32, u64, Vec<u32>)> {
         let mut cutter = Cutter::new(&track(), published);
-        let told = |cut: Cut| {
+        let parts = |cut: Cut| {
             assert_eq!(
                 cut.frames.len(),
                 cut.counts.iter().map(|&n| usize::try_from(n).unwrap()).sum::<usize>()
@@ -277,9 +277,9 @@ mod tests {
         let mut cuts = Vec::new();
         for _ in 0..frames {
             cutter.waiting.push(Bytes::from_static(b"x"));
-            cuts.extend(cutter.cut().map(told));
+            cuts.extend(cutter.cut().map(parts));
         }
-        cuts.extend(cutter.rest().map(told));
+        cuts.extend(cutter.rest().map(parts));
         cuts
     }
 

@@ -1,9 +1,9 @@
 //! Reads the output of ffmpeg's `-progress`: lines of `name=value`, in blocks that end with `progress=`.
 
-/// ffmpeg writes no longer lines.
+/// The longest line that is read; ffmpeg's lines are shorter.
 const LONGEST: usize = 1_024;
 
-/// How far a run of ffmpeg has come.
+/// The progress of a run of ffmpeg.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct EncoderProgress {
     /// The end of the output so far; with `-copyts` it counts from the input's zero.
@@ -18,7 +18,7 @@ pub struct EncoderProgress {
     pub speed: Option<f64>,
 }
 
-/// A report, and whether it contains anything new.
+/// A report, and whether it shows any progress.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Report {
     pub(super) progress: EncoderProgress,
@@ -88,7 +88,7 @@ impl ProgressReader {
 mod tests {
     use super::*;
 
-    /// As ffmpeg 5.1 writes it.
+    /// Output of ffmpeg 5.1.
     const WRITTEN: &str = "frame=0\nfps=0.00\nstream_0_0_q=0.0\nbitrate=N/A\ntotal_size=44\nout_time_us=N/A\n\
         out_time_ms=N/A\nout_time=N/A\ndup_frames=0\ndrop_frames=0\nspeed=N/A\nprogress=continue\n\
         frame=60\nfps=0.00\nstream_0_0_q=23.0\nbitrate= 120.4kbits/s\ntotal_size=44\nout_time_us=1960000\n\

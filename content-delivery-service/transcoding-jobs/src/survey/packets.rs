@@ -1,4 +1,4 @@
-//! Reads a line for each packet: when every frame is shown, when every sound ends, and where their bytes are.
+//! Reads ffprobe's lines, one for each packet: when frames are shown, when sounds end, and where their bytes are.
 
 mod picture;
 
@@ -7,12 +7,12 @@ use super::{SurveyError, rescale, ticks};
 use picture::Picture;
 use renditions::models::survey::{Stretch, SurveyFrame};
 
-/// Seven numbers are far shorter.
+/// The longest line that is read; seven numbers are far shorter.
 const LONGEST_LINE: usize = 256;
-/// The longest lecture that there can be, in ticks: a hundred days.
+/// The longest possible lecture, in ticks: a hundred days.
 const LONGEST: i128 = 100 * 86_400 * 90_000;
 
-/// What a stream counts its times in.
+/// The unit of a stream's times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Unit {
     numerator: u32,
@@ -33,7 +33,7 @@ impl Unit {
     }
 }
 
-/// A line.
+/// A packet, from its line.
 struct Packet {
     stream: u32,
     pts: Option<i64>,
@@ -43,7 +43,7 @@ struct Packet {
     /// Where it begins in the file.
     place: Option<u64>,
     key: bool,
-    /// Whether it is decoded only for what follows.
+    /// Whether it is never shown, and decoded only for frames that depend on it.
     hidden: bool,
 }
 
@@ -66,7 +66,7 @@ struct Sound {
     zero: i64,
     end: Option<i64>,
     sum: i64,
-    /// None once the times have gone back: bytes can't be found by time then.
+    /// None if times have gone back, because bytes can't be found by time then.
     stretches: Option<Stretches>,
     last: i64,
 }
@@ -121,7 +121,7 @@ impl Packets {
         Ok(())
     }
 
-    /// The last line may be without an end.
+    /// Ends the input; the last line may lack its line break.
     pub(super) fn close(&mut self) -> Result<(), SurveyError> {
         let line = std::mem::take(&mut self.line);
         self.take(&line)?;
@@ -148,7 +148,7 @@ impl Packets {
         Ok(())
     }
 
-    /// Where the packets of a stream are, in a file of this length; empty where that is not known.
+    /// Where the packets of a stream are in a file of this length; empty if that is not known.
     pub(super) fn take_stretches(&mut self, stream: u32, length: Option<u64>) -> Vec<Stretch> {
         let in_ticks = |found: Vec<Found>, zero: i64, unit: Unit| {
             let from = |time: i64| u64::try_from(ticks(time.saturating_sub(zero), unit).clamp(0, LONGEST)).unwrap_or(0);
@@ -166,12 +166,12 @@ impl Packets {
         found.map_or_else(Vec::new, |(found, zero, unit)| in_ticks(found, zero, unit))
     }
 
-    /// The frames by time, and when the last one ends; nothing where there is none.
+    /// The frames by time, and when the last one ends; none if there is no frame.
     pub(super) fn frames(&self) -> Result<Option<(Vec<SurveyFrame>, u64)>, SurveyError> {
         self.video.as_ref().map_or(Ok(None), Picture::by_time)
     }
 
-    /// When the sound of a stream ends; nothing where it has none.
+    /// When the sound of a stream ends; none if it has no sound.
     pub(super) fn end_of(&self, stream: u32) -> Option<u64> {
         let sound = self.audio.iter().find(|it| it.stream == stream)?;
         let end = sound.end.unwrap_or(sound.sum).saturating_sub(sound.zero);
@@ -181,7 +181,7 @@ impl Packets {
 }
 
 impl Packet {
-    /// Shape: `stream|pts|dts|duration|size|pos|flags`, with more after it where a packet has side data
+    /// Shape: `stream|pts|dts|duration|size|pos|flags`, and more fields if the packet has side data
     fn parse(line: &[u8]) -> Option<Self> {
         let mut fields = std::str::from_utf8(line).ok()?.trim().split('|');
         let stream = fields.next()?.parse().ok()?;

@@ -8,17 +8,17 @@ use serde::Deserialize;
 const MOST_STREAMS: usize = 64;
 /// How many sound tracks are encoded; the rest are left out.
 const MOST_SOUNDS: usize = 8;
-/// No picture is longer on a side.
+/// The longest side of a picture.
 const LONGEST_SIDE: u32 = 1 << 16;
 
-/// The streams that matter.
+/// The streams to encode.
 #[derive(Debug)]
 pub(super) struct Streams {
     /// Where the container's time begins.
     ///
     /// Units: microseconds
     pub(super) start: i64,
-    /// How long the file is; none where it is no file, but a pipe for example.
+    /// The length of the file; none if it is a pipe, for example.
     ///
     /// Units: bytes
     pub(super) length: Option<u64>,
@@ -30,7 +30,7 @@ pub(super) struct Streams {
 pub(super) struct Video {
     pub(super) stream: u32,
     pub(super) codec: String,
-    /// As shown.
+    /// Pixels as shown.
     pub(super) width: u32,
     pub(super) height: u32,
     /// Degrees clockwise.
@@ -51,21 +51,21 @@ pub(super) struct Audio {
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct Description {
     #[serde(default)]
-    streams: Vec<ToldStream>,
+    streams: Vec<StreamText>,
     #[serde(default)]
-    format: ToldFormat,
+    format: FormatText,
 }
 
 #[derive(Deserialize, Default)]
-struct ToldFormat {
+struct FormatText {
     start_time: Option<String>,
     size: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct ToldStream {
+struct StreamText {
     index: u32,
     codec_type: Option<String>,
     codec_name: Option<String>,
@@ -77,56 +77,57 @@ struct ToldStream {
     time_base: Option<String>,
     has_b_frames: Option<i64>,
     #[serde(default)]
-    disposition: ToldDisposition,
+    disposition: DispositionText,
     #[serde(default)]
-    tags: ToldTags,
+    tags: TagsText,
     #[serde(default)]
-    side_data_list: Vec<ToldSideData>,
+    side_data_list: Vec<SideDataText>,
 }
 
 #[derive(Deserialize, Default)]
-struct ToldDisposition {
+struct DispositionText {
     #[serde(default)]
     attached_pic: i64,
 }
 
 #[derive(Deserialize, Default)]
-struct ToldTags {
+struct TagsText {
     language: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct ToldSideData {
+struct SideDataText {
     rotation: Option<f64>,
 }
 
 impl Streams {
     pub(super) fn parse(text: &[u8]) -> Result<Self, SurveyError> {
         let text = String::from_utf8_lossy(text);
-        let told: Told = serde_json::from_str(&text).map_err(|error| SurveyError::Malformed(error.to_string()))?;
-        if told.streams.len() > MOST_STREAMS {
+        let described: Description =
+            serde_json::from_str(&text).map_err(|error| SurveyError::Malformed(error.to_string()))?;
+        if described.streams.len() > MOST_STREAMS {
             return Err(SurveyError::TooLarge("streams"));
         }
-        let video = told.streams.iter().find_map(ToldStream::video);
+        let video = described.streams.iter().find_map(StreamText::video);
         // A lecture whose picture can't be decoded is not a lecture of sound alone.
-        if video.is_none() && told.streams.iter().any(ToldStream::is_film) {
+        if video.is_none() && described.streams.iter().any(StreamText::is_film) {
             return Err(SurveyError::Undecodable);
         }
         Ok(Self {
-            start: told.format.start_time.as_deref().and_then(micros).unwrap_or(0),
-            length: told.format.size.and_then(|size| size.parse().ok()),
+            start: described.format.start_time.as_deref().and_then(micros).unwrap_or(0),
+            length: described.format.size.and_then(|size| size.parse().ok()),
             video,
-            audio: told
+            audio: described
                 .streams
                 .iter()
-                .filter_map(ToldStream::audio)
+                .filter_map(StreamText::audio)
                 .take(MOST_SOUNDS)
                 .collect(),
         })
     }
 }
 
-impl ToldStream {
+impl StreamText {
     fn is(&self, kind: &str) -> bool {
         self.codec_type.as_deref() == Some(kind)
     }
@@ -152,13 +153,16 @@ impl ToldStream {
         if !self.is_film() {
             return None;
         }
-        let side = |told: Option<i64>| {
-            u32::try_from(told?)
+        let side = |length: Option<i64>| {
+            u32::try_from(length?)
                 .ok()
                 .filter(|side| (1..=LONGEST_SIDE).contains(side))
         };
         let (coded, height) = (side(self.width)?, side(self.height)?);
-        let shape = self.sample_aspect_ratio.as_deref().and_then(|told| fraction(told, ':'));
+        let shape = self
+            .sample_aspect_ratio
+            .as_deref()
+            .and_then(|ratio| fraction(ratio, ':'));
         let width = shape.map_or(coded, |shape| widened(coded, shape));
         let rotation = self.rotation();
         let turned = !rotation.is_multiple_of(180);
@@ -175,8 +179,8 @@ impl ToldStream {
 
     /// ffprobe gives the angle counter-clockwise; only right angles swap the sides.
     fn rotation(&self) -> u16 {
-        let told = self.side_data_list.iter().find_map(|it| it.rotation).unwrap_or(0.0);
-        let clockwise = (-told).rem_euclid(360.0);
+        let stated = self.side_data_list.iter().find_map(|it| it.rotation).unwrap_or(0.0);
+        let clockwise = (-stated).rem_euclid(360.0);
         let near = |angle: u16| (clockwise - f64::from(angle)).abs() < 1.0;
         [90, 180, 270].into_iter().find(|&angle| near(angle)).unwrap_or(0)
     }
@@ -197,8 +201,8 @@ impl ToldStream {
 }
 
 /// A language's code, or nothing: it goes into playlists, and a file may contain anything.
-fn language(told: &str) -> Option<String> {
-    let code = told.trim().to_ascii_lowercase();
+fn language(text: &str) -> Option<String> {
+    let code = text.trim().to_ascii_lowercase();
     let parts = |code: &str| {
         code.split('-')
             .all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
@@ -208,8 +212,8 @@ fn language(told: &str) -> Option<String> {
 }
 
 /// Two positive numbers with a sign between them.
-fn fraction(told: &str, between: char) -> Option<(u32, u32)> {
-    let (first, second) = told.split_once(between)?;
+fn fraction(text: &str, between: char) -> Option<(u32, u32)> {
+    let (first, second) = text.split_once(between)?;
     let number = |text: &str| text.trim().parse().ok().filter(|&number: &u32| number > 0);
     Some((number(first)?, number(second)?))
 }
@@ -222,10 +226,10 @@ fn widened(coded: u32, (across, down): (u32, u32)) -> u32 {
 }
 
 /// A decimal number of seconds, exactly.
-fn micros(told: &str) -> Option<i64> {
-    let (sign, digits) = match told.strip_prefix('-') {
+fn micros(text: &str) -> Option<i64> {
+    let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
-        None => (1, told),
+        None => (1, text),
     };
     let (seconds, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let fraction: i64 = format!("{fraction:0<6}").get(..6)?.parse().ok()?;
@@ -251,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_that_nobody_can_decode_is_told_and_a_cover_is_no_picture() {
+    fn a_picture_that_cannot_be_decoded_is_an_error_and_a_cover_is_no_picture() {
         let film = r#"{"streams": [{"index": 0, "codec_type": "video", "codec_name": "vp9", "time_base": "1/1000"}]}"#;
         let parsed = Streams::parse(film.as_bytes());
         assert!(matches!(parsed, Err(SurveyError::Undecodable)), "{parsed:?}");
@@ -260,12 +264,12 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_told_as_it_is_shown() {
-        let told = streams(
+    fn a_picture_has_the_size_at_which_it_is_shown() {
+        let found = streams(
             r#"{"index": 0, "codec_type": "video", "codec_name": "png", "width": 10, "height": 10, "time_base": "1/90000", "disposition": {"attached_pic": 1}},
             {"index": 1, "codec_type": "video", "codec_name": "mpeg2video", "width": 720, "height": 576, "sample_aspect_ratio": "64:45", "time_base": "1/90000", "side_data_list": [{"rotation": -90}]}"#,
         );
-        let video = told.video.unwrap();
+        let video = found.video.unwrap();
         assert_eq!(
             (video.stream, video.width, video.height, video.rotation),
             (1, 576, 1_024, 90)
@@ -287,8 +291,8 @@ mod tests {
             r#"{"index": 0, "codec_type": "audio", "codec_name": "unknown", "channels": 2, "sample_rate": "48000", "time_base": "1/48000"}"#,
             r#"{"index": 0, "codec_type": "data", "codec_name": "bin_data", "time_base": "1/90000"}"#,
         ] {
-            let told = streams(odd);
-            assert!(told.video.is_none() && told.audio.is_empty(), "{odd}");
+            let found = streams(odd);
+            assert!(found.video.is_none() && found.audio.is_empty(), "{odd}");
         }
         for odd in [
             r#"{"index": 0, "codec_type": "video", "codec_name": "h264", "width": 0, "height": 0, "time_base": "1/90000"}"#,

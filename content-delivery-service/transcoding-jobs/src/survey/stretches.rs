@@ -1,8 +1,8 @@
-//! Where a stream's packets are in the file, half a second at a time: a packet each would take more memory than all else.
+//! Where a stream's packets are in the file, by half seconds; the position of every packet would take too much memory.
 
 use std::ops::Range;
 
-/// No lecture has more: the last stretch takes what comes behind.
+/// The most stretches of a stream: the last one takes all packets that follow.
 const MOST: usize = 500_000;
 
 /// The stretches of a stream so far.
@@ -10,15 +10,15 @@ const MOST: usize = 500_000;
 pub(super) struct Stretches {
     /// Half a second in the stream's units.
     half_second: i64,
-    /// Whether the container stores a packet in one run of bytes. In others the bytes of a packet may lie between those of
-    /// other streams; the next packet of its own stream begins behind all of them.
+    /// Whether the container stores a packet in one run of bytes. Elsewhere, bytes of other streams may lie between those of
+    /// a packet, which end before the next packet of its own stream begins.
     contiguous: bool,
     list: Vec<Found>,
     /// The first stretch whose end is not known yet.
     open: usize,
-    /// Where the last packet that has a place begins.
+    /// The last known position of a packet.
     last: u64,
-    /// Whether any packet has a place.
+    /// Whether the position of any packet is known.
     placed: bool,
 }
 
@@ -41,10 +41,10 @@ impl Stretches {
         }
     }
 
-    /// Adds the next packet: when it is decoded, where it begins and how large it is; returns the number of its stretch.
+    /// Adds the next packet, with its time of decoding, position and size; returns the number of its stretch.
     ///
-    /// A packet without a place shares the bytes of its neighbours: it comes in one page or pack with them. Where packets
-    /// have headers outside of their bytes, the first stretch begins with the file.
+    /// A packet without a position shares a page or pack with its neighbours. If packets have headers outside of their
+    /// bytes, the first stretch begins with the file.
     pub(super) fn add(&mut self, time: Option<i64>, place: Option<u64>, size: u64) -> u32 {
         let begins = match (self.list.last(), time) {
             (None, _) => true,
@@ -73,7 +73,7 @@ impl Stretches {
         u32::try_from(number).unwrap_or(u32::MAX)
     }
 
-    /// The stretches of a file of this length; none where its packets have no places.
+    /// The stretches in a file of this length; none if the positions of packets are unknown.
     pub(super) fn in_file(&mut self, length: Option<u64>) -> Vec<Found> {
         let Some(length) = length.filter(|_| self.placed) else {
             return Vec::new();
@@ -85,7 +85,7 @@ impl Stretches {
         std::mem::take(&mut self.list)
     }
 
-    /// Ends what is open where the next packet begins.
+    /// Ends open stretches where the next packet begins.
     fn end_at(&mut self, place: u64) {
         if self.contiguous {
             return;

@@ -4,7 +4,7 @@ use super::{Input, KeyFrame, PlannedPiece, Stream};
 use serde::Deserialize;
 use std::ops::Range;
 
-/// An [`Input`], or what came before it: the name of ffmpeg's demuxer, and its specifier of a stream.
+/// An [`Input`], or its earlier form with the name of ffmpeg's demuxer and its specifier of a stream.
 #[derive(Deserialize)]
 pub(super) struct StoredInput {
     #[serde(alias = "demuxer")]
@@ -22,7 +22,7 @@ enum StoredStream {
     Specifier(String),
 }
 
-/// A [`PlannedPiece`], or what came before it: the time to which ffmpeg jumps.
+/// A [`PlannedPiece`], or its earlier form with the time to which ffmpeg jumps.
 #[derive(Deserialize)]
 pub(super) struct StoredPiece {
     first: u32,
@@ -61,7 +61,8 @@ fn specified(text: &str) -> Option<Stream> {
 
 impl From<StoredPiece> for PlannedPiece {
     fn from(stored: StoredPiece) -> Self {
-        // A jump went behind the key frame by as much as was safe. With the next one there already, none goes further.
+        // The jump is aimed as far behind the key frame as is safe. With the next key frame at the same time, the worker
+        // aims it no further.
         let before = stored.seek.map(|at| KeyFrame { at, next: Some(at) });
         Self {
             first: stored.first,

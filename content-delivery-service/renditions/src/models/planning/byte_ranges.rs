@@ -1,15 +1,15 @@
-//! Which bytes of a source hold the packets of a piece.
+//! The bytes of a source that contain the packets of a piece.
 
 use crate::models::plan::KeyFrame;
 use crate::models::survey::{Stretch, SurveyAudio, SurveyVideo};
 use fmp4::{Index, TICKS};
 use std::ops::Range;
 
-/// How many stretches more than the packets' own are taken on each side. Some containers place a packet only by the page
-/// or pack that it shares with others, and what a reader needs first, a cluster's header or a table of streams, comes
+/// The number of additional stretches on each side. In some containers, the position of a packet is that of a page or pack
+/// which it shares with others; and what a reader needs first, such as a cluster's header or a table of streams, comes
 /// shortly before the packets.
 const MARGIN: usize = 1;
-/// How long before a piece the decoding of its sound begins, so that it goes on without a seam.
+/// Decoding of sound begins up to this long before a piece, so that it continues without a seam.
 const RUN_UP: u64 = 4 * TICKS as u64;
 
 /// The bytes from a key frame, or the beginning, up to the last frame that is shown before `end`.
@@ -18,7 +18,7 @@ pub(super) fn of_picture(video: &SurveyVideo, from: Option<KeyFrame>, end: u64) 
     let first = video.frames.partition_point(|frame| frame.time < start);
     let last = video.frames.partition_point(|frame| frame.time < end);
     let frames = video.frames.get(first..last)?;
-    // Frames are decoded in another order than they are shown, stretches follow each other as they are decoded.
+    // Stretches are in the order of decoding, frames in the order in which they are shown.
     let first = from.map_or(Some(0), |_| frames.first().map(|frame| frame.stretch))?;
     let last = frames.iter().map(|frame| frame.stretch).max()?;
     span(&video.stretches, place(first), place(last))
@@ -55,7 +55,7 @@ fn span(stretches: &[Stretch], first: usize, last: usize) -> Option<Range<u64>> 
     (start < end).then_some(start..end)
 }
 
-/// The smallest range that holds two.
+/// The smallest range that contains two ranges.
 fn both(one: Option<Range<u64>>, other: Range<u64>) -> Range<u64> {
     one.map_or(other.clone(), |one| one.start.min(other.start)..one.end.max(other.end))
 }

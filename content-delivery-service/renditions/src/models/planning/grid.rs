@@ -1,21 +1,21 @@
-//! Where segments begin, and which of them are encoded together.
+//! The grid of segments, and the pieces in which they are encoded.
 
 use super::byte_ranges;
 use crate::models::plan::{KeyFrame, PlannedPiece, Track};
 use crate::models::survey::{SurveyAudio, SurveyFrame, SurveyVideo};
 use fmp4::TICKS;
 
-/// Segments are about this long where the encoder chooses.
+/// The usual length of segments, if the source does not give them.
 const SEGMENT: u64 = 5 * TICKS as u64;
-/// A last segment is not shorter than this, unless it is the only one.
+/// The shortest last segment, unless it is the only one.
 const SHORTEST: u64 = TICKS as u64;
-/// How long the first pieces are, in seconds; later ones are as long as the last of these.
+/// The lengths of the first pieces in seconds; later ones are as long as the last of these.
 const PIECES: [u64; 5] = [10, 10, 20, 40, 60];
-/// No piece is longer than this part of what is left, so that those who share a lecture end at about the same time.
+/// No piece is longer than the rest divided by this, so that workers that share a lecture end at about the same time.
 const PART_OF_REST: u64 = 3;
 
-/// Segments begin with the first frame at or after each multiple of their length; the first one holds the first frame,
-/// however late that comes.
+/// Segments begin with the first frame at or after each multiple of their length; the first segment contains the first
+/// frame, however late it is.
 pub(super) fn of_frames(video: &SurveyVideo) -> Track {
     let mut bounds = vec![0];
     let mut next = video.frames.first().map_or(SEGMENT, |frame| next_bound(frame.time));
@@ -34,14 +34,14 @@ pub(super) fn of_frames(video: &SurveyVideo) -> Track {
     Track { bounds, pieces }
 }
 
-/// The multiple of a segment's length that comes next, but for one that would leave a stub.
+/// The next multiple of a segment's length, except one that would leave a stub.
 fn next_bound(after: u64) -> u64 {
     (after.saturating_add(SHORTEST) / SEGMENT)
         .saturating_add(1)
         .saturating_mul(SEGMENT)
 }
 
-/// The picture's grid, and multiples of a segment's length beyond it, up to the sounds' end.
+/// The picture's grid, continued by multiples of a segment's length up to the end of the sounds.
 pub(super) fn of_sounds(picture: &[u64], sounds: &[&SurveyAudio]) -> Track {
     let end = sounds.iter().map(|sound| sound.end).max().unwrap_or(0);
     if end == 0 {
@@ -66,7 +66,7 @@ pub(super) fn of_sounds(picture: &[u64], sounds: &[&SurveyAudio]) -> Track {
     Track { bounds, pieces }
 }
 
-/// Puts the end behind the last bound, in place of one that would leave a stub.
+/// Adds the end, in place of bounds that would leave a stub.
 fn close(bounds: &mut Vec<u64>, end: u64) {
     while bounds.len() > 1 && bounds.last().is_some_and(|&last| last.saturating_add(SHORTEST) > end) {
         bounds.pop();
@@ -75,7 +75,7 @@ fn close(bounds: &mut Vec<u64>, end: u64) {
     bounds.push(end.max(last.saturating_add(1)));
 }
 
-/// Cuts a grid into pieces; `describe` gets start and end of each and completes it.
+/// Cuts a grid into pieces; `describe` gets the start and end of each and completes it.
 pub(super) fn pieces(bounds: &[u64], describe: impl Fn(u64, u64, &mut PlannedPiece)) -> Vec<PlannedPiece> {
     let mut pieces = Vec::new();
     let (shortest, longest) = (PIECES[0], PIECES[PIECES.len() - 1]);

@@ -1,4 +1,4 @@
-//! Failure: a part of a plan was given up.
+//! Failures: parts of plans that were given up.
 
 use super::lecture_row::{lock, refresh};
 use super::tallies::tallies;
@@ -43,14 +43,14 @@ pub async fn fail(
         tx.run(sql, args![video, generation, &name, &reason.code, &reason.message])
             .await?;
     }
-    // Also in a redo: what is there stays, and its owner learns why it is not replaced.
+    // A redo as well: the existing renditions stay, and their owner learns why they are not replaced.
     let sql = "UPDATE videos SET reason_code = $2, reason_message = $3 WHERE id = $1";
     tx.run(sql, args![video, &reason.code, &reason.message]).await?;
     refresh(tx, (video, generation), &locked, now).await?;
     let tallies = tallies(tx, video, generation).await?;
     let hope = plan.source.is_some() || has_hope(&plan, |name| tallies.get(name).cloned().unwrap_or_default());
     if !hope && locked.generation == i64::from(generation) {
-        // Also where it can be watched up to the fault: it will never be a whole lecture.
+        // Even if it can be watched up to the failure: it will never be complete.
         let sql = "UPDATE videos SET status = 'failed' WHERE id = $1 AND status IN ('processing', 'playable')";
         if tx.run(sql, args![video]).await? == 1 {
             tasks::cancel_living(tx, video.0, now).await?;

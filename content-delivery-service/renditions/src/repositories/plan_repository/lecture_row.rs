@@ -1,4 +1,4 @@
-//! What a lecture's row says of its renditions: brought up to date in the transaction that changes one of them.
+//! The row of a lecture, which every transaction that changes a rendition brings up to date.
 
 use super::tallies::tallies;
 use crate::models::description::of_plan;
@@ -26,7 +26,7 @@ record! {
     }
 }
 
-/// Locks the video's row for this transaction; none where the video is deleted or has failed.
+/// Locks the video's row for this transaction; none if the video is deleted or has failed.
 pub(super) async fn lock(tx: &mut Tx, video: VideoId, now: Timestamp) -> Result<Option<Locked>, DbError> {
     let sql = "UPDATE videos SET changes = changes + 1, updated_at = $2 \
                WHERE id = $1 AND status IN ('processing', 'playable', 'ready') \
@@ -84,7 +84,7 @@ async fn write(
 ) -> Result<(), DbError> {
     let watchable = status.can_be_watched();
     let ready = status == Status::Ready;
-    // Why it waited is over once it can be watched; why a rendition failed stays until it is made.
+    // The reason for waiting ends when the lecture is playable; the reason why a rendition failed stays until it is made.
     let sql = "UPDATE videos SET status = $2, media = $3, generation = $4, \
                playable_at = CASE WHEN $5 THEN COALESCE(playable_at, $6) ELSE playable_at END, \
                ready_at = CASE WHEN $7 THEN COALESCE(ready_at, $6) ELSE NULL END, \
@@ -106,7 +106,7 @@ async fn write(
     Ok(())
 }
 
-/// Enqueues removals: of what lost workers left, at once; of the plans before this one, when no player uses them any more.
+/// Enqueues two removals: of objects that lost workers left, at once; of earlier plans, when no player uses them any more.
 async fn tidy(tx: &mut Tx, video: VideoId, (generation, owner): (u32, UserId), now: Timestamp) -> Result<(), DbError> {
     let mut looks = vec![(false, now)];
     if generation > 1 {

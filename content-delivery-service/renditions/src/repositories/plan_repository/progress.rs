@@ -1,4 +1,4 @@
-//! How far plans are, for people and programs to look at.
+//! The progress of plans, for people and programs.
 
 use super::PlanRepository;
 use crate::models::description::{Description, RenditionKind};
@@ -14,7 +14,7 @@ use contracts::{RenditionName, Timestamp, VideoId};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// How far a plan is.
+/// The progress of a plan.
 #[derive(Debug, Clone)]
 pub struct PlanProgress {
     /// Its generation.
@@ -43,12 +43,12 @@ static RENDITIONS: LazyLock<PerVideos> = LazyLock::new(|| {
     )
 });
 
-/// What is published and what is under way, in one statement and so at one moment: a publication moves work from the one
-/// to the other, and would be counted in neither if it came between two.
+/// Published and running work in one statement, and so at one moment: a publication moves work from the one to the other,
+/// and two statements would miss it if it came between them.
 static WORK: LazyLock<PerVideos> = LazyLock::new(|| {
     PerVideos::new(
         "SELECT video_id, generation, rendition, COUNT(*) AS pieces, MAX(CASE WHEN is_last THEN piece END) AS last, \
-         CAST(SUM(ticks) AS BIGINT) AS ticks, CAST(SUM(bytes) AS BIGINT) AS bytes, NULL AS work, NULL AS told_at \
+         CAST(SUM(ticks) AS BIGINT) AS ticks, CAST(SUM(bytes) AS BIGINT) AS bytes, NULL AS work, NULL AS reported_at \
          FROM pieces WHERE video_id IN ({videos}) GROUP BY video_id, generation, rendition \
          UNION ALL SELECT video_id, generation, '', 0, NULL, ticks, 0, work, updated_at \
          FROM encodings WHERE video_id IN ({videos}) AND updated_at >= $1",
@@ -81,7 +81,7 @@ record! {
         ticks: i64,
         bytes: i64,
         work: Option<String>,
-        told_at: Option<Timestamp>,
+        reported_at: Option<Timestamp>,
     }
 }
 
@@ -108,7 +108,7 @@ impl Record for RenditionRow {
     }
 }
 
-/// What was read of a page of videos.
+/// The rows of a page of videos.
 struct Read {
     renditions: Vec<RenditionRow>,
     work: Vec<WorkRow>,
@@ -122,13 +122,13 @@ impl PlanProgress {
         shown(&self.own, &self.made, |name| self.tally(name))
     }
 
-    /// The share of the plan's work that is done, 0 to 1 in steps of a thousandth.
+    /// The share of the plan's work that is done: 0 to 1 in steps of 0.001.
     #[must_use]
     pub fn share(&self) -> f64 {
         (self.done() * 1_000.0).floor() / 1_000.0
     }
 
-    /// How long the rest will take, while it is worked on.
+    /// How long the rest will take; none while no encoder works on it.
     ///
     /// Units: seconds
     #[must_use]
@@ -146,13 +146,13 @@ impl PlanProgress {
 }
 
 impl PlanRepository {
-    /// How far the latest plan of a video is; none where nothing is planned.
+    /// The progress of a video's latest plan; none if it has no plan.
     pub async fn progress(&self, video: VideoId, now: Timestamp) -> Result<Option<PlanProgress>, DbError> {
         Ok(self.progress_of(&[video], now).await?.remove(&video))
     }
 
-    /// How far the latest plans of videos are; those without a plan are left out. A page of videos takes as many
-    /// statements as one video.
+    /// The progress of videos' latest plans, without videos that have no plan. A page of videos takes as many statements as
+    /// one video.
     pub async fn progress_of(
         &self,
         videos: &[VideoId],
@@ -164,7 +164,7 @@ impl PlanRepository {
             let reader = self.db.read();
             let plans = reader.all::<PlanRow>(PLANS.text(page), ids().collect()).await?;
             let renditions = reader.all(RENDITIONS.text(page), ids().collect()).await?;
-            // What a dead worker last reported is no progress any more.
+            // The last report of a dead worker is not progress.
             let since = args![now - QUIET].into_iter().chain(ids()).collect();
             let work = reader.all(WORK.text(page), since).await?;
             let moments = reader.all(MOMENTS.text(page), ids().collect()).await?;
@@ -208,7 +208,7 @@ fn progress_of(plan: &PlanRow, read: &Read) -> PlanProgress {
     let mut tallies: HashMap<RenditionName, Tally> = begun.collect();
     let work = read.work.iter();
     let work = work.filter(|row| row.video_id == plan.video_id && row.generation == plan.generation);
-    let mut told_at = None;
+    let mut reported_at = None;
     for row in work {
         match &row.work {
             None => {
@@ -217,7 +217,7 @@ fn progress_of(plan: &PlanRow, read: &Read) -> PlanProgress {
                 }
             }
             Some(work) => {
-                told_at = told_at.max(row.told_at);
+                reported_at = reported_at.max(row.reported_at);
                 for name in works_on(&made, work) {
                     tallies.entry(name).or_default().running += row.ticks;
                 }
@@ -234,7 +234,7 @@ fn progress_of(plan: &PlanRow, read: &Read) -> PlanProgress {
         activity: Activity {
             started_at: plan.started_at,
             published_at: moments.map(|&(_, _, moment)| moment).collect(),
-            told_at,
+            reported_at,
         },
     }
 }

@@ -1,4 +1,4 @@
-//! Publication: the rows of pieces whose objects are stored, and what follows from them for the lecture.
+//! Publication: writes the rows of stored pieces, and what follows from them for the lecture.
 
 use super::PlanRepository;
 use super::lecture_row::{lock, refresh};
@@ -17,7 +17,7 @@ record! {
 }
 
 impl PlanRepository {
-    /// Records how far a task's encoder is; false where the task is not the worker's any more.
+    /// Records how far a task's encoder is; false if the task is not the worker's any more.
     pub async fn report(
         &self,
         video: VideoId,
@@ -73,7 +73,7 @@ impl PlanRepository {
     }
 }
 
-/// Stores the rendition's init segment, or compares it with the stored one; false where they differ.
+/// Stores the rendition's init segment, or compares it with the stored one; false if they differ.
 async fn take_init(tx: &mut Tx, publication: &Publication, piece: &NewPiece) -> Result<bool, DbError> {
     let (video, generation) = (publication.video, publication.generation);
     let sql = "SELECT init FROM renditions WHERE video_id = $1 AND generation = $2 AND name = $3";

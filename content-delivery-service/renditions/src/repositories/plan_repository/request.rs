@@ -1,4 +1,4 @@
-//! Requests of owners: to try again what failed of a lecture's renditions, or to make all of them anew.
+//! Requests of owners: to retry what failed of a lecture's renditions, or to encode all of them again.
 
 use super::lecture_row::{Locked, refresh};
 use super::{PlanRepository, add, enqueue_missing};
@@ -11,16 +11,16 @@ use backing::{args, outbox, tasks};
 use contracts::events::VideoTranscodeRequested;
 use contracts::{NewEvent, Timestamp, VideoId};
 
-/// What became of a request.
+/// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Requested {
-    /// What is missing is on its way; there may be nothing.
+    /// All missing work is enqueued; there may be none.
     Done,
     /// Its upload is not complete.
     NotUploaded,
     /// The lecture was deleted.
     Gone,
-    /// The lecture has no renditions of these names: their places in the request.
+    /// The lecture lacks renditions of these names, given by their places in the request.
     Unknown(Vec<usize>),
 }
 
@@ -79,13 +79,13 @@ fn media(locked: &Locked) -> Media {
         .unwrap_or_default()
 }
 
-/// Whether nothing is left to make, and the request names something that is there.
+/// Whether the plan is complete and the request names one of its renditions.
 fn is_redo(locked: &Locked, generation: u32, plan: &Plan, names: &[String]) -> bool {
     let complete = locked.status == Status::Ready.as_str() && locked.generation == i64::from(generation);
     complete && names.iter().any(|name| plan.names().any(|made| *made == **name))
 }
 
-/// Enqueues again what failed of a plan or was cancelled with it; false where there is nothing.
+/// Enqueues again what failed of a plan or was cancelled with it; false if there is no such work.
 async fn go_on(
     tx: &mut Tx,
     (video, generation): (VideoId, u32),
@@ -103,7 +103,7 @@ async fn go_on(
         return Ok(false);
     }
     if locked.generation == i64::from(generation) {
-        // It waits, unless the pieces that are there are enough.
+        // It waits, unless its published pieces suffice.
         let sql = "UPDATE videos SET status = 'processing', reason_code = $2, reason_message = $3 \
                    WHERE id = $1 AND status IN ('failed', 'processing')";
         let why = "it has to be encoded again before it can be watched";
@@ -116,7 +116,7 @@ async fn go_on(
     Ok(true)
 }
 
-/// Has a source without a plan scanned again; false where a scan or a survey is already under way.
+/// Enqueues another scan of a source without a plan; false if a scan or a survey is under way.
 async fn look_again(tx: &mut Tx, video: VideoId, locked: &Locked, now: Timestamp) -> Result<bool, DbError> {
     let revived = tasks::revive_subject(tx, video.0, now).await?;
     let surveyed = tasks::is_enqueued(tx, &SurveyTask { video_id: video }.key()).await?;

@@ -1,4 +1,4 @@
-//! What is published of each rendition of a plan, added up.
+//! Sums of the published pieces of each rendition of a plan.
 
 use crate::models::lecture::Reason;
 use crate::models::publication::Tally;
@@ -32,7 +32,7 @@ const TALLIES: &str = "SELECT rendition, COUNT(*) AS pieces, MAX(CASE WHEN is_la
 const RENDITIONS: &str = "SELECT name, codecs, failure_code, failure_message FROM renditions \
     WHERE video_id = $1 AND generation = $2 ORDER BY name";
 
-/// What is published of each rendition of a plan, and why those that were given up were.
+/// What is published of each rendition of a plan, and the reasons of those that failed.
 pub(super) async fn tallies(
     tx: &mut Tx,
     video: VideoId,

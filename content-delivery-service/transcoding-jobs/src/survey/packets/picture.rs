@@ -5,11 +5,11 @@ use crate::survey::stretches::Stretches;
 use crate::survey::{SurveyError, ticks};
 use renditions::models::survey::SurveyFrame;
 
-/// Frames of the longest lecture: 18 hours at 60 a second.
+/// The frames of the longest lecture: 18 hours at 60 a second.
 const MOST_FRAMES: usize = 4_000_000;
-/// How far times of decoding may go back; further back, another recording begins: a second.
+/// How far times of decoding may go back before that counts as the beginning of another recording: a second.
 const FORGIVEN: i128 = 90_000;
-/// How long a single frame is shown where nothing states it: a twenty-fifth of a second.
+/// How long a single frame is shown if its duration is unknown: a twenty-fifth of a second.
 pub(super) const USUAL_FRAME: u64 = 90_000 / 25;
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Picture {
     frames: Vec<Frame>,
     /// How many of them have no time of their own.
     undated: usize,
-    /// A frame without a time of its own, which the next one decides.
+    /// A frame without a time of its own, which depends on the next frame.
     waiting: Option<Undated>,
     last_dts: Option<i64>,
     /// The last known duration of a frame.
@@ -32,7 +32,7 @@ pub(super) struct Picture {
     pub(super) stretches: Stretches,
 }
 
-/// A frame, when it is shown in the stream's units.
+/// A frame, with its time in the stream's units.
 #[derive(Debug)]
 struct Frame {
     time: i64,
@@ -118,7 +118,7 @@ impl Picture {
         }
     }
 
-    /// Where no frame has a time, the decoder gives each the time of the packet that makes it release the frame.
+    /// If no frame has a time, each gets the time of the packet with which the decoder releases it.
     fn hold_back(&mut self) {
         let more = self.delay - 1;
         let last = self.frames.last().map_or(0, |frame| frame.time);
@@ -159,8 +159,8 @@ impl Picture {
         };
         let gaps = frames.len() as u64 - 1;
         let mean = (last.time - first.time).checked_div(gaps).unwrap_or(USUAL_FRAME);
-        let told = self.latest.map_or(0, |(_, duration)| ticks(duration, self.unit));
-        let shown = u64::try_from(told.min(LONGEST)).unwrap_or(0);
+        let stated = self.latest.map_or(0, |(_, duration)| ticks(duration, self.unit));
+        let shown = u64::try_from(stated.min(LONGEST)).unwrap_or(0);
         let end = last.time + if shown > 0 { shown } else { mean.max(1) };
         Ok(Some((frames, end)))
     }

@@ -31,8 +31,8 @@ fn times(found: Option<(Vec<SurveyFrame>, u64)>) -> (Vec<u64>, u64) {
 
 #[test]
 fn frames_come_out_by_time_once_and_without_what_is_not_shown() {
-    let told = "0|2|0|1|K_\n1|9|9|1|K_\n\n0|4|1|1|__|\n0|3|2|1|__\n0|3|2|1|K_\n0|1|0|1|KD\n0|nonsense\n0|5|3|1";
-    let (frames, end) = picture(told, 2, 0).unwrap();
+    let text = "0|2|0|1|K_\n1|9|9|1|K_\n\n0|4|1|1|__|\n0|3|2|1|__\n0|3|2|1|K_\n0|1|0|1|KD\n0|nonsense\n0|5|3|1";
+    let (frames, end) = picture(text, 2, 0).unwrap();
     let keys: Vec<_> = frames.iter().map(|frame| (frame.time / 3_000, frame.key)).collect();
     assert_eq!(keys, [(2, true), (3, true), (4, false)]);
     assert_eq!(end, 15_000);
@@ -40,18 +40,18 @@ fn frames_come_out_by_time_once_and_without_what_is_not_shown() {
 
 #[test]
 fn frames_without_times_are_shown_when_the_decoder_releases_them() {
-    // MPEG-4 in AVI, two B-frames between: only those tell their times
-    let told = "0|N/A|0|1|K_\n0|N/A|1|1|__\n0|2|2|1|__\n0|3|3|1|__\n0|N/A|4|1|__\n0|5|5|1|__\n0|6|6|1|__\n";
-    assert_eq!(times(picture(told, 1, 0)), ((1..=7).collect(), 8));
-    // H.264 in AVI: none does
-    let told = "0|N/A|0|1|K_\n0|N/A|1|1|__\n0|N/A|2|1|__\n0|N/A|3|1|__\n";
-    assert_eq!(times(picture(told, 2, 0)), ((2..=5).collect(), 6));
-    // no frame is held back where there are no B-frames
-    assert_eq!(times(picture(told, 0, 0)), ((0..=3).collect(), 4));
+    // MPEG-4 in AVI, with two B-frames between others: only the B-frames have times
+    let text = "0|N/A|0|1|K_\n0|N/A|1|1|__\n0|2|2|1|__\n0|3|3|1|__\n0|N/A|4|1|__\n0|5|5|1|__\n0|6|6|1|__\n";
+    assert_eq!(times(picture(text, 1, 0)), ((1..=7).collect(), 8));
+    // H.264 in AVI: no frame has a time
+    let text = "0|N/A|0|1|K_\n0|N/A|1|1|__\n0|N/A|2|1|__\n0|N/A|3|1|__\n";
+    assert_eq!(times(picture(text, 2, 0)), ((2..=5).collect(), 6));
+    // without B-frames, no frame is held back
+    assert_eq!(times(picture(text, 0, 0)), ((0..=3).collect(), 4));
 }
 
 #[test]
-fn a_clock_that_starts_again_in_the_middle_is_told() {
+fn a_clock_that_starts_again_in_the_middle_is_an_error() {
     let mut packets = Packets::new(0, false);
     packets.watch_video(0, Unit::new(1, 30).unwrap(), 0);
     packets
@@ -63,9 +63,9 @@ fn a_clock_that_starts_again_in_the_middle_is_told() {
 
 #[test]
 fn times_count_from_the_lecture_s_zero_and_nothing_comes_before_it() {
-    let told = "0|30|30|1|K_\n0|31|31|1|__\n0|32|32|1|K_\n";
-    assert_eq!(times(picture(told, 0, 1_033_333)), (vec![0, 1], 2));
-    assert_eq!(times(picture(told, 0, -1_000_000)), (vec![60, 61, 62], 63));
+    let text = "0|30|30|1|K_\n0|31|31|1|__\n0|32|32|1|K_\n";
+    assert_eq!(times(picture(text, 0, 1_033_333)), (vec![0, 1], 2));
+    assert_eq!(times(picture(text, 0, -1_000_000)), (vec![60, 61, 62], 63));
 }
 
 #[test]
@@ -125,9 +125,9 @@ fn a_frame_belongs_to_the_stretch_of_its_packet_also_where_it_is_never_shown() {
     let mut packets = Packets::new(0, true);
     packets.watch_video(0, Unit::new(1, 2).unwrap(), 1);
     packets.watch_audio(1, Unit::new(1, 2).unwrap());
-    let told =
+    let text =
         "0|-2|-2|1|5|40|KD\n1|0|0|1|3|45|K_\n0|2|-1|1|5|48|__\n0|0|0|1|5|53|__\n1|9|9|1|3|60|K_\n1|2|2|1|3|63|K_\n";
-    packets.push(told.as_bytes()).unwrap();
+    packets.push(text.as_bytes()).unwrap();
     packets.close().unwrap();
     let (frames, _) = packets.frames().unwrap().unwrap();
     let stretches: Vec<_> = frames.iter().map(|frame| (frame.time, frame.stretch)).collect();
