@@ -17,9 +17,9 @@ use transcoding_jobs::survey::survey;
 
 const TICKS: i64 = 90_000;
 const PATIENT: Duration = Duration::from_secs(60);
-/// A moving picture and two audio tracks, some more than a minute long.
-const INPUTS: &str = "-f lavfi -i testsrc2=size=160x90:rate=15:duration=65 \
-    -f lavfi -i anoisesrc=sample_rate=48000:amplitude=0.1:duration=65 -map 0 -map 1 -map 1";
+/// A moving picture and two audio tracks, 45 seconds long.
+const INPUTS: &str = "-f lavfi -i testsrc2=size=160x90:rate=10:duration=45 \
+    -f lavfi -i anoisesrc=sample_rate=48000:amplitude=0.1:duration=45 -map 0 -map 1 -map 1";
 
 fn run(tool: &str, folder: &Path, args: &str) -> Vec<u8> {
     let mut command = Command::new(tool);
@@ -188,7 +188,7 @@ fn first_cluster(whole: &[u8]) -> u64 {
 }
 
 /// File name, encoder arguments, and how to read a part; `None` for containers that place packets by page, pack or chunk.
-const KINDS: [(&str, &str, Option<Slice>); 9] = [
+const KINDS: [(&str, &str, Option<Slice>); 12] = [
     (
         "back.mp4",
         "-c:v libx264 -preset ultrafast -bf 3 -c:a aac",
@@ -218,6 +218,17 @@ const KINDS: [(&str, &str, Option<Slice>); 9] = [
     ("a.mpg", "-c:v mpeg2video -bf 2 -c:a mp2", Some(Slice::Alone)),
     ("a.avi", "-c:v mpeg4 -bf 2 -c:a libmp3lame", None),
     ("a.ogv", "-c:v libtheora -c:a libvorbis", None),
+    (
+        "live.webm",
+        "-c:v libvpx -deadline realtime -cpu-used 8 -c:a libopus -f webm -live 1",
+        None,
+    ),
+    ("a.wmv", "-c:v wmv2 -c:a wmav2", None),
+    (
+        "parts.mp4",
+        "-c:v libx264 -preset ultrafast -bf 3 -c:a aac -movflags frag_keyframe+empty_moov",
+        None,
+    ),
 ];
 
 /// A file, its plan, and its packets according to ffprobe.
@@ -243,8 +254,8 @@ impl Film {
             packets(found.video.unwrap().stream),
             plan.sounds.iter().map(|it| packets(it.stream)).collect::<Vec<_>>(),
         );
-        assert!(picture.len() > 600 && sounds.len() == 2, "{name}: {}", picture.len());
-        assert!(plan.video.pieces.len() > 5 && plan.audio.pieces.len() > 5, "{name}");
+        assert!(picture.len() > 300 && sounds.len() == 2, "{name}: {}", picture.len());
+        assert!(plan.video.pieces.len() > 3 && plan.audio.pieces.len() > 3, "{name}");
         Self {
             name,
             whole,
@@ -259,11 +270,11 @@ impl Film {
             let what = format!("{}, piece {n}", self.name);
             let (start, end) = bounds(&self.plan.video, piece);
             let needed = needed(&self.picture, (start, end));
-            assert!(needed.len() > 60, "{what}: {} packets", needed.len());
+            assert!(needed.len() > 30, "{what}: {} packets", needed.len());
             let range = piece.bytes.as_ref().expect(&what);
             hold(range, needed.iter(), &what);
             let share = (range.end - range.start) * 1_000 / self.whole.len() as u64;
-            let of_time = u64::try_from((end - start + 5 * TICKS) * 1_000 / (65 * TICKS)).unwrap();
+            let of_time = u64::try_from((end - start + 5 * TICKS) * 1_000 / (45 * TICKS)).unwrap();
             assert!(
                 share < of_time * 2,
                 "{what}: {share} thousandths of the file for {of_time} of its time"
@@ -303,7 +314,7 @@ impl Film {
             let range = piece.bytes.as_ref().expect(&what);
             fs::write(folder.join(&name), sliced(&self.whole, range, first, last, slice)).unwrap();
             let (edges, frames) = (bounds(&self.plan.video, piece), decoded(folder, &name, &self.plan));
-            assert!(shown(&expected, edges).len() > 60, "{what}");
+            assert!(shown(&expected, edges).len() > 30, "{what}");
             assert_eq!(shown(&frames, edges), shown(&expected, edges), "{what}");
         }
     }
