@@ -7,7 +7,7 @@ use runtime::metrics;
 /// All metrics, by name.
 pub(crate) fn all() -> Vec<&'static Metric> {
     let services = FACES.iter().flat_map(|face| face.metrics);
-    let mut all: Vec<_> = services.chain(metrics::METRICS).chain(backing::METRICS).collect();
+    let mut all: Vec<_> = services.chain(runtime::METRICS).chain(backing::METRICS).collect();
     all.sort_unstable_by_key(|metric| metric.name);
     all
 }

@@ -1,35 +1,9 @@
 //! Metrics for operators, in Prometheus' text form.
 
 use crate::Background;
-use backing::Metric;
-use http::{Method, StatusCode};
+use crate::metric::{CUT, REQUESTS};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
-
-const REQUESTS: &str = "moocflix_http_requests_total";
-const SECONDS: &str = "moocflix_http_request_seconds";
-const CONNECTIONS: &str = "moocflix_http_connections";
-const CUT: &str = "moocflix_http_connections_cut_total";
-
-/// Every metric of this crate.
-pub const METRICS: &[Metric] = &[
-    Metric {
-        name: REQUESTS,
-        help: "requests answered; the route is the pattern, never the path",
-    },
-    Metric {
-        name: SECONDS,
-        help: "seconds from a request's head to its answer's head",
-    },
-    Metric {
-        name: CONNECTIONS,
-        help: "connections that are open",
-    },
-    Metric {
-        name: CUT,
-        help: "connections and bodies cut by a time limit: head, body, idle, write",
-    },
-];
 
 /// Upper bounds of the histograms' buckets, in seconds.
 const BUCKETS: &[f64] = &[
@@ -92,49 +66,5 @@ pub fn kind(name: &str) -> &'static str {
         Some("total") => "counter",
         Some("seconds" | "bytes") => "histogram",
         Some(_) | None => "gauge",
-    }
-}
-
-/// A request was answered.
-pub(crate) fn request(method: &Method, route: &str, status: StatusCode, elapsed: Duration) {
-    let route = route.to_owned();
-    metrics::counter!(REQUESTS, "method" => known(method), "route" => route.clone(), "status" => status.as_u16().to_string())
-        .increment(1);
-    metrics::histogram!(SECONDS, "route" => route).record(elapsed.as_secs_f64());
-}
-
-/// A stranger can make methods up: they share one label.
-fn known(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
-}
-
-/// A connection was cut by a time limit.
-pub(crate) fn cut(reason: &'static str) {
-    metrics::counter!(CUT, "reason" => reason).increment(1);
-}
-
-/// Something that is open and counted as long as the value lives.
-pub(crate) struct Open(metrics::Gauge);
-
-impl Open {
-    pub(crate) fn connection() -> Self {
-        let gauge = metrics::gauge!(CONNECTIONS);
-        gauge.increment(1.0);
-        Self(gauge)
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.decrement(1.0);
     }
 }

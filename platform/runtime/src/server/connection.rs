@@ -27,7 +27,7 @@ pub(super) async fn drive(stream: TcpStream, peer: SocketAddr, edge: Arc<Edge>, 
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot switch Nagle's algorithm off");
     }
-    let _open = crate::metrics::Open::connection();
+    let _open = crate::metric::Open::connection();
     let watch = Watch::new();
     let (stream, given_back) = WatchedStream::new(stream, Arc::clone(&watch), edge.limits().write_timeout);
     let end = tokio::select! {
@@ -83,15 +83,15 @@ async fn speak(stream: WatchedStream, peer: SocketAddr, edge: &Arc<Edge>, watch:
             () = tokio::time::sleep_until(check_at) => match watch.judge(edge.limits()) {
                 Verdict::Until(next) => check_at = next,
                 Verdict::HeadTimedOut => {
-                    crate::metrics::cut("head");
+                    crate::metric::cut("head");
                     return End::HeadTimedOut;
                 }
                 Verdict::Stalled => {
-                    crate::metrics::cut("write");
+                    crate::metric::cut("write");
                     return End::Done;
                 }
                 Verdict::Idle => {
-                    crate::metrics::cut("idle");
+                    crate::metric::cut("idle");
                     connection.as_mut().graceful_shutdown();
                     let _ = tokio::time::timeout(FAREWELL, connection.as_mut()).await;
                     return End::Done;

@@ -2,9 +2,9 @@
 
 use super::ServerLimits;
 use super::watch::{Answer, Running, Watch};
-use crate::body::{TimedBody, UnreadBody};
-use crate::client_address;
-use crate::matched_route::{MatchedRoute, NoteRoute};
+use crate::messages::body::{TimedBody, UnreadBody};
+use crate::messages::client_address;
+use crate::routing::matched_route::{MatchedRoute, NoteRoute};
 use crate::{Problem, Shutdown};
 use axum::Router;
 use axum::body::Body;
@@ -124,7 +124,7 @@ pub(super) async fn answer(
     let quiet = response.extensions().get::<Quiet>().is_some();
     finish(&mut response, &id, &route);
     let elapsed = started.elapsed();
-    crate::metrics::request(&method, &route, response.status(), elapsed);
+    crate::metric::request(&method, &route, response.status(), elapsed);
     span.in_scope(|| log(response.status(), &route, quiet, elapsed.as_secs_f64() * 1_000.0));
     Ok(response.map(|body| AnswerBody::new(body, running, multiplexed)))
         .map(|response| end_streams_at_shutdown(response, &edge.shutdown))

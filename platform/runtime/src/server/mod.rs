@@ -12,7 +12,7 @@ mod stream;
 mod watch;
 
 use crate::Shutdown;
-use crate::client_address::TrustedProxy;
+use crate::messages::client_address::TrustedProxy;
 use axum::Router;
 use std::io;
 use std::sync::Arc;

@@ -68,7 +68,7 @@ impl WatchedStream {
                     .stalled
                     .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + limit)));
                 if stalled.as_mut().poll(context).is_ready() {
-                    crate::metrics::cut("write");
+                    crate::metric::cut("write");
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing")));
                 }
                 Poll::Pending

@@ -6,7 +6,7 @@
 //!
 //! Source: RFC 9068 (at+jwt), RFC 8725 (best current practices); design §6
 
-use crate::token::Token;
+use crate::auth::token::Token;
 use crate::{AuthError, Caller, Issuer, Principal, Revocations};
 use backing::Clock;
 use sha2::{Digest, Sha256};

@@ -169,7 +169,7 @@ where
             Poll::Pending => {
                 ready!(this.timer.as_mut().poll(context));
                 this.ended = true;
-                crate::metrics::cut("body");
+                crate::metric::cut("body");
                 Poll::Ready(Some(Err(Box::new(BodyTimedOut))))
             }
         }

@@ -1,6 +1,6 @@
 //! Lets a request through to a row, or refuses it, as the row's policy says.
 
-use crate::identify::{identify, user_required};
+use crate::auth::identify::{identify, user_required};
 use crate::{Access, Authenticator, Principal, Problem};
 use axum::extract::{Request, State};
 use axum::middleware::Next;

@@ -3,9 +3,9 @@
 //! Source: design §4 "Status": broken JSON 400, wrong media type 415, too large 413, fields 422
 
 use crate::Problem;
-use crate::accept;
-use crate::body;
-use crate::field_errors::blame;
+use crate::messages::accept;
+use crate::messages::body;
+use crate::messages::field_errors::blame;
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};

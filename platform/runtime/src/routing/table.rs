@@ -1,7 +1,7 @@
 //! A service's URL table: each row says method, path, who may, and the controller.
 
-use crate::guard::{self, Guard};
-use crate::matched_route::NoteRoute;
+use crate::routing::guard::{self, Guard};
+use crate::routing::matched_route::NoteRoute;
 use crate::{Access, Authenticator, Routes, Row, openapi};
 use axum::Router;
 use axum::middleware::from_fn_with_state;

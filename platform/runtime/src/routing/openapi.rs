@@ -1,6 +1,6 @@
 //! The one `OpenAPI` document of all services.
 
-use crate::problem::PROBLEM_JSON;
+use crate::messages::problem::PROBLEM_JSON;
 use crate::{Access, FieldError, ProblemDocument, Routes};
 use http::Method;
 use utoipa::openapi::extensions::Extensions;

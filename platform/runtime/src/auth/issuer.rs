@@ -1,6 +1,6 @@
 //! Whose access tokens are accepted.
 
-use crate::token::Token;
+use crate::auth::token::Token;
 use crate::{AuthError, Keys};
 use jsonwebtoken::Algorithm;
 

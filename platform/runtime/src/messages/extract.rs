@@ -1,10 +1,10 @@
 //! Query strings, forms and ids in paths, read with problems for answers.
 
 use crate::Problem;
-use crate::accept;
-use crate::body;
-use crate::field_errors::blame;
-use crate::json::refuse_encoding;
+use crate::messages::accept;
+use crate::messages::body;
+use crate::messages::field_errors::blame;
+use crate::messages::json::refuse_encoding;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use contracts::{Id, Kind};
 use http::StatusCode;
