@@ -66,7 +66,7 @@ impl LadderRepository {
     }
 
     /// The version of a video that is served now; each publication counts as a change. None if the video is deleted.
-    pub async fn standing(&self, video: VideoId) -> Result<Option<ServedVersion>, DbError> {
+    pub async fn version(&self, video: VideoId) -> Result<Option<ServedVersion>, DbError> {
         let sql = "SELECT changes, generation, (SELECT MAX(generation) FROM renditions WHERE video_id = $1) AS latest \
                    FROM videos WHERE id = $1 AND status <> 'deleted'";
         let row = self.db.read().one::<ServedRow>(sql, args![video]).await?;
@@ -81,7 +81,7 @@ impl LadderRepository {
     ///
     /// The counter is read first: the result may contain later publications, but lacks no earlier one.
     pub async fn read(&self, video: VideoId, generation: u32) -> Result<Option<Ladder>, DbError> {
-        let Some(standing) = self.standing(video).await? else {
+        let Some(version) = self.version(video).await? else {
             return Ok(None);
         };
         let reader = self.db.read();
@@ -96,7 +96,7 @@ impl LadderRepository {
         let (source, made): (Vec<_>, Vec<_>) = rows
             .into_iter()
             .partition(|row| row.generation == i64::from(FROM_SOURCE));
-        let mut ladder = Ladder::nothing(standing.changes, generation);
+        let mut ladder = Ladder::nothing(version.changes, generation);
         ladder.source = source.into_iter().map(|row| row.description).collect();
         if generation == FROM_SOURCE {
             return Ok(Some(ladder));

@@ -188,7 +188,7 @@ impl Ladders {
                 return Ok(Op::Nop);
             }
             let at = Instant::now();
-            let version = self.repository.standing(video).await?;
+            let version = self.repository.version(video).await?;
             Ok::<_, MediaError>(Op::Put(Freshness { version, at }))
         });
         let entry = look.await?.into_entry().ok_or(MediaError::NoSuchResource)?;

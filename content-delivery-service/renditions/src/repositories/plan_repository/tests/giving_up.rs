@@ -119,7 +119,7 @@ async fn a_deletion_forgets_what_was_planned_and_published() {
             Published::Overtaken
         );
         let ladders = LadderRepository::new(house.database.db.clone());
-        assert!(ladders.standing(house.video).await.unwrap().is_none());
+        assert!(ladders.version(house.video).await.unwrap().is_none());
         assert!(ladders.read(house.video, 1).await.unwrap().is_none());
     }
 }

@@ -105,7 +105,7 @@ async fn what_is_read_back_has_no_gap() {
         let ladders = LadderRepository::new(house.database.db.clone());
         let read = async || ladders.read(house.video, 1).await.unwrap().unwrap();
         assert!(read().await.renditions.is_empty());
-        let mut last = ladders.standing(house.video).await.unwrap().unwrap().changes;
+        let mut last = ladders.version(house.video).await.unwrap().unwrap().changes;
         for (key, lengths) in [
             ("240p-0", [2]),
             ("360p-2", [2]),
