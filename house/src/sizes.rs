@@ -2,7 +2,7 @@
 
 use super::names::Names;
 use super::tiers::{Tier, service_of, tier};
-use super::tree::{Source, Tree};
+use super::tree::{Package, Source, Tree};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
@@ -56,11 +56,12 @@ pub(crate) fn ninety(tree: &Tree) -> Found {
     share(tree, 90, NINETY)
 }
 
-/// Folders of a service's crates with more files than a room holds, but for `mod.rs`, which lists them.
+/// Folders of a service's or the platform's crates with more files than a room holds, but for `mod.rs`, which lists them.
 pub(crate) fn rooms(tree: &Tree) -> Found {
     let mut rooms: BTreeMap<&str, usize> = BTreeMap::new();
-    let in_service = |it: &&Source| tree.named(&it.package).is_some_and(|it| service_of(it).is_some());
-    for source in tree.sources.iter().filter(in_service) {
+    let has_rooms = |it: &Package| service_of(it).is_some() || it.folder.starts_with("platform/");
+    let in_room = |it: &&Source| tree.named(&it.package).is_some_and(has_rooms);
+    for source in tree.sources.iter().filter(in_room) {
         if let Some((folder, name)) = source.path.rsplit_once('/')
             && format!("{folder}/").contains("/src/")
             && !matches!(name, "mod.rs" | "lib.rs")

@@ -13,8 +13,8 @@ pub(super) fn sizes() -> Result<Vec<Plant>> {
     let models = "user-management-service/src/models";
     ensure!(breaches(&files(models, 12)?).is_empty(), "twelve files are no breach");
     ensure!(
-        breaches(&files("platform/runtime/src", 20)?).is_empty(),
-        "the platform has no rooms"
+        breaches(&files("e2e/src", 20)?).is_empty(),
+        "scenarios' helpers have no rooms"
     );
     // as many as fill six rooms, each of them short
     let code = |text: &str| {
@@ -48,6 +48,7 @@ pub(super) fn sizes() -> Result<Vec<Plant>> {
             "a nested crate's room",
             files("content-delivery-service/transcoding-jobs/src", 13)?,
         ),
+        (ROOM, "a room of the platform", files("platform/runtime/src", 13)?),
         (SIZE, "a service of 7,560 lines", code("const A: u8 = 1;\n")?),
         (
             "tests add no feature to what the product uses",
