@@ -10,7 +10,7 @@ mod settle;
 mod share;
 mod worker;
 
-pub use queue::{DeadLetter, Queue};
+pub use queue::Queue;
 pub use worker::Worker;
 
 use crate::db::{DbError, Tx};
@@ -86,7 +86,7 @@ pub async fn cancel(tx: &mut Tx, key: &str, now: Timestamp) -> Result<bool, DbEr
 
 /// Cancels all tasks of a subject in the caller's transaction; returns their number.
 ///
-/// This includes dead letters, which nobody will look at any more.
+/// This includes dead letters (tasks that failed permanently), which nobody will look at any more.
 pub async fn cancel_subject(tx: &mut Tx, subject: Uuid, now: Timestamp) -> Result<u64, DbError> {
     let cancel = "UPDATE tasks SET state = 'done', live_key = NULL, lease_until = NULL, fence = fence + 1, \
         finished_at = $2 WHERE subject = $1 AND state <> 'done'";

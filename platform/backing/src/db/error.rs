@@ -20,17 +20,6 @@ pub enum DbError {
     Other(#[source] sqlx::Error),
 }
 
-impl DbError {
-    /// Whether a unique constraint on this column refused the row.
-    ///
-    /// Both engines' texts contain the column's name as long as PostgreSQL's constraints keep
-    /// their default names (`users_email_key`).
-    #[must_use]
-    pub fn is_unique_on(&self, column: &str) -> bool {
-        matches!(self, Self::Unique(name) if name.contains(column))
-    }
-}
-
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;

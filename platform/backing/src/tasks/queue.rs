@@ -1,4 +1,4 @@
-//! Claims, heartbeats and dead letters of one service's tasks.
+//! Claims and heartbeats of one service's tasks.
 
 use super::{Task, share};
 use crate::db::{DbError, Sql, Tx};
@@ -39,31 +39,6 @@ record! {
         attempt: i64,
         losses: i64,
         fence: i64,
-    }
-}
-
-record! {
-    /// A task that failed permanently, until somebody enqueues it again.
-    #[derive(Debug, Clone, PartialEq)]
-    pub struct DeadLetter {
-        /// The task's own id.
-        pub id: Uuid,
-        /// The kind of job that ran it.
-        pub kind: String,
-        /// Identifies the work.
-        pub key: String,
-        /// The job's input.
-        pub payload: serde_json::Value,
-        /// Its owner.
-        pub owner: Option<UserId>,
-        /// The number of attempts.
-        pub attempt: i64,
-        /// Why it failed, as a stable code.
-        pub error_code: Option<String>,
-        /// Why it failed, in words.
-        pub error: Option<String>,
-        /// When it failed permanently.
-        pub finished_at: Option<Timestamp>,
     }
 }
 
@@ -186,29 +161,6 @@ impl Queue {
         let held = tx.run(beat, args![task.id, task.fence, now, now + self.lease]).await? == 1;
         tx.commit().await?;
         Ok(held)
-    }
-
-    /// The dead letters, latest first.
-    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, DbError> {
-        let dead = "SELECT id, kind, key, payload, owner, attempt, error_code, error, finished_at FROM tasks \
-            WHERE state = 'dead' ORDER BY finished_at DESC LIMIT $1";
-        self.db.read().all(dead, args![limit]).await
-    }
-
-    /// Enqueues a dead letter again; false if it is none, or its key has a live task.
-    pub async fn requeue(&self, id: Uuid) -> Result<bool, DbError> {
-        let revive = "UPDATE tasks SET state = 'scheduled', live_key = key, attempt = 0, losses = 0, run_after = $2, \
-            finished_at = NULL, error_code = NULL, error = NULL WHERE id = $1 AND state = 'dead'";
-        let mut tx = self.db.write().await?;
-        match tx.run(revive, args![id, self.clock.now()]).await {
-            Ok(rows) => {
-                tx.mark_enqueued();
-                tx.commit().await?;
-                Ok(rows == 1)
-            }
-            Err(DbError::Unique(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
     }
 
     /// The number of tasks that wait for a worker or for their time.
