@@ -57,6 +57,16 @@ pub(crate) async fn schema(settings: &Settings, face: &Face) -> Result<Db> {
     opened.with_context(|| format!("database_url: cannot open the schema of {}", face.name))
 }
 
+/// Opens a service's schema and brings it up to date if it exists; creates nothing otherwise.
+pub(crate) async fn existing_schema(settings: &Settings, face: &Face) -> Result<Option<Db>> {
+    let exists = Db::exists(&settings.database_url(), face.name).await;
+    if exists.with_context(|| format!("database_url: cannot look for the schema of {}", face.name))? {
+        schema(settings, face).await.map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
 record! {
     struct One {
         one: i64,

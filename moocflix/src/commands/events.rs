@@ -1,10 +1,11 @@
 //! `moocflix events dead`: lists and replays events that a service's consumer could not handle.
 //!
-//! Both commands work while the server runs, because they use its database.
+//! Both commands work while the server runs, because they use its database. They create no data: a wrong directory is an
+//! error, not an empty list.
 
 use super::print;
 use crate::settings::{self, Overrides};
-use crate::{backends, data_dir, roles};
+use crate::{backends, roles};
 use anyhow::{Result, bail};
 use backing::bus::dead_letters::{self, DeadLetter};
 use backing::{Clock, Db};
@@ -97,14 +98,22 @@ async fn replay(args: &ReplayArgs) -> Result<()> {
 /// The dead letters of every service, each with its schema.
 async fn all(overrides: &Overrides) -> Result<Vec<(Db, DeadLetter)>> {
     let settings = settings::load(overrides, None)?.value;
-    data_dir::prepare(&settings.data_dir)?;
-    let mut all = Vec::new();
+    let (mut all, mut found) = (Vec::new(), false);
     for face in roles::with_schema() {
-        let db = backends::schema(&settings, face).await?;
+        let Some(db) = backends::existing_schema(&settings, face).await? else {
+            continue;
+        };
+        found = true;
         let letters = dead_letters::list(&db).await?;
         all.extend(letters.into_iter().map(|letter| (db.clone(), letter)));
     }
-    Ok(all)
+    if found {
+        return Ok(all);
+    }
+    let url = settings.database_url();
+    // PostgreSQL's URL may contain a password
+    let place = url.strip_prefix("sqlite://").unwrap_or("the configured database");
+    bail!("there is no MoocFlix data in {place}; choose the server's directory with --data-dir, or its database_url")
 }
 
 /// One line per event, below a header.

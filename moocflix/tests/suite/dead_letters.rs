@@ -85,3 +85,42 @@ async fn dead_letters_are_listed_and_replayed_while_the_server_runs() {
     assert_eq!(count(&db, "SELECT COUNT(*) FROM deliveries").await, 0);
     assert_eq!(count(&db, "SELECT COUNT(*) FROM dead_letters").await, 0);
 }
+
+#[tokio::test]
+async fn a_place_without_data_is_reported_and_stays_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("nowhere");
+    let commands = [&["list"][..], &["replay", "--all"]];
+    for arguments in commands {
+        let (good, text) = dead(&data, arguments);
+        let expected = format!("no MoocFlix data in {};", data.display());
+        assert!(
+            !good && text.contains(&expected) && text.contains("--data-dir"),
+            "{text}"
+        );
+        assert!(!data.exists(), "{arguments:?}");
+    }
+    for place in testing::places().await.unwrap() {
+        for arguments in commands {
+            let mut command = moocflix();
+            command.env("MOOCFLIX_DATABASE_URL", &place.url);
+            command
+                .args(["events", "dead"])
+                .args(arguments)
+                .arg("--data-dir")
+                .arg(&data);
+            let output = run(&mut command, "");
+            let error = String::from_utf8(output.stderr).unwrap();
+            assert!(
+                !output.status.success() && error.contains("no MoocFlix data in "),
+                "{error}"
+            );
+            assert!(!error.contains("postgres://"), "{error}");
+        }
+        for service in ["users", "content"] {
+            let exists = Db::exists(&place.url, service).await.unwrap();
+            assert!(!exists, "{}: {service}", place.name);
+        }
+        assert!(!data.exists(), "{}", place.name);
+    }
+}

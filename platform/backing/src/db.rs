@@ -88,6 +88,13 @@ impl Db {
         Ok(db)
     }
 
+    /// Whether a service's schema exists, of whatever version; creates nothing.
+    ///
+    /// Shape: URLs are those of [`Db::open`]
+    pub async fn exists(url: &str, service: &'static str) -> Result<bool, DbError> {
+        connect::exists(url, service).await
+    }
+
     /// Reads outside a transaction, without waiting for a writer.
     #[must_use]
     pub fn read(&self) -> Reader<'_> {

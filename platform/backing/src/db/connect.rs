@@ -1,7 +1,7 @@
 //! Opens the pools of either engine.
 
 use super::{DbError, Pools};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use std::fs::{File, OpenOptions};
@@ -24,19 +24,32 @@ pub(super) async fn open(url: &str, service: &str) -> Result<Pools, DbError> {
     if service.is_empty() || !service.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
         return Err(DbError::Migration(format!("`{service}` is not a valid schema name")));
     }
-    if let Some(folder) = url.strip_prefix("sqlite://") {
-        sqlite(Path::new(folder), service).await
-    } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        postgres(url, service).await
-    } else {
-        Err(DbError::Unavailable(
-            "a database URL must start with sqlite:// or postgres://".to_owned(),
-        ))
+    match url.strip_prefix("sqlite://") {
+        Some(folder) => sqlite(Path::new(folder), service).await,
+        None => Ok(Pools::Postgres(postgres(url, service).await?)),
     }
 }
 
+/// Whether a service's schema exists; creates nothing.
+pub(super) async fn exists(url: &str, service: &str) -> Result<bool, DbError> {
+    if let Some(folder) = url.strip_prefix("sqlite://") {
+        let found = tokio::fs::try_exists(Path::new(folder).join(file_name(service))).await;
+        return found.map_err(|error| DbError::Unavailable(error.to_string()));
+    }
+    let pool = postgres(url, service).await?;
+    let named = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(service);
+    let found = named.fetch_optional(&pool).await?;
+    pool.close().await;
+    Ok(found.is_some())
+}
+
+/// The name of a schema's file.
+fn file_name(service: &str) -> String {
+    format!("{service}.sqlite")
+}
+
 async fn sqlite(folder: &Path, service: &str) -> Result<Pools, DbError> {
-    let file = prepare(folder.to_owned(), format!("{service}.sqlite")).await?;
+    let file = prepare(folder.to_owned(), file_name(service)).await?;
     let options = SqliteConnectOptions::new()
         .filename(file)
         .journal_mode(SqliteJournalMode::Wal)
@@ -97,7 +110,12 @@ async fn prepare(folder: PathBuf, name: String) -> Result<PathBuf, DbError> {
     }
 }
 
-async fn postgres(url: &str, service: &str) -> Result<Pools, DbError> {
+async fn postgres(url: &str, service: &str) -> Result<PgPool, DbError> {
+    if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+        return Err(DbError::Unavailable(
+            "a database URL must start with sqlite:// or postgres://".to_owned(),
+        ));
+    }
     let options: PgConnectOptions = url
         .parse()
         .map_err(|_| DbError::Unavailable("the database URL can't be read".to_owned()))?;
@@ -113,5 +131,5 @@ async fn postgres(url: &str, service: &str) -> Result<Pools, DbError> {
         .test_before_acquire(true)
         .connect_with(options)
         .await?;
-    Ok(Pools::Postgres(pool))
+    Ok(pool)
 }
