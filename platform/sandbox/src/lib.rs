@@ -9,8 +9,10 @@
 //! - **The guard.** The worker starts its own program once more with [`COMMAND`], which calls [`stand_guard`]. That process
 //!   sets the tool's limits, ends the tool when the worker is gone, and removes the staging folder.
 //!
-//! An order names the paths that its tool reads and writes. The sandbox checks that the tool's arguments name no others;
-//! nothing yet keeps the tool itself from opening them.
+//! An order names the paths that its tool reads and writes. The sandbox rejects an order with an argument that is another
+//! absolute path, alone or behind `file:`. It does not find paths in the middle of an argument (`if=/path`), behind other
+//! protocols, or relative ones that lead out of the working directory; and nothing yet keeps the tool itself from opening
+//! any file.
 
 mod error;
 mod guard;

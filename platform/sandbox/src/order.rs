@@ -54,9 +54,9 @@ pub struct Order {
 }
 
 impl Order {
-    /// Refuses an order whose arguments name other paths than it lists.
+    /// Refuses an order with an argument that is an absolute path, alone or behind `file:`, and not listed.
     ///
-    /// An argument names a path if it is an absolute path, alone or behind `file:`. Relative paths lie in `folder`.
+    /// Other arguments are not checked: relative paths, and paths in the middle of an argument.
     pub(crate) fn check(&self) -> Result<(), RunError> {
         let listed = || self.reads.iter().chain(&self.writes);
         if let Some(path) = listed().find(|path| !is_plain(path)) {
