@@ -1,4 +1,5 @@
-//! No circle of imports, neither between files nor between the folders that hold them.
+//! No circle of imports, neither between files nor between the folders that hold them; a file and the modules inside it
+//! are one subject.
 
 use super::names::{Names, Page};
 use super::tree::Tree;
@@ -72,7 +73,7 @@ pub(crate) fn circles(tree: &Tree) -> Found {
             continue;
         };
         let members: BTreeSet<Place> = way.iter().cloned().collect();
-        let told: Vec<_> = way
+        let steps: Vec<_> = way
             .windows(2)
             .map(|pair| {
                 let line = edges.get(&pair[0]).and_then(|it| it.get(&pair[1]));
@@ -81,7 +82,7 @@ pub(crate) fn circles(tree: &Tree) -> Found {
             .collect();
         found
             .entry(members)
-            .or_insert_with(|| (from.join("::"), format!("names {}", told.join(", which names "))));
+            .or_insert_with(|| (from.join("::"), format!("names {}", steps.join(", which names "))));
     }
     found.into_values().collect()
 }

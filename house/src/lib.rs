@@ -88,7 +88,7 @@ pub const RULES: [Rule; 23] = [
         find: sources::inside,
     },
     Rule {
-        name: "no import circle",
+        name: "no import circle between subjects (a file with the modules inside it)",
         find: circles::circles,
     },
     Rule {

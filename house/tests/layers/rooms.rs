@@ -1,4 +1,4 @@
-//! Breaches of the order inside a service, and of the rule that no two files name each other.
+//! Breaches of the order inside a service, and of the rule that no two subjects name each other.
 
 use super::sound::{and, house};
 use super::{CIRCLE, Plant};
@@ -128,7 +128,7 @@ const CIRCLES: &[Planted] = &[
     ),
 ];
 
-/// Breaches of the rule that no two files name each other.
+/// Breaches of the rule that no two subjects (files with the modules inside them) name each other.
 pub(super) fn circles() -> Result<Vec<Plant>> {
     let at = |files: &[(&str, &str)]| {
         files.iter().try_fold(house()?, |it, (path, text)| {
