@@ -1,10 +1,9 @@
 //! The door of the media plane: nothing behind it runs before the token is verified.
 //!
 //! The path is read as it came over the wire. Whatever is wrong with a token (missing, another video's, changed, expired,
-//! revoked), the reply is the same 403, for every method. Pages of any origin can read every reply of the plane, this
-//! one too, and no cache stores a reply unless a controller gives it a cache rule.
-//!
-//! Source: design §4 "Stream", §6 "Playback token"
+//! revoked), the reply is the same 403, for every method: it reveals nothing about the token or the video. Pages of any
+//! origin can read every reply of the plane, this one too, and no cache stores a reply unless a controller gives it a
+//! cache rule.
 
 use crate::metric;
 use crate::models::playback::media_path::{MediaPath, MediaResource};

@@ -197,7 +197,7 @@ fn read_variable(old: &Value, text: &str) -> Result<Value, &'static str> {
         Value::Array(old) => {
             let parts: Vec<&str> = text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
             let numbers: Option<Vec<Value>> = parts.iter().map(|part| part.parse().ok().map(Value::Integer)).collect();
-            // What the list holds tells what it is of; an empty one may be of either.
+            // The default's first entry decides the type of all entries; an empty default allows both types.
             match old.first() {
                 Some(Value::Integer(_)) => numbers.map(Value::Array),
                 Some(_) => Some(Value::Array(parts.into_iter().map(Value::from).collect())),

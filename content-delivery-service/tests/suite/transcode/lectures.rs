@@ -127,7 +127,7 @@ impl Studio {
         encoded
     }
 
-    /// Tells how many seconds of its piece an encoder has done.
+    /// Reports how many seconds of its piece an encoder has done.
     pub(super) async fn tell(&self, video: VideoId, order: &Order, seconds: u64) -> bool {
         let ticks = seconds * u64::from(TICKS);
         let (generation, work) = (order.generation, &order.work);
@@ -137,7 +137,7 @@ impl Studio {
             .unwrap()
     }
 
-    /// Has every waiting piece of some rungs fail for good, and everything else encoded.
+    /// Makes every waiting piece of some rungs fail permanently, and encodes everything else.
     pub(super) async fn fail(&self, video: VideoId, rungs: &'static [&'static str]) {
         let jobs = [EncodeTask::FIRST_KIND, EncodeTask::KIND].map(|kind| -> Arc<dyn Job> {
             Arc::new(Refusing {

@@ -77,7 +77,7 @@ impl Relay {
         Self { db, bus, clock }
     }
 
-    /// Publishes until it is told to stop; a commit that pushed events wakes it at once.
+    /// Publishes until `shutdown` resolves; a commit that pushed events wakes it at once.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
         let stop = shutdown.shared();
         let mut drained = pin!(async {

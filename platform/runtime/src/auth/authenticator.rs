@@ -4,7 +4,7 @@
 //! spelling of header and claims. A valid token is remembered by its hash, so that the signature is
 //! checked once; its expiry and the revocations are looked at every time.
 //!
-//! Source: RFC 9068 (at+jwt), RFC 8725 (best current practices); design §6
+//! Source: RFC 9068 (at+jwt), RFC 8725 (best current practices)
 
 use crate::auth::token::Token;
 use crate::{AuthError, Caller, Issuer, Principal, Revocations};

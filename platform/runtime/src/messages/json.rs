@@ -1,6 +1,9 @@
 //! JSON bodies, in and out.
 //!
-//! Source: design §4 "Status": broken JSON 400, wrong media type 415, too large 413, fields 422
+//! A client can see from the status what to correct: broken JSON is 400, a body over the limit 413, a wrong media type
+//! 415, a missing, unknown or bad field 422.
+//!
+//! Source: RFC 9110 §15.5
 
 use crate::Problem;
 use crate::messages::accept;
@@ -16,7 +19,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 /// Bodies that are larger are refused.
 const MAX_BYTES: usize = 1_024 * 1_024;
 
-/// A JSON body: read with every fault told by its own status, or written.
+/// A JSON body, of a request or of a reply. Each kind of fault in a request has its own status.
 #[derive(Debug, Clone, Copy)]
 pub struct Json<T>(pub T);
 

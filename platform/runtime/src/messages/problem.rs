@@ -1,6 +1,6 @@
 //! How a request is refused: a problem document.
 //!
-//! Source: RFC 9457; design §4 "Status"
+//! Source: RFC 9457
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -80,7 +80,7 @@ impl Problem {
         )
     }
 
-    /// 500 `internal_error`; whoever makes it has logged the cause.
+    /// 500 `internal_error`. It does not contain the cause; the caller has logged it.
     #[must_use]
     pub fn internal() -> Self {
         Self::new(

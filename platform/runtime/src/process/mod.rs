@@ -1,4 +1,4 @@
-//! What every process tells about itself: health, metrics, and the documentation of its routes.
+//! What every process publishes about itself: health, metrics, and the documentation of its routes.
 
 mod docs;
 mod health;
@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 pub use health::{Check, Health};
 
-/// What a process tells about itself.
+/// The routes on which a process publishes its own state.
 #[derive(Clone)]
 pub struct Process {
     checks: Arc<[Check]>,

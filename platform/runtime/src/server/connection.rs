@@ -17,7 +17,7 @@ use tokio::time::Instant;
 /// How long and how much is still read from a client whose body was refused, so that it sees the answer.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1_024 * 1_024;
-/// How long a connection that is told to end may take.
+/// How long a connection may take to end after it was asked to.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 const HEAD_TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

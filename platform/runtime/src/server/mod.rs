@@ -4,7 +4,7 @@
 //! what a connection does; `stream` is the socket with a limit on stalled writes; `edge` stands between
 //! hyper and the routes: ids, limits, panics, problems, logs.
 //!
-//! Source: RFC 9110, RFC 9112; design §4 "Status"
+//! Source: RFC 9110, RFC 9112
 
 mod connection;
 mod edge;
