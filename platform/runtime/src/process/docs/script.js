@@ -2,9 +2,19 @@
 
 const METHODS = ["get", "head", "post", "put", "patch", "delete", "options"];
 
+// Text with `code` in backticks, as Markdown has it.
+function marked(text) {
+  return String(text).split(/`([^`]+)`/).map((part, place) => {
+    if (place % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
+  });
+}
+
 function element(name, text, className) {
   const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
+  if (text !== undefined) made.append(...marked(text));
   if (className) made.className = className;
   return made;
 }
