@@ -10,7 +10,8 @@ export type Match = 'same' | 'another' | 'changed';
 
 /** Whether a chosen file is the one of an unfinished upload, as far as its name, size and date show. */
 export function match(file: Picked, video: Video): Match {
-  if (file.name !== video.source.filename || file.size !== video.upload?.length) return 'another';
+  const named = video.source.filename || file.name;
+  if (file.name !== named || file.size !== video.upload?.length) return 'another';
   const known = localStorage.getItem(key(video.id));
   // Another device doesn't know when the file was last changed; name and size must suffice there.
   return known === null || known === String(file.lastModified) ? 'same' : 'changed';

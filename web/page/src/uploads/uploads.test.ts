@@ -19,6 +19,12 @@ test('only the same file resumes an upload', () => {
   expect(match(file({ lastModified: 8 }), begun)).toBe('changed');
 });
 
+test('an upload without a file name is resumed by a file of its size', () => {
+  const unnamed = { id: 'v2', source: { filename: null }, upload: { length: 1000, offset: 400 } } as Video;
+  expect(match(file(), unnamed)).toBe('same');
+  expect(match(file({ size: 999 }), unnamed)).toBe('another');
+});
+
 test('failures that may pass are retried, ever more slowly; all others are final', () => {
   for (const status of [null, 409, 423, 429, 460, 500, 503, 507]) expect(next(status, 0)).toEqual({ kind: 'again', after: 1000 });
   for (const status of [400, 401, 403, 404, 410, 413, 415, 422]) expect(next(status, 0)).toEqual({ kind: 'over' });
