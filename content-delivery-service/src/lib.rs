@@ -64,7 +64,7 @@ pub const FACE: Face = Face {
     defaults: include_str!("../config/default.toml"),
     migrations: MIGRATIONS,
     metrics: metric::METRICS,
-    serves: "/api/v1/content, /p",
+    does: "serves /api/v1/content, /p",
     needs: &["users"],
 };
 

@@ -1,4 +1,4 @@
-//! The one binary: MoocFlix's roles and commands.
+//! MoocFlix's program: all roles and commands.
 //!
 //! `commands` holds the commands, `settings` the configuration; `roles` lists the services, `compose` builds those that
 //! a process runs, on the back ends that `backends` opens; `data_dir` reserves the data directory for one server.

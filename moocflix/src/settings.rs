@@ -126,7 +126,10 @@ impl Settings {
         supported("cache_url", &self.cache_url, &["memory"])?;
         supported("bus_url", &self.bus_url, &["embedded"])?;
         if let Some(url) = &self.public_url {
-            supported("public_url", url, &["http", "https"])?;
+            let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+            if !["http", "https"].contains(&scheme) {
+                bail!("public_url = {url}: must be an http:// or https:// URL");
+            }
         }
         if self
             .secret_key

@@ -66,7 +66,7 @@ pub const FACE: Face = Face {
     defaults: config::DEFAULTS,
     migrations: MIGRATIONS,
     metrics: metric::METRICS,
-    serves: "/api/v1/users, /.well-known/jwks.json",
+    does: "serves /api/v1/users, /.well-known/jwks.json",
     needs: &["content"],
 };
 

@@ -21,7 +21,7 @@ pub const FACE: Face = Face {
     defaults: "",
     migrations: &[],
     metrics: &[],
-    serves: "the page",
+    does: "serves the page",
     needs: &["users", "content"],
 };
 

@@ -77,7 +77,7 @@ pub const FACE: Face = Face {
     defaults: include_str!("../config/default.toml"),
     migrations: &[],
     metrics: METRICS,
-    serves: "nothing: it works on tasks",
+    does: "encodes lectures",
     needs: &[],
 };
 

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 /// Stream lectures: upload them, watch them a second later.
 #[derive(Debug, Parser)]
-#[command(name = "moocflix", version, about, propagate_version = true)]
+#[command(name = "moocflix", version, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -48,7 +48,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let address = listener.local_addr()?;
     if let Some(listen) = &settings.metrics_listen {
         let listener = bind("metrics_listen", listen).await?;
-        tracing::info!(address = %listener.local_addr()?, "serving only /metrics");
+        tracing::info!(address = %listener.local_addr()?, "serving /metrics at an address of its own");
         running.serve(listener, metrics, settings.limits()?);
     }
     for task in tasks {
@@ -57,7 +57,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     running.serve(listener, router, settings.limits()?);
     print(&format!("listening on http://{address}\n"))?;
     for face in duties.faces() {
-        tracing::info!(role = face.name, serves = face.serves, "plays");
+        tracing::info!(role = face.name, does = face.does, "running a role");
     }
     tracing::info!(%address, data_dir = %settings.data_dir.display(), "serving");
     running.wait().await.map_err(|why| anyhow!(why))

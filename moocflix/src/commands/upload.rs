@@ -35,7 +35,7 @@ pub(crate) struct UploadArgs {
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     server: String,
     /// The account's e-mail address; the command asks for the password.
-    #[arg(long, value_name = "ADDRESS", required_unless_present = "token")]
+    #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
     /// Read the password from standard input instead of asking for it.
     #[arg(long)]
@@ -63,6 +63,9 @@ pub(crate) async fn run(args: UploadArgs) -> Result<()> {
 async fn send(args: UploadArgs) -> Result<()> {
     let server = Server::parse(&args.server)?;
     let source = Source::open(&args.file).await?;
+    if args.email.is_none() && args.token.is_none() {
+        bail!("give --email ADDRESS, or an access token with --token or MOOCFLIX_TOKEN");
+    }
     let mut account = Account::new(&server, args.email, args.token, args.password_stdin)?;
     let state = State::of(&server, &source)?;
     let tus = Tus::new(&server)?;

@@ -86,7 +86,7 @@ async fn create(args: CreateArgs) -> Result<()> {
         password: password.into(),
     };
     let user = user_management_service::create_user(&db, &Clock::system(), account).await?;
-    print(&format!("{} is now {} ({})\n", user.email, user.roles, user.id))
+    print(&format!("created {} ({}, {})\n", user.email, user.roles, user.id))
 }
 
 async fn change(args: RoleArgs) -> Result<()> {

@@ -28,7 +28,7 @@ fn a_running_request_finishes_first_and_a_second_signal_does_not_wait() {
     );
     let mut wire = begin(&server, &head, first);
     server.signal(Signal::TERM);
-    wait_for(&server, "asked to end");
+    wait_for(&server, "shutting down");
     wire.write_all(second.as_bytes()).unwrap();
     let mut answer = String::new();
     wire.read_to_string(&mut answer).unwrap();
@@ -38,7 +38,7 @@ fn a_running_request_finishes_first_and_a_second_signal_does_not_wait() {
     let mut server = Server::start();
     let _wire = begin(&server, &head, first);
     server.signal(Signal::TERM);
-    wait_for(&server, "asked to end");
+    wait_for(&server, "shutting down");
     server.signal(Signal::TERM);
     assert_eq!(server.ended(Duration::from_secs(10)).0.code(), Some(130));
 }

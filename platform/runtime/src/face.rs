@@ -13,8 +13,8 @@ pub struct Face {
     pub migrations: &'static [Migration],
     /// Its metrics.
     pub metrics: &'static [Metric],
-    /// What it serves, for people.
-    pub serves: &'static str,
+    /// What it does, for people.
+    pub does: &'static str,
     /// The roles that must be played in the same process while the bus is embedded.
     pub needs: &'static [&'static str],
 }

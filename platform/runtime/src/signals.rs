@@ -15,10 +15,10 @@ pub fn signals(process: Shutdown) -> Background {
                 () = background.requested() => return Ok(()),
             }
             if process.is_requested() {
-                tracing::warn!("asked a second time: the process ends at once");
+                tracing::warn!("asked to shut down a second time: stopping at once");
                 std::process::exit(130);
             }
-            tracing::info!("asked to end: running requests are finished first");
+            tracing::info!("shutting down after the running requests");
             process.request();
         }
     })

@@ -71,7 +71,10 @@ impl Account {
     }
 
     async fn sign_in(&self) -> Result<Tokens> {
-        let email = self.email.as_deref().context("give --email or MOOCFLIX_TOKEN")?;
+        let email = self
+            .email
+            .as_deref()
+            .context("give --email, --token or MOOCFLIX_TOKEN")?;
         let password = if self.password_stdin {
             password::from_stdin()?
         } else {

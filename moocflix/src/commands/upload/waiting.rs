@@ -106,6 +106,7 @@ impl Waiting {
         match lecture.status.as_str() {
             "ready" => {
                 self.encoding.finish(lecture);
+                print("ready: all of the lecture is encoded")?;
                 Ok(true)
             }
             "failed" => {
