@@ -61,7 +61,7 @@ pub(crate) enum SessionError {
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The limit of tries is reached; it ends after this time.
-    #[error("too many tries; try again later")]
+    #[error("too many attempts; try again later")]
     Limited(Duration),
     /// Too many passwords are being hashed.
     #[error("too many people are signing in at the moment; try again")]

@@ -11,7 +11,7 @@ const MAX_BYTES: usize = 1024;
 /// Errors: what is wrong, to be shown after the field's name
 pub(crate) fn check_password(password: &str, email: &EmailAddress) -> Result<(), &'static str> {
     if password.len() < MIN_BYTES {
-        return Err("must be at least 12 bytes long");
+        return Err("must have at least 12 characters (bytes in UTF-8)");
     }
     if password.len() > MAX_BYTES {
         return Err("must not be longer than 1,024 bytes");
