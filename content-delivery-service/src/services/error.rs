@@ -10,12 +10,12 @@ use std::error::Error;
 pub(crate) enum VideoError {
     #[error(transparent)]
     Denied(Denied),
-    #[error("the video's upload is not complete")]
+    #[error("the lecture's upload is not complete")]
     NotUploaded,
     /// The positions of names that are no renditions of the lecture.
-    #[error("the video has no such rendition")]
+    #[error("the lecture has no such rendition")]
     UnknownRenditions(Vec<usize>),
-    #[error("somebody has changed the video since")]
+    #[error("the lecture has changed since it was read")]
     Stale,
     /// A field and what is wrong with it.
     #[error("the field `{0}` {1}")]
@@ -41,7 +41,7 @@ pub(crate) enum UploadError {
     TooLarge(u64),
     #[error("the checksum does not match the bytes")]
     ChecksumMismatch,
-    #[error("this is no audio or video file")]
+    #[error("this is not an audio or video file")]
     UnsupportedMedia,
     #[error("the file is empty")]
     EmptyFile,
@@ -61,7 +61,7 @@ pub(crate) enum UploadError {
 pub(crate) enum PlaybackError {
     #[error(transparent)]
     Denied(Denied),
-    #[error("the video can't be watched yet")]
+    #[error("the lecture can't be watched yet")]
     NotPlayable {
         /// After how many seconds it is worth asking again.
         retry_after: u64,
@@ -76,13 +76,16 @@ pub(crate) enum PlaybackError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Denied {
     /// The lecture does not exist, or the asker has no right to it.
-    #[error("there is no such video")]
+    #[error("there is no such lecture")]
     NotFound,
-    #[error("the video was deleted")]
+    #[error("the lecture was deleted")]
     Deleted,
-    #[error("the caller is not known")]
+    #[error("there is no valid sign-in")]
     Unauthenticated,
-    #[error("only admins see everybody's videos")]
+    /// An upload's address without its key, from somebody who is not signed in.
+    #[error("the URL lacks a valid key `k`, and there is no valid sign-in")]
+    NoKey,
+    #[error("only administrators see everybody's lectures")]
     AdminRequired,
 }
 

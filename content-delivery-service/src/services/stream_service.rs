@@ -289,7 +289,7 @@ fn watchable(video: Video) -> Result<Video, PlaybackError> {
         Status::Failed => Err(PlaybackError::VideoFailed(
             video
                 .reason
-                .map_or_else(|| "the video can't be played".to_owned(), |r| r.message),
+                .map_or_else(|| "the lecture can't be played".to_owned(), |r| r.message),
         )),
         // Its first piece may come any moment; a source that must be encoded first takes a little longer.
         Status::Processing if video.reason.is_none() => Err(PlaybackError::NotPlayable { retry_after: 1 }),

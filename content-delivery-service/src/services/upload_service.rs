@@ -149,12 +149,12 @@ impl UploadService {
         let found = self.upload(id).await?.zip(self.inner.videos.find(id).await?);
         let Some((upload, video)) = found else {
             // Without a key or a sign-in, the reply does not reveal whether the upload exists.
-            return Err(asker.map_or(Denied::Unauthenticated, |_| Denied::NotFound).into());
+            return Err(asker.map_or(Denied::NoKey, |_| Denied::NotFound).into());
         };
         let holds_key = key.is_some_and(|key| self.inner.keys.is_good(key, id, upload.key_version));
         match asker {
             _ if holds_key => {}
-            None => return Err(Denied::Unauthenticated.into()),
+            None => return Err(Denied::NoKey.into()),
             Some(asker) if asker.right(upload.owner_id) < Right::Own => return Err(Denied::NotFound.into()),
             Some(_) => {}
         }

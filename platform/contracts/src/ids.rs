@@ -82,14 +82,16 @@ impl<K: Kind> ToSchema for Id<K> {
 pub trait Kind {
     /// The name of the ids' schema.
     const NAME: &'static str;
-    /// The thing's name in codes and sentences, such as `video`.
+    /// The thing's name in codes, such as `video`.
     const WORD: &'static str;
+    /// The thing's name in sentences, such as `lecture`.
+    const NOUN: &'static str;
     /// The thing, in a sentence.
     const MEANING: &'static str;
 }
 
 macro_rules! ids {
-    ($($kind:ident, $word:literal => $name:ident: $meaning:literal),* $(,)?) => {
+    ($($kind:ident, $word:literal, $noun:literal => $name:ident: $meaning:literal),* $(,)?) => {
         /// The kinds of things that have ids.
         pub mod kind {
             $(
@@ -106,6 +108,7 @@ macro_rules! ids {
             impl Kind for kind::$kind {
                 const NAME: &'static str = stringify!($name);
                 const WORD: &'static str = $word;
+                const NOUN: &'static str = $noun;
                 const MEANING: &'static str = $meaning;
             }
         )*
@@ -113,11 +116,11 @@ macro_rules! ids {
 }
 
 ids! {
-    User, "user" => UserId: "A person with an account.",
-    Session, "session" => SessionId: "One sign-in of a user: all its access and refresh tokens carry this id (`sid`).",
-    Video, "video" => VideoId: "A lecture, from the first byte of its upload to its deletion record.",
-    Playback, "playback" => PlaybackId: "One playback session: a viewer who opened a video's stream.",
-    Event, "event" => EventId: "One event; consumers keep it, so that an effect happens once.",
+    User, "user", "user" => UserId: "A person with an account.",
+    Session, "session", "session" => SessionId: "One sign-in of a user: all its access and refresh tokens carry this id (`sid`).",
+    Video, "video", "lecture" => VideoId: "A lecture, from the first byte of its upload to its deletion record.",
+    Playback, "playback", "playback session" => PlaybackId: "One playback session: a viewer who opened a video's stream.",
+    Event, "event", "event" => EventId: "One event; consumers keep it, so that an effect happens once.",
 }
 
 #[cfg(test)]

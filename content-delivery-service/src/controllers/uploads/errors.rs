@@ -42,7 +42,7 @@ pub(super) fn malformed_form(what: &str) -> Problem {
 }
 
 pub(super) fn unsupported_type() -> Problem {
-    let detail = "bodies of this type are not taken here";
+    let detail = "the type or encoding of the body is not supported here";
     Problem::new(S::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
 }
 

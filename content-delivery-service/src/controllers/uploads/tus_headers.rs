@@ -19,11 +19,11 @@ pub(super) fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Op
         return Ok(None);
     };
     if values.next().is_some() {
-        return Err(malformed_header(format!("{name} came twice")));
+        return Err(malformed_header(format!("{name} is given twice")));
     }
     let text = value
         .to_str()
-        .map_err(|_| malformed_header(format!("{name} has characters that it must not have")))?;
+        .map_err(|_| malformed_header(format!("{name} has invalid characters")))?;
     Ok(Some(text))
 }
 

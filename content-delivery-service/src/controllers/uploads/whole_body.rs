@@ -206,7 +206,10 @@ impl Texts {
             "title" => ("title", &mut self.title),
             "description" => ("description", &mut self.description),
             _ => {
-                return Err(bad_field("form", "may hold file, title and description, nothing else"));
+                return Err(bad_field(
+                    name,
+                    "is not a known field; a form has `title`, `description` and `file`",
+                ));
             }
         };
         let mut bytes = Vec::new();

@@ -11,7 +11,7 @@ impl From<E> for Problem {
             E::Denied(denied) => denied.into(),
             E::NotUploaded => Self::new(S::CONFLICT, "not_uploaded", detail),
             E::UnknownRenditions(places) => places.into_iter().fold(Self::invalid(), |problem, place| {
-                problem.field(format!("renditions[{place}]"), "is no rendition of this video")
+                problem.field(format!("renditions[{place}]"), "is not a rendition of this lecture")
             }),
             E::Stale => Self::new(S::PRECONDITION_FAILED, "stale", detail),
             E::BadField(field, message) => Self::invalid().field(field, message),

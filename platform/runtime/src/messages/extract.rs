@@ -73,7 +73,7 @@ impl<K: Kind, S: Send + Sync> FromRequestParts<S> for PathId<Id<K>> {
 fn unknown<K: Kind>() -> Problem {
     let (code, detail) = (
         format!("{}_not_found", K::WORD),
-        format!("there is no such {}", K::WORD),
+        format!("there is no such {}", K::NOUN),
     );
     Problem::new(StatusCode::NOT_FOUND, code, detail)
 }
