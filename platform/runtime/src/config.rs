@@ -70,7 +70,7 @@ pub fn load<T: DeserializeOwned>(
         match find(&mut tree, &key) {
             Some(place) => *place = read_variable(place, value).map_err(|must| wrong(name, &key, must))?,
             None => warnings.push(format!(
-                "the environment variable {name} is no key of MoocFlix's (`{key}`)"
+                "the environment variable {name} is not a MoocFlix setting (`{key}`)"
             )),
         }
     }

@@ -53,12 +53,12 @@ fn refusal(access: Access, principal: &Principal) -> Option<Problem> {
         (Access::Instructor, Principal::User(caller)) if !caller.roles.may_teach() => Some(Problem::new(
             StatusCode::FORBIDDEN,
             "instructor_required",
-            "this is the instructors'; an admin can make you one",
+            "only instructors may do this; an administrator can give you that role",
         )),
         (Access::Admin, Principal::User(caller)) if !caller.roles.has(Role::Admin) => Some(Problem::new(
             StatusCode::FORBIDDEN,
             "admin_required",
-            "this is the admins'",
+            "only administrators may do this",
         )),
         (Access::SignedIn | Access::Instructor | Access::Admin, Principal::User(_)) => None,
     }
@@ -82,6 +82,6 @@ fn refuse_unknown(query: &str, known: &BTreeSet<String>) -> Result<(), Problem> 
     if unknown.is_empty() {
         return Ok(());
     }
-    let blame = |problem: Problem, name: &&String| problem.field(name.as_str(), "is not known here");
+    let blame = |problem: Problem, name: &&String| problem.field(name.as_str(), "is not a known field");
     Err(unknown.iter().fold(Problem::invalid(), blame))
 }

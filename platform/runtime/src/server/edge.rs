@@ -253,16 +253,16 @@ fn plain_refusal(response: &Response) -> Option<Problem> {
     from_framework.then(|| match status {
         StatusCode::NOT_FOUND => Problem::new(status, "not_found", "there is nothing at this address"),
         StatusCode::METHOD_NOT_ALLOWED => {
-            Problem::new(status, "method_not_allowed", "this address does not take that method")
+            Problem::new(status, "method_not_allowed", "this address does not support the method")
         }
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(status, "too_large", "the body is too large"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::new(
             status,
             "unsupported_media_type",
-            "the body is of a kind that is not taken here",
+            "the type of the body is not supported here",
         ),
         StatusCode::INTERNAL_SERVER_ERROR => Problem::internal(),
-        _ => Problem::new(status, "bad_request", "the request is not as it must be"),
+        _ => Problem::new(status, "bad_request", "the request is invalid"),
     })
 }
 
