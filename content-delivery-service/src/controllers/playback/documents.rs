@@ -58,7 +58,7 @@ fn replies(kind: &str) -> BTreeMap<String, RefOr<Response>> {
             "403",
             Response::new("The token does not open this, whatever the reason"),
         ),
-        ("404", Response::new("The video has no such part")),
+        ("404", Response::new("The lecture has no such part")),
         ("416", Response::new("The range lies beyond the end")),
     ]
     .map(|(status, reply)| (status.to_owned(), reply.into()))

@@ -11,7 +11,7 @@ use http::StatusCode;
     tag = "media",
     params(
         ("token" = String, Path, description = "The playback token"),
-        ("video_id" = VideoId, Path, description = "The video")
+        ("video_id" = VideoId, Path, description = "The lecture")
     ),
     responses(
         (status = 204, description = "The session is open"),

@@ -15,7 +15,7 @@ use contracts::VideoId;
     tag = "media",
     params(
         ("token" = String, Path, description = "The playback token"),
-        ("video_id" = VideoId, Path, description = "The video")
+        ("video_id" = VideoId, Path, description = "The lecture")
     ),
     responses(PlaylistReplies)
 )]

@@ -15,7 +15,7 @@ use contracts::VideoId;
     tag = "media",
     params(
         ("token" = String, Path, description = "The playback token"),
-        ("video_id" = VideoId, Path, description = "The video"),
+        ("video_id" = VideoId, Path, description = "The lecture"),
         ("generation" = u32, Path, description = "The plan that the bytes belong to"),
         ("rendition" = String, Path, description = "The rendition, such as `source` or `audio`"),
         ("segment" = String, Path, description = "The segment, `{n}.m4s`, counted from 0")

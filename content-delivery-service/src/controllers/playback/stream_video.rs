@@ -17,14 +17,14 @@ use runtime::{Caller, Json, PathId, Problem, ProblemDocument, accept};
     operation_id = "streamVideo",
     tag = "content",
     params(
-        ("video_id" = VideoId, Path, description = "The video"),
+        ("video_id" = VideoId, Path, description = "The lecture"),
         ("Accept" = Option<String>, Header, description = "`application/json` asks for the session itself")
     ),
     responses(
         (status = 200, description = "The session, asked for by `Accept: application/json`", body = PlaybackDocument),
         (status = 307, description = "To the HLS multivariant playlist"),
         (status = 401, description = "No valid sign-in", body = ProblemDocument),
-        (status = 404, description = "No such video (`video_not_found`)", body = ProblemDocument),
+        (status = 404, description = "No such lecture (`video_not_found`)", body = ProblemDocument),
         (status = 409, description = "Not yet playable (`not_playable`) or never (`video_failed`)", body = ProblemDocument),
         (status = 410, description = "Deleted (`video_deleted`)", body = ProblemDocument)
     )

@@ -31,7 +31,7 @@ pub(crate) struct VideoChange {
     request_body = VideoChange,
     responses(
         (status = 200, description = "The changed lecture.", body = VideoDocument),
-        (status = 412, description = "Somebody has changed the lecture since.", body = ProblemDocument),
+        (status = 412, description = "The lecture has changed since it was read.", body = ProblemDocument),
         (status = 422, description = "A field is wrong.", body = ProblemDocument),
     )
 )]

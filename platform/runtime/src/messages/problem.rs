@@ -29,7 +29,7 @@ struct Refusal {
 /// What is wrong with one field of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The field's path, with dots between its steps.
+    /// The field's path, such as `title` or `renditions[0]`.
     pub field: String,
     /// What is wrong with it.
     pub message: String,
@@ -76,7 +76,7 @@ impl Problem {
         Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid_request",
-            "the request has fields that are missing, unknown or not as they must be",
+            "some fields of the request are missing, unknown or invalid",
         )
     }
 
@@ -142,9 +142,9 @@ impl Problem {
     }
 }
 
-/// `not_playable` → `Not playable`.
+/// `not_playable` → `Not playable`, `malformed_json` → `Malformed JSON`.
 fn title(code: &str) -> String {
-    let words = code.replace('_', " ");
+    let words = code.replace("json", "JSON").replace('_', " ");
     let mut letters = words.chars();
     letters
         .next()

@@ -571,7 +571,7 @@ export interface components {
         };
         /** @description What is wrong with one field of a request. */
         FieldError: {
-            /** @description The field's path, with dots between its steps. */
+            /** @description The field's path, such as `title` or `renditions[0]`. */
             field: string;
             /** @description What is wrong with it. */
             message: string;
@@ -1450,7 +1450,7 @@ export interface operations {
                     "application/json": components["schemas"]["Video"];
                 };
             };
-            /** @description Somebody has changed the lecture since. */
+            /** @description The lecture has changed since it was read. */
             412: {
                 headers: {
                     [name: string]: unknown;
@@ -1567,7 +1567,7 @@ export interface operations {
                 Accept?: string | null;
             };
             path: {
-                /** @description The video */
+                /** @description The lecture */
                 video_id: components["schemas"]["VideoId"];
             };
             cookie?: never;
@@ -1599,7 +1599,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such video (`video_not_found`) */
+            /** @description No such lecture (`video_not_found`) */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2583,7 +2583,7 @@ export interface operations {
             path: {
                 /** @description The playback token */
                 token: string;
-                /** @description The video */
+                /** @description The lecture */
                 video_id: components["schemas"]["VideoId"];
             };
             cookie?: never;
@@ -2613,7 +2613,7 @@ export interface operations {
             path: {
                 /** @description The playback token */
                 token: string;
-                /** @description The video */
+                /** @description The lecture */
                 video_id: components["schemas"]["VideoId"];
             };
             cookie?: never;
@@ -2652,7 +2652,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The video has no such part */
+            /** @description The lecture has no such part */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2675,7 +2675,7 @@ export interface operations {
             path: {
                 /** @description The playback token */
                 token: string;
-                /** @description The video */
+                /** @description The lecture */
                 video_id: components["schemas"]["VideoId"];
                 /** @description The plan that the bytes belong to */
                 generation: number;
@@ -2718,7 +2718,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The video has no such part */
+            /** @description The lecture has no such part */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2741,7 +2741,7 @@ export interface operations {
             path: {
                 /** @description The playback token */
                 token: string;
-                /** @description The video */
+                /** @description The lecture */
                 video_id: components["schemas"]["VideoId"];
                 /** @description The plan that the bytes belong to */
                 generation: number;
@@ -2784,7 +2784,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The video has no such part */
+            /** @description The lecture has no such part */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2807,7 +2807,7 @@ export interface operations {
             path: {
                 /** @description The playback token */
                 token: string;
-                /** @description The video */
+                /** @description The lecture */
                 video_id: components["schemas"]["VideoId"];
                 /** @description The plan that the bytes belong to */
                 generation: number;
@@ -2852,7 +2852,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description The video has no such part */
+            /** @description The lecture has no such part */
             404: {
                 headers: {
                     [name: string]: unknown;
