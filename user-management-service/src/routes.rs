@@ -29,6 +29,7 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
             Access::SignedIn,
             routes!(update_profile::update_profile),
         )
+        .row(Method::POST, "/logout", Access::Public, routes!(logout::log_out))
         .row(
             Method::POST,
             "/password/change",
@@ -46,7 +47,6 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
         .with_state(api.clone());
     let tokens = Table::new(PREFIX, authenticator)
         .with_any_query()
-        .row(Method::POST, "/logout", Access::Public, routes!(logout::log_out))
         .row(
             Method::POST,
             "/token",

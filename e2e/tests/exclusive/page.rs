@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::settings;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
@@ -44,7 +44,7 @@ impl Running {
             .stdin(Stdio::null())
             .stdout(file.try_clone()?)
             .stderr(file);
-        let mut child = command.kill_on_drop(true).spawn()?;
+        let mut child = command.process_group(0).kill_on_drop(true).spawn()?;
         let begun = Instant::now();
         loop {
             let output = fs::read_to_string(&out)?;
@@ -72,12 +72,16 @@ impl Running {
         }
     }
 
-    /// Ctrl-C.
+    /// Ctrl-C: a terminal sends it to the whole process group. It counts once, so that requests can finish.
     async fn stop(mut self) -> Result<()> {
         let pid = Pid::from_raw(i32::try_from(self.child.id().context("it runs")?)?).context("a process id")?;
-        kill_process(pid, Signal::INT)?;
+        kill_process_group(pid, Signal::INT)?;
         let status = tokio::time::timeout(Duration::from_secs(35), self.child.wait()).await??;
-        ensure!(status.success(), "{status}: {}", fs::read_to_string(&self.out)?);
+        let output = fs::read_to_string(&self.out)?;
+        ensure!(
+            status.success() && !output.contains("a second time"),
+            "{status}: {output}"
+        );
         Ok(())
     }
 }

@@ -102,6 +102,24 @@ pub async fn claim(tx: &mut Tx, request: &Request, made: Uuid, now: Timestamp) -
     Ok(row.map_or(Once::First, |row| row.once(request)))
 }
 
+/// Records what a request has created, in place of what its key stood for before.
+///
+/// For what another constraint creates only once, such as the account of an address.
+pub async fn record(tx: &mut Tx, request: &Request, made: Uuid, now: Timestamp) -> Result<(), DbError> {
+    let sql = "INSERT INTO once (name, print, made, made_at) VALUES ($1, $2, $3, $4) \
+               ON CONFLICT (name) DO UPDATE SET print = excluded.print, made = excluded.made, made_at = excluded.made_at";
+    tx.run(sql, args![request.name, request.print, made, now]).await?;
+    Ok(())
+}
+
+/// Forgets the request that created `made`, so that it can be repeated.
+///
+/// For a creation that failed later and left nothing.
+pub async fn release(tx: &mut Tx, made: Uuid) -> Result<(), DbError> {
+    tx.run("DELETE FROM once WHERE made = $1", args![made]).await?;
+    Ok(())
+}
+
 /// What is known of a request, without recording anything.
 pub async fn find(reader: Reader<'_>, request: &Request) -> Result<Once, DbError> {
     let row = reader.one::<Row>(FIND, args![request.name]).await?;

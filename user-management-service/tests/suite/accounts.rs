@@ -80,6 +80,9 @@ async fn a_sign_up_whose_answer_was_lost_is_answered_again_by_its_key() {
     }
     ask("two", PASSWORD).await.is_problem(409, "email_taken");
     ask("one", "another password").await.is_problem(409, "email_taken");
+    for malformed in ["", "\u{e4}"] {
+        ask(malformed, PASSWORD).await.is_problem(422, "invalid_request");
+    }
 }
 
 #[tokio::test]

@@ -84,6 +84,8 @@ async fn logout_ends_this_sign_in_at_once_and_no_other() {
     let server = Server::start().await;
     let here = server.signed_in("ada@example.org").await;
     let there = server.login("ada@example.org").await;
+    let unknown = server.request(Method::POST, "/logout?all=true", here.access());
+    server.send(unknown).await.is_problem(422, "invalid_request");
     let left = server
         .send(server.request(Method::POST, "/logout", here.access()))
         .await;

@@ -27,7 +27,7 @@ enum Owner {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Parameters {
-    /// `mine` by default; only admins may ask for `all`.
+    /// `me` by default; only admins may ask for `all`.
     #[param(inline)]
     owner: Option<Owner>,
     /// Only lectures that failed or that have a failed rendition.

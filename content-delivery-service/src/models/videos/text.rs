@@ -1,6 +1,6 @@
 //! The texts that people give a lecture, and what they may contain.
 
-use contracts::text::{self, MAX_TITLE, is_deceptive};
+use contracts::text::{self, MAX_TITLE, is_deceptive, is_direction_mark};
 
 /// Longest description, in characters.
 const MAX_DESCRIPTION: usize = 5_000;
@@ -49,7 +49,8 @@ fn title_from(filename: &str) -> String {
         Some((stem, ending)) if !stem.is_empty() && ending.len() <= 5 => stem,
         _ => filename,
     };
-    let short: String = stem.trim().chars().take(MAX_TITLE).collect();
+    let plain = stem.trim().chars().filter(|c| !is_direction_mark(*c));
+    let short: String = plain.take(MAX_TITLE).collect();
     text::title(&short).unwrap_or_else(|_| UNTITLED.to_owned())
 }
 
@@ -69,6 +70,7 @@ mod tests {
         assert_eq!(title_from("Lecture 3.mp4"), "Lecture 3");
         assert_eq!(title_from("3. Graphs and trees"), "3. Graphs and trees");
         assert_eq!(title_from(".mp4"), ".mp4");
+        assert_eq!(title_from("\u{200e}Video 2026-11-30.mp4"), "Video 2026-11-30");
         assert_eq!(title_from(""), UNTITLED);
         assert_eq!(title_from(&"x".repeat(255)).len(), MAX_TITLE);
     }

@@ -3,7 +3,7 @@
 use crate::repositories::playback::playback_repository;
 use crate::repositories::uploads::upload_repository;
 use backing::db::{Db, DbError, Tx};
-use backing::{args, outbox, record, tasks};
+use backing::{args, once, outbox, record, tasks};
 use contracts::events::VideoDeleted;
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
 use renditions::models::lecture::Reason;
@@ -57,7 +57,7 @@ impl DeletionRepository {
         Ok(deleted)
     }
 
-    /// Removes the rows of an upload that never became a lecture.
+    /// Removes the rows of an upload that never became a lecture; the request that began it can be repeated.
     pub async fn discard(&self, id: VideoId, now: Timestamp) -> Result<(), DbError> {
         let mut tx = self.db.write().await?;
         let sql = "SELECT owner_id, policy_version FROM videos WHERE id = $1 AND status = 'uploading'";
@@ -66,6 +66,7 @@ impl DeletionRepository {
         };
         upload_repository::remove(&mut tx, id).await?;
         tx.run("DELETE FROM videos WHERE id = $1", args![id]).await?;
+        once::release(&mut tx, id.into()).await?;
         let gone = VideoDeleted {
             owner_id: video.owner_id,
             policy_version: video.policy_version + 1,

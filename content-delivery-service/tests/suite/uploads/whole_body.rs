@@ -161,3 +161,31 @@ async fn the_same_idempotency_key_makes_the_same_video() {
     assert_eq!(first.is(201).id(), again.is(201).id());
     assert_eq!(server.rows().await, 1);
 }
+
+#[tokio::test]
+async fn a_request_that_failed_can_be_repeated_under_its_idempotency_key() {
+    let (server, person, bytes) = (Server::start().await, Person::instructor(), film(900));
+    let keyed = |body: Vec<u8>| {
+        let request = post(&server, &person).header("idempotency-key", "a");
+        request.header("content-type", "video/mp4").body(body)
+    };
+    server.send(keyed(b"no film".repeat(100))).await.is(415);
+    let repeated = server.send(keyed(film(700))).await;
+    assert_eq!(server.send(keyed(film(700))).await.is(201).id(), repeated.is(201).id());
+
+    let mut wire = server.connect().await;
+    let head = format!(
+        "POST {UPLOAD} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nidempotency-key: b\r\ncontent-type: video/mp4\r\ncontent-length: 900\r\n\r\n",
+        server.token(&person)
+    );
+    wire.send(head).await;
+    wire.send(bytes[..400].to_vec()).await;
+    until("the upload has begun", || async { server.rows().await == 2 }).await;
+    drop(wire);
+    until("the upload is gone", || async { server.rows().await == 1 }).await;
+    let request = post(&server, &person).header("idempotency-key", "b");
+    server
+        .send(request.header("content-type", "video/mp4").body(bytes))
+        .await
+        .is(201);
+}

@@ -6,3 +6,4 @@ CREATE TABLE once (
     made_at BIGINT NOT NULL
 );
 CREATE INDEX once_by_time ON once (made_at);
+CREATE INDEX once_by_made ON once (made);

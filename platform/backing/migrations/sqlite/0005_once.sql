@@ -6,3 +6,4 @@ CREATE TABLE once (
     made_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX once_by_time ON once (made_at);
+CREATE INDEX once_by_made ON once (made);

@@ -50,6 +50,26 @@ async fn a_request_whose_transaction_fails_has_not_come() {
 }
 
 #[tokio::test]
+async fn a_request_is_free_again_once_what_it_created_is_gone() {
+    for database in databases("content", &[]).await.unwrap() {
+        let db = &database.db;
+        let (asked, made, other) = (request("ada", "key", "a lecture"), Uuid::now_v7(), Uuid::now_v7());
+        claim(db, &asked, made).await;
+        let mut tx = db.write().await.unwrap();
+        once::release(&mut tx, other).await.unwrap();
+        assert_eq!(
+            once::claim(&mut tx, &asked, other, NOW).await.unwrap(),
+            Once::Again(made)
+        );
+        once::release(&mut tx, made).await.unwrap();
+        once::record(&mut tx, &asked, made, NOW).await.unwrap();
+        once::record(&mut tx, &asked, other, NOW).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(once::find(db.read(), &asked).await.unwrap(), Once::Again(other));
+    }
+}
+
+#[tokio::test]
 async fn of_many_requests_at_once_one_is_the_first() {
     for database in databases("content", &[]).await.unwrap() {
         let db = &database.db;

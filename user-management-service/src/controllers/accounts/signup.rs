@@ -48,7 +48,10 @@ pub(crate) async fn sign_up(
         name: body.name,
         password: body.password,
     };
-    let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    let user = api.accounts.sign_up(applicant, key, address).await?;
+    // A key that is no ASCII text is malformed, too.
+    let key = headers
+        .get("idempotency-key")
+        .map(|key| String::from_utf8_lossy(key.as_bytes()));
+    let user = api.accounts.sign_up(applicant, key.as_deref(), address).await?;
     Ok(documents::user(StatusCode::CREATED, user))
 }

@@ -30,10 +30,6 @@ impl UserRepository {
     /// Errors: `EmailTaken`, or what the database reports
     pub async fn insert(&self, new: &NewUser, request: Option<&Request>, now: Timestamp) -> Result<User, NotDone> {
         let mut tx = self.db.write().await?;
-        if let Some(request) = request {
-            // Whatever an earlier account of this address was created by, that account is gone, or there is no second.
-            once::claim(&mut tx, request, new.id.into(), now).await?;
-        }
         tx.run(
             "INSERT INTO users (id, email, email_key, name, roles, is_admin, password_hash, email_verified, version, \
              revision, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, 1, $9, $9)",
@@ -51,6 +47,9 @@ impl UserRepository {
         )
         .await
         .map_err(taken)?;
+        if let Some(request) = request {
+            once::record(&mut tx, request, new.id.into(), now).await?;
+        }
         let registered = UserRegistered {
             roles: new.roles.clone(),
         };

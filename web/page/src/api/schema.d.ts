@@ -1002,7 +1002,7 @@ export interface operations {
     listVideos: {
         parameters: {
             query?: {
-                /** @description `mine` by default; only admins may ask for `all`. */
+                /** @description `me` by default; only admins may ask for `all`. */
                 owner?: "me" | "all";
                 /** @description Only lectures that failed or that have a failed rendition. */
                 failed?: boolean;
