@@ -47,4 +47,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0006_requests.sql"),
         postgres: include_str!("../../migrations/postgres/0006_requests.sql"),
     },
+    Migration {
+        number: 7,
+        name: "revoked upload keys",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0007_revoked_keys.sql"),
+        postgres: include_str!("../../migrations/postgres/0007_revoked_keys.sql"),
+    },
 ];

@@ -273,9 +273,10 @@ impl UploadService {
         Ok(())
     }
 
-    /// Revokes a user's upload keys, then stops this process's uploads that use one; the owner's details show new keys.
-    pub(crate) async fn revoke_keys(&self, tx: &mut Tx, owner: UserId) -> Result<After, DbError> {
-        let (open, active) = (revoke_keys(tx, owner).await?, self.inner.active.clone());
+    /// Revokes the keys of a user's uploads that began until `at`, then stops this process's uploads that use one; the
+    /// owner's details show new keys.
+    pub(crate) async fn revoke_keys(&self, tx: &mut Tx, owner: UserId, at: Timestamp) -> Result<After, DbError> {
+        let (open, active) = (revoke_keys(tx, owner, at).await?, self.inner.active.clone());
         Ok(After::then(move || open.into_iter().for_each(|id| active.stop(id))))
     }
 

@@ -50,7 +50,7 @@ impl Handler for UserEvents {
         };
         let ended = self.streams.end_by(tx, ending).await?;
         if matches!(ending, Ending::Below(..)) {
-            return Ok(ended.and(self.uploads.revoke_keys(tx, user).await?));
+            return Ok(ended.and(self.uploads.revoke_keys(tx, user, event.time).await?));
         }
         Ok(ended)
     }

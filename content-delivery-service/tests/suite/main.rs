@@ -20,6 +20,7 @@ mod uploads {
     mod cancel_upload;
     mod describe_uploads;
     mod resume_upload;
+    mod sign_outs;
     mod takeover;
     mod upload_video;
     mod whole_body;

@@ -77,6 +77,18 @@ impl House {
         id
     }
 
+    /// Revokes the owner's keys and returns the uploads that are open.
+    async fn revoke_keys(&self, at: Timestamp) -> Vec<VideoId> {
+        let mut tx = self.db.write().await.unwrap();
+        let revoked = revoke_keys(&mut tx, self.owner, at).await.unwrap();
+        tx.commit().await.unwrap();
+        revoked
+    }
+
+    async fn key_version(&self, id: VideoId) -> i64 {
+        self.uploads.find(id).await.unwrap().unwrap().key_version
+    }
+
     async fn claim(&self, id: VideoId, offset: u64) -> Option<i64> {
         let claim = self
             .uploads
@@ -456,12 +468,32 @@ async fn a_users_keys_are_revoked_together() {
         let (open, done) = (house.create().await, house.uploaded().await);
         let other = House::new(house.name, &house.db);
         let foreign = other.create().await;
-        let mut tx = house.db.write().await.unwrap();
-        let revoked = revoke_keys(&mut tx, house.owner).await.unwrap();
-        tx.commit().await.unwrap();
-        assert_eq!(revoked, [open], "{}", house.name);
+        assert_eq!(house.revoke_keys(later(10)).await, [open], "{}", house.name);
         for (id, version) in [(open, 2), (done, 2), (foreign, 1)] {
-            assert_eq!(house.uploads.find(id).await.unwrap().unwrap().key_version, version);
+            assert_eq!(house.key_version(id).await, version, "{}", house.name);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn only_a_later_revocation_changes_a_key() {
+    on_each(|house| async move {
+        let id = house.create().await;
+        let before = NOW - Duration::from_micros(1);
+        for (at, version) in [
+            (before, 1),
+            (NOW, 2),
+            (NOW, 2),
+            (later(10), 3),
+            (later(10), 3),
+            (later(5), 3),
+            (later(11), 4),
+        ] {
+            let revoked = house.key_version(id).await < version;
+            let expected = if revoked { vec![id] } else { Vec::new() };
+            assert_eq!(house.revoke_keys(at).await, expected, "{}: {at}", house.name);
+            assert_eq!(house.key_version(id).await, version, "{}: {at}", house.name);
         }
     })
     .await;

@@ -32,7 +32,7 @@ pub(crate) const UPLOAD: &str = "/api/v1/content/upload";
 pub(crate) struct Server {
     site: Site,
     pub(crate) db: Db,
-    bus: Arc<EmbeddedBus>,
+    pub(crate) bus: Arc<EmbeddedBus>,
     changes: Broadcast,
     data: Arc<Data>,
 }

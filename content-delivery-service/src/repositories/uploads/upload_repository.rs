@@ -49,6 +49,13 @@ record! {
 }
 
 record! {
+    struct RevokedRow {
+        video_id: VideoId,
+        state: String,
+    }
+}
+
+record! {
     struct OwnerRow {
         owner_id: UserId,
         bytes_received: i64,
@@ -264,13 +271,17 @@ impl UploadRepository {
     }
 }
 
-/// Revokes every upload key of a user and returns the uploads that are open.
-pub async fn revoke_keys(tx: &mut Tx, owner: UserId) -> Result<Vec<VideoId>, DbError> {
-    let sql = "SELECT video_id FROM uploads WHERE owner_id = $1 AND state <> 'finished'";
-    let open = tx.all::<IdRow>(sql, args![owner]).await?;
-    let sql = "UPDATE uploads SET key_version = key_version + 1 WHERE owner_id = $1";
-    tx.run(sql, args![owner]).await?;
-    Ok(open.into_iter().map(|row| row.video_id).collect())
+/// Revokes the keys of a user's uploads that began until `at`, and returns those that are open.
+///
+/// A revocation that comes again, or after a later one, changes nothing.
+pub async fn revoke_keys(tx: &mut Tx, owner: UserId, at: Timestamp) -> Result<Vec<VideoId>, DbError> {
+    let sql = "UPDATE uploads SET key_version = key_version + 1, keys_revoked_at = $2 \
+        WHERE owner_id = $1 AND (keys_revoked_at IS NULL OR keys_revoked_at < $2) AND EXISTS ( \
+        SELECT 1 FROM videos WHERE videos.id = uploads.video_id AND videos.created_at <= $2) \
+        RETURNING video_id, state";
+    let revoked = tx.all::<RevokedRow>(sql, args![owner, at]).await?;
+    let open = revoked.into_iter().filter(|row| row.state != "finished");
+    Ok(open.map(|row| row.video_id).collect())
 }
 
 /// Whether an upload is open and its time is over, as the caller's transaction sees it.

@@ -1,5 +1,4 @@
 use crate::server::{Server, UPLOAD, film, id, sha1, sha256};
-use contracts::events::UserSessionsEnded;
 use reqwest::Method;
 use std::time::Duration;
 use testing::{Person, until};
@@ -294,28 +293,4 @@ async fn an_upload_continues_after_a_restart() {
     assert_eq!(server.head(&location).await.is(200).header("upload-offset"), "1200000");
     server.patch(&location, 1_200_000, &bytes[1_200_000..]).await.is(204);
     assert_eq!(server.source(id(&location)), bytes);
-}
-
-/// The key dies when its owner signs out everywhere; the owner's details show the next one.
-#[tokio::test]
-async fn signing_out_everywhere_revokes_the_upload_key() {
-    let (server, person) = (Server::start().await, Person::instructor());
-    let location = server.begin(&person, 100).await;
-    server.tell(person.id, UserSessionsEnded { version: 2 }).await;
-    server.head(&location).await.is(401);
-    let video = server.details(&person, id(&location)).await;
-    server.head(video.json["upload"]["url"].as_str().unwrap()).await.is(200);
-}
-
-/// Buses deliver an event again after a crash or a rebalance.
-#[tokio::test]
-async fn a_sign_out_that_is_delivered_again_spares_the_keys_made_since() {
-    let (server, person) = (Server::start().await, Person::instructor());
-    let signed_out = server.event(person.id, UserSessionsEnded { version: 2 });
-    server.deliver(&signed_out).await;
-    let location = server.begin(&person, 100).await;
-    server.deliver(&signed_out).await;
-    server.head(&location).await.is(200);
-    server.tell(person.id, UserSessionsEnded { version: 3 }).await;
-    server.head(&location).await.is(401);
 }
