@@ -2,7 +2,7 @@
 
 use super::port::{Bus, Outgoing};
 use super::{dead_letters, inbox, outbox};
-use crate::db::{DbError, Sql};
+use crate::db::{DbError, Sql, Tx};
 use crate::{Clock, Db, args, metric, once, record};
 use contracts::Timestamp;
 use contracts::events::Envelope;
@@ -38,6 +38,7 @@ const COUNTING: Duration = Duration::from_secs(5);
 const FORGETTING: Duration = Duration::from_secs(3600);
 
 record! {
+    #[derive(Clone, Copy)]
     struct Claim {
         subject: Uuid,
         published: i64,
@@ -116,20 +117,28 @@ impl Relay {
         let claims = self.claim().await?;
         let count = claims.len();
         let mut parcels = futures::stream::iter(claims)
-            .map(|claim| self.load(claim))
+            .map(|claim| async move { (claim, self.load(claim).await) })
             .buffered(SIDE_BY_SIDE);
+        let mut refused = Vec::new();
         // an aggregate that failed before is published alone, so that it holds up no other again
         let mut batches: BTreeMap<(String, Option<Uuid>), Vec<Parcel>> = BTreeMap::new();
-        while let Some(parcel) = parcels.next().await {
-            let parcel = parcel?;
-            let alone = (parcel.claim.attempt > 0).then_some(parcel.claim.subject);
+        while let Some((claim, parcel)) = parcels.next().await {
+            let parcel = match parcel {
+                Ok(parcel) => parcel,
+                Err(error) => {
+                    tracing::warn!(subject = %claim.subject, %error, "events not published");
+                    refused.push(claim);
+                    continue;
+                }
+            };
+            let alone = (claim.attempt > 0).then_some(claim.subject);
             batches.entry((parcel.topic.clone(), alone)).or_default().push(parcel);
         }
         drop(parcels);
         let mut work = futures::stream::iter(batches)
             .map(|((topic, _), parcels)| async move { self.publish(&topic, &parcels).await })
             .buffer_unordered(SIDE_BY_SIDE);
-        let mut result = Ok(count);
+        let mut result = self.refuse(&refused).await.map(|()| count);
         while let Some(published) = work.next().await {
             if let Err(error) = published {
                 result = Err(error);
@@ -205,7 +214,11 @@ impl Relay {
         let label = if failed.is_none() { "published" } else { "failed" };
         metrics::counter!(metric::EVENTS, "topic" => topic.to_owned(), "result" => label)
             .increment(u64::try_from(batch.len()).unwrap_or(0));
-        self.settle(parcels, failed.is_some()).await
+        if failed.is_none() {
+            return self.settle(parcels).await;
+        }
+        let claims: Vec<Claim> = parcels.iter().map(|parcel| parcel.claim).collect();
+        self.refuse(&claims).await
     }
 
     async fn renew(&self, parcels: &[Parcel]) -> Result<(), DbError> {
@@ -218,24 +231,29 @@ impl Relay {
         tx.commit().await
     }
 
-    /// Releases a batch's aggregates: at once, or after a pause that grows with each failure.
-    async fn settle(&self, parcels: &[Parcel], failed: bool) -> Result<(), DbError> {
+    /// Deletes published events and releases their aggregates at once.
+    async fn settle(&self, parcels: &[Parcel]) -> Result<(), DbError> {
         let now = self.clock.now();
         let mut tx = self.db.write().await?;
         for Parcel { claim, last, .. } in parcels {
-            let (published, due, attempt): (i64, Timestamp, i64) = if failed {
-                let attempt = claim.attempt + 1;
-                (claim.published, now + pause(attempt), attempt)
-            } else {
-                (*last, now, 0)
-            };
-            let release = "UPDATE outbox_aggregates SET published = $3, due = $4, attempt = $5 \
-                WHERE subject = $1 AND fence = $2";
-            let values = args![claim.subject, claim.fence, published, due, attempt];
-            if tx.run(release, values).await? == 1 && !failed {
+            if release(&mut tx, claim, *last, now, 0).await? {
                 let done = "DELETE FROM outbox WHERE subject = $1 AND sequence <= $2";
                 tx.run(done, args![claim.subject, *last]).await?;
             }
+        }
+        tx.commit().await
+    }
+
+    /// Releases aggregates that were not published, after a pause that grows with each failure.
+    async fn refuse(&self, claims: &[Claim]) -> Result<(), DbError> {
+        if claims.is_empty() {
+            return Ok(());
+        }
+        let now = self.clock.now();
+        let mut tx = self.db.write().await?;
+        for claim in claims {
+            let attempt = claim.attempt + 1;
+            release(&mut tx, claim, claim.published, now + pause(attempt), attempt).await?;
         }
         tx.commit().await
     }
@@ -262,6 +280,13 @@ impl Relay {
         once::forget(&self.db, now).await?;
         dead_letters::forget(&self.db, now).await
     }
+}
+
+/// Releases an aggregate; false if another relay has claimed it meanwhile.
+async fn release(tx: &mut Tx, claim: &Claim, published: i64, due: Timestamp, attempt: i64) -> Result<bool, DbError> {
+    let sql = "UPDATE outbox_aggregates SET published = $3, due = $4, attempt = $5 WHERE subject = $1 AND fence = $2";
+    let values = args![claim.subject, claim.fence, published, due, attempt];
+    Ok(tx.run(sql, values).await? == 1)
 }
 
 fn pause(attempt: i64) -> Duration {

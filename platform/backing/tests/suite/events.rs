@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use backing::bus::{Broadcast, Bus, BusError, Consumer, Lag, Outgoing, Relay, Subscription};
 use backing::outbox;
-use backing::{Clock, Db, DbError, inbox};
+use backing::{Clock, Db, DbError, args, inbox};
 use contracts::events::{CONTENT_TOPIC, Received, VideoDeleted, VideoReady};
 use contracts::{Event, NewEvent, Timestamp, UserId, VideoId};
 use futures::future::join_all;
@@ -193,6 +193,40 @@ async fn a_refused_batch_is_retried_later_video_by_video() {
             .map(|event| event.sequence);
         assert!(of_bad.eq([1, 2, 3]), "{}: {seen:?}", test.name);
     }
+}
+
+#[tokio::test]
+async fn a_row_that_is_no_event_holds_up_its_own_video_only() {
+    for test in each().await {
+        let (shelf, clock) = (Shelf::new(), fixed());
+        let relay = Relay::new(test.db.clone(), shelf.clone(), clock.clone());
+        let (bad, good) = (VideoId::generate(), VideoId::generate());
+        let mended = push(&test.db, &clock, bad).await;
+        write(&test.db, bad, "no event").await;
+        let first = push(&test.db, &clock, good).await;
+        assert_eq!(relay.publish_due().await.unwrap(), 2, "{}", test.name);
+        assert_eq!(shelf.seen(), std::slice::from_ref(&first), "{}", test.name);
+        assert_eq!(relay.publish_due().await.unwrap(), 0, "{}: no pause", test.name);
+        for pause in [250, 500] {
+            clock.advance(Duration::from_millis(pause));
+            assert_eq!(relay.publish_due().await.unwrap(), 1, "{}", test.name);
+        }
+        let second = push(&test.db, &clock, good).await;
+        assert_eq!(relay.publish_due().await.unwrap(), 1, "{}", test.name);
+        write(&test.db, bad, &serde_json::to_string(&mended).unwrap()).await;
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(relay.publish_due().await.unwrap(), 1, "{}", test.name);
+        assert_eq!(shelf.seen(), [first, second, mended], "{}", test.name);
+        assert_eq!(outbox::waiting(&test.db).await.unwrap(), 0, "{}", test.name);
+    }
+}
+
+/// Overwrites the waiting event of a video.
+async fn write(db: &Db, video: VideoId, json: &str) {
+    let mut tx = db.write().await.unwrap();
+    let sql = "UPDATE outbox SET event = $2 WHERE subject = $1";
+    assert_eq!(tx.run(sql, args![video, json]).await.unwrap(), 1);
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test]
