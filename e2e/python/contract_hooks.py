@@ -1,15 +1,18 @@
 """Teaches schemathesis this API; `contract.py` names this module in SCHEMATHESIS_HOOKS.
 
-Requests carry a sign-in. Requests that end a sign-in or an account use a separate account, so that the run continues.
+Requests carry a sign-in. Requests that end a sign-in, or that change an account or its roles, use a separate account,
+so that the run continues: schemathesis also tries ids that earlier answers contained.
 Half of the valid requests about a lecture or a person name one that exists; requests that follow a link name the
 resource that the linked request created.
 """
 
+import functools
 import itertools
 import os
 import pathlib
 import random
 import threading
+import uuid
 
 import requests
 import schemathesis
@@ -18,7 +21,8 @@ BASE = os.environ["CONTRACT_BASE"]
 EMAIL, PASSWORD = os.environ["CONTRACT_EMAIL"], os.environ["CONTRACT_PASSWORD"]
 SAMPLE = pathlib.Path(os.environ["CONTRACT_SAMPLE"]).read_bytes()
 UPLOADS, LECTURES, PEOPLE = "/api/v1/content/upload", "/api/v1/content", "/api/v1/users"
-OWN_ACCOUNT = {f"{PEOPLE}/logout", f"{PEOPLE}/deactivate", f"{PEOPLE}/password/change"}
+OWN_ACCOUNT = {f"{PEOPLE}/{action}" for action in ("logout", "deactivate", "password/change", "profile")}
+ROLES = PEOPLE + "/{id}/roles"
 
 chance = random.Random(int(os.environ["CONTRACT_SEED"]))
 numbers = itertools.count(1)
@@ -61,6 +65,20 @@ def upload():
     return ask("POST", UPLOADS, headers=headers).json()["id"]
 
 
+@functools.cache
+def own_id():
+    profile = ask("GET", f"{PEOPLE}/profile", headers={"Authorization": f"Bearer {login(EMAIL)}"})
+    return uuid.UUID(profile.json()["id"])
+
+
+def is_own(text):
+    """Whether a path parameter is the id of the account that the run signs in with, in whatever spelling."""
+    try:
+        return uuid.UUID(str(text)) == own_id()
+    except ValueError:
+        return False
+
+
 def one(kind, make, used_up):
     """A resource that was made before, or a new one if the request may use it up."""
     if used_up or kind not in made:
@@ -83,6 +101,8 @@ def before_call(context, case, kwargs):
     valid = case.meta is None or case.meta.generation.mode.is_positive
     linked = case.meta is not None and case.meta.phase.name.value == "stateful"
     path, method = case.operation.path, case.operation.method.upper()
+    if path == ROLES and is_own((case.path_parameters or {}).get("id")):
+        case.path_parameters["id"] = one("person", lambda: newcomer()[1], False)
     if not valid or (chance.random() < 0.5 and not linked):
         return
     if path == UPLOADS and method == "POST":
@@ -96,5 +116,5 @@ def before_call(context, case, kwargs):
         case.path_parameters["video_id"] = one("upload", upload, method == "DELETE")
     elif "{video_id}" in path:
         case.path_parameters["video_id"] = one("lecture", lecture, method == "DELETE")
-    elif path == PEOPLE + "/{id}/roles":
+    elif path == ROLES:
         case.path_parameters["id"] = one("person", lambda: newcomer()[1], False)
