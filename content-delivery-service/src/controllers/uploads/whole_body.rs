@@ -73,7 +73,7 @@ pub(super) async fn take(
             Err(unsupported_type())
         }
     };
-    // The work goes on when the client has gone: it takes away again what it began.
+    // The work continues after the client has disconnected, so that it can remove what it began.
     api.spawner.run(work).await.map_err(Failure::from)?
 }
 

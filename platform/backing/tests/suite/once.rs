@@ -1,9 +1,12 @@
 //! Requests that their clients have named.
 
-use backing::Db;
+use backing::bus::{EmbeddedBus, Relay};
 use backing::once::{self, Once, Request};
+use backing::{Clock, Db};
 use contracts::Timestamp;
-use testing::databases;
+use std::sync::Arc;
+use std::time::Duration;
+use testing::{databases, until};
 use uuid::Uuid;
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -12,11 +15,15 @@ fn request(scope: &str, key: &str, part: &str) -> Request {
     Request::new(scope, key, &[part]).unwrap()
 }
 
-async fn claim(db: &Db, request: &Request, made: Uuid) -> Once {
+async fn claim_at(db: &Db, request: &Request, made: Uuid, at: Timestamp) -> Once {
     let mut tx = db.write().await.unwrap();
-    let once = once::claim(&mut tx, request, made, NOW).await.unwrap();
+    let once = once::claim(&mut tx, request, made, at).await.unwrap();
     tx.commit().await.unwrap();
     once
+}
+
+async fn claim(db: &Db, request: &Request, made: Uuid) -> Once {
+    claim_at(db, request, made, NOW).await
 }
 
 #[tokio::test]
@@ -66,6 +73,29 @@ async fn a_request_is_free_again_once_what_it_created_is_gone() {
         once::record(&mut tx, &asked, other, NOW).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(once::find(db.read(), &asked).await.unwrap(), Once::Again(other));
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_known_for_30_days() {
+    for database in databases("content", &[]).await.unwrap() {
+        let db = &database.db;
+        let (old, recent) = (
+            request("ada", "old", "a lecture"),
+            request("ada", "recent", "a lecture"),
+        );
+        let days = |count: u64| Duration::from_secs(count * 24 * 3600);
+        let made = Uuid::now_v7();
+        claim_at(db, &old, Uuid::now_v7(), NOW - days(31)).await;
+        claim_at(db, &recent, made, NOW - days(29)).await;
+        // A service's relay looks for old records when it starts.
+        let relay = Relay::new(db.clone(), Arc::new(EmbeddedBus::new()), Clock::fixed(NOW));
+        relay
+            .run(until("the old request is forgotten", || async {
+                once::find(db.read(), &old).await.unwrap() == Once::First
+            }))
+            .await;
+        assert_eq!(once::find(db.read(), &recent).await.unwrap(), Once::Again(made));
     }
 }
 

@@ -12,7 +12,7 @@ use contracts::events::{VideoPlayable, VideoReady};
 use contracts::{NewEvent, RenditionName, Timestamp, UserId, VideoId};
 use std::time::Duration;
 
-/// How long players may go on with an older plan: no playback token lives longer.
+/// How long players may keep using an older plan: no playback token lives longer.
 const OLD_PLAN_KEPT: Duration = Duration::from_secs(7 * 3_600);
 
 record! {
