@@ -21,8 +21,13 @@ packages() {
   command -v apt-get >/dev/null 2>&1 || die "Missing (Debian's package names): ${missing[*]}"
   [ "$(id -u)" = 0 ] || die "Missing: ${missing[*]}. Install with: sudo apt-get install ${missing[*]}"
   say "Installing ${missing[*]}"
+  local kept=()
+  if [ -n "${cache:-}" ] && mkdir -p "$cache/debian/partial"; then # without a cache folder, nothing is kept
+    kept=(-o Dir::Cache::Archives="$cache/debian/" -o APT::Keep-Downloaded-Packages=true -o APT::Sandbox::User=root)
+  fi
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${kept[@]}" "${missing[@]}" >/dev/null
+  [ ${#kept[@]} = 0 ] || apt-get autoclean -qq "${kept[@]}" >/dev/null # removes versions that Debian has replaced
 }
 
 rust_and_node() {
