@@ -42,7 +42,7 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
         ["platform", "contracts"] => Tier::Contracts,
         ["platform", "testing"] => Tier::Testing,
         ["media", _] => Tier::Media,
-        ["e2e" | "house"] => Tier::Scenarios,
+        ["e2e" | "house"] | ["bench", ..] => Tier::Scenarios,
         _ => return None,
     })
 }
