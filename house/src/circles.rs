@@ -8,17 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 type Found = Vec<(String, String)>;
 
 /// A module with all that stands below it, from its crate's name on.
-type Place = Vec<String>;
+type Module = Vec<String>;
 
 /// What names what, with the line that does.
-type Edges = BTreeMap<Place, BTreeMap<Place, String>>;
+type Edges = BTreeMap<Module, BTreeMap<Module, String>>;
 
 /// Which modules of one parent name each other.
 ///
 /// A module counts with everything below it, so that a circle can't hide in a child. A module and its own children are
 /// one subject: what they name of each other is no circle.
 fn edges(names: &Names<'_>) -> Edges {
-    let files: BTreeSet<Place> = names.pages.iter().map(Page::module).collect();
+    let files: BTreeSet<Module> = names.pages.iter().map(Page::module).collect();
     let mut edges = Edges::new();
     for name in names.all().iter().filter(|it| !it.test) {
         let there = (1..=name.full.len()).rev().map(|end| &name.full[..end]);
@@ -39,7 +39,7 @@ fn edges(names: &Names<'_>) -> Edges {
 }
 
 /// The shortest way from one place to another.
-fn way(edges: &Edges, from: &Place, to: &Place) -> Option<Vec<Place>> {
+fn way(edges: &Edges, from: &Module, to: &Module) -> Option<Vec<Module>> {
     let mut ways = vec![vec![from.clone()]];
     let mut seen = BTreeSet::from([from.clone()]);
     while !ways.is_empty() {
@@ -72,7 +72,7 @@ pub(crate) fn circles(tree: &Tree) -> Found {
         let Some(way) = way(&edges, from, from) else {
             continue;
         };
-        let members: BTreeSet<Place> = way.iter().cloned().collect();
+        let members: BTreeSet<Module> = way.iter().cloned().collect();
         let steps: Vec<_> = way
             .windows(2)
             .map(|pair| {

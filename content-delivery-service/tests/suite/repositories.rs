@@ -5,7 +5,9 @@ use backing::db::Db;
 use backing::once::{Once, Request};
 use content_delivery_service::models::uploads::creation::NewUpload;
 use content_delivery_service::models::uploads::upload::UploadState;
-use content_delivery_service::repositories::uploads::upload_repository::{Progress, UploadRepository, revoke_keys};
+use content_delivery_service::repositories::uploads::upload_repository::{
+    DurableProgress, UploadRepository, revoke_keys,
+};
 use content_delivery_service::repositories::videos::deletion_repository::DeletionRepository;
 use content_delivery_service::repositories::videos::video_repository::{Listing, Update, VideoRepository};
 use content_delivery_service::{MIGRATIONS, NAME};
@@ -134,7 +136,7 @@ impl House {
     }
 
     /// The kinds of events about a video in the outbox, in order.
-    async fn told(&self, id: VideoId) -> Vec<String> {
+    async fn events(&self, id: VideoId) -> Vec<String> {
         let sql = "SELECT event FROM outbox WHERE subject = $1 ORDER BY sequence";
         let rows: Vec<(String,)> = self.db.read().all(sql, args![id]).await.unwrap();
         let events = rows
@@ -153,8 +155,8 @@ impl House {
     }
 }
 
-fn progress(offset: u64) -> Progress {
-    Progress {
+fn progress(offset: u64) -> DurableProgress {
+    DurableProgress {
         offset,
         sink_state: Some("{\"offset\":1}".to_owned()),
         head: vec![1, 2, 3],
@@ -195,7 +197,7 @@ async fn a_new_video_is_there_with_its_upload_and_its_event() {
             (upload.sink_state, upload.metadata.as_str()),
             (None, "filename Z3JhcGhzLm1wNA==")
         );
-        assert_eq!(house.told(id).await, ["created"]);
+        assert_eq!(house.events(id).await, ["created"]);
         assert!(house.videos.find(VideoId::generate()).await.unwrap().is_none());
         assert!(house.uploads.find(VideoId::generate()).await.unwrap().is_none());
     })
@@ -268,7 +270,7 @@ async fn texts_change_only_for_the_latest_version() {
             (video.title.as_str(), video.version, video.updated_at),
             ("Trees", 3, later(5))
         );
-        assert_eq!(house.told(id).await, ["created", "updated", "updated"]);
+        assert_eq!(house.events(id).await, ["created", "updated", "updated"]);
         house.deletions.delete(id, None, NOW).await.unwrap();
         assert!(matches!(update(Some("x"), None).await.unwrap(), Update::Gone));
     })
@@ -369,7 +371,7 @@ async fn a_complete_upload_is_finished_once_with_its_scan_and_its_event() {
             UploadState::Finished
         );
         assert_eq!(house.tasks(&format!("scan:{id}")).await, 1);
-        assert_eq!(house.told(id).await, ["created", "uploaded"]);
+        assert_eq!(house.events(id).await, ["created", "uploaded"]);
         assert_eq!(house.uploads.unfinished_business(later(9), 10).await.unwrap(), []);
     })
     .await;
@@ -399,7 +401,7 @@ async fn a_deletion_is_a_record_a_fence_a_sweep_and_an_event() {
                 .unwrap()
         );
         assert_eq!(house.tasks(&format!("sweep:{id}:now")).await, 1);
-        assert_eq!(house.told(id).await, ["created", "deleted"]);
+        assert_eq!(house.events(id).await, ["created", "deleted"]);
         house.plan(scanned).await;
         assert!(house.planned(scanned).await.iter().all(|&rows| rows > 0));
         house.deletions.delete(scanned, None, later(3)).await.unwrap();
@@ -423,7 +425,7 @@ async fn an_upload_that_never_became_a_video_leaves_no_row() {
         house.deletions.discard(id, NOW).await.unwrap();
         assert!(house.videos.find(id).await.unwrap().is_none(), "{}", house.name);
         assert!(house.uploads.find(id).await.unwrap().is_none());
-        assert_eq!(house.told(id).await, ["created", "deleted"]);
+        assert_eq!(house.events(id).await, ["created", "deleted"]);
         house.deletions.discard(uploaded, NOW).await.unwrap();
         assert_eq!(house.status(uploaded).await, Status::Processing, "a video stays");
     })

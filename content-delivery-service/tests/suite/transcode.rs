@@ -54,7 +54,7 @@ async fn the_details_show_how_far_each_rendition_is_and_how_long_the_rest_takes(
         studio.server.clock.advance(Duration::from_secs(120));
         let still = studio.details(video).await;
         assert_eq!(still["time_left"], Value::Null, "the encoder is silent");
-        assert_eq!(rungs(&still)[1].2, 0.4, "and what it told counts no more");
+        assert_eq!(rungs(&still)[1].2, 0.4, "and its reported progress no longer counts");
 
         studio.server.clock.advance(Duration::from_secs(1));
         studio.encode_all(video).await;
@@ -75,12 +75,12 @@ async fn the_progress_of_encoders_is_seen_in_the_events_and_by_clients_with_an_o
         let known = server.details(&studio.person, &video.to_string()).await;
         let order = studio.claim().await.unwrap();
         assert!(studio.tell(video, &order, 10).await);
-        let told = events.next().await.unwrap();
-        assert_eq!(rungs(&told)[2], ("audio".to_owned(), "encoding".to_owned(), 0.4));
+        let event = events.next().await.unwrap();
+        assert_eq!(rungs(&event)[2], ("audio".to_owned(), "encoding".to_owned(), 0.4));
         let again = server.request(Method::GET, &format!("/api/v1/content/{video}"));
         let again = again.header("if-none-match", known.header("etag"));
         let again = server.send(again.bearer_auth(server.token(&studio.person))).await;
-        assert_eq!(again.is(200).json, told);
+        assert_eq!(again.is(200).json, event);
     }
 }
 
@@ -370,7 +370,7 @@ async fn a_request_that_changes_something_is_published_once() {
     for studio in Studio::on_each_engine().await {
         let video = studio.planned().await;
         studio.fail(video, &["360p"]).await;
-        let mut told = studio.server.events();
+        let mut published = studio.server.events();
         for _ in 0..3 {
             studio.ask(Method::POST, video).await.is(202);
         }
@@ -378,7 +378,7 @@ async fn a_request_that_changes_something_is_published_once() {
         studio.server.ask(&studio.person, Method::DELETE, &delete).await.is(202);
         let mut requests = 0;
         loop {
-            let event = tokio::time::timeout(Duration::from_secs(20), told.recv()).await;
+            let event = tokio::time::timeout(Duration::from_secs(20), published.recv()).await;
             match event.unwrap().unwrap().data {
                 EventData::VideoTranscodeRequested(_) => requests += 1,
                 EventData::VideoDeleted(_) => break,

@@ -28,7 +28,7 @@ pub struct ScanJob {
 }
 
 /// The result of a scan.
-enum Look {
+enum ScanResult {
     Scanned(Box<Scan>, Option<Bytes>),
     OtherContainer(Sniff),
     Broken(ScanError),
@@ -54,9 +54,9 @@ impl ScanJob {
             Err(error) => return Err(JobError::Retry(format!("the source could not be read: {error}"))),
         };
         let finding = match &look {
-            Look::OtherContainer(sniff) => Finding::OtherContainer(*sniff),
-            Look::Broken(error) => Finding::Broken(error),
-            Look::Scanned(scan, encoded) => match (&scan.verdict, encoded) {
+            ScanResult::OtherContainer(sniff) => Finding::OtherContainer(*sniff),
+            ScanResult::Broken(error) => Finding::Broken(error),
+            ScanResult::Scanned(scan, encoded) => match (&scan.verdict, encoded) {
                 (Verdict::Playable(index), Some(bytes)) => {
                     let stored = self
                         .objects
@@ -77,10 +77,10 @@ impl ScanJob {
         recorded.map_err(|error| JobError::Retry(format!("the finding could not be recorded: {error}")))
     }
 
-    async fn look(&self, source: &ObjectKey) -> Result<Look, ObjectError> {
+    async fn look(&self, source: &ObjectKey) -> Result<ScanResult, ObjectError> {
         let length = self.objects.size(source).await?;
         if length == 0 {
-            return Ok(Look::Broken(ScanError::Empty));
+            return Ok(ScanResult::Broken(ScanError::Empty));
         }
         let first = self
             .objects
@@ -89,7 +89,7 @@ impl ScanJob {
             .concat();
         let kind = sniff(&first);
         if !kind.is_scannable() {
-            return Ok(Look::OtherContainer(kind));
+            return Ok(ScanResult::OtherContainer(kind));
         }
         let mut scanner = Scanner::new(length, self.limits);
         let mut answers = Vec::new();
@@ -98,14 +98,14 @@ impl ScanJob {
                 Ok(thought) => thought,
                 Err(error) => {
                     tracing::error!(%error, %source, "the scanner panicked");
-                    return Ok(Look::Broken(ScanError::Malformed("it could not be read")));
+                    return Ok(ScanResult::Broken(ScanError::Malformed("it could not be read")));
                 }
             };
             scanner = returned;
             match step {
                 Ok(Thought::Read(ranges)) => answers = self.objects.get_ranges(source, &ranges).await?,
-                Ok(Thought::Done(scan, index)) => return Ok(Look::Scanned(scan, index)),
-                Err(error) => return Ok(Look::Broken(error)),
+                Ok(Thought::Done(scan, index)) => return Ok(ScanResult::Scanned(scan, index)),
+                Err(error) => return Ok(ScanResult::Broken(error)),
             }
         }
     }

@@ -17,7 +17,7 @@ use sandbox::{Limits, Order, RunError, Sandbox};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
-use streams::{Streams, Video};
+use streams::{Streams, VideoStream};
 
 /// No honest file has a longer description of its streams.
 const MOST_DESCRIPTION: usize = 1 << 20;
@@ -198,7 +198,7 @@ fn picture(streams: &Streams, packets: &mut Packets) -> Result<Option<SurveyVide
     let Some((frames, end)) = packets.frames()? else {
         return Ok(None);
     };
-    let Video {
+    let VideoStream {
         stream,
         width,
         height,

@@ -17,7 +17,7 @@ mod waiting;
 
 use self::account::Account;
 use self::address::Server;
-use self::progress::Progress;
+use self::progress::UploadProgress;
 use self::source::Source;
 use self::state::{Kept, State};
 use self::tus::{Refusal, Tus};
@@ -71,7 +71,7 @@ async fn send(args: UploadArgs) -> Result<()> {
     let tus = Tus::new(&server)?;
     let title = args.title.as_deref();
     let mut kept = begin(&tus, &state, &source, &mut account, title).await?;
-    let progress = Progress::new(source.length);
+    let progress = UploadProgress::new(source.length);
     let mut renewed = false;
     while let Err(refusal) = tus.send(&kept.url, &source, &progress).await {
         match refusal {
@@ -142,7 +142,7 @@ async fn renew(
 
 /// The fields of a video that the command reads.
 #[derive(Debug, Deserialize)]
-struct Video {
+struct UploadingVideo {
     upload: Option<OpenUpload>,
 }
 

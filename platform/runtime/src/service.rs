@@ -55,7 +55,7 @@ impl fmt::Debug for Background {
     }
 }
 
-/// The wish that the process ends; its clones tell of the same wish.
+/// The wish that the process ends; its clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown(CancellationToken);
 

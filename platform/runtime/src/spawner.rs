@@ -1,4 +1,4 @@
-//! Work that goes on when whoever started it has gone.
+//! Work that continues after its starter is gone, such as a request whose client disconnected.
 
 use std::future::Future;
 use tokio_util::task::TaskTracker;

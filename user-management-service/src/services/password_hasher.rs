@@ -121,7 +121,7 @@ impl PasswordHasher {
         if let Ok(permit) = Arc::clone(&workers).try_acquire_owned() {
             return Ok(permit);
         }
-        let _place = Place::take(&self.pool)?;
+        let _place = QueuePlace::take(&self.pool)?;
         match tokio::time::timeout(self.pool.patience, workers.acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(busy()),
@@ -135,9 +135,9 @@ fn busy() -> HashError {
 }
 
 /// A place in the queue; it is returned even if the client disconnects while waiting.
-struct Place<'a>(&'a Pool);
+struct QueuePlace<'a>(&'a Pool);
 
-impl<'a> Place<'a> {
+impl<'a> QueuePlace<'a> {
     fn take(pool: &'a Pool) -> Result<Self, HashError> {
         let place = Self(pool);
         let before = pool.waiting.fetch_add(1, Ordering::AcqRel);
@@ -151,7 +151,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueuePlace<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::AcqRel);
         self.show();

@@ -75,12 +75,12 @@ async fn many_tries_at_once_gain_nothing() {
     let server = Server::start().await;
     server.signed_up("ada@example.org").await;
     let tries = join_all((0..40).map(|_| try_with(&server, "ada@example.org", "not the password"))).await;
-    let told = tries.iter().filter(|reply| reply.status == 401).count();
+    let refused = tries.iter().filter(|reply| reply.status == 401).count();
     assert!(
-        told < 10 + 4,
-        "no more than the limit and what four workers had in hand: {told}"
+        refused < 10 + 4,
+        "no more than the limit and what four workers had in hand: {refused}"
     );
-    for _ in told..10 {
+    for _ in refused..10 {
         // On a busy machine some of the forty found no worker in time, and those count as no try.
         let wrong = try_with(&server, "ada@example.org", "not the password").await;
         wrong.is_problem(401, "invalid_credentials");

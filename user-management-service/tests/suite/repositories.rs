@@ -77,7 +77,7 @@ async fn present(db: &Db, token: u8, next: u8, at: Timestamp) -> Rotation {
 }
 
 /// How many events of a type the outbox holds.
-async fn told(db: &Db, kind: &str) -> i64 {
+async fn events(db: &Db, kind: &str) -> i64 {
     let kind = format!("moocflix.users.user.{kind}");
     let rows = db
         .read()
@@ -107,7 +107,7 @@ async fn an_account_is_found_by_id_and_address_and_an_address_is_taken_once() {
         assert_eq!(users.by_email_key("Ada@Example.org").await.unwrap(), None);
         let again = users.insert(&new("ADA@example.org", Role::Admin), None, NOW).await;
         assert!(matches!(again, Err(NotDone::EmailTaken)));
-        assert_eq!(told(&db, "registered").await, 1);
+        assert_eq!(events(&db, "registered").await, 1);
     }
 }
 
@@ -187,7 +187,7 @@ async fn a_profile_changes_by_field_and_by_revision() {
         ));
         let nobody = users.update_profile(UserId::generate(), None, &change, later(4)).await;
         assert!(matches!(nobody, Err(NotDone::Missing)));
-        assert_eq!(told(&db, "updated").await, 2);
+        assert_eq!(events(&db, "updated").await, 2);
     }
 }
 
@@ -209,7 +209,7 @@ async fn a_new_password_ends_other_sign_ins_and_raises_the_version() {
         assert_eq!(sessions.by_id(here).await.unwrap().unwrap().ended_at, None);
         assert_eq!(sessions.by_id(there).await.unwrap().unwrap().ended_at, Some(later(1)));
         assert_eq!(users.by_id(ada.id).await.unwrap().unwrap().password_hash, "new");
-        assert_eq!(told(&db, "sessions_ended").await, 1);
+        assert_eq!(events(&db, "sessions_ended").await, 1);
 
         let everywhere = users.end_sessions(ada.id, later(2), UNTIL).await.unwrap();
         assert_eq!(everywhere.refused, Refused::Below(3));
@@ -239,7 +239,10 @@ async fn an_account_sleeps_and_wakes() {
         let woken = users.reactivate(ada.id, later(3)).await.unwrap();
         assert_eq!((woken.deactivated_at, woken.version), (None, 2));
         users.reactivate(ada.id, later(4)).await.unwrap();
-        assert_eq!((told(&db, "deactivated").await, told(&db, "reactivated").await), (1, 1));
+        assert_eq!(
+            (events(&db, "deactivated").await, events(&db, "reactivated").await),
+            (1, 1)
+        );
         assert!(matches!(
             users.deactivate(UserId::generate(), NOW, UNTIL).await,
             Err(NotDone::Missing)
@@ -293,7 +296,7 @@ async fn roles_change_with_the_version_and_one_admin_always_stays() {
             users.set_roles(UserId::generate(), &learner, NOW, UNTIL).await,
             Err(NotDone::Missing)
         ));
-        assert_eq!(told(&db, "roles_changed").await, 2);
+        assert_eq!(events(&db, "roles_changed").await, 2);
     }
 }
 
@@ -343,7 +346,7 @@ async fn refresh_tokens_follow_each_other_with_a_moment_s_grace() {
                 "{token}"
             );
         }
-        assert_eq!(told(&db, "session_ended").await, 1);
+        assert_eq!(events(&db, "session_ended").await, 1);
 
         let late = signed_in(&db, &ada, 30).await;
         assert!(matches!(present(&db, 30, 31, later(1)).await, Rotation::Rotated(..)));

@@ -92,7 +92,7 @@ pub struct Claim {
 
 /// How far a writer is.
 #[derive(Debug, Clone)]
-pub struct Progress {
+pub struct DurableProgress {
     /// Bytes that are durable.
     pub offset: u64,
     /// What the sink keeps about it, in JSON.
@@ -168,7 +168,7 @@ impl UploadRepository {
         &self,
         id: VideoId,
         fence: i64,
-        progress: &Progress,
+        progress: &DurableProgress,
         now: Timestamp,
         expires_at: Timestamp,
         last: bool,
@@ -199,7 +199,7 @@ impl UploadRepository {
         &self,
         id: VideoId,
         fence: i64,
-        progress: &Progress,
+        progress: &DurableProgress,
         now: Timestamp,
     ) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;

@@ -4,7 +4,7 @@ use super::active_uploads::SILENCE;
 use crate::config::UploadConfig;
 use crate::metric;
 use crate::models::uploads::upload::{Upload, UploadState};
-use crate::repositories::uploads::upload_repository::{Claim, Progress, UploadRepository};
+use crate::repositories::uploads::upload_repository::{Claim, DurableProgress, UploadRepository};
 use crate::repositories::videos::deletion_repository::DeletionRepository;
 use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::error::{Denied, Failure, UploadError};
@@ -105,7 +105,7 @@ impl UploadStore {
         &self,
         id: VideoId,
         fence: i64,
-        progress: &Progress,
+        progress: &DurableProgress,
         resumable: bool,
         last: bool,
     ) -> Result<(), UploadError> {
@@ -122,7 +122,12 @@ impl UploadStore {
     /// Notes that every byte is stored: from now on the upload will be finished, even after a crash.
     ///
     /// Errors: the fence is old, or the upload is gone
-    pub(crate) async fn complete(&self, id: VideoId, fence: i64, progress: &Progress) -> Result<(), UploadError> {
+    pub(crate) async fn complete(
+        &self,
+        id: VideoId,
+        fence: i64,
+        progress: &DurableProgress,
+    ) -> Result<(), UploadError> {
         if !self.uploads.complete(id, fence, progress, self.clock.now()).await? {
             return Err(self.why_fenced(id).await);
         }

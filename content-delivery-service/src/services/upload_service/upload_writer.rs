@@ -6,7 +6,7 @@ use super::upload_store::{UploadStore, sink_state};
 use crate::metric;
 use crate::models::uploads::checksum::Checksum;
 use crate::models::uploads::upload::{HEAD_BYTES, SNIFF_AT};
-use crate::repositories::uploads::upload_repository::{Claim, Progress};
+use crate::repositories::uploads::upload_repository::{Claim, DurableProgress};
 use crate::services::error::{Failure, UploadError};
 use aws_lc_rs::digest;
 use backing::objects::SinkState;
@@ -238,7 +238,7 @@ impl UploadWriter {
             || self.noted_at.elapsed() >= CHECKPOINT_TIME
     }
 
-    fn progress(&self) -> Result<Progress, Failure> {
+    fn progress(&self) -> Result<DurableProgress, Failure> {
         let sink_state = self.stored.sink.as_ref().map(serde_json::to_string).transpose();
         let sink_state = sink_state.map_err(|error| Failure::Internal(error.to_string()))?;
         let head = if self.stored.offset >= SNIFF_AT {
@@ -246,7 +246,7 @@ impl UploadWriter {
         } else {
             self.stored.head.clone()
         };
-        Ok(Progress {
+        Ok(DurableProgress {
             offset: self.stored.offset,
             sink_state,
             head,

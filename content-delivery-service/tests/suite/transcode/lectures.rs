@@ -225,10 +225,10 @@ pub(super) fn path(video: VideoId) -> String {
 
 /// Name, state and progress of each rendition.
 pub(super) fn rungs(video: &Value) -> Vec<(String, String, f64)> {
-    let told = |one: &Value, field: &str| one[field].as_str().unwrap().to_owned();
+    let text = |one: &Value, field: &str| one[field].as_str().unwrap().to_owned();
     let renditions = video["renditions"].as_array().unwrap().iter();
     renditions
-        .map(|one| (told(one, "name"), told(one, "state"), one["progress"].as_f64().unwrap()))
+        .map(|one| (text(one, "name"), text(one, "state"), one["progress"].as_f64().unwrap()))
         .collect()
 }
 

@@ -327,12 +327,12 @@ async fn every_sound_is_listed_by_its_language() {
             .await;
         let index = player.text("index.m3u8").await;
         let sounds: Vec<&str> = index.lines().filter(|line| line.starts_with("#EXT-X-MEDIA")).collect();
-        for (line, told) in sounds.iter().zip([
+        for (line, expected) in sounds.iter().zip([
             "NAME=\"eng\",LANGUAGE=\"eng\",DEFAULT=YES",
             "NAME=\"Audio\",DEFAULT=NO",
             "NAME=\"deu\",LANGUAGE=\"deu\",DEFAULT=NO",
         ]) {
-            assert!(line.contains(told), "{line}");
+            assert!(line.contains(expected), "{line}");
         }
         for rendition in ["1/audio", "1/audio-2", "1/audio-3"] {
             assert_eq!(segments(&player.plays(rendition).await).len(), 5);

@@ -269,7 +269,7 @@ async fn bytes_of_a_client_that_vanished_are_kept() {
     let location = server.begin(&person, bytes.len()).await;
     let wire = server.open_patch(&location, 0, bytes.len(), &bytes[..2_345_678]).await;
     drop(wire);
-    let mut told = 0;
+    let mut acknowledged = 0;
     until("the bytes are noted", || {
         let head = server.head(&location);
         async move { head.await.header("upload-offset") == "2345678" }
@@ -277,10 +277,13 @@ async fn bytes_of_a_client_that_vanished_are_kept() {
     .await;
     for _ in 0..3 {
         let offset: usize = server.head(&location).await.header("upload-offset").parse().unwrap();
-        assert!(offset >= told);
-        told = offset;
+        assert!(offset >= acknowledged);
+        acknowledged = offset;
     }
-    server.patch(&location, told, &bytes[told..]).await.is(204);
+    server
+        .patch(&location, acknowledged, &bytes[acknowledged..])
+        .await
+        .is(204);
     assert_eq!(server.source(id(&location)), bytes);
 }
 

@@ -51,7 +51,7 @@ async fn an_edit_passes_although_the_lecture_has_changed_its_state_since() {
     assert_ne!(
         now.header("etag"),
         seen.header("etag"),
-        "whoever has the old form must get the new one"
+        "a client that holds the old version must get the new one"
     );
     let body = json!({"title": "Trees"});
     change(&server, &person, id, &body, seen.header("etag")).await.is(200);

@@ -22,12 +22,12 @@ pub(super) struct Streams {
     ///
     /// Units: bytes
     pub(super) length: Option<u64>,
-    pub(super) video: Option<Video>,
+    pub(super) video: Option<VideoStream>,
     pub(super) audio: Vec<Audio>,
 }
 
 #[derive(Debug)]
-pub(super) struct Video {
+pub(super) struct VideoStream {
     pub(super) stream: u32,
     pub(super) codec: String,
     /// Pixels as shown.
@@ -149,7 +149,7 @@ impl StreamText {
         self.is("video") && self.disposition.attached_pic == 0
     }
 
-    fn video(&self) -> Option<Video> {
+    fn video(&self) -> Option<VideoStream> {
         if !self.is_film() {
             return None;
         }
@@ -166,7 +166,7 @@ impl StreamText {
         let width = shape.map_or(coded, |shape| widened(coded, shape));
         let rotation = self.rotation();
         let turned = !rotation.is_multiple_of(180);
-        Some(Video {
+        Some(VideoStream {
             stream: self.index,
             codec: self.codec()?,
             width: if turned { height } else { width },

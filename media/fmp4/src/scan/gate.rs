@@ -2,7 +2,7 @@
 
 use super::Limits;
 use super::keyframes::KeyFrameCheck;
-use super::survey::Survey;
+use super::survey::SampleSummary;
 use crate::codec::aac::{AacConfig, Stream};
 use crate::codec::avc::AvcConfig;
 use crate::codec::{four_letters, plain_name};
@@ -34,7 +34,7 @@ pub(super) struct Chosen {
     /// Its index among the movie's tracks.
     pub(super) track: usize,
     pub(super) packed: Packed,
-    pub(super) survey: Survey,
+    pub(super) survey: SampleSummary,
     /// The shift from media time to lecture time, in ticks.
     pub(super) shift: i64,
 }
@@ -58,7 +58,7 @@ impl Chosen {
 struct Surveyed {
     index: usize,
     packed: Packed,
-    survey: Survey,
+    survey: SampleSummary,
 }
 
 pub(super) fn judge(
@@ -86,7 +86,7 @@ fn survey(movie: &Movie<'_>, packed: Vec<Packed>, file: u64) -> Result<(Option<S
             continue;
         }
         track.tables.check_room(file)?;
-        let Some(survey) = Survey::of(Samples::new(&track.tables, &packed), track.timescale, file)? else {
+        let Some(survey) = SampleSummary::of(Samples::new(&track.tables, &packed), track.timescale, file)? else {
             continue;
         };
         let surveyed = Surveyed { index, packed, survey };
@@ -187,11 +187,11 @@ fn probe(movie: &Movie<'_>, video: Option<&Surveyed>, audio: &[Surveyed], is_mov
     })
 }
 
-fn average(track: &Track<'_>, survey: &Survey) -> u64 {
+fn average(track: &Track<'_>, survey: &SampleSummary) -> u64 {
     bit_rate(survey.bytes, survey.length(), track.timescale)
 }
 
-fn describe_video(track: &Track<'_>, survey: &Survey) -> Result<VideoTrack, ScanError> {
+fn describe_video(track: &Track<'_>, survey: &SampleSummary) -> Result<VideoTrack, ScanError> {
     let entry = video_entry(track);
     let format = entry.map_or(*b"none", |entry| entry.format);
     let shape = shape(track);
@@ -216,7 +216,7 @@ fn describe_video(track: &Track<'_>, survey: &Survey) -> Result<VideoTrack, Scan
 }
 
 /// Frames per thousand seconds.
-fn thousandths(track: &Track<'_>, survey: &Survey) -> u32 {
+fn thousandths(track: &Track<'_>, survey: &SampleSummary) -> u32 {
     let length = u128::from(survey.length().max(1));
     let frames = u128::from(survey.count) * u128::from(track.timescale) * 1000;
     u32::try_from((frames + length / 2) / length).unwrap_or(u32::MAX)
@@ -260,7 +260,7 @@ pub(super) fn shape(track: &Track<'_>) -> Shape {
     }
 }
 
-fn describe_audio(track: &Track<'_>, survey: &Survey) -> AudioTrack {
+fn describe_audio(track: &Track<'_>, survey: &SampleSummary) -> AudioTrack {
     let entry = audio_entry(track);
     let format = entry.map_or(*b"none", |entry| entry.format);
     let config = aac(track).map(|(config, _)| config);
@@ -277,12 +277,12 @@ fn describe_audio(track: &Track<'_>, survey: &Survey) -> AudioTrack {
     }
 }
 
-fn shift(movie: &Movie<'_>, track: &Track<'_>, survey: &Survey) -> Result<i64, Obstacle> {
+fn shift(movie: &Movie<'_>, track: &Track<'_>, survey: &SampleSummary) -> Result<i64, Obstacle> {
     let sample_rate = match track.handler {
         Handler::Audio => aac(track).map(|(config, _)| config.sample_rate),
         _ => None,
     };
-    let Survey { first, last, .. } = *survey;
+    let SampleSummary { first, last, .. } = *survey;
     let span = Span {
         timescale: track.timescale,
         sample_rate,
@@ -372,7 +372,7 @@ fn chosen(movie: &Movie<'_>, track: &Track<'_>, surveyed: Surveyed) -> Result<Ch
     })
 }
 
-fn video_obstacle(track: &Track<'_>, survey: &Survey) -> Result<(), Obstacle> {
+fn video_obstacle(track: &Track<'_>, survey: &SampleSummary) -> Result<(), Obstacle> {
     let format = *format(track);
     if !matches!(&format, b"avc1" | b"avc3") {
         return Err(Obstacle::VideoCodec(plain_name(format)));

@@ -33,14 +33,14 @@ pub(crate) struct KeyFrameCheck {
     /// The parameter sets in the sample description.
     sets: Vec<Vec<u8>>,
     candidates: Vec<Candidate>,
-    looks: Vec<Look>,
+    looks: Vec<SampleCheck>,
     found: Vec<bool>,
     other_sets: bool,
 }
 
 /// The progress within one sample.
 #[derive(Clone, Copy, Debug)]
-struct Look {
+struct SampleCheck {
     candidate: usize,
     /// The offset of the next unit's length.
     at: u64,
@@ -58,7 +58,7 @@ enum Seen {
 
 impl KeyFrameCheck {
     pub(crate) fn new(length_size: usize, sets: &[&[u8]], candidates: Vec<Candidate>) -> Self {
-        let looks = candidates.iter().enumerate().map(|(candidate, sample)| Look {
+        let looks = candidates.iter().enumerate().map(|(candidate, sample)| SampleCheck {
             candidate,
             at: sample.offset,
             end: sample.offset.saturating_add(sample.size.into()),
@@ -108,12 +108,12 @@ impl KeyFrameCheck {
                 }
                 Seen::Other => {}
                 Seen::OtherSets => self.other_sets = true,
-                Seen::More { at, wanted } => self.looks.push(Look { at, wanted, ..look }),
+                Seen::More { at, wanted } => self.looks.push(SampleCheck { at, wanted, ..look }),
             }
         }
     }
 
-    fn look(&self, look: &mut Look, bytes: &[u8]) -> Seen {
+    fn look(&self, look: &mut SampleCheck, bytes: &[u8]) -> Seen {
         let mut rest = bytes;
         let mut at = look.at;
         loop {

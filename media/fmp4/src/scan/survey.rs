@@ -22,7 +22,7 @@ pub(crate) struct Candidate {
 
 /// The summary of a track's samples.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Survey {
+pub(crate) struct SampleSummary {
     pub(crate) count: u64,
     pub(crate) bytes: u64,
     /// When the first sample is shown, when the last one starts to be shown, and when it ends.
@@ -35,7 +35,7 @@ pub(crate) struct Survey {
     pub(crate) candidates: Vec<Candidate>,
 }
 
-impl Survey {
+impl SampleSummary {
     /// Summarises every sample; `None` if there are none.
     pub(crate) fn of(mut samples: Samples<'_>, timescale: u32, file: u64) -> Result<Option<Self>, ScanError> {
         let mut survey = Self {

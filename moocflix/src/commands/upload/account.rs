@@ -1,7 +1,7 @@
 //! The sign-in behind an upload: a given token, or one that is renewed in time.
 
 use super::address::Server;
-use super::{Video, password, tus};
+use super::{UploadingVideo, password, tus};
 use anyhow::{Context, Result, bail};
 use reqwest::{Client, Response, StatusCode};
 use serde::Deserialize;
@@ -106,7 +106,7 @@ impl Account {
     }
 
     /// A video's details; `None` if it is gone.
-    pub(super) async fn video(&mut self, video_id: &str) -> Result<Option<Video>> {
+    pub(super) async fn video(&mut self, video_id: &str) -> Result<Option<UploadingVideo>> {
         let token = self.token().await?;
         let url = self.server.join(&format!("/api/v1/content/{video_id}"))?;
         let answer = self

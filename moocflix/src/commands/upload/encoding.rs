@@ -1,6 +1,6 @@
 //! Shows the progress of encoding: a bar for each rendition on a terminal, otherwise a line now and then.
 
-use super::lecture::{Lecture, Rendition};
+use super::lecture::{Lecture, RenditionState};
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stderr};
@@ -112,7 +112,7 @@ fn bar(name: &str) -> ProgressBar {
 
 /// `45 % encoded, about 3 minutes left (720p 12 %, 240p 100 %)`
 fn summary(lecture: &Lecture) -> String {
-    let one = |it: &Rendition| match it.state.as_str() {
+    let one = |it: &RenditionState| match it.state.as_str() {
         "failed" => format!("{} failed", it.name),
         _ => format!("{} {} %", it.name, percent(it.progress)),
     };
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_line_shows_the_total_the_time_left_and_each_rendition() {
-        let rendition = |name: &str, state: &str, progress| Rendition {
+        let rendition = |name: &str, state: &str, progress| RenditionState {
             name: name.to_owned(),
             state: state.to_owned(),
             progress,

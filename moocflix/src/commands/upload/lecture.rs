@@ -13,12 +13,12 @@ pub(super) struct Lecture {
     #[serde(default)]
     pub(super) time_left: Option<u64>,
     #[serde(default)]
-    pub(super) renditions: Vec<Rendition>,
+    pub(super) renditions: Vec<RenditionState>,
 }
 
 /// The fields of a rendition that the command reads.
 #[derive(Debug, Deserialize)]
-pub(super) struct Rendition {
+pub(super) struct RenditionState {
     pub(super) name: String,
     pub(super) state: String,
     pub(super) progress: f64,
@@ -34,7 +34,7 @@ pub(super) struct Reason {
 impl Lecture {
     /// Whether the lecture won't become ready: every missing rendition has failed.
     pub(super) fn is_stuck(&self) -> bool {
-        let settled = |one: &Rendition| matches!(one.state.as_str(), "ready" | "failed");
+        let settled = |one: &RenditionState| matches!(one.state.as_str(), "ready" | "failed");
         self.renditions.iter().all(settled) && self.renditions.iter().any(|one| one.state == "failed")
     }
 }
@@ -51,7 +51,7 @@ mod tests {
             time_left: None,
             renditions: states
                 .iter()
-                .map(|state| Rendition {
+                .map(|state| RenditionState {
                     name: "240p".to_owned(),
                     state: (*state).to_owned(),
                     progress: 0.5,

@@ -11,7 +11,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// The progress of one upload; clones share it.
 #[derive(Clone)]
-pub(super) struct Progress {
+pub(super) struct UploadProgress {
     bar: ProgressBar,
     /// The bytes sent, which the watch for stalls reads.
     sent: Arc<AtomicU64>,
@@ -25,7 +25,7 @@ struct Lines {
     last: Arc<AtomicU64>,
 }
 
-impl Progress {
+impl UploadProgress {
     pub(super) fn new(length: u64) -> Self {
         let terminal = stderr().is_terminal();
         let target = if terminal {

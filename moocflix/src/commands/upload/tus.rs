@@ -3,7 +3,7 @@
 //! Source: <https://tus.io/protocols/resumable-upload>
 
 use super::address::Server;
-use super::progress::Progress;
+use super::progress::UploadProgress;
 use super::source::Source;
 use super::state::Kept;
 use anyhow::{Context, Error, Result, anyhow, bail};
@@ -123,7 +123,7 @@ impl Tus {
     }
 
     /// Sends the bytes that the server does not have yet, however often the connection breaks.
-    pub(super) async fn send(&self, url: &str, source: &Source, progress: &Progress) -> Result<(), Refusal> {
+    pub(super) async fn send(&self, url: &str, source: &Source, progress: &UploadProgress) -> Result<(), Refusal> {
         let url = self.server.join(url).map_err(Refusal::Final)?;
         let (mut misses, mut furthest) = (0, None);
         loop {
@@ -148,7 +148,7 @@ impl Tus {
         &self,
         url: &Url,
         source: &Source,
-        progress: &Progress,
+        progress: &UploadProgress,
         furthest: &mut Option<u64>,
         misses: &mut u32,
     ) -> Result<(), Miss> {
@@ -218,7 +218,7 @@ fn tus(request: RequestBuilder) -> RequestBuilder {
 }
 
 /// Returns when no byte has been sent for a while.
-async fn stalled(progress: &Progress) {
+async fn stalled(progress: &UploadProgress) {
     let mut before = progress.sent();
     loop {
         tokio::time::sleep(STALL).await;

@@ -20,7 +20,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// How an event stream ended.
-enum Look {
+enum WatchEnd {
     /// The lecture has settled.
     Over,
     /// The connection broke after this many events.
@@ -39,8 +39,8 @@ pub(super) async fn until_ready(server: &Server, video_id: &str, account: &mut A
     let mut misses = 0;
     loop {
         let error = match waiting.look(server, video_id, account).await? {
-            Look::Over => return Ok(()),
-            Look::Broke(events, error) => {
+            WatchEnd::Over => return Ok(()),
+            WatchEnd::Broke(events, error) => {
                 misses = if events > 0 { 1 } else { misses + 1 };
                 error
             }
@@ -61,17 +61,17 @@ struct Waiting {
 }
 
 impl Waiting {
-    async fn look(&mut self, server: &Server, video_id: &str, account: &mut Account) -> Result<Look> {
+    async fn look(&mut self, server: &Server, video_id: &str, account: &mut Account) -> Result<WatchEnd> {
         let mut answer = match account.events(video_id).await {
             Ok(answer) => answer,
-            Err(error) if error.is::<reqwest::Error>() => return Ok(Look::Broke(0, error)),
+            Err(error) if error.is::<reqwest::Error>() => return Ok(WatchEnd::Broke(0, error)),
             Err(error) => return Err(error),
         };
         match answer.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => bail!("the lecture is gone"),
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                return Ok(Look::Broke(0, anyhow::Error::msg(tus::problem(answer).await)));
+                return Ok(WatchEnd::Broke(0, anyhow::Error::msg(tus::problem(answer).await)));
             }
             _ => bail!(
                 "{} does not report the progress: {}",
@@ -83,13 +83,13 @@ impl Waiting {
         loop {
             let bytes = match next(&mut answer).await {
                 Ok(bytes) => bytes,
-                Err(error) => return Ok(Look::Broke(count, error)),
+                Err(error) => return Ok(WatchEnd::Broke(count, error)),
             };
             for event in events.push(&bytes)? {
                 count += 1;
                 let lecture: Lecture = serde_json::from_str(&event).context("the server sent an invalid event")?;
                 if self.take(&lecture)? {
-                    return Ok(Look::Over);
+                    return Ok(WatchEnd::Over);
                 }
             }
         }

@@ -67,8 +67,8 @@ fn too_large(limit: usize) -> Problem {
 /// Reads a whole body of at most `limit` bytes.
 pub(crate) async fn read_all(body: Body, limit: usize) -> Result<Bytes, Problem> {
     let mut body = body;
-    let told = HttpBody::size_hint(&body).lower();
-    if told > u64::try_from(limit).unwrap_or(u64::MAX) {
+    let announced = HttpBody::size_hint(&body).lower();
+    if announced > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(too_large(limit));
     }
     let mut all = BytesMut::new();

@@ -83,9 +83,9 @@ pub(super) async fn ready(State(process): State<Process>) -> Response {
             tracing::warn!(check = name, why, "not ready");
         }
         // Of checks that share a name, the one that fails counts.
-        let told = checks.entry(name).or_insert("ok");
+        let state = checks.entry(name).or_insert("ok");
         if result.is_err() {
-            *told = "failing";
+            *state = "failing";
         }
     }
     let status = if process.shutdown.is_requested() {

@@ -1,4 +1,4 @@
-//! The socket of a connection: it tells the watch what moves, fails when the client reads nothing for too
+//! The socket of a connection: it reports traffic to the watch, fails when the client reads nothing for too
 //! long, and gives the socket back when hyper is done with it.
 
 use super::watch::Watch;
