@@ -1,6 +1,7 @@
 //! ffmpeg's command lines, written from a plan alone: numbers, and names that this program has chosen.
 
 use crate::containers::{can_jump, demuxer, past_damage};
+use crate::encoder::codecs;
 use fmp4::TICKS;
 use renditions::models::plan::{Input, Rung, SOUND_BIT_RATE, Sound, Stream};
 use std::ffi::OsString;
@@ -100,7 +101,9 @@ fn input(of: &Input, source: &Path, seek: Option<u64>) -> Vec<OsString> {
         )));
     }
     args.extend(past_damage(&of.container).iter().map(OsString::from));
-    args.extend(words(&format!("-f {} -i", demuxer(&of.container))));
+    let demuxer = demuxer(&of.container);
+    args.extend(codecs::bounds(demuxer).map(OsString::from));
+    args.extend(words(&format!("-f {demuxer} -i")));
     args.push(file_url(source));
     args
 }
@@ -215,9 +218,10 @@ mod tests {
         });
         let line = text(&args);
         assert!(
-            line.contains("-seek_timestamp 1 -noaccurate_seek -ss 9.993000 -f matroska -i file:/data/a -f b"),
+            line.contains("-seek_timestamp 1 -noaccurate_seek -ss 9.993000 -max_alloc "),
             "{line}"
         );
+        assert!(line.contains(" -f matroska -i file:/data/a -f b"), "{line}");
         assert!(line.contains(
             "[0:2]setpts=round(PTS-(-0.007000)/TB),trim=start=10.009800:end=20.019800,split=2[a0][a1];[a0]scale=426:240"
         ));

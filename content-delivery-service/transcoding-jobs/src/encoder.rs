@@ -3,6 +3,7 @@
 //! They run in a [`Sandbox`]. This crate chooses their arguments, which must contain no user's input and no text from a
 //! file.
 
+pub(crate) mod codecs;
 mod progress;
 
 pub use progress::EncoderProgress;

@@ -13,6 +13,8 @@ use std::time::Duration;
 const STALLS: i64 = 3;
 /// How often an encoder may be killed on the same work: a shortage of memory may last and kill it several times.
 const DEATHS: i64 = 6;
+/// How often a decoder may crash on the same work: the file makes it crash, or tries to take it over.
+const CRASHES: i64 = 2;
 /// How often an encoder may fail on the same work: if it fails twice, the work is at fault.
 const FAILURES: i64 = 2;
 /// The pause before a retry when the disk is full or a tool is not installed.
@@ -29,6 +31,13 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
             return Err(JobError::Permanent(code(error).to_owned(), message));
         }
         RunError::Stalled => (STALLS, "made no progress"),
+        RunError::Killed(_) if error.is_crash() => {
+            let message = format!("the decoder crashed when it was to {doing} the file; the file is damaged");
+            if task.attempt - task.losses < CRASHES {
+                return Err(JobError::Retry(message));
+            }
+            return Err(JobError::Permanent("media_undecodable".to_owned(), message));
+        }
         RunError::Killed(_) => (DEATHS, "was killed"),
         RunError::Failed { .. } => (FAILURES, "failed"),
     };

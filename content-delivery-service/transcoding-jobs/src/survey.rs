@@ -9,6 +9,7 @@ mod streams;
 mod stretches;
 
 use crate::containers::{demuxer, past_damage};
+use crate::encoder::codecs::{self, Refusal};
 use crate::encoder::{self, FFPROBE};
 use fmp4::Sniff;
 use packets::{Packets, Unit};
@@ -44,10 +45,13 @@ pub enum SurveyError {
     /// There is a picture that no decoder can decode.
     #[error("the picture in the file can't be decoded")]
     Undecodable,
+    /// A stream needs a decoder that may not open.
+    #[error("the file needs the decoder {0}, which is not among those that are used here")]
+    Codec(String),
     /// Its times go back, as in concatenated recordings.
     #[error("the clock of the file starts again in the middle; join its parts again, or upload them one by one")]
     Timeline,
-    /// It has more streams or frames than any lecture.
+    /// It has more streams, pixels or frames than any lecture.
     #[error("the file has too many {0}")]
     TooLarge(&'static str),
     /// It could not be read to its end in reasonable time.
@@ -67,6 +71,7 @@ impl SurveyError {
             Self::Empty => "media_empty",
             Self::Unreadable => "media_unreadable",
             Self::Undecodable => "media_undecodable",
+            Self::Codec(_) => "media_codec",
             Self::Timeline => "media_timeline",
             Self::TooLarge(_) => "media_too_large",
             Self::Stalled => "survey_stalled",
@@ -78,7 +83,12 @@ impl SurveyError {
 impl From<RunError> for SurveyError {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Failed { message, .. } => Self::Malformed(message),
+            RunError::Failed { message, .. } => match Refusal::read(&message) {
+                Some(Refusal::Codec(decoder)) => Self::Codec(decoder),
+                Some(Refusal::Pixels) => Self::TooLarge("pixels"),
+                Some(Refusal::Streams) => Self::TooLarge("streams"),
+                None => Self::Malformed(message),
+            },
             RunError::Stalled => Self::Stalled,
             other => Self::Encoder(other),
         }
@@ -131,6 +141,7 @@ const PACKETS: [&str; 4] = [
 ];
 
 fn order(source: &Path, container: &str, folder: &Path, what: &[&str]) -> Order {
+    let demuxer = demuxer(container);
     let mut args: Vec<OsString> = [
         "-hide_banner",
         "-v",
@@ -138,9 +149,10 @@ fn order(source: &Path, container: &str, folder: &Path, what: &[&str]) -> Order 
         "-protocol_whitelist",
         "file,pipe",
         "-f",
-        demuxer(container),
+        demuxer,
     ]
     .into_iter()
+    .chain(codecs::bounds(demuxer))
     .chain(past_damage(container).iter().copied())
     .chain(what.iter().copied())
     .map(Into::into)

@@ -5,6 +5,8 @@ mod accounts;
 #[cfg(test)]
 mod byte_ranges;
 #[cfg(test)]
+mod codecs;
+#[cfg(test)]
 mod configuration;
 #[cfg(test)]
 mod dead_letters;

@@ -16,7 +16,7 @@ const PATIENT: Duration = Duration::from_secs(60);
 const PICTURE: &str = "-f lavfi -i testsrc2=size=320x180:rate=30:duration=5";
 const SOUND: &str = "-f lavfi -i sine=duration=5";
 
-fn ffmpeg(folder: &Path, args: &str) {
+pub(crate) fn ffmpeg(folder: &Path, args: &str) {
     let mut command = Command::new("ffmpeg");
     command
         .args("-nostdin -v error -y".split(' '))
@@ -29,7 +29,7 @@ fn ffmpeg(folder: &Path, args: &str) {
     );
 }
 
-fn kind(file: &Path) -> Sniff {
+pub(crate) fn kind(file: &Path) -> Sniff {
     sniff(&fs::read(file).unwrap())
 }
 

@@ -1,5 +1,6 @@
 //! Why a run failed.
 
+use rustix::process::Signal;
 use std::io;
 use std::path::PathBuf;
 
@@ -32,4 +33,23 @@ pub enum RunError {
     /// It could not be started, or its output could not be read.
     #[error("it cannot be run: {0}")]
     Io(#[from] io::Error),
+}
+
+impl RunError {
+    /// Whether the tool itself crashed: with such an input it will probably do so again.
+    ///
+    /// In a process namespace, a tool that aborts is reported with the signal of an invalid access.
+    #[must_use]
+    pub fn is_crash(&self) -> bool {
+        let crashes = [
+            Signal::ABORT,
+            Signal::SEGV,
+            Signal::BUS,
+            Signal::ILL,
+            Signal::FPE,
+            Signal::TRAP,
+            Signal::SYS,
+        ];
+        matches!(self, Self::Killed(signal) if crashes.iter().any(|crash| crash.as_raw() == *signal))
+    }
 }

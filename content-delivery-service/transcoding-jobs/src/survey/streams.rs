@@ -2,10 +2,9 @@
 
 use super::SurveyError;
 use super::packets::Unit;
+use crate::encoder::codecs::{MOST_PIXELS, MOST_STREAMS};
 use serde::Deserialize;
 
-/// A file with more streams is refused.
-const MOST_STREAMS: usize = 64;
 /// How many sound tracks are encoded; the rest are left out.
 const MOST_SOUNDS: usize = 8;
 /// The longest side of a picture.
@@ -108,6 +107,9 @@ impl Streams {
         if described.streams.len() > MOST_STREAMS {
             return Err(SurveyError::TooLarge("streams"));
         }
+        if described.streams.iter().any(StreamText::is_huge) {
+            return Err(SurveyError::TooLarge("pixels"));
+        }
         let video = described.streams.iter().find_map(StreamText::video);
         // A lecture whose picture can't be decoded is not a lecture of sound alone.
         if video.is_none() && described.streams.iter().any(StreamText::is_film) {
@@ -147,6 +149,11 @@ impl StreamText {
     /// A cover is a picture, not a film.
     fn is_film(&self) -> bool {
         self.is("video") && self.disposition.attached_pic == 0
+    }
+
+    fn is_huge(&self) -> bool {
+        let side = |length: Option<i64>| u64::try_from(length.unwrap_or(0)).unwrap_or(0);
+        side(self.width).saturating_mul(side(self.height)) > MOST_PIXELS
     }
 
     fn video(&self) -> Option<VideoStream> {
@@ -305,6 +312,9 @@ mod tests {
         let refused = Streams::parse(format!("{{\"streams\": [{many}]}}").as_bytes());
         assert!(matches!(refused, Err(SurveyError::TooLarge(_))));
         assert!(matches!(Streams::parse(b"{"), Err(SurveyError::Malformed(_))));
+        let huge = r#"{"streams": [{"index": 0, "codec_type": "video", "width": 8001, "height": 5000}]}"#;
+        let refused = Streams::parse(huge.as_bytes());
+        assert!(matches!(refused, Err(SurveyError::TooLarge("pixels"))), "{refused:?}");
     }
 
     #[test]
