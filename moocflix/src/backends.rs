@@ -2,9 +2,10 @@
 
 use crate::data_dir;
 use crate::settings::Settings;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use backing::bus::{Bus, EmbeddedBus, Relay, report_lag};
 use backing::cache::MemoryCache;
+use backing::db::Inspected;
 use backing::objects::{ObjectError, Objects};
 use backing::{Backing, Clock, Db, record};
 use contracts::ObjectKey;
@@ -65,6 +66,20 @@ pub(crate) async fn existing_schema(settings: &Settings, face: &Face) -> Result<
     } else {
         Ok(None)
     }
+}
+
+/// Looks at a service's schema and changes nothing.
+pub(crate) async fn inspect(settings: &Settings, face: &Face) -> Result<Inspected> {
+    let inspected = Db::inspect(&settings.database_url(), face.name, face.migrations).await;
+    inspected.with_context(|| format!("database_url: cannot open the schema of {}", face.name))
+}
+
+/// The error of a command that needs data where there is none.
+pub(crate) fn no_data(settings: &Settings) -> anyhow::Error {
+    let url = settings.database_url();
+    // PostgreSQL's URL may contain a password
+    let place = url.strip_prefix("sqlite://").unwrap_or("the configured database");
+    anyhow!("there is no MoocFlix data in {place}; choose the server's directory with --data-dir, or its database_url")
 }
 
 record! {

@@ -78,13 +78,23 @@ pub(crate) fn secret(folder: &Path, configured: Option<&SecretString>) -> Result
     if let Some(text) = configured {
         return Ok(text.expose_secret().as_bytes().to_vec().into());
     }
-    let path = folder.join(SECRET);
-    if !path.exists() {
-        make_secret(folder, &path).with_context(|| format!("cannot make {}", path.display()))?;
+    if let Some(secret) = existing_secret(folder)? {
+        return Ok(secret);
     }
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let path = folder.join(SECRET);
+    make_secret(folder, &path).with_context(|| format!("cannot make {}", path.display()))?;
+    existing_secret(folder)?.with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The generated secret in the data directory, if there is one; generates none.
+pub(crate) fn existing_secret(folder: &Path) -> Result<Option<SecretSlice<u8>>> {
+    let path = folder.join(SECRET);
+    let text = match fs::read_to_string(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        read => read.with_context(|| format!("cannot read {}", path.display()))?,
+    };
     match STANDARD.decode(text.trim()) {
-        Ok(bytes) if bytes.len() == SECRET_BYTES => Ok(bytes.into()),
+        Ok(bytes) if bytes.len() == SECRET_BYTES => Ok(Some(bytes.into())),
         Ok(_) | Err(_) => bail!("{} is not a key that MoocFlix generated", path.display()),
     }
 }

@@ -1,11 +1,19 @@
 //! `moocflix doctor`: checks the machine for everything that `serve` needs.
+//!
+//! It changes nothing, so that it can run anywhere, also beside a running server.
 
-mod checks;
+mod address;
+mod folder;
+mod machine;
+mod programs;
+mod server;
 
 use super::print;
-use crate::settings::{self, Overrides};
+use crate::data_dir;
+use crate::settings::{self, Overrides, Settings};
 use anyhow::Result;
 use clap::Args;
+use serde_json::json;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -15,58 +23,95 @@ pub(crate) struct DoctorArgs {
     /// The address to serve at.
     #[arg(long, value_name = "HOST:PORT")]
     listen: Option<String>,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// The result of one check.
 enum Finding {
     Good(String),
     /// It works, but not well. The second text is the remedy.
-    Doubtful(String, &'static str),
+    Doubtful(String, String),
     /// It does not work. The second text is the remedy.
     Missing(String, String),
 }
 
+type Findings = Vec<(&'static str, Finding)>;
+
 pub(super) async fn run(args: DoctorArgs) -> Result<ExitCode> {
-    let loaded = match settings::load(&args.overrides, args.listen.as_deref()) {
-        Ok(loaded) => loaded,
+    let findings = match settings::load(&args.overrides, args.listen.as_deref()) {
+        Ok(loaded) => {
+            let mut findings = vec![("configuration", configuration(&loaded.warnings))];
+            findings.extend(check(&loaded.value).await);
+            findings
+        }
         Err(error) => {
-            let how = "correct the key; `moocflix config check` prints the configuration".to_owned();
-            print(&line("configuration", &Finding::Missing(format!("{error:#}"), how)))?;
-            return Ok(ExitCode::FAILURE);
+            let remedy = "correct the key; `moocflix config check` prints the configuration".to_owned();
+            vec![("configuration", Finding::Missing(format!("{error:#}"), remedy))]
         }
     };
-    let findings = checks::all(&loaded.value).await;
-    let read = if loaded.warnings.is_empty() {
-        Finding::Good("valid".to_owned())
-    } else {
-        Finding::Doubtful(
-            loaded.warnings.join("; "),
-            "unset it, or correct its name; `moocflix config check` prints every key",
-        )
-    };
-    let mut text = line("configuration", &read);
-    text.extend(findings.iter().map(|(name, finding)| line(name, finding)));
-    let missing = findings
+    let problems = findings
         .iter()
         .filter(|(_, finding)| matches!(finding, Finding::Missing(..)))
         .count();
-    text.push_str(&match missing {
-        0 => "no problems found\n".to_owned(),
-        1 => "1 problem found\n".to_owned(),
-        more => format!("{more} problems found\n"),
-    });
-    print(&text)?;
-    Ok(if missing == 0 {
+    print(&if args.json {
+        as_json(&findings)
+    } else {
+        as_text(&findings, problems)
+    })?;
+    Ok(if problems == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
+fn configuration(warnings: &[String]) -> Finding {
+    if warnings.is_empty() {
+        return Finding::Good("valid".to_owned());
+    }
+    let remedy = "unset it, or correct its name; `moocflix config check` prints every key";
+    Finding::Doubtful(warnings.join("; "), remedy.to_owned())
+}
+
+/// Runs every check.
+async fn check(settings: &Settings) -> Findings {
+    let holder = data_dir::holder(&settings.data_dir);
+    let mut findings = programs::check().await;
+    findings.extend(folder::check(settings, holder.as_deref()).await);
+    findings.extend(address::check(settings, holder.as_deref()).await);
+    findings.extend(machine::check(settings));
+    findings
+}
+
+fn as_text(findings: &Findings, problems: usize) -> String {
+    let lines: String = findings.iter().map(|(name, finding)| line(name, finding)).collect();
+    lines
+        + &match problems {
+            0 => "no problems found\n".to_owned(),
+            1 => "1 problem found\n".to_owned(),
+            more => format!("{more} problems found\n"),
+        }
+}
+
 fn line(name: &str, finding: &Finding) -> String {
     match finding {
         Finding::Good(what) => format!("ok       {name:<14} {what}\n"),
-        Finding::Doubtful(what, how) => format!("warning  {name:<14} {what}\n{:24}→ {how}\n", ""),
-        Finding::Missing(what, how) => format!("missing  {name:<14} {what}\n{:24}→ {how}\n", ""),
+        Finding::Doubtful(what, remedy) => format!("warning  {name:<14} {what}\n{:24}→ {remedy}\n", ""),
+        Finding::Missing(what, remedy) => format!("missing  {name:<14} {what}\n{:24}→ {remedy}\n", ""),
     }
+}
+
+/// Shape: `[{"check", "state": "ok" | "warning" | "missing", "found", "remedy": text or null}]`
+fn as_json(findings: &Findings) -> String {
+    let entries = findings.iter().map(|(name, finding)| {
+        let (state, found, remedy) = match finding {
+            Finding::Good(found) => ("ok", found, None),
+            Finding::Doubtful(found, remedy) => ("warning", found, Some(remedy)),
+            Finding::Missing(found, remedy) => ("missing", found, Some(remedy)),
+        };
+        json!({"check": name, "state": state, "found": found, "remedy": remedy})
+    });
+    format!("{:#}\n", entries.collect::<serde_json::Value>())
 }

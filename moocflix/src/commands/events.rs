@@ -110,10 +110,7 @@ async fn all(overrides: &Overrides) -> Result<Vec<(Db, DeadLetter)>> {
     if found {
         return Ok(all);
     }
-    let url = settings.database_url();
-    // PostgreSQL's URL may contain a password
-    let place = url.strip_prefix("sqlite://").unwrap_or("the configured database");
-    bail!("there is no MoocFlix data in {place}; choose the server's directory with --data-dir, or its database_url")
+    Err(backends::no_data(&settings))
 }
 
 /// One line per event, below a header.

@@ -10,6 +10,7 @@ use clap::Args;
 use runtime::{Running, telemetry};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::ErrorKind;
+use std::path::Path;
 use tokio::net::TcpListener;
 
 #[derive(Debug, Args)]
@@ -32,6 +33,13 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     for warning in &loaded.warnings {
         tracing::warn!("{warning}");
     }
+    // The addresses come first: if one is taken, nothing has been written.
+    let listener = bind("listen", &settings.listen, &settings.data_dir).await?;
+    let address = listener.local_addr()?;
+    let metrics_listener = match &settings.metrics_listen {
+        Some(listen) => Some(bind("metrics_listen", listen, &settings.data_dir).await?),
+        None => None,
+    };
     data_dir::prepare(&settings.data_dir)?;
     // A worker shares the folder with its server.
     let _lock = if duties.is_worker() {
@@ -44,10 +52,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     running.start(runtime::signals(running.shutdown()));
     let Composed { router, metrics, tasks } =
         Box::pin(compose::compose(&settings, &duties, running.shutdown())).await?;
-    let listener = bind("listen", &settings.listen).await?;
-    let address = listener.local_addr()?;
-    if let Some(listen) = &settings.metrics_listen {
-        let listener = bind("metrics_listen", listen).await?;
+    if let Some(listener) = metrics_listener {
         tracing::info!(address = %listener.local_addr()?, "serving /metrics at an address of its own");
         running.serve(listener, metrics, settings.limits()?);
     }
@@ -63,14 +68,17 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     running.wait().await.map_err(|why| anyhow!(why))
 }
 
-async fn bind(key: &str, address: &str) -> Result<TcpListener> {
+async fn bind(key: &str, address: &str, data_dir: &Path) -> Result<TcpListener> {
     match TcpListener::bind(address).await {
         Ok(listener) => Ok(listener),
-        Err(error) if error.kind() == ErrorKind::AddrInUse => {
-            bail!(
+        Err(error) if error.kind() == ErrorKind::AddrInUse => match data_dir::holder(data_dir) {
+            Some(process) => {
+                bail!("{key}: {address} is taken; MoocFlix (process {process}) is running with this data directory")
+            }
+            None => bail!(
                 "{key}: {address} is taken by another program; stop it, or choose another port (0 chooses a free one)"
-            )
-        }
+            ),
+        },
         Err(error) => Err(error).with_context(|| format!("{key}: cannot listen on {address}")),
     }
 }

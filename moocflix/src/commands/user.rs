@@ -1,13 +1,13 @@
 //! `moocflix user create` and `user role`: create and change accounts on the machine itself.
 //!
-//! The first admin is created here, never over HTTP. Both commands work while the server runs, because
-//! they use its database.
+//! The first admin is created here, never over HTTP. Both commands work while the server runs, because they use its
+//! database. Only `create` creates one where there is none.
 
 use super::print;
 use crate::settings::{self, Overrides};
 use crate::{backends, data_dir};
 use anyhow::{Context, Result, bail};
-use backing::{Clock, Db};
+use backing::Clock;
 use clap::{Args, Subcommand};
 use contracts::Role;
 use std::io::{BufRead, Read};
@@ -78,7 +78,9 @@ async fn create(args: CreateArgs) -> Result<()> {
     if password.is_empty() {
         bail!("no password on standard input");
     }
-    let db = open(&args.overrides).await?;
+    let settings = settings::load(&args.overrides, None)?.value;
+    data_dir::prepare(&settings.data_dir)?;
+    let db = backends::schema(&settings, &user_management_service::FACE).await?;
     let account = NewAccount {
         email: args.email,
         name: args.name,
@@ -90,13 +92,11 @@ async fn create(args: CreateArgs) -> Result<()> {
 }
 
 async fn change(args: RoleArgs) -> Result<()> {
-    let db = open(&args.overrides).await?;
+    let settings = settings::load(&args.overrides, None)?.value;
+    let face = &user_management_service::FACE;
+    let Some(db) = backends::existing_schema(&settings, face).await? else {
+        return Err(backends::no_data(&settings));
+    };
     let user = user_management_service::set_role(&db, &Clock::system(), &args.email, args.role).await?;
     print(&format!("{} is now {}\n", user.email, user.roles))
-}
-
-async fn open(overrides: &Overrides) -> Result<Db> {
-    let settings = settings::load(overrides, None)?.value;
-    data_dir::prepare(&settings.data_dir)?;
-    backends::schema(&settings, &user_management_service::FACE).await
 }

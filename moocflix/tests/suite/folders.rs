@@ -46,6 +46,8 @@ fn a_taken_address_is_reported() {
         let error = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(1));
         assert!(error.contains(&format!("{address} is taken")), "{error}");
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 0, "{key}: nothing is made before both addresses are bound");
     }
 }
 

@@ -11,6 +11,8 @@ mod configuration;
 #[cfg(test)]
 mod dead_letters;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod documents;
 #[cfg(test)]
 mod folders;

@@ -7,12 +7,14 @@
 
 mod connect;
 mod error;
+mod inspect;
 mod migrate;
 mod record;
 mod signals;
 mod value;
 
 pub use error::DbError;
+pub use inspect::Inspected;
 pub use migrate::{Fill, Migration};
 pub use record::{Column, Record, Row, parse};
 use signals::Brought;
@@ -93,6 +95,17 @@ impl Db {
     /// Shape: URLs are those of [`Db::open`]
     pub async fn exists(url: &str, service: &'static str) -> Result<bool, DbError> {
         connect::exists(url, service).await
+    }
+
+    /// Looks at a service's schema without changing anything.
+    ///
+    /// Errors: whatever would keep [`Db::open`] from succeeding
+    pub async fn inspect(
+        url: &str,
+        service: &'static str,
+        migrations: &'static [Migration],
+    ) -> Result<Inspected, DbError> {
+        inspect::inspect(url, service, migrations).await
     }
 
     /// Reads outside a transaction, without waiting for a writer.

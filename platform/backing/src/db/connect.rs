@@ -36,15 +36,55 @@ pub(super) async fn exists(url: &str, service: &str) -> Result<bool, DbError> {
         let found = tokio::fs::try_exists(Path::new(folder).join(file_name(service))).await;
         return found.map_err(|error| DbError::Unavailable(error.to_string()));
     }
-    let pool = postgres(url, service).await?;
-    let named = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(service);
-    let found = named.fetch_optional(&pool).await?;
-    pool.close().await;
+    let found = existing_postgres(url, service).await?;
+    if let Some(pool) = &found {
+        pool.close().await;
+    }
     Ok(found.is_some())
 }
 
+/// The connections to a schema in PostgreSQL, if the schema exists.
+pub(super) async fn existing_postgres(url: &str, service: &str) -> Result<Option<PgPool>, DbError> {
+    let pool = postgres(url, service).await?;
+    let named = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(service);
+    if named.fetch_optional(&pool).await?.is_some() {
+        return Ok(Some(pool));
+    }
+    pool.close().await;
+    Ok(None)
+}
+
+/// Checks that this user may create a schema in PostgreSQL.
+pub(super) async fn check_may_create(url: &str, service: &str) -> Result<(), DbError> {
+    let pool = postgres(url, service).await?;
+    let asked = sqlx::query_scalar("SELECT has_database_privilege(current_database(), 'CREATE')");
+    let may_create: bool = asked.fetch_one(&pool).await?;
+    pool.close().await;
+    if may_create {
+        return Ok(());
+    }
+    let why = format!("the schema {service} does not exist, and this user may not create it");
+    Err(DbError::Unavailable(why))
+}
+
+/// A connection to a SQLite file that nobody has open. It writes nothing, not even side files.
+pub(super) async fn sqlite_unchanged(file: &Path) -> Result<Pools, DbError> {
+    let options = SqliteConnectOptions::new()
+        .filename(file)
+        .read_only(true)
+        .immutable(true);
+    let read = SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await?;
+    Ok(Pools::Sqlite {
+        write: read.clone(),
+        read,
+    })
+}
+
 /// The name of a schema's file.
-fn file_name(service: &str) -> String {
+pub(super) fn file_name(service: &str) -> String {
     format!("{service}.sqlite")
 }
 

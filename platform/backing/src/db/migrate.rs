@@ -1,6 +1,6 @@
 //! Brings a schema up to date: each migration once, in order, all in one transaction.
 
-use super::{DbError, Sql, Tx, TxInner};
+use super::{Db, DbError, Sql, Tx, TxInner};
 use crate::args;
 use sha2::{Digest as _, Sha256};
 use sqlx::Executor as _;
@@ -116,6 +116,23 @@ async fn bring_up(tx: &mut Tx, owner: &str, list: &[Migration]) -> Result<(), Db
         tracing::info!(owner, number = step.number, name = step.name, "migrated");
     }
     Ok(())
+}
+
+/// The number of migrations that `run` would run.
+pub(super) async fn count_outstanding(db: &Db, migrations: &[Migration]) -> Result<usize, DbError> {
+    check_order(migrations)?;
+    let text: fn(&Migration) -> &'static str = if db.is_postgres() {
+        |step| step.postgres
+    } else {
+        |step| step.sqlite
+    };
+    let mut count = 0;
+    for (owner, list) in [("backing", OWN), (db.service, migrations)] {
+        let done: Vec<(String,)> = db.read().all(DONE, args![owner]).await?;
+        let done: Vec<String> = done.into_iter().map(|(checksum,)| checksum).collect();
+        count += outstanding(owner, list, &done, text)?.len();
+    }
+    Ok(count)
 }
 
 /// Runs several statements.

@@ -1,11 +1,11 @@
 //! One text per query on both engines.
 
-use backing::db::{DbError, Migration, Sql};
+use backing::db::{DbError, Inspected, Migration, Sql};
 use backing::{Db, Tx, args, record, text_column};
 use contracts::{Role, Roles, Timestamp, UserId, VideoId};
 use std::pin::Pin;
 use std::str::FromStr;
-use testing::{TestDatabase, databases};
+use testing::{TestDatabase, databases, places};
 
 static MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
@@ -488,4 +488,29 @@ async fn a_missing_database_is_reported_within_the_time_that_the_pool_waits() {
         Err(DbError::Unavailable(_))
     ));
     assert!(Db::open("mysql://x", "lectures", MIGRATIONS).await.is_err());
+}
+
+#[tokio::test]
+async fn inspecting_a_schema_counts_outstanding_migrations_and_changes_nothing() {
+    for place in places().await.unwrap() {
+        let look = async |migrations| Db::inspect(&place.url, "lectures", migrations).await.unwrap();
+        assert_eq!(look(MIGRATIONS).await, Inspected::Absent, "{}", place.name);
+        assert!(!Db::exists(&place.url, "lectures").await.unwrap(), "{}", place.name);
+        let db = Db::open(&place.url, "lectures", &[]).await.unwrap();
+        let open = if db.is_postgres() {
+            Inspected::Outstanding(1)
+        } else {
+            Inspected::InUse
+        };
+        assert_eq!(look(MIGRATIONS).await, open, "{}", place.name);
+        db.close().await;
+        for _ in 0..2 {
+            assert_eq!(look(MIGRATIONS).await, Inspected::Outstanding(1), "{}", place.name);
+        }
+        let db = Db::open(&place.url, "lectures", MIGRATIONS).await.unwrap();
+        db.close().await;
+        assert_eq!(look(MIGRATIONS).await, Inspected::Outstanding(0), "{}", place.name);
+        let older = Db::inspect(&place.url, "lectures", &[]).await;
+        assert!(matches!(older, Err(DbError::Migration(_))), "{}", place.name);
+    }
 }

@@ -1,0 +1,69 @@
+//! Asks whether the program at an address is MoocFlix.
+
+use reqwest::Client;
+use serde::Deserialize;
+use serde_json::Value;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+/// How long a running server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A running MoocFlix.
+pub(super) struct Running {
+    pub(super) version: String,
+    /// The checks that fail, such as `database`; empty if it is ready.
+    pub(super) failing: Vec<String>,
+    /// Whether it is shutting down.
+    pub(super) draining: bool,
+}
+
+#[derive(Deserialize)]
+struct Health {
+    status: String,
+    #[serde(default)]
+    checks: std::collections::BTreeMap<String, String>,
+}
+
+/// The MoocFlix that answers at an address, if one does.
+pub(super) async fn running_at(listen: &str) -> Option<Running> {
+    let address = reachable(tokio::net::lookup_host(listen).await.ok()?.next()?);
+    let client = Client::builder().no_proxy().timeout(PATIENCE).build().ok()?;
+    let get = async |path: &str| {
+        let sent = client.get(format!("http://{address}{path}")).send().await;
+        sent.ok()
+    };
+    let live: Health = get("/health/live").await?.error_for_status().ok()?.json().await.ok()?;
+    let document: Value = get("/openapi.json").await?.error_for_status().ok()?.json().await.ok()?;
+    if live.status != "ok" || document["info"]["title"] != "MoocFlix" {
+        return None;
+    }
+    let ready: Health = get("/health/ready").await?.json().await.ok()?;
+    let failing = ready.checks.into_iter().filter(|(_, state)| state != "ok");
+    Some(Running {
+        version: document["info"]["version"].as_str().unwrap_or_default().to_owned(),
+        failing: failing.map(|(name, _)| name).collect(),
+        draining: ready.status == "draining",
+    })
+}
+
+/// Whether the program at an address publishes MoocFlix's metrics.
+pub(super) async fn has_metrics(listen: &str) -> bool {
+    let asked = async {
+        let address = reachable(tokio::net::lookup_host(listen).await.ok()?.next()?);
+        let client = Client::builder().no_proxy().timeout(PATIENCE).build().ok()?;
+        let answer = client.get(format!("http://{address}/metrics")).send().await.ok()?;
+        answer.text().await.ok()
+    };
+    asked.await.is_some_and(|text| text.contains("\nmoocflix_"))
+}
+
+/// A server at an unspecified address is reached at the loopback address.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    SocketAddr::new(ip, address.port())
+}

@@ -1,0 +1,168 @@
+use crate::server::{Server, moocflix, run};
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, SystemTime};
+
+fn doctor(listen: &str, data: &Path) -> Command {
+    let mut command = moocflix();
+    command.args(["doctor", "--listen", listen, "--data-dir"]).arg(data);
+    command
+}
+
+/// The exit code and the standard output.
+fn result(mut command: Command) -> (Option<i32>, String) {
+    let output = run(&mut command, "");
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), String::from_utf8(output.stdout).unwrap() + &error)
+}
+
+/// Every file below a folder with its content and its time.
+fn snapshot(folder: &Path) -> BTreeMap<PathBuf, (Vec<u8>, SystemTime)> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let facts = std::fs::metadata(&path).unwrap();
+        let content = if facts.is_dir() {
+            files.extend(snapshot(&path));
+            Vec::new()
+        } else {
+            std::fs::read(&path).unwrap()
+        };
+        files.insert(path, (content, facts.modified().unwrap()));
+    }
+    files
+}
+
+#[test]
+fn the_doctor_reports_problems_and_suggests_how_to_fix_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let (code, text) = result(doctor("127.0.0.1:0", folder.path()));
+    assert_eq!(code, Some(0), "{text}");
+    for thing in [
+        "ffmpeg",
+        "encoders",
+        "data directory",
+        "secret key",
+        "database",
+        "address",
+        "clock",
+    ] {
+        let good = |line: &str| line.starts_with("ok") && line.contains(thing);
+        assert!(text.lines().any(good), "{thing} in {text}");
+    }
+    let mut command = doctor("127.0.0.1:0", folder.path());
+    command.env("PATH", "/nowhere");
+    command.env("MOOCFLIX_DATABASE_URL", "postgres://u:p@127.0.0.1:1/d");
+    let (code, text) = result(command);
+    assert_eq!(code, Some(1));
+    for thing in [
+        "ffmpeg is not on the PATH",
+        "apt-get install ffmpeg",
+        "missing  database",
+    ] {
+        assert!(text.contains(thing), "{thing} in {text}");
+    }
+    assert!(text.contains("3 problems found"), "{text}");
+    let mut command = doctor("127.0.0.1:0", folder.path());
+    command.arg("--json").env("PATH", "/nowhere");
+    let (_, text) = result(command);
+    let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(found.as_array().unwrap().iter().any(|one| one["check"] == "ffprobe"
+        && one["state"] == "missing"
+        && one["remedy"] == "apt-get install ffmpeg"));
+}
+
+#[test]
+fn the_doctor_names_missing_encoders() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["ffmpeg", "ffprobe"] {
+        let path = folder.path().join(name);
+        let script =
+            "#!/bin/sh\necho 'ffmpeg version 7.1-small Copyright'\necho ' A....D aac  AAC (Advanced Audio Coding)'\n";
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = doctor("127.0.0.1:0", &folder.path().join("data"));
+    command.env("PATH", folder.path());
+    let (code, text) = result(command);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("ffmpeg has no libx264: only lectures in H.264"), "{text}");
+}
+
+#[test]
+fn looking_creates_and_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("deep/data");
+    let looks: [&[&str]; 5] = [
+        &["doctor", "--listen", "127.0.0.1:0"],
+        &["config", "check"],
+        &["events", "dead", "list"],
+        &["events", "dead", "replay", "--all"],
+        &["user", "role", "--email", "a@example.org", "--role", "admin"],
+    ];
+    for words in looks {
+        let (code, text) = result({
+            let mut command = moocflix();
+            command.args(words).arg("--data-dir").arg(&data);
+            command
+        });
+        let succeeds = ["doctor", "config"].contains(&words[0]);
+        assert_eq!(code, Some(i32::from(!succeeds)), "{words:?}: {text}");
+        assert!(succeeds || text.contains("no MoocFlix data in "), "{words:?}: {text}");
+        assert_eq!(snapshot(folder.path()).len(), 0, "{words:?}");
+    }
+    let mut server = Server::start_in(folder.path(), &[]);
+    server.signal(rustix::process::Signal::TERM);
+    server.ended(Duration::from_secs(60));
+    let before = snapshot(folder.path());
+    assert!(before.len() > 3, "{:?}", before.keys());
+    let (code, text) = result(doctor("127.0.0.1:0", &server.data_dir()));
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("in the data directory"), "{text}");
+    assert!(
+        snapshot(folder.path()) == before,
+        "{:?}",
+        snapshot(folder.path()).keys()
+    );
+}
+
+#[test]
+fn the_doctor_knows_a_running_moocflix_from_another_program() {
+    let server = Server::start();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (code, text) = result(doctor(server.address(), &server.data_dir()));
+    assert_eq!(code, Some(0), "{text}");
+    let running = format!(
+        "MoocFlix {} is running at {}",
+        env!("CARGO_PKG_VERSION"),
+        server.address()
+    );
+    assert!(text.contains(&format!("{running} (process ")), "{text}");
+    let (code, text) = result(doctor(server.address(), elsewhere.path()));
+    assert_eq!(code, Some(0), "{text}");
+    assert!(
+        text.contains(&format!("{running} with another data directory")),
+        "{text}"
+    );
+
+    let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = stranger.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for client in stranger.incoming() {
+            let mut client = client.unwrap();
+            let _ = client.read(&mut [0; 1_024]);
+            let _ = client
+                .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 15\r\nconnection: close\r\n\r\n{\"status\":\"ok\"}");
+        }
+    });
+    let (code, text) = result(doctor(&address, elsewhere.path()));
+    assert_eq!(code, Some(1), "{text}");
+    assert!(
+        text.contains(&format!("{address} is taken by another program")),
+        "{text}"
+    );
+}
