@@ -38,6 +38,7 @@ use repositories::videos::deletion_repository::DeletionRepository;
 use repositories::videos::video_repository::VideoRepository;
 use runtime::{Authenticator, Background, Face, Service, Spawner};
 use secrecy::{ExposeSecret, SecretSlice};
+use services::audit_service::AuditService;
 use services::stream_service::StreamService;
 use services::stream_service::media_store::MediaStore;
 use services::stream_service::playback_keys::PlaybackKeys;
@@ -140,12 +141,13 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         objects,
         clock.clone(),
     );
-    let (changes, followers) = follow(&streams, &uploads, bus.as_ref(), (db, clock)).await?;
+    let (changes, followers) = follow(&streams, &uploads, bus.as_ref(), (db.clone(), clock)).await?;
     let spawner = Spawner::new();
     let api = Api {
         uploads: uploads.clone(),
         videos: videos.clone(),
         transcodes,
+        audit: AuditService::new(db.clone()),
         spawner: spawner.clone(),
         authenticator: authenticator.clone(),
         changes,

@@ -1,5 +1,6 @@
 //! The state behind the routes of uploads and lectures.
 
+use crate::services::audit_service::AuditService;
 use crate::services::transcode_service::TranscodeService;
 use crate::services::upload_service::UploadService;
 use crate::services::video_service::VideoService;
@@ -13,6 +14,7 @@ pub(crate) struct Api {
     pub(crate) uploads: UploadService,
     pub(crate) videos: VideoService,
     pub(crate) transcodes: TranscodeService,
+    pub(crate) audit: AuditService,
     pub(crate) spawner: Spawner,
     pub(crate) authenticator: Authenticator,
     /// The events of this service.

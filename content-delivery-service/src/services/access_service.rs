@@ -2,14 +2,19 @@
 
 use super::error::Denied;
 use crate::models::videos::video::Video;
-use contracts::UserId;
-use runtime::Caller;
+use backing::audit::NewEntry;
+use contracts::{UserId, VideoId};
+use runtime::{Caller, RequestId};
+use uuid::Uuid;
 
 /// Who asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asker {
     pub(crate) user: UserId,
     is_admin: bool,
+    may_teach: bool,
+    /// Under which request their acts are recorded.
+    request: Option<Uuid>,
 }
 
 /// What an asker may do with a lecture; a greater right includes the lesser ones.
@@ -28,11 +33,44 @@ impl From<&Caller> for Asker {
         Self {
             user: caller.user_id,
             is_admin: caller.is_admin(),
+            may_teach: caller.roles.may_teach(),
+            request: None,
         }
     }
 }
 
 impl Asker {
+    /// Who asks by this request.
+    pub(crate) fn by(caller: &Caller, request: &RequestId) -> Self {
+        Self {
+            request: Uuid::try_parse(request.as_str()).ok(),
+            ..Self::from(caller)
+        }
+    }
+
+    /// Whether the asker may upload.
+    pub(crate) fn may_teach(self) -> bool {
+        self.may_teach
+    }
+
+    /// The audit's entry for an act on this owner's lecture; none for an act on one's own.
+    pub(crate) fn audited(
+        self,
+        act: &'static str,
+        (video, owner): (VideoId, UserId),
+        details: serde_json::Value,
+    ) -> Option<NewEntry> {
+        (self.right(owner) < Right::Own).then(|| NewEntry {
+            actor: Some(self.user),
+            act,
+            subject_kind: "video",
+            subject: video.into(),
+            owner: Some(owner),
+            details,
+            request: self.request.map(|id| id.to_string()),
+        })
+    }
+
     /// The asker's right to a lecture of this owner.
     pub(crate) fn right(self, owner: UserId) -> Right {
         if owner == self.user {
@@ -70,7 +108,12 @@ mod tests {
     #[test]
     fn owners_have_every_right_admins_all_but_the_upload_and_others_none() {
         let owner = UserId::generate();
-        let asker = |user, is_admin| Asker { user, is_admin };
+        let asker = |user, is_admin| Asker {
+            user,
+            is_admin,
+            may_teach: true,
+            request: None,
+        };
         for is_admin in [false, true] {
             assert_eq!(asker(owner, is_admin).right(owner), Right::Own);
         }

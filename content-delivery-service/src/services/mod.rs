@@ -1,6 +1,7 @@
 //! What the service does, in domain words; nothing here knows HTTP.
 
 pub(crate) mod access_service;
+pub(crate) mod audit_service;
 pub(crate) mod error;
 pub(crate) mod stream_service;
 pub(crate) mod transcode_service;

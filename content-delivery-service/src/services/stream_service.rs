@@ -28,7 +28,8 @@ use backing::{Clock, Db, DbError, Tx};
 use contracts::events::VideoStreamedByAdmin;
 use contracts::{NewEvent, PlaybackId, Timestamp, VideoId};
 use renditions::models::lecture::Status;
-use runtime::{Authenticator, Caller, Shutdown};
+use runtime::{Authenticator, Caller, RequestId, Shutdown};
+use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -88,9 +89,14 @@ impl StreamService {
     }
 
     /// Opens a session for the caller.
-    pub(crate) async fn open(&self, caller: &Caller, video: VideoId) -> Result<Opened, PlaybackError> {
+    pub(crate) async fn open(
+        &self,
+        caller: &Caller,
+        request: &RequestId,
+        video: VideoId,
+    ) -> Result<Opened, PlaybackError> {
         let inner = &*self.0;
-        let asker = Asker::from(caller);
+        let asker = Asker::by(caller, request);
         let video = watchable(granted(inner.videos.find(video).await?, asker, Right::Administer)?)?;
         let now = inner.clock.now();
         let duration = Duration::from_micros(video.duration_us.unwrap_or(0).unsigned_abs());
@@ -104,10 +110,11 @@ impl StreamService {
             created_at: now,
             expires_at: Timestamp::from_seconds((now + lifetime(duration)).seconds()),
         };
-        let audit = (asker.right(video.owner_id) < Right::Own).then(|| {
+        let audit = asker.audited("stream_video", (video.id, video.owner_id), json!({ "playback_id": playback.id }));
+        let audit = audit.map(|entry| {
             tracing::info!(video = %video.id, owner = %video.owner_id, admin = %caller.user_id, "an admin opens a stream");
             let data = VideoStreamedByAdmin { owner_id: video.owner_id, admin_id: caller.user_id };
-            NewEvent::of_video(video.id, data.into())
+            (NewEvent::of_video(video.id, data.into()), entry)
         });
         if !inner.playbacks.open(&playback, audit).await? {
             return Err(Denied::NotFound.into());

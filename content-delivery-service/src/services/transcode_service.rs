@@ -1,5 +1,6 @@
 //! A lecture's renditions for those who handle it: shows how far they are, and requests them.
 
+use super::access_service::Asker;
 use super::error::{Denied, Failure, VideoError};
 use crate::models::videos::overview::{Encoding, Overview};
 use crate::models::videos::video::Video;
@@ -9,6 +10,7 @@ use renditions::models::lecture::Status;
 use renditions::repositories::plan_repository::PlanRepository;
 use renditions::repositories::plan_repository::progress::PlanProgress;
 use renditions::repositories::plan_repository::request::Requested;
+use serde_json::json;
 use std::collections::HashMap;
 
 /// Shows and requests renditions.
@@ -24,8 +26,10 @@ impl TranscodeService {
     }
 
     /// Queues the renditions that are missing or failed; encodes all of them again if all are complete and one is named.
-    pub(crate) async fn request(&self, video: &Video, names: &[String]) -> Result<(), VideoError> {
-        match self.plans.request(video.id, names, self.clock.now()).await? {
+    pub(crate) async fn request(&self, video: &Video, names: &[String], asker: Asker) -> Result<(), VideoError> {
+        let of = (video.id, video.owner_id);
+        let audit = asker.audited("transcode_video", of, json!({ "renditions": names }));
+        match self.plans.request(video.id, names, audit.as_ref(), self.clock.now()).await? {
             Requested::Done => Ok(()),
             Requested::NotUploaded => Err(VideoError::NotUploaded),
             Requested::Gone => Err(Denied::Deleted.into()),

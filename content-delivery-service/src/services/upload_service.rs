@@ -243,7 +243,7 @@ impl UploadService {
         let (title, description) = (Some(new.title.as_str()), Some(new.description.as_str()));
         self.inner
             .videos
-            .update_texts(id, title, description, None, self.now())
+            .update_texts(id, title, description, None, (self.now(), None))
             .await?;
         Ok(())
     }

@@ -12,10 +12,12 @@ use crate::models::videos::video::Video;
 use crate::repositories::videos::deletion_repository::DeletionRepository;
 use crate::repositories::videos::video_repository::{Listing, Update, VideoRepository};
 use backing::Clock;
+use backing::audit::NewEntry;
 use backing::objects::Objects;
 use contracts::{ObjectPrefix, VideoId};
 use renditions::models::lecture::Status;
 use runtime::page::{Page, PageRequest};
+use serde_json::json;
 use std::time::Duration;
 
 /// How long after an empty listing the sweep looks once more.
@@ -131,19 +133,23 @@ impl VideoService {
         description: Option<&str>,
         version: Option<i64>,
     ) -> Result<Video, VideoError> {
-        self.find(id, asker).await?;
+        let owner = self.find(id, asker).await?.owner_id;
         let title = title
             .map(|title| checked("title", contracts::text::title(title)))
             .transpose()?;
         let description = description
             .map(|words| checked("description", text::description(words)))
             .transpose()?;
-        let now = self.clock.now();
-        match self
+        let fields: Vec<_> = [("title", title.is_some()), ("description", description.is_some())]
+            .into_iter()
+            .filter_map(|(name, changes)| changes.then_some(name))
+            .collect();
+        let audit = asker.audited("update_video", (id, owner), json!({ "fields": fields }));
+        let when = (self.clock.now(), audit.as_ref());
+        let changed = self
             .videos
-            .update_texts(id, title.as_deref(), description.as_deref(), version, now)
-            .await?
-        {
+            .update_texts(id, title.as_deref(), description.as_deref(), version, when);
+        match changed.await? {
             Update::Done => self.find(id, asker).await,
             Update::Stale => Err(VideoError::Stale),
             Update::Gone => Err(Denied::Deleted.into()),
@@ -152,17 +158,18 @@ impl VideoService {
 
     /// Deletes a lecture at any time of its life; repeating it is no error.
     pub(crate) async fn delete(&self, id: VideoId, asker: Asker) -> Result<(), VideoError> {
-        match self.find(id, asker).await {
-            Ok(_) => {}
+        let owner = match self.find(id, asker).await {
+            Ok(video) => video.owner_id,
             Err(VideoError::Denied(Denied::Deleted)) => return Ok(()),
             Err(error) => return Err(error),
-        }
-        Ok(self.remove(id).await?)
+        };
+        let audit = asker.audited("delete_video", (id, owner), json!({}));
+        Ok(self.remove(id, audit.as_ref()).await?)
     }
 
     /// Deletes a lecture for somebody whose right was checked by other means.
-    pub(crate) async fn remove(&self, id: VideoId) -> Result<(), Failure> {
-        if self.deletions.delete(id, None, self.clock.now()).await? {
+    pub(crate) async fn remove(&self, id: VideoId, audit: Option<&NewEntry>) -> Result<(), Failure> {
+        if self.deletions.delete(id, audit, self.clock.now()).await? {
             metrics::counter!(metric::VIDEOS_DELETED).increment(1);
         }
         self.uploads.stop(id);

@@ -2,7 +2,7 @@
 
 #[cfg(test)]
 mod playback {
-    mod films;
+    pub(crate) mod films;
     mod media_plane;
     mod revocation;
     mod scan;
@@ -27,6 +27,7 @@ mod uploads {
 }
 #[cfg(test)]
 mod videos {
+    mod audit;
     mod delete_video;
     mod fetch_video;
     mod list_videos;

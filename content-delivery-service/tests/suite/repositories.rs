@@ -257,7 +257,7 @@ async fn a_list_contains_the_owners_videos_the_latest_first() {
 async fn texts_change_only_for_the_latest_version() {
     on_each(|house| async move {
         let id = house.create().await;
-        let update = |title, version| house.videos.update_texts(id, title, None, version, later(5));
+        let update = |title, version| house.videos.update_texts(id, title, None, version, (later(5), None));
         assert!(
             matches!(update(Some("Trees"), Some(1)).await.unwrap(), Update::Done),
             "{}",

@@ -3,6 +3,7 @@
 //! Each port (`objects`, `bus`, `cache`) is a trait with an embedded adapter; every adapter passes the
 //! port's suite in `testing`. The database is not a port: it has two pools behind one interface.
 
+pub mod audit;
 mod backing;
 pub mod bus;
 pub mod cache;

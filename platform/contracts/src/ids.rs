@@ -120,6 +120,7 @@ ids! {
     Session, "session", "session" => SessionId: "One sign-in of a user: all its access and refresh tokens carry this id (`sid`).",
     Video, "video", "lecture" => VideoId: "A lecture, from the first byte of its upload to its deletion record.",
     Playback, "playback", "playback session" => PlaybackId: "One playback session: a viewer who opened a video's stream.",
+    Audit, "audit", "audit entry" => AuditId: "One entry of an audit: what an administrator did.",
     Event, "event", "event" => EventId: "One event; consumers keep it, so that an effect happens once.",
 }
 

@@ -11,7 +11,7 @@ pub mod text;
 mod timestamp;
 
 pub use events::{Event, EventData, NewEvent};
-pub use ids::{EventId, Id, InvalidId, Kind, PlaybackId, SessionId, UserId, VideoId, kind};
+pub use ids::{AuditId, EventId, Id, InvalidId, Kind, PlaybackId, SessionId, UserId, VideoId, kind};
 pub use object_keys::{BadRenditionName, ObjectKey, ObjectPrefix, RenditionName};
 pub use roles::{Role, Roles, UnknownRole};
 pub use timestamp::Timestamp;

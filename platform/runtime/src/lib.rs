@@ -5,6 +5,7 @@
 //! connections with limits ([`server`]), a check in front of each row ([`Access`], [`Authenticator`]),
 //! refusals as problem documents ([`Problem`]), and one orderly end ([`Shutdown`]).
 
+pub mod audit;
 mod auth;
 pub mod config;
 mod face;

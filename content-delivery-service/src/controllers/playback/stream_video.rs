@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use runtime::{Caller, Json, PathId, Problem, ProblemDocument, accept};
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument, RequestId, accept};
 
 /// Opens a playback session.
 #[utoipa::path(
@@ -33,9 +33,10 @@ pub(crate) async fn stream_video(
     State(streams): State<StreamService>,
     PathId(video): PathId<VideoId>,
     caller: Caller,
+    request: RequestId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let opened = streams.open(&caller, video).await?;
+    let opened = streams.open(&caller, &request, video).await?;
     // Players accept anything; only a client that names JSON gets it.
     let mut response = answer(video, &opened, accept::names(&headers, &ACCEPT, "application/json"));
     let headers = response.headers_mut();

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::StatusCode;
-use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument, RequestId};
 
 /// Deletes a lecture in any state; a repeated request gets the same answer.
 #[utoipa::path(
@@ -24,8 +24,9 @@ use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
 pub(crate) async fn delete_video(
     State(api): State<Api>,
     caller: Caller,
+    request: RequestId,
     PathId(id): PathId<VideoId>,
 ) -> Result<Response, Problem> {
-    api.videos.delete(id, Asker::from(&caller)).await?;
+    api.videos.delete(id, Asker::by(&caller, &request)).await?;
     Ok((StatusCode::ACCEPTED, Json(Deletion::of(id))).into_response())
 }

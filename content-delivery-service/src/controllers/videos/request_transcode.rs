@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
-use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument, RequestId};
 use serde::Deserialize;
 
 /// The renditions to encode.
@@ -42,13 +42,14 @@ pub(crate) struct TranscodeRequest {
 pub(crate) async fn request_transcode(
     State(api): State<Api>,
     caller: Caller,
+    request: RequestId,
     PathId(id): PathId<VideoId>,
     body: Option<Json<TranscodeRequest>>,
 ) -> Result<Response, Problem> {
     let names = body.and_then(|Json(request)| request.renditions).unwrap_or_default();
-    let asker = Asker::from(&caller);
+    let asker = Asker::by(&caller, &request);
     let video = api.videos.find(id, asker).await?;
-    api.transcodes.request(&video, &names).await?;
+    api.transcodes.request(&video, &names, asker).await?;
     let video = api.videos.find(id, asker).await?;
     let document = TranscodeDocument::new(id, api.transcodes.progress(&video).await?);
     Ok((StatusCode::ACCEPTED, Json(document)).into_response())

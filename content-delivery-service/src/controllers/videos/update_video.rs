@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use runtime::conditional::{IfMatch, edits_tag};
-use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument, RequestId};
 use serde::Deserialize;
 
 /// The fields to change; an absent field stays.
@@ -38,11 +38,12 @@ pub(crate) struct VideoChange {
 pub(crate) async fn update_video(
     State(api): State<Api>,
     caller: Caller,
+    request: RequestId,
     PathId(id): PathId<VideoId>,
     if_match: IfMatch,
     Json(change): Json<VideoChange>,
 ) -> Result<Response, Problem> {
-    let asker = Asker::from(&caller);
+    let asker = Asker::by(&caller, &request);
     let version = if if_match.names_versions() {
         let version = api.videos.find(id, asker).await?.version;
         if !if_match.allows_edit(version) {

@@ -2,6 +2,7 @@
 
 use crate::metric;
 use crate::models::playback::session::NewPlayback;
+use backing::audit::{self, NewEntry};
 use backing::{Db, DbError, Tx, args, outbox, record};
 use contracts::{NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 
@@ -59,7 +60,11 @@ impl PlaybackRepository {
     }
 
     /// Opens a session, unless the video's policy has changed since it was looked at; then `false`.
-    pub(crate) async fn open(&self, playback: &NewPlayback, audit: Option<NewEvent>) -> Result<bool, DbError> {
+    pub(crate) async fn open(
+        &self,
+        playback: &NewPlayback,
+        audit: Option<(NewEvent, NewEntry)>,
+    ) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         let sql = "SELECT id, policy_version FROM videos WHERE id = $1 AND policy_version = $2 AND deleted_at IS NULL";
         let policy = tx
@@ -81,8 +86,9 @@ impl PlaybackRepository {
             playback.expires_at
         ];
         tx.run(sql, values).await?;
-        if let Some(event) = audit {
+        if let Some((event, entry)) = audit {
             outbox::push(&mut tx, &event, playback.created_at).await?;
+            audit::record(&mut tx, &entry, playback.created_at).await?;
         }
         tx.commit().await?;
         Ok(true)

@@ -3,6 +3,7 @@
 use crate::repositories::playback::playback_repository;
 use crate::repositories::uploads::upload_repository;
 use backing::db::{Db, DbError, Tx};
+use backing::audit::{self, NewEntry};
 use backing::{args, once, outbox, record, tasks};
 use contracts::events::VideoDeleted;
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
@@ -37,9 +38,12 @@ impl DeletionRepository {
     /// Deletes a lecture: from now on no byte of it is served, and its writers are fenced off.
     ///
     /// Shape: `false` if it was gone already
-    pub async fn delete(&self, id: VideoId, reason: Option<&Reason>, now: Timestamp) -> Result<bool, DbError> {
+    pub async fn delete(&self, id: VideoId, audit: Option<&NewEntry>, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
-        let deleted = delete_in(&mut tx, id, reason, now).await?;
+        let deleted = delete_in(&mut tx, id, None, now).await?;
+        if let Some(entry) = audit.filter(|_| deleted) {
+            audit::record(&mut tx, entry, now).await?;
+        }
         tx.commit().await?;
         Ok(deleted)
     }

@@ -2,6 +2,7 @@
 
 use crate::models::uploads::creation::NewUpload;
 use crate::models::videos::video::Video;
+use backing::audit::{self, NewEntry};
 use backing::db::{Db, DbError, Value};
 use backing::once::{self, Once, Request};
 use backing::{args, outbox, record};
@@ -218,7 +219,7 @@ impl VideoRepository {
         title: Option<&str>,
         description: Option<&str>,
         version: Option<i64>,
-        now: Timestamp,
+        (now, audit): (Timestamp, Option<&NewEntry>),
     ) -> Result<Update, DbError> {
         let mut tx = self.db.write().await?;
         // Locks the row, so that edits at the same time come one after the other.
@@ -254,6 +255,9 @@ impl VideoRepository {
             .into(),
         );
         outbox::push(&mut tx, &event, now).await?;
+        if let Some(entry) = audit {
+            audit::record(&mut tx, entry, now).await?;
+        }
         tx.commit().await?;
         Ok(Update::Done)
     }

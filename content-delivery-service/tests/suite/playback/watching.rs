@@ -12,21 +12,21 @@ use tokio::sync::broadcast::Receiver;
 
 impl Server {
     /// Uploads bytes in one request.
-    pub(super) async fn upload(&self, owner: &Person, bytes: &'static [u8]) -> VideoId {
+    pub(crate) async fn upload(&self, owner: &Person, bytes: impl Into<reqwest::Body>) -> VideoId {
         let request = self.request_by(owner, Method::POST, UPLOAD).body(bytes);
         let request = request.header("content-type", "application/octet-stream");
         self.send(request).await.is(201).id().parse().unwrap()
     }
 
     /// Uploads a film and waits for its scan.
-    pub(super) async fn uploaded(&self, owner: &Person, film: Film) -> VideoId {
+    pub(crate) async fn uploaded(&self, owner: &Person, film: Film) -> VideoId {
         let video = self.upload(owner, film.bytes()).await;
         self.scanned(owner, video).await;
         video
     }
 
     /// Waits until the scan of a video has a result.
-    pub(super) async fn scanned(&self, owner: &Person, video: VideoId) {
+    pub(crate) async fn scanned(&self, owner: &Person, video: VideoId) {
         until("the video is scanned", || async {
             let details = self.details(owner, video).await.json;
             details["status"] != "processing" || details["reason"] != Value::Null
@@ -34,13 +34,13 @@ impl Server {
         .await;
     }
 
-    pub(super) async fn delete(&self, owner: &Person, video: VideoId) {
+    pub(crate) async fn delete(&self, owner: &Person, video: VideoId) {
         let path = format!("/api/v1/content/{video}/delete");
         self.ask(owner, Method::DELETE, &path).await.is(202);
     }
 
     /// Opens a session as a program does.
-    pub(super) async fn session(&self, person: &Person, video: VideoId) -> Reply {
+    pub(crate) async fn session(&self, person: &Person, video: VideoId) -> Reply {
         let path = format!("/api/v1/content/{video}/stream");
         let request = self.request_by(person, Method::GET, &path);
         self.send(request.header("accept", "application/json")).await

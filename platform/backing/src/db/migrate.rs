@@ -68,6 +68,13 @@ static OWN: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0005_once.sql"),
         postgres: include_str!("../../migrations/postgres/0005_once.sql"),
     },
+    Migration {
+        number: 6,
+        name: "the audit",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0006_audit.sql"),
+        postgres: include_str!("../../migrations/postgres/0006_audit.sql"),
+    },
 ];
 
 const DONE: &str = "SELECT checksum FROM schema_migrations WHERE owner = $1 ORDER BY number";

@@ -1,6 +1,8 @@
 //! Tests of the ports and the database with their embedded adapters, and with PostgreSQL where there are two engines.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod bus;
 #[cfg(test)]
 mod database;

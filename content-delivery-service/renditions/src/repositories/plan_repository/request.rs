@@ -6,6 +6,7 @@ use crate::models::lecture::{Media, Status};
 use crate::models::plan::Plan;
 use crate::repositories::plan_rows;
 use crate::tasks::{ScanTask, SurveyTask};
+use backing::audit::{self, NewEntry};
 use backing::db::{DbError, Tx};
 use backing::{args, outbox, tasks};
 use contracts::events::VideoTranscodeRequested;
@@ -26,7 +27,15 @@ pub enum Requested {
 
 impl PlanRepository {
     /// Enqueues what is missing of a lecture or, where it is ready and has renditions of these names, all of it again.
-    pub async fn request(&self, video: VideoId, names: &[String], now: Timestamp) -> Result<Requested, DbError> {
+    ///
+    /// If that changes anything, `audit` is recorded with it.
+    pub async fn request(
+        &self,
+        video: VideoId,
+        names: &[String],
+        audit: Option<&NewEntry>,
+        now: Timestamp,
+    ) -> Result<Requested, DbError> {
         let mut tx = self.db.write().await?;
         // Changes nothing, and locks the row on both engines.
         let sql = "UPDATE videos SET version = version WHERE id = $1 AND status <> 'deleted' \
@@ -57,6 +66,9 @@ impl PlanRepository {
             let owner_id = locked.owner_id;
             let event = NewEvent::of_video(video, VideoTranscodeRequested { owner_id }.into());
             outbox::push(&mut tx, &event, now).await?;
+            if let Some(entry) = audit {
+                audit::record(&mut tx, entry, now).await?;
+            }
         }
         tx.commit().await?;
         Ok(Requested::Done)

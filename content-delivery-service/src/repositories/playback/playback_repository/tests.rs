@@ -69,8 +69,20 @@ async fn no_session_is_opened_under_a_policy_that_is_over() {
             owner_id: owner,
             admin_id: owner,
         };
-        let audit = NewEvent::of_video(old.video_id, data.into());
-        assert!(!playbacks.open(&old, Some(audit)).await.unwrap(), "{}", engine.name);
+        let event = NewEvent::of_video(old.video_id, data.into());
+        let entry = NewEntry {
+            actor: Some(owner),
+            act: "stream_video",
+            subject_kind: "video",
+            subject: old.video_id.into(),
+            owner: Some(owner),
+            details: serde_json::json!({}),
+            request: None,
+        };
+        let audit = Some((event, entry));
+        assert!(!playbacks.open(&old, audit).await.unwrap(), "{}", engine.name);
+        let recorded = audit::entries(engine.db.read(), None, 1).await.unwrap();
+        assert_eq!(recorded, []);
         assert!(playbacks.standing(old.id).await.unwrap().is_none());
         assert_eq!(outbox::waiting(&engine.db).await.unwrap(), 0);
     }
