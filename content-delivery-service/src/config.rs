@@ -8,6 +8,8 @@ use serde::Deserialize;
 pub struct Config {
     /// How lectures are uploaded.
     pub upload: UploadConfig,
+    /// What one owner may have.
+    pub quota: QuotaConfig,
     /// How they are played.
     pub playback: PlaybackConfig,
 }
@@ -22,6 +24,22 @@ pub struct UploadConfig {
     pub expires_days: u16,
     /// Units: bytes
     pub checkpoint_bytes: u64,
+}
+
+/// The section `content.quota`; 0 means any number.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuotaConfig {
+    /// Stored and declared bytes of one owner.
+    ///
+    /// Units: bytes
+    pub bytes: u64,
+    /// Unfinished uploads of one owner.
+    pub uploads: u32,
+    /// Requests of one owner that send bytes at the same time.
+    pub requests: u32,
+    /// Streams of events of one user.
+    pub event_streams: u32,
 }
 
 /// The section `content.playback`.

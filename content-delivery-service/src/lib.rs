@@ -19,12 +19,14 @@ mod routes;
 mod services;
 mod subscribers;
 
-pub use config::{Config, PlaybackConfig, UploadConfig};
+pub use config::{Config, PlaybackConfig, QuotaConfig, UploadConfig};
 pub use renditions::schema::MIGRATIONS;
 pub use services::stream_service::playback_keys::KeyError;
 
 use backing::bus::{Broadcast, Bus, BusError};
 use backing::db::Db;
+use backing::objects::Objects;
+use backing::space::Space;
 use backing::tasks::{Job, Queue, Worker};
 use backing::{Backing, Clock};
 use contracts::events::CONTENT_TOPIC;
@@ -39,6 +41,7 @@ use repositories::videos::video_repository::VideoRepository;
 use runtime::{Authenticator, Background, Face, Service, Spawner};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::audit_service::AuditService;
+use services::places::UserPlaces;
 use services::stream_service::StreamService;
 use services::stream_service::media_store::MediaStore;
 use services::stream_service::playback_keys::PlaybackKeys;
@@ -106,39 +109,35 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let Deps {
         db,
         queue,
-        backing: Backing {
-            clock, objects, bus, ..
-        },
+        backing:
+            Backing {
+                clock,
+                objects,
+                bus,
+                space,
+                ..
+            },
         authenticator,
         secret,
         config,
     } = deps;
     config.validate().map_err(StartError::Config)?;
     let repository = VideoRepository::new(db.clone());
-    let rows = UploadRepository::new(db.clone());
     let deletions = DeletionRepository::new(db.clone());
-    let store = UploadStore::new(
-        repository.clone(),
-        rows.clone(),
-        deletions.clone(),
-        objects.clone(),
-        clock.clone(),
-        config.upload,
-    );
-    let upload_keys = UploadKeys::new(secret.expose_secret());
-    let uploads = UploadService::new(repository.clone(), rows, store, upload_keys, clock.clone());
+    let stores = (objects.clone(), space.clone(), clock.clone());
+    let uploads = uploads(&db, stores, (config.upload, config.quota.clone()), &secret);
     let sealed = PlaybackKeyRepository::new(db.clone());
     let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
     let ladders = LadderRepository::new(db.clone());
     let media = MediaStore::new(objects.clone(), ladders, config.playback.hot_bytes);
-    let streams = StreamService::new(&db, keys, media, authenticator.clone(), clock.clone());
+    let streams = StreamService::new(&db, keys, media, authenticator.clone(), (space.clone(), clock.clone()));
     let transcodes = TranscodeService::new(PlanRepository::new(db.clone()), clock.clone());
     let videos = VideoService::new(
         repository,
         deletions,
         transcodes.clone(),
         uploads.clone(),
-        objects,
+        (objects, space),
         clock.clone(),
     );
     let (changes, followers) = follow(&streams, &uploads, bus.as_ref(), (db.clone(), clock)).await?;
@@ -151,6 +150,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         spawner: spawner.clone(),
         authenticator: authenticator.clone(),
         changes,
+        watchers: UserPlaces::new(config.quota.event_streams),
     };
     let sweeps: Arc<dyn Job> = Arc::new(SweepJob { videos });
     let sweeper = Worker::new(queue, vec![sweeps], SWEEP_SLOTS, SWEEP_POLL);
@@ -160,6 +160,22 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         routes: routes::videos(api, &authenticator).merge(routes::playback(&streams, &authenticator)),
         tasks: tasks.into_iter().chain(followers).collect(),
     })
+}
+
+/// Takes lectures in.
+fn uploads(
+    db: &Db,
+    (objects, space, clock): (Objects, Space, Clock),
+    limits: (UploadConfig, QuotaConfig),
+    secret: &SecretSlice<u8>,
+) -> UploadService {
+    let videos = VideoRepository::new(db.clone());
+    let rows = UploadRepository::new(db.clone());
+    let deletions = DeletionRepository::new(db.clone());
+    let stores = (objects, space);
+    let store = UploadStore::new(videos.clone(), rows.clone(), deletions, stores, clock.clone(), limits);
+    let keys = UploadKeys::new(secret.expose_secret());
+    UploadService::new(videos, rows, store, keys, clock)
 }
 
 /// The work in the background of uploads and lectures.

@@ -4,6 +4,9 @@ use backing::Metric;
 
 pub(crate) const UPLOAD_BYTES: &str = "moocflix_upload_bytes_total";
 pub(crate) const UPLOADS: &str = "moocflix_uploads_total";
+pub(crate) const UPLOADS_REFUSED: &str = "moocflix_uploads_refused_total";
+pub(crate) const EVENT_STREAMS: &str = "moocflix_event_streams";
+pub(crate) const EVENT_STREAMS_REFUSED: &str = "moocflix_event_streams_refused_total";
 pub(crate) const VIDEOS_DELETED: &str = "moocflix_videos_deleted_total";
 pub(crate) const PLAYBACKS_OPENED: &str = "moocflix_playbacks_opened_total";
 pub(crate) const PLAYBACKS_ENDED: &str = "moocflix_playbacks_ended_total";
@@ -21,6 +24,18 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         name: UPLOADS,
         help: "uploads that ended: finished, refused",
+    },
+    Metric {
+        name: UPLOADS_REFUSED,
+        help: "uploads that were refused for an excess: bytes, uploads, requests, room, memory",
+    },
+    Metric {
+        name: EVENT_STREAMS,
+        help: "streams of lectures' events that are open",
+    },
+    Metric {
+        name: EVENT_STREAMS_REFUSED,
+        help: "streams of events that were refused because their user had too many",
     },
     Metric {
         name: VIDEOS_DELETED,

@@ -3,7 +3,7 @@
 use crate::controllers::playback::{heartbeat, serve_index, serve_init, serve_playlist, serve_segment, stream_video};
 use crate::controllers::state::Api;
 use crate::controllers::uploads::tus::{TUS_RESUMABLE, VERSION};
-use crate::controllers::uploads::{cancel_upload, describe_uploads, resume_upload, upload_video};
+use crate::controllers::uploads::{cancel_upload, describe_uploads, resume_upload, show_usage, upload_video};
 use crate::controllers::videos::{
     delete_video, fetch_video, list_audit, list_videos, request_transcode, update_video, watch_events,
 };
@@ -35,6 +35,7 @@ pub(crate) fn videos(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::DELETE, "/upload/{video_id}", UPLOAD_KEY, routes!(cancel_upload::cancel_upload))
         .row(Method::POST, "/upload/{video_id}", UPLOAD_KEY, routes!(cancel_upload::override_method))
         .row(Method::GET, "/", Access::SignedIn, routes!(list_videos::list_videos))
+        .row(Method::GET, "/usage", Access::SignedIn, routes!(show_usage::show_usage))
         .row(Method::GET, "/audit", Access::Admin, routes!(list_audit::list_audit))
         .row(Method::GET, "/{video_id}", Access::SignedIn, routes!(fetch_video::fetch_video))
         .row(Method::PATCH, "/{video_id}", Access::SignedIn, routes!(update_video::update_video))

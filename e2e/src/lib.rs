@@ -15,6 +15,7 @@ pub mod raw;
 pub mod segments;
 pub mod server;
 pub mod settings;
+pub mod siege;
 pub mod stage;
 pub mod tools;
 pub mod tus;

@@ -7,6 +7,7 @@ use backing::bus::{Bus, EmbeddedBus, Relay, report_lag};
 use backing::cache::MemoryCache;
 use backing::db::Inspected;
 use backing::objects::{ObjectError, Objects};
+use backing::space::Space;
 use backing::{Backing, Clock, Db, record};
 use contracts::ObjectKey;
 use runtime::process::Check;
@@ -24,6 +25,7 @@ pub(crate) async fn open(settings: &Settings) -> Result<Backing> {
     Ok(Backing {
         cache: Arc::new(MemoryCache::new(clock.clone(), CACHE_BYTES)),
         bus: bus(),
+        space: Space::of(&settings.data_dir, objects.folder(), settings.disk_reserve()?),
         clock,
         objects,
     })
@@ -39,6 +41,15 @@ pub(crate) fn lag(backing: &Backing) -> Background {
     let bus = Arc::clone(&backing.bus);
     Background::new("bus-lag", move |shutdown| async move {
         report_lag(bus, async move { shutdown.requested().await }).await;
+        Ok(())
+    })
+}
+
+/// Watches the free space, and keeps a ballast that a deletion on a full disk may use.
+pub(crate) fn space(backing: &Backing) -> Background {
+    let space = backing.space.clone();
+    Background::new("disk-space", move |shutdown| async move {
+        space.watch(async move { shutdown.requested().await }).await;
         Ok(())
     })
 }

@@ -35,6 +35,7 @@ pub(crate) async fn compose(settings: &Settings, duties: &Duties, shutdown: Shut
     parts.play(settings, duties).await?;
     parts.tasks.push(recorder.upkeep());
     parts.tasks.push(backends::lag(&parts.backing));
+    parts.tasks.push(backends::space(&parts.backing));
     let process = Process::new(parts.checks, recorder, shutdown);
     let (routes, _) = process.around(parts.routes, &parts.authenticator, env!("CARGO_PKG_VERSION"));
     routes

@@ -2,6 +2,7 @@
 
 use crate::roles::FACES;
 use anyhow::{Context, Result, anyhow, bail};
+use backing::space::Reserve;
 use runtime::TrustedProxy;
 use runtime::config::{self, Loaded};
 use runtime::server::ServerLimits;
@@ -38,6 +39,7 @@ pub(crate) struct Settings {
     pub(crate) log_format: LogFormat,
     pub(crate) log_filter: String,
     pub(crate) secret_key: Option<SecretString>,
+    disk_reserve: String,
     server: Server,
     pub(crate) tasks: Tasks,
     pub(crate) users: user_management_service::Config,
@@ -60,6 +62,7 @@ struct Server {
 pub(crate) struct Content {
     upload: content_delivery_service::UploadConfig,
     playback: content_delivery_service::PlaybackConfig,
+    quota: content_delivery_service::QuotaConfig,
     instant: transcoding_jobs::InstantConfig,
     transcode: transcoding_jobs::TranscodeConfig,
 }
@@ -70,6 +73,7 @@ impl Content {
         content_delivery_service::Config {
             upload: self.upload.clone(),
             playback: self.playback.clone(),
+            quota: self.quota.clone(),
         }
     }
 }
@@ -141,6 +145,7 @@ impl Settings {
         if !(1..=600).contains(&self.tasks.lease_seconds) {
             bail!("tasks.lease_seconds = {}: must be 1 to 600", self.tasks.lease_seconds);
         }
+        self.disk_reserve()?;
         self.limits()?;
         let sections = [
             self.users.validate(),
@@ -165,6 +170,12 @@ impl Settings {
         self.storage_url
             .clone()
             .unwrap_or_else(|| folder_url("file", &self.data_dir.join("objects")))
+    }
+
+    /// How much of the disks uploads and encoders leave free.
+    pub(crate) fn disk_reserve(&self) -> Result<Reserve> {
+        let reserve = self.disk_reserve.parse::<Reserve>();
+        reserve.map_err(|why| anyhow!("disk_reserve = {}: {why}", self.disk_reserve))
     }
 
     /// The configuration of the workers.

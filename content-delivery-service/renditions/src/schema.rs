@@ -54,4 +54,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0007_revoked_keys.sql"),
         postgres: include_str!("../../migrations/postgres/0007_revoked_keys.sql"),
     },
+    Migration {
+        number: 8,
+        name: "quotas",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0008_quotas.sql"),
+        postgres: include_str!("../../migrations/postgres/0008_quotas.sql"),
+    },
 ];

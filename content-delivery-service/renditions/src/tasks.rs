@@ -11,6 +11,8 @@ use serde_json::json;
 const LOOKS: i64 = 100;
 /// Removals are urgent for no one.
 const REMOVALS: i64 = 0;
+/// Looking whether a removal left something is less urgent than any removal.
+const SECOND_LOOKS: i64 = -10;
 
 /// Scans an uploaded source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,17 @@ pub struct TidyTask {
     pub generation: u32,
     /// Whether to remove the plans before it as well.
     pub older: bool,
+}
+
+/// Which sweep of a deleted video a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SweepPass {
+    /// Deletes what is there.
+    First,
+    /// Deletes what came late, and ends the deletion.
+    Second,
+    /// Deletes what came after that.
+    Late,
 }
 
 /// Deletes the objects of a deleted video.
@@ -190,16 +203,20 @@ impl SweepTask {
     /// The kind of job that runs it.
     pub const KIND: &'static str = "sweep";
 
-    /// The task; `name` distinguishes the sweeps of one video. It has no subject, because deleting a video cancels all
-    /// tasks with the video as their subject.
+    /// The task. It has no subject, because deleting a video cancels all tasks with the video as their subject.
     #[must_use]
-    pub fn task(&self, name: &str, owner: UserId, run_after: Timestamp) -> NewTask {
+    pub fn task(&self, pass: SweepPass, owner: UserId, run_after: Timestamp) -> NewTask {
+        let (name, priority) = match pass {
+            SweepPass::First => ("now", REMOVALS),
+            SweepPass::Second => ("second", SECOND_LOOKS),
+            SweepPass::Late => ("late", SECOND_LOOKS),
+        };
         NewTask {
             kind: Self::KIND,
             key: format!("{}:{}:{name}", Self::KIND, self.video_id),
             payload: json!(self),
             run_after,
-            priority: REMOVALS,
+            priority,
             owner: Some(owner),
             subject: None,
         }
@@ -248,7 +265,7 @@ mod tests {
                 json!({ "video_id": video_id, "generation": 2, "older": true }),
             ),
             (
-                SweepTask { video_id }.task("late", owner, NOW),
+                SweepTask { video_id }.task(SweepPass::Late, owner, NOW),
                 format!("sweep:{video_id}:late"),
                 json!({ "video_id": video_id }),
             ),

@@ -12,10 +12,11 @@ impl From<Denied> for Problem {
         match denied {
             Denied::NotFound => problem(S::NOT_FOUND, "video_not_found"),
             Denied::Deleted => problem(S::GONE, "video_deleted"),
-            Denied::Unauthenticated | Denied::NoKey => {
+            Denied::Unauthenticated | Denied::NoKey | Denied::KeySpent => {
                 problem(S::UNAUTHORIZED, "unauthenticated").header(WWW_AUTHENTICATE, "Bearer realm=\"moocflix\"")
             }
             Denied::AdminRequired => problem(S::FORBIDDEN, "admin_required"),
+            Denied::InstructorRequired => problem(S::FORBIDDEN, "instructor_required"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The state behind the routes of uploads and lectures.
 
 use crate::services::audit_service::AuditService;
+use crate::services::places::UserPlaces;
 use crate::services::transcode_service::TranscodeService;
 use crate::services::upload_service::UploadService;
 use crate::services::video_service::VideoService;
@@ -19,6 +20,8 @@ pub(crate) struct Api {
     pub(crate) authenticator: Authenticator,
     /// The events of this service.
     pub(crate) changes: Broadcast,
+    /// Those who follow events.
+    pub(crate) watchers: UserPlaces,
 }
 
 impl FromRef<Api> for UploadService {

@@ -7,12 +7,14 @@ use crate::services::upload_service::UploadService;
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use contracts::VideoId;
 use http::request::Parts;
-use runtime::{Caller, PathId, Problem};
+use runtime::{Caller, PathId, Problem, RequestId};
 
 /// An upload that the caller may continue.
 pub(crate) struct OpenUpload {
     pub(crate) video: Video,
     pub(crate) upload: Upload,
+    /// Who asks, if they are signed in.
+    pub(crate) asker: Option<Asker>,
 }
 
 impl<S> FromRequestParts<S> for OpenUpload
@@ -30,9 +32,13 @@ where
         };
         let PathId(id) = PathId::<VideoId>::from_request_parts(parts, state).await?;
         let key = upload_key(parts);
-        let asker = caller.as_ref().map(Asker::from);
+        let request = match RequestId::from_request_parts(parts, state).await {
+            Ok(request) => request,
+            Err(never) => match never {},
+        };
+        let asker = caller.as_ref().map(|caller| Asker::by(caller, &request));
         let (video, upload) = service.find(id, key.as_deref(), asker).await?;
-        Ok(Self { video, upload })
+        Ok(Self { video, upload, asker })
     }
 }
 

@@ -15,6 +15,8 @@ pub(crate) enum VideoError {
     /// The positions of names that are no renditions of the lecture.
     #[error("the lecture has no such rendition")]
     UnknownRenditions(Vec<usize>),
+    #[error("you follow the events of as many lectures as you may at the same time")]
+    TooManyStreams,
     #[error("the lecture has changed since it was read")]
     Stale,
     /// A field and what is wrong with it.
@@ -41,6 +43,15 @@ pub(crate) enum UploadError {
     TooLarge(u64),
     #[error("the checksum does not match the bytes")]
     ChecksumMismatch,
+    /// What the owner may have, in bytes.
+    #[error("your lectures and uploads may take {0} bytes in all; delete some, or ask an administrator for more")]
+    QuotaExceeded(u64),
+    #[error("you have {0} unfinished uploads, which is as many as you may have; finish or delete some")]
+    TooManyOpen(u32),
+    #[error("you are sending {0} files, which is as many as you may send at the same time")]
+    TooManyRequests(u32),
+    #[error("the server has no memory for more uploads right now")]
+    Busy,
     #[error("this is not an audio or video file")]
     UnsupportedMedia,
     #[error("the file is empty")]
@@ -87,6 +98,11 @@ pub(crate) enum Denied {
     NoKey,
     #[error("only administrators see everybody's lectures")]
     AdminRequired,
+    #[error("only instructors may upload; an administrator can give you that role")]
+    InstructorRequired,
+    /// An upload's key, for what only a sign-in may do.
+    #[error("the upload is finished, so its key `k` can't delete it any more; sign in to delete the lecture")]
+    KeySpent,
 }
 
 /// Why a request that is fine can't be served.

@@ -24,6 +24,7 @@ use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlayback
 use crate::services::stream_service::playback_keys::PlaybackKeys;
 use crate::services::stream_service::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
 use backing::bus::After;
+use backing::space::Space;
 use backing::{Clock, Db, DbError, Tx};
 use contracts::events::VideoStreamedByAdmin;
 use contracts::{NewEvent, PlaybackId, Timestamp, VideoId};
@@ -52,6 +53,7 @@ struct Inner {
     open: OpenPlaybacks,
     media: MediaStore,
     authenticator: Authenticator,
+    space: Space,
     clock: Clock,
     keys_read_at: AtomicI64,
 }
@@ -74,7 +76,7 @@ impl StreamService {
         keys: PlaybackKeys,
         media: MediaStore,
         authenticator: Authenticator,
-        clock: Clock,
+        (space, clock): (Space, Clock),
     ) -> Self {
         Self(Arc::new(Inner {
             videos: VideoRepository::new(db.clone()),
@@ -83,6 +85,7 @@ impl StreamService {
             open: OpenPlaybacks::default(),
             media,
             authenticator,
+            space,
             keys_read_at: AtomicI64::new(clock.now().0),
             clock,
         }))
@@ -110,13 +113,21 @@ impl StreamService {
             created_at: now,
             expires_at: Timestamp::from_seconds((now + lifetime(duration)).seconds()),
         };
-        let audit = asker.audited("stream_video", (video.id, video.owner_id), json!({ "playback_id": playback.id }));
+        let audit = asker.audited(
+            "stream_video",
+            (video.id, video.owner_id),
+            json!({ "playback_id": playback.id }),
+        );
         let audit = audit.map(|entry| {
             tracing::info!(video = %video.id, owner = %video.owner_id, admin = %caller.user_id, "an admin opens a stream");
             let data = VideoStreamedByAdmin { owner_id: video.owner_id, admin_id: caller.user_id };
             (NewEvent::of_video(video.id, data.into()), entry)
         });
-        if !inner.playbacks.open(&playback, audit).await? {
+        let mut opened = inner.playbacks.open(&playback, audit.as_ref()).await;
+        if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
+            opened = inner.playbacks.open(&playback, audit.as_ref()).await;
+        }
+        if !opened? {
             return Err(Denied::NotFound.into());
         }
         // A sign-in that ended meanwhile may have ended its sessions just before this one was written.

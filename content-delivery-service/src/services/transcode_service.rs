@@ -29,7 +29,11 @@ impl TranscodeService {
     pub(crate) async fn request(&self, video: &Video, names: &[String], asker: Asker) -> Result<(), VideoError> {
         let of = (video.id, video.owner_id);
         let audit = asker.audited("transcode_video", of, json!({ "renditions": names }));
-        match self.plans.request(video.id, names, audit.as_ref(), self.clock.now()).await? {
+        match self
+            .plans
+            .request(video.id, names, audit.as_ref(), self.clock.now())
+            .await?
+        {
             Requested::Done => Ok(()),
             Requested::NotUploaded => Err(VideoError::NotUploaded),
             Requested::Gone => Err(Denied::Deleted.into()),

@@ -3,6 +3,7 @@
 
 pub(crate) mod active_uploads;
 pub(crate) mod upload_keys;
+pub(crate) mod upload_memory;
 pub(crate) mod upload_store;
 pub(crate) mod upload_writer;
 
@@ -12,10 +13,12 @@ use self::upload_store::UploadStore;
 use self::upload_writer::{ByteSource, UploadWriter};
 use super::access_service::{Asker, Right};
 use super::error::{Denied, Failure, UploadError};
+use super::places::{UserPlace, UserPlaces};
 use crate::metric;
 use crate::models::uploads::checksum::Checksum;
 use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::upload::Upload;
+use crate::models::uploads::usage::{Excess, Usage};
 use crate::models::videos::video::Video;
 use crate::repositories::uploads::upload_repository::{UploadRepository, revoke_keys};
 use crate::repositories::videos::video_repository::VideoRepository;
@@ -53,6 +56,8 @@ struct Inner {
     store: UploadStore,
     keys: UploadKeys,
     active: ActiveUploads,
+    /// Those who send bytes right now.
+    senders: UserPlaces,
     clock: Clock,
 }
 
@@ -65,6 +70,7 @@ impl UploadService {
         clock: Clock,
     ) -> Self {
         let active = ActiveUploads::default();
+        let senders = UserPlaces::new(store.quota().requests);
         Self {
             inner: Arc::new(Inner {
                 videos,
@@ -72,6 +78,7 @@ impl UploadService {
                 store,
                 keys,
                 active,
+                senders,
                 clock,
             }),
         }
@@ -109,15 +116,28 @@ impl UploadService {
         Ok(found.into_iter().map(|upload| (upload.video_id, upload)).collect())
     }
 
-    /// Stops the writer of an upload; it notes what it has.
-    pub(crate) fn stop(&self, id: VideoId) {
-        self.inner.active.stop(id);
-    }
-
     /// Takes the upload for one request.
     async fn writer(&self, id: VideoId, offset: u64) -> Result<UploadWriter, UploadError> {
         let seat = self.inner.active.enter(id).await.ok_or(UploadError::Locked)?;
         UploadWriter::open(&self.inner.store, seat, id, offset).await
+    }
+
+    /// A place for one more request of an owner that sends bytes.
+    fn sender(&self, owner: UserId) -> Result<UserPlace, UploadError> {
+        let most = self.inner.store.quota().requests;
+        let place = self.inner.senders.take(owner);
+        place.ok_or_else(|| refused("requests", UploadError::TooManyRequests(most)))
+    }
+
+    /// What an owner's lectures and uploads take.
+    pub(crate) async fn usage(&self, owner: UserId) -> Result<Usage, Failure> {
+        Ok(self.inner.videos.usage(owner).await?)
+    }
+
+    /// What an owner may have: bytes, and unfinished uploads.
+    pub(crate) fn allowed(&self) -> (Option<u64>, Option<u64>) {
+        let allowance = self.inner.store.allowance();
+        (allowance.bytes, allowance.uploads)
     }
 
     /// Begins an upload; a repeated request gets the upload that it began before.
@@ -130,10 +150,15 @@ impl UploadService {
         let id = VideoId::generate();
         let now = self.now();
         let expires_at = self.inner.store.expires_at(now, new.resumable);
-        match self.inner.videos.create(id, new, request, (now, expires_at)).await? {
-            Once::First => Ok(Begun::Now(id)),
-            Once::Again(before) => Ok(Begun::Before(before.into())),
-            Once::Other => Err(UploadError::KeyReused),
+        let (allowance, quota) = (self.inner.store.allowance(), self.inner.store.quota());
+        let times = (now, expires_at);
+        match self.inner.videos.create(id, new, request, times, &allowance).await? {
+            Ok(Once::First) => Ok(Begun::Now(id)),
+            Ok(Once::Again(before)) => Ok(Begun::Before(before.into())),
+            Ok(Once::Other) => Err(UploadError::KeyReused),
+            Err(Excess::Bytes) => Err(refused("bytes", UploadError::QuotaExceeded(quota.bytes))),
+            Err(Excess::Uploads) => Err(refused("uploads", UploadError::TooManyOpen(quota.uploads))),
+            Err(Excess::Room) => Err(refused("room", Failure::StorageFull.into())),
         }
     }
 
@@ -146,23 +171,25 @@ impl UploadService {
         key: Option<&str>,
         asker: Option<Asker>,
     ) -> Result<(Video, Upload), UploadError> {
+        let now = self.now();
         let found = self.upload(id).await?.zip(self.inner.videos.find(id).await?);
         let Some((upload, video)) = found else {
             // Without a key or a sign-in, the reply does not reveal whether the upload exists.
             return Err(asker.map_or(Denied::NoKey, |_| Denied::NotFound).into());
         };
-        let holds_key = key.is_some_and(|key| self.inner.keys.is_good(key, id, upload.key_version));
+        let is_good = |key| self.inner.keys.is_good(key, id, upload.key_version);
         match asker {
-            _ if holds_key => {}
+            _ if upload.key_opens(now) && key.is_some_and(is_good) => {}
             None => return Err(Denied::NoKey.into()),
             Some(asker) if asker.right(upload.owner_id) < Right::Own => return Err(Denied::NotFound.into()),
+            Some(asker) if !asker.may_teach() => return Err(Denied::InstructorRequired.into()),
             Some(_) => {}
         }
         let expired = video.reason.as_ref().is_some_and(|reason| reason.code == EXPIRED);
         match video.status {
             Status::Deleted if expired => Err(UploadError::Expired),
             Status::Deleted => Err(Denied::Deleted.into()),
-            _ if upload.is_expired(self.now()) => Err(UploadError::Expired),
+            _ if upload.is_expired(now) => Err(UploadError::Expired),
             _ => Ok((video, upload)),
         }
     }
@@ -172,11 +199,12 @@ impl UploadService {
     /// Errors: the bytes before a break in the body stay and count; a body that is no media removes the upload
     pub(crate) async fn write(
         &self,
-        id: VideoId,
+        (id, owner): (VideoId, UserId),
         offset: u64,
         body: &mut ByteSource<'_>,
         checksum: Option<&Checksum>,
     ) -> Result<u64, UploadError> {
+        let _place = self.sender(owner)?;
         let mut writer = self.writer(id, offset).await?;
         let taken = writer.take(body, checksum).await;
         let ended = match taken {
@@ -209,14 +237,19 @@ impl UploadService {
     /// behind.
     pub(crate) async fn write_whole<F>(
         &self,
-        id: VideoId,
+        (id, owner): (VideoId, UserId),
         body: &mut ByteSource<'_>,
         then: F,
     ) -> Result<(), UploadError>
     where
         F: Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send,
     {
+        let place = self.sender(owner);
         let mut writer = self.writer(id, 0).await?;
+        if let Err(error) = place {
+            self.refuse(writer).await;
+            return Err(error);
+        }
         let mut taken = writer.take(body, None).await;
         if taken.is_ok() {
             taken = then.await.map_err(UploadError::BodyLost);
@@ -296,6 +329,12 @@ impl UploadService {
             tracing::warn!(video = %id, %error, "an upload could not be given up yet");
         }
     }
+}
+
+/// Counts an upload that is refused because of what its owner or the machine has already.
+fn refused(excess: &'static str, error: UploadError) -> UploadError {
+    metrics::counter!(metric::UPLOADS_REFUSED, "excess" => excess).increment(1);
+    error
 }
 
 /// The reason of a deletion record whose upload ran out of time.

@@ -9,19 +9,16 @@ use crate::models::uploads::upload::UploadState;
 use crate::models::videos::overview::{Encoding, Overview};
 use crate::models::videos::text;
 use crate::models::videos::video::Video;
-use crate::repositories::videos::deletion_repository::DeletionRepository;
+use crate::repositories::videos::deletion_repository::{DeletionRepository, SECOND_SWEEP};
 use crate::repositories::videos::video_repository::{Listing, Update, VideoRepository};
-use backing::Clock;
 use backing::audit::NewEntry;
 use backing::objects::Objects;
-use contracts::{ObjectPrefix, VideoId};
+use backing::space::Space;
+use backing::{Clock, DbError};
+use contracts::{ObjectKey, ObjectPrefix, VideoId};
 use renditions::models::lecture::Status;
 use runtime::page::{Page, PageRequest};
 use serde_json::json;
-use std::time::Duration;
-
-/// How long after an empty listing the sweep looks once more.
-const SECOND_LOOK: Duration = Duration::from_secs(2);
 
 /// Which lectures are asked for.
 #[derive(Debug, Clone)]
@@ -42,6 +39,7 @@ pub(crate) struct VideoService {
     transcodes: TranscodeService,
     uploads: UploadService,
     objects: Objects,
+    space: Space,
     clock: Clock,
 }
 
@@ -51,7 +49,7 @@ impl VideoService {
         deletions: DeletionRepository,
         transcodes: TranscodeService,
         uploads: UploadService,
-        objects: Objects,
+        (objects, space): (Objects, Space),
         clock: Clock,
     ) -> Self {
         Self {
@@ -60,6 +58,7 @@ impl VideoService {
             transcodes,
             uploads,
             objects,
+            space,
             clock,
         }
     }
@@ -169,33 +168,54 @@ impl VideoService {
 
     /// Deletes a lecture for somebody whose right was checked by other means.
     pub(crate) async fn remove(&self, id: VideoId, audit: Option<&NewEntry>) -> Result<(), Failure> {
-        if self.deletions.delete(id, audit, self.clock.now()).await? {
-            metrics::counter!(metric::VIDEOS_DELETED).increment(1);
+        if !self.record_deletion(id, audit).await? {
+            return Ok(());
         }
-        self.uploads.stop(id);
+        metrics::counter!(metric::VIDEOS_DELETED).increment(1);
+        // What takes most of the space is gone with the answer; the sweep removes the rest.
+        if let Err(error) = self.remove_source(id).await {
+            tracing::warn!(video = %id, %error, "a deleted lecture's source is left to the sweep");
+        }
         Ok(())
     }
 
-    /// Deletes a dead lecture's objects until the store lists none.
-    pub(crate) async fn sweep(&self, id: VideoId) -> Result<(), Failure> {
-        let prefix = ObjectPrefix::Video(id);
-        // Twice, with a pause: a writer that began before the deletion may still be putting an object in its place.
-        let mut empty = 0;
-        while empty < 2 {
-            if empty > 0 {
-                tokio::time::sleep(SECOND_LOOK).await;
-            }
-            self.uploads.abandon(id).await?;
-            empty = if self.objects.delete_prefix(&prefix).await? == 0 {
-                empty + 1
-            } else {
-                0
-            };
+    /// Writes a deletion down, also on a full disk; `false` if the lecture was gone already.
+    async fn record_deletion(&self, id: VideoId, audit: Option<&NewEntry>) -> Result<bool, Failure> {
+        let mut deleted = self.deletions.delete(id, audit, self.clock.now()).await;
+        if matches!(deleted, Err(DbError::Full)) && self.space.release_ballast().await {
+            deleted = self.deletions.delete(id, audit, self.clock.now()).await;
         }
-        if self.deletions.mark_swept(id, self.clock.now()).await? {
+        if matches!(deleted, Err(DbError::Full)) {
+            // Its bytes were to go anyway, and the record needs a few of them.
+            self.remove_source(id).await?;
+            deleted = self.deletions.delete(id, audit, self.clock.now()).await;
+        }
+        Ok(deleted?)
+    }
+
+    /// Stops a lecture's upload, and removes the uploaded file.
+    async fn remove_source(&self, id: VideoId) -> Result<(), Failure> {
+        self.uploads.abandon(id).await?;
+        Ok(self.objects.delete(&ObjectKey::VideoSource(id)).await?)
+    }
+
+    /// Deletes a dead lecture's objects; `false` if some came late, so that it has to be swept again.
+    pub(crate) async fn sweep(&self, id: VideoId) -> Result<bool, Failure> {
+        self.uploads.abandon(id).await?;
+        let found = self.objects.delete_prefix(&ObjectPrefix::Video(id)).await?;
+        let now = self.clock.now();
+        let deleted_at = self.videos.find(id).await?.and_then(|video| video.deleted_at);
+        if deleted_at.is_some_and(|at| now.since(at) < SECOND_SWEEP) {
+            // Its second sweep is still to come.
+            return Ok(true);
+        }
+        if found > 0 {
+            return Ok(false);
+        }
+        if self.deletions.mark_swept(id, now).await? {
             metrics::counter!(metric::SWEEPS).increment(1);
         }
-        Ok(())
+        Ok(true)
     }
 }
 

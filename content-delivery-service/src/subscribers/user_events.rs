@@ -1,4 +1,4 @@
-//! Ends playbacks and revokes upload keys when a user's sign-ins end.
+//! Ends playbacks when a user's sign-ins end, and uploads when these or the role that uploads take end.
 
 use crate::repositories::playback::playback_repository::Ending;
 use crate::services::stream_service::StreamService;
@@ -49,7 +49,11 @@ impl Handler for UserEvents {
             _ => return Ok(After::nothing()),
         };
         let ended = self.streams.end_by(tx, ending).await?;
-        if matches!(ending, Ending::Below(..)) {
+        let teaches_no_more = match &event.data {
+            EventData::UserRolesChanged(changed) => !changed.roles.may_teach(),
+            _ => false,
+        };
+        if teaches_no_more || matches!(ending, Ending::Below(..)) {
             return Ok(ended.and(self.uploads.revoke_keys(tx, user, event.time).await?));
         }
         Ok(ended)

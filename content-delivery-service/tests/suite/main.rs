@@ -19,6 +19,7 @@ mod transcode;
 mod uploads {
     mod cancel_upload;
     mod describe_uploads;
+    mod quotas;
     mod resume_upload;
     mod sign_outs;
     mod takeover;
@@ -29,6 +30,7 @@ mod uploads {
 mod videos {
     mod audit;
     mod delete_video;
+    mod deletions;
     mod fetch_video;
     mod list_videos;
     mod update_video;

@@ -5,6 +5,7 @@ use backing::db::Db;
 use backing::once::{Once, Request};
 use content_delivery_service::models::uploads::creation::NewUpload;
 use content_delivery_service::models::uploads::upload::UploadState;
+use content_delivery_service::models::uploads::usage::Allowance;
 use content_delivery_service::repositories::uploads::upload_repository::{
     DurableProgress, UploadRepository, revoke_keys,
 };
@@ -59,8 +60,9 @@ impl House {
     async fn create(&self) -> VideoId {
         let id = VideoId::generate();
         self.videos
-            .create(id, &self.upload(), None, (NOW, later(100)))
+            .create(id, &self.upload(), None, (NOW, later(100)), &Allowance::BOUNDLESS)
             .await
+            .unwrap()
             .unwrap();
         id
     }
@@ -211,8 +213,12 @@ async fn a_repeated_request_makes_no_second_lecture() {
         let (first, again, other) = (request("a"), request("a"), request("b"));
         let new = house.upload();
         let create = async |id, request| {
-            let made = house.videos.create(id, &new, Some(request), (NOW, later(9))).await;
-            made.unwrap()
+            let times = (NOW, later(9));
+            let made = house
+                .videos
+                .create(id, &new, Some(request), times, &Allowance::BOUNDLESS)
+                .await;
+            made.unwrap().unwrap()
         };
         let (id, second) = (VideoId::generate(), VideoId::generate());
         assert_eq!(create(id, &first).await, Once::First);

@@ -23,6 +23,7 @@ pub use config::{Config, InstantConfig, TranscodeConfig};
 pub use scan_job::ScanJob;
 
 use backing::db::Db;
+use backing::space::Space;
 use backing::tasks::{Job, Queue, Worker};
 use backing::{Backing, Metric};
 use encode_job::EncodeJob;
@@ -103,6 +104,7 @@ pub fn service(deps: Deps) -> io::Result<Service> {
         program,
         data_dir,
     } = deps.config;
+    let space = deps.backing.space.clone();
     let Backing { clock, objects, .. } = deps.backing;
     let limits = Limits {
         max_bit_rate: instant.max_bit_rate,
@@ -151,7 +153,8 @@ pub fn service(deps: Deps) -> io::Result<Service> {
         // Work that makes a lecture playable must not wait until an encoder has finished a minute of another lecture.
         let express = Worker::new(queue.clone(), vec![Arc::new(first.clone())], EXPRESS_SLOTS, POLL).grace(GRACE);
         let all = Worker::new(queue, vec![Arc::new(first), Arc::new(later)], transcode.slots, POLL).grace(GRACE);
-        tasks.extend([background("first-pieces", express), background("encoders", all)]);
+        tasks.push(encoders("first-pieces", express, &space));
+        tasks.push(encoders("encoders", all, &space));
     }
     Ok(Service {
         name: NAME,
@@ -165,6 +168,12 @@ fn background(name: &'static str, worker: Worker) -> Background {
         worker.run(async move { shutdown.requested().await }).await;
         Ok(())
     })
+}
+
+/// Encoders take space, and the last of it is for everything else.
+fn encoders(name: &'static str, worker: Worker, space: &Space) -> Background {
+    let space = space.clone();
+    background(name, worker.held_while(move || space.is_low()))
 }
 
 /// Removes the staging folders of dead workers, and returns their tasks to the queue before the leases expire.

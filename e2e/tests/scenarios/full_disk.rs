@@ -2,36 +2,91 @@
 
 use anyhow::{Result, ensure};
 use bytes::Bytes;
+use e2e::api::Account;
 use e2e::server::Start;
-use e2e::stage::scenario;
-use e2e::{media, process, tus};
+use e2e::siege::uploads::{fill_up, film};
+use e2e::stage::{Stage, scenario};
+use e2e::{media, playlist, process, tus};
 use reqwest::Method;
 use serde_json::json;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Mounts a small, half-full disk over the data folder, and becomes the server.
-const SMALL_DISK: &str = "mkdir -p \"$0\" && mount -t tmpfs -o size=24m none \"$0\" && \
-    head -c 12582912 /dev/zero > \"$0/ballast\" && exec \"$@\"";
+const MIB: u64 = 1 << 20;
+
+/// Starts a server with a small disk of its own, which nobody else sees.
+fn small_disk(disk: &Path, mib: u32, reserve: u64) -> Start {
+    let data = disk.join("data");
+    let mut start = Start::default().on(&data).set("USERS__SIGNUP_ROLE", "instructor");
+    start = start.set("DISK_RESERVE", reserve.to_string());
+    let mount = format!("mkdir -p \"$0\" && mount -t tmpfs -o size={mib}m none \"$0\" && exec \"$@\"");
+    let folder = data.to_string_lossy().into_owned();
+    start.wrap = ["unshare", "-Urm", "sh", "-c", &mount, &folder]
+        .map(str::to_owned)
+        .to_vec();
+    start
+}
+
+/// Signs up; the command line does not see the disk.
+async fn sign_up(stage: &Stage, email: &str) -> Result<Account> {
+    let password = "a long enough password";
+    let body = json!({ "email": email, "password": password, "name": "Someone" });
+    let path = "/api/v1/users/signup";
+    stage.api.json(Method::POST, path, "", &body).await?.expect(201)?;
+    stage.api.login(email, password).await
+}
+
+/// A file on the server's disk, as another program would make it.
+fn foreign(stage: &Stage) -> Result<PathBuf> {
+    let data = stage.server.data().to_string_lossy();
+    Ok(format!("/proc/{}/root{data}/foreign", stage.server.pid()?).into())
+}
+
+/// Fills the disk, but for `bytes`, or to its end.
+fn fill(stage: &Stage, spare: u64) -> Result<()> {
+    let path = foreign(stage)?;
+    let mut file = std::fs::File::create(&path)?;
+    let block = vec![0; 64 << 10];
+    let full = loop {
+        if let Err(error) = file.write_all(&block) {
+            break error;
+        }
+    };
+    ensure!(full.kind() == std::io::ErrorKind::StorageFull, "{full}");
+    let length = file.metadata()?.len();
+    file.set_len(length.saturating_sub(spare))?;
+    Ok(())
+}
+
+async fn delete(stage: &Stage, id: &str, owner: &Account) -> Result<()> {
+    let path = format!("/api/v1/content/{id}/delete");
+    stage.api.delete(&path, &owner.token).await?.expect(202)?;
+    Ok(())
+}
+
+/// Everything that a full disk may not stop: a sign-up, a sign-in, a refresh, and a new playback down to a segment.
+async fn others_go_on(stage: &Stage, owner: &Account, lecture: &str) -> Result<()> {
+    let other = sign_up(stage, &format!("{}@example.org", uuid::Uuid::new_v4())).await?;
+    let body = json!({ "grant_type": "refresh_token", "refresh_token": other.refresh });
+    let refreshed = stage.api.json(Method::POST, "/api/v1/users/token", "", &body).await?;
+    ensure!(refreshed.status == 200, "{} {}", refreshed.status, refreshed.text());
+    plays(stage, owner, lecture).await
+}
+
+/// Opens a playback and fetches a segment.
+async fn plays(stage: &Stage, owner: &Account, lecture: &str) -> Result<()> {
+    let session = stage.api.session(lecture, &owner.token).await?;
+    let rendition = playlist::open(&stage.api, &session.hls_url).await?.remove(0);
+    stage.api.fetch(&rendition.segments[0]).await?.expect(200)?;
+    Ok(())
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upload_waits_for_space_and_resumes() -> Result<()> {
     let disk = tempfile::tempdir()?;
-    let data = disk.path().join("data");
-    let mut start = Start::default().on(&data).set("USERS__SIGNUP_ROLE", "instructor");
-    let folder = data.to_string_lossy().into_owned();
-    start.wrap = ["unshare", "-Urm", "sh", "-c", SMALL_DISK, &folder]
-        .map(str::to_owned)
-        .to_vec();
-    scenario(start, async |stage| {
-        // the command line does not see the disk, which only the server has
-        let (email, password) = ("someone@example.org", "a long enough password");
-        let body = json!({ "email": email, "password": password, "name": "Someone" });
-        stage
-            .api
-            .json(Method::POST, "/api/v1/users/signup", "", &body)
-            .await?
-            .expect(201)?;
-        let owner = stage.api.login(email, password).await?;
+    scenario(small_disk(disk.path(), 24, 0), async |stage| {
+        let owner = sign_up(stage, "someone@example.org").await?;
         let bytes = Bytes::from(std::fs::read(media::noisy().await?)?);
         ensure!(
             bytes.len() > 13 << 20 && bytes.len() < 20 << 20,
@@ -39,6 +94,7 @@ async fn an_upload_waits_for_space_and_resumes() -> Result<()> {
             bytes.len()
         );
         let upload = tus::create(&stage.api, &owner.token, bytes.len() as u64).await?;
+        fill(stage, 10 << 20)?;
         tus::send(&stage.api, &upload.url, 0, bytes.clone())
             .await?
             .problem(507, "storage_full")?;
@@ -51,8 +107,7 @@ async fn an_upload_waits_for_space_and_resumes() -> Result<()> {
             .await?
             .expect(200)?;
 
-        let inside = format!("/proc/{}/root{folder}/ballast", stage.server.pid()?);
-        std::fs::remove_file(inside)?;
+        std::fs::remove_file(foreign(stage)?)?;
         let going = process::until("room", Duration::from_secs(20), async || {
             let offset = tus::offset(&stage.api, &upload.url).await?;
             let rest = bytes.slice(usize::try_from(offset)?..);
@@ -64,6 +119,76 @@ async fn an_upload_waits_for_space_and_resumes() -> Result<()> {
             .becomes(&upload.id, &owner.token, &["playable", "ready"])
             .await?;
         Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_filled_by_uploads_stops_only_uploads() -> Result<()> {
+    let disk = tempfile::tempdir()?;
+    scenario(small_disk(disk.path(), 64, 16 * MIB), async |stage| {
+        let (owner, other) = (
+            sign_up(stage, "owner@example.org").await?,
+            sign_up(stage, "other@example.org").await?,
+        );
+        let lecture = stage.api.playable(&media::short().await?, &owner.token).await?;
+        let vast = tus::ask(&stage.api, &owner.token, &(60_u64 << 30).to_string()).await?;
+        vast.problem(507, "storage_full")?;
+        let filled = fill_up(&stage.api, &owner.token, 4 * MIB).await?;
+        ensure!(!filled.is_empty(), "nothing was uploaded");
+        // what is declared is taken, too
+        let refused = tus::ask(&stage.api, &other.token, &(8 * MIB).to_string()).await?;
+        refused.problem(507, "storage_full")?;
+        others_go_on(stage, &owner, &lecture).await?;
+
+        for id in filled.iter().take(2) {
+            delete(stage, id, &owner).await?;
+        }
+        let length = 4 * MIB;
+        let upload = tus::create(&stage.api, &other.token, length).await?;
+        let sent = tus::patch(&stage.api, &upload.url, 0, film(length)).header("content-length", length);
+        stage.api.send(sent).await?.expect(204)?;
+        delete(stage, &lecture, &owner).await
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_filled_from_outside_stops_neither_playback_nor_deletion_and_loses_nothing() -> Result<()> {
+    let disk = tempfile::tempdir()?;
+    scenario(small_disk(disk.path(), 64, 8 * MIB), async |stage| {
+        let owner = sign_up(stage, "owner@example.org").await?;
+        let watched = stage.api.playable(&media::short().await?, &owner.token).await?;
+        let large = stage.api.playable(&media::noisy().await?, &owner.token).await?;
+        let bytes = Bytes::from(std::fs::read(media::short().await?)?);
+        let half = bytes.len() / 2;
+        let upload = tus::create(&stage.api, &owner.token, bytes.len() as u64).await?;
+        let first = tus::send(&stage.api, &upload.url, 0, bytes.slice(..half));
+        first.await?.expect(204)?;
+        let session = stage.api.session(&watched, &owner.token).await?;
+        let opened = playlist::open(&stage.api, &session.hls_url).await?.remove(0);
+
+        fill(stage, 0)?;
+        let rest = || bytes.slice(half..);
+        let full = tus::send(&stage.api, &upload.url, half as u64, rest()).await?;
+        ensure!(full.status == 507, "{} {}", full.status, full.text());
+        for segment in &opened.segments {
+            stage.api.fetch(segment).await?.expect(200)?;
+        }
+        plays(stage, &owner, &watched).await?;
+        ensure!(tus::offset(&stage.api, &upload.url).await? == half as u64);
+        delete(stage, &large, &owner).await?;
+
+        let going = process::until("room", Duration::from_secs(20), async || {
+            let sent = tus::send(&stage.api, &upload.url, half as u64, rest()).await?;
+            Ok((sent.status == 204).then_some(()))
+        });
+        going.await?;
+        stage
+            .api
+            .becomes(&upload.id, &owner.token, &["playable", "ready"])
+            .await?;
+        plays(stage, &owner, &upload.id).await
     })
     .await
 }

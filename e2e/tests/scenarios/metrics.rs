@@ -5,9 +5,10 @@ use e2e::api::Api;
 use e2e::raw::Wire;
 use e2e::server::Start;
 use e2e::settings;
+use e2e::siege::event_streams;
 use e2e::stage::{Stage, scenario};
 use e2e::{media, playlist, tus};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -86,6 +87,7 @@ async fn busy(stage: &mut Stage) -> Result<()> {
         .json(Method::POST, "/api/v1/users/login", "", &wrong)
         .await?
         .expect(401)?;
+    refused(stage, &owner.token, &upload.id).await?;
     let mut silent = Wire::open(stage.server.address()).await?;
     silent.write(b"GET / HTTP/1.1\r\n").await?;
     silent.rest(Duration::from_secs(8)).await?;
@@ -99,6 +101,18 @@ async fn busy(stage: &mut Stage) -> Result<()> {
         .json(Method::POST, "/api/v1/users/logout", &owner.token, &json!({}))
         .await?
         .expect(204)?;
+    Ok(())
+}
+
+/// More uploads and streams of events than one owner may have.
+async fn refused(stage: &Stage, token: &str, upload: &str) -> Result<()> {
+    let mut last = StatusCode::CREATED;
+    while last == StatusCode::CREATED {
+        last = tus::ask(&stage.api, token, "1000").await?.status;
+    }
+    ensure!(last == 429, "{last} after many uploads");
+    let streams = event_streams::open(&stage.api, token, upload, 7).await?;
+    ensure!(streams.refused == [429], "{:?}", streams.refused);
     Ok(())
 }
 

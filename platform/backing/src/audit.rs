@@ -30,7 +30,7 @@ pub struct NewEntry {
 record! {
     /// A recorded act.
     #[derive(Debug, Clone, PartialEq)]
-    pub struct Entry {
+    pub struct RecordedEntry {
         /// Its own id; a later entry has a greater one.
         pub id: AuditId,
         /// When it happened.
@@ -72,8 +72,8 @@ pub async fn record(tx: &mut Tx, entry: &NewEntry, now: Timestamp) -> Result<(),
 }
 
 /// Recorded acts, the latest first; those before an entry, if one is given.
-pub async fn entries(reader: Reader<'_>, before: Option<AuditId>, limit: i64) -> Result<Vec<Entry>, DbError> {
+pub async fn entries(reader: Reader<'_>, before: Option<AuditId>, limit: i64) -> Result<Vec<RecordedEntry>, DbError> {
     let sql = "SELECT id, at, actor_id, act, subject_kind, subject_id, owner_id, details, request_id FROM audit \
                WHERE $1 IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
-    reader.all::<Entry>(sql, args![before, limit]).await
+    reader.all::<RecordedEntry>(sql, args![before, limit]).await
 }

@@ -4,6 +4,7 @@ use crate::Clock;
 use crate::bus::Bus;
 use crate::cache::Cache;
 use crate::objects::Objects;
+use crate::space::Space;
 use std::sync::Arc;
 
 /// The back ends that all services share (each service has its own database). Clones share them.
@@ -13,6 +14,8 @@ pub struct Backing {
     pub clock: Clock,
     /// The object store.
     pub objects: Objects,
+    /// The space on the disks of this machine.
+    pub space: Space,
     /// The event bus.
     pub bus: Arc<dyn Bus>,
     /// A cache, which may lose values.

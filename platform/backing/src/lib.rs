@@ -13,6 +13,7 @@ pub mod hot;
 mod metric;
 pub mod objects;
 pub mod once;
+pub mod space;
 pub mod tasks;
 
 pub use backing::Backing;

@@ -16,7 +16,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
 /// The progress of an upload; the repository keeps it as JSON in the upload's row.
@@ -102,6 +102,12 @@ impl Objects {
             uploads,
             folder: None,
         }
+    }
+
+    /// The folder of the store; `None` if the store is remote.
+    #[must_use]
+    pub fn folder(&self) -> Option<&FsPath> {
+        self.folder.as_deref()
     }
 
     /// The path of an object on this machine, for programs that read files; `None` if the store is remote.

@@ -1,9 +1,9 @@
 //! The audit as every service shows it to administrators.
 
 use crate::page::{Page, PageRequest};
-use backing::audit::{Entry, entries};
-use backing::db::Reader;
 use backing::DbError;
+use backing::audit::{RecordedEntry, entries};
+use backing::db::Reader;
 use contracts::{AuditId, Timestamp, UserId};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -48,8 +48,8 @@ pub struct AuditPage {
     next_cursor: Option<String>,
 }
 
-impl From<Entry> for AuditEntry {
-    fn from(entry: Entry) -> Self {
+impl From<RecordedEntry> for AuditEntry {
+    fn from(entry: RecordedEntry) -> Self {
         Self {
             id: entry.id,
             at: entry.at,

@@ -4,6 +4,7 @@ use crate::sure;
 use backing::bus::EmbeddedBus;
 use backing::cache::MemoryCache;
 use backing::objects::Objects;
+use backing::space::Space;
 use backing::{Backing, Clock};
 use std::path::Path;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub async fn back_ends(folder: &Path, clock: &Clock) -> Backing {
     Backing {
         clock: clock.clone(),
         objects: sure(Objects::open(&url).await),
+        space: Space::boundless(),
         bus: Arc::new(EmbeddedBus::new()),
         cache: Arc::new(MemoryCache::new(clock.clone(), CACHE)),
     }

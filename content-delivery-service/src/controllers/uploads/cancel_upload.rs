@@ -4,6 +4,8 @@ use super::resume_upload::resume;
 use super::tus_headers;
 use crate::controllers::state::Api;
 use crate::middlewares::validate_upload::OpenUpload;
+use crate::models::uploads::upload::UploadState;
+use crate::services::error::Denied;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +16,7 @@ use runtime::{Problem, ProblemDocument};
 
 const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
-/// Cancels an upload permanently; if it is finished, deletes the lecture.
+/// Cancels an upload permanently; if it is finished, deletes the lecture, which takes a sign-in.
 #[utoipa::path(
     delete,
     path = "/upload/{video_id}",
@@ -23,6 +25,7 @@ const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-overr
     params(("video_id" = VideoId, Path), ("k" = Option<String>, Query, description = "The upload's own key.")),
     responses(
         (status = 204, description = "The upload is gone."),
+        (status = 401, description = "The upload is finished, and there is no valid sign-in.", body = ProblemDocument),
         (status = 410, description = "The upload was gone before.", body = ProblemDocument),
     )
 )]
@@ -36,7 +39,12 @@ pub(crate) async fn cancel_upload(
 
 async fn cancel(api: &Api, headers: &HeaderMap, open: &OpenUpload) -> Result<Response, Problem> {
     tus_headers::must_speak_tus(headers)?;
-    api.videos.remove(open.video.id).await?;
+    if open.upload.state == UploadState::Open {
+        api.videos.remove(open.video.id, None).await?;
+    } else {
+        let asker = open.asker.ok_or(Denied::KeySpent)?;
+        api.videos.delete(open.video.id, asker).await?;
+    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

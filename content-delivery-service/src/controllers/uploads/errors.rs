@@ -19,6 +19,10 @@ impl From<E> for Problem {
             }
             E::Locked => Self::new(S::LOCKED, "upload_locked", detail).retry_after(2),
             E::LongerThanDeclared | E::TooLarge(_) => Self::new(S::PAYLOAD_TOO_LARGE, "too_large", detail),
+            E::QuotaExceeded(_) => Self::new(S::FORBIDDEN, "quota_exceeded", detail),
+            E::TooManyOpen(_) => Self::new(S::TOO_MANY_REQUESTS, "too_many_uploads", detail).retry_after(60),
+            E::TooManyRequests(_) => Self::new(S::TOO_MANY_REQUESTS, "too_many_uploads", detail).retry_after(2),
+            E::Busy => Self::new(S::SERVICE_UNAVAILABLE, "busy", detail).retry_after(5),
             E::ChecksumMismatch => {
                 let status = S::from_u16(CHECKSUM_MISMATCH).unwrap_or(S::BAD_REQUEST);
                 Self::new(status, "checksum_mismatch", detail)

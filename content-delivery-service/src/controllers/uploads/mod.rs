@@ -5,6 +5,7 @@ pub(crate) mod describe_uploads;
 mod errors;
 mod idempotency;
 pub(crate) mod resume_upload;
+pub(crate) mod show_usage;
 pub(crate) mod tus;
 mod tus_headers;
 mod tus_metadata;

@@ -65,7 +65,9 @@ pub(crate) async fn show_upload(headers: HeaderMap, open: OpenUpload) -> Result<
         (status = 409, description = "The upload is at another offset; `Upload-Offset` states it.", body = ProblemDocument),
         (status = 415, description = "This is no audio or video; the upload is gone.", body = ProblemDocument),
         (status = 423, description = "Another request is writing this upload.", body = ProblemDocument),
+        (status = 429, description = "`too_many_uploads`: the owner sends as many files as one may.", body = ProblemDocument),
         (status = 460, description = "The checksum does not match; no byte of this request was stored.", body = ProblemDocument),
+        (status = 503, description = "`busy`: the server has no memory for more uploads; resume later.", body = ProblemDocument),
         (status = 507, description = "There is no space left; resume later.", body = ProblemDocument),
     )
 )]
@@ -99,7 +101,7 @@ pub(super) async fn resume(api: &Api, headers: &HeaderMap, open: &OpenUpload, bo
     {
         return Err(UploadError::LongerThanDeclared.into());
     }
-    let (id, uploads) = (open.video.id, api.uploads.clone());
+    let (id, uploads) = ((open.video.id, upload.owner_id), api.uploads.clone());
     let mut bytes = body.into_data_stream().map(|frame| frame.map_err(Into::into));
     // What arrived before a client vanished is noted although its request is gone.
     let work = api

@@ -72,9 +72,11 @@ struct UploadForm {
             ("requestTranscode" = (operation_id = "requestTranscode", parameters(("video_id" = "$response.body#/id")))),
             ("deleteVideo" = (operation_id = "deleteVideo", parameters(("video_id" = "$response.body#/id")))),
         )),
+        (status = 403, description = "`quota_exceeded`: the file would exceed what its owner may have.", body = ProblemDocument),
         (status = 413, description = "The file is too large.", body = ProblemDocument),
         (status = 415, description = "This is no audio or video.", body = ProblemDocument),
         (status = 422, description = "The file is empty, or a field is wrong.", body = ProblemDocument),
+        (status = 429, description = "`too_many_uploads`: the owner has or sends as many as one may.", body = ProblemDocument),
         (status = 507, description = "There is no space left.", body = ProblemDocument),
     )
 )]
@@ -111,7 +113,7 @@ async fn begin(api: &Api, asker: Asker, headers: &HeaderMap, body: Body) -> Resu
         let is_named = request.is_some();
         let mut bytes = body.into_data_stream().map(|frame| frame.map_err(Into::into));
         let written = api.spawner.run(async move {
-            let written = uploads.write(id, 0, &mut bytes, checksum.as_ref()).await;
+            let written = uploads.write((id, asker.user), 0, &mut bytes, checksum.as_ref()).await;
             // The client does not know the upload's address yet; with a key of its own it can ask again.
             if written.is_err() && !is_named {
                 uploads.give_up(id).await;

@@ -138,7 +138,9 @@ async fn raw(
         Err(before) => return Ok(before),
     };
     let mut bytes = body.into_data_stream().map(|frame| frame.map_err(BoxError::from));
-    uploads.write_whole(id, &mut bytes, async { Ok(()) }).await?;
+    uploads
+        .write_whole((id, new.owner), &mut bytes, async { Ok(()) })
+        .await?;
     Ok(id)
 }
 
@@ -189,7 +191,7 @@ impl FormUpload {
             Ok(())
         };
         let rest = async { rest.await.map_err(|fault| BoxError::from(FormFault(fault))) };
-        match self.uploads.write_whole(id, &mut bytes, rest).await {
+        match self.uploads.write_whole((id, self.owner), &mut bytes, rest).await {
             Ok(()) => Ok(id),
             Err(UploadError::BodyLost(error)) => Err(match error.downcast::<FormFault>() {
                 Ok(fault) => fault.0,

@@ -13,6 +13,7 @@ impl From<E> for Problem {
             E::UnknownRenditions(places) => places.into_iter().fold(Self::invalid(), |problem, place| {
                 problem.field(format!("renditions[{place}]"), "is not a rendition of this lecture")
             }),
+            E::TooManyStreams => Self::new(S::TOO_MANY_REQUESTS, "too_many_event_streams", detail).retry_after(5),
             E::Stale => Self::new(S::PRECONDITION_FAILED, "stale", detail),
             E::BadField(field, message) => Self::invalid().field(field, message),
             E::Failed(failure) => failure.into(),

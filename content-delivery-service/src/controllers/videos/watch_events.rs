@@ -2,8 +2,10 @@
 
 use super::documents::{Deletion, VideoDocument};
 use crate::controllers::state::Api;
+use crate::metric;
 use crate::services::access_service::Asker;
 use crate::services::error::{Denied, Failure, VideoError};
+use crate::services::places::UserPlace;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response, sse};
 use contracts::{Event, VideoId};
@@ -32,6 +34,7 @@ const COMMENT: Duration = Duration::from_secs(15);
     responses(
         (status = 200, description = "Server-sent events.", body = String, content_type = "text/event-stream"),
         (status = 404, description = "There is no such lecture that the caller may see.", body = ProblemDocument),
+        (status = 429, description = "`too_many_event_streams`: the caller follows as many as one user may; ask for the lecture from time to time instead.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn watch_events(
@@ -40,6 +43,10 @@ pub(crate) async fn watch_events(
     PathId(id): PathId<VideoId>,
 ) -> Result<Response, Problem> {
     api.videos.find(id, Asker::from(&caller)).await?;
+    let Some(place) = api.watchers.take(caller.user_id) else {
+        metrics::counter!(metric::EVENT_STREAMS_REFUSED).increment(1);
+        return Err(VideoError::TooManyStreams.into());
+    };
     let changes = api.changes.listen();
     let watch = Watch {
         api,
@@ -48,6 +55,7 @@ pub(crate) async fn watch_events(
         changes,
         shown: None,
         over: false,
+        _open: OpenStream::new(place),
     };
     let events = stream::unfold(watch, |mut watch| async move {
         let event = watch.next().await?;
@@ -65,6 +73,25 @@ struct Watch {
     changes: Receiver<Event>,
     shown: Option<VideoDocument>,
     over: bool,
+    _open: OpenStream,
+}
+
+/// An open stream, counted until it is dropped.
+struct OpenStream {
+    _place: UserPlace,
+}
+
+impl OpenStream {
+    fn new(place: UserPlace) -> Self {
+        metrics::gauge!(metric::EVENT_STREAMS).increment(1.0);
+        Self { _place: place }
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        metrics::gauge!(metric::EVENT_STREAMS).decrement(1.0);
+    }
 }
 
 impl Watch {

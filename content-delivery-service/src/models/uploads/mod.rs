@@ -3,3 +3,4 @@
 pub(crate) mod checksum;
 pub mod creation;
 pub mod upload;
+pub mod usage;

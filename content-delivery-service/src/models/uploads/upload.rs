@@ -1,6 +1,7 @@
 //! An upload as the database keeps it.
 
 use contracts::{Timestamp, UserId, VideoId};
+use std::time::Duration;
 
 /// How many bytes are awaited before a file's first ones decide whether it is a lecture.
 pub(crate) const SNIFF_AT: u64 = 1 << 20;
@@ -61,11 +62,22 @@ pub struct Upload {
     pub key_version: i64,
     /// How far it is.
     pub state: UploadState,
+    /// When its state last changed: for a finished one, when it was finished.
+    pub touched_at: Timestamp,
     /// Until when it must be continued.
     pub expires_at: Timestamp,
 }
 
+/// How long the key of a finished upload still shows it, for a client that missed the last answer.
+const KEY_KEPT: Duration = Duration::from_secs(3_600);
+
 impl Upload {
+    /// Whether the upload's key opens it: until an hour after its last byte.
+    #[must_use]
+    pub fn key_opens(&self, now: Timestamp) -> bool {
+        self.state != UploadState::Finished || now.since(self.touched_at) <= KEY_KEPT
+    }
+
     /// Whether it can no longer be continued.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {

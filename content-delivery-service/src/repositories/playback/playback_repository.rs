@@ -63,7 +63,7 @@ impl PlaybackRepository {
     pub(crate) async fn open(
         &self,
         playback: &NewPlayback,
-        audit: Option<(NewEvent, NewEntry)>,
+        audit: Option<&(NewEvent, NewEntry)>,
     ) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         let sql = "SELECT id, policy_version FROM videos WHERE id = $1 AND policy_version = $2 AND deleted_at IS NULL";
@@ -87,8 +87,8 @@ impl PlaybackRepository {
         ];
         tx.run(sql, values).await?;
         if let Some((event, entry)) = audit {
-            outbox::push(&mut tx, &event, playback.created_at).await?;
-            audit::record(&mut tx, &entry, playback.created_at).await?;
+            outbox::push(&mut tx, event, playback.created_at).await?;
+            audit::record(&mut tx, entry, playback.created_at).await?;
         }
         tx.commit().await?;
         Ok(true)

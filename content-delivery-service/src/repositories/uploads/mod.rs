@@ -1,3 +1,4 @@
 //! Uploads in the database.
 
 pub mod upload_repository;
+pub(crate) mod usage;

@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 macro_rules! columns {
     () => {
         "video_id, owner_id, length, bytes_received, sink_state, metadata, head, resumable, key_version, \
-    writer, state, expires_at"
+    writer, state, touched_at, expires_at"
     };
 }
 
@@ -38,6 +38,7 @@ record! {
         key_version: i64,
         writer: i64,
         state: String,
+        touched_at: Timestamp,
         expires_at: Timestamp,
     }
 }
@@ -76,6 +77,7 @@ impl From<UploadRow> for Upload {
             key_version: row.key_version,
             // A state of a newer version: nobody may write it.
             state: UploadState::parse(&row.state).unwrap_or(UploadState::Finished),
+            touched_at: row.touched_at,
             expires_at: row.expires_at,
         }
     }
@@ -290,10 +292,11 @@ pub(crate) async fn is_expired(tx: &mut Tx, id: VideoId, now: Timestamp) -> Resu
     Ok(tx.one::<IdRow>(sql, args![id, now]).await?.is_some())
 }
 
-/// Fences the writer of a deleted lecture's upload off.
-pub(crate) async fn forget(tx: &mut Tx, id: VideoId) -> Result<(), DbError> {
-    let sql = "UPDATE uploads SET writer = writer + 1, writer_seen_at = NULL, head = $1 WHERE video_id = $2";
-    tx.run(sql, args![Vec::<u8>::new(), id]).await?;
+/// Ends a deleted lecture's upload, and fences its writer off.
+pub(crate) async fn forget(tx: &mut Tx, id: VideoId, now: Timestamp) -> Result<(), DbError> {
+    let sql = "UPDATE uploads SET writer = writer + 1, writer_seen_at = NULL, head = $1, state = 'finished', \
+        touched_at = $3 WHERE video_id = $2";
+    tx.run(sql, args![Vec::<u8>::new(), id, now]).await?;
     Ok(())
 }
 

@@ -2,17 +2,20 @@
 
 use crate::repositories::playback::playback_repository;
 use crate::repositories::uploads::upload_repository;
-use backing::db::{Db, DbError, Tx};
 use backing::audit::{self, NewEntry};
+use backing::db::{Db, DbError, Tx};
 use backing::{args, once, outbox, record, tasks};
 use contracts::events::VideoDeleted;
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
 use renditions::models::lecture::Reason;
 use renditions::repositories::plan_repository;
-use renditions::tasks::{ScanTask, SweepTask};
+use renditions::tasks::{ScanTask, SweepPass, SweepTask};
 use std::time::Duration;
 
-/// How long after a deletion its objects are looked for once more.
+/// How long after a deletion its objects are looked for again: a writer that began before it may still have been putting
+/// one in its place.
+pub(crate) const SECOND_SWEEP: Duration = Duration::from_secs(2);
+/// How long after a deletion they are looked for once more: a worker may have died with one on its way.
 const LATE_SWEEP: Duration = Duration::from_secs(120);
 
 /// Deletes lectures in the database.
@@ -103,14 +106,17 @@ async fn delete_in(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now: Times
     let Some(video) = tx.one::<Doomed>(sql, args![id, now, code, message]).await? else {
         return Ok(false);
     };
-    upload_repository::forget(tx, id).await?;
+    upload_repository::forget(tx, id, now).await?;
     tasks::cancel(tx, &ScanTask { video_id: id }.key(), now).await?;
     tasks::cancel_subject(tx, id.0, now).await?;
     plan_repository::forget(tx, id).await?;
     playback_repository::forget(tx, id, now).await?;
-    // The late one removes objects that a worker had on their way when it died.
-    for (name, run_after) in [("now", now), ("late", now + LATE_SWEEP)] {
-        let sweep = SweepTask { video_id: id }.task(name, video.owner_id, run_after);
+    for (pass, run_after) in [
+        (SweepPass::First, now),
+        (SweepPass::Second, now + SECOND_SWEEP),
+        (SweepPass::Late, now + LATE_SWEEP),
+    ] {
+        let sweep = SweepTask { video_id: id }.task(pass, video.owner_id, run_after);
         tasks::enqueue(tx, &sweep).await?;
     }
     let event = VideoDeleted {

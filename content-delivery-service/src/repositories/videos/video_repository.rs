@@ -1,7 +1,9 @@
 //! Lectures in the database.
 
 use crate::models::uploads::creation::NewUpload;
+use crate::models::uploads::usage::{Allowance, Excess, Usage};
 use crate::models::videos::video::Video;
+use crate::repositories::uploads::usage;
 use backing::audit::{self, NewEntry};
 use backing::db::{Db, DbError, Value};
 use backing::once::{self, Once, Request};
@@ -145,19 +147,25 @@ impl VideoRepository {
     }
 
     /// Writes a new lecture and its upload, unless this request has come before.
+    ///
+    /// Shape: `Err` of the inner result if it does not fit the allowance; then nothing is written
     pub async fn create(
         &self,
         id: VideoId,
         new: &NewUpload,
         request: Option<&Request>,
         (now, expires_at): (Timestamp, Timestamp),
-    ) -> Result<Once, DbError> {
+        allowance: &Allowance,
+    ) -> Result<Result<Once, Excess>, DbError> {
         let mut tx = self.db.write().await?;
         if let Some(request) = request {
             let once = once::claim(&mut tx, request, id.into(), now).await?;
             if once != Once::First {
-                return Ok(once);
+                return Ok(Ok(once));
             }
+        }
+        if let Some(excess) = usage::check(&mut tx, new, allowance).await? {
+            return Ok(Err(excess));
         }
         tx.run(
             "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, filename, generation, \
@@ -191,7 +199,12 @@ impl VideoRepository {
         let event = NewEvent::of_video(id, VideoCreated { owner_id: new.owner }.into());
         outbox::push(&mut tx, &event, now).await?;
         tx.commit().await?;
-        Ok(Once::First)
+        Ok(Ok(Once::First))
+    }
+
+    /// What an owner's lectures and uploads take.
+    pub async fn usage(&self, owner: UserId) -> Result<Usage, DbError> {
+        usage::of_owner(self.db.read(), owner).await
     }
 
     /// Lectures, the latest first.

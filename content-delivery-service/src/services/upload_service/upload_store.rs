@@ -1,17 +1,20 @@
 //! The rows and the bytes of one upload, under its fence; the writer of a request and the service both use them.
 
 use super::active_uploads::SILENCE;
-use crate::config::UploadConfig;
+use super::upload_memory::UploadMemory;
+use crate::config::{QuotaConfig, UploadConfig};
 use crate::metric;
 use crate::models::uploads::upload::{Upload, UploadState};
+use crate::models::uploads::usage::Allowance;
 use crate::repositories::uploads::upload_repository::{Claim, DurableProgress, UploadRepository};
 use crate::repositories::videos::deletion_repository::DeletionRepository;
 use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::error::{Denied, Failure, UploadError};
 use backing::Clock;
 use backing::objects::{Objects, SinkState, UploadSink};
+use backing::space::Space;
 use bytes::Bytes;
-use contracts::{ObjectKey, ObjectPrefix, Timestamp, VideoId};
+use contracts::{ObjectKey, ObjectPrefix, Timestamp, UserId, VideoId};
 use renditions::models::lecture::{Reason, Status};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,8 +32,11 @@ pub(crate) struct UploadStore {
     uploads: UploadRepository,
     deletions: DeletionRepository,
     objects: Objects,
+    space: Space,
+    memory: UploadMemory,
     clock: Clock,
     config: UploadConfig,
+    quota: QuotaConfig,
 }
 
 impl UploadStore {
@@ -38,18 +44,54 @@ impl UploadStore {
         videos: VideoRepository,
         uploads: UploadRepository,
         deletions: DeletionRepository,
-        objects: Objects,
+        (objects, space): (Objects, Space),
         clock: Clock,
-        config: UploadConfig,
+        (config, quota): (UploadConfig, QuotaConfig),
     ) -> Self {
         Self {
             videos,
             uploads,
             deletions,
             objects,
+            space,
+            memory: UploadMemory::default(),
             clock,
             config,
+            quota,
         }
+    }
+
+    /// The memory for bytes that are not stored yet.
+    pub(crate) fn memory(&self) -> &UploadMemory {
+        &self.memory
+    }
+
+    /// What one owner may have.
+    pub(crate) fn quota(&self) -> &QuotaConfig {
+        &self.quota
+    }
+
+    /// What a new upload must fit into.
+    pub(crate) fn allowance(&self) -> Allowance {
+        Allowance {
+            bytes: Some(self.quota.bytes).filter(|most| *most > 0),
+            uploads: Some(self.quota.uploads.into()).filter(|most| *most > 0),
+            room: self.space.room(),
+        }
+    }
+
+    /// Whether an owner is within the quota with `unnoted` bytes beyond those that the database knows.
+    ///
+    /// Errors: `QuotaExceeded`
+    pub(crate) async fn must_be_within_quota(&self, owner: UserId, unnoted: u64) -> Result<(), UploadError> {
+        if self.quota.bytes == 0 {
+            return Ok(());
+        }
+        let usage = self.videos.usage(owner).await?;
+        if self.allowance().is_exceeded(usage, unnoted) {
+            return Err(UploadError::QuotaExceeded(self.quota.bytes));
+        }
+        Ok(())
     }
 
     /// The longest upload, and how many bytes may come between two checkpoints.
@@ -94,7 +136,18 @@ impl UploadStore {
     }
 
     /// Stores bytes behind those that are there, and returns the new durable offset.
-    pub(crate) async fn append(&self, id: VideoId, state: &mut SinkState, bytes: Vec<Bytes>) -> Result<u64, Failure> {
+    ///
+    /// Errors: `StorageFull` if they would touch the reserve
+    pub(crate) async fn append(
+        &self,
+        id: VideoId,
+        state: &mut SinkState,
+        bytes: Vec<Bytes>,
+        length: u64,
+    ) -> Result<u64, Failure> {
+        if !self.space.take(length) {
+            return Err(Failure::StorageFull);
+        }
         Ok(self.sink().append(&ObjectKey::VideoSource(id), state, bytes).await?)
     }
 

@@ -2,6 +2,7 @@
 //! database at checkpoints. A client learns the offset that the database has, so that it never goes back.
 
 use super::active_uploads::{Seat, Slot};
+use super::upload_memory::{Batch, Granted, UploadMemory};
 use super::upload_store::{UploadStore, sink_state};
 use crate::metric;
 use crate::models::uploads::checksum::Checksum;
@@ -11,7 +12,7 @@ use crate::services::error::{Failure, UploadError};
 use aws_lc_rs::digest;
 use backing::objects::SinkState;
 use bytes::Bytes;
-use contracts::VideoId;
+use contracts::{UserId, VideoId};
 use futures::{Stream, StreamExt};
 use std::error::Error;
 use std::sync::Arc;
@@ -23,13 +24,17 @@ const BATCH: u64 = 4 << 20;
 /// How long bytes may wait for their batch to fill up, and the longest way between two checkpoints.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
 
+/// Some bytes of a request, or why no more will come.
+type Frame = Result<Bytes, Box<dyn Error + Send + Sync>>;
+
 /// The bytes of one request, as they come.
-pub(crate) type ByteSource<'a> = dyn Stream<Item = Result<Bytes, Box<dyn Error + Send + Sync>>> + Send + Unpin + 'a;
+pub(crate) type ByteSource<'a> = dyn Stream<Item = Frame> + Send + Unpin + 'a;
 
 /// Holds an upload and writes it.
 pub(crate) struct UploadWriter {
     store: UploadStore,
     video: VideoId,
+    owner: UserId,
     fence: i64,
     length: Option<u64>,
     resumable: bool,
@@ -46,15 +51,6 @@ struct Stored {
     offset: u64,
     sink: Option<SinkState>,
     head: Vec<u8>,
-}
-
-/// Some bytes of a request.
-#[derive(Default)]
-struct Batch {
-    bytes: Vec<Bytes>,
-    length: u64,
-    /// They have waited for more as long as they may and are noted at once.
-    waited: bool,
 }
 
 /// What comes after a batch.
@@ -86,6 +82,7 @@ impl UploadWriter {
         Ok(Self {
             store: store.clone(),
             video,
+            owner: upload.owner_id,
             fence,
             length: upload.length,
             resumable: upload.resumable,
@@ -133,17 +130,22 @@ impl UploadWriter {
     }
 
     async fn pump(&mut self, body: &mut ByteSource<'_>, mut check: Option<&mut Check>) -> Result<(), UploadError> {
-        let slot = Arc::clone(&self.seat.slot);
         let counts = check.is_none();
-        let (mut batch, mut then) = gather(body, &slot, self.room(0)).await;
+        let mut reader = BodyReader {
+            body,
+            slot: Arc::clone(&self.seat.slot),
+            memory: self.store.memory().clone(),
+            next: None,
+        };
+        let (mut batch, mut then) = reader.gather(self.room(0)).await;
         loop {
             if let Some(check) = check.as_deref_mut() {
-                batch.bytes.iter().for_each(|bytes| check.update(bytes));
+                batch.parts().iter().for_each(|bytes| check.update(bytes));
             }
             match then {
                 Then::More => {
                     let room = self.room(batch.length);
-                    let (stored, next) = futures::join!(self.store(batch, counts), gather(body, &slot, room));
+                    let (stored, next) = futures::join!(self.store(batch, counts), reader.gather(room));
                     stored?;
                     (batch, then) = next;
                 }
@@ -169,9 +171,10 @@ impl UploadWriter {
         if batch.length == 0 {
             return Ok(());
         }
-        let head = self.stored.head.len();
-        self.keep_head(&batch.bytes);
-        let after = self.stored.offset + batch.length;
+        let (head, length, waited) = (self.stored.head.len(), batch.length, batch.waited);
+        let (bytes, memory) = batch.into_parts();
+        self.keep_head(&bytes);
+        let after = self.stored.offset + length;
         if counts && self.stored.offset < SNIFF_AT && after >= SNIFF_AT {
             self.sniff()?;
         }
@@ -179,7 +182,8 @@ impl UploadWriter {
             Some(state) => state,
             None => self.begin().await?,
         };
-        let appended = self.store.append(self.video, &mut state, batch.bytes).await;
+        let appended = self.store.append(self.video, &mut state, bytes, length).await;
+        drop(memory);
         self.stored.sink = Some(state);
         if appended.is_err() {
             self.stored.head.truncate(head);
@@ -190,10 +194,11 @@ impl UploadWriter {
             return Err(Failure::Internal(found).into());
         }
         self.stored.offset = offset;
-        metrics::counter!(metric::UPLOAD_BYTES).increment(batch.length);
+        metrics::counter!(metric::UPLOAD_BYTES).increment(length);
         // The end is noted together with the change of state.
-        if counts && !self.is_complete() && (batch.waited || self.is_checkpoint_due()) {
+        if counts && !self.is_complete() && (waited || self.is_checkpoint_due()) {
             self.checkpoint(false).await?;
+            self.must_be_within_quota(0).await?;
         }
         Ok(())
     }
@@ -213,6 +218,14 @@ impl UploadWriter {
             ..stored
         };
         noted.map(|()| state)
+    }
+
+    /// What was declared was checked when the upload began; what was not is checked as it comes.
+    async fn must_be_within_quota(&self, unnoted: u64) -> Result<(), UploadError> {
+        match self.length {
+            Some(_) => Ok(()),
+            None => self.store.must_be_within_quota(self.owner, unnoted).await,
+        }
     }
 
     fn keep_head(&mut self, bytes: &[Bytes]) {
@@ -279,6 +292,8 @@ impl UploadWriter {
             _ if self.noted.offset < SNIFF_AT => self.sniff()?,
             _ => {}
         }
+        self.must_be_within_quota(self.stored.offset - self.noted.offset)
+            .await?;
         let progress = self.progress()?;
         self.store.complete(self.video, self.fence, &progress).await
     }
@@ -289,12 +304,62 @@ impl UploadWriter {
     }
 }
 
-/// Collects bytes until there are enough, they have waited long enough, or the body ends.
-async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> (Batch, Then) {
-    let mut batch = Batch::default();
-    let mut first_at: Option<Instant> = None;
-    while batch.length < BATCH {
-        slot.set_waiting(true);
+/// A request's bytes, taken as fast as there is memory for them.
+struct BodyReader<'a, 'b> {
+    body: &'a mut ByteSource<'b>,
+    slot: Arc<Slot>,
+    memory: UploadMemory,
+    /// A frame that there was no memory for yet.
+    next: Option<Bytes>,
+}
+
+impl BodyReader<'_, '_> {
+    /// Collects bytes until there are enough, they have waited long enough, the body ends, or memory is short.
+    async fn gather(&mut self, room: u64) -> (Batch, Then) {
+        let mut batch = Batch::default();
+        let mut first_at: Option<Instant> = None;
+        while batch.length < BATCH {
+            let frame = match self.next.take() {
+                Some(frame) => Some(Ok(frame)),
+                None => match self.frame(first_at).await {
+                    Some(frame) => frame,
+                    None => {
+                        batch.waited = true;
+                        break;
+                    }
+                },
+            };
+            let frame = match frame {
+                Some(Ok(frame)) => frame,
+                Some(Err(error)) if error.is::<Stopped>() => return (batch, Then::Broken(UploadError::Locked)),
+                Some(Err(error)) => return (batch, Then::Broken(UploadError::BodyLost(error))),
+                None => return (batch, Then::End),
+            };
+            let length = u64::try_from(frame.len()).unwrap_or(u64::MAX);
+            if length > room.saturating_sub(batch.length) {
+                return (batch, Then::Broken(UploadError::LongerThanDeclared));
+            }
+            let granted = match self.memory.try_take(&frame) {
+                Some(granted) => granted,
+                // Others wait, too: what this request has is stored first, so that its memory is free.
+                None if batch.length > 0 => {
+                    self.next = Some(frame);
+                    break;
+                }
+                None => match self.wait(&frame).await {
+                    Ok(granted) => granted,
+                    Err(error) => return (batch, Then::Broken(error)),
+                },
+            };
+            batch.push(frame, granted);
+            first_at.get_or_insert_with(Instant::now);
+        }
+        (batch, Then::More)
+    }
+
+    /// The body's next frame; none of them if those before have waited long enough.
+    async fn frame(&mut self, first_at: Option<Instant>) -> Option<Option<Frame>> {
+        self.slot.set_waiting(true);
         let waited_enough = async {
             match first_at {
                 Some(at) => tokio::time::sleep_until(at + CHECKPOINT_TIME).await,
@@ -303,30 +368,24 @@ async fn gather(body: &mut ByteSource<'_>, slot: &Slot, room: u64) -> (Batch, Th
         };
         let frame = tokio::select! {
             biased;
-            frame = body.next() => frame,
-            () = slot.stopped() => Some(Err(Stopped.into())),
-            () = waited_enough => {
-                batch.waited = true;
-                break;
-            }
+            frame = self.body.next() => frame,
+            () = self.slot.stopped() => Some(Err(Stopped.into())),
+            () = waited_enough => return None,
         };
-        slot.set_waiting(false);
-        match frame {
-            Some(Ok(bytes)) => {
-                let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-                if length > room.saturating_sub(batch.length) {
-                    return (batch, Then::Broken(UploadError::LongerThanDeclared));
-                }
-                batch.length += length;
-                batch.bytes.push(bytes);
-                first_at.get_or_insert_with(Instant::now);
-            }
-            Some(Err(error)) if error.is::<Stopped>() => return (batch, Then::Broken(UploadError::Locked)),
-            Some(Err(error)) => return (batch, Then::Broken(UploadError::BodyLost(error))),
-            None => return (batch, Then::End),
+        self.slot.set_waiting(false);
+        Some(frame)
+    }
+
+    /// Waits for memory; the sender is held up meanwhile.
+    async fn wait(&mut self, frame: &Bytes) -> Result<Granted, UploadError> {
+        tokio::select! {
+            granted = self.memory.take(frame) => granted.ok_or_else(|| {
+                metrics::counter!(metric::UPLOADS_REFUSED, "excess" => "memory").increment(1);
+                UploadError::Busy
+            }),
+            () = self.slot.stopped() => Err(UploadError::Locked),
         }
     }
-    (batch, Then::More)
 }
 
 /// Another request took the upload over, deleted it, or revoked its key.
@@ -373,27 +432,58 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_sender_is_silent_since_its_last_byte_whenever_that_was_stored() {
-        let slot = Slot::new();
         let mut body = stream::iter([Ok(Bytes::from_static(b"a"))]).chain(stream::pending());
-        let (batch, _) = gather(&mut body, &slot, u64::MAX).await;
+        let mut reader = body_reader(&mut body, UploadMemory::default());
+        let (batch, _) = reader.gather(u64::MAX).await;
         assert_eq!(batch.length, 1, "what has come is stored after a while");
         let rest = SILENCE - CHECKPOINT_TIME;
-        let more = tokio::time::timeout(rest, gather(&mut body, &slot, u64::MAX)).await;
+        let more = tokio::time::timeout(rest, reader.gather(u64::MAX)).await;
         assert!(more.is_err(), "nothing more comes");
-        assert!(slot.is_silent());
+        assert!(reader.slot.is_silent());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_sender_that_still_sends_is_not_silent() {
-        let slot = Slot::new();
         let mut body = stream::unfold((), |()| async {
             tokio::time::sleep(SILENCE * 3 / 4).await;
             Some((Ok(Bytes::from_static(b"a")), ()))
         })
         .boxed();
+        let mut reader = body_reader(&mut body, UploadMemory::default());
         for _ in 0..4 {
-            gather(&mut body, &slot, u64::MAX).await;
-            assert!(!slot.is_silent());
+            reader.gather(u64::MAX).await;
+            assert!(!reader.slot.is_silent());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_memory_is_short_small_batches_are_stored_and_nothing_is_lost() {
+        let memory = UploadMemory::new(10);
+        let mut body = stream::iter((0..5_u8).map(|n| Ok(Bytes::from(vec![n; 4]))));
+        let mut reader = body_reader(&mut body, memory.clone());
+        let (mut first, then) = reader.gather(u64::MAX).await;
+        assert!(matches!(then, Then::More) && first.length == 8, "{}", first.length);
+        let (mut second, ()) = tokio::join!(reader.gather(u64::MAX), async {
+            assert_eq!(first.parts().concat(), [0, 0, 0, 0, 1, 1, 1, 1]);
+            drop(first);
+        });
+        assert_eq!(second.0.parts().concat(), [2, 2, 2, 2, 3, 3, 3, 3]);
+        let held = memory.try_take(&Bytes::from_static(b"12"));
+        assert!(held.is_some());
+        let (batch, then) = reader.gather(u64::MAX).await;
+        assert!(
+            matches!(then, Then::Broken(UploadError::Busy)),
+            "memory never comes back"
+        );
+        assert_eq!(batch.length, 0);
+    }
+
+    fn body_reader<'a, 'b>(body: &'a mut ByteSource<'b>, memory: UploadMemory) -> BodyReader<'a, 'b> {
+        BodyReader {
+            body,
+            slot: Arc::new(Slot::new()),
+            memory,
+            next: None,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! Which upload keys a sign-out revokes.
 
-use crate::server::{Server, id};
+use crate::server::{Server, film, id};
 use backing::args;
 use backing::bus::{Bus, dead_letters};
-use contracts::Event;
-use contracts::events::UserSessionsEnded;
+use contracts::events::{UserRolesChanged, UserSessionsEnded};
+use contracts::{Event, Role};
+use reqwest::Method;
 use std::time::Duration;
 use testing::{Person, until};
 
@@ -95,4 +96,59 @@ async fn replay(server: &Server, event: &Event) {
     })
     .await;
     assert_eq!(dead_letters::list(&server.db).await.unwrap(), []);
+}
+
+/// A learner can't go on with what an instructor began, by key or by sign-in; an instructor again can.
+#[tokio::test]
+async fn a_role_taken_away_ends_the_uploads_until_it_is_given_back() {
+    let (server, person, bytes) = (Server::start().await, Person::instructor(), film(3_000));
+    let location = server.begin(&person, bytes.len()).await;
+    let kept = server.begin(&person, 100).await;
+    let mut wire = server.open_patch(&location, 0, bytes.len(), &bytes[..1_000]).await;
+    until("bytes are stored", || async { !server.stored().is_empty() }).await;
+    let roles = |role: Role, version| UserRolesChanged {
+        roles: role.into(),
+        version,
+    };
+    server.tell(person.id, roles(Role::Learner, 2)).await;
+    assert_eq!(wire.status().await, 423);
+    server.head(&location).await.is(401);
+    server.head(&kept).await.is(401);
+    let by = |person: &Person| {
+        let path = location.split('?').next().unwrap();
+        let request = server.request_by(person, Method::PATCH, path);
+        request
+            .header("tus-resumable", "1.0.0")
+            .header("content-type", "application/offset+octet-stream")
+    };
+    let learner = Person {
+        role: Role::Learner,
+        version: 2,
+        ..person
+    };
+    let refused = by(&learner)
+        .header("upload-offset", 1_000)
+        .body(bytes[1_000..].to_vec());
+    server.send(refused).await.is_problem(403, "instructor_required");
+
+    server.tell(person.id, roles(Role::Instructor, 3)).await;
+    let again = Person { version: 3, ..person };
+    let details = server.details(&again, id(&location)).await;
+    let offset = details.json["upload"]["offset"].as_u64().unwrap();
+    let rest = bytes[usize::try_from(offset).unwrap()..].to_vec();
+    let resumed = by(&again).header("upload-offset", offset).body(rest);
+    server.send(resumed).await.is(204);
+    assert_eq!(server.source(id(&location)), bytes);
+}
+
+#[tokio::test]
+async fn another_role_beside_a_teacher_s_leaves_uploads_alone() {
+    let (server, person) = (Server::start().await, Person::instructor());
+    let location = server.begin(&person, 100).await;
+    let roles = UserRolesChanged {
+        roles: Role::Admin.into(),
+        version: 2,
+    };
+    server.tell(person.id, roles).await;
+    server.head(&location).await.is(200);
 }

@@ -43,7 +43,11 @@ async fn each_write_and_stream_by_an_admin_is_recorded_with_its_request() {
     let expected = [
         ("delete_video", &watched, json!({})),
         ("transcode_video", &broken, json!({ "renditions": [] })),
-        ("stream_video", &watched, json!({ "playback_id": replies[1].json["session_id"] })),
+        (
+            "stream_video",
+            &watched,
+            json!({ "playback_id": replies[1].json["session_id"] }),
+        ),
         ("update_video", &watched, json!({ "fields": ["title"] })),
     ];
     let items = found.json["items"].as_array().unwrap();
@@ -70,9 +74,15 @@ async fn an_admin_s_own_lectures_refused_acts_and_owners_leave_no_entry() {
         let body = json!({ "title": "Mine" });
         server.send(change(person).json(&body)).await.is(200);
         server.send(change(other).json(&body)).await.is(404);
-        server.ask(person, Method::DELETE, &format!("{path}/delete")).await.is(202);
+        server
+            .ask(person, Method::DELETE, &format!("{path}/delete"))
+            .await
+            .is(202);
         // gone already
-        server.ask(&admin, Method::DELETE, &format!("{path}/delete")).await.is(202);
+        server
+            .ask(&admin, Method::DELETE, &format!("{path}/delete"))
+            .await
+            .is(202);
     }
     let id = server.upload(&owner, film(2_000)).await;
     let stale = server
@@ -87,14 +97,20 @@ async fn only_admins_read_the_audit_and_it_comes_in_pages() {
     let server = Server::start().await;
     let (owner, admin) = (Person::instructor(), Person::admin());
     for person in [Person::learner(), owner] {
-        server.ask(&person, Method::GET, AUDIT).await.is_problem(403, "admin_required");
+        server
+            .ask(&person, Method::GET, AUDIT)
+            .await
+            .is_problem(403, "admin_required");
     }
     server.get(AUDIT).await.is(401);
     for n in 0..3 {
         let id = server.upload(&owner, film(2_000)).await;
         let path = format!("/api/v1/content/{id}");
         let named = server.request_by(&admin, Method::PATCH, &path);
-        server.send(named.json(&json!({ "title": format!("{n}") }))).await.is(200);
+        server
+            .send(named.json(&json!({ "title": format!("{n}") })))
+            .await
+            .is(200);
     }
     let first = listed(&server, "?limit=2").await;
     let cursor = first.json["next_cursor"].as_str().unwrap();

@@ -89,3 +89,26 @@ async fn the_event_stream_ends_with_the_sign_in_and_is_open_to_the_owner_alone()
         .end_session(person.session, server.clock.now() + Duration::from_secs(300));
     assert_eq!(events.next().await, None);
 }
+
+#[tokio::test]
+async fn a_user_follows_no_more_lectures_at_the_same_time_than_allowed() {
+    let (server, person) = (
+        Server::with(|config| config.quota.event_streams = 2).await,
+        Person::instructor(),
+    );
+    let path = path(&server.begin(&person, 2_000).await);
+    let mut first = Events::open(&server, &person, &path).await;
+    let mut second = Events::open(&server, &person.on_another_device(), &path).await;
+    assert!(first.next().await.is_some() && second.next().await.is_some());
+    let refused = server.ask(&person, Method::GET, &path).await;
+    refused.is_problem(429, "too_many_event_streams");
+    assert!(!refused.header("retry-after").is_empty(), "{refused:?}");
+    let mut admin = Events::open(&server, &Person::admin(), &path).await;
+    assert!(admin.next().await.is_some(), "others have streams of their own");
+    drop(first);
+    testing::until("the stream that was closed makes room", || async {
+        let request = server.request_by(&person, Method::GET, &path);
+        request.send().await.unwrap().status().as_u16() == 200
+    })
+    .await;
+}

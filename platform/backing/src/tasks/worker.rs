@@ -31,6 +31,7 @@ pub struct Worker {
     slots: usize,
     poll: Duration,
     grace: Duration,
+    held: Option<Box<dyn Fn() -> bool + Send + Sync>>,
 }
 
 impl std::fmt::Debug for Worker {
@@ -52,7 +53,15 @@ impl Worker {
             slots: slots.max(1),
             poll,
             grace: GRACE,
+            held: None,
         }
+    }
+
+    /// Claims nothing while `held` returns true; it is asked before each claim.
+    #[must_use]
+    pub fn held_while(mut self, held: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.held = Some(Box::new(held));
+        self
     }
 
     /// Sets how long running tasks may continue after `shutdown`, instead of the usual 10 s.
@@ -112,10 +121,12 @@ impl Worker {
                 if stop.clone().now_or_never().is_some() {
                     return None;
                 }
-                match self.queue.claim(&kinds).await {
-                    Ok(Some(task)) => return Some((task, (kinds, woken, stop))),
-                    Ok(None) => {}
-                    Err(error) => tracing::warn!(%error, "no task could be claimed"),
+                if !self.held.as_ref().is_some_and(|held| held()) {
+                    match self.queue.claim(&kinds).await {
+                        Ok(Some(task)) => return Some((task, (kinds, woken, stop))),
+                        Ok(None) => {}
+                        Err(error) => tracing::warn!(%error, "no task could be claimed"),
+                    }
                 }
                 tokio::select! {
                     () = stop.clone() => return None,

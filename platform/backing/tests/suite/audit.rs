@@ -35,12 +35,18 @@ async fn acts_are_read_latest_first_from_any_entry_on() {
         let all = entries(engine.db.read(), None, 10).await.unwrap();
         let acts: Vec<_> = all.iter().map(|entry| entry.act.as_str()).collect();
         assert_eq!(acts, ["change_roles", "update_video"], "{}", engine.name);
-        assert_eq!((all[0].actor_id, all[0].owner_id, &all[0].request_id), (None, None, &None));
+        assert_eq!(
+            (all[0].actor_id, all[0].owner_id, &all[0].request_id),
+            (None, None, &None)
+        );
         let older = entries(engine.db.read(), Some(all[0].id), 10).await.unwrap();
         assert_eq!(older.len(), 1, "{}", engine.name);
         assert_eq!((older[0].at, older[0].actor_id), (NOW, first.actor));
         assert_eq!((older[0].subject_id, older[0].owner_id), (first.subject, first.owner));
-        assert_eq!((&older[0].details, &older[0].request_id), (&first.details, &first.request));
+        assert_eq!(
+            (&older[0].details, &older[0].request_id),
+            (&first.details, &first.request)
+        );
     }
 }
 

@@ -38,6 +38,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/content/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lists what admins did to other people's lectures: `update_video`, `transcode_video`, `delete_video` and
+         *     `stream_video`.
+         */
+        get: operations["listContentAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/content/upload": {
         parameters: {
             query?: never;
@@ -70,13 +90,30 @@ export interface paths {
         put?: never;
         /** Sends `PATCH` and `DELETE` for clients whose network blocks these methods. */
         post: operations["overrideUploadMethod"];
-        /** Cancels an upload permanently; if it is finished, deletes the lecture. */
+        /** Cancels an upload permanently; if it is finished, deletes the lecture, which takes a sign-in. */
         delete: operations["cancelUpload"];
         options?: never;
         /** Returns the upload's offset; the bytes before it survive a crash. */
         head: operations["showUpload"];
         /** Appends bytes to an upload at its offset. */
         patch: operations["resumeUpload"];
+        trace?: never;
+    };
+    "/api/v1/content/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows what the caller's lectures and uploads take, and what they may take. */
+        get: operations["showUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/content/{video_id}": {
@@ -563,6 +600,62 @@ export interface components {
             /** @description ISO 639-2; null if the file does not state it. */
             language?: string | null;
         };
+        /** @description An act of an administrator on what is not theirs. */
+        AuditEntry: {
+            /** @description What was done, a stable code such as `delete_video`. */
+            act: string;
+            actor_id?: components["schemas"]["UserId"] | null;
+            /** @description When it happened. */
+            at: components["schemas"]["Timestamp"];
+            /** @description What else is known of the act, such as the names of the fields that changed. */
+            details: Record<string, never>;
+            /** @description The entry's own id. */
+            id: components["schemas"]["AuditId"];
+            /** @description The id of the request, as in its answer's `x-request-id` and in the logs; null for a command on the machine. */
+            request_id?: string | null;
+            /** @description What it was done to. */
+            subject: components["schemas"]["AuditSubject"];
+        };
+        /**
+         * Format: uuid
+         * @description One entry of an audit: what an administrator did.
+         */
+        AuditId: string;
+        /** @description One page of an audit, latest first. */
+        AuditPage: {
+            items: components["schemas"]["AuditEntry"][];
+            /** @description The cursor of the next page; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description What an act was done to; it may not exist any more. */
+        AuditSubject: {
+            /**
+             * Format: uuid
+             * @description Its id.
+             */
+            id: string;
+            /** @description `video` or `user`. */
+            kind: string;
+            owner_id?: components["schemas"]["UserId"] | null;
+        };
+        /** @description Bytes of uploaded files; renditions do not count. */
+        ByteUsage: {
+            /**
+             * Format: int64
+             * @description How many bytes both may be; null if there is no limit.
+             */
+            allowed?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes that unfinished uploads have declared and not sent yet; they count as used.
+             */
+            declared: number;
+            /**
+             * Format: int64
+             * @description Bytes that are stored.
+             */
+            used: number;
+        };
         /** @description The record that remains of a deleted lecture. */
         Deletion: {
             id: components["schemas"]["VideoId"];
@@ -841,6 +934,24 @@ export interface components {
             /** @description The lecture's title. */
             title?: string | null;
         };
+        /** @description Unfinished uploads. */
+        UploadUsage: {
+            /**
+             * Format: int64
+             * @description How many there may be; null if there is no limit.
+             */
+            allowed?: number | null;
+            /**
+             * Format: int64
+             * @description How many there are.
+             */
+            open: number;
+        };
+        /** @description What the caller's lectures and uploads take, and what they may take. */
+        Usage: {
+            bytes: components["schemas"]["ByteUsage"];
+            uploads: components["schemas"]["UploadUsage"];
+        };
         /** @description An account as its owner and admins see it. */
         User: {
             /** @description A text about the person. */
@@ -1059,6 +1170,49 @@ export interface operations {
             };
         };
     };
+    listContentAudit: {
+        parameters: {
+            query?: {
+                /** @description The most entries to return; 20 by default. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, latest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description A parameter is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     uploadVideo: {
         parameters: {
             query?: {
@@ -1095,6 +1249,15 @@ export interface operations {
                     "application/json": components["schemas"]["Video"];
                 };
             };
+            /** @description `quota_exceeded`: the file would exceed what its owner may have. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The file is too large. */
             413: {
                 headers: {
@@ -1115,6 +1278,15 @@ export interface operations {
             };
             /** @description The file is empty, or a field is wrong. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_uploads`: the owner has or sends as many as one may. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1224,6 +1396,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The upload is finished, and there is no valid sign-in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description The upload was gone before. */
             410: {
@@ -1348,8 +1529,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `too_many_uploads`: the owner sends as many files as one may. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The checksum does not match; no byte of this request was stored. */
             460: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `busy`: the server has no memory for more uploads; resume later. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1364,6 +1563,35 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showUsage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What is used and what is allowed. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Usage"];
                 };
             };
             /** @description A problem document; its `code` says what was wrong. */
@@ -1541,6 +1769,15 @@ export interface operations {
             };
             /** @description There is no such lecture that the caller may see. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too_many_event_streams`: the caller follows as many as one user may; ask for the lecture from time to time instead. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

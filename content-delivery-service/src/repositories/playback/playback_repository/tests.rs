@@ -80,7 +80,7 @@ async fn no_session_is_opened_under_a_policy_that_is_over() {
             request: None,
         };
         let audit = Some((event, entry));
-        assert!(!playbacks.open(&old, audit).await.unwrap(), "{}", engine.name);
+        assert!(!playbacks.open(&old, audit.as_ref()).await.unwrap(), "{}", engine.name);
         let recorded = audit::entries(engine.db.read(), None, 1).await.unwrap();
         assert_eq!(recorded, []);
         assert!(playbacks.standing(old.id).await.unwrap().is_none());

@@ -1,0 +1,74 @@
+//! What owners have of the store.
+
+use crate::models::uploads::creation::NewUpload;
+use crate::models::uploads::usage::{Allowance, Excess, Usage};
+use backing::db::{DbError, Reader, Sql, Tx};
+use backing::{args, record};
+use contracts::UserId;
+
+/// Finished lectures have their size; unfinished uploads have what came, and miss what they have declared.
+const OF_OWNER: &str = "SELECT \
+    CAST(COALESCE((SELECT SUM(bytes) FROM videos WHERE owner_id = $1 AND status <> 'deleted'), 0) AS BIGINT) AS kept, \
+    CAST(COALESCE(SUM(bytes_received), 0) AS BIGINT) AS received, \
+    CAST(COALESCE(SUM(COALESCE(length, bytes_received) - bytes_received), 0) AS BIGINT) AS missing, COUNT(*) AS open \
+    FROM uploads WHERE owner_id = $1 AND state IN ('open', 'finishing')";
+const MISSING: &str = "SELECT CAST(COALESCE(SUM(COALESCE(length, bytes_received) - bytes_received), 0) AS BIGINT) \
+    AS missing FROM uploads WHERE state IN ('open', 'finishing')";
+/// Creations of one owner come one after the other; with SQLite all of them do.
+const ONE_BY_ONE: Sql = Sql::both(
+    "SELECT 1 AS one WHERE $1 IS NOT NULL",
+    "SELECT 1 AS one FROM pg_advisory_xact_lock($1)",
+);
+
+record! {
+    struct UsageRow {
+        kept: i64,
+        received: i64,
+        missing: i64,
+        open: i64,
+    }
+}
+
+record! {
+    struct Missing {
+        missing: i64,
+    }
+}
+
+record! {
+    struct One {
+        one: i64,
+    }
+}
+
+impl From<UsageRow> for Usage {
+    fn from(row: UsageRow) -> Self {
+        Self {
+            stored: row.kept.unsigned_abs().saturating_add(row.received.unsigned_abs()),
+            declared: row.missing.unsigned_abs(),
+            open: row.open.unsigned_abs(),
+        }
+    }
+}
+
+/// What an owner has.
+pub(crate) async fn of_owner(reader: Reader<'_>, owner: UserId) -> Result<Usage, DbError> {
+    let row = reader.one::<UsageRow>(OF_OWNER, args![owner]).await?;
+    Ok(row.map(Usage::from).unwrap_or_default())
+}
+
+/// Whether a new upload fits, as the caller's transaction sees it.
+///
+/// Shape: what it exceeds, if it does
+pub(crate) async fn check(tx: &mut Tx, new: &NewUpload, allowance: &Allowance) -> Result<Option<Excess>, DbError> {
+    if *allowance == Allowance::BOUNDLESS {
+        return Ok(None);
+    }
+    let (_, low) = new.owner.0.as_u64_pair();
+    tx.one::<One>(ONE_BY_ONE, args![low.cast_signed()]).await?;
+    let owner = tx.one::<UsageRow>(OF_OWNER, args![new.owner]).await?;
+    let all = tx.one::<Missing>(MISSING, args![]).await?;
+    let owner = owner.map(Usage::from).unwrap_or_default();
+    let declared = all.map_or(0, |row| row.missing.unsigned_abs());
+    Ok(allowance.check(new.length, owner, declared).err())
+}
