@@ -99,6 +99,11 @@ impl<'a> Tables<'a> {
         }
     }
 
+    /// Whether the sizes are of samples as they are stored; `QuickTime` sound often has the size 1 for each moment of sound.
+    pub(crate) fn has_sizes(&self) -> bool {
+        !matches!(self.sizes, Sizes::Equal { size: 1, .. })
+    }
+
     /// When the sample after the last one would be decoded.
     pub(crate) fn end(&self) -> Result<i64, ScanError> {
         let end = self.durations.iter().try_fold(0_i64, |sum, entry| {

@@ -12,7 +12,13 @@ use crate::samples::{Block, Sample, Samples};
 use crate::segment::{init, moof};
 
 /// The largest segment that players and servers should have to hold.
-const MAX_SEGMENT: u64 = 256 << 20;
+const MAX_SEGMENT: u64 = 32 << 20;
+/// A segment may have this many times the bytes that the highest average rate allows for the longest group of pictures.
+const BURST: u64 = 4;
+/// Any segment may have this many bytes, however low the rate.
+const SMALL_SEGMENT: u64 = 4 << 20;
+/// The most samples of a segment, many times what ten seconds of any picture or sound have.
+const MAX_SEGMENT_SAMPLES: usize = 16_384;
 
 /// Why a file can't have an index.
 pub(super) enum Stop {
@@ -77,6 +83,14 @@ pub(super) fn index(
     if tracks.iter().any(|track| track.segments.is_empty()) {
         return Err(Obstacle::Timeline("a track has nothing to show").into());
     }
+    let largest = largest_segment(limits);
+    if tracks
+        .iter()
+        .flat_map(|track| &track.segments)
+        .any(|segment| segment.bytes > largest)
+    {
+        return Err(Obstacle::BitRate.into());
+    }
     let mut index = Index {
         head: IndexHead {
             source_length: file,
@@ -86,6 +100,13 @@ pub(super) fn index(
     };
     index.place_blocks();
     Ok(index)
+}
+
+/// How many bytes a segment may have; one of a large part of a lecture would stall its players, and servers hold it whole.
+fn largest_segment(limits: &Limits) -> u64 {
+    let group = u128::from(limits.max_bit_rate) * limits.max_key_frame_gap.as_millis() / 8_000;
+    let burst = u64::try_from(group).unwrap_or(u64::MAX).saturating_mul(BURST);
+    burst.clamp(SMALL_SEGMENT, MAX_SEGMENT)
 }
 
 fn track_of<'a, 'm>(movie: &'a Movie<'m>, chosen: &Chosen) -> Result<&'a Track<'m>, ScanError> {
@@ -310,6 +331,9 @@ impl<'a> Writer<'a> {
         if self.decode_time.is_none() {
             let time = u64::try_from(decoded.saturating_add(self.offset));
             self.decode_time = Some(time.map_err(|_| Obstacle::Timeline("it starts before zero"))?);
+        }
+        if self.block.sizes.len() >= MAX_SEGMENT_SAMPLES {
+            return Err(Obstacle::Timeline("there are too many samples in a few seconds").into());
         }
         let end = sample.end().ok_or(Short)?;
         let offset = sample.composition.checked_sub(self.lowest);

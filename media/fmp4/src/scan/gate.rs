@@ -81,6 +81,7 @@ pub(super) fn judge(
 fn survey(movie: &Movie<'_>, packed: Vec<Packed>, file: u64) -> Result<(Option<Surveyed>, Vec<Surveyed>), ScanError> {
     let mut videos = Vec::new();
     let mut audio = Vec::new();
+    let mut bytes = 0_u64;
     for ((index, track), packed) in movie.tracks.iter().enumerate().zip(packed) {
         if track.handler == Handler::Other {
             continue;
@@ -89,12 +90,19 @@ fn survey(movie: &Movie<'_>, packed: Vec<Packed>, file: u64) -> Result<(Option<S
         let Some(survey) = SampleSummary::of(Samples::new(&track.tables, &packed), track.timescale, file)? else {
             continue;
         };
+        if track.tables.has_sizes() {
+            bytes = bytes.saturating_add(survey.bytes);
+        }
         let surveyed = Surveyed { index, packed, survey };
         if track.handler == Handler::Audio {
             audio.push(surveyed);
         } else {
             videos.push(surveyed);
         }
+    }
+    // A few bytes that are many samples would become many segments.
+    if bytes > file {
+        return Err(ScanError::Malformed("samples overlap"));
     }
     audio.truncate(MAX_AUDIO);
     // Cover pictures and chapter pictures are video tracks, too.

@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod cutting;
 #[cfg(test)]
+mod fat;
+#[cfg(test)]
 mod files;
 #[cfg(test)]
 mod hostile;
