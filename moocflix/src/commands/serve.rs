@@ -41,6 +41,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         None => None,
     };
     data_dir::prepare(&settings.data_dir)?;
+    data_dir::keep_private(&settings.data_dir)?;
     // A worker shares the folder with its server.
     let _lock = if duties.is_worker() {
         None
