@@ -124,7 +124,7 @@ pub const RULES: [Rule; 23] = [
         find: sizes::ninety,
     },
     Rule {
-        name: "at most 60 configuration keys",
+        name: "at most 120 configuration keys",
         find: sizes::keys,
     },
     Rule {

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use backing::space::Reserve;
 use runtime::TrustedProxy;
 use runtime::config::{self, Loaded};
-use runtime::server::ServerLimits;
+use runtime::server::{PublicHost, ServerLimits};
 use runtime::telemetry::LogFormat;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -54,6 +54,8 @@ struct Server {
     body_idle_timeout: f64,
     write_timeout: f64,
     drain_timeout: f64,
+    connections: usize,
+    connections_per_address: usize,
 }
 
 /// The section `content`: the service's keys and its workers'.
@@ -129,12 +131,6 @@ impl Settings {
         supported("storage_url", &self.storage_url(), &["file"])?;
         supported("cache_url", &self.cache_url, &["memory"])?;
         supported("bus_url", &self.bus_url, &["embedded"])?;
-        if let Some(url) = &self.public_url {
-            let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
-            if !["http", "https"].contains(&scheme) {
-                bail!("public_url = {url}: must be an http:// or https:// URL");
-            }
-        }
         if self
             .secret_key
             .as_ref()
@@ -199,13 +195,25 @@ impl Settings {
         };
         let proxies = self.trusted_proxies.iter().map(|text| text.parse::<TrustedProxy>());
         let server = &self.server;
+        let count = |key: &str, value: usize| {
+            if (1..=1_000_000).contains(&value) {
+                Ok(value)
+            } else {
+                bail!("server.{key} = {value}: must be 1 to 1000000")
+            }
+        };
+        let public_host = self.public_url.as_deref().map(str::parse::<PublicHost>);
         Ok(ServerLimits {
             header_timeout: seconds("header_timeout", server.header_timeout, 0.1, 600.0)?,
             idle_timeout: seconds("idle_timeout", server.idle_timeout, 0.1, 3_600.0)?,
             body_idle_timeout: seconds("body_idle_timeout", server.body_idle_timeout, 0.1, 3_600.0)?,
             write_timeout: seconds("write_timeout", server.write_timeout, 0.1, 3_600.0)?,
             drain_timeout: seconds("drain_timeout", server.drain_timeout, 0.0, 25.0)?,
+            connections: count("connections", server.connections)?,
+            connections_per_address: count("connections_per_address", server.connections_per_address)?,
             trusted_proxies: proxies.collect::<Result<_, _>>().context("trusted_proxies")?,
+            public_host: public_host.transpose().context("public_url")?,
+            ..ServerLimits::default()
         })
     }
 }

@@ -7,16 +7,20 @@ use crate::controllers::keys::publish_keys;
 use crate::controllers::sessions::{login, logout, refresh_token};
 use crate::controllers::state::Api;
 use http::Method;
-use runtime::{Access, Authenticator, Routes, Table};
+use runtime::{Access, Authenticator, Policy, Routes, Table};
 use utoipa_axum::routes;
 
 /// The prefix of the service's routes.
 pub(crate) const PREFIX: &str = "/api/v1/users";
+/// As large as two passwords in JSON with each letter escaped; strangers may send such bodies.
+const CREDENTIALS_BYTES: usize = 16 * 1_024;
+/// A row for everybody that takes passwords or tokens.
+const CREDENTIALS: Policy = Access::Public.with_body_limit(CREDENTIALS_BYTES);
 
 pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
     let users = Table::new(PREFIX, authenticator)
-        .row(Method::POST, "/signup", Access::Public, routes!(signup::sign_up))
-        .row(Method::POST, "/login", Access::Public, routes!(login::log_in))
+        .row(Method::POST, "/signup", CREDENTIALS, routes!(signup::sign_up))
+        .row(Method::POST, "/login", CREDENTIALS, routes!(login::log_in))
         .row(
             Method::GET,
             "/profile",
@@ -29,11 +33,11 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
             Access::SignedIn,
             routes!(update_profile::update_profile),
         )
-        .row(Method::POST, "/logout", Access::Public, routes!(logout::log_out))
+        .row(Method::POST, "/logout", CREDENTIALS, routes!(logout::log_out))
         .row(
             Method::POST,
             "/password/change",
-            Access::SignedIn,
+            Access::SignedIn.with_body_limit(CREDENTIALS_BYTES),
             routes!(change_password::change_password),
         )
         .row(
@@ -50,7 +54,7 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
         .row(
             Method::POST,
             "/token",
-            Access::Public,
+            CREDENTIALS,
             routes!(refresh_token::refresh_token),
         )
         .with_state(api.clone());

@@ -64,7 +64,7 @@ pub(super) fn whole() -> Result<Vec<Plant>> {
     let many = |count: usize, length: usize| {
         (0..count).try_fold(house()?, |it, n| it.file(&format!("web/src/f{n}.rs"), &lines(length)))
     };
-    let keys = (0..70).fold(String::new(), |keys, n| format!("{keys}key{n} = {n}\n"));
+    let keys = (0..130).fold(String::new(), |keys, n| format!("{keys}key{n} = {n}\n"));
     let mut missing = house()?;
     missing.paths.remove(TRANSCODE_SERVICE);
     let mut careless = house()?;
@@ -93,7 +93,7 @@ pub(super) fn whole() -> Result<Vec<Plant>> {
             many(8, 500)?,
         ),
         (
-            "at most 60 configuration keys",
+            "at most 120 configuration keys",
             "too many keys",
             house()?.settings("moocflix/config/default.toml", &keys),
         ),

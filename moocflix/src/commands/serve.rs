@@ -7,6 +7,7 @@ use crate::roles::Duties;
 use crate::settings::{self, Overrides};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
+use runtime::server::ServerLimits;
 use runtime::{Running, telemetry};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::io::ErrorKind;
@@ -55,7 +56,12 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         Box::pin(compose::compose(&settings, &duties, running.shutdown())).await?;
     if let Some(listener) = metrics_listener {
         tracing::info!(address = %listener.local_addr()?, "serving /metrics at an address of its own");
-        running.serve(listener, metrics, settings.limits()?);
+        // Whoever collects metrics may know the server by any name.
+        let limits = ServerLimits {
+            public_host: None,
+            ..settings.limits()?
+        };
+        running.serve(listener, metrics, limits);
     }
     for task in tasks {
         running.start(task);

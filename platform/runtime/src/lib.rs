@@ -37,7 +37,7 @@ pub use messages::json::Json;
 pub use messages::problem::{FieldError, Problem, ProblemDocument};
 pub use messages::{accept, conditional, multipart, page};
 pub use metric::METRICS;
-pub use routing::access::Access;
+pub use routing::access::{Access, Policy};
 pub use routing::openapi;
 pub use routing::routes::{Routes, Row};
 pub use routing::table::Table;

@@ -8,6 +8,17 @@ pub(crate) const REQUESTS: &str = "moocflix_http_requests_total";
 const SECONDS: &str = "moocflix_http_request_seconds";
 const CONNECTIONS: &str = "moocflix_http_connections";
 pub(crate) const CUT: &str = "moocflix_http_connections_cut_total";
+pub(crate) const REFUSED: &str = "moocflix_http_refused_total";
+/// Why connections and requests are refused before a handler sees them.
+pub(crate) const REFUSALS: [&str; 7] = [
+    "connections",
+    "connections_of_address",
+    "head",
+    "host",
+    "body",
+    "memory",
+    "memory_of_address",
+];
 
 /// Every metric of this crate.
 pub const METRICS: &[Metric] = &[
@@ -26,6 +37,11 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: CUT,
         help: "connections and bodies cut by a time limit: head, body, idle, write",
+    },
+    Metric {
+        name: REFUSED,
+        help: "connections and requests refused by a limit, by reason: connections, connections_of_address, head, host, \
+               body, memory, memory_of_address",
     },
 ];
 
@@ -54,6 +70,11 @@ fn known(method: &Method) -> &'static str {
 /// A connection was cut by a time limit.
 pub(crate) fn cut(reason: &'static str) {
     metrics::counter!(CUT, "reason" => reason).increment(1);
+}
+
+/// A connection or a request was refused by a limit.
+pub(crate) fn refused(reason: &'static str) {
+    metrics::counter!(REFUSED, "reason" => reason).increment(1);
 }
 
 /// Something that is open and counted as long as the value lives.

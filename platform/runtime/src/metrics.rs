@@ -1,7 +1,7 @@
 //! Metrics for operators, in Prometheus' text form.
 
 use crate::Background;
-use crate::metric::{CUT, REQUESTS};
+use crate::metric::{CUT, REFUSALS, REFUSED, REQUESTS};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 use std::time::Duration;
 
@@ -21,6 +21,9 @@ pub fn install() -> Result<MetricsHandle, BuildError> {
     metrics::counter!(REQUESTS, "method" => "GET", "route" => "/metrics", "status" => "200").increment(0);
     for reason in ["head", "body", "idle", "write"] {
         metrics::counter!(CUT, "reason" => reason).increment(0);
+    }
+    for reason in REFUSALS {
+        metrics::counter!(REFUSED, "reason" => reason).increment(0);
     }
     Ok(MetricsHandle(handle))
 }

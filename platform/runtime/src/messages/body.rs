@@ -1,8 +1,9 @@
 //! Request bodies with a limit on silence, and what is left of them after an early answer.
 
+use super::held_bytes::{DEFAULT_LIMIT, HeldBytes};
 use crate::Problem;
-use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use axum::extract::Request;
+use bytes::Bytes;
 use http::StatusCode;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::BodyExt;
@@ -57,6 +58,7 @@ pub fn broken(error: &(dyn Error + 'static)) -> Problem {
 
 /// 413 `too_large`.
 fn too_large(limit: usize) -> Problem {
+    crate::metric::refused("body");
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
         "too_large",
@@ -64,23 +66,40 @@ fn too_large(limit: usize) -> Problem {
     )
 }
 
-/// Reads a whole body of at most `limit` bytes.
-pub(crate) async fn read_all(body: Body, limit: usize) -> Result<Bytes, Problem> {
-    let mut body = body;
+/// Reads the whole body of a request, as large as its row allows, and counts the memory that it takes.
+pub(crate) async fn read_all(request: Request) -> Result<Bytes, Problem> {
+    let held = request.extensions().get::<HeldBytes>().cloned();
+    let limit = held.as_ref().map_or(DEFAULT_LIMIT, HeldBytes::limit);
+    let mut body = request.into_body();
     let announced = HttpBody::size_hint(&body).lower();
     if announced > u64::try_from(limit).unwrap_or(u64::MAX) {
         return Err(too_large(limit));
     }
-    let mut all = BytesMut::new();
+    let mut all = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broken(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         if all.len() + data.len() > limit {
             return Err(too_large(limit));
         }
+        make_room(&mut all, data.len(), held.as_ref(), limit)?;
         all.extend_from_slice(&data);
     }
-    Ok(all.freeze())
+    Ok(all.into())
+}
+
+/// Grows a buffer for more bytes, and counts what it grows by. It grows by what has come, never by what was announced.
+fn make_room(all: &mut Vec<u8>, more: usize, held: Option<&HeldBytes>, limit: usize) -> Result<(), Problem> {
+    let needed = all.len() + more;
+    if needed <= all.capacity() {
+        return Ok(());
+    }
+    let grown = needed.max(all.capacity() * 2).min(limit);
+    if let Some(held) = held {
+        held.hold(grown - all.capacity())?;
+    }
+    all.reserve_exact(grown - all.len());
+    Ok(())
 }
 
 /// Where a body that nobody read to its end is left.

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use http::request::Parts;
 use ipnet::IpNet;
 use std::convert::Infallible;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// The address that a request comes from, an extractor.
@@ -42,10 +42,28 @@ impl FromStr for TrustedProxy {
     }
 }
 
+/// Whether forwarded addresses are believed from this address.
+pub(crate) fn is_trusted(address: IpAddr, trusted: &[TrustedProxy]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|proxy| proxy.0.contains(&address))
+}
+
+/// The address by which a client is counted: an IPv4 address itself, or the /64 of an IPv6 address, which is the least
+/// that one client gets.
+pub(crate) fn subnet(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let bits = u128::from(address) & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from(bits))
+        }
+    }
+}
+
 /// Goes back through the chain of proxies as far as they are trusted.
 pub(crate) fn resolve(peer: SocketAddr, headers: &HeaderMap, trusted: &[TrustedProxy]) -> ClientAddress {
     let mut address = peer.ip().to_canonical();
-    let is_trusted = |address| trusted.iter().any(|proxy| proxy.0.contains(&address));
+    let is_trusted = |address| is_trusted(address, trusted);
     if !is_trusted(address) {
         return ClientAddress(address);
     }

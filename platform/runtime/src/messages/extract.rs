@@ -11,9 +11,6 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-/// Forms that are larger are refused.
-const MAX_FORM_BYTES: usize = 64 * 1_024;
-
 /// The query string; a bad field is 422 `invalid_request`. Unknown fields never get here: the row refuses them.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
@@ -42,7 +39,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Form<T> {
                 "the body must be sent as `Content-Type: application/x-www-form-urlencoded`",
             ));
         }
-        let bytes = body::read_all(request.into_body(), MAX_FORM_BYTES).await?;
+        let bytes = body::read_all(request).await?;
         read_pairs(&bytes).map(Self)
     }
 }

@@ -9,15 +9,14 @@ use crate::Problem;
 use crate::messages::accept;
 use crate::messages::body;
 use crate::messages::field_errors::blame;
+use crate::messages::held_bytes::MadeForOne;
+use axum::Extension;
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-
-/// Bodies that are larger are refused.
-const MAX_BYTES: usize = 1_024 * 1_024;
 
 /// A JSON body, of a request or of a reply. Each kind of fault in a request has its own status.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +30,7 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
         if !is_json(request.headers()) {
             return Err(not_json());
         }
-        let bytes = body::read_all(request.into_body(), MAX_BYTES).await?;
+        let bytes = body::read_all(request).await?;
         parse(&bytes).map(Self)
     }
 }
@@ -43,7 +42,7 @@ impl<T: DeserializeOwned, S: Sync> OptionalFromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Option<Self>, Problem> {
         refuse_encoding(request.headers())?;
         let is_json = is_json(request.headers());
-        let bytes = body::read_all(request.into_body(), MAX_BYTES).await?;
+        let bytes = body::read_all(request).await?;
         if bytes.is_empty() {
             return Ok(None);
         }
@@ -57,7 +56,10 @@ impl<T: DeserializeOwned, S: Sync> OptionalFromRequest<S> for Json<T> {
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
-            Ok(bytes) => ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], bytes).into_response(),
+            Ok(bytes) => {
+                let kind = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+                (Extension(MadeForOne), kind, bytes).into_response()
+            }
             Err(error) => {
                 tracing::error!(%error, "an answer could not be written as JSON");
                 Problem::internal().into_response()

@@ -6,6 +6,7 @@ pub(crate) mod client_address;
 pub mod conditional;
 pub(crate) mod extract;
 pub(crate) mod field_errors;
+pub(crate) mod held_bytes;
 pub(crate) mod json;
 pub mod multipart;
 pub mod page;

@@ -11,10 +11,14 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 /// How long a check may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long its result is good for.
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Something that must work before the process is ready.
 #[derive(Clone)]
@@ -42,6 +46,46 @@ impl Check {
             self.name,
             looked.unwrap_or_else(|_| Err("no answer in time".to_owned())),
         )
+    }
+}
+
+/// All checks; however many ask, they are made at most once a second.
+pub(super) struct Checks {
+    all: Vec<Check>,
+    latest: Mutex<Option<(Instant, Results)>>,
+}
+
+/// Each dependency, `ok` or `failing`.
+type Results = BTreeMap<&'static str, &'static str>;
+
+impl Checks {
+    pub(super) fn new(all: Vec<Check>) -> Self {
+        Self {
+            all,
+            latest: Mutex::new(None),
+        }
+    }
+
+    async fn results(&self) -> Results {
+        let mut latest = self.latest.lock().await;
+        if let Some((at, results)) = &*latest
+            && at.elapsed() < FRESH
+        {
+            return results.clone();
+        }
+        let mut results = BTreeMap::new();
+        for (name, result) in join_all(self.all.iter().map(Check::result)).await {
+            if let Err(why) = &result {
+                tracing::warn!(check = name, why, "not ready");
+            }
+            // Of checks that share a name, the one that fails counts.
+            let state = results.entry(name).or_insert("ok");
+            if result.is_err() {
+                *state = "failing";
+            }
+        }
+        *latest = Some((Instant::now(), results.clone()));
+        results
     }
 }
 
@@ -77,17 +121,7 @@ pub(super) async fn live() -> Json<Health> {
     )
 )]
 pub(super) async fn ready(State(process): State<Process>) -> Response {
-    let mut checks = BTreeMap::new();
-    for (name, result) in join_all(process.checks.iter().map(Check::result)).await {
-        if let Err(why) = &result {
-            tracing::warn!(check = name, why, "not ready");
-        }
-        // Of checks that share a name, the one that fails counts.
-        let state = checks.entry(name).or_insert("ok");
-        if result.is_err() {
-            *state = "failing";
-        }
-    }
+    let checks = process.checks.results().await;
     let status = if process.shutdown.is_requested() {
         "draining"
     } else if checks.values().all(|check| *check == "ok") {
@@ -101,4 +135,30 @@ pub(super) async fn ready(State(process): State<Process>) -> Response {
         StatusCode::SERVICE_UNAVAILABLE
     };
     (code, Json(Health { status, checks })).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test(start_paused = true)]
+    async fn however_many_ask_a_check_is_made_once_a_second() {
+        let looks = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&looks);
+        let checks = Checks::new(vec![Check::new("storage", move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+            async {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                Err("full".to_owned())
+            }
+        })]);
+        for results in join_all((0..100).map(|_| checks.results())).await {
+            assert_eq!(results["storage"], "failing");
+        }
+        assert_eq!(looks.load(Ordering::Relaxed), 1);
+        tokio::time::advance(FRESH).await;
+        checks.results().await;
+        assert_eq!(looks.load(Ordering::Relaxed), 2);
+    }
 }

@@ -16,12 +16,13 @@ use std::sync::{Arc, OnceLock};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::routes;
 
+use health::Checks;
 pub use health::{Check, Health};
 
 /// The routes on which a process publishes its own state.
 #[derive(Clone)]
 pub struct Process {
-    checks: Arc<[Check]>,
+    checks: Arc<Checks>,
     metrics: MetricsHandle,
     shutdown: Shutdown,
     document: Arc<OnceLock<Bytes>>,
@@ -32,7 +33,7 @@ impl Process {
     #[must_use]
     pub fn new(checks: Vec<Check>, metrics: MetricsHandle, shutdown: Shutdown) -> Self {
         Self {
-            checks: checks.into(),
+            checks: Arc::new(Checks::new(checks)),
             metrics,
             shutdown,
             document: Arc::default(),

@@ -1,4 +1,6 @@
-//! Who may use a row of a URL table.
+//! Who may use a row of a URL table, and with how large a body.
+
+use crate::messages::held_bytes::DEFAULT_LIMIT;
 
 /// Who may use a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,7 +19,33 @@ pub enum Access {
     ByService(&'static str),
 }
 
+/// What a row of a URL table demands of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    pub(crate) access: Access,
+    /// Units: bytes of a body that is read as a whole
+    pub(crate) body_limit: usize,
+}
+
+impl From<Access> for Policy {
+    fn from(access: Access) -> Self {
+        Self {
+            access,
+            body_limit: DEFAULT_LIMIT,
+        }
+    }
+}
+
 impl Access {
+    /// The same for a row whose bodies are read as a whole and may be this large; otherwise, they may have 64 KiB.
+    #[must_use]
+    pub const fn with_body_limit(self, bytes: usize) -> Policy {
+        Policy {
+            access: self,
+            body_limit: bytes,
+        }
+    }
+
     /// The policy's name in the `OpenAPI` document (`x-access`).
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -1,6 +1,7 @@
 //! Lets a request through to a row, or refuses it, as the row's policy says.
 
 use crate::auth::identify::{identify, user_required};
+use crate::messages::held_bytes::HeldBytes;
 use crate::{Access, Authenticator, Principal, Problem};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -16,6 +17,8 @@ use std::sync::Arc;
 pub(crate) struct Guard {
     pub(crate) authenticator: Authenticator,
     pub(crate) access: Access,
+    /// The largest body that is read as a whole.
+    pub(crate) body_limit: usize,
     /// The fields that a query may have, where others are refused.
     pub(crate) queries: Option<Arc<BTreeSet<String>>>,
 }
@@ -23,6 +26,9 @@ pub(crate) struct Guard {
 /// Checks the policy before anything else of the request is looked at.
 pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    if let Some(held) = parts.extensions.get::<HeldBytes>() {
+        held.set_limit(guard.body_limit);
+    }
     parts.extensions.insert(guard.authenticator);
     if guard.access.needs_principal() {
         match identify(&parts).await {

@@ -1,5 +1,6 @@
 //! A service's URL table: each row says method, path, who may, and the controller.
 
+use crate::routing::access::Policy;
 use crate::routing::guard::{self, Guard};
 use crate::routing::matched_route::NoteRoute;
 use crate::{Access, Authenticator, Routes, Row, openapi};
@@ -66,7 +67,10 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
     }
 
     /// Adds a row; the handler comes from `routes!`, with its path relative to the prefix.
-    pub fn row(mut self, method: Method, path: &str, access: Access, route: UtoipaMethodRouter<S>) -> Self {
+    ///
+    /// The policy is an [`Access`], with a limit for bodies if it is not the usual one.
+    pub fn row(mut self, method: Method, path: &str, policy: impl Into<Policy>, route: UtoipaMethodRouter<S>) -> Self {
+        let Policy { access, body_limit } = policy.into();
         let (schemas, documented, handlers) = route;
         let full = self.full_path(path);
         let queries = self.document(&method, path, &full, access, documented);
@@ -91,6 +95,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
                 let guard = Guard {
                     authenticator: authenticator.clone(),
                     access,
+                    body_limit,
                     queries: (!self.any_query).then(|| Arc::new(queries)),
                 };
                 handlers.route_layer(from_fn_with_state(guard, guard::check))

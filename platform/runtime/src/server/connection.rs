@@ -4,6 +4,9 @@ use super::edge::{self, Edge};
 use super::stream::WatchedStream;
 use super::watch::{Verdict, Watch};
 use crate::Shutdown;
+use crate::messages::client_address;
+use http::Version;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use std::net::SocketAddr;
@@ -20,7 +23,18 @@ const LINGER_BYTES: usize = 1_024 * 1_024;
 /// How long a connection may take to end after it was asked to.
 const FAREWELL: Duration = Duration::from_secs(1);
 
+/// How many requests a client may have under way on one connection, and a trusted proxy, which carries many clients'.
+const STREAMS: u32 = 32;
+const STREAMS_OF_PROXY: u32 = 128;
+/// How many bytes of bodies that nobody has read yet a client may have sent, on one stream and on a connection.
+const STREAM_WINDOW: u32 = 512 * 1_024;
+const CONNECTION_WINDOW: u32 = 1_024 * 1_024;
+
 const HEAD_TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const HEAD_TOO_LARGE: &[u8] =
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+const BUSY: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Serves one connection to its end.
 pub(super) async fn drive(stream: TcpStream, peer: SocketAddr, edge: Arc<Edge>, cut: Shutdown) {
@@ -41,10 +55,25 @@ pub(super) async fn drive(stream: TcpStream, peer: SocketAddr, edge: Arc<Edge>, 
             let _ = tokio::time::timeout(FAREWELL, stream.write_all(HEAD_TIMED_OUT)).await;
             let _ = tokio::time::timeout(FAREWELL, stream.shutdown()).await;
         }
+        End::Done if watch.head_is_too_large() => {
+            crate::metric::refused("head");
+            say_and_linger(&mut stream, HEAD_TOO_LARGE).await;
+        }
         End::Done if watch.left_unread() => {
             let _ = tokio::time::timeout(LINGER, linger(&mut stream)).await;
         }
         End::Done => {}
+    }
+}
+
+/// Tells a client that there is no room for its connection.
+pub(super) async fn refuse(mut stream: TcpStream) {
+    say_and_linger(&mut stream, BUSY).await;
+}
+
+async fn say_and_linger(stream: &mut TcpStream, answer: &[u8]) {
+    if let Ok(Ok(())) = tokio::time::timeout(FAREWELL, stream.write_all(answer)).await {
+        let _ = tokio::time::timeout(LINGER, linger(stream)).await;
     }
 }
 
@@ -56,15 +85,13 @@ enum End {
 
 async fn speak(stream: WatchedStream, peer: SocketAddr, edge: &Arc<Edge>, watch: &Arc<Watch>) -> End {
     let (edge_of_requests, watch_of_requests) = (Arc::clone(edge), Arc::clone(watch));
-    let service = hyper::service::service_fn(move |request| {
-        edge::answer(
-            Arc::clone(&edge_of_requests),
-            Arc::clone(&watch_of_requests),
-            peer,
-            request,
-        )
+    let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
+        // The request runs from here on: hyper reads some of its body before it polls the answer.
+        let running = watch_of_requests.begin(request.version() == Version::HTTP_2);
+        edge::answer(Arc::clone(&edge_of_requests), running, peer, request)
     });
-    let builder = protocols();
+    let trusted = client_address::is_trusted(peer.ip(), &edge.limits().trusted_proxies);
+    let builder = protocols(if trusted { STREAMS_OF_PROXY } else { STREAMS });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let mut check_at = Instant::now() + edge.limits().header_timeout;
     let mut ending = false;
@@ -102,7 +129,7 @@ async fn speak(stream: WatchedStream, peer: SocketAddr, edge: &Arc<Edge>, watch:
 }
 
 /// hyper's settings; the time limits are the watch's, so hyper's own timer for heads is off.
-fn protocols() -> auto::Builder<TokioExecutor> {
+fn protocols(streams: u32) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -112,12 +139,12 @@ fn protocols() -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_concurrent_streams(128)
+        .max_concurrent_streams(streams)
         .max_header_list_size(32 * 1_024)
         .max_pending_accept_reset_streams(20)
         .max_local_error_reset_streams(256)
-        .initial_stream_window_size(1_024 * 1_024)
-        .initial_connection_window_size(4 * 1_024 * 1_024)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(256 * 1_024)
         .keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(20));

@@ -1,9 +1,12 @@
 //! What every request passes on its way in, and every answer on its way out.
 
 use super::ServerLimits;
-use super::watch::{Answer, Running, Watch};
+use super::head;
+use super::host::PublicHost;
+use super::watch::{Answer, Running};
 use crate::messages::body::{TimedBody, UnreadBody};
-use crate::messages::client_address;
+use crate::messages::client_address::{self, ClientAddress};
+use crate::messages::held_bytes::{HeldBytes, MadeForOne, MessageMemory};
 use crate::routing::matched_route::{MatchedRoute, NoteRoute};
 use crate::{Problem, Shutdown};
 use axum::Router;
@@ -13,11 +16,11 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::FutureExt;
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, HOST, HeaderName,
-    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, HeaderName,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -32,15 +35,17 @@ use tower::ServiceExt;
 use tracing::Instrument;
 use uuid::Uuid;
 
-const MAX_URI_BYTES: usize = 8 * 1_024;
-const MAX_HEAD_BYTES: usize = 32 * 1_024;
-const MAX_HEADERS: usize = 100;
+/// An answer of this many bytes is never refused: it may be of an act that must not be repeated.
+const SMALL_ANSWER: usize = 16 * 1_024;
+/// How long browsers keep to https: a year.
+const HSTS: &str = "max-age=31536000";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The routes with what stands around them; one for all connections.
 pub(super) struct Edge {
     router: Router,
     limits: ServerLimits,
+    memory: Arc<MessageMemory>,
     shutdown: Shutdown,
 }
 
@@ -49,6 +54,7 @@ impl Edge {
         let router = router.layer(NoteRoute);
         Self {
             router,
+            memory: MessageMemory::new(limits.message_memory),
             limits,
             shutdown,
         }
@@ -90,13 +96,12 @@ pub struct Quiet;
 /// Answers one request.
 pub(super) async fn answer(
     edge: Arc<Edge>,
-    watch: Arc<Watch>,
+    running: Running,
     peer: SocketAddr,
     request: http::Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
     let started = Instant::now();
     let multiplexed = request.version() == Version::HTTP_2;
-    let running = watch.begin(multiplexed);
     let (mut parts, incoming) = request.into_parts();
     let id = RequestId(Uuid::now_v7().to_string().into());
     let route = MatchedRoute::default();
@@ -104,30 +109,54 @@ pub(super) async fn answer(
     let expects_continue = parts.headers.contains_key(EXPECT);
     parts.extensions.insert(id.clone());
     parts.extensions.insert(route.clone());
-    parts.extensions.insert(client_address::resolve(
-        peer,
-        &parts.headers,
-        &edge.limits.trusted_proxies,
-    ));
+    let proxies = &edge.limits.trusted_proxies;
+    let address = client_address::resolve(peer, &parts.headers, proxies);
+    parts.extensions.insert(address);
     let span = tracing::info_span!("request", id = id.as_str(), %method);
     let (body, unread) = timed(incoming, &edge.limits);
-    let mut response = route_safely(&edge, parts, body).instrument(span.clone()).await;
+    // What the body holds counts until the request is answered.
+    let held = unread.is_some().then(|| edge.memory.body(address.0));
+    if let Some(held) = &held {
+        parts.extensions.insert(held.clone());
+    }
+    let from_proxy = client_address::is_trusted(peer.ip(), proxies);
+    let routed = route_safely(&edge, parts, body, from_proxy);
+    let mut response = routed.instrument(span.clone()).await;
+    drop(held);
     if let Some(unread) = unread.filter(|_| !multiplexed)
         && !unread.drain(expects_continue).await
     {
-        watch.leaves_unread();
+        running.watch().leaves_unread();
         response
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    let held = hold_answer(&edge, address, &mut response);
     let route = route.name();
     let quiet = response.extensions().get::<Quiet>().is_some();
     finish(&mut response, &id, &route);
+    if edge.limits.public_host.as_ref().is_some_and(PublicHost::is_secure) {
+        set_default(response.headers_mut(), STRICT_TRANSPORT_SECURITY, HSTS);
+    }
     let elapsed = started.elapsed();
     crate::metric::request(&method, &route, response.status(), elapsed);
     span.in_scope(|| log(response.status(), &route, quiet, elapsed.as_secs_f64() * 1_000.0));
-    Ok(response.map(|body| AnswerBody::new(body, running, multiplexed)))
+    Ok(response.map(|body| AnswerBody::new(body, running, multiplexed, held)))
         .map(|response| end_streams_at_shutdown(response, &edge.shutdown))
+}
+
+/// Counts an answer that was made for this request alone; it becomes a refusal if there is no room for it.
+fn hold_answer(edge: &Edge, to: ClientAddress, response: &mut Response) -> Option<HeldBytes> {
+    response.extensions().get::<MadeForOne>()?;
+    let bytes = usize::try_from(response.body().size_hint().lower()).unwrap_or(usize::MAX);
+    let held = edge.memory.body(to.0);
+    if bytes <= SMALL_ANSWER {
+        held.hold_anyway(bytes);
+    } else if let Err(busy) = held.hold(bytes) {
+        *response = busy.into_response();
+        return None;
+    }
+    Some(held)
 }
 
 fn timed(incoming: Incoming, limits: &ServerLimits) -> (Body, Option<UnreadBody<Incoming>>) {
@@ -139,11 +168,13 @@ fn timed(incoming: Incoming, limits: &ServerLimits) -> (Body, Option<UnreadBody<
 }
 
 /// Checks the head, finds the route and answers; a panic is a 500.
-async fn route_safely(edge: &Edge, mut parts: Parts, body: Body) -> Response {
-    if let Some(problem) = refuse_head(&parts) {
+async fn route_safely(edge: &Edge, mut parts: Parts, body: Body, from_proxy: bool) -> Response {
+    let refusal =
+        head::refuse(&parts).or_else(|| head::refuse_host(&parts, edge.limits.public_host.as_ref(), from_proxy));
+    if let Some(problem) = refusal {
         return problem.into_response();
     }
-    drop_trailing_slash(&mut parts.uri);
+    head::drop_trailing_slash(&mut parts.uri);
     let routed = edge.router.clone().oneshot(Request::from_parts(parts, body));
     match AssertUnwindSafe(routed).catch_unwind().await {
         Ok(Ok(response)) => response,
@@ -151,56 +182,6 @@ async fn route_safely(edge: &Edge, mut parts: Parts, body: Body) -> Response {
         Err(_) => {
             tracing::error!("a handler panicked");
             Problem::internal().into_response()
-        }
-    }
-}
-
-fn refuse_head(parts: &Parts) -> Option<Problem> {
-    if parts
-        .uri
-        .path_and_query()
-        .is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES)
-    {
-        let detail = format!("the address is longer than {MAX_URI_BYTES} bytes");
-        return Some(Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail));
-    }
-    let bytes: usize = parts
-        .headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum();
-    if bytes > MAX_HEAD_BYTES || parts.headers.len() > MAX_HEADERS {
-        let detail = format!("the headers are more than {MAX_HEADERS} or larger than {MAX_HEAD_BYTES} bytes");
-        return Some(Problem::new(
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            "headers_too_large",
-            detail,
-        ));
-    }
-    let hosts = parts.headers.get_all(HOST).iter().count();
-    if hosts > 1 || (hosts == 0 && parts.version == Version::HTTP_11) {
-        return Some(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad_host",
-            "a request has one Host header",
-        ));
-    }
-    None
-}
-
-/// `/api/v1/users/profile/` is `/api/v1/users/profile`.
-fn drop_trailing_slash(uri: &mut Uri) {
-    let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else {
-        return;
-    };
-    let shorter = uri
-        .query()
-        .map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
-    let mut parts = uri.clone().into_parts();
-    if let Ok(shorter) = shorter.parse() {
-        parts.path_and_query = Some(shorter);
-        if let Ok(new) = Uri::from_parts(parts) {
-            *uri = new;
         }
     }
 }
@@ -295,16 +276,19 @@ fn end_streams_at_shutdown(response: Response<AnswerBody>, shutdown: &Shutdown) 
 pub(super) struct AnswerBody {
     inner: Body,
     running: Running,
+    /// What its bytes count as until they are sent.
+    held: Option<HeldBytes>,
     progress: Option<Arc<Answer>>,
     ends: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl AnswerBody {
-    fn new(inner: Body, running: Running, multiplexed: bool) -> Self {
+    fn new(inner: Body, running: Running, multiplexed: bool, held: Option<HeldBytes>) -> Self {
         let progress = multiplexed.then(|| running.watch().answer());
         Self {
             inner,
             running,
+            held,
             progress,
             ends: None,
         }
@@ -328,7 +312,13 @@ impl HttpBody for AnswerBody {
         if let Some(progress) = &this.progress {
             progress.asked();
         }
-        let polled = Pin::new(&mut this.inner).poll_frame(context);
+        let mut polled = Pin::new(&mut this.inner).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &mut polled
+            && let Some(held) = this.held.take()
+        {
+            // The connection lets go of the body long before its bytes are sent.
+            *frame = std::mem::replace(frame, Frame::data(Bytes::new())).map_data(|bytes| held.with(bytes));
+        }
         if let (Some(progress), Poll::Ready(Some(Ok(_)))) = (&this.progress, &polled) {
             watch.handed(progress);
         }

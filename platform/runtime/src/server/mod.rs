@@ -1,26 +1,36 @@
 //! Serves connections, with a limit on everything that a client can draw out.
 //!
-//! `serve` accepts; `connection` drives one connection and ends it when it is silent; `watch` keeps
-//! what a connection does; `stream` is the socket with a limit on stalled writes; `edge` stands between
-//! hyper and the routes: ids, limits, panics, problems, logs.
+//! `serve` accepts; `seats` counts connections; `connection` drives one connection and ends it when it is silent;
+//! `watch` keeps what a connection does; `stream` is the socket with a limit on stalled writes; `edge` stands between
+//! hyper and the routes: ids, limits, panics, problems, logs. `head` looks at a request's head, `host` knows which names
+//! the server goes by.
 //!
 //! Source: RFC 9110, RFC 9112
 
 mod connection;
 mod edge;
+mod head;
+mod host;
+mod seats;
 mod stream;
 mod watch;
 
 use crate::Shutdown;
 use crate::messages::client_address::TrustedProxy;
 use axum::Router;
+use seats::Seats;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 pub use edge::{Quiet, RequestId};
+pub use host::PublicHost;
+
+/// How many connections that there is no room for are told so at the same time.
+const REFUSALS: usize = 64;
 
 /// What a client may draw out, and how much.
 #[derive(Debug, Clone)]
@@ -35,8 +45,16 @@ pub struct ServerLimits {
     pub write_timeout: Duration,
     /// How long running requests may take to their end after the shutdown was asked for.
     pub drain_timeout: Duration,
+    /// How many connections there may be.
+    pub connections: usize,
+    /// How many of them from one address that is no trusted proxy.
+    pub connections_per_address: usize,
+    /// How many bytes of requests' bodies and of unsent answers may be in memory; those of one address, a quarter of it.
+    pub message_memory: u64,
     /// Whose forwarded addresses are believed.
     pub trusted_proxies: Vec<TrustedProxy>,
+    /// The name that the server is known by; without one, it answers to any name.
+    pub public_host: Option<PublicHost>,
 }
 
 impl Default for ServerLimits {
@@ -47,7 +65,11 @@ impl Default for ServerLimits {
             body_idle_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(20),
+            connections: 8_192,
+            connections_per_address: 4_096,
+            message_memory: 64 << 20,
             trusted_proxies: Vec::new(),
+            public_host: None,
         }
     }
 }
@@ -57,16 +79,33 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, 
     let edge = Arc::new(edge::Edge::new(router, limits.clone(), shutdown.clone()));
     let connections = TaskTracker::new();
     let cut = Shutdown::new();
+    let seats = Arc::new(Seats::default());
+    let refusals = Arc::new(Semaphore::new(REFUSALS));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = shutdown.requested() => break,
         };
         match accepted {
-            Ok((stream, peer)) => {
-                let driven = connection::drive(stream, peer, Arc::clone(&edge), cut.clone());
-                connections.spawn(driven);
-            }
+            Ok((stream, peer)) => match seats.take(peer.ip(), &limits) {
+                Ok(seat) => {
+                    let driven = connection::drive(stream, peer, Arc::clone(&edge), cut.clone());
+                    connections.spawn(async move {
+                        driven.await;
+                        drop(seat);
+                    });
+                }
+                Err(full) => {
+                    crate::metric::refused(full.label());
+                    // Without a place to say so, the connection is only closed.
+                    if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
+                        connections.spawn(async move {
+                            connection::refuse(stream).await;
+                            drop(place);
+                        });
+                    }
+                }
+            },
             Err(error) => pause_after(&error).await,
         }
     }

@@ -80,10 +80,15 @@ impl WatchedStream {
 impl AsyncRead for WatchedStream {
     fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.watch.head_is_too_large() {
+            let what = "the head of a request is too large";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, what)));
+        }
         let before = buffer.filled().len();
         let polled = this.with(context, |stream, context| stream.poll_read(context, buffer));
-        if matches!(polled, Poll::Ready(Ok(()))) && buffer.filled().len() > before {
-            this.watch.has_read();
+        let read = buffer.filled().len().saturating_sub(before);
+        if matches!(polled, Poll::Ready(Ok(()))) && read > 0 {
+            this.watch.has_read(read);
         }
         polled
     }

@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 /// Nothing of a request's head has come yet.
 const NO_HEAD: u64 = u64::MAX;
+/// How many bytes may come before they are the head of a request; any head that is served is half as long.
+const HEAD_BYTES: usize = 64 * 1_024;
 
 /// One connection's state, written by its socket, its requests and its answers.
 pub(super) struct Watch {
@@ -16,6 +18,8 @@ pub(super) struct Watch {
     served: AtomicUsize,
     /// When the first byte of the head that is being read came, in milliseconds since the start.
     head_since: AtomicU64,
+    /// How many bytes of it have come.
+    head_bytes: AtomicUsize,
     /// When a request ended or a byte could be written last.
     active_at: AtomicU64,
     multiplexed: AtomicBool,
@@ -56,6 +60,7 @@ impl Watch {
             running: AtomicUsize::new(0),
             served: AtomicUsize::new(0),
             head_since: AtomicU64::new(NO_HEAD),
+            head_bytes: AtomicUsize::new(0),
             active_at: AtomicU64::new(0),
             multiplexed: AtomicBool::new(false),
             unread: AtomicBool::new(false),
@@ -68,10 +73,23 @@ impl Watch {
     }
 
     /// Bytes came in.
-    pub(super) fn has_read(&self) {
-        if self.running.load(Ordering::Relaxed) == 0 && self.head_since.load(Ordering::Relaxed) == NO_HEAD {
+    pub(super) fn has_read(&self, bytes: usize) {
+        if self.running.load(Ordering::Relaxed) > 0 {
+            return;
+        }
+        if self.head_since.load(Ordering::Relaxed) == NO_HEAD {
             self.head_since.store(self.now(), Ordering::Relaxed);
         }
+        if !self.multiplexed.load(Ordering::Relaxed) {
+            self.head_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether more bytes have come than a head may have, and they are no head yet.
+    ///
+    /// One read may bring a head and much of its body, so this counts before the next read.
+    pub(super) fn head_is_too_large(&self) -> bool {
+        self.head_bytes.load(Ordering::Relaxed) > HEAD_BYTES
     }
 
     /// Bytes went out.
@@ -84,6 +102,7 @@ impl Watch {
         self.running.fetch_add(1, Ordering::Relaxed);
         self.served.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(NO_HEAD, Ordering::Relaxed);
+        self.head_bytes.store(0, Ordering::Relaxed);
         self.multiplexed.store(multiplexed, Ordering::Relaxed);
         Running {
             watch: Arc::clone(self),

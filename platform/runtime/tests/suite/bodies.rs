@@ -24,6 +24,19 @@ async fn a_refused_body_is_read_so_that_its_sender_sees_the_answer() {
 }
 
 #[tokio::test]
+async fn a_connection_carries_one_large_body_after_the_other() {
+    let site = Site::start().await;
+    let mut wire = site.connect().await;
+    let body = "x".repeat(4 << 20);
+    for _ in 0..5 {
+        wire.send(post("/swallow", &format!("content-length: {}\r\n", body.len())) + &body)
+            .await;
+        let answer = wire.until(&body.len().to_string()).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn the_sender_of_a_huge_refused_body_sees_the_answer_too() {
     let site = Site::start().await;
     let body = vec![0_u8; 64 * 1_024 * 1_024];

@@ -1,6 +1,8 @@
 //! The runtime as a client sees it, over sockets, and as an operator configures it.
 
 #[cfg(test)]
+mod admission;
+#[cfg(test)]
 mod bodies;
 #[cfg(test)]
 mod clients;

@@ -21,6 +21,9 @@ use std::time::Duration;
 use testing::{Identity, Person, Signer};
 use tokio::sync::{Notify, mpsc};
 
+/// About how many bytes the answer of `/large` has: more than the system takes for a client that reads nothing.
+pub(crate) const LARGE: usize = 30_000_000;
+
 #[derive(Clone)]
 pub(crate) struct Stage {
     /// Lets `/slow` answer.
@@ -96,6 +99,24 @@ async fn mine(caller: Caller) -> String {
 #[utoipa::path(post, path = "/things", operation_id = "makeThing", request_body = Thing, responses((status = 201, body = Thing)))]
 async fn make_thing(Json(thing): Json<Thing>) -> (StatusCode, Json<Thing>) {
     (StatusCode::CREATED, Json(thing))
+}
+
+#[utoipa::path(post, path = "/small", operation_id = "makeSmallThing", request_body = Thing, responses((status = 201, body = Thing)))]
+async fn make_small_thing(thing: Json<Thing>) -> (StatusCode, Json<Thing>) {
+    (StatusCode::CREATED, thing)
+}
+
+#[utoipa::path(get, path = "/large", operation_id = "large", responses((status = 200)))]
+async fn large() -> Json<Value> {
+    Json(json!({"text": "x".repeat(LARGE)}))
+}
+
+/// Reads a body and answers when it is told to.
+#[utoipa::path(post, path = "/keep", operation_id = "keepThing", request_body = Thing, responses((status = 200)))]
+async fn keep_thing(State(stage): State<Stage>, Json(thing): Json<Thing>) -> String {
+    stage.reached.send(()).unwrap();
+    stage.go.notified().await;
+    thing.name.len().to_string()
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -190,6 +211,14 @@ pub(crate) fn table(authenticator: &Authenticator, stage: Stage) -> Routes {
         .row(Method::GET, "/grades", Access::Scope("grades:read"), routes!(grades))
         .row(Method::GET, "/mine", Access::ByService("owner"), routes!(mine))
         .row(Method::POST, "/things", Access::Public, routes!(make_thing))
+        .row(
+            Method::POST,
+            "/small",
+            Access::Public.with_body_limit(1_024),
+            routes!(make_small_thing),
+        )
+        .row(Method::POST, "/keep", Access::Public, routes!(keep_thing))
+        .row(Method::GET, "/large", Access::Public, routes!(large))
         .row(Method::GET, "/things", Access::Public, routes!(find_things))
         .row(Method::GET, "/things/{id}", Access::Public, routes!(fetch_thing))
         .row(Method::POST, "/refuse", Access::Public, routes!(refuse))
@@ -211,7 +240,7 @@ pub(crate) fn short_limits() -> ServerLimits {
         body_idle_timeout: Duration::from_secs(1),
         write_timeout: Duration::from_secs(1),
         drain_timeout: Duration::from_secs(1),
-        trusted_proxies: Vec::new(),
+        ..ServerLimits::default()
     }
 }
 

@@ -1,0 +1,85 @@
+//! Looks at the head of a request before anything else does.
+
+use super::host::PublicHost;
+use crate::Problem;
+use http::header::HOST;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode, Uri, Version};
+
+const MAX_URI_BYTES: usize = 8 * 1_024;
+const MAX_HEAD_BYTES: usize = 32 * 1_024;
+const MAX_HEADERS: usize = 100;
+
+/// Why a head is refused, if it is.
+pub(super) fn refuse(parts: &Parts) -> Option<Problem> {
+    if parts
+        .uri
+        .path_and_query()
+        .is_some_and(|uri| uri.as_str().len() > MAX_URI_BYTES)
+    {
+        let detail = format!("the address is longer than {MAX_URI_BYTES} bytes");
+        return Some(Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail));
+    }
+    let bytes: usize = parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
+    if bytes > MAX_HEAD_BYTES || parts.headers.len() > MAX_HEADERS {
+        let detail = format!("the headers are more than {MAX_HEADERS} or larger than {MAX_HEAD_BYTES} bytes");
+        return Some(Problem::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "headers_too_large",
+            detail,
+        ));
+    }
+    let hosts = parts.headers.get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && parts.version == Version::HTTP_11) {
+        return Some(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "bad_host",
+            "a request has one Host header",
+        ));
+    }
+    None
+}
+
+/// Refuses a request that is meant for another server, as a page of a stranger's domain that leads here would send.
+///
+/// What machines look at every few seconds is answered under any name; a trusted proxy answers for its own requests.
+///
+/// Source: RFC 9110 §7.4
+pub(super) fn refuse_host(parts: &Parts, host: Option<&PublicHost>, from_proxy: bool) -> Option<Problem> {
+    let host = host.filter(|_| !from_proxy)?;
+    let named = match parts.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => parts.headers.get(HOST).map(HeaderValue::to_str)?.unwrap_or_default(),
+    };
+    let path = parts.uri.path();
+    if host.answers_to(named) || path.starts_with("/health/") || path == "/metrics" {
+        return None;
+    }
+    crate::metric::refused("host");
+    Some(Problem::new(
+        StatusCode::MISDIRECTED_REQUEST,
+        "misdirected_request",
+        "this server is known by another name; a proxy in front of it has to pass the Host header on",
+    ))
+}
+
+/// `/api/v1/users/profile/` is `/api/v1/users/profile`.
+pub(super) fn drop_trailing_slash(uri: &mut Uri) {
+    let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else {
+        return;
+    };
+    let shorter = uri
+        .query()
+        .map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    let mut parts = uri.clone().into_parts();
+    if let Ok(shorter) = shorter.parse() {
+        parts.path_and_query = Some(shorter);
+        if let Ok(new) = Uri::from_parts(parts) {
+            *uri = new;
+        }
+    }
+}
