@@ -13,6 +13,7 @@ pub(crate) const PLAYBACKS_ENDED: &str = "moocflix_playbacks_ended_total";
 pub(crate) const PLAYBACKS_REFUSED: &str = "moocflix_playbacks_refused_total";
 pub(crate) const MEDIA_REQUESTS: &str = "moocflix_media_requests_total";
 pub(crate) const MEDIA_BYTES: &str = "moocflix_media_bytes_total";
+pub(crate) const MEDIA_REFUSED: &str = "moocflix_media_refused_total";
 pub(crate) const SWEEPS: &str = "moocflix_sweeps_total";
 
 /// Every metric of this service.
@@ -51,7 +52,8 @@ pub(crate) const METRICS: &[Metric] = &[
     },
     Metric {
         name: PLAYBACKS_ENDED,
-        help: "playback sessions that were ended by a sign-out, a deactivation, other roles or a deletion",
+        help: "playback sessions that were ended by a sign-out, a deactivation, other roles, a deletion, or by opening too \
+               many",
     },
     Metric {
         name: PLAYBACKS_REFUSED,
@@ -64,5 +66,9 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         name: MEDIA_BYTES,
         help: "bytes of media and playlists that were sent",
+    },
+    Metric {
+        name: MEDIA_REFUSED,
+        help: "media requests refused because too much media is in memory (memory) or unread by the viewer (viewer)",
     },
 ];

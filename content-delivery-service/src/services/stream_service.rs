@@ -9,6 +9,7 @@ pub(crate) mod media_store;
 pub(crate) mod open_playbacks;
 pub(crate) mod playback_keys;
 pub(crate) mod playback_token;
+pub(crate) mod unread_media;
 
 use crate::metric;
 use crate::models::playback::media_bytes::MediaBytes;
@@ -127,9 +128,10 @@ impl StreamService {
         if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
             opened = inner.playbacks.open(&playback, audit.as_ref()).await;
         }
-        if !opened? {
+        let Some(too_many) = opened? else {
             return Err(Denied::NotFound.into());
-        }
+        };
+        inner.open.end(&too_many, now);
         // A sign-in that ended meanwhile may have ended its sessions just before this one was written.
         if inner.authenticator.refuses(caller) {
             inner.playbacks.end(playback.id, now).await?;
@@ -230,7 +232,16 @@ impl StreamService {
 
     /// Media of the video of a session that was checked.
     pub(crate) async fn media(&self, open: &OpenPlayback, resource: &MediaResource) -> Result<MediaBytes, MediaError> {
-        self.0.media.media(open.claims.video, resource).await
+        let busy = || {
+            metrics::counter!(metric::MEDIA_REFUSED, "reason" => "viewer").increment(1);
+            MediaError::Busy
+        };
+        if open.unread.is_full() {
+            return Err(busy());
+        }
+        let media = self.0.media.media(open.claims.video, resource).await?;
+        let bytes = open.unread.count(media.bytes).ok_or_else(busy)?;
+        Ok(MediaBytes { bytes, ..media })
     }
 
     /// Ends the sessions that an event of their user ends, then stops serving them.

@@ -73,6 +73,11 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Hot<K> {
         let _ = self.entries.invalidate_entries_if(move |key, _| predicate(key));
     }
 
+    /// Removes what is over the limit at once; otherwise, later requests do.
+    pub async fn settle(&self) {
+        self.entries.run_pending_tasks().await;
+    }
+
     /// The approximate number of bytes kept.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -152,7 +157,7 @@ mod tests {
             let bytes = async { Ok::<_, String>(Bytes::from(vec![0; 10_000])) };
             hot.get_or_load(key, bytes).await.unwrap();
         }
-        hot.entries.run_pending_tasks().await;
+        hot.settle().await;
         assert!(hot.bytes() <= 100_000, "{}", hot.bytes());
     }
 }

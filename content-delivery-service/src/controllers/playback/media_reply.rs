@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 use backing::objects::ObjectError;
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use runtime::Problem;
 use runtime::conditional::{IfMatch, IfNoneMatch, range_applies};
 use std::ops::Range;
 
@@ -43,6 +44,9 @@ pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'stat
 fn failure(grant: &Grant, error: &MediaError) -> Response {
     match error.root() {
         MediaError::NoSuchResource => StatusCode::NOT_FOUND.into_response(),
+        MediaError::Busy => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", MediaError::Busy.to_string())
+            .retry_after(1)
+            .into_response(),
         root => {
             let video = grant.open.claims.video;
             tracing::error!(%video, resource = ?grant.resource, error = %root, "media could not be read");

@@ -5,6 +5,12 @@ use crate::models::playback::session::NewPlayback;
 use backing::audit::{self, NewEntry};
 use backing::{Db, DbError, Tx, args, outbox, record};
 use contracts::{NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use std::time::Duration;
+
+/// How many sessions of a user live at once.
+const MAX_OF_USER: i64 = 100;
+/// How long an ended session of a user is kept who opens others; nodes learn of an end within seconds.
+const KEEP_ENDED: Duration = Duration::from_secs(60);
 
 /// Sessions in the content database.
 #[derive(Clone)]
@@ -59,19 +65,20 @@ impl PlaybackRepository {
         Self { db }
     }
 
-    /// Opens a session, unless the video's policy has changed since it was looked at; then `false`.
+    /// Opens a session, unless the video's policy has changed since it was looked at; then `None`. Of a user's sessions,
+    /// those that were not seen for the longest time end if there are too many; their ids are returned.
     pub(crate) async fn open(
         &self,
         playback: &NewPlayback,
         audit: Option<&(NewEvent, NewEntry)>,
-    ) -> Result<bool, DbError> {
+    ) -> Result<Option<Vec<PlaybackId>>, DbError> {
         let mut tx = self.db.write().await?;
         let sql = "SELECT id, policy_version FROM videos WHERE id = $1 AND policy_version = $2 AND deleted_at IS NULL";
         let policy = tx
             .one::<Policy>(sql, args![playback.video_id, playback.policy_version])
             .await?;
         if policy.is_none() {
-            return Ok(false);
+            return Ok(None);
         }
         let sql = "INSERT INTO playbacks (id, video_id, user_id, session_id, user_version, policy_version, \
                    created_at, expires_at, last_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)";
@@ -90,8 +97,9 @@ impl PlaybackRepository {
             outbox::push(&mut tx, event, playback.created_at).await?;
             audit::record(&mut tx, entry, playback.created_at).await?;
         }
+        let too_many = make_room(&mut tx, playback).await?;
         tx.commit().await?;
-        Ok(true)
+        Ok(Some(too_many))
     }
 
     /// How a session and its video stand.
@@ -147,6 +155,20 @@ impl PlaybackRepository {
         tx.commit().await?;
         Ok(gone)
     }
+}
+
+/// Ends the sessions of a user that are too many, and forgets those that ended before the other nodes looked last.
+async fn make_room(tx: &mut Tx, opened: &NewPlayback) -> Result<Vec<PlaybackId>, DbError> {
+    let sql = "DELETE FROM playbacks WHERE user_id = $1 AND ended_at < $2";
+    tx.run(sql, args![opened.user_id, opened.created_at - KEEP_ENDED])
+        .await?;
+    let sql = "UPDATE playbacks SET ended_at = $2 WHERE id IN (SELECT id FROM playbacks \
+               WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3) \
+               RETURNING id";
+    let values = args![opened.user_id, opened.created_at, MAX_OF_USER];
+    let ended = tx.all::<PlaybackRow>(sql, values).await?;
+    metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
+    Ok(ended.into_iter().map(|row| row.id).collect())
 }
 
 /// Ends the sessions that an event of their user ends, and returns their ids.

@@ -7,6 +7,7 @@
 mod index;
 mod instant;
 mod ladders;
+mod media_memory;
 mod tagged_playlist;
 
 use crate::models::playback::media_bytes::{MediaBytes, MediaKind};
@@ -19,6 +20,7 @@ use contracts::{RenditionName, VideoId};
 use fmp4::IndexError;
 use instant::Instants;
 use ladders::{CachedLadder, Ladders};
+use media_memory::MediaMemory;
 use renditions::repositories::ladder_repository::LadderRepository;
 use std::sync::Arc;
 use tagged_playlist::TaggedPlaylist;
@@ -29,6 +31,8 @@ pub(crate) struct MediaStore {
     objects: Objects,
     instants: Instants,
     ladders: Ladders,
+    /// What may be loaded at the same time.
+    memory: MediaMemory,
     /// Bytes that never change, by their path.
     hot: Hot<(VideoId, MediaResource)>,
 }
@@ -39,6 +43,9 @@ pub(crate) enum MediaError {
     /// The video has no such rendition or segment.
     #[error("no such part of the video")]
     NoSuchResource,
+    /// There is no memory for it now.
+    #[error("too much media is being sent")]
+    Busy,
     /// The object store failed.
     #[error(transparent)]
     Objects(#[from] ObjectError),
@@ -58,7 +65,7 @@ impl MediaError {
     pub(crate) fn root(&self) -> &Self {
         match self {
             Self::Shared(inner) => inner.root(),
-            Self::NoSuchResource | Self::Objects(_) | Self::Index(_) | Self::Database(_) => self,
+            Self::NoSuchResource | Self::Busy | Self::Objects(_) | Self::Index(_) | Self::Database(_) => self,
         }
     }
 }
@@ -69,6 +76,7 @@ impl MediaStore {
         Self {
             instants: Instants::new(objects.clone()),
             ladders: Ladders::new(ladders),
+            memory: MediaMemory::new(hot_bytes),
             hot: Hot::new(hot_bytes),
             objects,
         }
@@ -122,11 +130,18 @@ impl MediaStore {
         match resource {
             MediaResource::Playlist(JUST_IN_TIME, rendition) => self.instants.playlist(video, rendition).await,
             MediaResource::Init(JUST_IN_TIME, rendition) => self.instants.init(video, rendition).await,
-            MediaResource::Segment(JUST_IN_TIME, rendition, n) => self.instants.segment(video, rendition, *n).await,
+            MediaResource::Segment(JUST_IN_TIME, rendition, n) => {
+                let segment = self.instants.plan(video, rendition, *n).await?;
+                let held = self.memory.hold(segment.len, self.hot.settle()).await?;
+                Ok(held.with(self.instants.read(video, &segment).await?))
+            }
             MediaResource::Init(generation, rendition) => self.ladders.init(video, *generation, rendition).await,
             MediaResource::Segment(generation, rendition, n) => {
                 let (key, range) = self.ladders.locate(video, *generation, rendition, *n).await?;
-                Ok(self.objects.get_ranges(&key, &[range]).await?.concat().into())
+                let length = range.end.saturating_sub(range.start);
+                let held = self.memory.hold(length, self.hot.settle()).await?;
+                let read = self.objects.get_ranges(&key, &[range]).await?;
+                Ok(held.with(read.into_iter().next().unwrap_or_default()))
             }
             MediaResource::Playlist(..) | MediaResource::Index | MediaResource::Heartbeat => {
                 Err(MediaError::NoSuchResource)

@@ -5,23 +5,28 @@
 //! for a while, so that the older answer cannot bring the session back.
 
 use crate::services::stream_service::playback_token::Claims;
+use crate::services::stream_service::unread_media::UnreadMedia;
 use aws_lc_rs::digest::{SHA256, digest};
 use contracts::{PlaybackId, Timestamp, VideoId};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 const SHARDS: usize = 16;
 const PER_SHARD: usize = 4_096;
 const KEEP_ENDS: Duration = Duration::from_secs(600);
 
+/// A user, as tokens name them.
+type Viewer = [u8; 8];
 type Shard = RwLock<HashMap<TokenHash, Arc<OpenPlayback>>>;
 
 /// One session's state, shared by all requests that carry its token.
 pub(crate) struct OpenPlayback {
     /// The claims of its token.
     pub(crate) claims: Claims,
+    /// What its viewer has not read yet, in this and in other sessions.
+    pub(crate) unread: Arc<UnreadMedia>,
     ended: AtomicBool,
     seen: AtomicI64,
     reported: AtomicI64,
@@ -45,6 +50,7 @@ pub(crate) struct OpenPlaybacks {
     shards: [Shard; SHARDS],
     admissions: [tokio::sync::Mutex<()>; SHARDS],
     ends: Mutex<Ends>,
+    viewers: Mutex<HashMap<Viewer, Weak<UnreadMedia>>>,
 }
 
 #[derive(Default)]
@@ -99,8 +105,10 @@ impl OpenPlaybacks {
 
     /// Adds a token whose signature is good; `lives` says whether its session lives, as the database has it.
     pub(crate) fn admit(&self, hash: TokenHash, claims: Claims, lives: bool, now: Timestamp) -> Arc<OpenPlayback> {
+        let unread = self.unread(claims.viewer);
         let ends = self.ends();
         let open = Arc::new(OpenPlayback {
+            unread,
             ended: AtomicBool::new(!lives || ends.cover(&claims)),
             seen: AtomicI64::new(0),
             reported: AtomicI64::new(0),
@@ -175,6 +183,20 @@ impl OpenPlaybacks {
             let shard = shard.read().unwrap_or_else(PoisonError::into_inner);
             shard.values().for_each(|open| act(open));
         }
+    }
+
+    /// What a viewer has not read yet.
+    fn unread(&self, viewer: Viewer) -> Arc<UnreadMedia> {
+        let mut viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(unread) = viewers.get(&viewer).and_then(Weak::upgrade) {
+            return unread;
+        }
+        if viewers.len() >= SHARDS * PER_SHARD {
+            viewers.retain(|_, unread| unread.strong_count() > 0);
+        }
+        let unread = Arc::default();
+        viewers.insert(viewer, Arc::downgrade(&unread));
+        unread
     }
 
     fn ends(&self) -> MutexGuard<'_, Ends> {

@@ -2,7 +2,6 @@ use super::*;
 use crate::MIGRATIONS;
 use crate::repositories::playback::playback_key_repository::{PlaybackKeyRepository, SealedKey};
 use contracts::events::VideoStreamedByAdmin;
-use std::time::Duration;
 use testing::{TestDatabase, databases};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -47,7 +46,7 @@ async fn a_session_stands_until_it_is_ended() {
         let (playbacks, owner) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
         let new = session(video(&engine.db, owner).await, owner);
         assert!(playbacks.standing(new.id).await.unwrap().is_none(), "{}", engine.name);
-        assert!(playbacks.open(&new, None).await.unwrap());
+        assert_eq!(playbacks.open(&new, None).await.unwrap(), Some(Vec::new()));
         let standing = playbacks.standing(new.id).await.unwrap().unwrap();
         assert_eq!((standing.video_id, standing.policy_version), (new.video_id, 1));
         assert_eq!((standing.ended_at, standing.deleted_at), (None, None));
@@ -80,7 +79,12 @@ async fn no_session_is_opened_under_a_policy_that_is_over() {
             request: None,
         };
         let audit = Some((event, entry));
-        assert!(!playbacks.open(&old, audit.as_ref()).await.unwrap(), "{}", engine.name);
+        assert_eq!(
+            playbacks.open(&old, audit.as_ref()).await.unwrap(),
+            None,
+            "{}",
+            engine.name
+        );
         let recorded = audit::entries(engine.db.read(), None, 1).await.unwrap();
         assert_eq!(recorded, []);
         assert!(playbacks.standing(old.id).await.unwrap().is_none());
@@ -127,6 +131,52 @@ async fn a_newer_version_of_a_user_ends_what_older_ones_opened() {
         assert_eq!(ended, [theirs.id], "{}", engine.name);
         let ended = end_now(&engine.db, Ending::Below(user, 2)).await;
         assert_eq!(ended, [mine.id], "{}", engine.name);
+    }
+}
+
+#[tokio::test]
+async fn the_session_that_was_not_seen_for_the_longest_time_ends_for_one_too_many() {
+    for engine in each_engine().await {
+        let (playbacks, user) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
+        let video = video(&engine.db, user).await;
+        let mut opened = Vec::new();
+        for n in 0..u64::try_from(MAX_OF_USER).unwrap() {
+            let created_at = NOW + Duration::from_secs(n);
+            let new = NewPlayback {
+                created_at,
+                ..session(video, user)
+            };
+            assert_eq!(
+                playbacks.open(&new, None).await.unwrap(),
+                Some(Vec::new()),
+                "{}",
+                engine.name
+            );
+            opened.push(new.id);
+        }
+        playbacks.open(&session(video, UserId::generate()), None).await.unwrap();
+        let later = NOW + Duration::from_secs(300);
+        playbacks.saw(&[(opened[0], later)]).await.unwrap();
+        for (n, ended) in [(0, opened[1]), (61, opened[2])] {
+            let new = NewPlayback {
+                created_at: later + Duration::from_secs(n),
+                ..session(video, user)
+            };
+            assert_eq!(
+                playbacks.open(&new, None).await.unwrap(),
+                Some(vec![ended]),
+                "{}",
+                engine.name
+            );
+        }
+        // The row of the first one that ended is gone, the other nodes have yet to see the second end.
+        assert!(
+            playbacks.standing(opened[1]).await.unwrap().is_none(),
+            "{}",
+            engine.name
+        );
+        assert!(playbacks.standing(opened[2]).await.unwrap().unwrap().ended_at.is_some());
+        assert!(playbacks.standing(opened[0]).await.unwrap().unwrap().ended_at.is_none());
     }
 }
 

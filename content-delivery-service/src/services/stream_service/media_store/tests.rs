@@ -137,15 +137,12 @@ async fn what_is_in_memory_needs_no_store_until_it_is_forgotten() {
     assert_eq!(store.media(video, &resource).await.unwrap().bytes, media.bytes);
     store.forget(video).await;
     let error = store.media(video, &resource).await.unwrap_err();
-    assert!(
-        matches!(error.root(), MediaError::Objects(ObjectError::NotFound)),
-        "{error}"
-    );
+    assert!(matches!(error.root(), MediaError::NoSuchResource), "{error}");
 }
 
 #[tokio::test]
 async fn what_is_not_there_is_told_from_what_can_not_be_read() {
-    let (_folder, store, video) = stored().await;
+    let (folder, store, video) = stored().await;
     for resource in [
         MediaResource::Segment(0, RenditionName::source(), 99),
         MediaResource::Segment(0, RenditionName::source(), u32::MAX),
@@ -169,8 +166,14 @@ async fn what_is_not_there_is_told_from_what_can_not_be_read() {
         .await
         .unwrap_err();
     assert!(matches!(unknown.root(), MediaError::NoSuchResource));
-    let unread = MediaResource::Playlist(0, RenditionName::source());
-    let unread = store.media(VideoId::generate(), &unread).await.unwrap_err();
+    // A lecture that has to be encoded has no source that can be cut.
+    let encoded = MediaResource::Playlist(0, RenditionName::source());
+    let encoded = store.media(VideoId::generate(), &encoded).await.unwrap_err();
+    assert!(matches!(encoded.root(), MediaError::NoSuchResource));
+    let source = ObjectKey::VideoSource(video).to_string();
+    std::fs::remove_file(folder.path().join("objects").join(source)).unwrap();
+    let unread = MediaResource::Segment(0, RenditionName::source(), 0);
+    let unread = store.media(video, &unread).await.unwrap_err();
     assert!(matches!(unread.root(), MediaError::Objects(ObjectError::NotFound)));
 }
 
