@@ -1,6 +1,7 @@
 //! Test media, made once by ffmpeg and kept in `target/media`.
 
 mod boxes;
+pub mod fat;
 pub mod flashes;
 pub mod sources;
 

@@ -1,6 +1,10 @@
 //! Attacks, each for itself, and what they cost the server. Scenarios run each once; `bench/siege` drives the same ones.
 
+pub mod bodies;
 pub mod event_streams;
+pub mod h2;
+pub mod neighbour;
+pub mod readers;
 pub mod uploads;
 
 use crate::process::anonymous_memory;

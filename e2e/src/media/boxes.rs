@@ -5,11 +5,11 @@
 use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 
-type Kind = [u8; 4];
+pub(super) type Kind = [u8; 4];
 const HOLDERS: [&Kind; 5] = [b"moov", b"trak", b"mdia", b"minf", b"stbl"];
 
 /// The boxes in some bytes: kind and payload.
-fn boxes(mut bytes: &[u8]) -> Result<Vec<(Kind, &[u8])>> {
+pub(super) fn boxes(mut bytes: &[u8]) -> Result<Vec<(Kind, &[u8])>> {
     let mut found = Vec::new();
     while !bytes.is_empty() {
         let (size, rest) = bytes.split_first_chunk::<4>().context("a size")?;
@@ -28,7 +28,10 @@ fn boxed(kind: Kind, payload: &[u8]) -> Result<Vec<u8>> {
 }
 
 /// Rewrites boxes at any depth; copies boxes for which the edit returns nothing.
-fn rewritten(bytes: &[u8], edit: &mut impl FnMut(Kind, &[u8]) -> Result<Option<(Kind, Vec<u8>)>>) -> Result<Vec<u8>> {
+pub(super) fn rewritten(
+    bytes: &[u8],
+    edit: &mut impl FnMut(Kind, &[u8]) -> Result<Option<(Kind, Vec<u8>)>>,
+) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     for (kind, payload) in boxes(bytes)? {
         let (kind, payload) = match edit(kind, payload)? {
@@ -41,7 +44,7 @@ fn rewritten(bytes: &[u8], edit: &mut impl FnMut(Kind, &[u8]) -> Result<Option<(
     Ok(out)
 }
 
-fn number(bytes: &[u8], at: usize) -> Result<u32> {
+pub(super) fn number(bytes: &[u8], at: usize) -> Result<u32> {
     let four = bytes.get(at..at + 4).context("four bytes")?;
     Ok(u32::from_be_bytes(four.try_into()?))
 }

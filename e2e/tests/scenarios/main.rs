@@ -13,6 +13,7 @@ mod names;
 mod policies;
 mod postgres;
 mod process;
+mod siege_memory;
 mod siege_uploads;
 mod slow;
 mod strangers;
