@@ -6,7 +6,7 @@
 use crate::Caller;
 use backing::Clock;
 use contracts::{SessionId, Timestamp, UserId};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// How many entries may gather before those that have ended are looked for.
@@ -33,7 +33,64 @@ struct Inner {
 struct Sets {
     sessions: HashMap<SessionId, Timestamp>,
     users: HashMap<UserId, (i64, Timestamp)>,
+    /// How many holds there are on each.
+    held_sessions: HashMap<SessionId, usize>,
+    held_users: HashMap<UserId, BTreeMap<i64, usize>>,
     sweep_at: usize,
+}
+
+impl Sets {
+    fn is_empty(&self) -> bool {
+        self.sessions.is_empty() && self.users.is_empty() && self.held_sessions.is_empty() && self.held_users.is_empty()
+    }
+
+    fn holds(&self, caller: &Caller) -> bool {
+        let below = |versions: &BTreeMap<i64, usize>| versions.keys().any(|version| caller.version < *version);
+        self.held_sessions.contains_key(&caller.session_id) || self.held_users.get(&caller.user_id).is_some_and(below)
+    }
+}
+
+/// Which tokens are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    Session(SessionId),
+    Below(UserId, i64),
+}
+
+/// Refuses tokens until it is dropped, for an act that is in force but not stored yet.
+#[must_use = "the tokens are accepted again as soon as it is dropped"]
+pub struct Hold {
+    inner: Arc<Inner>,
+    held: Held,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut sets = self.inner.sets.write().unwrap_or_else(PoisonError::into_inner);
+        match self.held {
+            Held::Session(session) => release(&mut sets.held_sessions, session),
+            Held::Below(user, version) => {
+                let versions = sets.held_users.entry(user).or_default();
+                if versions.get(&version).is_some_and(|count| *count > 1) {
+                    versions.entry(version).and_modify(|count| *count -= 1);
+                } else {
+                    versions.remove(&version);
+                }
+                if versions.is_empty() {
+                    sets.held_users.remove(&user);
+                }
+            }
+        }
+    }
+}
+
+fn release(held: &mut HashMap<SessionId, usize>, session: SessionId) {
+    if let Some(count) = held.get_mut(&session) {
+        *count -= 1;
+        if *count == 0 {
+            held.remove(&session);
+        }
+    }
 }
 
 impl Revocations {
@@ -61,7 +118,7 @@ impl Revocations {
     #[must_use]
     pub fn refuses(&self, caller: &Caller) -> bool {
         let sets = self.inner.sets.read().unwrap_or_else(PoisonError::into_inner);
-        if sets.sessions.is_empty() && sets.users.is_empty() {
+        if sets.is_empty() {
             return false;
         }
         let now = self.inner.clock.now();
@@ -70,7 +127,7 @@ impl Revocations {
             .users
             .get(&caller.user_id)
             .is_some_and(|(version, until)| *until > now && caller.version < *version);
-        session || user
+        session || user || sets.holds(caller)
     }
 }
 
@@ -91,6 +148,28 @@ impl RevocationFeed {
         });
     }
 
+    /// Refuses the tokens of a sign-in as long as the hold exists.
+    pub fn hold_session(&self, session: SessionId) -> Hold {
+        self.change(|sets| *sets.held_sessions.entry(session).or_default() += 1);
+        self.hold(Held::Session(session))
+    }
+
+    /// Refuses a user's tokens below a version as long as the hold exists.
+    pub fn hold_user_below(&self, user: UserId, min_version: i64) -> Hold {
+        self.change(|sets| {
+            let versions = sets.held_users.entry(user).or_default();
+            *versions.entry(min_version).or_default() += 1;
+        });
+        self.hold(Held::Below(user, min_version))
+    }
+
+    fn hold(&self, held: Held) -> Hold {
+        Hold {
+            inner: Arc::clone(&self.inner),
+            held,
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Sets)) {
         let mut sets = self.inner.sets.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut sets);
@@ -100,5 +179,38 @@ impl RevocationFeed {
             sets.users.retain(|_, (_, until)| *until > now);
             sets.sweep_at = SWEEP_FROM.max((sets.sessions.len() + sets.users.len()) * 2);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use contracts::Role;
+
+    #[test]
+    fn a_hold_refuses_until_it_is_dropped_and_no_older_refusal_ends_with_it() {
+        let revocations = Revocations::new(Clock::fixed(Timestamp::from_seconds(1_800_000_000)));
+        let feed = revocations.feed();
+        let caller = |version: i64| Caller {
+            user_id: UserId::from(uuid::Uuid::from_u128(1)),
+            session_id: SessionId::from(uuid::Uuid::from_u128(2)),
+            roles: Role::Learner.into(),
+            auth_time: Timestamp::from_seconds(1_800_000_000),
+            version,
+        };
+        let one = caller(1);
+        let (first, second) = (feed.hold_session(one.session_id), feed.hold_session(one.session_id));
+        drop(first);
+        assert!(revocations.refuses(&one), "the other hold goes on");
+        drop(second);
+        assert!(!revocations.refuses(&one));
+
+        let (below_two, below_three) = (feed.hold_user_below(one.user_id, 2), feed.hold_user_below(one.user_id, 3));
+        assert!(revocations.refuses(&caller(2)) && !revocations.refuses(&caller(3)));
+        drop(below_three);
+        assert!(revocations.refuses(&one) && !revocations.refuses(&caller(2)));
+        feed.end_user_below(one.user_id, 2, Timestamp::from_seconds(1_800_000_300));
+        drop(below_two);
+        assert!(revocations.refuses(&one) && !revocations.refuses(&caller(2)));
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Source: RFC 9068 (at+jwt)
 
+use crate::messages::json::object_from_slice;
 use crate::{AuthError, Caller, Principal, Scopes};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -110,5 +111,5 @@ impl Claims {
 /// One part of a token: base64url of JSON, no padding, no bits left over.
 fn part<T: DeserializeOwned>(text: &str) -> Result<T, AuthError> {
     let bytes = URL_SAFE_NO_PAD.decode(text).map_err(|_| AuthError::Invalid)?;
-    serde_json::from_slice(&bytes).map_err(|_| AuthError::Invalid)
+    object_from_slice(&bytes).map_err(|_| AuthError::Invalid)
 }

@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 
 /// A JSON body, of a request or of a reply. Each kind of fault in a request has its own status.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +91,17 @@ fn not_json() -> Problem {
         "unsupported_media_type",
         "the body must be sent as `Content-Type: application/json`",
     )
+}
+
+/// Reads a struct from a JSON object and from nothing else: serde would take an array's values for the fields in their
+/// order.
+///
+/// Errors: what is wrong with the text
+pub fn object_from_slice<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(b'{') => serde_json::from_slice(bytes),
+        Some(_) | None => Err(serde_json::Error::custom("not an object")),
+    }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

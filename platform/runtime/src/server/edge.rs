@@ -174,6 +174,7 @@ async fn route_safely(edge: &Edge, mut parts: Parts, body: Body, from_proxy: boo
     if let Some(problem) = refusal {
         return problem.into_response();
     }
+    head::take_host_from_target(&mut parts);
     head::drop_trailing_slash(&mut parts.uri);
     let routed = edge.router.clone().oneshot(Request::from_parts(parts, body));
     match AssertUnwindSafe(routed).catch_unwind().await {

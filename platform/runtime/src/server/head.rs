@@ -67,6 +67,16 @@ pub(super) fn refuse_host(parts: &Parts, host: Option<&PublicHost>, from_proxy: 
     ))
 }
 
+/// Whom the request is addressed to stands in its target over HTTP/2 and in absolute form; the routes find it in `Host`.
+///
+/// Source: RFC 9113 §8.3.1, RFC 9112 §3.2.2
+pub(super) fn take_host_from_target(parts: &mut Parts) {
+    let authority = parts.uri.authority().map(|it| HeaderValue::from_str(it.as_str()));
+    if let Some(Ok(host)) = authority {
+        parts.headers.insert(HOST, host);
+    }
+}
+
 /// `/api/v1/users/profile/` is `/api/v1/users/profile`.
 pub(super) fn drop_trailing_slash(uri: &mut Uri) {
     let Some(path) = uri.path().strip_suffix('/').filter(|path| !path.is_empty()) else {
