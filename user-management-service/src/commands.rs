@@ -1,8 +1,10 @@
 //! What `moocflix user` does to accounts: directly in the database, also while a server runs.
 
 use crate::config::LONGEST_ACCESS;
+use crate::models::accounts::actor::Actor;
 use crate::models::accounts::email::EmailAddress;
 use crate::models::accounts::user::{NewUser, User};
+use crate::models::sessions::attempt::Attempt;
 use crate::repositories::accounts::user_repository::UserRepository;
 use crate::services::account_service::{Applicant, check};
 use crate::services::error::AccountError;
@@ -11,6 +13,7 @@ use backing::Clock;
 use backing::db::Db;
 use contracts::{Role, UserId};
 use secrecy::SecretString;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// An account that the command line creates.
 pub struct NewAccount {
@@ -34,7 +37,8 @@ pub async fn create_user(db: &Db, clock: &Clock, account: NewAccount) -> Result<
         password: account.password,
     };
     let (email, name) = check(&applicant)?;
-    let password_hash = PasswordHasher::new(1).hash(applicant.password).await?;
+    let attempt = Attempt::new(email.key(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let password_hash = PasswordHasher::new(1).hash(applicant.password, &attempt).await?;
     let new = NewUser {
         id: UserId::generate(),
         email,
@@ -42,7 +46,8 @@ pub async fn create_user(db: &Db, clock: &Clock, account: NewAccount) -> Result<
         roles: account.role.into(),
         password_hash,
     };
-    Ok(UserRepository::new(db.clone()).insert(&new, None, clock.now()).await?)
+    let users = UserRepository::new(db.clone());
+    Ok(users.insert_by_command(&new, clock.now()).await?)
 }
 
 /// Replaces an account's roles with one; a running server refuses the account's old tokens within seconds.
@@ -54,7 +59,7 @@ pub async fn set_role(db: &Db, clock: &Clock, email: &str, role: Role) -> Result
     let user = users.by_email_key(email.key()).await?.ok_or(AccountError::NotFound)?;
     let now = clock.now();
     let (user, _) = users
-        .set_roles(user.id, &role.into(), now, now + LONGEST_ACCESS)
+        .set_roles(&Actor::machine(), user.id, &role.into(), now, now + LONGEST_ACCESS)
         .await?;
     Ok(user)
 }

@@ -45,11 +45,13 @@ pub struct Config {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Failed sign-ins per account in 15 minutes.
+    /// Failed sign-ins of a client address on an account in 15 minutes; a known device has as many of its own.
     pub failures_per_account: u64,
-    /// Failed sign-ins per client address in 15 minutes.
+    /// Accounts that a client address fails to sign in to in 15 minutes.
     pub failures_per_address: u64,
-    /// Sign-ups per client address in an hour.
+    /// Sign-ins per account in a minute.
+    pub signins_per_account: u64,
+    /// Sign-ups and changes of e-mail addresses per client address in an hour.
     pub signups_per_address: u64,
 }
 

@@ -26,12 +26,14 @@ use backing::{Backing, Clock};
 use controllers::state::Api;
 use models::sessions::public_address::PublicAddress;
 use repositories::accounts::user_repository::UserRepository;
+use repositories::audit::audit_repository::AuditRepository;
 use repositories::keys::key_repository::KeyRepository;
 use repositories::sessions::revocation_repository::RevocationRepository;
 use repositories::sessions::session_repository::SessionRepository;
 use runtime::{Authenticator, Background, Face, Issuer, RevocationFeed, Service};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::account_service::AccountService;
+use services::act_service::ActService;
 use services::key_service::KeyService;
 use services::limiter::Limiter;
 use services::password_hasher::PasswordHasher;
@@ -57,6 +59,20 @@ pub const MIGRATIONS: &[Migration] = &[
         fill: None,
         sqlite: include_str!("../migrations/sqlite/0002_requests.sql"),
         postgres: include_str!("../migrations/postgres/0002_requests.sql"),
+    },
+    Migration {
+        number: 3,
+        name: "known devices",
+        fill: None,
+        sqlite: include_str!("../migrations/sqlite/0003_devices.sql"),
+        postgres: include_str!("../migrations/postgres/0003_devices.sql"),
+    },
+    Migration {
+        number: 4,
+        name: "one form of addresses",
+        fill: Some(repositories::accounts::addresses::fill),
+        sqlite: include_str!("../migrations/sqlite/0004_addresses.sql"),
+        postgres: include_str!("../migrations/postgres/0004_addresses.sql"),
     },
 ];
 
@@ -138,9 +154,12 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         .await
         .map_err(|error| StartError::Keys(error.to_string()))?;
     revocations.load(now).await?;
+    let (users, sessions) = (UserRepository::new(db.clone()), SessionRepository::new(db.clone()));
+    let acts = ActService::new(users.clone(), sessions.clone(), revocations.clone(), clock.clone());
     let sessions = SessionService {
-        users: UserRepository::new(db.clone()),
-        sessions: SessionRepository::new(db.clone()),
+        users,
+        sessions,
+        acts,
         hasher: PasswordHasher::new(config.hash_workers),
         limiter: Limiter::new(cache, clock.clone(), config.limits),
         issuer,
@@ -150,7 +169,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     };
     let tasks = background(key_service, revocations, sessions.clone(), &clock);
     let api = Api {
-        accounts: AccountService::beside(&sessions, config.signup_role),
+        accounts: AccountService::beside(&sessions, AuditRepository::new(db), config.signup_role),
         sessions,
         keys,
         public_address,
@@ -170,11 +189,12 @@ fn background(
     clock: &Clock,
 ) -> Vec<Background> {
     let (reader, keeper, sweeper) = (clock.clone(), clock.clone(), clock.clone());
-    let read = revocations.clone();
+    let (read, acts) = (revocations.clone(), sessions.acts.clone());
     vec![
         Background::new("users-revocations", move |shutdown| {
             jobs::revocation_job::run(read, reader, shutdown)
         }),
+        Background::new("users-acts", move |shutdown| jobs::act_job::run(acts, shutdown)),
         Background::new("users-keys", move |shutdown| jobs::key_job::run(keys, keeper, shutdown)),
         Background::new("users-sweep", move |shutdown| {
             jobs::sweep_job::run(revocations, sessions, sweeper, shutdown)

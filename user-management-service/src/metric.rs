@@ -7,6 +7,8 @@ pub(crate) const SIGNUPS: &str = "moocflix_signups_total";
 pub(crate) const PASSWORD_HASHES: &str = "moocflix_password_hashes_total";
 pub(crate) const PASSWORD_HASH_WAITING: &str = "moocflix_password_hash_waiting";
 pub(crate) const PASSWORD_HASH_REFUSED: &str = "moocflix_password_hash_refused_total";
+pub(crate) const REFUSED: &str = "moocflix_users_refused_total";
+pub(crate) const ACTS_WAITING: &str = "moocflix_security_acts_waiting";
 
 /// Every metric of this service.
 pub(crate) const METRICS: &[Metric] = &[
@@ -29,5 +31,13 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         name: PASSWORD_HASH_REFUSED,
         help: "requests refused because too many were waiting for a password hash",
+    },
+    Metric {
+        name: REFUSED,
+        help: "requests refused by a limit: failures, accounts, wait, signin, signup, address_change, write, refresh",
+    },
+    Metric {
+        name: ACTS_WAITING,
+        help: "logouts, deactivations and changes of passwords or roles that are in force but not stored yet",
     },
 ];

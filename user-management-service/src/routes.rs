@@ -3,6 +3,7 @@
 use crate::controllers::accounts::{
     change_password, deactivate, fetch_profile, list_users, set_roles, signup, update_profile,
 };
+use crate::controllers::audit::list_audit;
 use crate::controllers::keys::publish_keys;
 use crate::controllers::sessions::{login, logout, refresh_token};
 use crate::controllers::state::Api;
@@ -47,6 +48,7 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
             routes!(deactivate::deactivate),
         )
         .row(Method::GET, "/", Access::Admin, routes!(list_users::list_users))
+        .row(Method::GET, "/audit", Access::Admin, routes!(list_audit::list_audit))
         .row(Method::PUT, "/{id}/roles", Access::Admin, routes!(set_roles::set_roles))
         .with_state(api.clone());
     let tokens = Table::new(PREFIX, authenticator)

@@ -12,6 +12,7 @@ async fn keeps_its_document(role: &str) -> Result<()> {
         .set("USERS__LIMITS__SIGNUPS_PER_ADDRESS", "0")
         .set("USERS__LIMITS__FAILURES_PER_ADDRESS", "0")
         .set("USERS__LIMITS__FAILURES_PER_ACCOUNT", "0")
+        .set("USERS__LIMITS__SIGNINS_PER_ACCOUNT", "0")
         .set("CONTENT__TRANSCODE__SLOTS", "1");
     scenario(start, async |stage| {
         let account = stage.account(role).await?;

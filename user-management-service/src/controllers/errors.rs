@@ -13,6 +13,7 @@ impl From<Failure> for Problem {
         match failure {
             Failure::Limited(wait) => problem(S::TOO_MANY_REQUESTS, "rate_limited").retry_after(whole_seconds(wait)),
             Failure::Busy => problem(S::SERVICE_UNAVAILABLE, "busy").retry_after(2),
+            Failure::NotStored => problem(S::SERVICE_UNAVAILABLE, "unavailable").retry_after(5),
             Failure::StorageFull => problem(S::INSUFFICIENT_STORAGE, "storage_full"),
             Failure::Unavailable(_) => {
                 tracing::error!(error = %failure, "the database of accounts does not answer");
@@ -33,6 +34,6 @@ pub(super) fn unauthorized(code: &'static str, detail: String) -> Problem {
 }
 
 /// Rounded up, so that a client that waits this long is not early.
-fn whole_seconds(span: Duration) -> u64 {
+pub(super) fn whole_seconds(span: Duration) -> u64 {
     span.as_secs() + u64::from(span.subsec_nanos() > 0)
 }

@@ -121,7 +121,7 @@ pub(crate) async fn insert_revocation(tx: &mut Tx, revocation: &Revocation, now:
     .map(|_| ())
 }
 
-/// Ends all sign-ins of a user, or all but `keep`.
+/// Ends all sign-ins of a user, or all but `keep`, and forgets the user's devices.
 pub(crate) async fn end_all(tx: &mut Tx, user: UserId, keep: Option<SessionId>, now: Timestamp) -> Result<(), DbError> {
     // No sign-in has the nil id, so one statement serves both cases.
     let keep = keep.unwrap_or(SessionId::from(uuid::Uuid::nil()));
@@ -129,6 +129,8 @@ pub(crate) async fn end_all(tx: &mut Tx, user: UserId, keep: Option<SessionId>, 
         "UPDATE sessions SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL AND id <> $3",
         args![user, now, keep],
     )
-    .await
-    .map(|_| ())
+    .await?;
+    tx.run("DELETE FROM devices WHERE user_id = $1", args![user])
+        .await
+        .map(|_| ())
 }

@@ -1,22 +1,25 @@
 //! Creates, shows, changes and deactivates accounts, and lists them for admins.
 
+use super::act_service::ActService;
 use super::error::{AccountError, Failure};
-use super::limiter::{Attempt, Limiter};
+use super::limiter::Limiter;
 use super::password_hasher::{Comparison, PasswordHasher};
-use super::revocation_service::RevocationService;
 use super::session_service::SessionService;
-use crate::config::LONGEST_ACCESS;
 use crate::metric;
+use crate::models::accounts::actor::Actor;
 use crate::models::accounts::email::EmailAddress;
 use crate::models::accounts::password::check_password;
 use crate::models::accounts::profile::ProfileChange;
 use crate::models::accounts::user::{NewUser, User};
+use crate::models::sessions::attempt::Attempt;
 use crate::repositories::accounts::user_repository::UserRepository;
+use crate::repositories::audit::audit_repository::AuditRepository;
 use crate::repositories::rows::NotDone;
 use backing::Clock;
 use backing::once::Request;
-use contracts::{Role, Roles, UserId, text};
+use contracts::{AuditId, Role, Roles, UserId, text};
 use runtime::Caller;
+use runtime::audit::AuditPage;
 use runtime::page::{Page, PageRequest};
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
@@ -36,21 +39,23 @@ pub(crate) struct Applicant {
 #[derive(Clone)]
 pub(crate) struct AccountService {
     users: UserRepository,
+    audit: AuditRepository,
     hasher: PasswordHasher,
     limiter: Limiter,
-    revocations: RevocationService,
+    acts: ActService,
     clock: Clock,
     signup_role: Role,
 }
 
 impl AccountService {
     /// Shares the pool of hashes and the limits with the service of sign-ins.
-    pub(crate) fn beside(sessions: &SessionService, signup_role: Role) -> Self {
+    pub(crate) fn beside(sessions: &SessionService, audit: AuditRepository, signup_role: Role) -> Self {
         Self {
             users: sessions.users.clone(),
+            audit,
             hasher: sessions.hasher.clone(),
             limiter: sessions.limiter.clone(),
-            revocations: sessions.revocations.clone(),
+            acts: sessions.acts.clone(),
             clock: sessions.clock.clone(),
             signup_role,
         }
@@ -69,10 +74,11 @@ impl AccountService {
             .map(|key| Request::new(email.key(), key, &[email.text(), &name]))
             .transpose()
             .map_err(|why| AccountError::Invalid(vec![("Idempotency-Key", why)]))?;
+        let attempt = Attempt::new(email.key(), address);
         if let Some(user) = self.users.by_email_key(email.key()).await? {
-            return self.again(user, request, applicant.password).await;
+            return self.again(user, request, applicant.password, &attempt).await;
         }
-        let password_hash = self.hasher.hash(applicant.password.clone()).await?;
+        let password_hash = self.hasher.hash(applicant.password.clone(), &attempt).await?;
         let roles = self.signup_role.into();
         let email_key = email.key().to_owned();
         let new = NewUser {
@@ -88,7 +94,7 @@ impl AccountService {
                 Ok(user)
             }
             Err(NotDone::EmailTaken) => match self.users.by_email_key(&email_key).await? {
-                Some(user) => self.again(user, request, applicant.password).await,
+                Some(user) => self.again(user, request, applicant.password, &attempt).await,
                 None => Err(AccountError::EmailTaken),
             },
             Err(other) => Err(other.into()),
@@ -96,7 +102,13 @@ impl AccountService {
     }
 
     /// The account that an earlier request with the same key created.
-    async fn again(&self, user: User, request: Option<Request>, password: SecretString) -> Result<User, AccountError> {
+    async fn again(
+        &self,
+        user: User,
+        request: Option<Request>,
+        password: SecretString,
+        attempt: &Attempt,
+    ) -> Result<User, AccountError> {
         let is_repeated = match &request {
             Some(request) => self.users.is_made_by(request, user.id).await?,
             None => false,
@@ -104,7 +116,8 @@ impl AccountService {
         if !is_repeated || user.deactivated_at.is_some() {
             return Err(AccountError::EmailTaken);
         }
-        match self.hasher.compare(password, Some(user.password_hash.clone())).await? {
+        let stored = Some(user.password_hash.clone());
+        match self.hasher.compare(password, stored, attempt).await? {
             Comparison::Wrong => Err(AccountError::EmailTaken),
             Comparison::Right | Comparison::Renewed(_) => Ok(user),
         }
@@ -123,10 +136,17 @@ impl AccountService {
         caller: &Caller,
         revision: Option<i64>,
         change: &ProfileChange,
+        address: IpAddr,
     ) -> Result<User, AccountError> {
+        self.limiter.write(caller.user_id).await?;
         let before = self.profile(caller).await?;
-        if change.email.as_ref().is_some_and(|email| email.text() != before.email) {
+        let email = change.email.as_ref().filter(|email| email.text() != before.email);
+        if let Some(email) = email {
             self.demand_fresh(caller)?;
+            // The reply shows whether the address is taken, as a sign-up's does; another spelling of the own one shows nothing.
+            if email.key() != before.email.to_ascii_lowercase() {
+                self.limiter.change_address(before.id, address).await?;
+            }
         }
         Ok(self
             .users
@@ -137,10 +157,8 @@ impl AccountService {
     /// Deactivates the caller's account; all its sign-ins end at once.
     pub(crate) async fn deactivate(&self, caller: &Caller) -> Result<(), AccountError> {
         self.demand_fresh(caller)?;
-        let now = self.clock.now();
-        let revocation = self.users.deactivate(caller.user_id, now, now + LONGEST_ACCESS).await?;
-        self.revocations.apply(&revocation);
-        Ok(())
+        let user = self.profile(caller).await?;
+        self.acts.deactivate(&user).await
     }
 
     /// Sets a new password; the other sign-ins end, this one continues with its refresh token.
@@ -152,48 +170,54 @@ impl AccountService {
         address: IpAddr,
     ) -> Result<(), AccountError> {
         self.demand_fresh(caller)?;
+        self.limiter.write(caller.user_id).await?;
         let user = self.profile(caller).await?;
         let email = EmailAddress::parse(&user.email).map_err(|why| Failure::Internal(why.to_owned()))?;
         check_password(new.expose_secret(), &email)
             .map_err(|why| AccountError::Invalid(vec![("new_password", why)]))?;
-        let attempt = Attempt::new(email.key(), address);
+        let attempt = Attempt::new(email.key(), address).in_session(caller.session_id);
         self.limiter.check(&attempt).await?;
-        let comparison = self.hasher.compare(current, Some(user.password_hash.clone())).await?;
+        let stored = Some(user.password_hash.clone());
+        let comparison = self.hasher.compare(current, stored, &attempt).await?;
         self.limiter.check(&attempt).await?;
         if comparison == Comparison::Wrong {
             self.limiter.failed(&attempt).await;
             return Err(AccountError::InvalidCredentials);
         }
-        let hash = self.hasher.hash(new).await?;
-        let now = self.clock.now();
-        let changed = self
-            .users
-            .change_password(&user, &hash, caller.session_id, now, now + LONGEST_ACCESS)
-            .await;
-        let revocation = match changed {
-            // Another request changed the password first: the given one is no longer the current one.
-            Err(NotDone::Stale) => return Err(AccountError::InvalidCredentials),
-            other => other?,
-        };
-        self.revocations.apply(&revocation);
-        Ok(())
+        let hash = self.hasher.hash(new, &attempt).await?;
+        let changed = self.acts.change_password(user, hash, caller.session_id).await;
+        // Another request changed the password first: the given one is no longer the current one.
+        changed.map_err(|why| match why {
+            AccountError::Stale => AccountError::InvalidCredentials,
+            other => other,
+        })
     }
 
     /// Accounts whose address begins with `prefix`, starting after the cursor.
     pub(crate) async fn list(&self, prefix: &str, page: &PageRequest<String>) -> Result<Page<User>, AccountError> {
-        let prefix = prefix.trim().to_ascii_lowercase();
+        let prefix = EmailAddress::prefix_key(prefix);
         let after = page.after.as_deref().unwrap_or_default();
         let users = self.users.list(&prefix, after, page.one_more()).await?;
         Ok(page.cut(users, |user| user.email.to_ascii_lowercase()))
     }
 
-    /// Replaces an account's roles.
-    pub(crate) async fn set_roles(&self, admin: &Caller, id: UserId, roles: &Roles) -> Result<User, AccountError> {
-        let now = self.clock.now();
-        let (user, revocation) = self.users.set_roles(id, roles, now, now + LONGEST_ACCESS).await?;
-        if let Some(revocation) = revocation {
+    /// What admins and commands did to accounts, the latest first.
+    pub(crate) async fn audit(&self, page: &PageRequest<AuditId>) -> Result<AuditPage, AccountError> {
+        Ok(self.audit.page(page).await?)
+    }
+
+    /// Replaces an account's roles; this needs a fresh sign-in.
+    pub(crate) async fn set_roles(
+        &self,
+        admin: &Caller,
+        actor: Actor,
+        id: UserId,
+        roles: &Roles,
+    ) -> Result<User, AccountError> {
+        self.demand_fresh(admin)?;
+        let (user, is_changed) = self.acts.set_roles(actor, id, roles).await?;
+        if is_changed {
             tracing::info!(admin_id = %admin.user_id, user_id = %id, %roles, "an admin changed the roles of an account");
-            self.revocations.apply(&revocation);
         }
         Ok(user)
     }

@@ -66,6 +66,9 @@ pub enum Failure {
     /// Too many passwords are being hashed.
     #[error("too many people are signing in at the moment; try again")]
     Busy,
+    /// What was asked for is in force in this process and can't be stored at the moment.
+    #[error("this can't be stored at the moment; it is tried again until it is, ask again")]
+    NotStored,
     /// The storage is full.
     #[error("the storage is full")]
     StorageFull,
@@ -133,6 +136,7 @@ impl From<HashError> for Failure {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Busy => Self::Busy,
+            HashError::Crowded => Self::Limited(Duration::from_secs(1)),
             HashError::Failed(why) => Self::Internal(why),
         }
     }

@@ -1,6 +1,8 @@
 //! What the service does, in domain words; nothing here knows HTTP.
 
 pub(crate) mod account_service;
+pub(crate) mod act_service;
+pub(crate) mod device_token;
 pub(crate) mod error;
 pub(crate) mod key_service;
 pub(crate) mod limiter;

@@ -1,17 +1,21 @@
-//! Argon2id in a pool with a fixed number of workers and a short queue.
+//! Argon2id in a pool with a fixed number of workers and a short, fair queue.
+
+mod queue;
 
 use crate::metric;
+use crate::models::accounts::password::opaque;
+use crate::models::sessions::attempt::Attempt;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use queue::{NoTurn, Queue, Turn};
 use secrecy::{ExposeSecret, SecretString};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Source: OWASP Password Storage Cheat Sheet, the first Argon2id setting (46 MiB, t=1, p=1)
 const MEMORY_KIB: u32 = 46 * 1024;
@@ -20,8 +24,6 @@ const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
-/// How many requests may wait for a worker.
-const QUEUE: usize = 64;
 /// How long a request waits before it is refused.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -31,6 +33,9 @@ pub(crate) enum HashError {
     /// Too many requests are waiting.
     #[error("too many passwords are being checked")]
     Busy,
+    /// Too many tries of one client on one account are waiting.
+    #[error("too many tries on one account at once")]
+    Crowded,
     /// Memory or randomness is not available, or the stored hash can't be read.
     #[error("a password could not be hashed: {0}")]
     Failed(String),
@@ -43,7 +48,8 @@ pub(crate) enum Comparison {
     Wrong,
     /// The password is right.
     Right,
-    /// The password is right, but its hash has an outdated cost; this is a new hash.
+    /// The password is right, but its hash has an outdated cost or is of another form of the password; this is a new
+    /// hash.
     Renewed(String),
 }
 
@@ -54,8 +60,7 @@ pub(crate) struct PasswordHasher {
 }
 
 struct Pool {
-    workers: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    queue: Queue,
     /// Memory for the next request in the queue; freed when none waits.
     spare: Mutex<Vec<Vec<Block>>>,
     made: AtomicU64,
@@ -73,8 +78,7 @@ impl PasswordHasher {
         let workers = if workers == 0 { cores } else { workers };
         Self {
             pool: Arc::new(Pool {
-                workers: Arc::new(Semaphore::new(workers)),
-                waiting: AtomicUsize::new(0),
+                queue: Queue::new(workers),
                 spare: Mutex::new(Vec::new()),
                 made: AtomicU64::new(0),
                 patience,
@@ -83,8 +87,8 @@ impl PasswordHasher {
     }
 
     /// Hashes a new password.
-    pub(crate) async fn hash(&self, password: SecretString) -> Result<String, HashError> {
-        self.work(move |pool| pool.fresh_hash(&password)).await
+    pub(crate) async fn hash(&self, password: SecretString, attempt: &Attempt) -> Result<String, HashError> {
+        self.work(attempt, move |pool| pool.fresh_hash(&form(&password))).await
     }
 
     /// Compares a password with a stored hash; without a hash it does the same work in vain.
@@ -92,8 +96,10 @@ impl PasswordHasher {
         &self,
         password: SecretString,
         stored: Option<String>,
+        attempt: &Attempt,
     ) -> Result<Comparison, HashError> {
-        self.work(move |pool| pool.compare(&password, stored.as_deref())).await
+        self.work(attempt, move |pool| pool.compare(&password, stored.as_deref()))
+            .await
     }
 
     /// How many hashes were computed so far.
@@ -104,58 +110,34 @@ impl PasswordHasher {
 
     async fn work<T: Send + 'static>(
         &self,
+        attempt: &Attempt,
         work: impl FnOnce(&Pool) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let permit = self.permit().await?;
+        let turn = self.turn(attempt).await?;
         let pool = Arc::clone(&self.pool);
         let done = tokio::task::spawn_blocking(move || {
             let result = work(&pool);
-            drop(permit);
+            drop(turn);
             result
         });
         done.await.map_err(|error| HashError::Failed(error.to_string()))?
     }
 
-    async fn permit(&self) -> Result<OwnedSemaphorePermit, HashError> {
-        let workers = Arc::clone(&self.pool.workers);
-        if let Ok(permit) = Arc::clone(&workers).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let _place = QueuePlace::take(&self.pool)?;
-        match tokio::time::timeout(self.pool.patience, workers.acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(busy()),
-        }
+    async fn turn(&self, attempt: &Attempt) -> Result<Turn, HashError> {
+        let turn = self.pool.queue.turn(attempt, self.pool.patience).await;
+        turn.map_err(|why| {
+            metrics::counter!(metric::PASSWORD_HASH_REFUSED).increment(1);
+            match why {
+                NoTurn::Busy => HashError::Busy,
+                NoTurn::Crowded => HashError::Crowded,
+            }
+        })
     }
 }
 
-fn busy() -> HashError {
-    metrics::counter!(metric::PASSWORD_HASH_REFUSED).increment(1);
-    HashError::Busy
-}
-
-/// A place in the queue; it is returned even if the client disconnects while waiting.
-struct QueuePlace<'a>(&'a Pool);
-
-impl<'a> QueuePlace<'a> {
-    fn take(pool: &'a Pool) -> Result<Self, HashError> {
-        let place = Self(pool);
-        let before = pool.waiting.fetch_add(1, Ordering::AcqRel);
-        place.show();
-        if before >= QUEUE { Err(busy()) } else { Ok(place) }
-    }
-
-    fn show(&self) {
-        let waiting = u32::try_from(self.0.waiting.load(Ordering::Acquire)).unwrap_or(u32::MAX);
-        metrics::gauge!(metric::PASSWORD_HASH_WAITING).set(waiting);
-    }
-}
-
-impl Drop for QueuePlace<'_> {
-    fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
-        self.show();
-    }
+/// The form of a password that is hashed.
+fn form(password: &SecretString) -> SecretString {
+    SecretString::from(opaque(password.expose_secret()))
 }
 
 impl Pool {
@@ -170,25 +152,32 @@ impl Pool {
         ))
     }
 
+    /// Compares the password's form and then, where that is another text, the password as it was typed: hashes from
+    /// before passwords had a form are of that.
     fn compare(&self, password: &SecretString, stored: Option<&str>) -> Result<Comparison, HashError> {
+        let form = form(password);
+        let as_typed = (form.expose_secret() != password.expose_secret()).then_some(password);
         let Some(stored) = stored else {
-            self.compute(
-                password,
-                &[0; SALT_BYTES],
-                &params(MEMORY_KIB, PASSES, LANES, HASH_BYTES)?,
-            )?;
+            let params = params(MEMORY_KIB, PASSES, LANES, HASH_BYTES)?;
+            for password in [Some(&form), as_typed].into_iter().flatten() {
+                self.compute(password, &[0; SALT_BYTES], &params)?;
+            }
             return Ok(Comparison::Wrong);
         };
         let (salt, hash, params) = read(stored)?;
-        let computed = self.compute(password, &salt, &params)?;
-        if verify_slices_are_equal(&computed, &hash).is_err() {
+        let is_right = |password: &SecretString| -> Result<bool, HashError> {
+            let computed = self.compute(password, &salt, &params)?;
+            Ok(verify_slices_are_equal(&computed, &hash).is_ok())
+        };
+        let today = (params.m_cost(), params.t_cost(), params.p_cost(), hash.len());
+        if is_right(&form)? {
+            if today == (MEMORY_KIB, PASSES, LANES, HASH_BYTES) {
+                return Ok(Comparison::Right);
+            }
+        } else if !as_typed.map_or(Ok(false), is_right)? {
             return Ok(Comparison::Wrong);
         }
-        let today = (params.m_cost(), params.t_cost(), params.p_cost(), hash.len());
-        if today == (MEMORY_KIB, PASSES, LANES, HASH_BYTES) {
-            return Ok(Comparison::Right);
-        }
-        self.fresh_hash(password).map(Comparison::Renewed)
+        self.fresh_hash(&form).map(Comparison::Renewed)
     }
 
     fn compute(&self, password: &SecretString, salt: &[u8], params: &Params) -> Result<Vec<u8>, HashError> {
@@ -199,7 +188,7 @@ impl Pool {
         let done = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
             .hash_password_into_with_memory(password.expose_secret().as_bytes(), salt, &mut out, &mut memory[..])
             .map_err(|error| HashError::Failed(error.to_string()));
-        if self.waiting.load(Ordering::Acquire) > 0 {
+        if self.queue.waiting() > 0 {
             self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
         } else {
             self.spare.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -250,22 +239,27 @@ mod tests {
         SecretString::from(text)
     }
 
+    fn attempt() -> Attempt {
+        Attempt::new("ada@example.org", std::net::IpAddr::from([192, 0, 2, 1]))
+    }
+
     #[tokio::test]
     async fn the_same_password_matches_its_hash_and_another_does_not() {
         let hasher = PasswordHasher::new(2);
-        let stored = hasher.hash(secret("twelve bytes")).await.unwrap();
+        let stored = hasher.hash(secret("twelve bytes"), &attempt()).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=47104,t=1,p=1$"), "{stored}");
-        let compare = |password: &str| hasher.compare(secret(password), Some(stored.clone()));
+        let attempt = attempt();
+        let compare = |password: &str| hasher.compare(secret(password), Some(stored.clone()), &attempt);
         assert_eq!(compare("twelve bytes").await.unwrap(), Comparison::Right);
         assert_eq!(compare("twelve byteS").await.unwrap(), Comparison::Wrong);
-        assert_ne!(hasher.hash(secret("twelve bytes")).await.unwrap(), stored);
+        assert_ne!(hasher.hash(secret("twelve bytes"), &attempt).await.unwrap(), stored);
     }
 
     #[tokio::test]
     async fn an_unknown_account_costs_the_same_hash_as_a_known_one() {
         let hasher = PasswordHasher::new(1);
         assert_eq!(
-            hasher.compare(secret("twelve bytes"), None).await.unwrap(),
+            hasher.compare(secret("twelve bytes"), None, &attempt()).await.unwrap(),
             Comparison::Wrong
         );
         assert_eq!(hasher.made(), 1);
@@ -283,35 +277,66 @@ mod tests {
             STANDARD_NO_PAD.encode([7; 16]),
             STANDARD_NO_PAD.encode(cheap)
         );
-        let Comparison::Renewed(fresh) = hasher.compare(secret("twelve bytes"), Some(stored)).await.unwrap() else {
+        let Comparison::Renewed(fresh) = hasher
+            .compare(secret("twelve bytes"), Some(stored), &attempt())
+            .await
+            .unwrap()
+        else {
             panic!("the old hash was kept");
         };
         assert_eq!(
-            hasher.compare(secret("twelve bytes"), Some(fresh)).await.unwrap(),
+            hasher
+                .compare(secret("twelve bytes"), Some(fresh), &attempt())
+                .await
+                .unwrap(),
             Comparison::Right
         );
     }
 
     #[tokio::test]
-    async fn a_request_that_finds_the_queue_full_is_refused_at_once() {
+    async fn a_hash_of_a_password_as_it_was_typed_still_opens_and_is_renewed() {
         let hasher = PasswordHasher::new(1);
-        let _worker = hasher.permit().await.unwrap();
-        hasher.pool.waiting.store(QUEUE, Ordering::Release);
-        assert!(matches!(
-            hasher.hash(secret("twelve bytes")).await,
-            Err(HashError::Busy)
-        ));
-        assert_eq!(hasher.pool.waiting.load(Ordering::Acquire), QUEUE);
+        let (typed, form) = ("Zu\u{308}rich, ganz fru\u{308}h", "Zürich, ganz früh");
+        let old = hasher.pool.fresh_hash(&secret(typed)).unwrap();
+        let compare = |typed: &str, stored: &str| {
+            let (password, stored) = (secret(typed), Some(stored.to_owned()));
+            let hasher = hasher.clone();
+            async move { hasher.compare(password, stored, &attempt()).await.unwrap() }
+        };
+        assert_eq!(
+            compare("Zu\u{308}rich, ganz spa\u{308}t", &old).await,
+            Comparison::Wrong
+        );
+        let Comparison::Renewed(fresh) = compare(typed, &old).await else {
+            panic!("the old hash was kept");
+        };
+        for typed in [typed, form] {
+            assert_eq!(compare(typed, &fresh).await, Comparison::Right, "{typed:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_account_costs_as_much_as_a_known_one_in_every_form() {
+        let hasher = PasswordHasher::new(1);
+        let stored = hasher.hash(secret("another password"), &attempt()).await.unwrap();
+        let mut costs = Vec::new();
+        for stored in [None, Some(stored)] {
+            let (before, attempt) = (hasher.made(), attempt());
+            let compared = hasher.compare(secret("Zu\u{308}rich, ganz fru\u{308}h"), stored, &attempt);
+            assert_eq!(compared.await.unwrap(), Comparison::Wrong);
+            costs.push(hasher.made() - before);
+        }
+        assert_eq!(costs, [2, 2]);
     }
 
     #[tokio::test]
     async fn a_request_that_waits_too_long_is_refused() {
         let hasher = PasswordHasher::with_patience(1, Duration::from_millis(10));
-        let _worker = hasher.permit().await.unwrap();
+        let _worker = hasher.turn(&attempt()).await.unwrap();
         assert!(matches!(
-            hasher.hash(secret("twelve bytes")).await,
+            hasher.hash(secret("twelve bytes"), &attempt()).await,
             Err(HashError::Busy)
         ));
-        assert_eq!(hasher.pool.waiting.load(Ordering::Acquire), 0);
+        assert_eq!(hasher.pool.queue.waiting(), 0);
     }
 }

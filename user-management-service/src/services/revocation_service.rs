@@ -31,6 +31,11 @@ impl RevocationService {
         }
     }
 
+    /// What refuses tokens in this process.
+    pub(crate) const fn feed(&self) -> &RevocationFeed {
+        &self.revocations
+    }
+
     /// Applies a revocation that was just stored.
     pub(crate) fn apply(&self, revocation: &Revocation) {
         let before = self.applied().insert(revocation.id, revocation.until);

@@ -1,7 +1,9 @@
 //! Opens, continues and ends sign-ins.
 
+use super::act_service::{ActService, Leaving, Named};
+use super::device_token::DeviceToken;
 use super::error::{Failure, SessionError};
-use super::limiter::{Attempt, Limiter};
+use super::limiter::Limiter;
 use super::password_hasher::{Comparison, PasswordHasher};
 use super::refresh_token::RefreshToken;
 use super::revocation_service::RevocationService;
@@ -10,11 +12,12 @@ use crate::config::LONGEST_ACCESS;
 use crate::metric;
 use crate::models::accounts::email::EmailAddress;
 use crate::models::accounts::user::User;
+use crate::models::sessions::attempt::Attempt;
 use crate::models::sessions::session::{NewSession, Rotation, Session};
 use crate::repositories::accounts::user_repository::UserRepository;
 use crate::repositories::sessions::session_repository::SessionRepository;
 use backing::Clock;
-use contracts::{SessionId, Timestamp, UserId};
+use contracts::{SessionId, Timestamp};
 use secrecy::SecretString;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -30,6 +33,10 @@ pub(crate) struct Credentials {
     pub(crate) password: SecretString,
     /// Whether to restore a deactivated account.
     pub(crate) reactivate: bool,
+    /// The token of the device, if it has one.
+    pub(crate) device: Option<DeviceToken>,
+    /// Whether the account shall know the device from now on.
+    pub(crate) remember: bool,
 }
 
 /// A sign-in with its tokens.
@@ -39,16 +46,9 @@ pub(crate) struct SignedIn {
     pub(crate) refresh_token: RefreshToken,
     /// How long the refresh token is valid.
     pub(crate) refresh_life: Duration,
+    /// The token of the device that the account knows now.
+    pub(crate) device: Option<DeviceToken>,
     pub(crate) user: User,
-}
-
-/// Which sign-ins a logout ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leaving {
-    /// This sign-in.
-    Here,
-    /// All sign-ins of the user.
-    Everywhere,
 }
 
 /// Signs people in and out.
@@ -56,6 +56,7 @@ pub(crate) enum Leaving {
 pub(crate) struct SessionService {
     pub(crate) users: UserRepository,
     pub(crate) sessions: SessionRepository,
+    pub(crate) acts: ActService,
     pub(crate) hasher: PasswordHasher,
     pub(crate) limiter: Limiter,
     pub(crate) issuer: TokenIssuer,
@@ -84,11 +85,17 @@ impl SessionService {
     async fn try_sign_in(&self, given: Credentials, address: IpAddr) -> Result<SignedIn, SessionError> {
         let email = EmailAddress::parse(&given.email).ok();
         let key = email.map_or_else(|| given.email.to_ascii_lowercase(), |email| email.key().to_owned());
-        let attempt = Attempt::new(&key, address);
+        let (attempt, device) = self.attempt(&key, address, given.device).await?;
         self.limiter.check(&attempt).await?;
-        let user = self.users.by_email_key(&key).await?;
+        let mut user = self.users.by_email_key(&key).await?;
+        if let Some(id) = user.as_ref().map(|user| user.id)
+            && self.acts.settle(id).await?
+        {
+            // A new password, or a deactivation, is stored now.
+            user = self.users.by_id(id).await?;
+        }
         let stored = user.as_ref().map(|user| user.password_hash.clone());
-        let comparison = self.hasher.compare(given.password, stored).await?;
+        let comparison = self.hasher.compare(given.password, stored, &attempt).await?;
         // Concurrent tries that passed the first check before they were counted stop here.
         self.limiter.check(&attempt).await?;
         let Some(mut user) = user.filter(|_| comparison != Comparison::Wrong) else {
@@ -104,12 +111,32 @@ impl SessionService {
         if let Comparison::Renewed(hash) = comparison {
             self.users.renew_hash(user.id, &user.password_hash, &hash).await?;
         }
-        let signed_in = self.open(user).await?;
-        self.limiter.forgive(&attempt).await;
+        let device = match device {
+            None if given.remember => Some(DeviceToken::generate()?),
+            known => known,
+        };
+        let signed_in = self.open(user, device).await?;
+        self.limiter.succeeded(&attempt).await;
         Ok(signed_in)
     }
 
-    async fn open(&self, user: User) -> Result<SignedIn, SessionError> {
+    /// The attempt on an account from an address, and the token of the device if the account knows it.
+    async fn attempt(
+        &self,
+        key: &str,
+        address: IpAddr,
+        device: Option<DeviceToken>,
+    ) -> Result<(Attempt, Option<DeviceToken>), SessionError> {
+        let attempt = Attempt::new(key, address);
+        match device {
+            Some(device) if self.sessions.knows_device(device.hash(), key).await? => {
+                Ok((attempt.on_device(device.hash()), Some(device)))
+            }
+            Some(_) | None => Ok((attempt, None)),
+        }
+    }
+
+    async fn open(&self, user: User, device: Option<DeviceToken>) -> Result<SignedIn, SessionError> {
         let now = self.clock.now();
         let token = RefreshToken::generate()?;
         let (idle, most) = self.lives;
@@ -120,8 +147,12 @@ impl SessionService {
             expires_at: now + idle.min(most),
             ends_by: now + most,
             token: token.hash(),
+            device: device.as_ref().map(DeviceToken::hash),
         };
-        let user = self.sessions.open(&new, user.version).await?;
+        let (user, ended) = self.sessions.open(&new, user.version, now + LONGEST_ACCESS).await?;
+        for revocation in &ended {
+            self.revocations.apply(revocation);
+        }
         let session = Session {
             id: new.id,
             user_id: new.user_id,
@@ -130,11 +161,16 @@ impl SessionService {
             ends_by: new.ends_by,
             ended_at: None,
         };
-        self.signed_in(user, &session, token, now)
+        let signed_in = self.signed_in(user, &session, token, now)?;
+        Ok(SignedIn { device, ..signed_in })
     }
 
     /// Exchanges a refresh token for the next one and a new access token.
     pub(crate) async fn refresh(&self, presented: RefreshToken) -> Result<SignedIn, SessionError> {
+        let session = self.sessions.by_token(presented.hash()).await?;
+        let session = session.ok_or(SessionError::InvalidGrant)?;
+        self.acts.settle(session.user_id).await?;
+        self.limiter.check_refresh(session.id).await?;
         let now = self.clock.now();
         let (next, stored) = presented.successor()?;
         let lives = (self.lives.0, GRACE);
@@ -144,7 +180,10 @@ impl SessionService {
             .rotate(presented.hash(), &stored, now, lives, until)
             .await?
         {
-            Rotation::Rotated(session, user) => self.signed_in(user, &session, next, now),
+            Rotation::Rotated(session, user) => {
+                self.limiter.refreshed(session.id).await;
+                self.signed_in(user, &session, next, now)
+            }
             Rotation::Again(session, user, sealed) => {
                 let next = presented.open(&sealed)?;
                 self.signed_in(user, &session, next, now)
@@ -162,34 +201,18 @@ impl SessionService {
 
     /// Ends the sign-in that a refresh token belongs to, or all sign-ins of its user.
     pub(crate) async fn leave_by_token(&self, token: &RefreshToken, leaving: Leaving) -> Result<(), SessionError> {
-        match self.sessions.by_token(token.hash()).await? {
-            Some(session) if session.ended_at.is_none() => self.leave(session.user_id, session.id, leaving).await,
-            Some(_) | None => Ok(()),
-        }
+        Ok(self.acts.leave(Named::Refresh(token.hash()), leaving).await?)
     }
 
     /// Ends the sign-in that an access token belongs to, or all sign-ins of its user.
     pub(crate) async fn leave_by_bearer(&self, token: &str, leaving: Leaving) -> Result<(), SessionError> {
-        let Some((user, session)) = self.issuer.sign_in_of(token) else {
-            return Ok(());
-        };
-        match self.sessions.by_id(session).await? {
-            Some(stored) if stored.ended_at.is_none() => self.leave(user, session, leaving).await,
-            Some(_) | None => Ok(()),
+        match self.issuer.sign_in_of(token) {
+            Some((user, session, version)) => {
+                let named = Named::Bearer(user, session, version);
+                Ok(self.acts.leave(named, leaving).await?)
+            }
+            None => Ok(()),
         }
-    }
-
-    async fn leave(&self, user: UserId, session: SessionId, leaving: Leaving) -> Result<(), SessionError> {
-        let now = self.clock.now();
-        let until = now + LONGEST_ACCESS;
-        let revocation = match leaving {
-            Leaving::Here => self.sessions.end(session, now, until).await?,
-            Leaving::Everywhere => Some(self.users.end_sessions(user, now, until).await?),
-        };
-        if let Some(revocation) = revocation {
-            self.revocations.apply(&revocation);
-        }
-        Ok(())
     }
 
     /// Removes sign-ins that ended or expired more than a day ago.
@@ -211,6 +234,7 @@ impl SessionService {
             expires_in: self.issuer.lifetime(),
             refresh_token,
             refresh_life: session.ends_by.since(now).min(idle),
+            device: None,
             user,
         })
     }
@@ -225,7 +249,7 @@ mod tests {
     use crate::{MIGRATIONS, NAME};
     use backing::cache::MemoryCache;
     use backing::db::Db;
-    use contracts::Role;
+    use contracts::{Role, UserId};
     use runtime::Revocations;
     use std::sync::Arc;
 
@@ -238,26 +262,33 @@ mod tests {
         let limits = Limits {
             failures_per_account,
             failures_per_address: 0,
+            signins_per_account: 0,
             signups_per_address: 0,
         };
         let cache = Arc::new(MemoryCache::new(clock.clone(), 1 << 20));
         let hasher = PasswordHasher::new(1);
         let users = UserRepository::new(db.clone());
+        let attempt = Attempt::new(EMAIL, IpAddr::from([192, 0, 2, 1]));
+        let hash = hasher.hash("a long enough password".into(), &attempt);
         let new = NewUser {
             id: UserId::generate(),
             email: EmailAddress::parse(EMAIL).unwrap(),
             name: "Ada".to_owned(),
             roles: Role::Learner.into(),
-            password_hash: hasher.hash("a long enough password".into()).await.unwrap(),
+            password_hash: hash.await.unwrap(),
         };
         users.insert(&new, None, clock.now()).await.unwrap();
+        let sessions = SessionRepository::new(db.clone());
+        let feed = Revocations::new(clock.clone()).feed();
+        let revocations = RevocationService::new(RevocationRepository::new(db), feed);
         SessionService {
+            acts: ActService::new(users.clone(), sessions.clone(), revocations.clone(), clock.clone()),
             users,
-            sessions: SessionRepository::new(db.clone()),
+            sessions,
             hasher,
             limiter: Limiter::new(cache, clock.clone(), limits),
             issuer: TokenIssuer::new("https://mooc.test", "moocflix", Duration::from_secs(300)),
-            revocations: RevocationService::new(RevocationRepository::new(db), Revocations::new(clock.clone()).feed()),
+            revocations,
             clock,
             lives: (Duration::from_secs(60), Duration::from_secs(60)),
         }
@@ -270,6 +301,8 @@ mod tests {
             email: email.to_owned(),
             password: "wrong".into(),
             reactivate: false,
+            device: None,
+            remember: false,
         };
         assert!(service.sign_in(given, IpAddr::from([192, 0, 2, 1])).await.is_err());
         service.hasher.made() - before

@@ -63,6 +63,7 @@ struct Origin {
     iss: String,
     sub: UserId,
     sid: SessionId,
+    ver: i64,
 }
 
 /// Signs access tokens; clones share the keys.
@@ -137,8 +138,9 @@ impl TokenIssuer {
         )))
     }
 
-    /// The sign-in that one of this issuer's tokens belongs to, expired tokens included: a logout needs no valid token.
-    pub(crate) fn sign_in_of(&self, token: &str) -> Option<(UserId, SessionId)> {
+    /// The sign-in that one of this issuer's tokens belongs to, and the token's version; expired tokens included, for a
+    /// logout needs no valid token.
+    pub(crate) fn sign_in_of(&self, token: &str) -> Option<(UserId, SessionId, i64)> {
         let (text, signature) = token.rsplit_once('.')?;
         let (header, claims) = text.split_once('.')?;
         let header: Header = decode(header)?;
@@ -151,7 +153,7 @@ impl TokenIssuer {
             .verify(text.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?)
             .ok()?;
         let origin: Origin = decode(claims)?;
-        (origin.iss == self.issuer).then_some((origin.sub, origin.sid))
+        (origin.iss == self.issuer).then_some((origin.sub, origin.sid, origin.ver))
     }
 
     fn keys(&self) -> Arc<Vec<OpenKey>> {
@@ -165,5 +167,5 @@ fn encode<T: Serialize>(part: &T) -> Result<String, NotSigned> {
 }
 
 fn decode<T: for<'de> Deserialize<'de>>(part: &str) -> Option<T> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+    runtime::object_from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }

@@ -362,3 +362,64 @@ async fn deactivating_needs_a_fresh_sign_in() {
         .is_problem(401, "reauthentication_required");
     assert_eq!(server.get("/profile", later.access()).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_password_in_any_script_opens_the_account_however_it_is_typed() {
+    let server = Server::start().await;
+    for (at, (set, typed)) in [
+        ("Grüße aus Zürich", "Gru\u{308}ße aus Zu\u{308}rich"),
+        ("Gru\u{308}ße aus Zu\u{308}rich", "Grüße aus Zürich"),
+        ("正確な馬の電池ホチキスと月", "正確な馬の電池ホチキスと月"),
+        ("ガギグゲゴザジズゼゾダヂ", "カ\u{3099}キ\u{3099}ク\u{3099}ケ\u{3099}コ\u{3099}サ\u{3099}シ\u{3099}ス\u{3099}セ\u{3099}ソ\u{3099}タ\u{3099}チ\u{3099}"),
+        ("a\u{3000}wide\u{a0}space in it", "a wide space in it"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let email = format!("reader-{at}@example.org");
+        let body = json!({"email": email, "password": set, "name": "Reader"});
+        server.post("/signup", body).await.is(201);
+        server.post("/login", json!({"email": email, "password": typed})).await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_two_unicode_forms_is_one_account() {
+    let server = Server::start().await;
+    let (composed, apart) = ("jörg@bücher.example", "jo\u{308}rg@bu\u{308}cher.example");
+    assert_eq!(server.signed_up(apart).await.json["email"], composed);
+    let again = json!({"email": composed, "password": PASSWORD, "name": "Eve"});
+    server.post("/signup", again).await.is_problem(409, "email_taken");
+    for email in [composed, apart] {
+        server.login(email).await;
+    }
+    let admin = server.admin("root@example.org").await;
+    let query = url_encoded(&apart[..4]);
+    let found = server.get(&format!("/?email={query}"), admin.access()).await;
+    assert_eq!(found.json["items"][0]["email"], composed, "{found:?}");
+}
+
+fn url_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+#[tokio::test]
+async fn every_name_follows_the_rule_of_titles() {
+    let server = Server::start().await;
+    let ada = server.signed_in("ada@example.org").await;
+    for name in [
+        "a\u{202e}b",
+        "\u{2066}",
+        "a\u{200f}b",
+        "\u{200b}",
+        "\u{3164}\u{2800}",
+        "a\nb",
+        " ",
+        &"x".repeat(201),
+    ] {
+        let refused = server.put("/profile/update", ada.access(), json!({"name": name})).await;
+        assert_eq!(refused.fields(), ["name"], "{name:?}");
+        let body = json!({"email": "eve@example.org", "password": PASSWORD, "name": name});
+        assert_eq!(server.post("/signup", body).await.fields(), ["name"], "{name:?}");
+    }
+}

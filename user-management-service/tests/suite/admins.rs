@@ -180,6 +180,7 @@ async fn every_row_of_the_table_has_its_policy() {
         (Method::POST, "/password/change"),
         (Method::DELETE, "/deactivate"),
         (Method::GET, "/"),
+        (Method::GET, "/audit"),
         (Method::PUT, "/x/roles"),
     ] {
         let nobody = server
@@ -187,4 +188,74 @@ async fn every_row_of_the_table_has_its_policy() {
             .await;
         nobody.is_problem(401, "unauthenticated");
     }
+}
+
+#[tokio::test]
+async fn other_roles_need_a_sign_in_of_the_last_ten_minutes() {
+    let server = Server::start().await;
+    let admin = server.admin("root@example.org").await;
+    let ada = server.signed_in("ada@example.org").await;
+    let id = &ada.json["user"]["id"];
+    server.clock.advance(Duration::from_secs(11 * 60));
+    let admin = server.refreshed(&admin).await;
+    roles(&server, admin.access(), id, json!(["admin"]))
+        .await
+        .is_problem(401, "reauthentication_required");
+    let admin = server.login("root@example.org").await;
+    roles(&server, admin.access(), id, json!(["admin"])).await.is(200);
+}
+
+#[tokio::test]
+async fn every_change_of_roles_is_in_the_audit_with_its_actor_and_request() {
+    let server = Server::start().await;
+    let admin = server.admin("root@example.org").await;
+    let ada = server.signed_in("ada@example.org").await;
+    let (admin_id, id) = (&admin.json["user"]["id"], &ada.json["user"]["id"]);
+    let changed = roles(&server, admin.access(), id, json!(["instructor"])).await;
+    roles(&server, admin.access(), id, json!(["instructor"])).await.is(200);
+    server.clock.advance(Duration::from_secs(1));
+    let db = server.second_handle().await;
+    set_role(&db, &server.clock, "ada@example.org", Role::Admin)
+        .await
+        .unwrap();
+
+    let first = server.get("/audit?limit=2", admin.access()).await;
+    first.is(200);
+    assert_eq!(first.header("cache-control"), "no-store");
+    let [by_machine, by_admin] = first.json["items"].as_array().unwrap().as_slice() else {
+        panic!("{first:?}");
+    };
+    for entry in [by_machine, by_admin] {
+        assert_eq!(entry["act"], "change_roles");
+        assert_eq!(entry["subject"], json!({"kind": "user", "id": id, "owner_id": null}));
+        assert!(
+            entry["id"].is_string() && entry["at"].as_str().unwrap().ends_with('Z'),
+            "{entry}"
+        );
+    }
+    assert_eq!(
+        (&by_machine["actor_id"], &by_machine["request_id"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(by_admin["actor_id"], *admin_id);
+    assert_eq!(by_admin["request_id"], changed.header("x-request-id"));
+    assert_eq!(
+        by_admin["details"],
+        json!({"before": ["learner"], "after": ["instructor"]})
+    );
+
+    let cursor = first.json["next_cursor"].as_str().unwrap();
+    let rest = server.get(&format!("/audit?cursor={cursor}"), admin.access()).await;
+    let acts: Vec<_> = rest.json["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| &entry["act"])
+        .collect();
+    assert_eq!(acts, ["create_user"], "the command that made the admin: {rest:?}");
+    assert_eq!(rest.json["next_cursor"], Value::Null);
+    server
+        .get("/audit", server.signed_in("bob@example.org").await.access())
+        .await
+        .is_problem(403, "admin_required");
 }

@@ -7,7 +7,9 @@ use serde_json::json;
 async fn kept(server: &Server) -> (String, Reply) {
     server.signed_up("ada@example.org").await;
     let body = json!({"email": "ada@example.org", "password": PASSWORD, "cookie": true});
-    let reply = server.post("/login", body).await;
+    let origin = server.public_origin();
+    let request = server.client.post(server.url("/login")).header("origin", origin);
+    let reply = server.send(request.json(&body)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert!(reply.json.get("refresh_token").is_none(), "{reply:?}");
     (cookie(&reply), reply)
@@ -123,4 +125,64 @@ async fn a_refresh_token_can_move_into_the_cookie() {
         refresh(&server, &cookie(&moved), Some(&server.origin())).await.status,
         200
     );
+}
+
+#[tokio::test]
+async fn another_site_can_not_sign_a_browser_in() {
+    let server = Server::start().await;
+    server.signed_up("eve@example.org").await;
+    let body = json!({"email": "eve@example.org", "password": PASSWORD, "cookie": true});
+    for origin in [None, Some("https://eve.example"), Some("null")] {
+        let request = server.client.post(server.url("/login")).json(&body);
+        let refused = server
+            .send(match origin {
+                Some(origin) => request.header("origin", origin),
+                None => request,
+            })
+            .await;
+        refused.is_problem(403, "cross_site");
+        assert!(
+            refused.json["detail"].as_str().unwrap().contains("public_url"),
+            "{refused:?}"
+        );
+        assert!(refused.headers.get("set-cookie").is_none());
+    }
+}
+
+#[tokio::test]
+async fn over_http_2_the_authority_is_the_host() {
+    let server = Server::start().await;
+    let (cookie, _) = kept(&server).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    let ask = |path: &str, origin: &str| {
+        let request = client.post(server.url(path)).header("cookie", &cookie);
+        server.send(request.header("origin", origin))
+    };
+    ask("/token", "http://eve.example")
+        .await
+        .is_oauth_error(403, "invalid_request");
+    let left = ask("/logout", &server.origin()).await;
+    assert_eq!(left.status, 204);
+    assert!(left.header("set-cookie").contains("Max-Age=0"), "{:?}", left.headers);
+    ask("/token", &server.origin())
+        .await
+        .is_oauth_error(400, "invalid_grant");
+}
+
+#[tokio::test]
+async fn a_target_in_absolute_form_names_the_host() {
+    let server = Server::start().await;
+    let (cookie, _) = kept(&server).await;
+    let origin = server.origin();
+    for (target, status) in [("http://eve.example", 403), (origin.as_str(), 200)] {
+        let request = format!(
+            "POST {target}/api/v1/users/token HTTP/1.1\r\nhost: {}\r\norigin: {origin}\r\ncookie: {cookie}\r\n\
+             content-length: 0\r\nconnection: close\r\n\r\n",
+            server.address
+        );
+        let mut wire = server.connect().await;
+        wire.send(request.as_bytes()).await;
+        let reply = wire.rest().await;
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{target}: {reply}");
+    }
 }

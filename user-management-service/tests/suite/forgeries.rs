@@ -176,3 +176,46 @@ async fn a_token_has_one_spelling_and_one_place() {
         .header("authorization", format!("Bearer {token}"));
     server.send(twice).await.is_problem(400, "ambiguous_credentials");
 }
+
+#[tokio::test]
+async fn an_array_stands_for_no_object() {
+    let server = Server::start().await;
+    let ada = server.signed_in("ada@example.org").await;
+    let values = |part: &Value, names: &[&str]| Value::Array(names.iter().map(|name| part[*name].clone()).collect());
+    let header = server
+        .signed(&ada, |header, _| *header = values(header, &["alg", "typ", "kid"]))
+        .await;
+    let names = [
+        "aud",
+        "iat",
+        "exp",
+        "nbf",
+        "sub",
+        "client_id",
+        "jti",
+        "sid",
+        "ver",
+        "roles",
+        "auth_time",
+        "scope",
+    ];
+    let claims = server.signed(&ada, |_, claims| *claims = values(claims, &names)).await;
+    for token in [header, claims] {
+        server.get("/profile", &token).await.is_problem(401, "unauthenticated");
+        let left = server
+            .send(server.request(reqwest::Method::POST, "/logout", &token))
+            .await;
+        assert_eq!(left.status, 204);
+    }
+    let refresh = &ada.json["refresh_token"];
+    let left = server.post("/logout", json!([refresh, true])).await;
+    assert_eq!(left.status, 204);
+    let exchanged = server.post("/token", json!(["refresh_token", refresh, false])).await;
+    exchanged.is_oauth_error(400, "invalid_request");
+    assert_eq!(
+        server.get("/profile", ada.access()).await.status,
+        200,
+        "nobody was signed out by that"
+    );
+    server.refreshed(&ada).await;
+}

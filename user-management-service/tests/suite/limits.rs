@@ -121,6 +121,7 @@ async fn sign_ups_of_an_address_are_counted_and_zero_counts_nothing() {
         config.limits.signups_per_address = 0;
         config.limits.failures_per_account = 0;
         config.limits.failures_per_address = 0;
+        config.limits.signins_per_account = 0;
     })
     .await;
     free.signed_up("ada@example.org").await;
@@ -145,4 +146,204 @@ async fn a_forwarded_address_counts_only_from_a_trusted_proxy() {
     sign_up_from(&proxied, "203.0.113.2", 3)
         .await
         .is_problem(429, "rate_limited");
+}
+
+async fn try_from(server: &Server, address: &str, email: &str, password: &str) -> Reply {
+    let request = server
+        .client
+        .post(server.url("/login"))
+        .header("x-forwarded-for", address);
+    server
+        .send(request.json(&json!({"email": email, "password": password})))
+        .await
+}
+
+/// A try in a browser, which sends these cookies.
+async fn try_in_browser(server: &Server, cookies: &str, email: &str, password: &str) -> Reply {
+    let request = server
+        .client
+        .post(server.url("/login"))
+        .header("origin", server.origin());
+    let body = json!({"email": email, "password": password, "cookie": true});
+    server.send(request.header("cookie", cookies).json(&body)).await
+}
+
+fn device(reply: &Reply) -> String {
+    let cookies = reply.headers.get_all("set-cookie").iter();
+    let device = cookies
+        .map(|cookie| cookie.to_str().unwrap())
+        .find(|it| it.starts_with("moocflix-device="));
+    let device = device.unwrap_or_else(|| panic!("{:?}", reply.headers));
+    for part in ["HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=31536000"] {
+        assert!(device.contains(part), "{device}");
+    }
+    device.split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn failures_from_elsewhere_lock_nobody_out() {
+    let server = Server::behind_proxy(|_| ()).await;
+    server.signed_up("ada@example.org").await;
+    for _ in 0..10 {
+        try_from(&server, "203.0.113.1", "ada@example.org", "not the password")
+            .await
+            .is_problem(401, "invalid_credentials");
+    }
+    for spelling in ["ada@example.org", "ADA@Example.org", " ada@example.org "] {
+        try_from(&server, "203.0.113.1", spelling, PASSWORD)
+            .await
+            .is_problem(429, "rate_limited");
+    }
+    try_from(&server, "203.0.113.2", "ada@example.org", PASSWORD)
+        .await
+        .is(200);
+    try_from(&server, "203.0.113.1", "ada@example.org", PASSWORD)
+        .await
+        .is_problem(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn one_address_in_two_unicode_forms_has_one_limit() {
+    let server = Server::start().await;
+    for at in 0..10 {
+        let email = ["jo\u{308}rg@example.org", "jörg@example.org"][at % 2];
+        try_with(&server, email, "not the password")
+            .await
+            .is_problem(401, "invalid_credentials");
+    }
+    for email in ["jo\u{308}rg@example.org", "jörg@example.org"] {
+        try_with(&server, email, PASSWORD).await.is_problem(429, "rate_limited");
+    }
+}
+
+#[tokio::test]
+async fn a_known_device_is_not_locked_out_by_others_and_has_ten_tries_of_its_own() {
+    let server = Server::start().await;
+    for email in ["ada@example.org", "eve@example.org"] {
+        server.signed_up(email).await;
+    }
+    let ada = device(&try_in_browser(&server, "", "ada@example.org", PASSWORD).await);
+    let eve = device(&try_in_browser(&server, &ada, "eve@example.org", PASSWORD).await);
+    assert_ne!(ada, eve, "another account's device is not this one's");
+    for _ in 0..10 {
+        try_with(&server, "ada@example.org", "not the password")
+            .await
+            .is_problem(401, "invalid_credentials");
+    }
+    for cookies in ["", &eve, "moocflix-device=AAAA", "moocflix-device="] {
+        try_in_browser(&server, cookies, "ada@example.org", PASSWORD)
+            .await
+            .is_problem(429, "rate_limited");
+    }
+    let again = try_in_browser(&server, &ada, "ada@example.org", PASSWORD).await;
+    again.is(200);
+    assert_eq!(device(&again), ada, "the device keeps its token");
+    for _ in 0..10 {
+        try_in_browser(&server, &ada, "ada@example.org", "not the password")
+            .await
+            .is_problem(401, "invalid_credentials");
+    }
+    try_in_browser(&server, &ada, "ada@example.org", PASSWORD)
+        .await
+        .is_problem(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn a_new_password_makes_the_devices_unknown() {
+    let server = Server::start().await;
+    server.signed_up("ada@example.org").await;
+    let tokens = try_in_browser(&server, "", "ada@example.org", PASSWORD).await;
+    let change = json!({"current_password": PASSWORD, "new_password": "quite another password"});
+    let changed = server.request(reqwest::Method::POST, "/password/change", tokens.access());
+    server.send(changed.json(&change)).await.is(204);
+    for _ in 0..10 {
+        try_with(&server, "ada@example.org", "not the password").await;
+    }
+    try_in_browser(&server, &device(&tokens), "ada@example.org", "quite another password")
+        .await
+        .is_problem(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn right_passwords_count_as_well() {
+    let server = Server::with(|config| config.limits.signins_per_account = 3).await;
+    for email in ["ada@example.org", "bob@example.org"] {
+        server.signed_up(email).await;
+    }
+    for _ in 0..3 {
+        try_with(&server, "ada@example.org", PASSWORD).await.is(200);
+    }
+    let refused = try_with(&server, "ada@example.org", PASSWORD).await;
+    refused.is_problem(429, "rate_limited");
+    assert_eq!(refused.header("retry-after"), "60");
+    try_with(&server, "bob@example.org", PASSWORD).await.is(200);
+    server.clock.advance(Duration::from_secs(60));
+    try_with(&server, "ada@example.org", PASSWORD).await.is(200);
+}
+
+#[tokio::test]
+async fn an_address_changes_three_times_a_day_and_each_change_counts_as_a_sign_up() {
+    let server = Server::with(|config| config.limits.signups_per_address = 8).await;
+    let change = async |bearer: &str, email: &str| server.put("/profile/update", bearer, json!({"email": email})).await;
+    let [ada, bob, eve] = ["ada", "bob", "eve"].map(|name| format!("{name}@example.org"));
+    let (ada, bob) = (server.signed_in(&ada).await, server.signed_in(&bob).await);
+    server.signed_up(&eve).await;
+    for _ in 0..5 {
+        let spelling = change(ada.access(), "ADA@example.org").await;
+        assert_eq!(
+            spelling.status, 200,
+            "another spelling is no other address: {spelling:?}"
+        );
+    }
+    change(ada.access(), &eve).await.is_problem(409, "email_taken");
+    change(ada.access(), "ada@example.com").await.is(200);
+    change(ada.access(), "ada@example.net").await.is(200);
+    for email in [&eve, "ada@example.org", "free@example.org"] {
+        let refused = change(ada.access(), email).await;
+        refused.is_problem(429, "rate_limited");
+        assert_eq!(refused.header("retry-after"), "86400");
+    }
+    change(bob.access(), "bob@example.com").await.is(200);
+    change(bob.access(), &eve).await.is_problem(409, "email_taken");
+    change(bob.access(), &eve).await.is_problem(429, "rate_limited");
+    let sign_up = json!({"email": "joe@example.org", "password": PASSWORD, "name": "Joe"});
+    server.post("/signup", sign_up).await.is_problem(429, "rate_limited");
+}
+
+#[tokio::test]
+async fn a_person_writes_thirty_times_a_minute() {
+    let server = Server::start().await;
+    let (ada, bob) = (
+        server.signed_in("ada@example.org").await,
+        server.signed_in("bob@example.org").await,
+    );
+    let write = async |bearer: &str, name: usize| {
+        let body = json!({"name": format!("Name {name}")});
+        server.put("/profile/update", bearer, body).await
+    };
+    for name in 0..30 {
+        write(ada.access(), name).await.is(200);
+    }
+    write(ada.access(), 30).await.is_problem(429, "rate_limited");
+    write(bob.access(), 0).await.is(200);
+    server.clock.advance(Duration::from_secs(60));
+    write(ada.access(), 31).await.is(200);
+}
+
+#[tokio::test]
+async fn a_sign_in_is_refreshed_sixty_times_a_minute() {
+    let server = Server::start().await;
+    let (mut ada, other) = (
+        server.signed_in("ada@example.org").await,
+        server.login("ada@example.org").await,
+    );
+    for _ in 0..60 {
+        ada = server.refreshed(&ada).await;
+    }
+    let refused = server.refresh(&ada).await;
+    refused.is_oauth_error(429, "rate_limited");
+    assert_eq!(refused.header("retry-after"), "60");
+    server.refreshed(&other).await;
+    server.clock.advance(Duration::from_secs(60));
+    server.refreshed(&ada).await;
 }

@@ -12,11 +12,12 @@ async fn every_documented_number_is_there_after_some_work() {
         config.hash_workers = 1;
         config.limits.failures_per_account = 0;
         config.limits.failures_per_address = 0;
+        config.limits.signups_per_address = 2;
     })
     .await;
     server.signed_in("ada@example.org").await;
-    let body = json!({"email": "ada@example.org", "password": "not the password"});
-    let crowd = join_all((0..100).map(|_| server.post("/login", body.clone()))).await;
+    let wrong = |n: usize| json!({"email": format!("guess-{n}@example.org"), "password": "not the password"});
+    let crowd = join_all((0..100).map(|n| server.post("/login", wrong(n)))).await;
     let busy: Vec<_> = crowd.iter().filter(|reply| reply.status == 503).collect();
     assert!(
         !busy.is_empty(),
@@ -26,6 +27,14 @@ async fn every_documented_number_is_there_after_some_work() {
         reply.is_problem(503, "busy");
         assert_eq!(reply.header("retry-after"), "2");
     }
+    server.signed_up("bob@example.org").await;
+    let many = json!({"email": "eve@example.org", "password": PASSWORD, "name": "Eve"});
+    server.post("/signup", many).await.is_problem(429, "rate_limited");
+    let left = server.post(
+        "/logout",
+        json!({"refresh_token": server.login("ada@example.org").await.json["refresh_token"]}),
+    );
+    left.await.is(204);
     let shown = numbers.render();
     for metric in FACE.metrics {
         assert!(shown.contains(metric.name), "{} is not in\n{shown}", metric.name);

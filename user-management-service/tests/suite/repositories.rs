@@ -6,6 +6,7 @@ use contracts::{Role, Roles, SessionId, Timestamp, UserId};
 use futures::future::join_all;
 use std::time::Duration;
 use testing::databases;
+use user_management_service::models::accounts::actor::Actor;
 use user_management_service::models::accounts::email::EmailAddress;
 use user_management_service::models::accounts::profile::ProfileChange;
 use user_management_service::models::accounts::user::{NewUser, User};
@@ -21,6 +22,7 @@ use user_management_service::{MIGRATIONS, NAME};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 const UNTIL: Timestamp = Timestamp::from_seconds(1_800_003_600);
+static MACHINE: Actor = Actor::machine();
 const IDLE: Duration = Duration::from_secs(1_000);
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -53,9 +55,10 @@ async fn signed_in(db: &Db, user: &User, token: u8) -> SessionId {
         expires_at: NOW + IDLE,
         ends_by: NOW + IDLE * 2,
         token: TokenHash([token; 32]),
+        device: None,
     };
     SessionRepository::new(db.clone())
-        .open(&session, user.version)
+        .open(&session, user.version, UNTIL)
         .await
         .unwrap();
     session.id
@@ -266,16 +269,16 @@ async fn roles_change_with_the_version_and_one_admin_always_stays() {
         let asleep = made(&db, "asleep@x.example", Role::Admin).await;
         users.deactivate(asleep.id, NOW, UNTIL).await.unwrap();
         let both: Roles = [Role::Learner, Role::Admin].into_iter().collect();
-        let (changed, revocation) = users.set_roles(one.id, &both, later(1), UNTIL).await.unwrap();
+        let (changed, revocation) = users.set_roles(&MACHINE, one.id, &both, later(1), UNTIL).await.unwrap();
         assert_eq!((changed.roles, changed.version), (both.clone(), 2));
         assert_eq!(revocation.unwrap().refused, Refused::Below(2));
-        let (_, none) = users.set_roles(one.id, &both, later(1), UNTIL).await.unwrap();
+        let (_, none) = users.set_roles(&MACHINE, one.id, &both, later(1), UNTIL).await.unwrap();
         assert_eq!(none, None);
 
         let learner = Roles::from(Role::Learner);
         let (first, second) = tokio::join!(
-            users.set_roles(one.id, &learner, later(2), UNTIL),
-            users.set_roles(two.id, &learner, later(2), UNTIL)
+            users.set_roles(&MACHINE, one.id, &learner, later(2), UNTIL),
+            users.set_roles(&MACHINE, two.id, &learner, later(2), UNTIL)
         );
         let refused = [first, second]
             .into_iter()
@@ -293,7 +296,9 @@ async fn roles_change_with_the_version_and_one_admin_always_stays() {
         ));
         assert_eq!(users.by_id(left.id).await.unwrap().unwrap().deactivated_at, None);
         assert!(matches!(
-            users.set_roles(UserId::generate(), &learner, NOW, UNTIL).await,
+            users
+                .set_roles(&MACHINE, UserId::generate(), &learner, NOW, UNTIL)
+                .await,
             Err(NotDone::Missing)
         ));
         assert_eq!(events(&db, "roles_changed").await, 2);
@@ -319,9 +324,10 @@ async fn a_sign_in_opens_for_the_version_that_was_checked() {
             expires_at: later(9),
             ends_by: later(9),
             token: TokenHash([2; 32]),
+            device: None,
         };
-        assert!(matches!(sessions.open(&late, 1).await, Err(NotDone::Stale)));
-        assert!(sessions.open(&late, 2).await.is_ok());
+        assert!(matches!(sessions.open(&late, 1, UNTIL).await, Err(NotDone::Stale)));
+        assert!(sessions.open(&late, 2, UNTIL).await.is_ok());
     }
 }
 
@@ -447,5 +453,86 @@ async fn a_signing_key_is_added_by_one_node() {
         assert!(keys.all().await.unwrap()[1] == c);
         keys.remove(&first[0].kid).await.unwrap();
         assert_eq!(keys.all().await.unwrap().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_account_has_fifty_live_sign_ins_and_the_oldest_ends() {
+    for fresh in databases(NAME, MIGRATIONS).await.unwrap() {
+        let db = fresh.db.clone();
+        let sessions = SessionRepository::new(db.clone());
+        let ada = made(&db, "ada@x.example", Role::Learner).await;
+        let bob = made(&db, "bob@x.example", Role::Learner).await;
+        let other = signed_in(&db, &bob, 100).await;
+        let ended = signed_in(&db, &ada, 101).await;
+        sessions.end(ended, NOW, UNTIL).await.unwrap();
+        let mut live = Vec::new();
+        for at in 0..52 {
+            let session = NewSession {
+                id: SessionId::generate(),
+                user_id: ada.id,
+                created_at: later(at),
+                expires_at: later(1_000),
+                ends_by: later(1_000),
+                token: TokenHash([u8::try_from(at).unwrap(); 32]),
+                device: None,
+            };
+            let (_, revoked) = sessions.open(&session, ada.version, UNTIL).await.unwrap();
+            let refused: Vec<_> = revoked.iter().map(|revocation| revocation.refused).collect();
+            let oldest = at.checked_sub(50).and_then(|at| live.get(usize::try_from(at).unwrap()));
+            let expected: Vec<_> = oldest.map(|id| Refused::Session(*id)).into_iter().collect();
+            assert_eq!(refused, expected, "{at}");
+            live.push(session.id);
+        }
+        for (at, id) in live.iter().enumerate() {
+            let ended_at = sessions.by_id(*id).await.unwrap().unwrap().ended_at;
+            assert_eq!(ended_at.is_some(), at < 2, "{at}");
+        }
+        assert_eq!(sessions.by_id(other).await.unwrap().unwrap().ended_at, None);
+        assert_eq!(events(&db, "session_ended").await, 3);
+        let live = RevocationRepository::new(db).live(NOW, NOW).await.unwrap();
+        assert_eq!(live.len(), 2, "other processes hear of both");
+    }
+}
+
+#[tokio::test]
+async fn an_account_knows_the_twenty_devices_that_were_used_last() {
+    for fresh in databases(NAME, MIGRATIONS).await.unwrap() {
+        let db = fresh.db.clone();
+        let sessions = SessionRepository::new(db.clone());
+        let (ada, bob) = ("ada@x.example", "bob@x.example");
+        let user = made(&db, ada, Role::Learner).await;
+        let other = made(&db, bob, Role::Learner).await;
+        let sign_in = async |user: &User, device: u8, at: u64| {
+            let session = NewSession {
+                id: SessionId::generate(),
+                user_id: user.id,
+                created_at: later(at),
+                expires_at: later(1_000),
+                ends_by: later(1_000),
+                token: TokenHash([u8::try_from(at).unwrap(); 32]),
+                device: Some(TokenHash([device; 32])),
+            };
+            sessions.open(&session, user.version, UNTIL).await.unwrap();
+        };
+        for device in 0..20 {
+            sign_in(&user, device, u64::from(device)).await;
+        }
+        sign_in(&user, 0, 30).await;
+        sign_in(&user, 99, 31).await;
+        sign_in(&other, 2, 32).await;
+        let known = async |device: u8, key: &str| sessions.knows_device(TokenHash([device; 32]), key).await.unwrap();
+        for (device, key, is_known) in [
+            (0, ada, true),
+            (1, ada, false),
+            (2, ada, true),
+            (2, bob, false),
+            (99, ada, true),
+        ] {
+            assert_eq!(known(device, key).await, is_known, "{device} {key}");
+        }
+        let users = UserRepository::new(db);
+        users.end_sessions(user.id, later(40), UNTIL).await.unwrap();
+        assert!(!known(0, ada).await, "a logout everywhere forgets the devices");
     }
 }

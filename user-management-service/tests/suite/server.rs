@@ -184,6 +184,11 @@ impl Server {
         self.site.url("")
     }
 
+    /// What browsers call the page's origin.
+    pub(crate) fn public_origin(&self) -> String {
+        self.config.public_url.clone().unwrap_or_else(|| self.origin())
+    }
+
     pub(crate) fn url(&self, path: &str) -> String {
         self.site.url(&format!("/api/v1/users{path}"))
     }

@@ -205,7 +205,10 @@ mod tests {
         drop(second);
         assert!(!revocations.refuses(&one));
 
-        let (below_two, below_three) = (feed.hold_user_below(one.user_id, 2), feed.hold_user_below(one.user_id, 3));
+        let (below_two, below_three) = (
+            feed.hold_user_below(one.user_id, 2),
+            feed.hold_user_below(one.user_id, 3),
+        );
         assert!(revocations.refuses(&caller(2)) && !revocations.refuses(&caller(3)));
         drop(below_three);
         assert!(revocations.refuses(&one) && !revocations.refuses(&caller(2)));

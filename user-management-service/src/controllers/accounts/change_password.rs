@@ -16,7 +16,7 @@ pub(crate) struct Body {
     /// The current password.
     #[schema(value_type = String, format = Password)]
     current_password: SecretString,
-    /// 12 to 1,024 bytes.
+    /// At least 12 characters, at most 1,024 bytes in UTF-8.
     #[schema(value_type = String, format = Password)]
     new_password: SecretString,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Body {
         (status = 401, description = "`unauthenticated`, `invalid_credentials` or `reauthentication_required`", body = ProblemDocument),
         (status = 422, description = "`invalid_request`", body = ProblemDocument),
         (status = 429, description = "`rate_limited`", body = ProblemDocument),
-        (status = 503, description = "`busy`", body = ProblemDocument),
+        (status = 503, description = "`busy`; `unavailable`: the access tokens are refused already, but the change is not stored yet", body = ProblemDocument),
     )
 )]
 pub(crate) async fn change_password(

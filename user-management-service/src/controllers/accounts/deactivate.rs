@@ -12,6 +12,7 @@ use runtime::{Caller, Problem, ProblemDocument};
         (status = 204, description = "Deactivated; every sign-in has ended."),
         (status = 401, description = "`unauthenticated` or `reauthentication_required`", body = ProblemDocument),
         (status = 409, description = "`last_admin`", body = ProblemDocument),
+        (status = 503, description = "`unavailable`: the sign-ins have ended, but that is not stored yet", body = ProblemDocument),
     )
 )]
 pub(crate) async fn deactivate(State(api): State<Api>, caller: Caller) -> Result<StatusCode, Problem> {

@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 pub(crate) struct Body {
     /// The address to sign in with.
     email: String,
-    /// 12 to 1,024 bytes.
+    /// At least 12 characters, at most 1,024 bytes in UTF-8.
     #[schema(value_type = String, format = Password)]
     password: SecretString,
     /// The name that other people see.

@@ -10,7 +10,7 @@ use axum::response::Response;
 use contracts::text;
 use http::StatusCode;
 use runtime::conditional::{IfMatch, version_tag};
-use runtime::{Caller, Json, Problem, ProblemDocument};
+use runtime::{Caller, ClientAddress, Json, Problem, ProblemDocument};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -23,7 +23,8 @@ pub(crate) struct Body {
     #[serde(default, deserialize_with = "documents::present")]
     #[schema(value_type = Option<String>)]
     name: Option<Option<String>>,
-    /// The address to sign in with. It can't be cleared; changing it needs a sign-in of the last 10 minutes.
+    /// The address to sign in with. It can't be cleared; changing it needs a sign-in of the last 10 minutes, and is possible
+    /// three times a day.
     #[serde(default, deserialize_with = "documents::present")]
     #[schema(value_type = Option<String>)]
     email: Option<Option<String>>,
@@ -47,11 +48,13 @@ pub(crate) struct Body {
         (status = 409, description = "`email_taken`", body = ProblemDocument),
         (status = 412, description = "`stale`", body = ProblemDocument),
         (status = 422, description = "`invalid_request`", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`", body = ProblemDocument),
     )
 )]
 pub(crate) async fn update_profile(
     State(api): State<Api>,
     caller: Caller,
+    ClientAddress(address): ClientAddress,
     if_match: IfMatch,
     Json(body): Json<Body>,
 ) -> Result<Response, Problem> {
@@ -67,7 +70,7 @@ pub(crate) async fn update_profile(
     };
     Ok(documents::user(
         StatusCode::OK,
-        api.accounts.update(&caller, revision, &change).await?,
+        api.accounts.update(&caller, revision, &change, address).await?,
     ))
 }
 

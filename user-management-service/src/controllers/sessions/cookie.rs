@@ -1,34 +1,64 @@
-//! The cookie that keeps a browser's refresh token where no script can read it.
+//! The cookies that keep a browser's refresh token, and the token by which an account knows the browser, where no script
+//! can read them.
 
 use crate::models::sessions::public_address::PublicAddress;
+use crate::services::device_token::DeviceToken;
 use crate::services::refresh_token::RefreshToken;
 use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
 
-const SECURE_NAME: &str = "__Host-moocflix";
-/// Browsers accept the `__Host-` prefix only with `Secure`, which plain http can't set.
-const PLAIN_NAME: &str = "moocflix";
+/// A cookie's names.
+struct Name {
+    secure: &'static str,
+    /// Browsers accept the `__Host-` prefix only with `Secure`, which plain http can't set.
+    plain: &'static str,
+}
 
-/// The header that sets the cookie.
+const TOKEN: Name = Name {
+    secure: "__Host-moocflix",
+    plain: "moocflix",
+};
+const DEVICE: Name = Name {
+    secure: "__Host-moocflix-device",
+    plain: "moocflix-device",
+};
+/// How long a browser is known without a sign-in. Browsers keep no cookie for longer than 400 days.
+const DEVICE_LIFE: Duration = Duration::from_secs(365 * 24 * 3_600);
+
+/// Why a cookie is refused, with the key that is missing behind a proxy.
+pub(crate) const NOT_OURS: &str = "the cookie is accepted only with the page's own Origin; behind a proxy, the key \
+    `public_url` must be the address that browsers use";
+
+/// The header that sets the cookie of the refresh token.
 pub(crate) fn keep(address: &PublicAddress, token: &SecretString, life: Duration) -> Option<HeaderValue> {
-    header(address, token.expose_secret(), life.as_secs())
+    header(address, &TOKEN, token.expose_secret(), life)
 }
 
-/// The header that deletes the cookie.
+/// The header that sets the cookie of the device.
+pub(crate) fn keep_device(address: &PublicAddress, token: &DeviceToken) -> Option<HeaderValue> {
+    header(address, &DEVICE, token.text().expose_secret(), DEVICE_LIFE)
+}
+
+/// The header that deletes the cookie of the refresh token.
 pub(crate) fn clear(address: &PublicAddress) -> Option<HeaderValue> {
-    header(address, "", 0)
+    header(address, &TOKEN, "", Duration::ZERO)
 }
 
-/// Whether the request carries the cookie.
+/// Whether the request carries the cookie of the refresh token.
 pub(crate) fn is_there(address: &PublicAddress, headers: &HeaderMap) -> bool {
-    value(address, headers).is_some()
+    value(address, &TOKEN, headers).is_some()
 }
 
 /// The refresh token in the request's cookie.
 pub(crate) fn read(address: &PublicAddress, headers: &HeaderMap) -> Option<RefreshToken> {
-    RefreshToken::parse(value(address, headers)?)
+    RefreshToken::parse(value(address, &TOKEN, headers)?)
+}
+
+/// The token of the device in the request's cookie.
+pub(crate) fn read_device(address: &PublicAddress, headers: &HeaderMap) -> Option<DeviceToken> {
+    DeviceToken::parse(value(address, &DEVICE, headers)?)
 }
 
 /// Whether the request comes from the page itself: its `Origin` is the public address or the request's own host.
@@ -40,6 +70,7 @@ pub(crate) fn is_ours(address: &PublicAddress, headers: &HeaderMap) -> bool {
     if address.origin.as_deref() == Some(origin) {
         return true;
     }
+    // The edge has put there what HTTP/2 calls the authority.
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let authority = origin
         .strip_prefix(address.scheme())
@@ -47,29 +78,29 @@ pub(crate) fn is_ours(address: &PublicAddress, headers: &HeaderMap) -> bool {
     host.is_some() && authority == host
 }
 
-fn name(address: &PublicAddress) -> &'static str {
-    if address.is_secure() { SECURE_NAME } else { PLAIN_NAME }
+impl Name {
+    fn at(&self, address: &PublicAddress) -> &'static str {
+        if address.is_secure() { self.secure } else { self.plain }
+    }
 }
 
-fn header(address: &PublicAddress, value: &str, seconds: u64) -> Option<HeaderValue> {
+fn header(address: &PublicAddress, name: &Name, value: &str, life: Duration) -> Option<HeaderValue> {
     let secure = if address.is_secure() { "; Secure" } else { "" };
-    let text = format!(
-        "{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}",
-        name(address)
-    );
+    let (name, seconds) = (name.at(address), life.as_secs());
+    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     let mut header = HeaderValue::try_from(text).ok()?;
     header.set_sensitive(true);
     Some(header)
 }
 
-fn value<'a>(address: &PublicAddress, headers: &'a HeaderMap) -> Option<&'a str> {
+fn value<'a>(address: &PublicAddress, name: &Name, headers: &'a HeaderMap) -> Option<&'a str> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(found, value)| (found == name(address) && !value.is_empty()).then_some(value))
+        .find_map(|(found, value)| (found == name.at(address) && !value.is_empty()).then_some(value))
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub(crate) fn tokens(signed_in: SignedIn, in_cookie: bool, address: &PublicAddre
     let cookie = in_cookie
         .then(|| cookie::keep(address, &refresh_token, signed_in.refresh_life))
         .flatten();
+    let device = signed_in.device.as_ref().filter(|_| in_cookie);
+    let device = device.and_then(|device| cookie::keep_device(address, device));
     let view = TokensDocument {
         access_token: signed_in.access_token.expose_secret().to_owned(),
         token_type: "Bearer",
@@ -45,7 +47,7 @@ pub(crate) fn tokens(signed_in: SignedIn, in_cookie: bool, address: &PublicAddre
     };
     let mut response = Json(view).into_response();
     forbid_caching(&mut response);
-    if let Some(cookie) = cookie {
+    for cookie in [cookie, device].into_iter().flatten() {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     response
@@ -92,10 +94,7 @@ impl TokenError {
     pub(crate) fn cross_site() -> Self {
         Self {
             status: StatusCode::FORBIDDEN,
-            ..Self::new(
-                "invalid_request",
-                "the cookie is accepted only with the page's own Origin",
-            )
+            ..Self::new("invalid_request", cookie::NOT_OURS)
         }
     }
 
@@ -105,6 +104,23 @@ impl TokenError {
             status: StatusCode::SERVICE_UNAVAILABLE,
             retry_after: Some(seconds),
             ..Self::new("temporarily_unavailable", "try again")
+        }
+    }
+
+    /// 429: there were too many refreshes.
+    pub(crate) fn limited(seconds: u64) -> Self {
+        Self {
+            status: StatusCode::TOO_MANY_REQUESTS,
+            retry_after: Some(seconds),
+            ..Self::new("rate_limited", "too many refreshes; try again later")
+        }
+    }
+
+    /// 507: the successor can't be stored.
+    pub(crate) fn storage_full() -> Self {
+        Self {
+            status: StatusCode::INSUFFICIENT_STORAGE,
+            ..Self::new("storage_full", "the storage is full")
         }
     }
 

@@ -1,8 +1,8 @@
 //! From each error of a sign-in to status and stable code, and to the codes of OAuth 2.0's token endpoint.
 
-use crate::controllers::errors::unauthorized;
+use crate::controllers::errors::{unauthorized, whole_seconds};
 use crate::controllers::sessions::documents::TokenError;
-use crate::services::error::SessionError as E;
+use crate::services::error::{Failure, SessionError as E};
 use http::StatusCode as S;
 use runtime::Problem;
 
@@ -24,6 +24,9 @@ impl From<E> for TokenError {
             E::InvalidGrant | E::InvalidCredentials | E::Deactivated => {
                 Self::new("invalid_grant", &E::InvalidGrant.to_string())
             }
+            E::Failed(Failure::Limited(wait)) => Self::limited(whole_seconds(wait)),
+            E::Failed(Failure::StorageFull) => Self::storage_full(),
+            E::Failed(Failure::NotStored) => Self::unavailable(5),
             E::Failed(failure) => {
                 tracing::error!(error = %failure, "a refresh failed");
                 Self::unavailable(5)

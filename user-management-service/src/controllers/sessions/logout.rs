@@ -2,14 +2,15 @@
 
 use super::cookie;
 use crate::controllers::state::Api;
+use crate::services::act_service::Leaving;
 use crate::services::error::SessionError;
 use crate::services::refresh_token::RefreshToken;
-use crate::services::session_service::Leaving;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use runtime::{Problem, ProblemDocument, object_from_slice};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -27,23 +28,25 @@ pub(crate) struct Body {
     everywhere: bool,
 }
 
-/// Ends the sign-in or, with `everywhere`, all of the user's; the reply is always the same.
+/// Ends the sign-in or, with `everywhere`, all of the user's; the reply does not show whether there was one.
 #[utoipa::path(
     post, path = "/logout", operation_id = "logOut", tag = "users", request_body = Option<Body>,
-    responses((status = 204, description = "Signed out, or was not signed in."))
+    responses(
+        (status = 204, description = "Signed out, or was not signed in."),
+        (status = 503, description = "`unavailable`: the tokens are refused already, but that is not stored yet", body = ProblemDocument),
+    )
 )]
-pub(crate) async fn log_out(State(api): State<Api>, request: Request) -> Response {
+pub(crate) async fn log_out(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     // A logout succeeds even with a body that can't be read.
     let body: Body = to_bytes(body, MAX_BODY)
         .await
         .ok()
-        .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+        .and_then(|bytes| object_from_slice(&bytes).ok())
         .unwrap_or_default();
     let ours = cookie::is_ours(&api.public_address, &parts.headers);
-    if let Err(error) = leave(&api, &parts.headers, &body, ours).await {
-        tracing::error!(%error, "a logout could not be stored");
-    }
+    // The browser keeps its cookie until the logout is stored, so that it can be repeated.
+    leave(&api, &parts.headers, &body, ours).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
     response
         .headers_mut()
@@ -54,7 +57,7 @@ pub(crate) async fn log_out(State(api): State<Api>, request: Request) -> Respons
     {
         response.headers_mut().append(SET_COOKIE, clear);
     }
-    response
+    Ok(response)
 }
 
 async fn leave(api: &Api, headers: &HeaderMap, body: &Body, ours: bool) -> Result<(), SessionError> {
@@ -63,15 +66,16 @@ async fn leave(api: &Api, headers: &HeaderMap, body: &Body, ours: bool) -> Resul
     } else {
         Leaving::Here
     };
+    let mut result = Ok(());
     for token in bearers(headers) {
-        api.sessions.leave_by_bearer(token, leaving).await?;
+        result = result.and(api.sessions.leave_by_bearer(token, leaving).await);
     }
     let named = body.refresh_token.as_deref().and_then(RefreshToken::parse);
     let kept = ours.then(|| cookie::read(&api.public_address, headers)).flatten();
     for token in [named, kept].into_iter().flatten() {
-        api.sessions.leave_by_token(&token, leaving).await?;
+        result = result.and(api.sessions.leave_by_token(&token, leaving).await);
     }
-    Ok(())
+    result
 }
 
 fn bearers(headers: &HeaderMap) -> impl Iterator<Item = &str> {

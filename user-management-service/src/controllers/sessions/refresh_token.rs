@@ -13,7 +13,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::SET_COOKIE;
-use runtime::accept;
+use runtime::{accept, object_from_slice};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -41,6 +41,9 @@ pub(crate) struct Form {
         (status = 200, description = "Tokens and the account.", body = TokensDocument),
         (status = 400, description = "`invalid_request`, `invalid_grant`, `unsupported_grant_type`", body = TokenError),
         (status = 403, description = "`invalid_request`: another site sent the cookie", body = TokenError),
+        (status = 429, description = "`rate_limited`", body = TokenError),
+        (status = 503, description = "`temporarily_unavailable`", body = TokenError),
+        (status = 507, description = "`storage_full`", body = TokenError),
     )
 )]
 pub(crate) async fn refresh_token(State(api): State<Api>, request: Request) -> Response {
@@ -102,7 +105,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Form, TokenError> {
         _ if body.is_empty() => Ok(Form::default()),
         "application/x-www-form-urlencoded" => read_pairs(body),
         "application/json" => {
-            serde_json::from_slice(body).map_err(|_| TokenError::new("invalid_request", "the body is not valid JSON"))
+            object_from_slice(body).map_err(|_| TokenError::new("invalid_request", "the body is not valid JSON"))
         }
         _ => Err(TokenError::new(
             "invalid_request",

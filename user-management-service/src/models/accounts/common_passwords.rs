@@ -100,29 +100,29 @@ fn repeats(password: &str) -> bool {
         .any(|unit| chars.len() >= unit * 2 && chars.iter().enumerate().all(|(at, c)| chars.get(at % unit) == Some(c)))
 }
 
+/// The fewest characters of a run.
+const SHORTEST_RUN: usize = 3;
+
 /// Whether the text consists of runs of at least three neighbours.
 fn is_runs(password: &str) -> bool {
     let mut rest = password;
     while !rest.is_empty() {
-        let taken = longest_run(rest);
-        if taken < 3 {
+        let Some(run) = longest_run(rest) else {
             return false;
-        }
-        rest = rest.get(taken..).unwrap_or_default();
+        };
+        rest = rest.get(run.len()..).unwrap_or_default();
     }
     true
 }
 
-fn longest_run(text: &str) -> usize {
-    let ends: Vec<usize> = text.char_indices().map(|(at, c)| at + c.len_utf8()).collect();
-    ends.into_iter()
-        .rev()
-        .find(|end| {
-            let piece = text.get(..*end).unwrap_or_default();
-            let backwards: String = piece.chars().rev().collect();
-            RUNS.iter().any(|run| run.contains(piece) || run.contains(&backwards)) || one_char(piece)
-        })
-        .unwrap_or(0)
+/// The longest run that the text begins with.
+fn longest_run(text: &str) -> Option<&str> {
+    let ends = text.char_indices().map(|(at, c)| at + c.len_utf8());
+    let pieces: Vec<&str> = ends.filter_map(|end| text.get(..end)).skip(SHORTEST_RUN - 1).collect();
+    pieces.into_iter().rev().find(|piece| {
+        let backwards: String = piece.chars().rev().collect();
+        RUNS.iter().any(|run| run.contains(piece) || run.contains(&backwards)) || one_char(piece)
+    })
 }
 
 fn one_char(text: &str) -> bool {

@@ -1,8 +1,10 @@
 //! E-mail addresses: shown as written, looked up by their key.
 
+use unicode_normalization::UnicodeNormalization;
+
 /// A valid address.
 ///
-/// Shape: `text` as the person wrote it, trimmed; `key` in ASCII lower case
+/// Shape: `text` as the person wrote it, trimmed, in composed characters (NFC); `key` is `text` in ASCII lower case
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmailAddress {
     text: String,
@@ -19,7 +21,8 @@ impl EmailAddress {
         if written.chars().any(char::is_control) {
             return Err("must not contain control characters");
         }
-        let text = written.trim();
+        // A macOS keyboard and a Windows one write the same address in two ways.
+        let text: String = written.trim().nfc().collect();
         if text.is_empty() {
             return Err("must not be empty");
         }
@@ -37,8 +40,8 @@ impl EmailAddress {
         }
         match text.split_once('@') {
             Some((local, domain)) if !local.is_empty() && is_domain(domain) => Ok(Self {
-                text: text.to_owned(),
                 key: text.to_ascii_lowercase(),
+                text,
             }),
             _ => Err("must look like name@example.org"),
         }
@@ -54,6 +57,11 @@ impl EmailAddress {
     #[must_use]
     pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The beginning of keys that a person looks for.
+    pub(crate) fn prefix_key(written: &str) -> String {
+        written.trim().nfc().collect::<String>().to_ascii_lowercase()
     }
 
     /// The part before the `@`, of the key.
@@ -85,6 +93,8 @@ mod tests {
         assert_eq!(address.text(), "Ada.Lovelace@Example.ORG");
         assert_eq!(address.key(), "ada.lovelace@example.org");
         assert!(EmailAddress::parse("a@b").is_ok());
+        let (composed, apart) = ("jörg@bücher.example", "jo\u{308}rg@bu\u{308}cher.example");
+        assert_eq!(EmailAddress::parse(composed), EmailAddress::parse(apart));
         assert!(EmailAddress::parse("jörg+mooc@bücher.example").is_ok());
     }
 

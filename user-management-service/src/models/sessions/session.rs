@@ -4,7 +4,7 @@ use super::revocation::Revocation;
 use crate::models::accounts::user::User;
 use contracts::{SessionId, Timestamp, UserId};
 
-/// SHA-256 of a refresh token; the token itself is never stored.
+/// SHA-256 of a refresh token or of a device's; the token itself is never stored.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct TokenHash(pub [u8; 32]);
 
@@ -23,6 +23,8 @@ pub struct NewSession {
     pub ends_by: Timestamp,
     /// The hash of the first refresh token.
     pub token: TokenHash,
+    /// The hash of the token of the device, which the account knows from now on.
+    pub device: Option<TokenHash>,
 }
 
 /// A stored sign-in.

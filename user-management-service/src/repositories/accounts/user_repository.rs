@@ -1,9 +1,11 @@
 //! Accounts.
 
+use crate::models::accounts::actor::Actor;
 use crate::models::accounts::profile::ProfileChange;
 use crate::models::accounts::user::{NewUser, User};
 use crate::models::sessions::revocation::{Refused, Revocation};
 use crate::repositories::rows::{self, NotDone, UserRow, select_users, take_turn, user_in};
+use backing::audit::{self, NewEntry};
 use backing::db::{Db, DbError, Tx};
 use backing::once::{self, Once, Request};
 use backing::{args, outbox};
@@ -11,6 +13,7 @@ use contracts::events::{
     UserDeactivated, UserReactivated, UserRegistered, UserRolesChanged, UserSessionsEnded, UserUpdated,
 };
 use contracts::{EventData, NewEvent, Role, Roles, SessionId, Timestamp, UserId};
+use serde_json::json;
 
 /// Accounts in the database.
 #[derive(Clone)]
@@ -30,31 +33,23 @@ impl UserRepository {
     /// Errors: `EmailTaken`, or what the database reports
     pub async fn insert(&self, new: &NewUser, request: Option<&Request>, now: Timestamp) -> Result<User, NotDone> {
         let mut tx = self.db.write().await?;
-        tx.run(
-            "INSERT INTO users (id, email, email_key, name, roles, is_admin, password_hash, email_verified, version, \
-             revision, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, 1, $9, $9)",
-            args![
-                new.id,
-                new.email.text(),
-                new.email.key(),
-                new.name.as_str(),
-                new.roles.to_string(),
-                new.roles.has(Role::Admin),
-                new.password_hash.as_str(),
-                false,
-                now
-            ],
-        )
-        .await
-        .map_err(taken)?;
+        let user = insert_in(&mut tx, new, now).await?;
         if let Some(request) = request {
             once::record(&mut tx, request, new.id.into(), now).await?;
         }
-        let registered = UserRegistered {
-            roles: new.roles.clone(),
-        };
-        publish(&mut tx, new.id, registered, now).await?;
-        let user = user_in(&mut tx, new.id).await?;
+        tx.commit().await?;
+        Ok(user)
+    }
+
+    /// Stores an account that a command on the machine creates, with its entry in the audit.
+    ///
+    /// Errors: `EmailTaken`, or what the database reports
+    pub async fn insert_by_command(&self, new: &NewUser, now: Timestamp) -> Result<User, NotDone> {
+        let mut tx = self.db.write().await?;
+        let user = insert_in(&mut tx, new, now).await?;
+        let details = json!({"roles": new.roles});
+        let entry = entry(&Actor::machine(), "create_user", new.id, details);
+        audit::record(&mut tx, &entry, now).await?;
         tx.commit().await?;
         Ok(user)
     }
@@ -95,6 +90,22 @@ impl UserRepository {
             .all::<UserRow>(sql, args![prefix, beyond, after, limit])
             .await?;
         Ok(rows.into_iter().map(User::from).collect())
+    }
+
+    /// Checks that the platform has an admin without this account, if the account is one and these roles (none for a
+    /// deactivation) make it none. The acts themselves check it again in their transactions.
+    ///
+    /// Errors: `LastAdmin`, or what the database reports
+    pub async fn keeps_an_admin(&self, user: &User, roles: Option<&Roles>) -> Result<(), NotDone> {
+        if !user.roles.has(Role::Admin) || roles.is_some_and(|roles| roles.has(Role::Admin)) {
+            return Ok(());
+        }
+        let others = self.db.read().one::<(i64,)>(OTHER_ADMINS, args![user.id]).await?;
+        if others.is_some_and(|(count,)| count > 0) {
+            Ok(())
+        } else {
+            Err(NotDone::LastAdmin)
+        }
     }
 
     /// Changes a profile; with a `revision`, only if the account still has it.
@@ -234,11 +245,13 @@ impl UserRepository {
         Ok(user)
     }
 
-    /// Replaces an account's roles and refuses access tokens with the old ones; the same roles change nothing.
+    /// Replaces an account's roles, refuses access tokens with the old ones and adds the change to the audit; the same
+    /// roles change nothing.
     ///
     /// Errors: `LastAdmin`, `Missing`, or what the database reports
     pub async fn set_roles(
         &self,
+        actor: &Actor,
         id: UserId,
         roles: &Roles,
         now: Timestamp,
@@ -265,10 +278,51 @@ impl UserRepository {
             version: user.version,
         };
         publish(&mut tx, id, changed, now).await?;
+        let details = json!({"before": before.roles, "after": roles});
+        audit::record(&mut tx, &entry(actor, "change_roles", id, details), now).await?;
         let revocation = refuse_below(&mut tx, id, user.version, now, until).await?;
         tx.commit().await?;
         Ok((user, Some(revocation)))
     }
+}
+
+/// An act on an account, for the audit.
+fn entry(actor: &Actor, act: &'static str, user: UserId, details: serde_json::Value) -> NewEntry {
+    NewEntry {
+        actor: actor.user,
+        act,
+        subject_kind: "user",
+        subject: user.into(),
+        owner: None,
+        details,
+        request: actor.request.clone(),
+    }
+}
+
+/// Inserts an account and publishes it, in the caller's transaction.
+async fn insert_in(tx: &mut Tx, new: &NewUser, now: Timestamp) -> Result<User, NotDone> {
+    tx.run(
+        "INSERT INTO users (id, email, email_key, name, roles, is_admin, password_hash, email_verified, version, \
+         revision, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, 1, $9, $9)",
+        args![
+            new.id,
+            new.email.text(),
+            new.email.key(),
+            new.name.as_str(),
+            new.roles.to_string(),
+            new.roles.has(Role::Admin),
+            new.password_hash.as_str(),
+            false,
+            now
+        ],
+    )
+    .await
+    .map_err(taken)?;
+    let registered = UserRegistered {
+        roles: new.roles.clone(),
+    };
+    publish(tx, new.id, registered, now).await?;
+    user_in(tx, new.id).await
 }
 
 /// The account after a change, and the names of the fields that differ.
@@ -329,13 +383,10 @@ async fn raise_version(tx: &mut Tx, id: UserId, now: Timestamp) -> Result<User, 
     user_in(tx, id).await
 }
 
+const OTHER_ADMINS: &str = "SELECT count(*) FROM users WHERE is_admin AND deactivated_at IS NULL AND id <> $1";
+
 async fn other_admins(tx: &mut Tx, id: UserId) -> Result<i64, DbError> {
-    let row = tx
-        .one::<(i64,)>(
-            "SELECT count(*) FROM users WHERE is_admin AND deactivated_at IS NULL AND id <> $1",
-            args![id],
-        )
-        .await?;
+    let row = tx.one::<(i64,)>(OTHER_ADMINS, args![id]).await?;
     Ok(row.map_or(0, |(count,)| count))
 }
 

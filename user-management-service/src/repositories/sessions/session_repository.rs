@@ -4,6 +4,7 @@ use crate::models::accounts::user::User;
 use crate::models::sessions::revocation::{Refused, Revocation};
 use crate::models::sessions::session::{NewSession, Rotation, Session, Successor, TokenHash};
 use crate::repositories::rows::{self, NotDone, user_in};
+use crate::repositories::sessions::devices;
 use backing::db::{Db, DbError, Tx};
 use backing::{args, outbox, record};
 use contracts::events::UserSessionEnded;
@@ -19,6 +20,13 @@ macro_rules! select {
         )
     };
 }
+
+/// The live sign-ins of a user, but for the newest ones.
+const SURPLUS: &str = select!(
+    "WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 100 OFFSET $3"
+);
+/// How many live sign-ins an account has at most; a further one ends the oldest.
+const MOST_LIVE: i64 = 50;
 
 const OF_ID: &str = select!("WHERE id = $1");
 const OF_TOKEN: &str = select!("WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = $1)");
@@ -68,10 +76,16 @@ impl SessionRepository {
         Self { db }
     }
 
-    /// Stores a sign-in with its first refresh token, unless the account's version has changed; returns the account.
+    /// Stores a sign-in with its first refresh token, unless the account's version has changed, and ends the oldest where
+    /// the account has too many; returns the account and the revocations of those.
     ///
     /// Errors: `Stale` when password, roles or state changed since `version` was read, `Missing`, or what the database reports
-    pub async fn open(&self, session: &NewSession, version: i64) -> Result<User, NotDone> {
+    pub async fn open(
+        &self,
+        session: &NewSession,
+        version: i64,
+        until: Timestamp,
+    ) -> Result<(User, Vec<Revocation>), NotDone> {
         let mut tx = self.db.write().await?;
         // The lock keeps the password from changing between the check and the insert.
         tx.run(
@@ -95,9 +109,31 @@ impl SessionRepository {
             ],
         )
         .await?;
-        insert_token(&mut tx, session.token, session.id, session.created_at).await?;
+        let now = session.created_at;
+        insert_token(&mut tx, session.token, session.id, now).await?;
+        if let Some(device) = session.device {
+            devices::remember(&mut tx, user.id, device, now).await?;
+        }
+        let surplus = tx.all::<SessionRow>(SURPLUS, args![user.id, now, MOST_LIVE]).await?;
+        let mut ended = Vec::new();
+        for row in surplus {
+            ended.extend(end(&mut tx, &row.into(), now, until).await?);
+        }
         tx.commit().await?;
-        Ok(user)
+        Ok((user, ended))
+    }
+
+    /// Whether the account of an address's key knows a device.
+    ///
+    /// Errors: what the database reports
+    pub async fn knows_device(&self, device: TokenHash, email_key: &str) -> Result<bool, DbError> {
+        let sql = "SELECT 1 FROM devices d JOIN users u ON u.id = d.user_id WHERE d.hash = $1 AND u.email_key = $2";
+        let found = self
+            .db
+            .read()
+            .one::<(i64,)>(sql, args![bytes(device), email_key])
+            .await?;
+        Ok(found.is_some())
     }
 
     /// The sign-in of an id, ended ones included.

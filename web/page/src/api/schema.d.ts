@@ -227,6 +227,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists what admins and commands did to accounts, the latest first; only for admins. */
+        get: operations["listUserAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/deactivate": {
         parameters: {
             query?: never;
@@ -270,7 +287,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ends the sign-in or, with `everywhere`, all of the user's; the reply is always the same. */
+        /** Ends the sign-in or, with `everywhere`, all of the user's; the reply does not show whether there was one. */
         post: operations["logOut"];
         delete?: never;
         options?: never;
@@ -371,7 +388,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Replaces an account's roles; only for admins. Access tokens with the old roles are refused. */
+        /**
+         * Replaces an account's roles; only for admins whose sign-in is of the last 10 minutes. Access tokens with the old roles
+         *     are refused, and the audit records the change.
+         */
         put: operations["setRoles"];
         post?: never;
         delete?: never;
@@ -680,7 +700,10 @@ export interface components {
         };
         /** @description The credentials. */
         Login: {
-            /** @description Returns the refresh token in a cookie, for browsers. */
+            /**
+             * @description Returns the refresh token in a cookie, for browsers; needs the page's own `Origin`. The account knows the browser
+             *     from then on, by another cookie: other people's failed sign-ins don't lock it out.
+             */
             cookie?: boolean;
             /** @description The account's e-mail address. */
             email: string;
@@ -708,7 +731,7 @@ export interface components {
             current_password: string;
             /**
              * Format: password
-             * @description 12 to 1,024 bytes.
+             * @description At least 12 characters, at most 1,024 bytes in UTF-8.
              */
             new_password: string;
         };
@@ -759,7 +782,10 @@ export interface components {
         ProfileUpdate: {
             /** @description A text about the person, up to 2,000 characters. */
             bio?: string | null;
-            /** @description The address to sign in with. It can't be cleared; changing it needs a sign-in of the last 10 minutes. */
+            /**
+             * @description The address to sign in with. It can't be cleared; changing it needs a sign-in of the last 10 minutes, and is possible
+             *     three times a day.
+             */
             email?: string | null;
             /** @description The language of the page, a tag such as `pt-BR`. */
             locale?: string | null;
@@ -830,7 +856,7 @@ export interface components {
             name: string;
             /**
              * Format: password
-             * @description 12 to 1,024 bytes.
+             * @description At least 12 characters, at most 1,024 bytes in UTF-8.
              */
             password: string;
         };
@@ -2066,6 +2092,67 @@ export interface operations {
             };
         };
     };
+    listUserAudit: {
+        parameters: {
+            query?: {
+                /** @description The most entries to return; 20 by default. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the audit. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `admin_required` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     deactivate: {
         parameters: {
             query?: never;
@@ -2093,6 +2180,15 @@ export interface operations {
             };
             /** @description `last_admin` */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: the sign-ins have ended, but that is not stored yet */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2142,7 +2238,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `account_deactivated`: the password is right */
+            /** @description `account_deactivated`: the password is right; `cross_site`: another site asks for a cookie */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2169,7 +2265,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `busy` */
+            /** @description `busy`, `unavailable` */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2208,6 +2304,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description `unavailable`: the tokens are refused already, but that is not stored yet */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description A problem document; its `code` says what was wrong. */
             default: {
@@ -2267,7 +2372,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `busy` */
+            /** @description `busy`; `unavailable`: the access tokens are refused already, but the change is not stored yet */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2379,6 +2484,15 @@ export interface operations {
             };
             /** @description `invalid_request` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2509,6 +2623,33 @@ export interface operations {
                     "application/json": components["schemas"]["TokenError"];
                 };
             };
+            /** @description `rate_limited` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `temporarily_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `storage_full` */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
             /** @description A problem document; its `code` says what was wrong. */
             default: {
                 headers: {
@@ -2545,7 +2686,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description `unauthenticated` */
+            /** @description `unauthenticated` or `reauthentication_required` */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2583,6 +2724,15 @@ export interface operations {
             };
             /** @description `invalid_request` */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: in force, but not stored yet */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

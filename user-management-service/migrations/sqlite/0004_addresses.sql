@@ -1,0 +1,1 @@
+-- Addresses and their keys are in composed characters (NFC) now; the program converts those from before.

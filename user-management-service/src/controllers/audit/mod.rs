@@ -1,0 +1,3 @@
+//! The audit: admins read what was done to accounts.
+
+pub(crate) mod list_audit;

@@ -1,0 +1,3 @@
+//! The audit in the database.
+
+pub mod audit_repository;

@@ -1,0 +1,335 @@
+//! Carries out what takes rights away: logouts, deactivations, changes of passwords and of roles.
+//!
+//! Such an act is in force in this process before it is written: its tokens are refused at once. It is acknowledged once
+//! it is stored; until then it waits here and is tried again, whether its client still listens or not.
+
+use super::error::{AccountError, Failure};
+use super::revocation_service::RevocationService;
+use crate::config::LONGEST_ACCESS;
+use crate::metric;
+use crate::models::accounts::actor::Actor;
+use crate::models::accounts::user::User;
+use crate::models::sessions::revocation::Revocation;
+use crate::models::sessions::session::{Session, TokenHash};
+use crate::repositories::accounts::user_repository::UserRepository;
+use crate::repositories::rows::NotDone;
+use crate::repositories::sessions::session_repository::SessionRepository;
+use backing::Clock;
+use contracts::{Roles, SessionId, UserId};
+use runtime::Hold;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Which sign-ins a logout ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    /// This sign-in.
+    Here,
+    /// All sign-ins of the user.
+    Everywhere,
+}
+
+/// What a logout names its sign-in by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Named {
+    /// An access token of this user, sign-in and version.
+    Bearer(UserId, SessionId, i64),
+    /// A refresh token.
+    Refresh(TokenHash),
+}
+
+/// An act that takes rights away.
+#[derive(Clone)]
+pub(crate) enum Act {
+    /// A logout.
+    Leave(Named, Leaving),
+    /// The deactivation of an account by its owner.
+    Deactivate(UserId),
+    /// A new password, by its hash; the named sign-in stays.
+    ChangePassword(User, String, SessionId),
+    /// Other roles.
+    SetRoles(Actor, UserId, Roles),
+}
+
+/// What a stored act has changed.
+struct Done {
+    revocation: Option<Revocation>,
+    user: Option<User>,
+}
+
+/// An act that is in force and not stored yet.
+struct Waiting {
+    number: u64,
+    act: Act,
+    /// Whose act it is; unknown while the database can't be read.
+    user: Option<UserId>,
+    _hold: Option<Hold>,
+}
+
+#[derive(Default)]
+struct Acts {
+    next: u64,
+    waiting: Vec<Waiting>,
+}
+
+/// Carries out acts; clones share those that wait.
+#[derive(Clone)]
+pub(crate) struct ActService {
+    users: UserRepository,
+    sessions: SessionRepository,
+    revocations: RevocationService,
+    clock: Clock,
+    acts: Arc<Mutex<Acts>>,
+    /// Held while a waiting act is tried again, so that no older act overwrites a newer one.
+    again: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl ActService {
+    pub(crate) fn new(
+        users: UserRepository,
+        sessions: SessionRepository,
+        revocations: RevocationService,
+        clock: Clock,
+    ) -> Self {
+        Self {
+            users,
+            sessions,
+            revocations,
+            clock,
+            acts: Arc::default(),
+            again: Arc::default(),
+        }
+    }
+
+    /// Ends the named sign-in, or all of its user; one that is unknown or has ended is no error.
+    pub(crate) async fn leave(&self, named: Named, leaving: Leaving) -> Result<(), Failure> {
+        let session = self.session_of(named).await;
+        let (user, hold) = match (&session, named) {
+            (Ok(None), _) => return Ok(()),
+            (Ok(Some(session)), _) if session.ended_at.is_some() => return Ok(()),
+            (Ok(Some(session)), _) => (Some(session.user_id), Some((session.user_id, session.id))),
+            (Err(_), Named::Bearer(user, session, _)) => (Some(user), Some((user, session))),
+            (Err(_), Named::Refresh(_)) => (None, None),
+        };
+        let hold = match (hold, leaving) {
+            (Some((_, session)), Leaving::Here) => Some(self.revocations.feed().hold_session(session)),
+            (Some((user, _)), Leaving::Everywhere) => Some(self.hold_all(user, named).await),
+            (None, _) => None,
+        };
+        let stored = self.carry_out(Act::Leave(named, leaving), user, hold).await;
+        stored.map(|_| ()).map_err(|why| match why {
+            AccountError::Failed(failure) => failure,
+            other => Failure::Internal(other.to_string()),
+        })
+    }
+
+    /// Deactivates an account; all its sign-ins end.
+    pub(crate) async fn deactivate(&self, user: &User) -> Result<(), AccountError> {
+        self.users.keeps_an_admin(user, None).await?;
+        let hold = self.hold_below(user);
+        self.carry_out(Act::Deactivate(user.id), Some(user.id), Some(hold))
+            .await?;
+        Ok(())
+    }
+
+    /// Sets a new password, by its hash; all sign-ins but one end.
+    pub(crate) async fn change_password(&self, user: User, hash: String, keep: SessionId) -> Result<(), AccountError> {
+        let (id, hold) = (user.id, self.hold_below(&user));
+        let act = Act::ChangePassword(user, hash, keep);
+        self.carry_out(act, Some(id), Some(hold)).await?;
+        Ok(())
+    }
+
+    /// Replaces an account's roles; the second value is whether that changes them.
+    pub(crate) async fn set_roles(
+        &self,
+        actor: Actor,
+        id: UserId,
+        roles: &Roles,
+    ) -> Result<(User, bool), AccountError> {
+        let user = self.users.by_id(id).await?.ok_or(AccountError::NotFound)?;
+        self.users.keeps_an_admin(&user, Some(roles)).await?;
+        let hold = (user.roles != *roles).then(|| self.hold_below(&user));
+        let act = Act::SetRoles(actor, id, roles.clone());
+        let done = self.carry_out(act, Some(id), hold).await?;
+        let is_changed = done.revocation.is_some();
+        Ok((done.user.unwrap_or(user), is_changed))
+    }
+
+    /// Makes sure that nothing of a user waits, before rights are given: what can't be stored now is an error. Returns
+    /// whether something was stored.
+    pub(crate) async fn settle(&self, user: UserId) -> Result<bool, Failure> {
+        let concerns = |waiting: &Waiting| waiting.user.is_none_or(|of| of == user);
+        if !self.acts().waiting.iter().any(concerns) {
+            return Ok(false);
+        }
+        self.try_again(concerns).await?;
+        Ok(true)
+    }
+
+    /// Tries all that waits again.
+    pub(crate) async fn store_waiting(&self) {
+        if self.acts().waiting.is_empty() {
+            return;
+        }
+        // What fails stays, and was logged.
+        let _ = self.try_again(|_| true).await;
+    }
+
+    async fn try_again(&self, which: impl Fn(&Waiting) -> bool) -> Result<(), Failure> {
+        let _again = self.again.lock().await;
+        let acts: Vec<(u64, Act)> = {
+            let acts = self.acts();
+            let chosen = acts.waiting.iter().filter(|waiting| which(waiting));
+            chosen.map(|waiting| (waiting.number, waiting.act.clone())).collect()
+        };
+        for (number, act) in acts {
+            match self.finish(number, &act).await {
+                Ok(_) => tracing::info!(act = act.name(), "a security act that waited is stored"),
+                Err(AccountError::Failed(failure)) => return Err(failure),
+                Err(error) => tracing::warn!(act = act.name(), %error, "a security act that waited was refused"),
+            }
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&self, act: Act, user: Option<UserId>, hold: Option<Hold>) -> Result<Done, AccountError> {
+        let number = {
+            // An older act of the same kind must not be tried while this one replaces it.
+            let is_repeated = self
+                .acts()
+                .waiting
+                .iter()
+                .any(|waiting| waiting.act.is_replaced_by(&act));
+            let _again = if is_repeated {
+                Some(self.again.lock().await)
+            } else {
+                None
+            };
+            let mut acts = self.acts();
+            acts.waiting.retain(|waiting| !waiting.act.is_replaced_by(&act));
+            let number = acts.next;
+            acts.next += 1;
+            acts.waiting.push(Waiting {
+                number,
+                act: act.clone(),
+                user,
+                _hold: hold,
+            });
+            number
+        };
+        self.finish(number, &act).await
+    }
+
+    /// Stores an act; one that the database can't take now goes on waiting.
+    async fn finish(&self, number: u64, act: &Act) -> Result<Done, AccountError> {
+        let stored = self.store(act).await;
+        match stored {
+            Ok(done) => {
+                if let Some(revocation) = &done.revocation {
+                    self.revocations.apply(revocation);
+                }
+                self.drop_waiting(number);
+                Ok(done)
+            }
+            Err(NotDone::Db(error)) => {
+                metrics::gauge!(metric::ACTS_WAITING).set(self.count());
+                tracing::warn!(act = act.name(), %error, "a security act is in force but not stored; trying again");
+                Err(Failure::NotStored.into())
+            }
+            Err(refused) => {
+                self.drop_waiting(number);
+                Err(refused.into())
+            }
+        }
+    }
+
+    async fn store(&self, act: &Act) -> Result<Done, NotDone> {
+        let now = self.clock.now();
+        let until = now + LONGEST_ACCESS;
+        let (revocation, user) = match act {
+            Act::Leave(named, leaving) => {
+                let session = self
+                    .session_of(*named)
+                    .await?
+                    .filter(|session| session.ended_at.is_none());
+                match (session, leaving) {
+                    (None, _) => (None, None),
+                    (Some(session), Leaving::Here) => (self.sessions.end(session.id, now, until).await?, None),
+                    (Some(session), Leaving::Everywhere) => {
+                        (Some(self.users.end_sessions(session.user_id, now, until).await?), None)
+                    }
+                }
+            }
+            Act::Deactivate(user) => (Some(self.users.deactivate(*user, now, until).await?), None),
+            Act::ChangePassword(user, hash, keep) => {
+                let changed = self.users.change_password(user, hash, *keep, now, until);
+                (Some(changed.await?), None)
+            }
+            Act::SetRoles(actor, user, roles) => {
+                let (user, revocation) = self.users.set_roles(actor, *user, roles, now, until).await?;
+                (revocation, Some(user))
+            }
+        };
+        Ok(Done { revocation, user })
+    }
+
+    async fn session_of(&self, named: Named) -> Result<Option<Session>, NotDone> {
+        Ok(match named {
+            Named::Bearer(_, session, _) => self.sessions.by_id(session).await?,
+            Named::Refresh(token) => self.sessions.by_token(token).await?,
+        })
+    }
+
+    fn hold_below(&self, user: &User) -> Hold {
+        self.revocations.feed().hold_user_below(user.id, user.version + 1)
+    }
+
+    /// Refuses all tokens that a user has now; without the database, those up to the version of the token at hand.
+    async fn hold_all(&self, user: UserId, named: Named) -> Hold {
+        let stored = self.users.by_id(user).await.ok().flatten();
+        let shown = match named {
+            Named::Bearer(_, _, version) => version,
+            Named::Refresh(_) => 0,
+        };
+        let version = stored.map_or(shown, |user| user.version.max(shown));
+        self.revocations.feed().hold_user_below(user, version + 1)
+    }
+
+    fn drop_waiting(&self, number: u64) {
+        self.acts().waiting.retain(|waiting| waiting.number != number);
+        metrics::gauge!(metric::ACTS_WAITING).set(self.count());
+    }
+
+    fn count(&self) -> u32 {
+        u32::try_from(self.acts().waiting.len()).unwrap_or(u32::MAX)
+    }
+
+    fn acts(&self) -> MutexGuard<'_, Acts> {
+        self.acts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Act {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Leave(..) => "logout",
+            Self::Deactivate(_) => "deactivation",
+            Self::ChangePassword(..) => "change of a password",
+            Self::SetRoles(..) => "change of roles",
+        }
+    }
+
+    /// Whether `other` is the same wish again, or a later one about the same thing.
+    fn is_replaced_by(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Leave(named, leaving), Self::Leave(other, more)) => named == other && leaving == more,
+            (Self::Deactivate(user), Self::Deactivate(other)) => user == other,
+            (Self::ChangePassword(user, ..), Self::ChangePassword(other, ..)) => user.id == other.id,
+            (Self::SetRoles(_, user, _), Self::SetRoles(_, other, _)) => user == other,
+            (
+                Self::Leave(..) | Self::Deactivate(_) | Self::ChangePassword(..) | Self::SetRoles(..),
+                Self::Leave(..) | Self::Deactivate(_) | Self::ChangePassword(..) | Self::SetRoles(..),
+            ) => false,
+        }
+    }
+}
