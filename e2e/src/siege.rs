@@ -5,6 +5,7 @@ pub mod event_streams;
 pub mod h2;
 pub mod neighbour;
 pub mod readers;
+pub mod sign_ins;
 pub mod uploads;
 
 use crate::process::anonymous_memory;

@@ -14,6 +14,7 @@ mod policies;
 mod postgres;
 mod process;
 mod siege_memory;
+mod siege_sign_ins;
 mod siege_uploads;
 mod slow;
 mod strangers;
