@@ -7,7 +7,7 @@ use e2e::{media, playlist, process, settings};
 use rustix::process::{Pid, Signal, kill_process};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 
 /// `moocflix upload`, with its own cache folder.
@@ -135,6 +135,141 @@ async fn an_interrupted_upload_resumes_without_a_password() -> Result<()> {
         stage.api.becomes(&id, &owner.token, &["playable", "ready"]).await?;
         let session = stage.api.session(&id, &owner.token).await?;
         playlist::open(&stage.api, &session.hls_url).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// What the command remembers, in one text.
+fn remembered(cache: &std::path::Path) -> String {
+    let folders = ["requests", "uploads"].map(|name| std::fs::read_dir(cache.join("moocflix").join(name)));
+    let entries = folders.into_iter().flatten().flatten();
+    let texts = entries.filter_map(|entry| {
+        let path = entry.ok()?.path();
+        // a killed command may leave a file that was to replace another
+        (path.extension()? == "json").then(|| std::fs::read_to_string(path).ok())?
+    });
+    texts.collect()
+}
+
+async fn lectures(stage: &Stage, token: &str) -> Result<Vec<serde_json::Value>> {
+    let list = stage.api.get("/api/v1/content", token).await?.expect(200)?.json();
+    Ok(list["items"].as_array().context("a list")?.clone())
+}
+
+/// Waits until the command remembers one of these.
+async fn remembers(cache: &std::path::Path, parts: &[&str]) -> Result<()> {
+    process::until("the command's state", Duration::from_secs(30), async || {
+        let state = remembered(cache);
+        Ok(parts.iter().any(|part| state.contains(part)).then_some(()))
+    })
+    .await
+}
+
+/// The first line of its output with this part.
+async fn line(child: &mut Child, part: &str) -> Result<String> {
+    let mut lines = BufReader::new(child.stdout.take().context("its output")?).lines();
+    let found = tokio::time::timeout(Duration::from_secs(60), async {
+        while let Some(line) = lines.next_line().await? {
+            if line.contains(part) {
+                return Ok(line);
+            }
+        }
+        anyhow::bail!("it ended without {part}")
+    });
+    let found = found.await??;
+    // it may go on writing
+    child.stdout = Some(lines.into_inner().into_inner());
+    Ok(found)
+}
+
+fn send_signal(child: &Child, signal: Signal) -> Result<()> {
+    let pid = Pid::from_raw(i32::try_from(child.id().context("a process")?)?).context("a process id")?;
+    Ok(kill_process(pid, signal)?)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_upload_that_is_stopped_in_any_phase_never_uploads_twice() -> Result<()> {
+    // only the first piece is encoded, so that the lecture isn't ready soon
+    scenario(Start::default().set("CONTENT__TRANSCODE__SLOTS", "0"), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let cache = tempfile::tempdir()?;
+        let path = media::noisy().await?.to_string_lossy().into_owned();
+        let words = [path.as_str(), "--email", &owner.email, "--password-stdin", "--wait"];
+        let start = async || with_password(upload(stage, cache.path(), &words)?, &owner.password).await;
+        let stopped = async |running: Child, signal| {
+            send_signal(&running, signal)?;
+            let (well, output) = ended(running).await?;
+            ensure!(!well, "{output}");
+            let count = lectures(stage, &owner.token).await?.len();
+            ensure!(count <= 1, "{count} lectures: {output}");
+            Ok(output)
+        };
+        // a fast machine may be a phase further
+        for (phases, signal) in [
+            (&["request", "url", "uploaded"][..], Signal::KILL),
+            (&["url", "uploaded"], Signal::INT),
+            (&["url", "uploaded"], Signal::KILL),
+        ] {
+            let running = start().await?;
+            remembers(cache.path(), phases).await?;
+            stopped(running, signal).await?;
+        }
+        let mut seen = Vec::new();
+        for signal in [Signal::KILL, Signal::INT] {
+            let mut running = start().await?;
+            seen.push(line(&mut running, "uploaded").await?);
+            let output = stopped(running, signal).await?;
+            let continues = "the lecture is uploaded, and the server continues to encode it";
+            ensure!(signal == Signal::KILL || output.contains(continues), "{output}");
+        }
+        // a run that waits to the lecture's end forgets it
+        let mut waiting = start().await?;
+        seen.push(line(&mut waiting, "uploaded").await?);
+        ensure!(
+            seen[1..].iter().all(|line| line.starts_with("already uploaded")),
+            "{seen:?}"
+        );
+        let id = lectures(stage, &owner.token).await?[0]["id"]
+            .as_str()
+            .context("an id")?
+            .to_owned();
+        let deleted = stage
+            .api
+            .delete(&format!("/api/v1/content/{id}/delete"), &owner.token)
+            .await?;
+        ensure!(deleted.status.is_success(), "{}", deleted.text());
+        let (well, output) = ended(waiting).await?;
+        ensure!(well || output.contains("the lecture"), "{output}");
+        ensure!(remembered(cache.path()).is_empty(), "the wait has ended");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_is_asked_for_before_the_upload_or_not_at_all() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let cache = tempfile::tempdir()?;
+        let path = media::noisy().await?.to_string_lossy().into_owned();
+        let words = [path.as_str(), "--email", &owner.email, "--password-stdin"];
+        let sending = with_password(upload(stage, cache.path(), &words)?, &owner.password).await?;
+        remembers(cache.path(), &["\"url\""]).await?;
+        send_signal(&sending, Signal::KILL)?;
+        ended(sending).await?;
+        let offset = async || {
+            let lectures = lectures(stage, &owner.token).await?;
+            anyhow::Ok(lectures[0]["upload"]["offset"].as_u64())
+        };
+        // without a terminal there is nobody to ask, so that a question is an error
+        let words = [path.as_str(), "--email", &owner.email, "--wait"];
+        let (well, output) = ended(upload(stage, cache.path(), &words)?.spawn()?).await?;
+        ensure!(!well && output.contains("cannot ask for the password"), "{output}");
+        ensure!(offset().await?.is_some(), "it was asked for after the upload: {output}");
+        let words = [path.as_str(), "--email", &owner.email];
+        let (well, output) = ended(upload(stage, cache.path(), &words)?.spawn()?).await?;
+        ensure!(well && output.contains("no password is needed"), "{output}");
         Ok(())
     })
     .await

@@ -1,7 +1,9 @@
 //! `moocflix upload FILE`: uploads a lecture by tus and can be interrupted at any time.
 //!
-//! The user's cache folder keeps the upload's address, which contains its own key, so that the same
-//! command resumes an interrupted upload without a password. The owner's sign-in renews an expired key.
+//! The user's cache folder keeps what is known of the upload, from before its creation until the command ends: the same
+//! command resumes it and never uploads the file twice. The upload's address contains its own key, so that resuming
+//! needs no password; the owner's sign-in renews an expired key. With `--wait`, the lecture's id is kept until it is
+//! ready or has failed.
 
 mod account;
 mod address;
@@ -19,12 +21,19 @@ use self::account::Account;
 use self::address::Server;
 use self::progress::UploadProgress;
 use self::source::Source;
-use self::state::{Kept, State};
+use self::state::{CreatedUpload, Kept, State};
 use self::tus::{Refusal, Tus};
-use anyhow::{Result, bail};
+use self::waiting::Verdict;
+use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
-use std::io::Write;
+use std::cell::Cell;
+use std::io::{Write, stderr};
 use std::path::PathBuf;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long the end of the sign-in may take.
+const SIGN_OUT: Duration = Duration::from_secs(5);
 
 /// Uploads a lecture to a server, or resumes an interrupted upload.
 #[derive(Debug, clap::Args)]
@@ -46,98 +55,209 @@ pub(crate) struct UploadArgs {
     /// The lecture's title; default: the file's name.
     #[arg(long)]
     title: Option<String>,
-    /// Show the progress of the encoding, and wait until the lecture is ready.
+    /// Show the progress of the encoding, and wait until the lecture is ready. If interrupted, the same command waits on.
     #[arg(long)]
     wait: bool,
 }
 
-/// Runs the command.
-pub(crate) async fn run(args: UploadArgs) -> Result<()> {
-    let work = send(args);
-    tokio::select! {
-        done = work => done,
-        _ = tokio::signal::ctrl_c() => bail!("interrupted; run the same command again to resume"),
-    }
+/// What the command is doing, which decides what an interruption means.
+#[derive(Debug, Clone, Copy)]
+enum UploadPhase {
+    Uploading,
+    Waiting,
 }
 
-async fn send(args: UploadArgs) -> Result<()> {
+/// Runs the command.
+pub(crate) async fn run(args: UploadArgs) -> Result<()> {
     let server = Server::parse(&args.server)?;
     let source = Source::open(&args.file).await?;
     if args.email.is_none() && args.token.is_none() {
         bail!("give --email ADDRESS, or an access token with --token or MOOCFLIX_TOKEN");
     }
     let mut account = Account::new(&server, args.email, args.token, args.password_stdin)?;
-    let state = State::of(&server, &source)?;
-    let tus = Tus::new(&server)?;
-    let title = args.title.as_deref();
-    let mut kept = begin(&tus, &state, &source, &mut account, title).await?;
-    let progress = UploadProgress::new(source.length);
-    let mut renewed = false;
-    while let Err(refusal) = tus.send(&kept.url, &source, &progress).await {
-        match refusal {
-            // signing out everywhere revokes the key; its owner can get a new one
-            Refusal::Key if !renewed => {
-                renewed = true;
-                kept = renew(&tus, &state, &source, &kept, &mut account, title).await?;
+    let phase = Cell::new(UploadPhase::Uploading);
+    let upload = FileUpload {
+        tus: Tus::new(&server)?,
+        state: State::of(&server, &source)?,
+        server,
+        source,
+        title: args.title,
+        phase: &phase,
+    };
+    let result = tokio::select! {
+        result = upload.run(args.wait, &mut account) => result,
+        _ = tokio::signal::ctrl_c() => Err(anyhow!(match phase.get() {
+            UploadPhase::Uploading => "interrupted; run the same command again to resume",
+            UploadPhase::Waiting => "interrupted; the lecture is uploaded, and the server continues to encode it; run the \
+                               same command again to wait for it",
+        })),
+    };
+    // a sign-in that can't be ended now expires on its own
+    let _ = tokio::time::timeout(SIGN_OUT, account.sign_out()).await;
+    result
+}
+
+/// One file on its way to one server.
+struct FileUpload<'a> {
+    server: Server,
+    source: Source,
+    state: State,
+    tus: Tus,
+    title: Option<String>,
+    phase: &'a Cell<UploadPhase>,
+}
+
+impl FileUpload<'_> {
+    /// Uploads the file, unless an earlier run has, and waits for the lecture if asked to.
+    async fn run(&self, wait: bool, account: &mut Account) -> Result<()> {
+        let kept = self.state.read();
+        let resumes = matches!(kept, Some(Kept::Begun(_)));
+        if wait || !resumes {
+            // a password is asked for now or never: later, nobody may be there
+            account.token().await?;
+        }
+        if resumes {
+            note(if wait {
+                "resuming the earlier upload"
+            } else {
+                "resuming the earlier upload; no password is needed"
+            });
+        }
+        let (video_id, before) = match kept {
+            Some(Kept::Uploaded { uploaded }) if account.video(&uploaded).await?.is_some() => (uploaded, true),
+            Some(Kept::Begun(begun)) => (self.upload(begun, account).await?, false),
+            Some(Kept::Asked { request, title }) => {
+                let begun = self.create_again(request, title, account).await?;
+                (self.upload(begun, account).await?, false)
             }
-            Refusal::Final(error) => {
-                state.forget();
-                return Err(error);
+            Some(Kept::Uploaded { .. }) | None => {
+                let begun = self.create(account).await?;
+                (self.upload(begun, account).await?, false)
             }
-            Refusal::Key => bail!("the server no longer accepts this upload"),
-            Refusal::Later(error) => return Err(error.context("gave up for now; run the same command again to resume")),
+        };
+        if wait {
+            self.phase.set(UploadPhase::Waiting);
+            self.state.keep(&Kept::Uploaded {
+                uploaded: video_id.clone(),
+            })?;
+        } else {
+            self.state.forget();
+        }
+        let what = if before { "already uploaded" } else { "uploaded" };
+        print(&format!(
+            "{what} {}: {}",
+            self.source.name,
+            self.server.lecture(&video_id)
+        ))?;
+        if wait {
+            self.wait(&video_id, account).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, video_id: &str, account: &mut Account) -> Result<()> {
+        let verdict = waiting::until_settled(&self.server, video_id, account).await?;
+        self.state.forget();
+        match verdict {
+            Verdict::Ready => Ok(()),
+            Verdict::Failed(why) => bail!(why),
         }
     }
-    state.forget();
-    progress.done();
-    print(&format!("uploaded {}: {}", source.name, server.lecture(&kept.video_id)))?;
-    let waited = if args.wait {
-        waiting::until_ready(&server, &kept.video_id, &mut account).await
-    } else {
-        Ok(())
-    };
-    account.sign_out().await;
-    waited
-}
 
-/// The interrupted upload to resume, or a new one.
-async fn begin(tus: &Tus, state: &State, source: &Source, account: &mut Account, title: Option<&str>) -> Result<Kept> {
-    match state.read() {
-        Some(kept) => Ok(kept),
-        None => create(tus, state, source, account, title).await,
+    /// Sends the file's bytes and returns the lecture's id.
+    async fn upload(&self, mut begun: CreatedUpload, account: &mut Account) -> Result<String> {
+        let progress = UploadProgress::new(self.source.length);
+        let mut renewed = false;
+        while let Err(refusal) = self.tus.send(&begun.url, &self.source, &progress).await {
+            match refusal {
+                // signing out everywhere revokes the key; its owner can get a new one
+                Refusal::Key if !renewed => {
+                    renewed = true;
+                    match self.renew(&begun, account).await? {
+                        Some(again) => begun = again,
+                        None => return Ok(begun.video_id),
+                    }
+                }
+                Refusal::Final(error) => {
+                    self.state.forget();
+                    return Err(error);
+                }
+                Refusal::Key => bail!("the server no longer accepts this upload"),
+                Refusal::Later(error) => {
+                    return Err(error.context("gave up for now; run the same command again to resume"));
+                }
+            }
+        }
+        progress.done();
+        Ok(begun.video_id)
     }
-}
 
-async fn create(tus: &Tus, state: &State, source: &Source, account: &mut Account, title: Option<&str>) -> Result<Kept> {
-    let token = account.token().await?;
-    let kept = tus.create(source, title, &token).await?;
-    state.keep(&kept)?;
-    Ok(kept)
-}
+    /// Creates an upload. The request's name is kept first, so that a repetition creates no second one.
+    async fn create(&self, account: &mut Account) -> Result<CreatedUpload> {
+        let request = Uuid::now_v7().to_string();
+        self.state.keep(&Kept::Asked {
+            request: request.clone(),
+            title: self.title.clone(),
+        })?;
+        let token = account.token().await?;
+        let created = self
+            .tus
+            .create(&self.source, self.title.as_deref(), &request, &token)
+            .await;
+        let begun = created.map_err(|refusal| self.not_created(refusal))?;
+        self.state.keep(&Kept::Begun(begun.clone()))?;
+        Ok(begun)
+    }
 
-/// Asks for a new address of an upload whose key was revoked; creates a new upload if it is gone.
-async fn renew(
-    tus: &Tus,
-    state: &State,
-    source: &Source,
-    kept: &Kept,
-    account: &mut Account,
-    title: Option<&str>,
-) -> Result<Kept> {
-    let video = account.video(&kept.video_id).await?;
-    let Some(upload) = video
-        .and_then(|it| it.upload)
-        .filter(|it| it.length.is_none_or(|it| it == source.length))
-    else {
-        state.forget();
-        return create(tus, state, source, account, title).await;
-    };
-    let again = Kept {
-        url: upload.url,
-        video_id: kept.video_id.clone(),
-    };
-    state.keep(&again)?;
-    Ok(again)
+    /// Repeats a request whose response an earlier run did not see.
+    async fn create_again(
+        &self,
+        request: String,
+        title: Option<String>,
+        account: &mut Account,
+    ) -> Result<CreatedUpload> {
+        let token = account.token().await?;
+        match self.tus.create(&self.source, title.as_deref(), &request, &token).await {
+            Ok(begun) => {
+                self.state.keep(&Kept::Begun(begun.clone()))?;
+                Ok(begun)
+            }
+            Err(Refusal::Key | Refusal::Final(_)) => self.create(account).await,
+            Err(refusal @ Refusal::Later(_)) => Err(self.not_created(refusal)),
+        }
+    }
+
+    fn not_created(&self, refusal: Refusal) -> anyhow::Error {
+        match refusal {
+            // the request's name stays known, because the server may have created the upload
+            Refusal::Later(error) => error,
+            Refusal::Final(error) => {
+                self.state.forget();
+                error
+            }
+            Refusal::Key => anyhow!("the server no longer accepts this upload"),
+        }
+    }
+
+    /// Asks for a new address of an upload whose key is no longer accepted; creates a new upload if it is gone. `None`:
+    /// the server has the whole file.
+    async fn renew(&self, begun: &CreatedUpload, account: &mut Account) -> Result<Option<CreatedUpload>> {
+        let Some(video) = account.video(&begun.video_id).await? else {
+            return self.create(account).await.map(Some);
+        };
+        let Some(upload) = video.upload else {
+            return Ok(None);
+        };
+        if upload.length.is_some_and(|length| length != self.source.length) {
+            return self.create(account).await.map(Some);
+        }
+        let again = CreatedUpload {
+            url: upload.url,
+            video_id: begun.video_id.clone(),
+        };
+        self.state.keep(&Kept::Begun(again.clone()))?;
+        Ok(Some(again))
+    }
 }
 
 /// The fields of a video that the command reads.
@@ -150,6 +270,12 @@ struct UploadingVideo {
 struct OpenUpload {
     url: String,
     length: Option<u64>,
+}
+
+/// Writes a line for people, beside the output.
+fn note(line: &str) {
+    // a note that cannot be written is no reason to stop
+    let _ = writeln!(stderr(), "{line}");
 }
 
 fn print(line: &str) -> Result<()> {

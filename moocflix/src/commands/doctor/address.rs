@@ -2,7 +2,7 @@
 
 use super::Finding::{self, Doubtful, Good, Missing};
 use super::Findings;
-use super::server::{self, Running};
+use super::server::{self, RunningServer};
 use crate::settings::Settings;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -31,7 +31,7 @@ async fn address(listen: &str, holder: Option<&str>) -> Finding {
     }
 }
 
-fn beside(listen: &str, running: &Running, holder: Option<&str>) -> Finding {
+fn beside(listen: &str, running: &RunningServer, holder: Option<&str>) -> Finding {
     let name = format!("MoocFlix {} is running at {listen}", running.version);
     let Some(process) = holder else {
         return Doubtful(

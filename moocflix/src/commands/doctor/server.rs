@@ -10,7 +10,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A running MoocFlix.
-pub(super) struct Running {
+pub(super) struct RunningServer {
     pub(super) version: String,
     /// The checks that fail, such as `database`; empty if it is ready.
     pub(super) failing: Vec<String>,
@@ -19,28 +19,28 @@ pub(super) struct Running {
 }
 
 #[derive(Deserialize)]
-struct Health {
+struct HealthAnswer {
     status: String,
     #[serde(default)]
     checks: std::collections::BTreeMap<String, String>,
 }
 
 /// The MoocFlix that answers at an address, if one does.
-pub(super) async fn running_at(listen: &str) -> Option<Running> {
+pub(super) async fn running_at(listen: &str) -> Option<RunningServer> {
     let address = reachable(tokio::net::lookup_host(listen).await.ok()?.next()?);
     let client = Client::builder().no_proxy().timeout(PATIENCE).build().ok()?;
     let get = async |path: &str| {
         let sent = client.get(format!("http://{address}{path}")).send().await;
         sent.ok()
     };
-    let live: Health = get("/health/live").await?.error_for_status().ok()?.json().await.ok()?;
+    let live: HealthAnswer = get("/health/live").await?.error_for_status().ok()?.json().await.ok()?;
     let document: Value = get("/openapi.json").await?.error_for_status().ok()?.json().await.ok()?;
     if live.status != "ok" || document["info"]["title"] != "MoocFlix" {
         return None;
     }
-    let ready: Health = get("/health/ready").await?.json().await.ok()?;
+    let ready: HealthAnswer = get("/health/ready").await?.json().await.ok()?;
     let failing = ready.checks.into_iter().filter(|(_, state)| state != "ok");
-    Some(Running {
+    Some(RunningServer {
         version: document["info"]["version"].as_str().unwrap_or_default().to_owned(),
         failing: failing.map(|(name, _)| name).collect(),
         draining: ready.status == "draining",

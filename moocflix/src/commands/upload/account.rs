@@ -88,7 +88,7 @@ impl Account {
             .json(&body)
             .send()
             .await
-            .with_context(|| self.unreached())?;
+            .map_err(|error| self.unreached(&error))?;
         tokens(answer, "sign in").await
     }
 
@@ -101,7 +101,7 @@ impl Account {
             .form(&form)
             .send()
             .await
-            .with_context(|| self.unreached())?;
+            .map_err(|error| self.unreached(&error))?;
         tokens(answer, "stay signed in").await
     }
 
@@ -115,7 +115,7 @@ impl Account {
             .bearer_auth(token)
             .send()
             .await
-            .with_context(|| self.unreached())?;
+            .map_err(|error| self.unreached(&error))?;
         match answer.status() {
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(None),
             status if status.is_success() => Ok(Some(answer.json().await?)),
@@ -128,7 +128,7 @@ impl Account {
         let token = self.token().await?;
         let url = self.server.join(&format!("/api/v1/content/{video_id}/events"))?;
         let request = self.client.get(url).bearer_auth(token);
-        request.send().await.with_context(|| self.unreached())
+        request.send().await.map_err(|error| self.unreached(&error))
     }
 
     /// Ends the sign-in that this command made.
@@ -150,8 +150,8 @@ impl Account {
         }
     }
 
-    fn unreached(&self) -> String {
-        format!("{} can't be reached", self.server.as_str())
+    fn unreached(&self, error: &reqwest::Error) -> anyhow::Error {
+        tus::unreached(&self.server, error)
     }
 }
 

@@ -11,18 +11,37 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// An unfinished upload.
+/// What is known of an upload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Kept {
+#[serde(untagged)]
+pub(super) enum Kept {
+    /// The server was asked to create it, and the response is not known.
+    Asked {
+        /// The request's `Idempotency-Key`.
+        request: String,
+        title: Option<String>,
+    },
+    /// It was created.
+    Begun(CreatedUpload),
+    /// It is complete, and the command waits for the lecture with this id.
+    Uploaded { uploaded: String },
+}
+
+/// A created upload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CreatedUpload {
     /// The upload's address on the server, with its key.
     pub(super) url: String,
     pub(super) video_id: String,
 }
 
-/// The file that remembers one upload, named by server and source file.
+/// The files that remember one upload, named by server and source file: at most one of them exists.
 #[derive(Debug)]
 pub(super) struct State {
-    path: PathBuf,
+    /// The upload that was asked for.
+    asked: PathBuf,
+    /// The upload that was created.
+    created: PathBuf,
 }
 
 impl State {
@@ -32,7 +51,7 @@ impl State {
             .filter(|it| it.is_absolute());
         let cache = cache.or_else(|| std::env::home_dir().map(|it| it.join(".cache")));
         let cache = cache.context("there is no home folder for the upload's state")?;
-        Ok(Self::in_folder(&cache.join("moocflix").join("uploads"), server, source))
+        Ok(Self::in_folder(&cache.join("moocflix"), server, source))
     }
 
     fn in_folder(folder: &Path, server: &Server, source: &Source) -> Self {
@@ -44,37 +63,50 @@ impl State {
             name
         });
         Self {
-            path: folder.join(format!("{name}.json")),
+            asked: folder.join(format!("requests/{name}.json")),
+            created: folder.join(format!("uploads/{name}.json")),
         }
     }
 
     pub(super) fn read(&self) -> Option<Kept> {
-        serde_json::from_slice(&fs::read(&self.path).ok()?).ok()
+        let read = |path| serde_json::from_slice(&fs::read(path).ok()?).ok();
+        read(&self.created).or_else(|| read(&self.asked))
     }
 
+    /// Replaces what is remembered. A file is replaced as a whole, so that it is never read half written.
     pub(super) fn keep(&self, kept: &Kept) -> Result<()> {
-        let failed = || format!("{} can't be written", self.path.display());
-        if let Some(folder) = self.path.parent() {
+        let (path, other) = match kept {
+            Kept::Asked { .. } => (&self.asked, &self.created),
+            Kept::Begun(_) | Kept::Uploaded { .. } => (&self.created, &self.asked),
+        };
+        let failed = || format!("{} can't be written", path.display());
+        for folder in [path, &self.asked].into_iter().filter_map(|path| path.parent()) {
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
                 .create(folder)
                 .with_context(failed)?;
         }
+        let aside = self.asked.with_extension(format!("{}.new", std::process::id()));
         let open = fs::OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
-            .open(&self.path);
-        open.with_context(failed)?
-            .write_all(&serde_json::to_vec(kept)?)
-            .with_context(failed)
+            .open(&aside);
+        let mut file = open.with_context(failed)?;
+        file.write_all(&serde_json::to_vec(kept)?)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&aside, path))
+            .with_context(failed)?;
+        let _ = fs::remove_file(other);
+        Ok(())
     }
 
     pub(super) fn forget(&self) {
         // a missing file needs no removal; if removal fails, the next run finds that the upload is gone
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.created);
+        let _ = fs::remove_file(&self.asked);
     }
 }
 
@@ -95,14 +127,29 @@ mod tests {
     fn an_upload_is_remembered_by_server_and_file_until_it_is_forgotten() {
         let folder = tempfile::tempdir().expect("a folder");
         let server = Server::parse("localhost:1").expect("an address");
-        let state =
-            |server: &Server, changed| State::in_folder(&folder.path().join("uploads"), server, &source(changed));
-        let kept = Kept {
+        let state = |server: &Server, changed| State::in_folder(folder.path(), server, &source(changed));
+        let begun = Kept::Begun(CreatedUpload {
             url: "/api/v1/content/upload/1?k=2".to_owned(),
             video_id: "1".to_owned(),
+        });
+        let asked = Kept::Asked {
+            request: "r".to_owned(),
+            title: None,
         };
-        state(&server, 5).keep(&kept).expect("written");
-        assert_eq!(state(&server, 5).read(), Some(kept));
+        let uploaded = Kept::Uploaded {
+            uploaded: "1".to_owned(),
+        };
+        let files = |name| fs::read_dir(folder.path().join(name)).map_or(0, Iterator::count);
+        for (kept, places) in [
+            (asked.clone(), (1, 0)),
+            (begun, (0, 1)),
+            (uploaded, (0, 1)),
+            (asked, (1, 0)),
+        ] {
+            state(&server, 5).keep(&kept).expect("written");
+            assert_eq!(state(&server, 5).read(), Some(kept));
+            assert_eq!((files("requests"), files("uploads")), places, "only the state is left");
+        }
         assert_eq!(state(&server, 6).read(), None, "a changed file is another upload");
         assert_eq!(
             state(&Server::parse("localhost:2").expect("an address"), 5).read(),
@@ -117,15 +164,14 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().expect("a folder");
         let server = Server::parse("localhost:1").expect("an address");
-        let state = State::in_folder(&folder.path().join("uploads"), &server, &source(5));
+        let state = State::in_folder(folder.path(), &server, &source(5));
         state
-            .keep(&Kept {
-                url: String::new(),
-                video_id: String::new(),
+            .keep(&Kept::Uploaded {
+                uploaded: String::new(),
             })
             .expect("written");
         let mode = |path: &std::path::Path| fs::metadata(path).expect("facts").permissions().mode() & 0o777;
-        assert_eq!(mode(&state.path), 0o600);
+        assert_eq!(mode(&state.created), 0o600);
         assert_eq!(mode(&folder.path().join("uploads")), 0o700);
     }
 }

@@ -5,13 +5,14 @@
 use super::address::Server;
 use super::progress::UploadProgress;
 use super::source::Source;
-use super::state::Kept;
-use anyhow::{Context, Error, Result, anyhow, bail};
+use super::state::CreatedUpload;
+use anyhow::{Context, Error, Result, anyhow};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use reqwest::{Body, Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Deserialize;
+use std::fmt::{Display, Formatter};
 use std::time::Duration;
 
 /// Consecutive failures without progress before the command gives up.
@@ -66,10 +67,57 @@ pub(super) fn client() -> Result<Client> {
 /// The problem in a response, in one line.
 pub(super) async fn problem(answer: Response) -> String {
     let status = answer.status();
-    match answer.json::<Problem>().await {
-        Ok(it) => format!("{} ({})", it.detail.or(it.title).unwrap_or_default(), it.code),
-        Err(_) => format!("the server answered {status}"),
+    let Ok(it) = answer.json::<Problem>().await else {
+        return format!("the server answered {status}, which doesn't look like MoocFlix; check --server");
+    };
+    if it.code == "instructor_required" {
+        return format!(
+            "your account can't upload yet, only instructors can; ask an administrator to make you one ({})",
+            it.code
+        );
     }
+    format!("{} ({})", it.detail.or(it.title).unwrap_or_default(), it.code)
+}
+
+/// A request that no server answered.
+#[derive(Debug)]
+pub(super) struct ServerUnreached(String);
+
+impl Display for ServerUnreached {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ServerUnreached {}
+
+/// Reports an unanswered request in the system's words; the library's contain addresses with keys.
+pub(super) fn unreached(server: &Server, error: &reqwest::Error) -> Error {
+    let slow = error.is_timeout();
+    let chain = std::iter::successors(Some(error as &dyn std::error::Error), |cause| cause.source());
+    let cause = chain.last().map_or_else(String::new, ToString::to_string);
+    let what = if slow { "no answer in time".to_owned() } else { cause };
+    let server = server.as_str().trim_end_matches('/');
+    ServerUnreached(format!(
+        "{server} can't be reached: {what}; is the server running there?"
+    ))
+    .into()
+}
+
+/// The upload in a response.
+async fn begun(answer: Response) -> Result<CreatedUpload> {
+    let location = answer.headers().get(LOCATION).and_then(|it| it.to_str().ok());
+    let url = location
+        .map(str::to_owned)
+        .context("the server returned no address for the upload")?;
+    let video: Created = answer
+        .json()
+        .await
+        .context("the server's response to the upload is invalid")?;
+    Ok(CreatedUpload {
+        url,
+        video_id: video.id,
+    })
 }
 
 /// The server's tus endpoint.
@@ -86,40 +134,44 @@ impl Tus {
         })
     }
 
-    /// Creates an upload.
-    pub(super) async fn create(&self, source: &Source, title: Option<&str>, token: &str) -> Result<Kept> {
+    /// Creates an upload. The same request, by name, creates one upload however often it is sent.
+    ///
+    /// Errors: [`Refusal::Later`] if the server may have created it, or may later
+    pub(super) async fn create(
+        &self,
+        source: &Source,
+        title: Option<&str>,
+        request: &str,
+        token: &str,
+    ) -> Result<CreatedUpload, Refusal> {
         let mut metadata = vec![("filename", source.name.as_str()), ("filetype", source.media_type())];
         metadata.extend(title.map(|it| ("title", it)));
         let metadata: Vec<_> = metadata
             .iter()
             .map(|(key, it)| format!("{key} {}", STANDARD.encode(it)))
             .collect();
-        let request = self
-            .client
-            .post(self.server.join("/api/v1/content/upload")?)
-            .bearer_auth(token);
-        let request = request
+        let url = self.server.join("/api/v1/content/upload").map_err(Refusal::Final)?;
+        let post = tus(self.client.post(url).bearer_auth(token))
+            .header("Idempotency-Key", request)
             .header("Upload-Length", source.length)
-            .header("Upload-Metadata", metadata.join(","));
-        let answer = tus(request).header(CONTENT_LENGTH, 0).send().await;
-        let answer = answer.with_context(|| format!("{} can't be reached", self.server.as_str()))?;
-        if answer.status() != StatusCode::CREATED {
-            bail!("the server did not create the upload: {}", problem(answer).await);
-        }
-        let url = answer
-            .headers()
-            .get(LOCATION)
-            .and_then(|it| it.to_str().ok())
-            .map(str::to_owned);
-        let url = url.context("the server returned no address for the upload")?;
-        let video: Created = answer
-            .json()
+            .header("Upload-Metadata", metadata.join(","))
+            .header(CONTENT_LENGTH, 0);
+        let answer = post
+            .send()
             .await
-            .context("the server's response to the upload is invalid")?;
-        Ok(Kept {
-            url,
-            video_id: video.id,
-        })
+            .map_err(|error| Refusal::Later(unreached(&self.server, &error)))?;
+        let status = answer.status();
+        if status != StatusCode::CREATED {
+            let error = anyhow!("the server did not create the upload: {}", problem(answer).await);
+            let may_pass =
+                status.is_server_error() || matches!(status, StatusCode::CONFLICT | StatusCode::TOO_MANY_REQUESTS);
+            return Err(if may_pass {
+                Refusal::Later(error)
+            } else {
+                Refusal::Final(error)
+            });
+        }
+        begun(answer).await.map_err(Refusal::Later)
     }
 
     /// Sends the bytes that the server does not have yet, however often the connection breaks.

@@ -7,6 +7,7 @@ use super::address::Server;
 use super::encoding::Encoding;
 use super::events::Events;
 use super::lecture::Lecture;
+use super::tus::ServerUnreached;
 use super::{print, tus};
 use anyhow::{Context, Result, bail};
 use reqwest::{Response, StatusCode};
@@ -19,18 +20,25 @@ const TRIES: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
+/// How a lecture ended up.
+pub(super) enum Verdict {
+    Ready,
+    /// It failed or is gone, or a part of it can't be encoded; the text is the reason.
+    Failed(String),
+}
+
 /// How an event stream ended.
 enum WatchEnd {
     /// The lecture has settled.
-    Over,
+    Over(Verdict),
     /// The connection broke after this many events.
     Broke(usize, anyhow::Error),
 }
 
-/// Returns when the lecture is ready.
+/// Returns when the lecture is ready, or won't become ready.
 ///
-/// Errors: if the lecture fails or is deleted, or a part of it can't be encoded
-pub(super) async fn until_ready(server: &Server, video_id: &str, account: &mut Account) -> Result<()> {
+/// Errors: if the server can't be asked any longer
+pub(super) async fn until_settled(server: &Server, video_id: &str, account: &mut Account) -> Result<Verdict> {
     let mut waiting = Waiting {
         address: server.lecture(video_id),
         watchable: false,
@@ -39,14 +47,17 @@ pub(super) async fn until_ready(server: &Server, video_id: &str, account: &mut A
     let mut misses = 0;
     loop {
         let error = match waiting.look(server, video_id, account).await? {
-            WatchEnd::Over => return Ok(()),
+            WatchEnd::Over(verdict) => return Ok(verdict),
             WatchEnd::Broke(events, error) => {
                 misses = if events > 0 { 1 } else { misses + 1 };
                 error
             }
         };
         if misses >= TRIES {
-            return Err(error.context("gave up waiting; the server continues to encode the lecture"));
+            return Err(error.context(
+                "gave up waiting; the lecture is uploaded, and the server continues to encode it; run the same command \
+                 again to wait for it",
+            ));
         }
         let pause = (FIRST_PAUSE * 2_u32.pow(misses.min(6) - 1)).min(LONGEST_PAUSE);
         tokio::time::sleep(pause).await;
@@ -64,12 +75,14 @@ impl Waiting {
     async fn look(&mut self, server: &Server, video_id: &str, account: &mut Account) -> Result<WatchEnd> {
         let mut answer = match account.events(video_id).await {
             Ok(answer) => answer,
-            Err(error) if error.is::<reqwest::Error>() => return Ok(WatchEnd::Broke(0, error)),
+            Err(error) if error.is::<ServerUnreached>() => return Ok(WatchEnd::Broke(0, error)),
             Err(error) => return Err(error),
         };
         match answer.status() {
             StatusCode::OK => {}
-            StatusCode::NOT_FOUND | StatusCode::GONE => bail!("the lecture is gone"),
+            StatusCode::NOT_FOUND | StatusCode::GONE => {
+                return Ok(WatchEnd::Over(Verdict::Failed("the lecture is gone".to_owned())));
+            }
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 return Ok(WatchEnd::Broke(0, anyhow::Error::msg(tus::problem(answer).await)));
             }
@@ -88,15 +101,15 @@ impl Waiting {
             for event in events.push(&bytes)? {
                 count += 1;
                 let lecture: Lecture = serde_json::from_str(&event).context("the server sent an invalid event")?;
-                if self.take(&lecture)? {
-                    return Ok(WatchEnd::Over);
+                if let Some(verdict) = self.take(&lecture)? {
+                    return Ok(WatchEnd::Over(verdict));
                 }
             }
         }
     }
 
-    /// Shows the lecture's progress; returns true if it is ready.
-    fn take(&mut self, lecture: &Lecture) -> Result<bool> {
+    /// Shows the lecture's progress, and returns how it ended up if it has settled.
+    fn take(&mut self, lecture: &Lecture) -> Result<Option<Verdict>> {
         let can_be_watched = matches!(lecture.status.as_str(), "playable" | "ready");
         if can_be_watched && !self.watchable {
             self.watchable = true;
@@ -107,25 +120,23 @@ impl Waiting {
             "ready" => {
                 self.encoding.finish(lecture);
                 print("ready: all of the lecture is encoded")?;
-                Ok(true)
+                Ok(Some(Verdict::Ready))
             }
-            "failed" => {
-                self.encoding.stop();
-                bail!("the lecture can't be played: {}", why(lecture))
-            }
-            "deleted" => {
-                self.encoding.stop();
-                bail!("the lecture was deleted")
-            }
+            "failed" => Ok(Some(
+                self.failed(format!("the lecture can't be played: {}", why(lecture))),
+            )),
+            "deleted" => Ok(Some(self.failed("the lecture was deleted".to_owned()))),
             _ => {
                 self.encoding.show(lecture);
-                if lecture.is_stuck() {
-                    self.encoding.stop();
-                    bail!("a part of the lecture could not be encoded: {}", why(lecture));
-                }
-                Ok(false)
+                let text = || format!("a part of the lecture could not be encoded: {}", why(lecture));
+                Ok(lecture.is_stuck().then(|| self.failed(text())))
             }
         }
+    }
+
+    fn failed(&mut self, why: String) -> Verdict {
+        self.encoding.stop();
+        Verdict::Failed(why)
     }
 }
 
