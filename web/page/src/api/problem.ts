@@ -1,4 +1,4 @@
-import { t } from '../i18n/text';
+import { known, t } from '../i18n/text';
 
 interface ProblemDocument {
   detail?: string;
@@ -20,8 +20,15 @@ export class Problem extends Error {
     readonly fields: Readonly<Record<string, string>> = {},
     /** The request's id in the server's logs, for the operator. */
     readonly requestId: string | null = null,
+    /** When the request may succeed, in milliseconds since 1970, if the server knows. */
+    readonly againAt: number | null = null,
   ) {
     super(detail);
+  }
+
+  /** Whether the server asked for a recent sign-in, and the user declined to confirm their identity. */
+  get isDeclined(): boolean {
+    return this.code === 'reauthentication_required';
   }
 
   /** The problem for a request without a response. */
@@ -30,19 +37,22 @@ export class Problem extends Error {
   }
 
   /** The problem in a response: its problem document or, without one, its status. */
-  static from(status: number, body: unknown): Problem {
+  static from(status: number, body: unknown, retryAfter: string | null = null): Problem {
     const document = (typeof body === 'object' && body !== null ? body : {}) as ProblemDocument;
     const fields = Object.fromEntries((document.errors ?? []).map(({ field, message }) => [field, sentence(message)]));
-    const detail = document.detail ?? document.title ?? t('problem.unexpected', { status });
-    return new Problem(status, document.code ?? 'unexpected', sentence(detail), fields, document.request_id ?? null);
+    const code = document.code ?? 'unexpected';
+    const detail = known(`code.${code}`) ?? document.detail ?? document.title ?? t('problem.unexpected', { status });
+    const seconds = Number.parseInt(retryAfter ?? '', 10);
+    const againAt = Number.isFinite(seconds) ? Date.now() + seconds * 1000 : null;
+    return new Problem(status, code, sentence(detail), fields, document.request_id ?? null, againAt);
   }
 
   /** The problem in a response body that is still text. */
-  static parse(status: number, text: string): Problem {
+  static parse(status: number, text: string, retryAfter: string | null = null): Problem {
     try {
-      return Problem.from(status, JSON.parse(text));
+      return Problem.from(status, JSON.parse(text), retryAfter);
     } catch {
-      return Problem.from(status, null);
+      return Problem.from(status, null, retryAfter);
     }
   }
 
@@ -77,6 +87,8 @@ export async function body<T>(answer: Promise<Answer<T>>): Promise<T> {
   } catch (thrown) {
     throw Problem.of(thrown);
   }
-  if (!result.response.ok) throw Problem.from(result.response.status, result.error);
+  if (!result.response.ok) {
+    throw Problem.from(result.response.status, result.error, result.response.headers.get('Retry-After'));
+  }
   return result.data as T;
 }

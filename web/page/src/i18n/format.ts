@@ -47,6 +47,13 @@ export function roughly(seconds: number): string {
   return t('time.about', { time });
 }
 
+/** A time to wait, in its largest unit. */
+export function lasting(seconds: number): string {
+  if (seconds < 60) return plural('time.seconds', Math.ceil(seconds));
+  if (seconds < 3600) return plural('time.minutes', Math.ceil(seconds / 60));
+  return plural('time.hours', Math.ceil(seconds / 3600));
+}
+
 const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
 const moment = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
 

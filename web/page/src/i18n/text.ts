@@ -14,6 +14,11 @@ export function t(key: Key, values: Values = {}): string {
   return en[key].replace(/\{(\w+)\}/g, (whole, name: string) => String(values[name] ?? whole));
 }
 
+/** The sentence of a key that may not exist, such as one for a server's code. */
+export function known(key: string): string | null {
+  return (en as Record<string, string>)[key] ?? null;
+}
+
 /** The sentence that fits a count, with {count} filled in. */
 export function plural(stem: Plural, count: number, values: Values = {}): string {
   const form = plurals.select(count) === 'one' ? 'one' : 'other';

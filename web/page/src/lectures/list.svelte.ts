@@ -28,6 +28,7 @@ export class LectureList {
   loadingMore = $state(false);
   hasMore = $derived.by(() => this.#cursor !== null);
   #cursor = $state<string | null>(null);
+  #loading = false;
 
   /** The filter, as query parameters. */
   get #wanted(): { owner?: 'all'; failed?: true } {
@@ -46,6 +47,7 @@ export class LectureList {
 
   async load(): Promise<void> {
     const wanted = this.#wanted;
+    this.#loading = true;
     try {
       const limit = Math.min(most, Math.max(pageSize, this.items.length));
       const page = await body(api.GET('/api/v1/content', { params: { query: { ...wanted, limit } } }));
@@ -61,6 +63,8 @@ export class LectureList {
       if (this.#isOld(wanted)) return;
       // The list stays on screen; the page itself reports a lost connection.
       if (!this.loaded) this.problem = Problem.of(thrown);
+    } finally {
+      this.#loading = false;
     }
   }
 
@@ -95,7 +99,8 @@ export class LectureList {
   follow(): () => void {
     void this.load();
     const timer = setInterval(() => {
-      if (!document.hidden && (!this.loaded || this.everyone || this.failed || this.items.some(unsettled))) void this.load();
+      // Requests wait while the user is asked to sign in again; they must not pile up.
+      if (!document.hidden && !this.#loading && (!this.loaded || this.everyone || this.failed || this.items.some(unsettled))) void this.load();
     }, pollEvery);
     return () => clearInterval(timer);
   }

@@ -2,8 +2,10 @@ import createClient from 'openapi-fetch';
 import { Problem, body } from '../api/problem';
 import type { paths } from '../api/schema';
 import type { Role, Tokens, User } from '../api/wire';
+import { drafts } from '../ui/drafts';
 import { alone } from './alone';
 import { marker } from './marker';
+import { Question } from './question.svelte';
 
 type State = 'starting' | 'in' | 'out';
 /** Why somebody was signed out, if the sign-in page should explain it. */
@@ -22,6 +24,8 @@ export class Session {
   state = $state<State>('starting');
   user = $state<User | null>(null);
   farewell = $state<Farewell>(null);
+  /** Asked over the page, so that what the page shows and what was typed stays. */
+  readonly question = new Question();
 
   #token = '';
   #expires = 0;
@@ -36,7 +40,7 @@ export class Session {
     this.#tabs.onmessage = (event: MessageEvent<News>) => void this.#hear(event.data);
     // Timers stop while the machine sleeps, so this checks the clock when the page becomes visible again.
     document.addEventListener('visibilitychange', () => {
-      if (!document.hidden && this.state === 'in' && now() >= this.#renewAt) void this.renew().catch(() => undefined);
+      if (!document.hidden && this.state === 'in' && !this.#isLost && now() >= this.#renewAt) this.#renewQuietly();
     });
   }
 
@@ -78,6 +82,7 @@ export class Session {
     } catch (thrown) {
       if (everywhere) throw thrown;
     }
+    drafts.clear();
     this.end(null);
     this.#notify({ kind: 'signed-out' });
   }
@@ -91,6 +96,7 @@ export class Session {
     this.state = 'out';
     this.farewell = farewell;
     marker.clear();
+    this.question.answer(false);
   }
 
   /** Takes over the account as the server returned it. */
@@ -98,20 +104,41 @@ export class Session {
     if (user.id === this.user?.id) this.user = user;
   }
 
-  /** Returns an access token that stays valid for a few seconds at least. */
+  /** Returns an access token that stays valid for a few seconds at least; waits while the user is asked to sign in again. */
   async token(): Promise<string> {
-    if (this.state !== 'out' && now() >= this.#expires) await this.renew();
+    if (this.state !== 'out' && now() >= this.#expires) await this.#restore();
     return this.#token;
   }
 
-  /** Fetches with the bearer token; renews a refused token once and sends the request again. */
+  /**
+   * Fetches with the bearer token. A refused token is renewed once, or the user is asked for the password; then the request
+   * is sent again.
+   */
   async fetch(request: Request): Promise<Response> {
     const again = request.clone();
     const used = await this.token();
     const answer = await fetch(withBearer(request, used));
-    if (answer.status !== 401 || !(await this.#isAboutTheToken(answer))) return answer;
-    if (this.#token === used && !(await this.renew())) return answer;
+    if (answer.status !== 401 || !(await this.#mend(answer, used))) return answer;
     return fetch(withBearer(again, this.#token));
+  }
+
+  /** Whether the server has refused to renew the sign-in, and the user has not signed in again yet. */
+  get #isLost(): boolean {
+    return this.question.kind === 'expired';
+  }
+
+  /** Whether a refused request may be sent again. */
+  async #mend(answer: Response, used: string): Promise<boolean> {
+    const { code } = Problem.parse(answer.status, await answer.clone().text());
+    if (code === 'invalid_credentials' || this.state === 'out') return false;
+    if (code === 'reauthentication_required') return this.question.ask('confirm');
+    return this.#token !== used || this.#restore();
+  }
+
+  /** Renews the sign-in, or asks the user to sign in again; false if neither succeeded. */
+  async #restore(): Promise<boolean> {
+    if (!this.#isLost && (await this.renew())) return true;
+    return this.state === 'in' && this.question.ask('expired');
   }
 
   /** Exchanges the cookie for a new access token; false if the server no longer accepts it. */
@@ -136,13 +163,24 @@ export class Session {
       const problem = Problem.of(thrown);
       // Only a refusal ends the sign-in; an unreachable server does not.
       if (problem.status !== 400 && problem.status !== 401 && problem.status !== 403) throw problem;
-      this.end('expired');
+      if (this.user === null) this.end('expired');
+      else this.#lose();
       return false;
     }
   }
 
+  /** Keeps the page, and asks over it. */
+  #lose(): void {
+    clearTimeout(this.#timer);
+    this.#token = '';
+    this.#expires = 0;
+    void this.question.ask('expired');
+  }
+
   #keep(tokens: Tokens): void {
     const lifetime = tokens.expires_in;
+    // Requests that wait belong to the user who made them.
+    const isSame = this.user === null || this.user.id === tokens.user.id;
     this.user = tokens.user;
     this.state = 'in';
     this.#token = tokens.access_token;
@@ -150,16 +188,12 @@ export class Session {
     this.#renewAt = now() + lifetime * renewAt * 1000;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#renewQuietly(), lifetime * renewAt * 1000);
+    this.question.answer(isSame);
   }
 
   #renewQuietly(): void {
     // A failure can be ignored: the next request tries again and reports it.
     void this.renew().catch(() => undefined);
-  }
-
-  async #isAboutTheToken(answer: Response): Promise<boolean> {
-    const problem = Problem.parse(answer.status, await answer.clone().text());
-    return problem.code !== 'reauthentication_required' && problem.code !== 'invalid_credentials';
   }
 
   async #hear(news: News): Promise<void> {

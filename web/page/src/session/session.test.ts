@@ -75,22 +75,82 @@ test('a refused token is renewed once, and the request sent again with its body'
   expect(asked.filter((path) => path.endsWith('/token'))).toHaveLength(1);
 });
 
-test('a request for a recent sign-in is not mistaken for an expired token', async () => {
+test('a request for a recent sign-in asks for the password, and is sent again or given up', async () => {
   const session = await signedIn();
-  answers['/api/v1/users/deactivate'] = () => json(401, { code: 'reauthentication_required' });
-  const answer = await session.fetch(new Request('http://localhost/api/v1/users/deactivate', { method: 'DELETE' }));
-  expect(answer.status).toBe(401);
+  answers['/api/v1/users/deactivate'] = (request) =>
+    bearer(request) === 'Bearer first' ? json(401, { code: 'reauthentication_required' }) : json(200, {});
+  const ask = () => session.fetch(new Request('http://localhost/api/v1/users/deactivate', { method: 'DELETE' }));
+  const declined = ask();
+  await vi.waitFor(() => expect(session.question.kind).toBe('confirm'));
+  session.question.answer(false);
+  expect((await declined).status).toBe(401);
+  expect(session.question.kind).toBeNull();
+  const confirmed = ask();
+  await vi.waitFor(() => expect(session.question.kind).toBe('confirm'));
+  answers['/api/v1/users/login'] = () => tokens('fresh');
+  await session.signIn('ada@example.org', 'a long password');
+  expect((await confirmed).status).toBe(200);
   expect(asked).not.toContain('/api/v1/users/token');
 });
 
-test('an unreachable server does not end the sign-in, a refusal does', async () => {
+/** A session whose sign-in the server has ended, so that both its tokens are refused until somebody signs in again. */
+async function lost(): Promise<{ session: Session; bodies: string[]; save: () => Promise<Response> }> {
+  answers['/api/v1/users/login'] = () => tokens('first');
+  const session = await signedIn();
+  const bodies: string[] = [];
+  answers['/api/v1/users/login'] = () => tokens('third');
+  answers['/api/v1/users/token'] = () => json(400, { error: 'invalid_grant' });
+  answers['/api/v1/content/v1'] = (request) => {
+    if (bearer(request) !== 'Bearer third') return json(401, { code: 'unauthenticated' });
+    void request.text().then((text) => bodies.push(text));
+    return json(200, {});
+  };
+  const save = () => session.fetch(new Request('http://localhost/api/v1/content/v1', { method: 'PATCH', body: 'typed' }));
+  return { session, bodies, save };
+}
+
+test('a lost sign-in keeps the page, asks for the password, and sends every waiting request again', async () => {
+  const { session, bodies, save } = await lost();
+  const [one, other] = [save(), save()];
+  await vi.waitFor(() => expect(session.question.kind).toBe('expired'));
+  expect([session.state, session.user?.id]).toEqual(['in', 'u1']);
+  const third = save();
+  expect(asked.filter((path) => path.endsWith('/token'))).toHaveLength(1);
+  await session.signIn('ada@example.org', 'a long password');
+  expect((await Promise.all([one, other, third])).map((each) => each.status)).toEqual([200, 200, 200]);
+  await vi.waitFor(() => expect(bodies).toEqual(['typed', 'typed', 'typed']));
+  expect(session.question.kind).toBeNull();
+});
+
+test('waiting requests are given up with the sign-in, and never sent as somebody else', async () => {
+  const { session, bodies, save } = await lost();
+  const given = save();
+  await vi.waitFor(() => expect(session.question.kind).toBe('expired'));
+  session.end('expired');
+  expect((await given).status).toBe(401);
+  expect([session.state, session.farewell]).toEqual(['out', 'expired']);
+
+  const again = await lost();
+  const waiting = again.save();
+  await vi.waitFor(() => expect(again.session.question.kind).toBe('expired'));
+  const stranger = { ...user, id: 'u2' };
+  answers['/api/v1/users/login'] = () => json(200, { access_token: 'third', token_type: 'Bearer', expires_in: 300, user: stranger });
+  await again.session.signIn('eve@example.org', 'a long password');
+  expect((await waiting).status).toBe(401);
+  expect(bodies).toEqual([]);
+});
+
+test('an unreachable server does not end the sign-in; after a refusal the user is asked to sign in again', async () => {
   const session = await signedIn();
   answers['/api/v1/users/token'] = () => json(503, { error: 'temporarily_unavailable' });
   await expect(session.renew()).rejects.toMatchObject({ status: 503 });
   expect(session.state).toBe('in');
   answers['/api/v1/users/token'] = () => json(400, { error: 'invalid_grant' });
   expect(await session.renew()).toBe(false);
-  expect([session.state, session.farewell]).toEqual(['out', 'expired']);
+  expect([session.state, session.question.kind]).toEqual(['in', 'expired']);
+  const later = new Session();
+  await later.start();
+  expect([later.state, later.farewell], 'after a reload there is no page to keep').toEqual(['out', 'expired']);
 });
 
 test('signing out works here even if the server can not be reached', async () => {

@@ -184,7 +184,7 @@ export class Transfer {
   #failedOnce(thrown: unknown): void {
     const problem = problemOf(thrown);
     const status = problem.code === 'network' ? null : problem.status;
-    const what = problem.status === 401 && this.#url === null ? { kind: 'again', after: 1000 } : next(status, this.#attempt);
+    const what = problem.status === 401 && this.#url === null ? { kind: 'again', after: 1000 } : next(status, this.#attempt, problem.againAt);
     if (what.kind === 'over' || !('after' in what)) {
       this.#fail(problem);
       return;
@@ -233,5 +233,5 @@ function problemOf(thrown: unknown): Problem {
     // tus-js-client reports a lost connection as an error with a request and without a response.
     return (thrown as Partial<DetailedError>).originalRequest ? Problem.network() : Problem.of(thrown);
   }
-  return Problem.parse(answer.getStatus(), answer.getBody());
+  return Problem.parse(answer.getStatus(), answer.getBody(), answer.getHeader('Retry-After') ?? null);
 }

@@ -30,6 +30,8 @@ test('failures that may pass are retried, ever more slowly; all others are final
   for (const status of [400, 401, 403, 404, 410, 413, 415, 422]) expect(next(status, 0)).toEqual({ kind: 'over' });
   expect(next(null, 3)).toEqual({ kind: 'again', after: 8000 });
   expect(next(null, 50)).toEqual({ kind: 'again', after: 30_000 });
+  const asked = next(503, 0, Date.now() + 9_500);
+  expect(asked.kind === 'again' && asked.after > 9_000 && asked.after < 9_600, 'the server knows when').toBe(true);
 });
 
 test('the rate covers the last seconds, and starts over when bytes are sent again', () => {

@@ -15,11 +15,11 @@ export async function signUpAsLearner(world) {
   await page.getByLabel('E-mail address').fill(learner.email);
   await page.getByLabel('Password', { exact: true }).fill(learner.password);
   await page.getByRole('button', { name: 'Create account' }).click();
-  await page.getByRole('heading', { name: 'Only instructors can upload' }).waitFor();
+  await page.getByRole('heading', { name: 'Nothing has been shared with you yet' }).waitFor();
   assert.equal(await page.title(), 'My lectures · MoocFlix');
   assert.equal(await page.getByRole('link', { name: 'Upload' }).count(), 0, 'no upload for learners');
   await page.reload();
-  await page.getByRole('heading', { name: 'Only instructors can upload' }).waitFor();
+  await page.getByRole('heading', { name: 'Nothing has been shared with you yet' }).waitFor();
   assert.deepEqual(await page.evaluate(() => Object.values(localStorage)), ['1'], 'no token in storage');
   assert.equal(await page.evaluate(() => document.cookie), '', 'no cookie that scripts can read');
   await expectSilence(page);
@@ -34,12 +34,16 @@ export async function refuseWrongPassword({ stage, learner }) {
   await page.getByLabel('Password', { exact: true }).fill('not the password');
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('alert').getByText(/password/i).waitFor();
+  await until('the password can be typed again at once', () => page.evaluate(() => document.activeElement?.getAttribute('name') === 'password'));
   await page.goto(`${stage.base}/sign-up`);
   await page.getByLabel('Name').fill('Another');
   await page.getByLabel('E-mail address').fill(learner.email);
   await page.getByLabel('Password', { exact: true }).fill(learner.password);
   await page.getByRole('button', { name: 'Create account' }).click();
   await until('the field shows that the address is taken', () => page.getByLabel('E-mail address').getAttribute('aria-invalid'));
+  await page.getByRole('status').getByRole('link', { name: 'Sign in' }).click();
+  await h1(page, 'Sign in').waitFor();
+  assert.equal(await page.getByLabel('E-mail address').inputValue(), learner.email, 'the address is carried over');
   await page.context().close();
 }
 

@@ -132,6 +132,7 @@ export async function retryWhatFailed({ stage, instructor, admin, files }) {
   await stage.signIn(page, instructor);
   await page.getByRole('navigation').getByRole('link', { name: /Upload/ }).click();
   await page.locator('input[type=file]').first().setInputFiles(files.broken);
+  await page.getByText('Uploaded, but this file can’t be played.').waitFor();
   await page.getByRole('link', { name: 'Open the lecture' }).click();
   await page.getByRole('heading', { name: 'This file can’t be played' }).waitFor();
   await why(page);

@@ -16,6 +16,7 @@ import { openBrowser } from './stage.mjs';
 import * as accounts from './accounts.mjs';
 import * as looks from './looks.mjs';
 import * as playing from './playing.mjs';
+import * as typing from './typing.mjs';
 import * as uploading from './uploading.mjs';
 
 const signIns = process.env.MOOCFLIX_SIGN_INS;
@@ -61,6 +62,8 @@ const scenes = [
   playing.watchWhileItIsEncoded,
   playing.retryWhatFailed,
   playing.rename,
+  typing.keepWhatWasTyped,
+  typing.signInAgainOverThePage,
   accounts.givePeopleRoles,
   accounts.signOutInAllTabs,
   looks.lookAtEveryPage,
