@@ -12,5 +12,7 @@ export type User = Schemas['User'];
 export type Role = User['roles'][number];
 /** The tokens that signing in and renewing return. */
 export type Tokens = Schemas['Tokens'];
+/** What somebody's lectures and uploads take, and may take. */
+export type Usage = Schemas['Usage'];
 /** A playback session. */
 export type PlaybackSession = Schemas['PlaybackSession'];

@@ -32,7 +32,6 @@ export const en = {
   'code.quota_exceeded': 'There is no space left for your lectures. Delete one, cancel an unfinished upload, or ask an administrator for more space.',
   'code.rate_limited': 'There were too many attempts.',
   'code.storage_full': 'The server’s storage is full. An administrator has to free some space.',
-  'code.too_many_uploads': 'You have too many unfinished uploads. Finish or cancel one of them first.',
 
   'notFound.title': 'There is nothing here',
   'notFound.text': 'The address may be mistyped, or this page has been deleted.',
@@ -223,6 +222,11 @@ export const en = {
   'upload.announceWaiting': '{name}: connection lost, resumes automatically.',
   'upload.announceFailed': '{name}: the upload failed.',
   'upload.leave': 'An upload is in progress.',
+
+  'usage.title': 'Your storage',
+  'usage.used': 'Your lectures take {used}.',
+  'usage.usedOf': '{used} of {allowed} used',
+  'usage.uploads': '{open} of {allowed} unfinished uploads',
 
   'time.seconds.one': '{count} second',
   'time.seconds.other': '{count} seconds',
