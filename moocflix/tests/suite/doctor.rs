@@ -149,6 +149,12 @@ fn the_doctor_knows_a_running_moocflix_from_another_program() {
         "{text}"
     );
 
+    let public = Server::start_with(&[], &[("MOOCFLIX_PUBLIC_URL", "https://moocflix.example")]);
+    let (code, text) = result(doctor(public.address(), &public.data_dir()));
+    assert_eq!(code, Some(0), "{text}");
+    let running = format!("is running at {} (process ", public.address());
+    assert!(text.contains(&running), "{text}");
+
     let stranger = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = stranger.local_addr().unwrap().to_string();
     std::thread::spawn(move || {

@@ -32,7 +32,8 @@ async fn address(listen: &str, holder: Option<&str>) -> Finding {
 }
 
 fn beside(listen: &str, running: &RunningServer, holder: Option<&str>) -> Finding {
-    let name = format!("MoocFlix {} is running at {listen}", running.version);
+    let version = running.version.as_ref().map(|version| format!(" {version}"));
+    let name = format!("MoocFlix{} is running at {listen}", version.unwrap_or_default());
     let Some(process) = holder else {
         return Doubtful(
             format!("{name} with another data directory"),
