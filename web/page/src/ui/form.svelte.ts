@@ -8,9 +8,9 @@ export type Rule = (text: string) => string | undefined;
 
 export const filled: Rule = (text) => (text.trim() === '' ? t('field.required') : undefined);
 export const email: Rule = (text) => filled(text) ?? (/^\S+@\S+$/.test(text.trim()) ? undefined : t('field.emailInvalid'));
-// The server counts bytes, so this must, too: it would otherwise refuse short passwords with umlauts that the server accepts.
+// Counted as the server does: characters, in their composed form.
 export const newPassword: Rule = (text) =>
-  filled(text) ?? (new TextEncoder().encode(text).length < 12 ? t('field.passwordShort') : undefined);
+  filled(text) ?? ([...text.normalize('NFC')].length < 12 ? t('field.passwordShort') : undefined);
 
 /** A form's values and errors, and whether it is being sent. */
 export class Form<V extends Values> {
