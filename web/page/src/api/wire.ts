@@ -14,5 +14,8 @@ export type Role = User['roles'][number];
 export type Tokens = Schemas['Tokens'];
 /** What somebody's lectures and uploads take, and may take. */
 export type Usage = Schemas['Usage'];
+/** A record of what an administrator did, and a page of them. */
+export type AuditEntry = Schemas['AuditEntry'];
+export type AuditPage = Schemas['AuditPage'];
 /** A playback session. */
 export type PlaybackSession = Schemas['PlaybackSession'];

@@ -5,15 +5,16 @@ export const to = {
   signUp: '/sign-up',
   upload: '/upload',
   people: '/people',
+  audit: '/people/audit',
   account: '/account',
   lecture: (id: string) => `/lectures/${id}`,
 } as const;
 
 export type Route =
-  | { name: 'home' | 'signIn' | 'signUp' | 'upload' | 'people' | 'account' | 'notFound' }
+  | { name: 'home' | 'signIn' | 'signUp' | 'upload' | 'people' | 'audit' | 'account' | 'notFound' }
   | { name: 'lecture'; id: string };
 
-const plain = ['home', 'signIn', 'signUp', 'upload', 'people', 'account'] as const;
+const plain = ['home', 'signIn', 'signUp', 'upload', 'people', 'audit', 'account'] as const;
 
 /** The route of an address. */
 export function parse(path: string): Route {
