@@ -5,7 +5,7 @@ use backing::db::Db;
 use backing::once::{Once, Request};
 use content_delivery_service::models::uploads::creation::NewUpload;
 use content_delivery_service::models::uploads::upload::UploadState;
-use content_delivery_service::models::uploads::usage::Allowance;
+use content_delivery_service::models::uploads::usage::{Allowance, Excess};
 use content_delivery_service::repositories::uploads::upload_repository::{
     DurableProgress, UploadRepository, revoke_keys,
 };
@@ -503,6 +503,45 @@ async fn only_a_later_revocation_changes_a_key() {
             assert_eq!(house.revoke_keys(at).await, expected, "{}: {at}", house.name);
             assert_eq!(house.key_version(id).await, version, "{}: {at}", house.name);
         }
+    })
+    .await;
+}
+
+/// What was declared an hour ago and never sent no longer keeps others from the disk.
+#[tokio::test]
+async fn room_that_was_declared_is_held_for_an_hour_after_the_last_byte() {
+    on_each(|house| async move {
+        let allowance = Allowance {
+            room: 2_500,
+            ..Allowance::BOUNDLESS
+        };
+        let create = async |now| {
+            let times = (now, later(100_000));
+            let id = VideoId::generate();
+            let made = house.videos.create(id, &house.upload(), None, times, &allowance).await;
+            made.unwrap().map(|_| id)
+        };
+        let (first, second) = (create(NOW).await.unwrap(), create(NOW).await.unwrap());
+        assert_eq!(create(later(3_599)).await, Err(Excess::Room), "{}", house.name);
+        let fence = house.claim(first, 0).await.unwrap();
+        let some = progress(400);
+        let noted = house
+            .uploads
+            .checkpoint(first, fence, &some, later(10), later(100_000), true);
+        assert!(noted.await.unwrap());
+        // 600 bytes of the first are still held, none of the second
+        let third = create(later(3_605)).await;
+        assert!(third.is_ok(), "{}: {third:?}", house.name);
+        assert_eq!(create(later(3_605)).await, Err(Excess::Room), "{}", house.name);
+        assert!(house.videos.find(second).await.unwrap().is_some());
+        assert!(
+            house
+                .deletions
+                .delete(third.unwrap(), None, later(3_606))
+                .await
+                .unwrap()
+        );
+        assert!(create(later(3_606)).await.is_ok(), "{}", house.name);
     })
     .await;
 }

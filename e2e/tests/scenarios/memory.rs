@@ -1,36 +1,15 @@
 //! An upload of any length takes little memory.
 
 use anyhow::{Result, ensure};
-use bytes::Bytes;
 use e2e::process::{anonymous_memory, until};
 use e2e::server::Start;
+use e2e::siege::uploads::film;
 use e2e::stage::{Stage, scenario};
 use e2e::tools::report;
 use e2e::{settings, tus};
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
-
-/// A file of some length that starts like an MP4 and continues with one large box.
-fn body(length: u64) -> reqwest::Body {
-    let head = [
-        &24_u32.to_be_bytes()[..],
-        b"ftypisom\0\0\x02\0isomavc1",
-        &1_u32.to_be_bytes(),
-        b"mdat",
-    ]
-    .concat();
-    let head = Bytes::from([head, (length - 24).to_be_bytes().to_vec()].concat());
-    let block = Bytes::from(vec![0x5a; 256 << 10]);
-    let stream = futures::stream::unfold((0, head), move |(sent, next)| {
-        let (left, block) = (length - sent, block.clone());
-        async move {
-            let part = next.slice(..usize::try_from(left.min(next.len() as u64)).unwrap_or(next.len()));
-            (left > 0).then(|| (Ok::<_, std::io::Error>(part.clone()), (sent + part.len() as u64, block)))
-        }
-    });
-    reqwest::Body::wrap_stream(stream)
-}
 
 /// The server's memory when it is idle.
 async fn at_rest(pid: u32) -> Result<u64> {
@@ -46,7 +25,7 @@ async fn at_rest(pid: u32) -> Result<u64> {
 
 async fn send(stage: &Stage, token: &str, length: u64) -> Result<()> {
     let upload = tus::create(&stage.api, token, length).await?;
-    let request = tus::patch(&stage.api, &upload.url, 0, body(length)).timeout(Duration::from_secs(600));
+    let request = tus::patch(&stage.api, &upload.url, 0, film(length)).timeout(Duration::from_secs(600));
     stage
         .api
         .send(request.header("content-length", length))

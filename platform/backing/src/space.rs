@@ -116,10 +116,10 @@ impl Space {
         }))
     }
 
-    /// How many bytes of lectures there is room for.
+    /// How many bytes of lectures there is room for right now.
     #[must_use]
     pub fn room(&self) -> u64 {
-        self.0.objects.as_ref().map_or(u64::MAX, |disk| disk.look().room)
+        self.0.objects.as_ref().map_or(u64::MAX, Disk::room)
     }
 
     /// Takes room for bytes of a lecture that are about to be stored; `false` if there is not that much.
@@ -202,6 +202,13 @@ impl Disk {
             self.ask(&mut seen);
         }
         seen
+    }
+
+    /// Asks each time, so that what a deletion has freed is there at once.
+    fn room(&self) -> u64 {
+        let mut seen = self.seen();
+        self.ask(&mut seen);
+        seen.room
     }
 
     fn take(&self, bytes: u64) -> bool {

@@ -4,7 +4,8 @@ use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::usage::{Allowance, Excess, Usage};
 use backing::db::{DbError, Reader, Sql, Tx};
 use backing::{args, record};
-use contracts::UserId;
+use contracts::{Timestamp, UserId};
+use std::time::Duration;
 
 /// Finished lectures have their size; unfinished uploads have what came, and miss what they have declared.
 const OF_OWNER: &str = "SELECT \
@@ -13,7 +14,9 @@ const OF_OWNER: &str = "SELECT \
     CAST(COALESCE(SUM(COALESCE(length, bytes_received) - bytes_received), 0) AS BIGINT) AS missing, COUNT(*) AS open \
     FROM uploads WHERE owner_id = $1 AND state IN ('open', 'finishing')";
 const MISSING: &str = "SELECT CAST(COALESCE(SUM(COALESCE(length, bytes_received) - bytes_received), 0) AS BIGINT) \
-    AS missing FROM uploads WHERE state IN ('open', 'finishing')";
+    AS missing FROM uploads WHERE state IN ('open', 'finishing') AND touched_at >= $1";
+/// How long after its last byte an upload keeps the room that it has declared, so that nobody holds a disk by words alone.
+const HELD: Duration = Duration::from_secs(3_600);
 /// Creations of one owner come one after the other; with SQLite all of them do.
 const ONE_BY_ONE: Sql = Sql::both(
     "SELECT 1 AS one WHERE $1 IS NOT NULL",
@@ -60,14 +63,19 @@ pub(crate) async fn of_owner(reader: Reader<'_>, owner: UserId) -> Result<Usage,
 /// Whether a new upload fits, as the caller's transaction sees it.
 ///
 /// Shape: what it exceeds, if it does
-pub(crate) async fn check(tx: &mut Tx, new: &NewUpload, allowance: &Allowance) -> Result<Option<Excess>, DbError> {
+pub(crate) async fn check(
+    tx: &mut Tx,
+    new: &NewUpload,
+    allowance: &Allowance,
+    now: Timestamp,
+) -> Result<Option<Excess>, DbError> {
     if *allowance == Allowance::BOUNDLESS {
         return Ok(None);
     }
     let (_, low) = new.owner.0.as_u64_pair();
     tx.one::<One>(ONE_BY_ONE, args![low.cast_signed()]).await?;
     let owner = tx.one::<UsageRow>(OF_OWNER, args![new.owner]).await?;
-    let all = tx.one::<Missing>(MISSING, args![]).await?;
+    let all = tx.one::<Missing>(MISSING, args![now - HELD]).await?;
     let owner = owner.map(Usage::from).unwrap_or_default();
     let declared = all.map_or(0, |row| row.missing.unsigned_abs());
     Ok(allowance.check(new.length, owner, declared).err())

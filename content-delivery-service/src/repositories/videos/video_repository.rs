@@ -164,7 +164,7 @@ impl VideoRepository {
                 return Ok(Ok(once));
             }
         }
-        if let Some(excess) = usage::check(&mut tx, new, allowance).await? {
+        if let Some(excess) = usage::check(&mut tx, new, allowance, now).await? {
             return Ok(Err(excess));
         }
         tx.run(

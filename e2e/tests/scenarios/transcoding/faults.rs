@@ -157,6 +157,8 @@ async fn a_full_disk_makes_encoding_wait_and_not_fail() -> Result<()> {
     let disk = tempfile::tempdir()?;
     let data = disk.path().join("data");
     let mut start = encoding("90,180").on(&data).set("USERS__SIGNUP_ROLE", "instructor");
+    // with a reserve, encoders would wait before the disk is full
+    start = start.set("DISK_RESERVE", "0");
     let folder = data.to_string_lossy().into_owned();
     start.wrap = ["unshare", "-Urm", "sh", "-c", SMALL_DISK, &folder]
         .map(str::to_owned)
@@ -172,12 +174,12 @@ async fn a_full_disk_makes_encoding_wait_and_not_fail() -> Result<()> {
         let owner = stage.api.login(email, password).await?;
         let path = sources::long(4, "320x180", "12").await?;
         let id = stage.api.upload(std::fs::read(&path)?, &owner.token).await?;
-        let ballast = format!("/proc/{}/root{folder}/ballast", stage.server.pid()?);
+        let foreign = format!("/proc/{}/root{folder}/foreign", stage.server.pid()?);
         // the rest of the encoding finds no space
-        std::fs::write(&ballast, [])?;
+        std::fs::write(&foreign, [])?;
         let fill = || {
             use std::io::Write;
-            let mut file = std::fs::OpenOptions::new().append(true).open(&ballast)?;
+            let mut file = std::fs::OpenOptions::new().append(true).open(&foreign)?;
             let block = vec![0; 16 << 10];
             while file.write_all(&block).is_ok() {}
             anyhow::Ok(())
@@ -192,7 +194,7 @@ async fn a_full_disk_makes_encoding_wait_and_not_fail() -> Result<()> {
             video["status"] != "failed" && video["status"] != "ready",
             "the disk was not full: {video}"
         );
-        std::fs::remove_file(&ballast)?;
+        std::fs::remove_file(&foreign)?;
         stage
             .api
             .becomes_within(&id, &owner.token, &["ready"], Duration::from_secs(150))

@@ -6,6 +6,7 @@ use backing::tasks::{Done, Job, JobError, NewTask, Queue, Task, Worker, enqueue,
 use backing::{Clock, Db, DbError, Tx, args};
 use contracts::Timestamp;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use testing::{TestDatabase, databases};
@@ -381,6 +382,26 @@ async fn a_stop_lets_the_running_task_finish_and_claims_no_other() {
             "{}",
             test.at.name
         );
+    }
+}
+
+#[tokio::test]
+async fn a_worker_that_is_held_leaves_its_tasks_until_it_is_let_go() {
+    for mut test in each(Vec::new).await {
+        let (held, asked) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicU32::new(0)));
+        let (state, count) = (Arc::clone(&held), Arc::clone(&asked));
+        let worker = test.worker(1, OFTEN).held_while(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+            state.load(Ordering::SeqCst)
+        });
+        test.enqueue("waits").await;
+        beside(worker, async {
+            testing::until("the worker looks again", || async { asked.load(Ordering::SeqCst) > 3 }).await;
+            assert!(test.runs.try_recv().is_err(), "{}", test.at.name);
+            held.store(false, Ordering::SeqCst);
+            assert_eq!(test.runs.recv().await.unwrap().key, "waits");
+        })
+        .await;
     }
 }
 
