@@ -2,7 +2,7 @@
 //!
 //! Source: RFC 9113, RFC 7541
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,6 +21,23 @@ const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
 const INITIAL_WINDOW_SIZE: u16 = 4;
 const FRAME: usize = 16 * 1_024;
+
+/// The length of a text in a header block.
+///
+/// Source: RFC 7541 §5.1
+fn length(bytes: usize) -> Result<Vec<u8>> {
+    const PREFIX: usize = 127;
+    let Some(mut rest) = bytes.checked_sub(PREFIX) else {
+        return Ok(vec![u8::try_from(bytes)?]);
+    };
+    let mut encoded = vec![u8::try_from(PREFIX)?];
+    while rest >= 128 {
+        encoded.push(u8::try_from(rest % 128)? | 0x80);
+        rest /= 128;
+    }
+    encoded.push(u8::try_from(rest)?);
+    Ok(encoded)
+}
 
 /// A connection that keeps to the server's windows and does nothing else by itself.
 #[derive(Debug)]
@@ -66,8 +83,7 @@ impl Connection {
             // A literal that is not indexed, with a new name; no Huffman code.
             block.push(0);
             for text in [name, value] {
-                ensure!(text.len() < 127, "only short texts are written");
-                block.push(u8::try_from(text.len())?);
+                block.extend(length(text.len())?);
                 block.extend(text.as_bytes());
             }
         }

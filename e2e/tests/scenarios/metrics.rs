@@ -2,10 +2,12 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::Api;
+use e2e::process::until;
 use e2e::raw::Wire;
 use e2e::server::Start;
 use e2e::settings;
 use e2e::siege::event_streams;
+use e2e::siege::h2::Connection;
 use e2e::stage::{Stage, scenario};
 use e2e::{media, playlist, tus};
 use reqwest::{Method, StatusCode};
@@ -87,6 +89,7 @@ async fn busy(stage: &mut Stage) -> Result<()> {
         .json(Method::POST, "/api/v1/users/login", "", &wrong)
         .await?
         .expect(401)?;
+    unread(stage, &owner.token).await?;
     refused(stage, &owner.token, &upload.id).await?;
     let mut silent = Wire::open(stage.server.address()).await?;
     silent.write(b"GET / HTTP/1.1\r\n").await?;
@@ -101,6 +104,35 @@ async fn busy(stage: &mut Stage) -> Result<()> {
         .json(Method::POST, "/api/v1/users/logout", &owner.token, &json!({}))
         .await?
         .expect(204)?;
+    Ok(())
+}
+
+/// A body that is too large, and more media than one viewer may leave unread.
+async fn unread(stage: &Stage, token: &str) -> Result<()> {
+    let long = json!({ "email": "x".repeat(20_000), "password": "x" });
+    let login = stage.api.json(Method::POST, "/api/v1/users/login", "", &long);
+    login.await?.problem(413, "too_large")?;
+    let id = stage.api.playable(&media::noisy().await?, token).await?;
+    let session = stage.api.session(&id, token).await?;
+    let segment = playlist::open(&stage.api, &session.hls_url).await?.remove(0).segments[0].clone();
+    let address = stage.server.address();
+    let headers = [
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", address),
+        (":path", segment.as_str()),
+    ];
+    let mut viewer = Connection::open(address).await?;
+    for _ in 0..30 {
+        viewer.request(&headers, false).await?;
+    }
+    until("a refusal", Duration::from_secs(20), async || {
+        viewer.listen(Duration::from_millis(10)).await?;
+        let answer = stage.api.fetch(&segment).await?;
+        Ok((answer.status == 503).then_some(answer))
+    })
+    .await?
+    .problem(503, "busy")?;
     Ok(())
 }
 
