@@ -152,7 +152,7 @@ impl Parts {
             backing: self.backing.clone(),
             config: settings.workers(),
         };
-        transcoding_jobs::service(deps).context("the staging folder")
+        Ok(transcoding_jobs::service(deps).await?)
     }
 
     /// A service's schema, opened when the first role needs it. Roles that share it share its handle, so that a finished

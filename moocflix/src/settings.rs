@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// This program as it runs, even if the file at its path has been replaced.
-const THIS_PROGRAM: &str = "/proc/self/exe";
+pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// The defaults of every crate; together they contain every key.
 fn every_default() -> Vec<&'static str> {
@@ -70,6 +70,11 @@ pub(crate) struct Content {
 }
 
 impl Content {
+    /// Whether MoocFlix may encode only if nothing gets out of the encoders' cage.
+    pub(crate) fn must_cage(&self) -> bool {
+        self.transcode.sandbox == transcoding_jobs::SandboxMode::Required
+    }
+
     /// The service's part.
     pub(crate) fn service(&self) -> content_delivery_service::Config {
         content_delivery_service::Config {

@@ -38,6 +38,18 @@ pub struct TranscodeConfig {
     pub preset: String,
     /// Units: seconds without progress
     pub stall_seconds: f64,
+    /// What to do on a machine where a part of the cage around encoders is missing.
+    pub sandbox: SandboxMode,
+}
+
+/// What to do on a machine where a part of the cage around encoders is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SandboxMode {
+    /// Encode with the parts that there are.
+    Best,
+    /// Don't start if an attack would succeed.
+    Required,
 }
 
 /// The presets of libx264, from fast to thorough.

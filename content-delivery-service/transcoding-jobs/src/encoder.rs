@@ -5,6 +5,7 @@
 
 pub(crate) mod codecs;
 mod progress;
+pub mod version;
 
 pub use progress::EncoderProgress;
 

@@ -9,6 +9,7 @@
 //! `containers` knows its names and habits.
 
 mod arguments;
+mod cage_check;
 mod config;
 pub mod containers;
 mod encode_job;
@@ -19,10 +20,11 @@ pub mod survey;
 mod survey_job;
 mod tidy_job;
 
-pub use config::{Config, InstantConfig, TranscodeConfig};
+pub use config::{Config, InstantConfig, SandboxMode, TranscodeConfig};
 pub use scan_job::ScanJob;
 
 use backing::db::Db;
+use backing::objects::Objects;
 use backing::space::Space;
 use backing::tasks::{Job, Queue, Worker};
 use backing::{Backing, Metric};
@@ -96,8 +98,8 @@ pub struct Deps {
 
 /// Builds the workers.
 ///
-/// Errors: no staging folder can be created
-pub fn service(deps: Deps) -> io::Result<Service> {
+/// Errors: no staging folder can be created, or encoders must be caged and can't be
+pub async fn service(deps: Deps) -> io::Result<Service> {
     let Config {
         instant,
         transcode,
@@ -111,29 +113,20 @@ pub fn service(deps: Deps) -> io::Result<Service> {
         max_key_frame_gap: Duration::try_from_secs_f64(instant.max_gap_seconds).unwrap_or(Duration::MAX),
     };
     let stall = Duration::try_from_secs_f64(transcode.stall_seconds).unwrap_or(Duration::MAX);
-    let sandbox = Sandbox::new(program, stall);
+    let required = transcode.sandbox == SandboxMode::Required;
+    let sandbox = Sandbox::new(program, stall).required(required);
     let staging = Staging::open(&data_dir)?;
+    if required {
+        cage_check::require(&sandbox, &staging).await?;
+    }
     // With SQLite, every worker of this queue has its staging folder in this data directory.
     let one_machine = !deps.db.is_postgres();
     let ledger = Ledger::new(deps.db, clock, &transcode.rungs);
     let queue = deps.queue.of_worker(staging.worker());
-    let looks: Vec<Arc<dyn Job>> = vec![
-        Arc::new(ScanJob::new(objects.clone(), ledger.clone(), limits)),
-        Arc::new(SurveyJob {
-            objects: objects.clone(),
-            ledger: ledger.clone(),
-            sandbox: sandbox.clone(),
-            staging: staging.clone(),
-        }),
-        Arc::new(TidyJob {
-            objects: objects.clone(),
-            ledger: ledger.clone(),
-        }),
-    ];
+    let looks = looks(&objects, &ledger, limits, (&sandbox, &staging));
     let mut tasks = vec![background("scans", Worker::new(queue.clone(), looks, SCAN_SLOTS, POLL))];
-    if one_machine {
-        tasks.push(lost_workers(queue.clone(), staging.clone()));
-    }
+    tasks.push(cage_check::background(sandbox.clone(), staging.clone(), required));
+    tasks.push(lost_workers(queue.clone(), staging.clone(), one_machine));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     if let Some(threads) = processors.checked_div(transcode.slots) {
         let later = EncodeJob {
@@ -163,6 +156,26 @@ pub fn service(deps: Deps) -> io::Result<Service> {
     })
 }
 
+/// The jobs that look at a source as a whole.
+fn looks(
+    objects: &Objects,
+    ledger: &Ledger,
+    limits: Limits,
+    (sandbox, staging): (&Sandbox, &Staging),
+) -> Vec<Arc<dyn Job>> {
+    let (objects, ledger) = (objects.clone(), ledger.clone());
+    vec![
+        Arc::new(ScanJob::new(objects.clone(), ledger.clone(), limits)),
+        Arc::new(SurveyJob {
+            objects: objects.clone(),
+            ledger: ledger.clone(),
+            sandbox: sandbox.clone(),
+            staging: staging.clone(),
+        }),
+        Arc::new(TidyJob { objects, ledger }),
+    ]
+}
+
 fn background(name: &'static str, worker: Worker) -> Background {
     Background::new(name, move |shutdown| async move {
         worker.run(async move { shutdown.requested().await }).await;
@@ -176,8 +189,9 @@ fn encoders(name: &'static str, worker: Worker, space: &Space) -> Background {
     background(name, worker.held_while(move || space.is_low()))
 }
 
-/// Removes the staging folders of dead workers, and returns their tasks to the queue before the leases expire.
-fn lost_workers(queue: Queue, staging: Staging) -> Background {
+/// Removes the staging folders of dead workers, puts back what their tools had borrowed and, if all workers of the queue are
+/// on this machine, returns their tasks to the queue before the leases expire.
+fn lost_workers(queue: Queue, staging: Staging, one_machine: bool) -> Background {
     Background::new("lost-workers", move |shutdown| async move {
         loop {
             let left = staging.clone();
@@ -186,6 +200,7 @@ fn lost_workers(queue: Queue, staging: Staging) -> Background {
                 Ok(Err(error)) => tracing::warn!(%error, "staging folders of dead workers could not be removed"),
             }
             match queue.claimants().await {
+                Ok(_) if !one_machine => {}
                 Ok(claimants) => {
                     for worker in claimants.into_iter().filter(|&worker| staging.is_dead(worker)) {
                         match queue.give_up(worker).await {

@@ -43,13 +43,17 @@ enum Command {
     /// Guards an encoder for a worker, which starts it.
     #[command(hide = true)]
     EncoderChild(sandbox::GuardArgs),
+    /// Tries to break out of an encoder's place.
+    #[command(hide = true)]
+    SandboxAttempts(sandbox::AttemptArgs),
 }
 
 impl Cli {
-    /// Runs the encoder's guard, which needs a process without threads to itself.
+    /// Runs the encoder's guard, which needs a process without threads to itself, or a program in the encoder's place.
     pub(crate) fn run_alone(&self) -> Option<ExitCode> {
         match &self.command {
             Command::EncoderChild(args) => Some(sandbox::stand_guard(args)),
+            Command::SandboxAttempts(args) => Some(sandbox::attempt(args)),
             _ => None,
         }
     }
@@ -67,6 +71,7 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Openapi(args) => Box::pin(openapi::run(args)).await?,
         Command::Config(args) => config::run(args)?,
         Command::EncoderChild(args) => return Ok(sandbox::stand_guard(&args)),
+        Command::SandboxAttempts(args) => return Ok(sandbox::attempt(&args)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use runtime::server::ServerLimits;
 use runtime::{Running, telemetry};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use std::io::ErrorKind;
 use std::path::Path;
 use tokio::net::TcpListener;
@@ -50,6 +50,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         Some(data_dir::lock(&settings.data_dir)?)
     };
     raise_open_files();
+    close_memory();
     let mut running = Running::new();
     running.start(runtime::signals(running.shutdown()));
     let Composed { router, metrics, tasks } =
@@ -87,6 +88,13 @@ async fn bind(key: &str, address: &str, data_dir: &Path) -> Result<TcpListener> 
             ),
         },
         Err(error) => Err(error).with_context(|| format!("{key}: cannot listen on {address}")),
+    }
+}
+
+/// Keeps other processes of the same user, such as an encoder that a file has taken over, from reading this process's memory.
+fn close_memory() {
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "other processes of this user can read this process's memory");
     }
 }
 

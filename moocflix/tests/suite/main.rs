@@ -23,6 +23,8 @@ mod postgres;
 #[cfg(test)]
 mod progress;
 #[cfg(test)]
+mod references;
+#[cfg(test)]
 mod server;
 #[cfg(test)]
 mod serving;

@@ -6,8 +6,9 @@
 //! moocflix encoder-child --folder DIR --memory BYTES --file-size BYTES [--nice N] [--cpu-seconds N] -- ffmpeg ARGUMENT…
 //! ```
 //!
-//! This first process is the guard. It starts itself once more (`--become`, with the guard's process id); that second
-//! process sets limits on itself and becomes the tool by exec, with the guard's standard output and standard error.
+//! This first process is the guard. It lends the tool its files, makes namespaces, and starts itself once more
+//! (`--become`); that second process is the first one in the new namespace of processes. It goes through the other layers
+//! of the cage, sets limits on itself, and becomes the tool by exec, with the guard's standard output and standard error.
 //! The guard then waits for one of two things:
 //!
 //! - The tool ends: the guard ends in the same way, with the same code or by the same signal (with 128 + signal where that
@@ -15,8 +16,12 @@
 //! - Standard input closes, because the worker let go of it or is dead: the guard kills the tool, removes the staging
 //!   folder, removes the worker's own folder too if nobody holds it any more, and kills its whole group.
 //!
-//! If the guard itself is killed, the system kills the tool (parent-death signal). A living worker needs no help: it kills
-//! the group.
+//! With the tool, every process that it has started ends: as members of its namespace, or because they become children of
+//! the guard. If the guard itself is killed, the system kills the tool (parent-death signal). A living worker needs no help:
+//! it kills the group.
+//!
+//! The first process of a namespace gets no signals from itself or its children for which it has no handler. So a tool that
+//! aborts ends with the signal of an invalid access, and one whose file grows too long gets an error instead of a signal.
 //!
 //! The guard's own codes are 127 when the tool does not exist, and 126 when anything else kept it from starting; standard
 //! error has the reason.
@@ -24,18 +29,23 @@
 //! The guard runs before any async runtime is built and reads no configuration: the parent-death signal is bound to the
 //! thread that made the child, so that thread must be the only one.
 
-use crate::protocol::{COMMAND, EXIT_MISSING, EXIT_UNUSABLE, GuardArgs, PROGRAM};
+use crate::cage::identity::Identity;
+use crate::cage::loans::Loans;
+use crate::cage::spaces::Spaces;
+use crate::cage::{Layer, Layers};
+use crate::protocol::{COMMAND, EXIT_MISSING, EXIT_UNUSABLE, Entered, GuardArgs, PROGRAM};
 use crate::{staging, tool};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Signal, getpgrp, getpid, kill_current_process_group, kill_process, pidfd_open, pidfd_send_signal,
-    setpgid,
+    DumpableBehavior, Pid, PidfdFlags, Signal, WaitOptions, getpgrp, getpid, kill_current_process_group, kill_process,
+    pidfd_open, pidfd_send_signal, set_child_subreaper, set_dumpable_behavior, setpgid, wait as wait_for_any,
 };
-use std::fs;
+use rustix::thread::gettid;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
@@ -45,9 +55,10 @@ use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 /// Call it before any other thread starts.
 #[must_use]
 pub fn stand_guard(args: &GuardArgs) -> ExitCode {
-    let outcome = match args.guard {
-        Some(guard) => tool::become_tool(args, guard),
-        None => guard(args),
+    let outcome = if args.entered.becoming {
+        tool::become_tool(args)
+    } else {
+        guard(args)
     };
     match outcome {
         Ok(code) => code,
@@ -69,7 +80,62 @@ fn guard(args: &GuardArgs) -> io::Result<ExitCode> {
     }
     tool::no_core()?;
     let folder = Folder::find(&args.folder)?;
-    let mut child = start_again(args, &folder)?;
+    let layers = Layers::without(&args.without);
+    make_outputs(&folder.path, &args.writes)?;
+    let lodging = lodging(&layers, &folder.path, &args.reads);
+    let identity = lodging.as_ref().map(|it| it.0);
+    let mut loans = lodging.map(|it| it.1);
+    let entered = Entered {
+        becoming: true,
+        user: identity.map(|it| it.id),
+        groups: loans.as_ref().map(|it| it.groups.clone()).unwrap_or_default(),
+        counted: false,
+    };
+    let ended = supervise(args, &folder, &layers, entered);
+    if let Some(loans) = &mut loans {
+        loans.put_back();
+    }
+    match ended? {
+        Ended::Tool(status) => end_alike(status),
+        Ended::Worker => {
+            // Each step is tried even if an earlier one failed; the next worker that starts removes the rest.
+            folder.remove();
+            let _ = kill_current_process_group(Signal::KILL);
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+/// Makes the files that the tool writes: it can't make any itself.
+fn make_outputs(folder: &Path, writes: &[PathBuf]) -> io::Result<()> {
+    let inside = |path: &&PathBuf| path.parent() == Some(folder) && fs::symlink_metadata(path).is_err();
+    for path in writes.iter().filter(inside) {
+        File::options().write(true).create_new(true).mode(0o600).open(path)?;
+    }
+    Ok(())
+}
+
+/// A user for the run, with what it needs; none if this machine has no such layer.
+fn lodging(layers: &Layers, folder: &Path, reads: &[PathBuf]) -> Option<(Identity, Loans)> {
+    let identity = Identity::of_this_run().filter(|_| layers.has(Layer::User))?;
+    let loans = Loans::give(identity, folder, reads, staging::shared(folder)).ok()?;
+    Some((identity, loans))
+}
+
+/// Runs the tool until it ends or the worker does; afterwards no process of the run is left.
+fn supervise(args: &GuardArgs, folder: &Folder, layers: &Layers, entered: Entered) -> io::Result<Ended> {
+    let foreign_user = entered.user.is_some();
+    let spaces = Spaces::enter(layers, foreign_user)?;
+    // A process that can be dumped could be read by others of its user. Not earlier: it also locks its own maps of ids.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    if !spaces.processes {
+        set_child_subreaper(Some(getpid()))?;
+    }
+    let entered = Entered {
+        counted: spaces.counts_apart(foreign_user),
+        ..entered
+    };
+    let mut child = start_again(args, folder, entered)?;
     let process = Pid::from_child(&child);
     let handle = match pidfd_open(process, PidfdFlags::empty()) {
         Ok(handle) => handle,
@@ -78,17 +144,26 @@ fn guard(args: &GuardArgs) -> io::Result<ExitCode> {
             return Err(io::Error::other(format!("the tool cannot be watched: {error}")));
         }
     };
-    match wait(&handle)? {
-        Event::ToolEnded => end_alike(child.wait()?),
-        Event::WorkerGone => Ok(end_all(&mut child, &handle, &folder)),
+    let event = wait(&handle);
+    if !matches!(event, Ok(Event::ToolEnded)) {
+        let _ = pidfd_send_signal(handle, Signal::KILL);
     }
+    let status = child.wait()?;
+    if !spaces.processes {
+        end_orphans()?;
+    }
+    Ok(match event? {
+        Event::ToolEnded => Ended::Tool(status),
+        Event::WorkerGone => Ended::Worker,
+    })
 }
 
-/// Starts the guard's program once more, as the process that becomes the tool.
-fn start_again(args: &GuardArgs, folder: &Folder) -> io::Result<Child> {
+/// Starts the guard's program once more, as the process that becomes the tool. The child's standard input stays open as long
+/// as this process lives.
+fn start_again(args: &GuardArgs, folder: &Folder, entered: Entered) -> io::Result<Child> {
     let args = GuardArgs {
-        guard: Some(getpid().as_raw_nonzero().get()),
         folder: folder.path.clone(),
+        entered,
         ..args.clone()
     };
     // Not by its path: that may be another program by now, or gone.
@@ -97,8 +172,33 @@ fn start_again(args: &GuardArgs, folder: &Folder) -> io::Result<Child> {
     command
         .env_clear()
         .env("PATH", tool::search_path())
-        .stdin(Stdio::null());
+        .stdin(Stdio::piped());
     command.spawn()
+}
+
+/// Ends the processes that the tool has left, until none is left: new ones arrive as their parents end.
+fn end_orphans() -> io::Result<()> {
+    loop {
+        let me = gettid().as_raw_nonzero();
+        let children = fs::read_to_string(format!("/proc/self/task/{me}/children")).unwrap_or_default();
+        for child in children
+            .split_whitespace()
+            .filter_map(|word| Pid::from_raw(word.parse().ok()?))
+        {
+            let _ = kill_process(child, Signal::KILL);
+        }
+        match wait_for_any(WaitOptions::empty()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(Errno::CHILD) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// How a run ended.
+enum Ended {
+    Tool(ExitStatus),
+    Worker,
 }
 
 enum Event {
@@ -142,16 +242,6 @@ fn end_alike(status: ExitStatus) -> io::Result<ExitCode> {
     }
     // This process ignores the signal, or the signal takes a moment to arrive.
     Ok(ExitCode::from(u8::try_from(128 + raw).unwrap_or(EXIT_UNUSABLE)))
-}
-
-/// Removes everything of a run whose worker is gone.
-fn end_all(child: &mut Child, handle: &OwnedFd, folder: &Folder) -> ExitCode {
-    // Each step is tried even if an earlier one failed; the next worker that starts removes the rest.
-    let _ = pidfd_send_signal(handle, Signal::KILL);
-    let _ = child.wait();
-    folder.remove();
-    let _ = kill_current_process_group(Signal::KILL);
-    ExitCode::FAILURE
 }
 
 /// The staging folder as it was when the guard started.

@@ -11,21 +11,27 @@
 //!
 //! An order names the paths that its tool reads and writes. The sandbox rejects an order with an argument that is another
 //! absolute path, alone or behind `file:`. It does not find paths in the middle of an argument (`if=/path`), behind other
-//! protocols, or relative ones that lead out of the working directory; and nothing yet keeps the tool itself from opening
-//! any file.
+//! protocols, or relative ones that lead out of the working directory.
+//!
+//! Around the tool is a cage of several layers (`cage`), for the case that a file takes the tool over: it can open its own
+//! files only, has no network, starts no process and sees none. [`selftest()`] tries to break out.
 
+mod cage;
 mod error;
 mod guard;
 mod order;
 mod protocol;
 mod running;
+mod selftest;
 pub mod staging;
 mod tail;
 mod tool;
 mod watchdog;
 
+pub use cage::Layer;
 pub use error::RunError;
 pub use guard::stand_guard;
 pub use order::{Limits, Order};
 pub use protocol::{COMMAND, GuardArgs};
 pub use running::{Running, Sandbox};
+pub use selftest::{ATTEMPTS, Attack, AttemptArgs, Report, attack, attempt, selftest};

@@ -1,5 +1,6 @@
 //! A running tool: its output, its progress, and how it ended.
 
+use crate::cage::Layer;
 use crate::error::RunError;
 use crate::order::Order;
 use crate::protocol::{EXIT_MISSING, EXIT_UNUSABLE, GuardArgs, PROGRAM};
@@ -9,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -27,6 +28,8 @@ const DEATH: Duration = Duration::from_secs(5);
 pub struct Sandbox {
     program: PathBuf,
     stall: Duration,
+    without: Vec<Layer>,
+    required: bool,
 }
 
 impl Sandbox {
@@ -36,7 +39,27 @@ impl Sandbox {
         Self {
             program: program.into(),
             stall,
+            without: Vec::new(),
+            required: false,
         }
+    }
+
+    /// Fails a run whose files and system calls can't be restricted, instead of running it with the other layers.
+    #[must_use]
+    pub fn required(self, required: bool) -> Self {
+        Self { required, ..self }
+    }
+
+    /// Leaves layers out, so that the others can be tested; no configuration does this.
+    #[must_use]
+    pub fn without(self, layers: impl IntoIterator<Item = Layer>) -> Self {
+        let without = layers.into_iter().collect();
+        Self { without, ..self }
+    }
+
+    /// The program that guards run.
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
     }
 
     /// Starts the tool that an order describes.
@@ -44,8 +67,11 @@ impl Sandbox {
     /// Errors: the guard cannot be started, or the order names paths that it does not list
     pub fn start(&self, order: &Order) -> Result<Running, RunError> {
         order.check()?;
+        tracing::debug!(tool = ?order.tool, arguments = ?order.args, "starting a tool");
         let mut command = Command::new(&self.program);
-        command.arg0(PROGRAM).args(GuardArgs::of(order)?.words());
+        command
+            .arg0(PROGRAM)
+            .args(GuardArgs::of(order, &self.without, self.required)?.words());
         // This process's secrets are no business of a program that reads strangers' files.
         command.env_clear();
         if let Some(path) = std::env::var_os("PATH") {

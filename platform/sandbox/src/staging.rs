@@ -5,6 +5,7 @@
 //! the next worker that starts removes it. Usually it is gone by then: the guard of a tool removes what a dead worker left
 //! (see [`remove_abandoned`]).
 
+use crate::cage::loans;
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
 use std::fs::{self, DirBuilder};
 use std::io::{self, ErrorKind};
@@ -138,11 +139,14 @@ impl Drop for TaskFolder {
         if let Err(error) = remove(&self.path) {
             tracing::warn!(folder = %self.path.display(), %error, "a task's staging folder was not removed");
         }
+        // Its runs put back what they borrow, unless they were killed with their guards.
+        loans::tidy(shared(&self.path));
     }
 }
 
-/// Removes the folders of dead workers.
+/// Removes the folders of dead workers, and puts back what their tools had borrowed.
 fn sweep(staging: &Path) -> io::Result<()> {
+    loans::tidy(staging);
     for entry in fs::read_dir(staging)?.flatten() {
         let old = entry.path();
         if let Err(error) = remove_unlocked(&old, 1) {
@@ -167,6 +171,15 @@ pub fn remove(folder: &Path) -> io::Result<()> {
                 sleep(PAUSE);
             }
         }
+    }
+}
+
+/// The folder that holds the folders of all workers, for a task's folder; the nearest one outside it elsewhere.
+pub(crate) fn shared(task: &Path) -> &Path {
+    let worker = task.parent().unwrap_or(task);
+    match worker.parent() {
+        Some(staging) if staging.file_name() == Some(STAGING.as_ref()) => staging,
+        _ => worker,
     }
 }
 

@@ -9,13 +9,15 @@ use backing::tasks::JobError;
 use contracts::{ObjectKey, RenditionName};
 use fmp4::{Piece, PieceError, TICKS, video_piece};
 use renditions::models::plan::{PlannedPiece, Rung};
-use sandbox::{Order, RunError};
+use sandbox::{Limits, Order, RunError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::task::spawn_blocking;
 
 /// How much further back decoding begins when frames are missing because the container led to the wrong place.
 const FURTHER_BACK: u64 = 30 * TICKS as u64;
+/// The most bytes of any encoded file, however short it is planned.
+const SMALLEST_LIMIT: u64 = 256 << 20;
 /// How many frames may be decoded before they are shown: B-frames, and B-frames that others depend on.
 const REORDERED: f64 = 2.0;
 
@@ -101,8 +103,14 @@ impl EncodeJob {
             }),
             folder: folder.to_owned(),
             reads: vec![source.to_owned()],
-            writes: vec![folder.to_owned()],
-            limits: self.limits(),
+            writes: rungs
+                .iter()
+                .map(|rung| folder.join(arguments::file_name(rung)))
+                .collect(),
+            limits: Limits {
+                file_size: most_bytes(rungs, length),
+                ..self.limits()
+            },
         };
         let reached = AtomicU64::new(0);
         let run = encoder::run(&self.sandbox, &order, |progress| {
@@ -153,6 +161,13 @@ async fn read(file: PathBuf, bounds: Vec<u64>, first: u32, delay: u32) -> Result
     });
     read.await
         .unwrap_or_else(|error| Err(Unread::File(std::io::Error::other(error))))
+}
+
+/// The most bytes of an encoded file: several times what its rate permits, for a single picture can't be held to a rate.
+fn most_bytes(rungs: &[&Rung], length: u64) -> u64 {
+    let rate = rungs.iter().map(|rung| rung.bit_rate).max().unwrap_or(0);
+    let seconds = length / u64::from(TICKS) + 1;
+    u64::from(rate) / 8 * seconds * 4 + SMALLEST_LIMIT
 }
 
 /// How long a segment's first frame is decoded before it is shown: as long as reordered frames wait.

@@ -4,12 +4,13 @@ use anyhow::{Context, Result, ensure};
 use e2e::encoding::{encoding, is_whole, ready, renditions};
 use e2e::ladder;
 use e2e::media::sources::{self, HEVC};
-use e2e::process::{self, until};
+use e2e::process::{self, signal, until};
 use e2e::server::Start;
 use e2e::stage::{Stage, scenario};
 use e2e::tools::report;
 use e2e::{media, playlist};
 use reqwest::Method;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -83,7 +84,7 @@ async fn broken_lectures_end_with_a_reason_and_the_queue_continues() -> Result<(
     .await
 }
 
-/// A folder with an ffmpeg that misbehaves for AVI files.
+/// A folder with an ffmpeg that misbehaves for AVI files. In its cage, a script can become ffmpeg and start nothing else.
 fn strange_ffmpeg(folder: &Path, instead: &str) -> Result<String> {
     let path = folder.join("ffmpeg");
     let script = format!("#!/bin/sh\ncase \"$*\" in *'-f avi'*) {instead} ;; esac\nexec /usr/bin/ffmpeg \"$@\"\n");
@@ -111,8 +112,8 @@ async fn encoders_that_hang_or_die_end_with_a_reason_and_the_queue_continues() -
         .context("an AVI")?;
     let avi = std::fs::read(avi.file().await?)?;
     for (name, instead) in [
-        ("hangs", "exec sleep 1000"),
-        ("is killed", "kill -9 $$"),
+        ("hangs", "while :; do :; done"),
+        ("is killed", "while :; do :; done"),
         ("fails", "echo wrong >&2; exit 1"),
     ] {
         let folder = tempfile::tempdir()?;
@@ -120,6 +121,20 @@ async fn encoders_that_hang_or_die_end_with_a_reason_and_the_queue_continues() -
         scenario(with_strange(folder.path(), instead)?, async |stage| {
             let owner = stage.account("instructor").await?;
             let id = stage.api.upload(avi, &owner.token).await?;
+            if name == "is killed" {
+                until("its end", Duration::from_secs(120), async || {
+                    let all = process::encoders(stage.server.data())?;
+                    for it in all
+                        .iter()
+                        .filter(|it| it.words.iter().any(|word| word == "avi") && !it.is_guard())
+                    {
+                        signal(it.pid, Signal::KILL)?;
+                    }
+                    let video = stage.api.video(&id, &owner.token).await?;
+                    Ok((video["status"] == "failed").then_some(()))
+                })
+                .await?;
+            }
             ready(&stage.api, &owner, &sources::tiny(4).await?, Duration::from_secs(60)).await?;
             let video = settled(stage, &owner.token, &id, Duration::from_secs(120)).await?;
             report(format!(

@@ -1,11 +1,11 @@
 //! The resources that a tool has, and the limits on them.
 
-use super::stage::{PATIENT, Stage, gone, output, sandbox};
+use super::stage::{PATIENT, Stage, bare, gone, output, sandbox};
 use sandbox::{Limits, Order, RunError};
 use std::time::Duration;
 
 async fn output_of(order: &Order) -> Result<String, RunError> {
-    output(&sandbox(PATIENT), order).await
+    output(&bare(PATIENT), order).await
 }
 
 #[tokio::test]
@@ -59,15 +59,19 @@ async fn a_tool_that_writes_too_long_a_file_or_works_too_long_is_ended() {
     order.limits.file_size = 1 << 20;
     let ended = output_of(&order).await;
     assert!(matches!(ended, Err(RunError::Killed(25))), "{ended:?}");
-    assert_eq!(
-        std::fs::metadata(stage.task.path().join("long")).unwrap().len(),
-        1 << 20
-    );
+    let length = || std::fs::metadata(stage.task.path().join("long")).unwrap().len();
+    assert_eq!(length(), 1 << 20);
+    // The first process of a namespace gets an error instead of a signal.
+    let ended = output(&sandbox(PATIENT), &order).await;
+    assert!(matches!(ended, Err(RunError::Failed { .. })), "{ended:?}");
+    assert_eq!(length(), 1 << 20);
     let mut order = stage.order(["-c", "while :; do :; done"]);
     order.limits.cpu = Some(Duration::from_secs(1));
-    let ended = output_of(&order).await;
-    assert!(matches!(ended, Err(RunError::Killed(9 | 24))), "{ended:?}");
-    gone(stage.task.path());
+    for sandbox in [bare(PATIENT), sandbox(PATIENT)] {
+        let ended = output(&sandbox, &order).await;
+        assert!(matches!(ended, Err(RunError::Killed(9 | 24))), "{ended:?}");
+        gone(stage.task.path());
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use rustix::process::{Pid, Signal, kill_process};
 use sandbox::staging::{Staging, TaskFolder};
-use sandbox::{Limits, Order, RunError, Sandbox};
+use sandbox::{Layer, Limits, Order, RunError, Sandbox};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,8 +53,14 @@ impl Stage {
     }
 }
 
+/// A sandbox in which a shell can be the tool: with namespaces and a user of its own, but all programs and files.
 pub(crate) fn sandbox(stall: Duration) -> Sandbox {
-    Sandbox::new(PROGRAM, stall)
+    Sandbox::new(PROGRAM, stall).without([Layer::Landlock, Layer::Calls, Layer::Root])
+}
+
+/// A sandbox with limits only.
+pub(crate) fn bare(stall: Duration) -> Sandbox {
+    Sandbox::new(PROGRAM, stall).without(Layer::ALL)
 }
 
 /// Runs a tool to its end and returns its output.
