@@ -3,6 +3,7 @@
 //! It changes nothing, so that it can run anywhere, also beside a running server.
 
 mod address;
+mod cage;
 mod folder;
 mod machine;
 mod programs;
@@ -79,6 +80,7 @@ fn configuration(warnings: &[String]) -> Finding {
 async fn check(settings: &Settings) -> Findings {
     let holder = data_dir::holder(&settings.data_dir);
     let mut findings = programs::check().await;
+    findings.extend(cage::check(settings).await);
     findings.extend(folder::check(settings, holder.as_deref()).await);
     findings.extend(address::check(settings, holder.as_deref()).await);
     findings.extend(machine::check(settings));

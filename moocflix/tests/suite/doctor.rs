@@ -44,6 +44,7 @@ fn the_doctor_reports_problems_and_suggests_how_to_fix_them() {
     assert_eq!(code, Some(0), "{text}");
     for thing in [
         "ffmpeg",
+        "cage",
         "encoders",
         "data directory",
         "secret key",

@@ -1,8 +1,9 @@
 //! ffmpeg and ffprobe, and the encoders that ffmpeg has.
 
-use super::Finding::{self, Good, Missing};
+use super::Finding::{self, Doubtful, Good, Missing};
 use super::Findings;
 use tokio::process::Command;
+use transcoding_jobs::encoder::version as versions;
 
 /// What every rendition is made with.
 const ENCODERS: [&str; 2] = ["libx264", "aac"];
@@ -10,7 +11,15 @@ const ENCODERS: [&str; 2] = ["libx264", "aac"];
 pub(super) async fn check() -> Findings {
     let ffmpeg = version("ffmpeg").await;
     let runs = matches!(ffmpeg, Good(_));
+    let flaw = match &ffmpeg {
+        Good(text) => versions::version(text).and_then(versions::warning),
+        Doubtful(..) | Missing(..) => None,
+    };
     let mut findings = vec![("ffmpeg", ffmpeg), ("ffprobe", version("ffprobe").await)];
+    if let Some(flaw) = flaw {
+        let remedy = "install a newer ffmpeg when your system has one".to_owned();
+        findings.push(("known flaws", Doubtful(flaw, remedy)));
+    }
     if runs {
         findings.push(("encoders", encoders().await));
     }
