@@ -127,7 +127,10 @@ impl Server {
             backing: back_ends(data_dir, &server.clock).await,
             config: worker(data_dir),
         };
-        let _ = server.site.running.add(transcoding_jobs::service(worker).await.unwrap());
+        let _ = server
+            .site
+            .running
+            .add(transcoding_jobs::service(worker).await.unwrap());
         server
     }
 
