@@ -75,12 +75,16 @@ export class Session {
     this.#notify({ kind: 'signed-in' });
   }
 
-  /** Signs out here or everywhere; signing out here works even if the server can't be reached. */
+  /**
+   * Signs out here or everywhere; signing out here works even if the server can't be reached. A server that could not store
+   * it keeps the user signed in, so that it can be repeated.
+   */
   async signOut(everywhere = false): Promise<void> {
     try {
       await body(this.#mine.POST('/api/v1/users/logout', { body: everywhere ? { everywhere } : {} }));
     } catch (thrown) {
-      if (everywhere) throw thrown;
+      const problem = Problem.of(thrown);
+      if (everywhere || problem.status === 503) throw problem;
     }
     drafts.clear();
     this.end(null);

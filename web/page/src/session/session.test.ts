@@ -162,6 +162,19 @@ test('signing out works here even if the server can not be reached', async () =>
   await expect((await signedIn()).signOut(true)).rejects.toMatchObject({ code: 'network' });
 });
 
+test('a sign-out that the server could not store keeps the user signed in and can be repeated', async () => {
+  const session = await signedIn();
+  const other = new Session();
+  await other.start();
+  const signOut = answers['/api/v1/users/logout']!;
+  answers['/api/v1/users/logout'] = () => json(503, { code: 'unavailable' });
+  await expect(session.signOut()).rejects.toMatchObject({ status: 503, code: 'unavailable' });
+  expect([session.state, session.user?.id, other.state]).toEqual(['in', 'u1', 'in']);
+  answers['/api/v1/users/logout'] = signOut;
+  await session.signOut();
+  expect([session.state, other.state]).toEqual(['out', 'out']);
+});
+
 test('tabs sign in and out together', async () => {
   const [one, other] = [new Session(), new Session()];
   await Promise.all([one.start(), other.start()]);
