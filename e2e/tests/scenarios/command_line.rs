@@ -1,7 +1,7 @@
 //! The command line: uploads that can be interrupted, accounts, and an operator's questions.
 
 use anyhow::{Context, Result, ensure};
-use e2e::server::Start;
+use e2e::server::{RUNGS, SLOTS, Start};
 use e2e::stage::{Stage, scenario};
 use e2e::{media, playlist, process, settings};
 use rustix::process::{Pid, Signal, kill_process};
@@ -190,8 +190,9 @@ fn send_signal(child: &Child, signal: Signal) -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_waiting_upload_that_is_stopped_in_any_phase_never_uploads_twice() -> Result<()> {
-    // only the first piece is encoded, so that the lecture isn't ready soon
-    scenario(Start::default().set("CONTENT__TRANSCODE__SLOTS", "0"), async |stage| {
+    // a size is missing and nothing encodes it, so that the lecture never becomes ready
+    let start = Start::default().set(RUNGS, "240").set(SLOTS, "0");
+    scenario(start, async |stage| {
         let owner = stage.account("instructor").await?;
         let cache = tempfile::tempdir()?;
         let path = media::noisy().await?.to_string_lossy().into_owned();

@@ -148,16 +148,19 @@ async fn refused(stage: &Stage, token: &str, upload: &str) -> Result<()> {
     Ok(())
 }
 
-/// More sign-ins at once than the server can hash passwords for, and one sign-up.
+/// More sign-ins at once than the server can hash passwords for, and one sign-up more than an address may make.
 async fn crowd(stage: &Stage) -> Result<()> {
-    let new = json!({ "email": "new@example.org", "password": "a quiet sentence", "name": "New" });
-    stage
-        .api
-        .json(Method::POST, "/api/v1/users/signup", "", &new)
-        .await?
-        .expect(201)?;
-    let wrong = json!({ "email": "nobody@example.org", "password": "not the password" });
-    let all = (0..120).map(|_| stage.api.json(Method::POST, "/api/v1/users/login", "", &wrong));
+    for (email, status) in [("new@example.org", 201), ("newer@example.org", 429)] {
+        let new = json!({ "email": email, "password": "a quiet sentence", "name": "New" });
+        stage
+            .api
+            .json(Method::POST, "/api/v1/users/signup", "", &new)
+            .await?
+            .expect(status)?;
+    }
+    // each for another account, because few tries on one account may wait
+    let wrong = |n| json!({ "email": format!("nobody{n}@example.org"), "password": "not the password" });
+    let all = (0..120).map(async |n| stage.api.json(Method::POST, "/api/v1/users/login", "", &wrong(n)).await);
     let answers = futures::future::try_join_all(all).await?;
     let busy = answers
         .into_iter()
@@ -215,7 +218,8 @@ async fn every_documented_metric_moves() -> Result<()> {
         .set("USERS__HASH_WORKERS", "1");
     let start = start
         .set("USERS__LIMITS__FAILURES_PER_ACCOUNT", "0")
-        .set("USERS__LIMITS__FAILURES_PER_ADDRESS", "0");
+        .set("USERS__LIMITS__FAILURES_PER_ADDRESS", "0")
+        .set("USERS__LIMITS__SIGNUPS_PER_ADDRESS", "1");
     scenario(start, async |stage| {
         stage
             .api
