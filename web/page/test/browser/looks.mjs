@@ -52,6 +52,9 @@ export async function lookAtEveryPage({ stage, instructor, admin, lecture }) {
     await page.getByRole('button', { name: 'Find' }).click();
     await page.getByRole('checkbox').first().waitFor();
     await look('people');
+    await open('/people/audit', 'Audit log');
+    await page.getByText('changed the roles of').first().waitFor();
+    await look('audit');
     await page.context().close();
   }
 }

@@ -17,6 +17,7 @@ import * as accounts from './accounts.mjs';
 import * as looks from './looks.mjs';
 import * as playing from './playing.mjs';
 import * as typing from './typing.mjs';
+import * as watching from './watching.mjs';
 import * as uploading from './uploading.mjs';
 
 const signIns = process.env.MOOCFLIX_SIGN_INS;
@@ -65,6 +66,7 @@ const scenes = [
   typing.keepWhatWasTyped,
   typing.signInAgainOverThePage,
   accounts.givePeopleRoles,
+  watching.readWhatAdminsDid,
   accounts.signOutInAllTabs,
   looks.lookAtEveryPage,
   playing.deleteTheLecture,
