@@ -2,6 +2,9 @@
 
 use backing::Metric;
 use http::{Method, StatusCode};
+use metrics::{Counter, Histogram};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::time::Duration;
 
 pub(crate) const REQUESTS: &str = "moocflix_http_requests_total";
@@ -45,12 +48,44 @@ pub const METRICS: &[Metric] = &[
     },
 ];
 
+thread_local! {
+    /// The two metrics of a request by route, method and status: making their labels costs more than counting. Patterns of
+    /// routes, known methods and statuses are few, so the map stays small.
+    static OF_ROUTES: RefCell<HashMap<String, OfRoute>> = RefCell::default();
+}
+
+/// By method and status.
+type OfRoute = HashMap<(&'static str, u16), OfRequests>;
+
+struct OfRequests {
+    count: Counter,
+    seconds: Histogram,
+}
+
+impl OfRequests {
+    fn of(method: &'static str, route: &str, status: u16) -> Self {
+        let route = route.to_owned();
+        Self {
+            count: metrics::counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status.to_string()),
+            seconds: metrics::histogram!(SECONDS, "route" => route),
+        }
+    }
+}
+
 /// A request was answered.
 pub(crate) fn request(method: &Method, route: &str, status: StatusCode, elapsed: Duration) {
-    let route = route.to_owned();
-    metrics::counter!(REQUESTS, "method" => known(method), "route" => route.clone(), "status" => status.as_u16().to_string())
-        .increment(1);
-    metrics::histogram!(SECONDS, "route" => route).record(elapsed.as_secs_f64());
+    let (method, status) = (known(method), status.as_u16());
+    OF_ROUTES.with_borrow_mut(|routes| {
+        if !routes.contains_key(route) {
+            routes.insert(route.to_owned(), HashMap::new());
+        }
+        let Some(statuses) = routes.get_mut(route) else { return };
+        let metrics = statuses
+            .entry((method, status))
+            .or_insert_with(|| OfRequests::of(method, route, status));
+        metrics.count.increment(1);
+        metrics.seconds.record(elapsed.as_secs_f64());
+    });
 }
 
 /// A stranger can make methods up: they share one label.

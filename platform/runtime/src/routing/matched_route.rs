@@ -5,15 +5,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use tower::{Layer, Service};
 
-/// The pattern of the route, never the path with what it holds.
+/// Where the route of a request is noted.
 #[derive(Clone, Default)]
 pub(crate) struct MatchedRoute(Arc<Mutex<Option<MatchedPath>>>);
 
+/// The pattern of a route, never the path with its values.
+pub(crate) struct Pattern(Option<MatchedPath>);
+
 impl MatchedRoute {
-    /// The pattern, or the word for none.
-    pub(crate) fn name(&self) -> String {
-        let noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        noted.as_ref().map_or("unmatched", MatchedPath::as_str).to_owned()
+    /// The pattern of the route that was noted last.
+    pub(crate) fn pattern(&self) -> Pattern {
+        Pattern(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+impl Pattern {
+    /// The pattern, or `unmatched` without a route.
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.as_ref().map_or("unmatched", MatchedPath::as_str)
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) async fn drive(stream: TcpStream, peer: SocketAddr, edge: Arc<Edge>, 
     }
     let _open = crate::metric::Open::connection();
     let watch = Watch::new();
-    let (stream, given_back) = WatchedStream::new(stream, Arc::clone(&watch), edge.limits().write_timeout);
+    let (stream, given_back) = WatchedStream::new(stream, Arc::clone(&watch));
     let end = tokio::select! {
         end = speak(stream, peer, &edge, &watch) => end,
         () = cut.requested() => End::Done,

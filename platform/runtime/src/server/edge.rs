@@ -34,6 +34,7 @@ use tokio::time::Instant;
 use tower::ServiceExt;
 use tracing::Instrument;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// An answer of this many bytes is never refused: it may be of an act that must not be repeated.
 const SMALL_ANSWER: usize = 16 * 1_024;
@@ -70,14 +71,24 @@ impl Edge {
 }
 
 /// The id of a request, made here; an id that comes with the request is not believed.
-#[derive(Debug, Clone)]
-pub struct RequestId(Arc<str>);
+#[derive(Debug, Clone, Copy)]
+pub struct RequestId(Option<[u8; Hyphenated::LENGTH]>);
 
 impl RequestId {
-    /// The id as answers and logs show it.
+    fn generate() -> Self {
+        let mut text = [0; Hyphenated::LENGTH];
+        Uuid::now_v7().as_hyphenated().encode_lower(&mut text);
+        Self(Some(text))
+    }
+
+    /// The id as answers and logs show it; empty outside of the server.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        let text = self
+            .0
+            .as_ref()
+            .map(|text| std::str::from_utf8(text).unwrap_or_default());
+        text.unwrap_or_default()
     }
 }
 
@@ -85,7 +96,7 @@ impl<S: Sync> FromRequestParts<S> for RequestId {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().cloned().unwrap_or_else(|| Self(Arc::from(""))))
+        Ok(parts.extensions.get().copied().unwrap_or(Self(None)))
     }
 }
 
@@ -103,11 +114,11 @@ pub(super) async fn answer(
     let started = Instant::now();
     let multiplexed = request.version() == Version::HTTP_2;
     let (mut parts, incoming) = request.into_parts();
-    let id = RequestId(Uuid::now_v7().to_string().into());
+    let id = RequestId::generate();
     let route = MatchedRoute::default();
     let method = parts.method.clone();
     let expects_continue = parts.headers.contains_key(EXPECT);
-    parts.extensions.insert(id.clone());
+    parts.extensions.insert(id);
     parts.extensions.insert(route.clone());
     let proxies = &edge.limits.trusted_proxies;
     let address = client_address::resolve(peer, &parts.headers, proxies);
@@ -132,15 +143,16 @@ pub(super) async fn answer(
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let held = hold_answer(&edge, address, &mut response);
-    let route = route.name();
+    let pattern = route.pattern();
+    let route = pattern.as_str();
     let quiet = response.extensions().get::<Quiet>().is_some();
-    finish(&mut response, &id, &route);
+    finish(&mut response, &id, route);
     if edge.limits.public_host.as_ref().is_some_and(PublicHost::is_secure) {
         set_default(response.headers_mut(), STRICT_TRANSPORT_SECURITY, HSTS);
     }
     let elapsed = started.elapsed();
-    crate::metric::request(&method, &route, response.status(), elapsed);
-    span.in_scope(|| log(response.status(), &route, quiet, elapsed.as_secs_f64() * 1_000.0));
+    crate::metric::request(&method, route, response.status(), elapsed);
+    span.in_scope(|| log(response.status(), route, quiet, elapsed.as_secs_f64() * 1_000.0));
     Ok(response.map(|body| AnswerBody::new(body, running, multiplexed, held)))
         .map(|response| end_streams_at_shutdown(response, &edge.shutdown))
 }

@@ -1,39 +1,26 @@
-//! The socket of a connection: it reports traffic to the watch, fails when the client reads nothing for too
-//! long, and gives the socket back when hyper is done with it.
+//! The socket of a connection: it reports traffic to the watch and gives the socket back when hyper is done with it.
 
 use super::watch::Watch;
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, Sleep};
 
 pub(super) struct WatchedStream {
     stream: Option<TcpStream>,
     watch: Arc<Watch>,
-    write_timeout: Duration,
-    /// Runs while a write waits.
-    stalled: Option<Pin<Box<Sleep>>>,
     give_back: Option<oneshot::Sender<TcpStream>>,
 }
 
 impl WatchedStream {
-    pub(super) fn new(
-        stream: TcpStream,
-        watch: Arc<Watch>,
-        write_timeout: Duration,
-    ) -> (Self, oneshot::Receiver<TcpStream>) {
+    pub(super) fn new(stream: TcpStream, watch: Arc<Watch>) -> (Self, oneshot::Receiver<TcpStream>) {
         let (give_back, given_back) = oneshot::channel();
         let watched = Self {
             stream: Some(stream),
             watch,
-            write_timeout,
-            stalled: None,
             give_back: Some(give_back),
         };
         (watched, given_back)
@@ -57,20 +44,12 @@ impl WatchedStream {
     ) -> Poll<io::Result<usize>> {
         match self.with(context, poll) {
             Poll::Ready(Ok(written)) => {
-                self.stalled = None;
                 self.watch.has_written();
                 Poll::Ready(Ok(written))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             Poll::Pending => {
-                let limit = self.write_timeout;
-                let stalled = self
-                    .stalled
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + limit)));
-                if stalled.as_mut().poll(context).is_ready() {
-                    crate::metric::cut("write");
-                    return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client reads nothing")));
-                }
+                self.watch.is_blocked();
                 Poll::Pending
             }
         }

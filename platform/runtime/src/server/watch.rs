@@ -20,8 +20,10 @@ pub(super) struct Watch {
     head_since: AtomicU64,
     /// How many bytes of it have come.
     head_bytes: AtomicUsize,
-    /// When a request ended or a byte could be written last.
+    /// When a request began or ended, or a byte could be written, last.
     active_at: AtomicU64,
+    /// Whether the socket takes no more bytes.
+    blocked: AtomicBool,
     multiplexed: AtomicBool,
     unread: AtomicBool,
     answers: Mutex<Vec<Weak<Answer>>>,
@@ -62,6 +64,7 @@ impl Watch {
             head_since: AtomicU64::new(NO_HEAD),
             head_bytes: AtomicUsize::new(0),
             active_at: AtomicU64::new(0),
+            blocked: AtomicBool::new(false),
             multiplexed: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             answers: Mutex::new(Vec::new()),
@@ -94,7 +97,17 @@ impl Watch {
 
     /// Bytes went out.
     pub(super) fn has_written(&self) {
+        self.is_active();
+        self.blocked.store(false, Ordering::Relaxed);
+    }
+
+    fn is_active(&self) {
         self.active_at.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Bytes wait until the client reads.
+    pub(super) fn is_blocked(&self) {
+        self.blocked.store(true, Ordering::Relaxed);
     }
 
     /// The head of a request is complete; the request runs until the value is dropped.
@@ -103,6 +116,7 @@ impl Watch {
         self.served.fetch_add(1, Ordering::Relaxed);
         self.head_since.store(NO_HEAD, Ordering::Relaxed);
         self.head_bytes.store(0, Ordering::Relaxed);
+        self.is_active();
         self.multiplexed.store(multiplexed, Ordering::Relaxed);
         Running {
             watch: Arc::clone(self),
@@ -136,6 +150,20 @@ impl Watch {
 
     /// Looks at the state and the limits.
     pub(super) fn judge(&self, limits: &ServerLimits) -> Verdict {
+        if !self.blocked.load(Ordering::Relaxed) {
+            return self.judge_requests(limits);
+        }
+        let since = self.active_at.load(Ordering::Relaxed);
+        match self.after(since, limits.write_timeout, Verdict::Stalled) {
+            Verdict::Until(due) if self.running.load(Ordering::Relaxed) > 0 => match self.judge_answers(limits) {
+                Verdict::Until(next) => Verdict::Until(next.min(due)),
+                verdict => verdict,
+            },
+            verdict => verdict,
+        }
+    }
+
+    fn judge_requests(&self, limits: &ServerLimits) -> Verdict {
         let running = self.running.load(Ordering::Relaxed);
         if running > 0 {
             return self.judge_answers(limits);
@@ -195,7 +223,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.watch.has_written();
+        self.watch.is_active();
         self.watch.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
