@@ -183,6 +183,20 @@ async fn line(child: &mut Child, part: &str) -> Result<String> {
     Ok(found)
 }
 
+/// Sends a signal until the command ends: before it listens, an interrupt is lost where the caller ignores interrupts, as
+/// shells make commands in the background do.
+async fn ended_by(child: Child, signal: Signal) -> Result<(bool, String)> {
+    let pid = Pid::from_raw(i32::try_from(child.id().context("a process")?)?).context("a process id")?;
+    let mut ended = std::pin::pin!(ended(child));
+    let mut again = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            result = &mut ended => return result,
+            _ = again.tick() => drop(kill_process(pid, signal)),
+        }
+    }
+}
+
 fn send_signal(child: &Child, signal: Signal) -> Result<()> {
     let pid = Pid::from_raw(i32::try_from(child.id().context("a process")?)?).context("a process id")?;
     Ok(kill_process(pid, signal)?)
@@ -199,8 +213,7 @@ async fn a_waiting_upload_that_is_stopped_in_any_phase_never_uploads_twice() -> 
         let words = [path.as_str(), "--email", &owner.email, "--password-stdin", "--wait"];
         let start = async || with_password(upload(stage, cache.path(), &words)?, &owner.password).await;
         let stopped = async |running: Child, signal| {
-            send_signal(&running, signal)?;
-            let (well, output) = ended(running).await?;
+            let (well, output) = ended_by(running, signal).await?;
             ensure!(!well, "{output}");
             let count = lectures(stage, &owner.token).await?.len();
             ensure!(count <= 1, "{count} lectures: {output}");
