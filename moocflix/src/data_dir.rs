@@ -85,7 +85,7 @@ pub(crate) fn lock(folder: &Path) -> Result<Lock> {
         if !is_free(flock(&itself, FlockOperation::NonBlockingLockExclusive)) {
             return Ok(false);
         }
-        // Whoever held the lock may have removed the file, which another server then makes anew.
+        // The previous holder of the lock may have removed the file, and another server may have created a new one.
         if !is_at(&file, &path) {
             file = opened()?;
         }

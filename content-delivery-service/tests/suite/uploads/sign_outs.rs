@@ -98,7 +98,7 @@ async fn replay(server: &Server, event: &Event) {
     assert_eq!(dead_letters::list(&server.db).await.unwrap(), []);
 }
 
-/// A learner can't go on with what an instructor began, by key or by sign-in; an instructor again can.
+/// Without the role of an instructor, a person can't resume an upload by key or by sign-in; with the role given back, they can.
 #[tokio::test]
 async fn a_role_taken_away_ends_the_uploads_until_it_is_given_back() {
     let (server, person, bytes) = (Server::start().await, Person::instructor(), film(3_000));

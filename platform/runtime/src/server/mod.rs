@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 pub use edge::{Quiet, RequestId};
 pub use host::PublicHost;
 
-/// How many connections that there is no room for are told so at the same time.
+/// How many refused connections are sent their 503 at the same time.
 const REFUSALS: usize = 64;
 
 /// What a client may draw out, and how much.
@@ -97,7 +97,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, 
                 }
                 Err(full) => {
                     crate::metric::refused(full.label());
-                    // Without a place to say so, the connection is only closed.
+                    // Beyond that number, the connection is closed without an answer.
                     if let Ok(place) = Arc::clone(&refusals).try_acquire_owned() {
                         connections.spawn(async move {
                             connection::refuse(stream).await;

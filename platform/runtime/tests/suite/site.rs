@@ -111,7 +111,7 @@ async fn large() -> Json<Value> {
     Json(json!({"text": "x".repeat(LARGE)}))
 }
 
-/// Reads a body and answers when it is told to.
+/// Reads a body and answers when the test allows it.
 #[utoipa::path(post, path = "/keep", operation_id = "keepThing", request_body = Thing, responses((status = 200)))]
 async fn keep_thing(State(stage): State<Stage>, Json(thing): Json<Thing>) -> String {
     stage.reached.send(()).unwrap();

@@ -35,7 +35,7 @@ impl Identity {
         (user == group).then_some(Self { id: user })
     }
 
-    /// Becomes this user, for good.
+    /// Becomes this user; the process can never change back.
     pub(crate) fn take_on(self, groups: &[u32]) -> io::Result<()> {
         let groups: Vec<Gid> = groups.iter().map(|&id| Gid::from_raw(id)).collect();
         let (user, group) = (Uid::from_raw(self.id), Gid::from_raw(self.id));
