@@ -7,6 +7,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -122,8 +123,16 @@ pub struct Api {
 impl Api {
     /// A client that follows no redirects and uses no proxy.
     pub fn new(base: &str) -> Result<Self> {
+        Self::from_address(base, None)
+    }
+
+    /// Such a client at this address, for servers that count what each address does.
+    pub fn from_address(base: &str, address: Option<IpAddr>) -> Result<Self> {
         let client = Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
-        let client = client.timeout(Duration::from_secs(120)).build()?;
+        let client = client
+            .local_address(address)
+            .timeout(Duration::from_secs(120))
+            .build()?;
         Ok(Self {
             base: base.to_owned(),
             client,

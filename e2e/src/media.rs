@@ -1,8 +1,11 @@
 //! Test media, made once by ffmpeg and kept in `target/media`.
 
 mod boxes;
+pub mod clocks;
 pub mod fat;
 pub mod flashes;
+mod matroska;
+pub mod pixels;
 pub mod sources;
 
 use crate::{settings, tools};
@@ -27,6 +30,20 @@ pub async fn make(name: &str, arguments: &[&str]) -> Result<PathBuf> {
         std::fs::create_dir_all(&folder)?;
         let part = folder.join(format!("part-{}.{extension}", uuid::Uuid::new_v4()));
         tools::output(tools::ffmpeg().args(arguments).arg(&part), &[]).await?;
+        std::fs::rename(&part, &path)?;
+    }
+    Ok(path)
+}
+
+/// A file with these bytes; a maker that changes needs another name.
+async fn written(name: &str, bytes: impl FnOnce() -> Result<Vec<u8>>) -> Result<PathBuf> {
+    let folder = settings::target().join("media");
+    let path = folder.join(name);
+    let _one = MAKING.lock().await;
+    if !path.exists() {
+        std::fs::create_dir_all(&folder)?;
+        let part = folder.join(format!("part-{}", uuid::Uuid::new_v4()));
+        std::fs::write(&part, bytes()?)?;
         std::fs::rename(&part, &path)?;
     }
     Ok(path)

@@ -1,9 +1,12 @@
 //! Attacks, each for itself, and what they cost the server. Scenarios run each once; `bench/siege` drives the same ones.
 
+pub mod attacks;
 pub mod bodies;
 pub mod event_streams;
 pub mod h2;
+pub mod memory;
 pub mod neighbour;
+pub mod others;
 pub mod readers;
 pub mod sign_ins;
 pub mod uploads;

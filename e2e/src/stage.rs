@@ -18,6 +18,17 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// A new server and its client.
+    pub async fn start(start: Start) -> Result<Self> {
+        let server = Server::start(start).await?;
+        let api = Api::new(&server.url())?;
+        Ok(Self {
+            server,
+            api,
+            accounts: 0,
+        })
+    }
+
     /// Creates an account with the command line, as an operator does, and signs in.
     pub async fn account(&mut self, role: &str) -> Result<Account> {
         self.accounts += 1;
@@ -67,13 +78,7 @@ impl Stage {
 
 /// Runs a scenario on a new server, followed by the common checks.
 pub async fn scenario(start: Start, play: impl AsyncFnOnce(&mut Stage) -> Result<()>) -> Result<()> {
-    let server = Server::start(start).await?;
-    let api = Api::new(&server.url())?;
-    let mut stage = Stage {
-        server,
-        api,
-        accounts: 0,
-    };
+    let mut stage = Stage::start(start).await?;
     let mut played = Box::pin(play(&mut stage)).await;
     if played.is_ok() {
         played = stage.log_is_clean();
