@@ -2,20 +2,20 @@
 
 use super::edge::{self, Edge};
 use super::stream::WatchedStream;
-use super::watch::{Verdict, Watch};
-use crate::Shutdown;
+use super::watch::{Verdict, Watch, Wish};
 use crate::messages::client_address;
 use http::Version;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::Instant;
 
 /// How long and how much is still read from a client whose body was refused, so that it sees the answer.
 const LINGER: Duration = Duration::from_secs(2);
@@ -37,17 +37,13 @@ const BUSY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Serves one connection to its end.
-pub(super) async fn drive(stream: TcpStream, peer: SocketAddr, edge: Arc<Edge>, cut: Shutdown) {
+pub(super) async fn drive(stream: TcpStream, peer: SocketAddr, edge: Arc<Edge>, watch: Arc<Watch>) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot switch Nagle's algorithm off");
     }
     let _open = crate::metric::Open::connection();
-    let watch = Watch::new();
     let (stream, given_back) = WatchedStream::new(stream, Arc::clone(&watch));
-    let end = tokio::select! {
-        end = speak(stream, peer, &edge, &watch) => end,
-        () = cut.requested() => End::Done,
-    };
+    let end = speak(stream, peer, &edge, &watch).await;
     // hyper has let go of the socket by now, whichever way it ended.
     let Ok(mut stream) = given_back.await else { return };
     match end {
@@ -77,6 +73,12 @@ async fn say_and_linger(stream: &mut TcpStream, answer: &[u8]) {
     }
 }
 
+/// What happened to a connection.
+enum Step<R> {
+    Ended(R),
+    Asked(Wish),
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Done,
@@ -93,22 +95,23 @@ async fn speak(stream: WatchedStream, peer: SocketAddr, edge: &Arc<Edge>, watch:
     let trusted = client_address::is_trusted(peer.ip(), &edge.limits().trusted_proxies);
     let builder = protocols(if trusted { STREAMS_OF_PROXY } else { STREAMS });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let mut check_at = Instant::now() + edge.limits().header_timeout;
-    let mut ending = false;
     loop {
-        tokio::select! {
-            result = connection.as_mut() => {
+        // Wishes come first: a connection that is always busy has them, too.
+        let step = poll_fn(|context| match watch.take_wish(context.waker()) {
+            Some(wish) => Poll::Ready(Step::Asked(wish)),
+            None => connection.as_mut().poll(context).map(Step::Ended),
+        });
+        match step.await {
+            Step::Ended(result) => {
                 if let Err(error) = result {
                     tracing::debug!(%peer, %error, "a connection ended with an error");
                 }
                 return End::Done;
             }
-            () = edge.shutdown().requested(), if !ending => {
-                ending = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = tokio::time::sleep_until(check_at) => match watch.judge(edge.limits()) {
-                Verdict::Until(next) => check_at = next,
+            Step::Asked(Wish::Cut) => return End::Done,
+            Step::Asked(Wish::Finish) => connection.as_mut().graceful_shutdown(),
+            Step::Asked(Wish::Judge) => match watch.judge(edge.limits()) {
+                Verdict::Until(_) => {}
                 Verdict::HeadTimedOut => {
                     crate::metric::cut("head");
                     return End::HeadTimedOut;
@@ -123,7 +126,7 @@ async fn speak(stream: WatchedStream, peer: SocketAddr, edge: &Arc<Edge>, watch:
                     let _ = tokio::time::timeout(FAREWELL, connection.as_mut()).await;
                     return End::Done;
                 }
-            }
+            },
         }
     }
 }

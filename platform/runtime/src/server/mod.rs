@@ -1,9 +1,9 @@
 //! Serves connections, with a limit on everything that a client can draw out.
 //!
-//! `serve` accepts; `seats` counts connections; `connection` drives one connection and ends it when it is silent;
-//! `watch` keeps what a connection does; `stream` is the socket with a limit on stalled writes; `edge` stands between
-//! hyper and the routes: ids, limits, panics, problems, logs. `head` looks at a request's head, `host` knows which names
-//! the server goes by.
+//! `serve` accepts; `seats` counts connections; `connection` drives one connection; `watch` keeps what a connection does;
+//! `keeper` looks at all of them and has silent ones judged; `stream` is the socket, which reports to the watch; `edge`
+//! stands between hyper and the routes: ids, limits, panics, problems, logs. `head` looks at a request's head, `host` knows
+//! which names the server goes by.
 //!
 //! Source: RFC 9110, RFC 9112
 
@@ -11,6 +11,7 @@ mod connection;
 mod edge;
 mod head;
 mod host;
+mod keeper;
 mod seats;
 mod stream;
 mod watch;
@@ -18,6 +19,8 @@ mod watch;
 use crate::Shutdown;
 use crate::messages::client_address::TrustedProxy;
 use axum::Router;
+use edge::Edge;
+use keeper::Keeper;
 use seats::Seats;
 use std::io;
 use std::sync::Arc;
@@ -25,6 +28,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
+use watch::{Watch, Wish};
 
 pub use edge::{Quiet, RequestId};
 pub use host::PublicHost;
@@ -76,20 +80,47 @@ impl Default for ServerLimits {
 
 /// Serves until the shutdown is asked for and the running requests have ended, or their time is over.
 pub async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, shutdown: Shutdown) -> io::Result<()> {
-    let edge = Arc::new(edge::Edge::new(router, limits.clone(), shutdown.clone()));
+    let edge = Arc::new(Edge::new(router, limits.clone(), shutdown));
+    let keeper = Keeper::default();
+    tokio::select! {
+        () = serve_kept(listener, &edge, &keeper) => Ok(()),
+        never = keeper.run(&limits) => match never {},
+    }
+}
+
+async fn serve_kept(listener: TcpListener, edge: &Arc<Edge>, keeper: &Keeper) {
     let connections = TaskTracker::new();
-    let cut = Shutdown::new();
+    accept(&listener, edge, keeper, &connections).await;
+    drop(listener);
+    connections.close();
+    keeper.ask(Wish::Finish);
+    let drained = tokio::time::timeout(edge.limits().drain_timeout, connections.wait());
+    if drained.await.is_err() {
+        tracing::warn!(
+            connections = connections.len(),
+            "requests still run at the end of the drain time: they are cut"
+        );
+        keeper.ask(Wish::Cut);
+        connections.wait().await;
+    }
+}
+
+/// Accepts connections until the shutdown is asked for.
+async fn accept(listener: &TcpListener, edge: &Arc<Edge>, keeper: &Keeper, connections: &TaskTracker) {
+    let limits = edge.limits();
     let seats = Arc::new(Seats::default());
     let refusals = Arc::new(Semaphore::new(REFUSALS));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = shutdown.requested() => break,
+            () = edge.shutdown().requested() => return,
         };
         match accepted {
-            Ok((stream, peer)) => match seats.take(peer.ip(), &limits) {
+            Ok((stream, peer)) => match seats.take(peer.ip(), limits) {
                 Ok(seat) => {
-                    let driven = connection::drive(stream, peer, Arc::clone(&edge), cut.clone());
+                    let watch = Watch::new();
+                    keeper.keep(&watch, limits);
+                    let driven = connection::drive(stream, peer, Arc::clone(edge), watch);
                     connections.spawn(async move {
                         driven.await;
                         drop(seat);
@@ -109,20 +140,6 @@ pub async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, 
             Err(error) => pause_after(&error).await,
         }
     }
-    drop(listener);
-    connections.close();
-    if tokio::time::timeout(limits.drain_timeout, connections.wait())
-        .await
-        .is_err()
-    {
-        tracing::warn!(
-            connections = connections.len(),
-            "requests still run at the end of the drain time: they are cut"
-        );
-        cut.request();
-        connections.wait().await;
-    }
-    Ok(())
 }
 
 /// A failed accept is the connection's fault or a shortage that passes: it never ends the server.

@@ -1,8 +1,11 @@
-//! What a connection is doing, kept so that its driver knows when it has been silent for too long.
+//! What a connection is doing, kept so that it is noticed when it has been silent for too long, and what its driver is asked
+//! to do.
 
 use super::ServerLimits;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use futures::task::AtomicWaker;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::Waker;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -27,6 +30,9 @@ pub(super) struct Watch {
     multiplexed: AtomicBool,
     unread: AtomicBool,
     answers: Mutex<Vec<Weak<Answer>>>,
+    /// What the driver is asked to do and has not looked at yet, a bit each.
+    wishes: AtomicU8,
+    driver: AtomicWaker,
 }
 
 /// How one answer of a multiplexed connection gets on.
@@ -40,6 +46,17 @@ impl Answer {
     pub(super) fn asked(&self) {
         self.handed_at.store(0, Ordering::Relaxed);
     }
+}
+
+/// What the driver of a connection is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Judge the connection: its time seems to be over.
+    Judge = 1,
+    /// Answer what was asked, then end.
+    Finish = 2,
+    /// End at once.
+    Cut = 4,
 }
 
 /// What the driver does with the connection now.
@@ -68,7 +85,26 @@ impl Watch {
             multiplexed: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             answers: Mutex::new(Vec::new()),
+            wishes: AtomicU8::new(0),
+            driver: AtomicWaker::new(),
         })
+    }
+
+    /// Asks the driver to do something.
+    pub(super) fn wish(&self, wish: Wish) {
+        self.wishes.fetch_or(wish as u8, Ordering::AcqRel);
+        self.driver.wake();
+    }
+
+    /// Takes the most urgent wish; if there is none, the next one wakes the driver.
+    pub(super) fn take_wish(&self, driver: &Waker) -> Option<Wish> {
+        self.driver.register(driver);
+        let wishes = self.wishes.load(Ordering::Acquire);
+        let wish = [Wish::Cut, Wish::Finish, Wish::Judge]
+            .into_iter()
+            .find(|wish| wishes & *wish as u8 != 0)?;
+        self.wishes.fetch_and(!(wish as u8), Ordering::AcqRel);
+        Some(wish)
     }
 
     fn now(&self) -> u64 {
