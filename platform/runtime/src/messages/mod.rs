@@ -11,3 +11,4 @@ pub(crate) mod json;
 pub mod multipart;
 pub mod page;
 pub(crate) mod problem;
+pub(crate) mod request_id;

@@ -7,11 +7,13 @@ use super::watch::{Answer, Running};
 use crate::messages::body::{TimedBody, UnreadBody};
 use crate::messages::client_address::{self, ClientAddress};
 use crate::messages::held_bytes::{HeldBytes, MadeForOne, MessageMemory};
+use crate::messages::request_id::RequestId;
 use crate::routing::matched_route::{MatchedRoute, NoteRoute};
+use crate::telemetry::Current;
 use crate::{Problem, Shutdown};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures::FutureExt;
@@ -19,7 +21,6 @@ use http::header::{
     ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, EXPECT, HeaderName,
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode, Version};
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -27,14 +28,11 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::time::Instant;
 use tower::ServiceExt;
-use tracing::Instrument;
-use uuid::Uuid;
-use uuid::fmt::Hyphenated;
 
 /// An answer of this many bytes is never refused: it may be of an act that must not be repeated.
 const SMALL_ANSWER: usize = 16 * 1_024;
@@ -70,36 +68,6 @@ impl Edge {
     }
 }
 
-/// The id of a request, made here; an id that comes with the request is not believed.
-#[derive(Debug, Clone, Copy)]
-pub struct RequestId(Option<[u8; Hyphenated::LENGTH]>);
-
-impl RequestId {
-    fn generate() -> Self {
-        let mut text = [0; Hyphenated::LENGTH];
-        Uuid::now_v7().as_hyphenated().encode_lower(&mut text);
-        Self(Some(text))
-    }
-
-    /// The id as answers and logs show it; empty outside of the server.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        let text = self
-            .0
-            .as_ref()
-            .map(|text| std::str::from_utf8(text).unwrap_or_default());
-        text.unwrap_or_default()
-    }
-}
-
-impl<S: Sync> FromRequestParts<S> for RequestId {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().copied().unwrap_or(Self(None)))
-    }
-}
-
 /// Marks a reply, as an extension, that is logged at debug level unless the server is at fault.
 #[derive(Debug, Clone, Copy)]
 pub struct Quiet;
@@ -111,10 +79,22 @@ pub(super) async fn answer(
     peer: SocketAddr,
     request: http::Request<Incoming>,
 ) -> Result<Response<AnswerBody>, Infallible> {
+    let id = RequestId::generate();
+    let method = request.method().clone();
+    let answered = pin!(answer_as(id, &edge, running, peer, request));
+    Ok(Current { id, method }.around(answered).await)
+}
+
+async fn answer_as(
+    id: RequestId,
+    edge: &Edge,
+    running: Running,
+    peer: SocketAddr,
+    request: http::Request<Incoming>,
+) -> Response<AnswerBody> {
     let started = Instant::now();
     let multiplexed = request.version() == Version::HTTP_2;
     let (mut parts, incoming) = request.into_parts();
-    let id = RequestId::generate();
     let route = MatchedRoute::default();
     let method = parts.method.clone();
     let expects_continue = parts.headers.contains_key(EXPECT);
@@ -123,7 +103,6 @@ pub(super) async fn answer(
     let proxies = &edge.limits.trusted_proxies;
     let address = client_address::resolve(peer, &parts.headers, proxies);
     parts.extensions.insert(address);
-    let span = tracing::info_span!("request", id = id.as_str(), %method);
     let (body, unread) = timed(incoming, &edge.limits);
     // What the body holds counts until the request is answered.
     let held = unread.is_some().then(|| edge.memory.body(address.0));
@@ -131,8 +110,7 @@ pub(super) async fn answer(
         parts.extensions.insert(held.clone());
     }
     let from_proxy = client_address::is_trusted(peer.ip(), proxies);
-    let routed = route_safely(&edge, parts, body, from_proxy);
-    let mut response = routed.instrument(span.clone()).await;
+    let mut response = route_safely(edge, parts, body, from_proxy).await;
     drop(held);
     if let Some(unread) = unread.filter(|_| !multiplexed)
         && !unread.drain(expects_continue).await
@@ -142,7 +120,7 @@ pub(super) async fn answer(
             .headers_mut()
             .insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    let held = hold_answer(&edge, address, &mut response);
+    let held = hold_answer(edge, address, &mut response);
     let pattern = route.pattern();
     let route = pattern.as_str();
     let quiet = response.extensions().get::<Quiet>().is_some();
@@ -152,9 +130,9 @@ pub(super) async fn answer(
     }
     let elapsed = started.elapsed();
     crate::metric::request(&method, route, response.status(), elapsed);
-    span.in_scope(|| log(response.status(), route, quiet, elapsed.as_secs_f64() * 1_000.0));
-    Ok(response.map(|body| AnswerBody::new(body, running, multiplexed, held)))
-        .map(|response| end_streams_at_shutdown(response, &edge.shutdown))
+    log(response.status(), route, quiet, elapsed.as_secs_f64() * 1_000.0);
+    let response = response.map(|body| AnswerBody::new(body, running, multiplexed, held));
+    end_streams_at_shutdown(response, &edge.shutdown)
 }
 
 /// Counts an answer that was made for this request alone; it becomes a refusal if there is no room for it.
@@ -180,7 +158,7 @@ fn timed(incoming: Incoming, limits: &ServerLimits) -> (Body, Option<UnreadBody<
 }
 
 /// Checks the head, finds the route and answers; a panic is a 500.
-async fn route_safely(edge: &Edge, mut parts: Parts, body: Body, from_proxy: bool) -> Response {
+async fn route_safely(edge: &Edge, mut parts: http::request::Parts, body: Body, from_proxy: bool) -> Response {
     let refusal =
         head::refuse(&parts).or_else(|| head::refuse_host(&parts, edge.limits.public_host.as_ref(), from_proxy));
     if let Some(problem) = refusal {

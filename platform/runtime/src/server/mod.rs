@@ -30,7 +30,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use watch::{Watch, Wish};
 
-pub use edge::{Quiet, RequestId};
+pub use edge::Quiet;
 pub use host::PublicHost;
 
 /// How many refused connections are sent their 503 at the same time.

@@ -1,14 +1,19 @@
 //! Logs: readable on a terminal, ECS JSON otherwise; on standard error, since standard output is the
 //! program's own.
 
+mod current;
 mod ecs;
 
+use current::AfterRequest;
 use serde::Deserialize;
 use std::io::IsTerminal;
 use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::format::DefaultFields;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
+
+pub(crate) use current::Current;
 
 /// The form of the logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, serde::Serialize)]
@@ -50,12 +55,12 @@ pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
             .with_writer(std::io::stderr)
             .with_ansi(terminal)
             .with_target(false)
+            .fmt_fields(AfterRequest(DefaultFields::new()))
             .boxed()
     } else {
         fmt::layer()
             .with_writer(std::io::stderr)
             .with_ansi(false)
-            .fmt_fields(fmt::format::JsonFields::new())
             .event_format(ecs::Ecs)
             .boxed()
     };
