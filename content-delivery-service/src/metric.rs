@@ -1,6 +1,7 @@
 //! The names of this service's metrics, each written once.
 
 use backing::Metric;
+use metrics::{Counter, counter};
 
 pub(crate) const UPLOAD_BYTES: &str = "moocflix_upload_bytes_total";
 pub(crate) const UPLOADS: &str = "moocflix_uploads_total";
@@ -72,3 +73,31 @@ pub(crate) const METRICS: &[Metric] = &[
         help: "media requests refused because too much media is in memory (memory) or unread by the viewer (viewer)",
     },
 ];
+
+/// The counters of the media plane: looking them up by name for each request would cost more than finding its bytes.
+pub(crate) struct MediaCounters {
+    requests: [(&'static str, Counter); 4],
+    bytes: Counter,
+}
+
+impl MediaCounters {
+    pub(crate) fn new() -> Self {
+        let kinds = ["segment", "playlist", "init", "index"];
+        Self {
+            requests: kinds.map(|kind| (kind, counter!(MEDIA_REQUESTS, "kind" => kind))),
+            bytes: counter!(MEDIA_BYTES),
+        }
+    }
+
+    /// A request of this kind has a good token.
+    pub(crate) fn request(&self, kind: &str) {
+        if let Some((_, requests)) = self.requests.iter().find(|(one, _)| *one == kind) {
+            requests.increment(1);
+        }
+    }
+
+    /// So many bytes are sent.
+    pub(crate) fn sent(&self, bytes: u64) {
+        self.bytes.increment(bytes);
+    }
+}

@@ -11,7 +11,7 @@ pub(crate) mod playback_keys;
 pub(crate) mod playback_token;
 pub(crate) mod unread_media;
 
-use crate::metric;
+use crate::metric::{self, MediaCounters};
 use crate::models::playback::media_bytes::MediaBytes;
 use crate::models::playback::media_path::MediaResource;
 use crate::models::playback::session::{NewPlayback, lifetime};
@@ -53,6 +53,7 @@ struct Inner {
     keys: PlaybackKeys,
     open: OpenPlaybacks,
     media: MediaStore,
+    counters: MediaCounters,
     authenticator: Authenticator,
     space: Space,
     clock: Clock,
@@ -85,6 +86,7 @@ impl StreamService {
             keys,
             open: OpenPlaybacks::default(),
             media,
+            counters: MediaCounters::new(),
             authenticator,
             space,
             keys_read_at: AtomicI64::new(clock.now().0),
@@ -228,6 +230,11 @@ impl StreamService {
             .keys_read_at
             .compare_exchange(last, now.0, Ordering::AcqRel, Ordering::Acquire)
             .is_ok()
+    }
+
+    /// Counts what is asked for and sent.
+    pub(crate) fn counters(&self) -> &MediaCounters {
+        &self.0.counters
     }
 
     /// Media of the video of a session that was checked.

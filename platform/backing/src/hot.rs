@@ -2,6 +2,7 @@
 
 use crate::metric;
 use bytes::Bytes;
+use metrics::{Counter, counter};
 use moka::future::Cache;
 use std::future::Future;
 use std::hash::Hash;
@@ -17,6 +18,8 @@ pub struct Hot<K> {
     entries: Cache<K, Bytes>,
     /// Counts the calls of `forget_if`; bytes loaded during one are not kept.
     forgotten: Arc<AtomicU64>,
+    hits: Counter,
+    misses: Counter,
 }
 
 impl<K> std::fmt::Debug for Hot<K> {
@@ -37,6 +40,8 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Hot<K> {
         Self {
             entries,
             forgotten: Arc::default(),
+            hits: counter!(metric::HOT_HITS),
+            misses: counter!(metric::HOT_MISSES),
         }
     }
 
@@ -56,12 +61,12 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Hot<K> {
         };
         let result = self.entries.try_get_with(key.clone(), counted).await;
         if loaded.load(Ordering::Relaxed) {
-            metrics::counter!(metric::HOT_MISSES).increment(1);
+            self.misses.increment(1);
             if self.forgotten.load(Ordering::SeqCst) != before {
                 self.entries.invalidate(&key).await;
             }
         } else {
-            metrics::counter!(metric::HOT_HITS).increment(1);
+            self.hits.increment(1);
         }
         result
     }

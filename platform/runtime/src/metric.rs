@@ -54,8 +54,8 @@ thread_local! {
     static OF_ROUTES: RefCell<HashMap<String, OfRoute>> = RefCell::default();
 }
 
-/// By method and status.
-type OfRoute = HashMap<(&'static str, u16), OfRequests>;
+/// By method and status; so few that looking through them is quicker than hashing.
+type OfRoute = Vec<((&'static str, u16), OfRequests)>;
 
 struct OfRequests {
     count: Counter,
@@ -76,15 +76,19 @@ impl OfRequests {
 pub(crate) fn request(method: &Method, route: &str, status: StatusCode, elapsed: Duration) {
     let (method, status) = (known(method), status.as_u16());
     OF_ROUTES.with_borrow_mut(|routes| {
-        if !routes.contains_key(route) {
-            routes.insert(route.to_owned(), HashMap::new());
+        let found = match routes.get_mut(route) {
+            Some(found) => found,
+            None => routes.entry(route.to_owned()).or_default(),
+        };
+        let at = found.iter().position(|(key, _)| *key == (method, status));
+        let at = at.unwrap_or_else(|| {
+            found.push(((method, status), OfRequests::of(method, route, status)));
+            found.len() - 1
+        });
+        if let Some((_, metrics)) = found.get(at) {
+            metrics.count.increment(1);
+            metrics.seconds.record(elapsed.as_secs_f64());
         }
-        let Some(statuses) = routes.get_mut(route) else { return };
-        let metrics = statuses
-            .entry((method, status))
-            .or_insert_with(|| OfRequests::of(method, route, status));
-        metrics.count.increment(1);
-        metrics.seconds.record(elapsed.as_secs_f64());
     });
 }
 
