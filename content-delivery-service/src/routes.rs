@@ -8,14 +8,16 @@ use crate::controllers::videos::{
     delete_video, fetch_video, list_audit, list_videos, request_transcode, update_video, watch_events,
 };
 use crate::middlewares::validate_stream;
+use crate::models::playback::media_path::MediaResource;
 use crate::services::stream_service::StreamService;
 use axum::Router;
-use axum::extract::Request;
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
-use http::{HeaderValue, Method, StatusCode};
-use runtime::{Access, Authenticator, Routes, Table};
-use tower::Layer;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, Method};
+use runtime::{Access, Authenticator, Routes, Table, note_row};
+use std::convert::Infallible;
+use tower::service_fn;
 use utoipa_axum::routes;
 
 const PREFIX: &str = "/api/v1/content";
@@ -47,24 +49,62 @@ pub(crate) fn videos(api: Api, authenticator: &Authenticator) -> Routes {
         .around(|router| router.layer(from_fn(speak_tus)))
 }
 
-/// Streams and the media plane: every path below `/p/` is checked before it is matched, also one that names nothing.
+const INDEX: &str = "/p/{token}/{video_id}/index.m3u8";
+const PLAYLIST: &str = "/p/{token}/{video_id}/{generation}/{rendition}/media.m3u8";
+const INIT: &str = "/p/{token}/{video_id}/{generation}/{rendition}/init.mp4";
+const SEGMENT: &str = "/p/{token}/{video_id}/{generation}/{rendition}/{segment}";
+const HEARTBEAT: &str = "/p/{token}/{video_id}/heartbeat";
+
+/// Streams and the media plane: every path below `/p/` is checked before anything else, also one that names nothing. The
+/// check has read the path, so no router reads it again.
 #[rustfmt::skip]
 pub(crate) fn playback(streams: &StreamService, authenticator: &Authenticator) -> Routes {
     let plane = Table::unguarded("")
-        .row(Method::GET, "/p/{token}/{video_id}/index.m3u8", PLAYBACK_TOKEN, routes!(serve_index::serve_index))
-        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/media.m3u8", PLAYBACK_TOKEN, routes!(serve_playlist::serve_playlist))
-        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/init.mp4", PLAYBACK_TOKEN, routes!(serve_init::serve_init))
-        .row(Method::GET, "/p/{token}/{video_id}/{generation}/{rendition}/{segment}", PLAYBACK_TOKEN, routes!(serve_segment::serve_segment))
-        .row(Method::POST, "/p/{token}/{video_id}/heartbeat", PLAYBACK_TOKEN, routes!(heartbeat::heartbeat))
+        .row(Method::GET, INDEX, PLAYBACK_TOKEN, routes!(serve_index::serve_index))
+        .row(Method::GET, PLAYLIST, PLAYBACK_TOKEN, routes!(serve_playlist::serve_playlist))
+        .row(Method::GET, INIT, PLAYBACK_TOKEN, routes!(serve_init::serve_init))
+        .row(Method::GET, SEGMENT, PLAYBACK_TOKEN, routes!(serve_segment::serve_segment))
+        .row(Method::POST, HEARTBEAT, PLAYBACK_TOKEN, routes!(heartbeat::heartbeat))
         .with_state(streams.clone())
-        .around(|plane| {
-            let check = from_fn_with_state(streams.clone(), validate_stream::check);
-            Router::new().route_service("/p/{*path}", check.layer(plane.fallback(async || StatusCode::NOT_FOUND)))
+        .around(|_| {
+            let streams = streams.clone();
+            let checked = move |request| {
+                let check = validate_stream::check(streams.clone(), request, control);
+                async move { Ok::<_, Infallible>(check.await) }
+            };
+            Router::new().route_service("/p/{*path}", service_fn(checked))
         });
     Table::new(PREFIX, authenticator)
         .row(Method::GET, "/{video_id}/stream", Access::SignedIn, routes!(stream_video::stream_video))
         .with_state(streams.clone())
         .merge(plane)
+}
+
+/// The controller of each row of the media plane.
+async fn control(streams: StreamService, request: Request, resource: MediaResource) -> Response {
+    let streams = State(streams);
+    match resource {
+        MediaResource::Index => {
+            note_row(&request, INDEX);
+            serve_index::serve_index(streams, request).await
+        }
+        MediaResource::Playlist(..) => {
+            note_row(&request, PLAYLIST);
+            serve_playlist::serve_playlist(streams, request).await
+        }
+        MediaResource::Init(..) => {
+            note_row(&request, INIT);
+            serve_init::serve_init(streams, request).await
+        }
+        MediaResource::Segment(..) => {
+            note_row(&request, SEGMENT);
+            serve_segment::serve_segment(streams, request).await
+        }
+        MediaResource::Heartbeat => {
+            note_row(&request, HEARTBEAT);
+            heartbeat::heartbeat().await.into_response()
+        }
+    }
 }
 
 /// Adds the tus version to every reply to a tus request, also to errors.

@@ -9,8 +9,7 @@ use crate::metric;
 use crate::models::playback::media_path::{MediaPath, MediaResource};
 use crate::services::stream_service::StreamService;
 use crate::services::stream_service::open_playbacks::OpenPlayback;
-use axum::extract::{Request, State};
-use axum::middleware::Next;
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -33,15 +32,23 @@ pub(crate) struct Grant {
     pub(crate) resource: MediaResource,
 }
 
-/// Lets a request through whose token opens the video in its path, and completes the headers of the reply.
-pub(crate) async fn check(State(streams): State<StreamService>, request: Request, next: Next) -> Response {
-    let mut response = admit(&streams, request, next).await;
+/// Hands a request to the controller if its token opens the video in its path, and completes the headers of the reply.
+pub(crate) async fn check<F, A>(streams: StreamService, request: Request, controller: F) -> Response
+where
+    F: FnOnce(StreamService, Request, MediaResource) -> A,
+    A: Future<Output = Response>,
+{
+    let mut response = admit(streams, request, controller).await;
     complete(response.headers_mut());
     response.extensions_mut().insert(Quiet);
     response
 }
 
-async fn admit(streams: &StreamService, mut request: Request, next: Next) -> Response {
+async fn admit<F, A>(streams: StreamService, mut request: Request, controller: F) -> Response
+where
+    F: FnOnce(StreamService, Request, MediaResource) -> A,
+    A: Future<Output = Response>,
+{
     let path = MediaPath::read(request.uri().path());
     let open = match streams.check(path.token, path.video).await {
         Ok(Some(open)) => open,
@@ -76,8 +83,12 @@ async fn admit(streams: &StreamService, mut request: Request, next: Next) -> Res
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
         return response;
     }
-    request.extensions_mut().insert(Grant { open, resource });
-    next.run(request).await
+    let grant = Grant {
+        open,
+        resource: resource.clone(),
+    };
+    request.extensions_mut().insert(grant);
+    controller(streams, request, resource).await
 }
 
 /// Lets pages of any origin read a reply, since the token in the path protects it, and forbids storing one that has no

@@ -9,6 +9,7 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{KnownFormat, Object, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 /// A text that is not an id of this kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,8 +46,13 @@ impl<K> FromStr for Id<K> {
 
     /// Reads the one spelling that MoocFlix writes: 36 characters, lower case, hyphens.
     fn from_str(text: &str) -> Result<Self, InvalidId> {
-        let id = Self::from(Uuid::try_parse(text).map_err(|_| InvalidId)?);
-        if id.to_string() == text { Ok(id) } else { Err(InvalidId) }
+        let id = Uuid::try_parse(text).map_err(|_| InvalidId)?;
+        let mut spelled = [0; Hyphenated::LENGTH];
+        if id.as_hyphenated().encode_lower(&mut spelled) == text {
+            Ok(Self::from(id))
+        } else {
+            Err(InvalidId)
+        }
     }
 }
 

@@ -39,6 +39,7 @@ pub use messages::request_id::RequestId;
 pub use messages::{accept, conditional, multipart, page};
 pub use metric::METRICS;
 pub use routing::access::{Access, Policy};
+pub use routing::matched_route::note_row;
 pub use routing::openapi;
 pub use routing::routes::{Routes, Row};
 pub use routing::table::Table;

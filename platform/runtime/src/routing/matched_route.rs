@@ -7,22 +7,46 @@ use tower::{Layer, Service};
 
 /// Where the route of a request is noted.
 #[derive(Clone, Default)]
-pub(crate) struct MatchedRoute(Arc<Mutex<Option<MatchedPath>>>);
+pub(crate) struct MatchedRoute(Arc<Mutex<Pattern>>);
 
 /// The pattern of a route, never the path with its values.
-pub(crate) struct Pattern(Option<MatchedPath>);
+#[derive(Clone, Default)]
+pub(crate) enum Pattern {
+    /// There is no route.
+    #[default]
+    Unmatched,
+    /// The router found it.
+    Path(MatchedPath),
+    /// A service that reads paths by itself found it.
+    Row(&'static str),
+}
 
 impl MatchedRoute {
     /// The pattern of the route that was noted last.
     pub(crate) fn pattern(&self) -> Pattern {
-        Pattern(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, pattern: Pattern) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = pattern;
     }
 }
 
 impl Pattern {
     /// The pattern, or `unmatched` without a route.
     pub(crate) fn as_str(&self) -> &str {
-        self.0.as_ref().map_or("unmatched", MatchedPath::as_str)
+        match self {
+            Self::Unmatched => "unmatched",
+            Self::Path(path) => path.as_str(),
+            Self::Row(row) => row,
+        }
+    }
+}
+
+/// Notes the row that a request is for, where a service finds it without a router.
+pub fn note_row(request: &Request, row: &'static str) {
+    if let Some(route) = request.extensions().get::<MatchedRoute>() {
+        route.note(Pattern::Row(row));
     }
 }
 
@@ -55,7 +79,7 @@ impl<S: Service<Request>> Service<Request> for NotesRoute<S> {
     fn call(&mut self, request: Request) -> S::Future {
         let extensions = request.extensions();
         if let (Some(route), Some(path)) = (extensions.get::<MatchedRoute>(), extensions.get::<MatchedPath>()) {
-            *route.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.clone());
+            route.note(Pattern::Path(path.clone()));
         }
         self.inner.call(request)
     }
