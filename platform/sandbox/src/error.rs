@@ -10,6 +10,9 @@ pub enum RunError {
     /// It made no progress for too long, and was ended.
     #[error("it made no progress")]
     Stalled,
+    /// It used more processor time than its order permits, and was ended.
+    #[error("it used up its processor time")]
+    OverTime,
     /// A signal that the sandbox did not send ended it.
     #[error("it was killed by signal {0}")]
     Killed(i32),

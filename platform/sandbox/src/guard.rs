@@ -23,8 +23,8 @@
 //! The first process of a namespace gets no signals from itself or its children for which it has no handler. So a tool that
 //! aborts ends with the signal of an invalid access, and one whose file grows too long gets an error instead of a signal.
 //!
-//! The guard's own codes are 127 when the tool does not exist, and 126 when anything else kept it from starting; standard
-//! error has the reason.
+//! The guard's own codes are 125 when the tool has used up its processor time, 127 when it does not exist, and 126 when
+//! anything else kept it from starting; standard error has the reason.
 //!
 //! The guard runs before any async runtime is built and reads no configuration: the parent-death signal is bound to the
 //! thread that made the child, so that thread must be the only one.
@@ -33,8 +33,10 @@ use crate::cage::identity::Identity;
 use crate::cage::loans::Loans;
 use crate::cage::spaces::Spaces;
 use crate::cage::{Layer, Layers};
-use crate::protocol::{COMMAND, EXIT_MISSING, EXIT_UNUSABLE, Entered, GuardArgs, PROGRAM};
+use crate::protocol::{COMMAND, EXIT_MISSING, EXIT_OVER_TIME, EXIT_UNUSABLE, Entered, GuardArgs, PROGRAM};
 use crate::{staging, tool};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use rustix::process::{
@@ -49,6 +51,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+
+/// The kernel enforces the limit by a coarse clock, which may run ahead of the precise one that is read here.
+///
+/// Units: milliseconds
+const NEARLY_A_SECOND: u64 = 750;
 
 /// Guards a tool, or becomes it; either way this process ends as the tool does.
 ///
@@ -96,6 +103,7 @@ fn guard(args: &GuardArgs) -> io::Result<ExitCode> {
         loans.put_back();
     }
     match ended? {
+        Ended::Tool(status) if is_over_time(args, status) => Ok(ExitCode::from(EXIT_OVER_TIME)),
         Ended::Tool(status) => end_alike(status),
         Ended::Worker => {
             // Each step is tried even if an earlier one failed; the next worker that starts removes the rest.
@@ -229,6 +237,21 @@ fn wait(handle: &OwnedFd) -> io::Result<Event> {
             return Ok(Event::WorkerGone);
         }
     }
+}
+
+/// Whether the system ended the tool because it had used up its processor time. The signal alone does not show that: the
+/// system also kills a tool when memory runs out.
+fn is_over_time(args: &GuardArgs, status: ExitStatus) -> bool {
+    let Some(most) = args.cpu_seconds else {
+        return false;
+    };
+    let is_killed = [Signal::KILL, Signal::XCPU]
+        .iter()
+        .any(|signal| status.signal() == Some(signal.as_raw()));
+    // The tool is the only child that has been waited for, or the only one that did much.
+    let used =
+        getrusage(UsageWho::RUSAGE_CHILDREN).map_or(0, |it| (it.user_time() + it.system_time()).num_milliseconds());
+    is_killed && used.unsigned_abs() >= most.saturating_mul(NEARLY_A_SECOND)
 }
 
 /// Ends as the tool has ended.

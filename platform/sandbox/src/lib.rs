@@ -19,6 +19,7 @@
 mod cage;
 mod error;
 mod guard;
+mod memory;
 mod order;
 mod protocol;
 mod running;
@@ -31,7 +32,9 @@ mod watchdog;
 pub use cage::Layer;
 pub use error::RunError;
 pub use guard::stand_guard;
+pub use memory::available_memory;
 pub use order::{Limits, Order};
 pub use protocol::{COMMAND, GuardArgs};
 pub use running::{Running, Sandbox};
 pub use selftest::{ATTEMPTS, Attack, AttemptArgs, Report, attack, attempt, selftest};
+pub use tool::is_installed;

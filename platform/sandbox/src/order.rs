@@ -10,7 +10,7 @@ use std::time::Duration;
 /// The resources that a tool may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Address space in bytes. Threads and their heaps reserve far more of it than they use.
+    /// Bytes of memory; the sandbox may permit less.
     pub memory: u64,
     /// Bytes in one file that the tool writes.
     pub file_size: u64,

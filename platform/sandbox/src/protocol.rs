@@ -12,6 +12,8 @@ pub(crate) const PROGRAM: &str = "moocflix";
 /// The first argument of a guard. A program that is given to [`crate::Sandbox::new`] answers it by parsing the others as
 /// [`GuardArgs`] and calling [`crate::stand_guard`].
 pub const COMMAND: &str = "encoder-child";
+/// The guard's exit code when the tool has used up its processor time.
+pub(crate) const EXIT_OVER_TIME: u8 = 125;
 /// The guard's exit code when the tool does not exist.
 pub(crate) const EXIT_MISSING: u8 = 127;
 /// The guard's exit code when anything else kept the tool from starting.
@@ -23,7 +25,7 @@ pub struct GuardArgs {
     /// The staging folder: the tool's working directory, removed when the worker is gone.
     #[arg(long, value_name = "DIR")]
     pub(crate) folder: PathBuf,
-    /// Address space that the tool may use.
+    /// Memory that the tool may use.
     #[arg(long, value_name = "BYTES")]
     pub(crate) memory: u64,
     /// The length that a file may reach when the tool writes it.
@@ -73,13 +75,13 @@ pub(crate) struct Entered {
 }
 
 impl GuardArgs {
-    /// The guard's arguments for an order.
-    pub(crate) fn of(order: &Order, without: &[Layer], required: bool) -> io::Result<Self> {
+    /// The guard's arguments for an order, with no more than this much memory.
+    pub(crate) fn of(order: &Order, memory: u64, without: &[Layer], required: bool) -> io::Result<Self> {
         let mut command = vec![order.tool.clone()];
         command.extend(order.args.iter().cloned());
         Ok(Self {
             folder: std::path::absolute(&order.folder)?,
-            memory: order.limits.memory,
+            memory: order.limits.memory.min(memory),
             file_size: order.limits.file_size,
             nice: order.limits.nice,
             cpu_seconds: order.limits.cpu.map(|cpu| cpu.as_secs().max(1)),

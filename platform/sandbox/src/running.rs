@@ -3,7 +3,7 @@
 use crate::cage::Layer;
 use crate::error::RunError;
 use crate::order::Order;
-use crate::protocol::{EXIT_MISSING, EXIT_UNUSABLE, GuardArgs, PROGRAM};
+use crate::protocol::{EXIT_MISSING, EXIT_OVER_TIME, EXIT_UNUSABLE, GuardArgs, PROGRAM};
 use crate::tail::Tail;
 use crate::watchdog::Watchdog;
 use bytes::{Bytes, BytesMut};
@@ -28,6 +28,7 @@ const DEATH: Duration = Duration::from_secs(5);
 pub struct Sandbox {
     program: PathBuf,
     stall: Duration,
+    memory: u64,
     without: Vec<Layer>,
     required: bool,
 }
@@ -39,6 +40,7 @@ impl Sandbox {
         Self {
             program: program.into(),
             stall,
+            memory: u64::MAX,
             without: Vec::new(),
             required: false,
         }
@@ -48,6 +50,12 @@ impl Sandbox {
     #[must_use]
     pub fn required(self, required: bool) -> Self {
         Self { required, ..self }
+    }
+
+    /// Limits the memory of each tool to so many bytes, even where an order permits more.
+    #[must_use]
+    pub fn memory(self, memory: u64) -> Self {
+        Self { memory, ..self }
     }
 
     /// Leaves layers out, so that the others can be tested; no configuration does this.
@@ -71,7 +79,7 @@ impl Sandbox {
         let mut command = Command::new(&self.program);
         command
             .arg0(PROGRAM)
-            .args(GuardArgs::of(order, &self.without, self.required)?.words());
+            .args(GuardArgs::of(order, self.memory, &self.without, self.required)?.words());
         // This process's secrets are no business of a program that reads strangers' files.
         command.env_clear();
         if let Some(path) = std::env::var_os("PATH") {
@@ -186,6 +194,7 @@ impl Running {
         let signal = status.signal();
         match status.code() {
             Some(0) => Ok(()),
+            Some(code) if code == i32::from(EXIT_OVER_TIME) => Err(RunError::OverTime),
             Some(code) if code == i32::from(EXIT_MISSING) => Err(RunError::Missing(self.tool.clone())),
             Some(code) if code == i32::from(EXIT_UNUSABLE) => Err(io::Error::other(self.tail.text()).into()),
             Some(code @ 129..=192) => Err(RunError::Killed(code - 128)),

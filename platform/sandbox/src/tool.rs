@@ -27,9 +27,17 @@ const OPEN_FILES: u64 = 256;
 /// Threads: an encoder has several for each processor and rendition.
 const TASKS: u64 = 64;
 const TASKS_OF_A_PROCESSOR: u64 = 16;
+/// Address space in addition to the memory: decoders' libraries, and the heaps of threads, reserve far more than they use.
+const RESERVED: u64 = 8 << 30;
 /// If the system runs out of memory, a tool is the first to go.
 const MOST_EXPENDABLE: &str = "1000";
 const USUAL_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// Whether a tool is there: an executable file, by its path or in a folder of `PATH`.
+#[must_use]
+pub fn is_installed(tool: &str) -> bool {
+    Programs::find(OsStr::new(tool), &search_path()).is_some()
+}
 
 /// Gives up what the tool does not need, then becomes the tool by exec.
 pub(crate) fn become_tool(args: &GuardArgs) -> io::Result<ExitCode> {
@@ -130,7 +138,8 @@ fn limits(args: &GuardArgs, layers: &Layers) -> io::Result<()> {
     no_core()?;
     limit(Resource::Nofile, OPEN_FILES)?;
     limit(Resource::Fsize, args.file_size)?;
-    limit(Resource::As, args.memory)?;
+    limit(Resource::Data, args.memory)?;
+    limit(Resource::As, args.memory.saturating_add(RESERVED))?;
     if let Some(seconds) = args.cpu_seconds {
         limit(Resource::Cpu, seconds)?;
     }

@@ -45,7 +45,8 @@ async fn a_tool_has_its_limits_from_the_start() {
         assert_eq!(values[0], values[1], "{name} can be raised again");
         values[0].to_owned()
     };
-    assert_eq!(limit("Max address space"), (3_u64 << 30).to_string());
+    assert_eq!(limit("Max data size"), (3_u64 << 30).to_string());
+    assert_eq!(limit("Max address space"), (11_u64 << 30).to_string());
     assert_eq!(limit("Max file size"), (5 << 20).to_string());
     assert_eq!(limit("Max cpu time"), "77");
     assert_eq!(limit("Max open files"), "256");
@@ -69,9 +70,23 @@ async fn a_tool_that_writes_too_long_a_file_or_works_too_long_is_ended() {
     order.limits.cpu = Some(Duration::from_secs(1));
     for sandbox in [bare(PATIENT), sandbox(PATIENT)] {
         let ended = output(&sandbox, &order).await;
-        assert!(matches!(ended, Err(RunError::Killed(9 | 24))), "{ended:?}");
+        assert!(matches!(ended, Err(RunError::OverTime)), "{ended:?}");
         gone(stage.task.path());
     }
+}
+
+#[tokio::test]
+async fn a_tool_gets_no_more_memory_than_its_sandbox_permits() {
+    let stage = Stage::set();
+    // An awk that holds some 100 MB, in one string.
+    let mut order = stage.order([
+        "-c",
+        "exec awk 'BEGIN { a = \"x\"; while (length(a) < 100000000) a = a a; print \"done\" }'",
+    ]);
+    order.limits.memory = 1 << 30;
+    assert_eq!(output_of(&order).await.unwrap().trim(), "done");
+    let ended = output(&bare(PATIENT).memory(64 << 20), &order).await;
+    assert!(ended.is_err(), "{ended:?}");
 }
 
 #[tokio::test]
