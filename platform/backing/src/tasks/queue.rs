@@ -7,23 +7,25 @@ use contracts::{Timestamp, UserId};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Finds the best waiting task of a kind, in constant time.
+/// Finds the best waiting task of a kind that is not an owner's, in constant time if that is nobody.
 pub(super) const HEAD: &str = "SELECT priority, start_tag FROM tasks WHERE kind = $1 AND state = 'waiting' \
-    ORDER BY priority DESC, start_tag, id LIMIT 1";
+    AND (owner IS NULL OR owner <> $2) ORDER BY priority DESC, start_tag, id LIMIT 1";
 pub(super) const CLAIM: Sql = Sql::both(
     "UPDATE tasks SET state = 'running', attempt = attempt + 1, fence = fence + 1, heartbeat = $2, lease_until = $3, \
      worker = $4 WHERE id = (SELECT id FROM tasks WHERE kind = $1 AND state = 'waiting' \
-     ORDER BY priority DESC, start_tag, id LIMIT 1) \
+     AND (owner IS NULL OR owner <> $5) ORDER BY priority DESC, start_tag, id LIMIT 1) \
      RETURNING id, kind, key, payload, priority, owner, start_tag, attempt, losses, fence",
     "UPDATE tasks SET state = 'running', attempt = attempt + 1, fence = fence + 1, heartbeat = $2, lease_until = $3, \
      worker = $4 WHERE id = (SELECT id FROM tasks WHERE kind = $1 AND state = 'waiting' \
-     ORDER BY priority DESC, start_tag, id LIMIT 1 FOR UPDATE SKIP LOCKED) \
+     AND (owner IS NULL OR owner <> $5) ORDER BY priority DESC, start_tag, id LIMIT 1 FOR UPDATE SKIP LOCKED) \
      RETURNING id, kind, key, payload, priority, owner, start_tag, attempt, losses, fence",
 );
 /// Whether a task is due, or a lease has expired.
 pub(super) const DUE: &str = "SELECT 1 WHERE EXISTS (SELECT 1 FROM tasks WHERE state = 'scheduled' AND run_after <= $1) \
     OR EXISTS (SELECT 1 FROM tasks WHERE state = 'running' AND lease_until <= $1)";
 
+/// An owner who has no tasks.
+const NOBODY: Uuid = Uuid::nil();
 /// How long the row of a done task is kept, for diagnosis.
 const DONE_KEPT: Duration = Duration::from_secs(24 * 3600);
 
@@ -97,25 +99,22 @@ impl Queue {
 
     /// Claims the first due task of these kinds, if any.
     pub async fn claim(&self, kinds: &[&str]) -> Result<Option<Task>, DbError> {
+        self.claim_of_others(kinds, None).await
+    }
+
+    /// Claims the first due task of these kinds that is not this owner's; the first of all if no other owner's waits.
+    pub async fn claim_of_others(&self, kinds: &[&str], than: Option<UserId>) -> Result<Option<Task>, DbError> {
         let now = self.clock.now();
         if !self.anything(kinds, now).await? {
             return Ok(None);
         }
         let mut tx = self.db.write().await?;
         promote(&mut tx, now).await?;
-        let mut heads: Vec<((i64, i64), &str)> = Vec::new();
-        for kind in kinds {
-            if let Some((priority, tag)) = tx.one::<(i64, i64)>(HEAD, args![*kind]).await? {
-                heads.push(((priority.saturating_neg(), tag), kind));
-            }
-        }
-        heads.sort_unstable();
         let mut claimed = None;
-        for (_, kind) in heads {
-            let values = args![kind, now, now + self.lease, self.worker];
-            claimed = tx.one::<Claimed>(CLAIM, values).await?;
+        for than in than.map(Uuid::from).into_iter().chain([NOBODY]) {
+            claimed = self.take_first(&mut tx, kinds, than, now).await?;
             if claimed.is_some() {
-                break; // otherwise other workers hold all of this kind's rows
+                break;
             }
         }
         if let Some(task) = &claimed {
@@ -123,6 +122,30 @@ impl Queue {
         }
         tx.commit().await?;
         Ok(claimed.map(|row| self.task(row)))
+    }
+
+    async fn take_first(
+        &self,
+        tx: &mut Tx,
+        kinds: &[&str],
+        not_of: Uuid,
+        now: Timestamp,
+    ) -> Result<Option<Claimed>, DbError> {
+        let mut heads: Vec<((i64, i64), &str)> = Vec::new();
+        for kind in kinds {
+            if let Some((priority, tag)) = tx.one::<(i64, i64)>(HEAD, args![*kind, not_of]).await? {
+                heads.push(((priority.saturating_neg(), tag), kind));
+            }
+        }
+        heads.sort_unstable();
+        for (_, kind) in heads {
+            let values = args![kind, now, now + self.lease, self.worker, not_of];
+            let claimed = tx.one::<Claimed>(CLAIM, values).await?;
+            if claimed.is_some() {
+                return Ok(claimed); // otherwise other workers hold all of this kind's rows
+            }
+        }
+        Ok(None)
     }
 
     fn task(&self, row: Claimed) -> Task {
@@ -145,7 +168,13 @@ impl Queue {
             return Ok(true);
         }
         for kind in kinds {
-            if self.db.read().one::<(i64, i64)>(HEAD, args![*kind]).await?.is_some() {
+            if self
+                .db
+                .read()
+                .one::<(i64, i64)>(HEAD, args![*kind, NOBODY])
+                .await?
+                .is_some()
+            {
                 return Ok(true);
             }
         }
@@ -250,8 +279,8 @@ mod tests {
             let now = queue.clock.now();
             for (from, to) in [(0, 10), (10, 10_000)] {
                 fill(db, &queue, from, to).await;
-                let head = plan(db, HEAD.into(), args!["scan"]).await;
-                let claim = plan(db, CLAIM, args!["scan", now, now, None::<Uuid>]).await;
+                let head = plan(db, HEAD.into(), args!["scan", NOBODY]).await;
+                let claim = plan(db, CLAIM, args!["scan", now, now, None::<Uuid>, NOBODY]).await;
                 let due = plan(db, DUE.into(), args![now]).await;
                 for (plan, index) in [
                     (&head, "tasks_waiting"),

@@ -3,13 +3,14 @@
 use super::{Done, Job, JobError, Queue, Task, settle};
 use crate::db::DbError;
 use crate::metric;
+use contracts::UserId;
 use futures::future::{FutureExt as _, Shared};
 use futures::stream::{self, FuturesUnordered, Stream, StreamExt as _};
 use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -25,6 +26,9 @@ const COUNTING: Duration = Duration::from_secs(5);
 const TIDYING: Duration = Duration::from_secs(600);
 
 /// Claims tasks of its jobs' kinds and runs up to `slots` of them at a time.
+///
+/// While tasks of several owners wait, no owner takes the last slot if the others are theirs, too: an owner's slow tasks
+/// delay those of others, but don't stop them.
 pub struct Worker {
     queue: Queue,
     jobs: HashMap<&'static str, Arc<dyn Job>>,
@@ -32,6 +36,8 @@ pub struct Worker {
     poll: Duration,
     grace: Duration,
     held: Option<Box<dyn Fn() -> bool + Send + Sync>>,
+    /// The owner of every running task, while only one more can run.
+    crowd: Mutex<Option<UserId>>,
 }
 
 impl std::fmt::Debug for Worker {
@@ -54,6 +60,7 @@ impl Worker {
             poll,
             grace: GRACE,
             held: None,
+            crowd: Mutex::new(None),
         }
     }
 
@@ -88,12 +95,14 @@ impl Worker {
                 claim = claims.next(), if !stopped && running.len() < self.slots => match claim {
                     Some(task) => {
                         held.insert(task.id, task.clone());
+                        self.count(&held);
                         running.push(self.work(task));
                     }
                     None => stopped = true,
                 },
                 Some(id) = running.next(), if !running.is_empty() => {
                     held.remove(&id);
+                    self.count(&held);
                 }
                 () = &mut upkeep => {}
                 () = &mut drained => break,
@@ -105,6 +114,14 @@ impl Worker {
                 tracing::warn!(task = %task.key, %error, "the task could not be released");
             }
         }
+    }
+
+    /// Notes who runs all tasks, if there is one slot left.
+    fn count(&self, held: &HashMap<Uuid, Task>) {
+        let mut owners = held.values().map(|task| task.owner);
+        let first = owners.next().flatten().filter(|_| held.len() + 1 == self.slots);
+        let crowd = first.filter(|first| owners.all(|owner| owner == Some(*first)));
+        *self.crowd.lock().unwrap_or_else(PoisonError::into_inner) = crowd;
     }
 
     /// The stream of claimed tasks. A started claim always completes: the stream is polled until it
@@ -122,7 +139,8 @@ impl Worker {
                     return None;
                 }
                 if !self.held.as_ref().is_some_and(|held| held()) {
-                    match self.queue.claim(&kinds).await {
+                    let crowd = *self.crowd.lock().unwrap_or_else(PoisonError::into_inner);
+                    match self.queue.claim_of_others(&kinds, crowd).await {
                         Ok(Some(task)) => return Some((task, (kinds, woken, stop))),
                         Ok(None) => {}
                         Err(error) => tracing::warn!(%error, "no task could be claimed"),

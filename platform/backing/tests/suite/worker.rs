@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use backing::db::Migration;
 use backing::tasks::{Done, Job, JobError, NewTask, Queue, Task, Worker, enqueue, revive_subject};
 use backing::{Clock, Db, DbError, Tx, args};
-use contracts::Timestamp;
+use contracts::{Timestamp, UserId};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -120,13 +120,17 @@ impl Test {
     }
 
     async fn enqueue(&self, key: &str) {
+        self.enqueue_for(None, key, 0).await;
+    }
+
+    async fn enqueue_for(&self, owner: Option<UserId>, key: &str, priority: i64) {
         let task = NewTask {
             kind: "script",
             key: key.to_owned(),
             payload: serde_json::Value::Null,
             run_after: self.clock.now(),
-            priority: 0,
-            owner: None,
+            priority,
+            owner,
             subject: Some(SUBJECT),
         };
         let mut tx = self.at.db.write().await.unwrap();
@@ -400,6 +404,45 @@ async fn a_worker_that_is_held_leaves_its_tasks_until_it_is_let_go() {
             assert!(test.runs.try_recv().is_err(), "{}", test.at.name);
             held.store(false, Ordering::SeqCst);
             assert_eq!(test.runs.recv().await.unwrap().key, "waits");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn an_owner_leaves_the_last_slot_to_others_who_wait_and_takes_it_if_nobody_does() {
+    let many = || (0..9).map(|_| Step::Hangs).collect();
+    for mut test in each(many).await {
+        let (crowd, other) = (Some(UserId::generate()), Some(UserId::generate()));
+        for n in 0..4 {
+            test.enqueue_for(crowd, &format!("crowd {n}"), 10).await;
+        }
+        // less urgent, and behind all of them
+        test.enqueue_for(other, "other", 0).await;
+        beside(test.worker(3, OFTEN).grace(Duration::ZERO), async {
+            let mut keys = Vec::new();
+            for _ in 0..3 {
+                keys.push(test.runs.recv().await.unwrap().key);
+            }
+            assert_eq!(keys, ["crowd 0", "crowd 1", "other"], "{}", test.at.name);
+        })
+        .await;
+        let all = "UPDATE tasks SET state = 'done', live_key = NULL";
+        let mut tx = test.at.db.write().await.unwrap();
+        tx.run(all, args![]).await.unwrap();
+        tx.commit().await.unwrap();
+        for n in 4..8 {
+            test.enqueue_for(crowd, &format!("crowd {n}"), 0).await;
+        }
+        beside(test.worker(3, OFTEN).grace(Duration::ZERO), async {
+            for n in 4..7 {
+                assert_eq!(
+                    test.runs.recv().await.unwrap().key,
+                    format!("crowd {n}"),
+                    "{}",
+                    test.at.name
+                );
+            }
         })
         .await;
     }
