@@ -20,10 +20,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How long its result is good for.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// Something that must work before the process is ready.
+/// Something that must work before the process is ready, or that it can do without for a while.
 #[derive(Clone)]
 pub struct Check {
     name: &'static str,
+    is_needed: bool,
     look: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
 }
 
@@ -36,16 +37,23 @@ impl Check {
     {
         Self {
             name,
+            is_needed: true,
             look: Arc::new(move || Box::pin(look())),
         }
     }
 
-    async fn result(&self) -> (&'static str, Result<(), String>) {
+    /// Makes it a check whose failure is noted, while the process stays ready.
+    #[must_use]
+    pub fn noted(self) -> Self {
+        Self {
+            is_needed: false,
+            ..self
+        }
+    }
+
+    async fn result(&self) -> (&Self, Result<(), String>) {
         let looked = tokio::time::timeout(PATIENCE, (self.look)()).await;
-        (
-            self.name,
-            looked.unwrap_or_else(|_| Err("no answer in time".to_owned())),
-        )
+        (self, looked.unwrap_or_else(|_| Err("no answer in time".to_owned())))
     }
 }
 
@@ -55,8 +63,12 @@ pub(super) struct Checks {
     latest: Mutex<Option<(Instant, Results)>>,
 }
 
-/// Each dependency, `ok` or `failing`.
-type Results = BTreeMap<&'static str, &'static str>;
+/// Each dependency, `ok` or `failing`, and what is missing without which the process is ready nevertheless.
+#[derive(Clone, Default)]
+struct Results {
+    checks: BTreeMap<&'static str, &'static str>,
+    notes: BTreeMap<&'static str, String>,
+}
 
 impl Checks {
     pub(super) fn new(all: Vec<Check>) -> Self {
@@ -73,13 +85,18 @@ impl Checks {
         {
             return results.clone();
         }
-        let mut results = BTreeMap::new();
-        for (name, result) in join_all(self.all.iter().map(Check::result)).await {
+        let mut results = Results::default();
+        for (check, result) in join_all(self.all.iter().map(Check::result)).await {
+            let name = check.name;
+            if !check.is_needed {
+                results.notes.extend(result.err().map(|why| (name, why)));
+                continue;
+            }
             if let Err(why) = &result {
                 tracing::warn!(check = name, why, "not ready");
             }
             // Of checks that share a name, the one that fails counts.
-            let state = results.entry(name).or_insert("ok");
+            let state = results.checks.entry(name).or_insert("ok");
             if result.is_err() {
                 *state = "failing";
             }
@@ -98,6 +115,10 @@ pub struct Health {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = std::collections::HashMap<String, String>)]
     checks: BTreeMap<&'static str, &'static str>,
+    /// By role, what is missing although the process is ready.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = std::collections::HashMap<String, String>)]
+    notes: BTreeMap<&'static str, String>,
 }
 
 /// Answers as long as the process is alive.
@@ -109,6 +130,7 @@ pub(super) async fn live() -> Json<Health> {
     Json(Health {
         status: "ok",
         checks: BTreeMap::new(),
+        notes: BTreeMap::new(),
     })
 }
 
@@ -121,7 +143,7 @@ pub(super) async fn live() -> Json<Health> {
     )
 )]
 pub(super) async fn ready(State(process): State<Process>) -> Response {
-    let checks = process.checks.results().await;
+    let Results { checks, notes } = process.checks.results().await;
     let status = if process.shutdown.is_requested() {
         "draining"
     } else if checks.values().all(|check| *check == "ok") {
@@ -134,7 +156,7 @@ pub(super) async fn ready(State(process): State<Process>) -> Response {
     } else {
         StatusCode::SERVICE_UNAVAILABLE
     };
-    (code, Json(Health { status, checks })).into_response()
+    (code, Json(Health { status, checks, notes })).into_response()
 }
 
 #[cfg(test)]
@@ -154,11 +176,23 @@ mod tests {
             }
         })]);
         for results in join_all((0..100).map(|_| checks.results())).await {
-            assert_eq!(results["storage"], "failing");
+            assert_eq!(results.checks["storage"], "failing");
         }
         assert_eq!(looks.load(Ordering::Relaxed), 1);
         tokio::time::advance(FRESH).await;
         checks.results().await;
         assert_eq!(looks.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn what_the_process_can_do_without_is_noted() {
+        let missing = |name| Check::new(name, || async { Err("it is missing".to_owned()) });
+        let checks = Checks::new(vec![
+            missing("transcode").noted(),
+            Check::new("database", || async { Ok(()) }),
+        ]);
+        let Results { checks, notes } = checks.results().await;
+        assert_eq!(checks, BTreeMap::from([("database", "ok")]));
+        assert_eq!(notes, BTreeMap::from([("transcode", "it is missing".to_owned())]));
     }
 }
