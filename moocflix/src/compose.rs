@@ -152,6 +152,8 @@ impl Parts {
             backing: self.backing.clone(),
             config: settings.workers(),
         };
+        let encoder = Check::new(transcoding_jobs::NAME, || async { transcoding_jobs::check_encoder() });
+        self.checks.push(encoder.noted());
         Ok(transcoding_jobs::service(deps).await?)
     }
 

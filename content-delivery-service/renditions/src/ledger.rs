@@ -27,6 +27,9 @@ pub struct Ledger {
     rungs: Arc<[u32]>,
 }
 
+/// The reason of a lecture that waits for an encoder to be installed.
+const ENCODER_MISSING: &str = "encoder_missing";
+
 /// The result of a scan or survey of a stored source.
 #[derive(Debug)]
 pub enum Finding<'a> {
@@ -80,6 +83,25 @@ impl Ledger {
         write_with_events(tx, video, &outcome, self.clock.now())
             .await
             .map(|_| ())
+    }
+
+    /// Notes on a lecture that it waits because an encoder is missing, or no longer does.
+    pub async fn note_encoder(&self, video: VideoId, is_missing: bool) -> Result<(), DbError> {
+        let now = self.clock.now();
+        if is_missing {
+            let reason = Reason {
+                code: ENCODER_MISSING.to_owned(),
+                message:
+                    "the program that encodes lectures, ffmpeg, is not installed on the server; encoding starts by \
+                    itself when an administrator has installed it"
+                        .to_owned(),
+            };
+            self.repository.wait(video, &reason, now).await
+        } else {
+            self.repository
+                .go_on(video, ENCODER_MISSING, &needs_transcoding(None), now)
+                .await
+        }
     }
 
     /// A plan of a video.
@@ -172,12 +194,12 @@ fn outcome(finding: &Finding<'_>, rungs: &[u32]) -> Outcome {
         Finding::Unusable(code, message) => failed(code, (*message).to_owned()),
         Finding::Obstacle(probe, obstacle) => Outcome::NeedsTranscoding {
             source: Some(Source::of(probe, None)),
-            reason: needs_transcoding(&obstacle.to_string()),
+            reason: needs_transcoding(Some(&obstacle.to_string())),
             obstacle: obstacle.code().to_owned(),
         },
         Finding::OtherContainer(sniff) if sniff.is_media() => Outcome::NeedsTranscoding {
             source: Some(Source::unread(sniff.container())),
-            reason: needs_transcoding(&format!("the file is {}, not MP4", sniff.container())),
+            reason: needs_transcoding(Some(&format!("the file is {}, not MP4", sniff.container()))),
             obstacle: "container".to_owned(),
         },
         Finding::OtherContainer(_) => failed("unsupported_media", "the file holds no audio or video".to_owned()),
@@ -190,8 +212,11 @@ fn outcome(finding: &Finding<'_>, rungs: &[u32]) -> Outcome {
     }
 }
 
-fn needs_transcoding(why: &str) -> Reason {
-    let message = format!("it has to be encoded again before it can be watched: {why}");
+fn needs_transcoding(why: Option<&str>) -> Reason {
+    let mut message = "it has to be encoded again before it can be watched".to_owned();
+    if let Some(why) = why {
+        message = format!("{message}: {why}");
+    }
     Reason {
         code: "needs_transcoding".to_owned(),
         message,

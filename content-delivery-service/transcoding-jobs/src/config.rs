@@ -38,6 +38,8 @@ pub struct TranscodeConfig {
     pub preset: String,
     /// Units: seconds without progress
     pub stall_seconds: f64,
+    /// The part of the machine's memory that encoders may use together.
+    pub memory_share: f64,
     /// What to do on a machine where a part of the cage around encoders is missing.
     pub sandbox: SandboxMode,
 }
@@ -105,6 +107,11 @@ impl Config {
             "transcode.stall_seconds",
             (1.0..=3600.0).contains(&transcode.stall_seconds),
             "1 to 3600",
+        )?;
+        range(
+            "transcode.memory_share",
+            (0.05..=1.0).contains(&transcode.memory_share),
+            "0.05 to 1",
         )
     }
 }

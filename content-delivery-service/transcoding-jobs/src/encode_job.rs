@@ -1,8 +1,11 @@
 //! Encodes a plan piece by piece, and publishes each piece as soon as it is stored.
 
+mod budget;
 mod picture;
 mod sound;
 
+use crate::encoder::{FFMPEG, installed};
+use crate::failures;
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::objects::Objects;
@@ -73,6 +76,9 @@ impl Job for EncodeJob {
         let Some(plan) = self.ledger.plan(video, generation).await? else {
             return Ok(Done::Complete); // the video was deleted
         };
+        if let Some(waits) = installed::wait_for(FFMPEG, &self.ledger, video).await? {
+            return Ok(waits);
+        }
         let assignment = Assignment {
             task,
             video,
@@ -105,6 +111,7 @@ impl Job for EncodeJob {
             return Ok(());
         };
         tracing::error!(task = %task.key, code, message, "a part of a lecture can't be encoded");
+        failures::count(code);
         let of = (encode.video_id, encode.generation);
         self.ledger.fail(tx, of, &encode.work, code, message).await
     }

@@ -4,6 +4,7 @@
 //! file.
 
 pub(crate) mod codecs;
+pub(crate) mod installed;
 mod progress;
 pub mod version;
 
@@ -45,6 +46,7 @@ pub async fn run(
 pub(crate) fn code(error: &RunError) -> &'static str {
     match error {
         RunError::Stalled => "encoder_stalled",
+        RunError::OverTime => "media_too_slow",
         RunError::Killed(_) => "encoder_killed",
         RunError::Failed { .. } => "encoder_failed",
         RunError::DiskFull => "disk_full",

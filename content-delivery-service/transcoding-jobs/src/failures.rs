@@ -1,6 +1,7 @@
 //! Maps failures to what the task queue does next: wait, try again, or give up.
 
 use crate::encoder::code;
+use crate::encoder::codecs::Refusal;
 use backing::objects::{ObjectError, Objects};
 use backing::tasks::{Done, JobError, Task};
 use contracts::ObjectKey;
@@ -30,6 +31,11 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
             let message = "the encoder was given a path that it may not use".to_owned();
             return Err(JobError::Permanent(code(error).to_owned(), message));
         }
+        RunError::OverTime => {
+            let message =
+                format!("it takes too long to {doing} the file; convert it with another program, and upload it again");
+            return Err(JobError::Permanent(code(error).to_owned(), message));
+        }
         RunError::Stalled => (STALLS, "made no progress"),
         RunError::Killed(_) if error.is_crash() => {
             let message = format!("the decoder crashed when it was to {doing} the file; the file is damaged");
@@ -41,6 +47,15 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
         RunError::Killed(_) => (DEATHS, "was killed"),
         RunError::Failed { .. } => (FAILURES, "failed"),
     };
+    if let RunError::Failed { message, .. } = error
+        && Refusal::read(message) == Some(Refusal::Memory)
+        && task.attempt - task.losses >= FAILURES
+    {
+        let message = format!(
+            "it takes too much memory to {doing} the file; convert it with another program, and upload it again"
+        );
+        return Err(JobError::Permanent("media_too_large".to_owned(), message));
+    }
     // The encoder's own message may contain paths of this machine; it is logged only.
     let message = format!("the encoder that was to {doing} the file {words}; the file may be damaged");
     // Attempts that ended because the worker died don't count.
@@ -48,6 +63,11 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
         return Err(JobError::Retry(message));
     }
     Err(JobError::Permanent(code(error).to_owned(), message))
+}
+
+/// Counts a source, or a part of one, that can't be made playable.
+pub(crate) fn count(code: &str) {
+    metrics::counter!(crate::SOURCES_REFUSED, "reason" => code.to_owned()).increment(1);
 }
 
 /// The outcome for a piece without any picture. An encoder that could not start, for lack of memory for example, makes

@@ -21,6 +21,7 @@ mod survey_job;
 mod tidy_job;
 
 pub use config::{Config, InstantConfig, SandboxMode, TranscodeConfig};
+pub use encoder::installed::check as check_encoder;
 pub use scan_job::ScanJob;
 
 use backing::db::Db;
@@ -29,6 +30,7 @@ use backing::space::Space;
 use backing::tasks::{Job, Queue, Worker};
 use backing::{Backing, Metric};
 use encode_job::EncodeJob;
+use encoder::installed;
 use fmp4::Limits;
 use renditions::ledger::Ledger;
 use renditions::tasks::EncodeTask;
@@ -43,19 +45,29 @@ use tidy_job::TidyJob;
 
 /// The service's name: its role.
 pub const NAME: &str = "transcode";
-/// How many sources are scanned or surveyed at once, so that a long one does not delay short ones.
+/// How many sources are scanned at once, so that a long one does not delay short ones. Lectures that are played without
+/// encoding wait for nothing else.
 const SCAN_SLOTS: usize = 2;
+/// How many sources are surveyed, or tidied up, at once.
+const SURVEY_SLOTS: usize = 2;
 /// Encoders in addition to the configured ones, which only make lectures playable.
 const EXPRESS_SLOTS: usize = 1;
 /// How often a worker looks for tasks that another process has enqueued.
 const POLL: Duration = Duration::from_millis(200);
 /// How often to look for dead workers.
 const ROLL_CALL: Duration = Duration::from_secs(2);
+/// The least memory of an encoder, however small the machine: a lecture in 4K takes half of it.
+const LEAST_MEMORY: u64 = 1 << 30;
+/// The memory of a machine that does not report it.
+const SMALL_MACHINE: u64 = 4 << 30;
 /// How long encoders may run on when the process stops; unfinished tasks are returned to the queue.
 const GRACE: Duration = Duration::from_secs(2);
 
 pub(crate) const SCAN_SECONDS: &str = "moocflix_scan_seconds";
 pub(crate) const ENCODE_SECONDS: &str = "moocflix_encode_seconds";
+pub(crate) const ENCODER_MISSING: &str = "moocflix_encoder_missing";
+const ENCODER_MEMORY: &str = "moocflix_encoder_memory_limit";
+pub(crate) const SOURCES_REFUSED: &str = "moocflix_sources_refused_total";
 pub(crate) const PIECES_PUBLISHED: &str = "moocflix_pieces_published_total";
 
 /// Every metric of this crate.
@@ -67,6 +79,18 @@ const METRICS: &[Metric] = &[
     Metric {
         name: ENCODE_SECONDS,
         help: "seconds from taking up a part of a plan to having published it",
+    },
+    Metric {
+        name: ENCODER_MISSING,
+        help: "1 while ffmpeg or ffprobe is not installed, else 0",
+    },
+    Metric {
+        name: ENCODER_MEMORY,
+        help: "bytes of memory that each encoder or probe may use",
+    },
+    Metric {
+        name: SOURCES_REFUSED,
+        help: "sources, and parts of them, that can't be made playable, by the code of the reason",
     },
     Metric {
         name: PIECES_PUBLISHED,
@@ -114,7 +138,9 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
     };
     let stall = Duration::try_from_secs_f64(transcode.stall_seconds).unwrap_or(Duration::MAX);
     let required = transcode.sandbox == SandboxMode::Required;
-    let sandbox = Sandbox::new(program, stall).required(required);
+    let memory = memory_of_each(transcode.memory_share, transcode.slots);
+    metrics::gauge!(ENCODER_MEMORY).set(memory as f64);
+    let sandbox = Sandbox::new(program, stall).required(required).memory(memory);
     let staging = Staging::open(&data_dir)?;
     if required {
         cage_check::require(&sandbox, &staging).await?;
@@ -123,8 +149,12 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
     let one_machine = !deps.db.is_postgres();
     let ledger = Ledger::new(deps.db, clock, &transcode.rungs);
     let queue = deps.queue.of_worker(staging.worker());
-    let looks = looks(&objects, &ledger, limits, (&sandbox, &staging));
-    let mut tasks = vec![background("scans", Worker::new(queue.clone(), looks, SCAN_SLOTS, POLL))];
+    let scan = ScanJob::new(objects.clone(), ledger.clone(), limits);
+    let scans = Worker::new(queue.clone(), vec![Arc::new(scan)], SCAN_SLOTS, POLL);
+    let surveys = surveys(&objects, &ledger, &sandbox, &staging);
+    let surveys = Worker::new(queue.clone(), surveys, SURVEY_SLOTS, POLL);
+    let mut tasks = vec![background("scans", scans), background("surveys", surveys)];
+    tasks.push(installed::background());
     tasks.push(cage_check::background(sandbox.clone(), staging.clone(), required));
     tasks.push(lost_workers(queue.clone(), staging.clone(), one_machine));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -156,16 +186,22 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
     })
 }
 
-/// The jobs that look at a source as a whole.
-fn looks(
-    objects: &Objects,
-    ledger: &Ledger,
-    limits: Limits,
-    (sandbox, staging): (&Sandbox, &Staging),
-) -> Vec<Arc<dyn Job>> {
+/// The memory of each encoder and probe: they share a part of the machine's, as if all of them ran at once.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a part of the machine's memory"
+)]
+fn memory_of_each(share: f64, slots: usize) -> u64 {
+    let encoders = if slots == 0 { 0 } else { slots + EXPRESS_SLOTS };
+    let all = sandbox::available_memory().unwrap_or(SMALL_MACHINE) as f64 * share;
+    ((all / (encoders + SURVEY_SLOTS) as f64) as u64).max(LEAST_MEMORY)
+}
+
+/// The jobs that read a source as a whole, and those for which nobody waits.
+fn surveys(objects: &Objects, ledger: &Ledger, sandbox: &Sandbox, staging: &Staging) -> Vec<Arc<dyn Job>> {
     let (objects, ledger) = (objects.clone(), ledger.clone());
     vec![
-        Arc::new(ScanJob::new(objects.clone(), ledger.clone(), limits)),
         Arc::new(SurveyJob {
             objects: objects.clone(),
             ledger: ledger.clone(),

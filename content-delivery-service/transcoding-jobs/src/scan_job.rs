@@ -3,6 +3,7 @@
 //! The scanner requests ranges of bytes, which the job reads from the object store; the scanner runs outside the async
 //! threads. The sample index of a playable source is stored before the video becomes playable.
 
+use crate::failures;
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::objects::{ObjectError, Objects};
@@ -74,6 +75,9 @@ impl ScanJob {
 
     async fn record(&self, video: VideoId, finding: &Finding<'_>, task: &Task) -> Result<Recorded, JobError> {
         let recorded = self.ledger.record(video, finding, task).await;
+        if let Finding::Broken(error) = finding {
+            failures::count(error.code());
+        }
         recorded.map_err(|error| JobError::Retry(format!("the finding could not be recorded: {error}")))
     }
 

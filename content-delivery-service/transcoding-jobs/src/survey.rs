@@ -4,17 +4,21 @@
 //! packet. Nothing is decoded. The frames get the times that ffmpeg gives them when it encodes, so that it cuts between the
 //! same two frames.
 
+mod error;
 mod packets;
+mod seconds;
 mod streams;
 mod stretches;
 
+pub use error::SurveyError;
+
 use crate::containers::{demuxer, past_damage};
-use crate::encoder::codecs::{self, Refusal};
-use crate::encoder::{self, FFPROBE};
+use crate::encoder::{FFPROBE, codecs};
 use fmp4::Sniff;
 use packets::{Packets, Unit};
 use renditions::models::survey::{Survey, SurveyAudio, SurveyVideo};
-use sandbox::{Limits, Order, RunError, Sandbox};
+use sandbox::{Limits, Order, Sandbox};
+use seconds::LONGEST;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -22,78 +26,12 @@ use streams::{Streams, VideoStream};
 
 /// No honest file has a longer description of its streams.
 const MOST_DESCRIPTION: usize = 1 << 20;
-/// What ffprobe may use; it decodes a few frames at most.
-const LIMITS: Limits = Limits {
-    memory: 4 << 30,
-    file_size: 0,
-    cpu: Some(Duration::from_secs(3_600)),
-    nice: Limits::URGENT,
-};
-
-/// Why a source was not surveyed.
-#[derive(Debug, thiserror::Error)]
-pub enum SurveyError {
-    /// It is not a media file of the kind that its first bytes suggest.
-    #[error("the file is damaged, or not of the type that it seems to be: {0}")]
-    Malformed(String),
-    /// There is neither picture nor sound in it.
-    #[error("the file has neither picture nor sound")]
-    Empty,
-    /// It is of a kind that is never played.
-    #[error("the file is not a media file")]
-    Unreadable,
-    /// There is a picture that no decoder can decode.
-    #[error("the picture in the file can't be decoded")]
-    Undecodable,
-    /// A stream needs a decoder that may not open.
-    #[error("the file needs the decoder {0}, which is not among those that are used here")]
-    Codec(String),
-    /// Its times go back, as in concatenated recordings.
-    #[error("the clock of the file starts again in the middle; join its parts again, or upload them one by one")]
-    Timeline,
-    /// It has more streams, pixels or frames than any lecture.
-    #[error("the file has too many {0}")]
-    TooLarge(&'static str),
-    /// It could not be read to its end in reasonable time.
-    #[error("reading the file made no progress")]
-    Stalled,
-    /// The failure has nothing to do with the source; the survey can be tried again.
-    #[error("the source could not be surveyed: {0}")]
-    Encoder(RunError),
-}
-
-impl SurveyError {
-    /// A stable name for the error.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Malformed(_) => "media_malformed",
-            Self::Empty => "media_empty",
-            Self::Unreadable => "media_unreadable",
-            Self::Undecodable => "media_undecodable",
-            Self::Codec(_) => "media_codec",
-            Self::Timeline => "media_timeline",
-            Self::TooLarge(_) => "media_too_large",
-            Self::Stalled => "survey_stalled",
-            Self::Encoder(error) => encoder::code(error),
-        }
-    }
-}
-
-impl From<RunError> for SurveyError {
-    fn from(error: RunError) -> Self {
-        match error {
-            RunError::Failed { message, .. } => match Refusal::read(&message) {
-                Some(Refusal::Codec(decoder)) => Self::Codec(decoder),
-                Some(Refusal::Pixels) => Self::TooLarge("pixels"),
-                Some(Refusal::Streams) => Self::TooLarge("streams"),
-                None => Self::Malformed(message),
-            },
-            RunError::Stalled => Self::Stalled,
-            other => Self::Encoder(other),
-        }
-    }
-}
+/// The most pixels of all pictures together: 12 hours of 4K at 60 frames a second.
+const MOST_DECODED_PIXELS: u64 = 22_000_000_000_000;
+/// The processor time of ffprobe for a small file. It decodes a few frames at most.
+const CPU_SECONDS: u64 = 60;
+/// And in addition for each GiB.
+const CPU_SECONDS_OF_GIB: u64 = 20;
 
 /// Surveys the file at `source`; ffprobe runs in the task's staging `folder`.
 ///
@@ -103,7 +41,9 @@ pub async fn survey(sandbox: &Sandbox, source: &Path, sniff: Sniff, folder: &Pat
         return Err(SurveyError::Unreadable);
     }
     let container = sniff.container();
-    let streams = list_streams(sandbox, &order(source, container, folder, &STREAMS)).await?;
+    let length = tokio::fs::metadata(source).await.map_or(0, |it| it.len());
+    let order = |what: &[&str]| order(source, container, folder, what, length);
+    let streams = list_streams(sandbox, &order(&STREAMS)).await?;
     // Times in MP4 and MOV count from the lecture's zero already: ffmpeg has applied their edit lists.
     let (zero, contiguous) = if sniff.is_scannable() {
         (0, true)
@@ -111,15 +51,23 @@ pub async fn survey(sandbox: &Sandbox, source: &Path, sniff: Sniff, folder: &Pat
         (streams.start, false)
     };
     let packets = Packets::new(zero, contiguous);
-    let mut packets = list_packets(sandbox, &order(source, container, folder, &PACKETS), &streams, packets).await?;
-    let video = picture(&streams, &mut packets)?;
+    let mut packets = list_packets(sandbox, &order(&PACKETS), &streams, packets).await?;
+    let pixels = streams.video.as_ref().map_or(0, |video| video.pixels);
+    if pixels.saturating_mul(packets.pictures()) > MOST_DECODED_PIXELS {
+        return Err(SurveyError::PICTURES);
+    }
+    let video = picture(&streams, &mut packets);
     let audio = sounds(&streams, &mut packets);
     let ends = audio.iter().map(|it| it.end).chain(video.as_ref().map(|it| it.end));
     let duration = ends.max().filter(|&end| end > 0).ok_or(SurveyError::Empty)?;
+    if i128::from(duration) > LONGEST {
+        return Err(SurveyError::LENGTH);
+    }
     Ok(Survey {
         container: container.to_owned(),
         zero,
         duration,
+        cut: packets.is_cut(),
         video,
         audio,
     })
@@ -140,7 +88,8 @@ const PACKETS: [&str; 4] = [
     "packet=stream_index,pts,dts,duration,size,pos,flags",
 ];
 
-fn order(source: &Path, container: &str, folder: &Path, what: &[&str]) -> Order {
+/// A run of ffprobe on a source of this length.
+fn order(source: &Path, container: &str, folder: &Path, what: &[&str], length: u64) -> Order {
     let demuxer = demuxer(container);
     let mut args: Vec<OsString> = [
         "-hide_banner",
@@ -167,8 +116,19 @@ fn order(source: &Path, container: &str, folder: &Path, what: &[&str]) -> Order 
         folder: folder.to_owned(),
         reads: vec![source.to_owned()],
         writes: Vec::new(),
-        limits: LIMITS,
+        limits: Limits {
+            file_size: 0,
+            cpu: Some(cpu(length)),
+            nice: Limits::URGENT,
+            ..Limits::default()
+        },
     }
+}
+
+/// The processor time for a file of so many bytes.
+fn cpu(length: u64) -> Duration {
+    let more = u128::from(length) * u128::from(CPU_SECONDS_OF_GIB) >> 30;
+    Duration::from_secs(CPU_SECONDS.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)))
 }
 
 async fn list_streams(sandbox: &Sandbox, order: &Order) -> Result<Streams, SurveyError> {
@@ -203,13 +163,9 @@ async fn list_packets(
     Ok(packets)
 }
 
-fn picture(streams: &Streams, packets: &mut Packets) -> Result<Option<SurveyVideo>, SurveyError> {
-    let Some(video) = &streams.video else {
-        return Ok(None);
-    };
-    let Some((frames, end)) = packets.frames()? else {
-        return Ok(None);
-    };
+fn picture(streams: &Streams, packets: &mut Packets) -> Option<SurveyVideo> {
+    let video = streams.video.as_ref()?;
+    let (frames, end) = packets.frames()?;
     let VideoStream {
         stream,
         width,
@@ -218,7 +174,7 @@ fn picture(streams: &Streams, packets: &mut Packets) -> Result<Option<SurveyVide
         ..
     } = *video;
     let first = frames.first().map_or(0, |frame| frame.time);
-    Ok(Some(SurveyVideo {
+    Some(SurveyVideo {
         stream,
         codec: video.codec.clone(),
         width,
@@ -228,7 +184,7 @@ fn picture(streams: &Streams, packets: &mut Packets) -> Result<Option<SurveyVide
         frames,
         end,
         stretches: packets.take_stretches(stream, streams.length),
-    }))
+    })
 }
 
 /// Frames a second, to three decimals.
@@ -285,6 +241,13 @@ mod tests {
             rescale(i64::MAX, (u32::MAX, 1), (1, 90_000)),
             i128::from(i64::MAX) * 4_294_967_295 * 90_000
         );
+    }
+
+    #[test]
+    fn a_longer_file_may_take_longer_to_read() {
+        assert_eq!(cpu(1 << 20).as_secs(), 60);
+        assert_eq!(cpu(3 << 30).as_secs(), 120);
+        assert_eq!(cpu(u64::MAX).as_secs(), 60 + (20 << 34) - 1);
     }
 
     #[test]

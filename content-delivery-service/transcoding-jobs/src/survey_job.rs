@@ -1,5 +1,6 @@
 //! Surveys a source that needs encoding, with an encoder's probe.
 
+use crate::encoder::{FFPROBE, installed};
 use crate::failures;
 use crate::survey::{SurveyError, survey};
 use async_trait::async_trait;
@@ -44,6 +45,9 @@ impl Job for SurveyJob {
             .get_ranges(&source, from_ref(&(0..length.min(SNIFFED))))
             .await;
         let first = first.map_err(|error| JobError::Retry(format!("the source could not be read: {error}")))?;
+        if let Some(waits) = installed::wait_for(FFPROBE, &self.ledger, video_id).await? {
+            return Ok(waits);
+        }
         let path = failures::local(&self.objects, &source)?;
         let folder = self.staging.task(task.id).map_err(|error| failures::staging(&error))?;
         match survey(&self.sandbox, &path, sniff(&first.concat()), folder.path()).await {
@@ -69,6 +73,7 @@ impl Job for SurveyJob {
         let Ok(SurveyTask { video_id }) = tasks::read(task) else {
             return Ok(());
         };
+        failures::count(code);
         self.ledger.unusable(tx, video_id, code, message).await
     }
 }
@@ -79,6 +84,9 @@ impl SurveyJob {
         let recorded =
             recorded.map_err(|error| JobError::Retry(format!("the survey could not be recorded: {error}")))?;
         tracing::info!(%video, ?recorded, "a source was surveyed");
+        if let Finding::Unusable(code, _) = finding {
+            failures::count(code);
+        }
         Ok(Done::AlreadyComplete)
     }
 }

@@ -1,5 +1,6 @@
 //! Lectures that need encoding become a ladder, piece by piece, whatever happens on the way.
 
+mod budgets;
 mod caged;
 mod crowd;
 mod faults;

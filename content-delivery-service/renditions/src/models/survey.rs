@@ -16,6 +16,8 @@ pub struct Survey {
     pub zero: i64,
     /// The end of the longest track.
     pub duration: u64,
+    /// Whether packets of the file follow the end of the lecture and are left out, because its clock is damaged there.
+    pub cut: bool,
     /// The picture.
     pub video: Option<SurveyVideo>,
     /// The sound tracks in file order.

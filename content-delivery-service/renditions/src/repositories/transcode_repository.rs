@@ -50,6 +50,41 @@ impl TranscodeRepository {
     }
 }
 
+impl TranscodeRepository {
+    /// Notes why a lecture waits, unless that is noted already.
+    pub async fn wait(&self, video: VideoId, reason: &Reason, now: Timestamp) -> Result<(), DbError> {
+        if self.reason_of(video).await? == Some(Some(reason.code.clone())) {
+            return Ok(());
+        }
+        // A lecture that can be watched keeps the reason why a rendition failed.
+        let wait = "UPDATE videos SET reason_code = $2, reason_message = $3, changes = changes + 1, updated_at = $4 \
+            WHERE id = $1 AND (status = 'processing' OR (status = 'playable' AND reason_code IS NULL))";
+        let mut tx = self.db.write().await?;
+        tx.run(wait, args![video, &reason.code, &reason.message, now]).await?;
+        tx.commit().await
+    }
+
+    /// Ends the wait for the reason of this code; a lecture that can't be watched yet waits for another reason then.
+    pub async fn go_on(&self, video: VideoId, code: &str, next: &Reason, now: Timestamp) -> Result<(), DbError> {
+        if self.reason_of(video).await? != Some(Some(code.to_owned())) {
+            return Ok(());
+        }
+        let go_on = "UPDATE videos SET changes = changes + 1, updated_at = $5, \
+            reason_code = CASE WHEN status = 'processing' THEN $3 END, \
+            reason_message = CASE WHEN status = 'processing' THEN $4 END WHERE id = $1 AND reason_code = $2";
+        let mut tx = self.db.write().await?;
+        tx.run(go_on, args![video, code, &next.code, &next.message, now])
+            .await?;
+        tx.commit().await
+    }
+
+    async fn reason_of(&self, video: VideoId) -> Result<Option<Option<String>>, DbError> {
+        let sql = "SELECT reason_code FROM videos WHERE id = $1";
+        let row: Option<(Option<String>,)> = self.db.read().one(sql, args![video]).await?;
+        Ok(row.map(|(code,)| code))
+    }
+}
+
 /// Writes an outcome and its events in the caller's transaction.
 pub async fn write_with_events(
     tx: &mut Tx,

@@ -251,6 +251,7 @@ pub(super) fn survey_of(seconds: u64) -> Survey {
         container: "matroska".to_owned(),
         zero: 0,
         duration: end,
+        cut: false,
         video: Some(SurveyVideo {
             stream: 0,
             codec: "hevc".to_owned(),

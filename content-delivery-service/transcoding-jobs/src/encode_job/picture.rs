@@ -1,6 +1,6 @@
 //! One piece of the picture: decoded once, encoded to every rung of its set.
 
-use super::{Assignment, EncodeJob, Over, hand_in};
+use super::{Assignment, EncodeJob, Over, budget, hand_in};
 use crate::arguments::{self, PieceOrder};
 use crate::containers;
 use crate::encoder::{self, FFMPEG};
@@ -109,6 +109,7 @@ impl EncodeJob {
                 .collect(),
             limits: Limits {
                 file_size: most_bytes(rungs, length),
+                cpu: Some(budget::of_piece(plan.input.pixels, &plan.video, planned, rungs)),
                 ..self.limits()
             },
         };

@@ -1,6 +1,6 @@
 //! Encodes a sound in one run, publishes its pieces one by one, and resumes after the last published one.
 
-use super::{Assignment, EncodeJob, Over, hand_in};
+use super::{Assignment, EncodeJob, Over, budget, hand_in};
 use crate::arguments::{self, SAMPLE_RATE};
 use crate::encoder::FFMPEG;
 use crate::failures;
@@ -9,7 +9,7 @@ use bytes::Bytes;
 use contracts::ObjectKey;
 use fmp4::{AdtsReader, PieceError, TICKS, audio_cuts, audio_piece};
 use renditions::models::plan::{Sound, Track};
-use sandbox::{Order, Running};
+use sandbox::{Limits, Order, Running};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Samples in a frame.
@@ -69,7 +69,10 @@ impl EncodeJob {
             folder: folder.path().to_owned(),
             reads: vec![source],
             writes: Vec::new(),
-            limits: self.limits(),
+            limits: Limits {
+                cpu: Some(budget::of_sound(plan.end())),
+                ..self.limits()
+            },
         };
         let mut running = match self.sandbox.start(&order) {
             Ok(running) => running,

@@ -193,8 +193,8 @@ const SUBTITLES: &[&str] = &[
     "vplayer",
 ];
 
-/// The most pixels of a picture: 8K and large screens.
-pub(crate) const MOST_PIXELS: u64 = 40_000_000;
+/// The most pixels of a picture: 8K.
+pub(crate) const MOST_PIXELS: u64 = 8_192 * 4_320;
 /// ffmpeg also counts a picture with its sides rounded up, so the tools' own limit is higher.
 const MOST_PIXELS_ALIGNED: u64 = MOST_PIXELS + MOST_PIXELS / 5;
 /// A file with more streams is refused.
@@ -241,6 +241,8 @@ pub(crate) enum Refusal {
     Pixels,
     /// There are too many streams.
     Streams,
+    /// It needs more memory than a tool may use.
+    Memory,
 }
 
 impl Refusal {
@@ -258,8 +260,10 @@ impl Refusal {
         if messages.contains("exceeds specified max pixel count") {
             return Some(Self::Pixels);
         }
-        let streams = messages.contains("Number of streams exceeds max_streams");
-        streams.then_some(Self::Streams)
+        if messages.contains("Number of streams exceeds max_streams") {
+            return Some(Self::Streams);
+        }
+        messages.contains("Cannot allocate memory").then_some(Self::Memory)
     }
 }
 
@@ -275,6 +279,8 @@ mod tests {
         assert_eq!(Refusal::read(messages), Some(Refusal::Pixels));
         let messages = "Number of streams exceeds max_streams parameter (65), see the documentation";
         assert_eq!(Refusal::read(messages), Some(Refusal::Streams));
+        let messages = "[mov @ 0x55] error reading header\nx: Cannot allocate memory";
+        assert_eq!(Refusal::read(messages), Some(Refusal::Memory));
         for other in [
             "",
             "Codec (a b) not on whitelist",

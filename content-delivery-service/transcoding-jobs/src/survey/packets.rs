@@ -2,6 +2,7 @@
 
 mod picture;
 
+use super::seconds::{LONGEST, Seconds};
 use super::stretches::{Found, Stretches};
 use super::{SurveyError, rescale, ticks};
 use picture::Picture;
@@ -9,8 +10,8 @@ use renditions::models::survey::{Stretch, SurveyFrame};
 
 /// The longest line that is read; seven numbers are far shorter.
 const LONGEST_LINE: usize = 256;
-/// The longest possible lecture, in ticks: a hundred days.
-const LONGEST: i128 = 100 * 86_400 * 90_000;
+/// The packets of the longest lecture: 18 hours of pictures at 60 a second, and of several sounds.
+const MOST_PACKETS: u64 = 20_000_000;
 
 /// The unit of a stream's times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,11 @@ pub(super) struct Packets {
     line: Vec<u8>,
     video: Option<Picture>,
     audio: Vec<Sound>,
+    /// Packets of all streams.
+    count: u64,
+    seconds: Seconds,
+    /// When the lecture ends, if packets follow that don't belong to it.
+    cut: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -81,6 +87,9 @@ impl Packets {
             line: Vec::new(),
             video: None,
             audio: Vec::new(),
+            count: 0,
+            seconds: Seconds::default(),
+            cut: None,
         }
     }
 
@@ -128,6 +137,7 @@ impl Packets {
         if let Some(video) = &mut self.video {
             video.close();
         }
+        self.cut = self.seconds.end()?;
         Ok(())
     }
 
@@ -140,10 +150,25 @@ impl Packets {
         let Some(packet) = Packet::parse(line) else {
             return Ok(());
         };
-        if let Some(video) = self.video.as_mut().filter(|it| it.stream == packet.stream) {
+        self.count += 1;
+        if self.count > MOST_PACKETS {
+            return Err(SurveyError::TooLarge("packets"));
+        }
+        // Beside a sound, a gap in both is a gap, however long the picture claims to be shown.
+        let lasts = self.audio.is_empty();
+        let duration = packet.duration.unwrap_or(0);
+        let found = if let Some(video) = self.video.as_mut().filter(|it| it.stream == packet.stream) {
             video.take(&packet)?;
-        } else if let Some(audio) = self.audio.iter_mut().find(|it| it.stream == packet.stream) {
-            audio.take(&packet);
+            packet
+                .pts
+                .or(packet.dts)
+                .map(|time| (time.saturating_sub(video.zero), video.unit))
+        } else {
+            let sound = self.audio.iter_mut().find(|it| it.stream == packet.stream);
+            sound.map(|sound| (sound.take(&packet).saturating_sub(sound.zero), sound.unit))
+        };
+        if let Some((time, unit)) = found {
+            self.seconds.add(ticks(time, unit), ticks(duration, unit), lasts);
         }
         Ok(())
     }
@@ -166,9 +191,24 @@ impl Packets {
         found.map_or_else(Vec::new, |(found, zero, unit)| in_ticks(found, zero, unit))
     }
 
+    /// Whether packets follow the end of the lecture, which a gap of more than a minute parts from it.
+    pub(super) fn is_cut(&self) -> bool {
+        self.cut.is_some()
+    }
+
+    /// When the lecture ends at the latest.
+    fn limit(&self) -> u64 {
+        self.cut.unwrap_or(u64::MAX)
+    }
+
+    /// How many packets the picture has, shown or not.
+    pub(super) fn pictures(&self) -> u64 {
+        self.video.as_ref().map_or(0, |video| video.packets)
+    }
+
     /// The frames by time, and when the last one ends; none if there is no frame.
-    pub(super) fn frames(&self) -> Result<Option<(Vec<SurveyFrame>, u64)>, SurveyError> {
-        self.video.as_ref().map_or(Ok(None), Picture::by_time)
+    pub(super) fn frames(&self) -> Option<(Vec<SurveyFrame>, u64)> {
+        self.video.as_ref()?.by_time(self.limit())
     }
 
     /// When the sound of a stream ends; none if it has no sound.
@@ -176,7 +216,8 @@ impl Packets {
         let sound = self.audio.iter().find(|it| it.stream == stream)?;
         let end = sound.end.unwrap_or(sound.sum).saturating_sub(sound.zero);
         let end = ticks(end, sound.unit);
-        u64::try_from(end.min(LONGEST)).ok().filter(|&end| end > 0)
+        let end = u64::try_from(end.max(0)).unwrap_or(u64::MAX);
+        Some(end.min(self.limit())).filter(|&end| end > 0)
     }
 }
 
@@ -204,7 +245,8 @@ impl Packet {
 }
 
 impl Sound {
-    fn take(&mut self, packet: &Packet) {
+    /// Adds a packet; returns its time.
+    fn take(&mut self, packet: &Packet) -> i64 {
         let time = packet.pts.or(packet.dts).unwrap_or(self.sum);
         if self.last.saturating_sub(time) > 2 * self.unit.half_second() {
             self.stretches = None;
@@ -213,14 +255,14 @@ impl Sound {
         if let Some(stretches) = &mut self.stretches {
             stretches.add(Some(time), packet.place, packet.size);
         }
-        if packet.hidden {
-            return;
+        if !packet.hidden {
+            let duration = packet.duration.unwrap_or(0);
+            self.sum = self.sum.saturating_add(duration);
+            if let Some(time) = packet.pts.or(packet.dts) {
+                self.end = self.end.max(Some(time.saturating_add(duration)));
+            }
         }
-        let duration = packet.duration.unwrap_or(0);
-        self.sum = self.sum.saturating_add(duration);
-        if let Some(time) = packet.pts.or(packet.dts) {
-            self.end = self.end.max(Some(time.saturating_add(duration)));
-        }
+        time
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct VideoStream {
     /// Pixels as shown.
     pub(super) width: u32,
     pub(super) height: u32,
+    /// Pixels of a coded frame.
+    pub(super) pixels: u64,
     /// Degrees clockwise.
     pub(super) rotation: u16,
     pub(super) unit: Unit,
@@ -108,7 +110,7 @@ impl Streams {
             return Err(SurveyError::TooLarge("streams"));
         }
         if described.streams.iter().any(StreamText::is_huge) {
-            return Err(SurveyError::TooLarge("pixels"));
+            return Err(SurveyError::PIXELS);
         }
         let video = described.streams.iter().find_map(StreamText::video);
         // A lecture whose picture can't be decoded is not a lecture of sound alone.
@@ -178,6 +180,7 @@ impl StreamText {
             codec: self.codec()?,
             width: if turned { height } else { width },
             height: if turned { width } else { height },
+            pixels: u64::from(coded) * u64::from(height),
             rotation,
             unit: self.unit()?,
             delay: usize::try_from(self.has_b_frames.unwrap_or(0)).unwrap_or(0).min(16),
@@ -312,9 +315,9 @@ mod tests {
         let refused = Streams::parse(format!("{{\"streams\": [{many}]}}").as_bytes());
         assert!(matches!(refused, Err(SurveyError::TooLarge(_))));
         assert!(matches!(Streams::parse(b"{"), Err(SurveyError::Malformed(_))));
-        let huge = r#"{"streams": [{"index": 0, "codec_type": "video", "width": 8001, "height": 5000}]}"#;
+        let huge = r#"{"streams": [{"index": 0, "codec_type": "video", "width": 4321, "height": 8192}]}"#;
         let refused = Streams::parse(huge.as_bytes());
-        assert!(matches!(refused, Err(SurveyError::TooLarge("pixels"))), "{refused:?}");
+        assert!(matches!(refused, Err(SurveyError::Limits(_))), "{refused:?}");
     }
 
     #[test]

@@ -695,6 +695,10 @@ export interface components {
             checks?: {
                 [key: string]: string;
             };
+            /** @description By role, what is missing although the process is ready. */
+            notes?: {
+                [key: string]: string;
+            };
             /** @description `ok`, `draining` or `failing`. */
             status: string;
         };

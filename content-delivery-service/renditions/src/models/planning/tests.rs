@@ -19,6 +19,7 @@ fn film(width: u32, height: u32, seconds: u64) -> Survey {
         container: "matroska".to_owned(),
         zero: 0,
         duration: end,
+        cut: false,
         video: Some(SurveyVideo {
             stream: 0,
             codec: "hevc".to_owned(),

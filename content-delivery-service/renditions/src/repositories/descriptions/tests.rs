@@ -30,6 +30,7 @@ fn survey() -> Survey {
         container: "matroska".to_owned(),
         zero: 0,
         duration: end,
+        cut: false,
         video: Some(SurveyVideo {
             stream: 0,
             codec: "hevc".to_owned(),

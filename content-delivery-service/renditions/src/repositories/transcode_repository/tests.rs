@@ -139,3 +139,41 @@ async fn a_video_that_was_deleted_meanwhile_stays_deleted() {
         assert!(queue.claim(&[ScanTask::KIND]).await.unwrap().is_none());
     }
 }
+
+#[tokio::test]
+async fn a_lecture_shows_once_that_it_waits_and_goes_on_with_another_reason() {
+    for engine in databases("content", MIGRATIONS).await.unwrap() {
+        let repository = TranscodeRepository::new(engine.db.clone());
+        let id = processing(&engine.db).await;
+        let (missing, next) = (reason("encoder_missing"), reason("needs_transcoding"));
+        repository.go_on(id, &missing.code, &next, NOW).await.unwrap();
+        assert_eq!(lectures::find(&engine.db, id).await.reason, None, "{}", engine.name);
+        for _ in 0..3 {
+            repository.wait(id, &missing, NOW).await.unwrap();
+        }
+        let waits = lectures::find(&engine.db, id).await;
+        assert_eq!(
+            (waits.reason, waits.status),
+            (Some(missing.clone()), Status::Processing)
+        );
+        repository.go_on(id, &missing.code, &next, NOW).await.unwrap();
+        let goes_on = lectures::find(&engine.db, id).await;
+        assert_eq!(
+            (goes_on.reason, goes_on.changes),
+            (Some(next.clone()), waits.changes + 1)
+        );
+        let mut tx = engine.db.write().await.unwrap();
+        let play = "UPDATE videos SET status = 'playable', reason_code = NULL, reason_message = NULL WHERE id = $1";
+        tx.run(play, args![id]).await.unwrap();
+        tx.commit().await.unwrap();
+        repository.wait(id, &missing, NOW).await.unwrap();
+        repository.go_on(id, &missing.code, &next, NOW).await.unwrap();
+        let plays = lectures::find(&engine.db, id).await;
+        assert_eq!(
+            (plays.reason, plays.status),
+            (None, Status::Playable),
+            "{}",
+            engine.name
+        );
+    }
+}

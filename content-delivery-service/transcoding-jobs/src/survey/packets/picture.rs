@@ -1,6 +1,6 @@
 //! The picture's frames, from its packets in the order of decoding.
 
-use super::{LONGEST, Packet, Unit};
+use super::{Packet, Unit};
 use crate::survey::stretches::Stretches;
 use crate::survey::{SurveyError, ticks};
 use renditions::models::survey::SurveyFrame;
@@ -17,6 +17,8 @@ pub(super) struct Picture {
     pub(super) stream: u32,
     pub(super) unit: Unit,
     pub(super) zero: i64,
+    /// How many packets there are, shown or not.
+    pub(super) packets: u64,
     delay: usize,
     /// In the order of decoding.
     frames: Vec<Frame>,
@@ -52,6 +54,7 @@ impl Picture {
             stream,
             unit,
             zero,
+            packets: 0,
             delay,
             frames: Vec::new(),
             undated: 0,
@@ -64,6 +67,7 @@ impl Picture {
     }
 
     pub(super) fn take(&mut self, packet: &Packet) -> Result<(), SurveyError> {
+        self.packets += 1;
         let time = packet.dts.or(packet.pts);
         let stretch = self.stretches.add(time, packet.place, packet.size);
         if packet.hidden {
@@ -134,14 +138,12 @@ impl Picture {
         self.latest = Some((next, self.duration));
     }
 
-    pub(super) fn by_time(&self) -> Result<Option<(Vec<SurveyFrame>, u64)>, SurveyError> {
+    /// The frames before `limit` by time, and when the last one ends.
+    pub(super) fn by_time(&self, limit: u64) -> Option<(Vec<SurveyFrame>, u64)> {
         let mut frames: Vec<SurveyFrame> = Vec::with_capacity(self.frames.len());
         for &Frame { time, key, stretch } in &self.frames {
             let time = ticks(time.saturating_sub(self.zero), self.unit);
-            if time > LONGEST {
-                return Err(SurveyError::Malformed("its times can't be true".to_owned()));
-            }
-            if let Ok(time) = u64::try_from(time) {
+            if let Some(time) = u64::try_from(time).ok().filter(|&time| time < limit) {
                 frames.push(SurveyFrame { time, key, stretch });
             }
         }
@@ -154,14 +156,12 @@ impl Picture {
             }
             same
         });
-        let (Some(first), Some(last)) = (frames.first(), frames.last()) else {
-            return Ok(None);
-        };
+        let (first, last) = (frames.first()?, frames.last()?);
         let gaps = frames.len() as u64 - 1;
         let mean = (last.time - first.time).checked_div(gaps).unwrap_or(USUAL_FRAME);
         let stated = self.latest.map_or(0, |(_, duration)| ticks(duration, self.unit));
-        let shown = u64::try_from(stated.min(LONGEST)).unwrap_or(0);
-        let end = last.time + if shown > 0 { shown } else { mean.max(1) };
-        Ok(Some((frames, end)))
+        let shown = u64::try_from(stated).unwrap_or(u64::MAX);
+        let end = last.time.saturating_add(if shown > 0 { shown } else { mean.max(1) });
+        Some((frames, end.min(limit)))
     }
 }

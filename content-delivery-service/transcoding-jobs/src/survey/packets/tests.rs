@@ -1,6 +1,7 @@
 use super::picture::USUAL_FRAME;
 use super::*;
 use renditions::models::survey::SurveyFrame;
+use std::fmt::Write as _;
 
 /// Lines of `stream|pts|dts|duration|flags` with a size and without a place.
 fn lines(text: &str) -> Vec<u8> {
@@ -20,7 +21,7 @@ fn picture(text: &str, delay: usize, zero: i64) -> Option<(Vec<SurveyFrame>, u64
     packets.watch_video(0, Unit::new(1, 30).unwrap(), delay);
     packets.push(&lines(text)).unwrap();
     packets.close().unwrap();
-    packets.frames().unwrap()
+    packets.frames()
 }
 
 /// Times in thirtieths.
@@ -87,9 +88,8 @@ fn times_beyond_belief_are_an_error_and_never_a_panic() {
     packets
         .push(&lines(&format!("0|{top}|{top}|{top}|K_\n1|{top}|{top}|{top}|K_\n")))
         .unwrap();
-    packets.close().unwrap();
-    assert!(matches!(packets.frames(), Err(SurveyError::Malformed(_))));
-    assert!(packets.end_of(1).is_some_and(|end| i128::from(end) <= LONGEST));
+    assert!(matches!(packets.close(), Err(SurveyError::Timeline)));
+    assert!(packets.frames().is_none() && packets.end_of(1).is_some());
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn a_frame_belongs_to_the_stretch_of_its_packet_also_where_it_is_never_shown() {
         "0|-2|-2|1|5|40|KD\n1|0|0|1|3|45|K_\n0|2|-1|1|5|48|__\n0|0|0|1|5|53|__\n1|9|9|1|3|60|K_\n1|2|2|1|3|63|K_\n";
     packets.push(text.as_bytes()).unwrap();
     packets.close().unwrap();
-    let (frames, _) = packets.frames().unwrap().unwrap();
+    let (frames, _) = packets.frames().unwrap();
     let stretches: Vec<_> = frames.iter().map(|frame| (frame.time, frame.stretch)).collect();
     assert_eq!(stretches, [(0, 2), (90_000, 1)]);
     let found = packets.take_stretches(0, Some(100));
@@ -138,4 +138,45 @@ fn a_frame_belongs_to_the_stretch_of_its_packet_also_where_it_is_never_shown() {
         [40..45, 48..53, 53..58]
     );
     assert!(packets.take_stretches(1, Some(100)).is_empty(), "its times go back");
+}
+
+#[test]
+fn what_follows_a_gap_in_all_streams_belongs_to_no_frame_and_no_sound() {
+    let mut packets = Packets::new(0, false);
+    packets.watch_video(0, Unit::new(1, 30).unwrap(), 0);
+    packets.watch_audio(1, Unit::new(1, 50).unwrap());
+    let mut text = String::new();
+    for n in 0..300 {
+        let _ = writeln!(text, "0|{n}|{n}|1|9|N/A|K_");
+        let _ = writeln!(text, "1|{n}|{n}|1|9|N/A|K_");
+    }
+    // a damaged clock: 30 hours, and 90 days
+    text.push_str("1|5400000|5400000|1|9|N/A|K_\n1|388800000|388800000|1|9|N/A|K_\n0|233280000|233280000|1|9|N/A|K_\n");
+    packets.push(text.as_bytes()).unwrap();
+    packets.close().unwrap();
+    let (frames, end) = packets.frames().unwrap();
+    assert_eq!((frames.len(), end), (300, 10 * 90_000));
+    assert_eq!(
+        packets.end_of(1),
+        Some(10 * 90_000),
+        "silent at its end, and no longer than the picture"
+    );
+    assert!(packets.is_cut());
+}
+
+#[test]
+fn silence_in_one_stream_is_no_gap_and_in_all_of_them_it_is_one() {
+    let read = |text: &str| {
+        let mut packets = Packets::new(0, false);
+        packets.watch_video(0, Unit::new(1, 1).unwrap(), 0);
+        packets.watch_audio(1, Unit::new(1, 1).unwrap());
+        packets.push(text.as_bytes()).unwrap();
+        packets.close().map(|()| packets.is_cut())
+    };
+    let mut text = "0|0|0|900|9|N/A|K_\n1|0|0|1|9|N/A|K_\n0|900|900|1|9|N/A|K_\n1|900|900|1|9|N/A|K_\n".to_owned();
+    assert!(matches!(read(&text), Err(SurveyError::Timeline)));
+    for n in (0..900).step_by(59) {
+        let _ = writeln!(text, "1|{n}|{n}|1|9|N/A|K_");
+    }
+    assert!(matches!(read(&text), Ok(false)));
 }
