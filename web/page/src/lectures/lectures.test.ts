@@ -33,6 +33,8 @@ test('a lecture is followed as long as the server may still change it', () => {
     ({ status, reason: code ? { code, message: '' } : null, renditions: states.map(rendition) }) as Video;
   expect(summary(video('processing', 'needs_transcoding'))).toEqual({ text: 'status.converting', tone: 'busy' });
   expect(unsettled(video('processing', 'needs_transcoding'))).toBe(true);
+  expect(summary(video('processing', 'encoder_missing'))).toEqual({ text: 'status.waiting', tone: 'warn' });
+  expect(unsettled(video('processing', 'encoder_missing'))).toBe(true);
   expect(unsettled(video('processing'))).toBe(true);
   expect(unsettled(video('playable', undefined, 'ready', 'encoding'))).toBe(true);
   expect(unsettled(video('playable', 'encoder_failed', 'waiting', 'failed'))).toBe(true);

@@ -11,6 +11,7 @@ export function summary(video: Video): { text: Key; tone: Tone } {
     case 'uploading':
       return { text: 'status.uploading', tone: 'busy' };
     case 'processing':
+      if (waitsForServer(video)) return { text: 'status.waiting', tone: 'warn' };
       return { text: needsTranscoding(video) ? 'status.converting' : 'status.processing', tone: 'busy' };
     case 'playable':
       return isStuck(video) ? { text: 'status.partly', tone: 'warn' } : { text: 'status.playable', tone: 'good' };
@@ -26,6 +27,11 @@ export function summary(video: Video): { text: Key; tone: Tone } {
 
 export function needsTranscoding(video: Video): boolean {
   return video.status === 'processing' && video.reason?.code === 'needs_transcoding';
+}
+
+/** Whether nothing happens until an administrator acts. */
+export function waitsForServer(video: Video): boolean {
+  return video.status === 'processing' && video.reason?.code === 'encoder_missing';
 }
 
 export function canPlay(video: Video): boolean {
