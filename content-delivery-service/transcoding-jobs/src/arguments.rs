@@ -59,10 +59,10 @@ pub(crate) fn piece(order: &PieceOrder<'_>) -> Vec<OsString> {
     args
 }
 
-/// Encodes a sound, beginning with one of its samples, to standard output as AAC in ADTS.
+/// Encodes a sound, from one of its samples to a time, to standard output as AAC in ADTS.
 ///
 /// The first packet primes the decoder; the second one begins with sample `from`.
-pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<OsString> {
+pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, (from, end): (u64, u64)) -> Vec<OsString> {
     let seconds = (from / u64::from(SAMPLE_RATE)).saturating_sub(2);
     let near = seconds * u64::from(TICKS);
     let mut args = quiet();
@@ -70,11 +70,12 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, from: u64) -> Vec<
     // The second `aresample` counts samples at its input's rate, which therefore has to be the output's rate.
     args.extend(words(&format!(
         "-map 0:{} -vn -sn -dn -map_metadata -1 \
-         -af {}atrim=start={},aresample={SAMPLE_RATE},aresample={SAMPLE_RATE}:async=1:first_pts={from} -ac {} \
+         -af {}atrim=start={}:end={},aresample={SAMPLE_RATE},aresample={SAMPLE_RATE}:async=1:first_pts={from} -ac {} \
          -c:a aac -aac_coder fast -b:a {SOUND_BIT_RATE} -f adts pipe:1",
         sound.stream,
         from_zero("asetpts", of.zero),
         time(near),
+        time(end),
         sound.channels
     )));
     args
@@ -242,15 +243,21 @@ mod tests {
             stream: 1,
             channels: 2,
             language: None,
+            silences: Vec::new(),
         };
-        let args = |from| text(&sound(&input("mp4", 0), Path::new("/s"), &sound_of, from));
+        let args = |from| text(&sound(&input("mp4", 0), Path::new("/s"), &sound_of, (from, 1_080_000)));
         assert!(!args(0).contains("-ss"));
         assert!(args(480_000).contains("-seek_timestamp 1 -noaccurate_seek -ss 8.000000"));
         assert!(args(480_000).contains("first_pts=480000"));
         for container in ["wav", "w64", "aiff", "au", "caf"] {
-            let whole = text(&sound(&input(container, 0), Path::new("/s"), &sound_of, 480_000));
+            let whole = text(&sound(
+                &input(container, 0),
+                Path::new("/s"),
+                &sound_of,
+                (480_000, 1_080_000),
+            ));
             assert!(
-                !whole.contains("-ss") && whole.contains("atrim=start=8.000000"),
+                !whole.contains("-ss") && whole.contains("atrim=start=8.000000:end=12.000000"),
                 "{whole}"
             );
         }
@@ -331,9 +338,11 @@ mod tests {
             stream: 1,
             channels: 1,
             language: None,
+            silences: Vec::new(),
         };
         for (from, silent) in [(0, 24_000), (12_288, 24_000 - 12_288), (240_640, 0)] {
-            let encoded = ffmpeg(folder.path(), sound(&input, &folder.path().join("late.ts"), &of, from));
+            let source = folder.path().join("late.ts");
+            let encoded = ffmpeg(folder.path(), sound(&input, &source, &of, (from, 9_000_000)));
             std::fs::write(folder.path().join("sound.aac"), encoded).unwrap();
             let samples = ffmpeg(folder.path(), words("-nostdin -v error -i sound.aac -f s16le -"));
             let loud = |pair: &[u8]| i16::from_le_bytes([pair[0], pair[1]]).unsigned_abs() > 1_000;

@@ -3,6 +3,7 @@
 mod budget;
 mod picture;
 mod sound;
+mod stretches;
 
 use crate::encoder::{FFMPEG, installed};
 use crate::failures;

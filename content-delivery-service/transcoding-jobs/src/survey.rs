@@ -7,6 +7,7 @@
 mod error;
 mod packets;
 mod seconds;
+mod silences;
 mod streams;
 mod stretches;
 
@@ -127,7 +128,7 @@ fn order(source: &Path, container: &str, folder: &Path, what: &[&str], length: u
 
 /// The processor time for a file of so many bytes.
 fn cpu(length: u64) -> Duration {
-    let more = u128::from(length) * u128::from(CPU_SECONDS_OF_GIB) >> 30;
+    let more = (u128::from(length) * u128::from(CPU_SECONDS_OF_GIB)) >> 30;
     Duration::from_secs(CPU_SECONDS.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)))
 }
 
@@ -140,7 +141,11 @@ async fn list_streams(sandbox: &Sandbox, order: &Order) -> Result<Streams, Surve
         }
         text.extend_from_slice(&bytes);
     }
-    Streams::parse(&text)
+    Streams::parse(&text).map_err(|error| match error {
+        // ffprobe goes on without a size that it refuses.
+        SurveyError::Undecodable => SurveyError::refused(&running.messages()).unwrap_or(error),
+        other => other,
+    })
 }
 
 async fn list_packets(
@@ -205,6 +210,7 @@ fn sounds(streams: &Streams, packets: &mut Packets) -> Vec<SurveyAudio> {
             sample_rate: audio.sample_rate,
             language: audio.language.clone(),
             end,
+            silences: packets.silences_of(audio.stream),
             stretches: packets.take_stretches(audio.stream, streams.length),
         })
     });

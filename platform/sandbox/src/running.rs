@@ -186,6 +186,12 @@ impl Running {
         }
     }
 
+    /// The end of what the tool has written to standard error so far.
+    #[must_use]
+    pub fn messages(&self) -> String {
+        self.tail.text()
+    }
+
     /// Reports how the tool ended.
     fn ended(&mut self, status: ExitStatus) -> Result<(), RunError> {
         if self.tail.disk_full() {

@@ -125,6 +125,9 @@ pub struct Sound {
     pub channels: u16,
     /// ISO 639-2, if the file states it.
     pub language: Option<String>,
+    /// Long spans without a sound, each followed by some; silence is put there without an encoder.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub silences: Vec<Range<u64>>,
 }
 
 /// The picture as it was uploaded.

@@ -32,6 +32,7 @@ pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
         stream: audio.stream,
         channels: audio.channels.clamp(1, 2),
         language: audio.language.clone(),
+        silences: audio.silences.clone(),
     });
     Plan {
         input: Input {

@@ -84,6 +84,8 @@ pub struct SurveyAudio {
     pub language: Option<String>,
     /// The end of its last sample.
     pub end: u64,
+    /// Long spans without a sound, each followed by some.
+    pub silences: Vec<Range<u64>>,
     /// Where its packets are; empty if their positions are unknown.
     pub stretches: Vec<Stretch>,
 }

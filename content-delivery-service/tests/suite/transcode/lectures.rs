@@ -276,6 +276,7 @@ pub(super) fn survey_of(seconds: u64) -> Survey {
             sample_rate: 48_000,
             language: None,
             end,
+            silences: Vec::new(),
             stretches: Vec::new(),
         }],
     }

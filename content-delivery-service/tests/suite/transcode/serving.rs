@@ -389,6 +389,7 @@ fn sound(stream: u32, language: Option<&str>) -> SurveyAudio {
         sample_rate: 48_000,
         language: language.map(str::to_owned),
         end: 25 * u64::from(TICKS),
+        silences: Vec::new(),
         stretches: Vec::new(),
     }
 }

@@ -1,15 +1,15 @@
-//! Encodes a sound in one run, publishes its pieces one by one, and resumes after the last published one.
+//! Encodes a sound, publishes its pieces one by one, and resumes after the last published one.
 
-use super::{Assignment, EncodeJob, Over, budget, hand_in};
+use super::{Assignment, EncodeJob, Over, budget, hand_in, stretches};
 use crate::arguments::{self, SAMPLE_RATE};
 use crate::encoder::FFMPEG;
 use crate::failures;
 use backing::tasks::JobError;
 use bytes::Bytes;
 use contracts::ObjectKey;
-use fmp4::{AdtsReader, PieceError, TICKS, audio_cuts, audio_piece};
+use fmp4::{AdtsReader, AudioConfig, PieceError, TICKS, audio_cuts, audio_piece};
 use renditions::models::plan::{Sound, Track};
-use sandbox::{Limits, Order, Running};
+use sandbox::{Limits, Order};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Samples in a frame.
@@ -57,34 +57,65 @@ impl EncodeJob {
         let published = self.ledger.published(video, generation, &sound.name).await?;
         let done: u64 = published.iter().map(|(_, frames)| frames.unsigned_abs()).sum();
         let mut cutter = Cutter::new(&plan.audio, published.len());
-        let back = done.min(WARMING_UP);
         let source = failures::local(&self.objects, &ObjectKey::VideoSource(video))?;
         let folder = self
             .staging
             .task(assignment.task.id)
             .map_err(|error| failures::staging(&error))?;
-        let order = Order {
-            tool: FFMPEG.into(),
-            args: arguments::sound(&plan.input, &source, sound, (done - back) * FRAME),
-            folder: folder.path().to_owned(),
-            reads: vec![source],
-            writes: Vec::new(),
-            limits: Limits {
-                cpu: Some(budget::of_sound(plan.end())),
-                ..self.limits()
-            },
-        };
-        let mut running = match self.sandbox.start(&order) {
-            Ok(running) => running,
-            Err(error) => return Err(Over::Ended(failures::encoder(&error, assignment.task, "encode"))),
-        };
         let reached = AtomicU64::new(0);
-        // The first frame primes the decoder and comes before the sound begins.
-        let work = self.follow(assignment, sound, (&mut cutter, &reached), (&mut running, 1 + back));
+        let work = async {
+            for stretch in stretches::remaining(&sound.silences, plan.end(), done) {
+                self.keep_silent(assignment, sound, &mut cutter, stretch.first).await?;
+                let from = cutter.frames();
+                let back = from.min(WARMING_UP);
+                let order = Order {
+                    tool: FFMPEG.into(),
+                    args: arguments::sound(&plan.input, &source, sound, ((from - back) * FRAME, stretch.end)),
+                    folder: folder.path().to_owned(),
+                    reads: vec![source.clone()],
+                    writes: Vec::new(),
+                    limits: Limits {
+                        cpu: Some(budget::of_sound(plan.end())),
+                        ..self.limits()
+                    },
+                };
+                // The first frame primes the decoder and comes before the sound begins.
+                self.follow(assignment, sound, (&mut cutter, &reached), (&order, 1 + back))
+                    .await?;
+            }
+            self.finish(assignment, sound, &mut cutter).await
+        };
         tokio::select! {
             ended = work => ended,
             () = self.watch(assignment, || reached.load(Ordering::Relaxed)) => Err(Over::Lost),
         }
+    }
+
+    /// Adds silent frames up to a frame.
+    async fn keep_silent(
+        &self,
+        assignment: &Assignment<'_>,
+        sound: &Sound,
+        cutter: &mut Cutter,
+        first: u64,
+    ) -> Result<(), Over> {
+        let silence = config(sound)?.silence();
+        while let Some(frame) = silence.clone().filter(|_| cutter.frames() < first) {
+            cutter.waiting.push(frame);
+            if let Some(cut) = cutter.cut() {
+                self.hand_over(assignment, sound, cut, false).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes the last piece.
+    async fn finish(&self, assignment: &Assignment<'_>, sound: &Sound, cutter: &mut Cutter) -> Result<(), Over> {
+        let cut = cutter.rest().ok_or_else(|| {
+            let message = "there is no sound in the file that can be decoded".to_owned();
+            JobError::Permanent("media_undecodable".to_owned(), message)
+        })?;
+        self.hand_over(assignment, sound, cut, true).await
     }
 
     async fn follow(
@@ -92,14 +123,16 @@ impl EncodeJob {
         assignment: &Assignment<'_>,
         sound: &Sound,
         (cutter, reached): (&mut Cutter, &AtomicU64),
-        (running, mut skip): (&mut Running, u64),
+        (order, mut skip): (&Order, u64),
     ) -> Result<(), Over> {
+        let failed = |error| Over::Ended(failures::encoder(&error, assignment.task, "encode"));
+        let mut running = self.sandbox.start(order).map_err(failed)?;
         let mut reader = AdtsReader::new();
         loop {
             let chunk = match running.next().await {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
-                Err(error) => return Err(Over::Ended(failures::encoder(&error, assignment.task, "encode"))),
+                Err(error) => return Err(failed(error)),
             };
             for frame in reader.push(&chunk).map_err(broken)? {
                 if skip > 0 {
@@ -109,29 +142,22 @@ impl EncodeJob {
                 }
             }
             reached.store(cutter.waiting_ticks(), Ordering::Relaxed);
+            if reader
+                .config()
+                .is_some_and(|read| config(sound).ok().as_ref() != Some(read))
+            {
+                return Err(broken(PieceError::Format("AAC of an unusual form")).into());
+            }
             while let Some(cut) = cutter.cut() {
-                self.hand_over(assignment, sound, &reader, cut, false).await?;
+                self.hand_over(assignment, sound, cut, false).await?;
             }
         }
-        let cut = cutter.rest().ok_or_else(|| {
-            let message = "there is no sound in the file that can be decoded".to_owned();
-            JobError::Permanent("media_undecodable".to_owned(), message)
-        })?;
-        self.hand_over(assignment, sound, &reader, cut, true).await
+        Ok(())
     }
 
-    async fn hand_over(
-        &self,
-        assignment: &Assignment<'_>,
-        sound: &Sound,
-        reader: &AdtsReader,
-        cut: Cut,
-        last: bool,
-    ) -> Result<(), Over> {
-        let Some(config) = reader.config() else {
-            return Err(broken(PieceError::Format("without a frame")).into());
-        };
-        let mut piece = audio_piece(&cut.frames, config, cut.first_frame, &cut.counts, cut.first).map_err(broken)?;
+    async fn hand_over(&self, assignment: &Assignment<'_>, sound: &Sound, cut: Cut, last: bool) -> Result<(), Over> {
+        let config = config(sound)?;
+        let mut piece = audio_piece(&cut.frames, &config, cut.first_frame, &cut.counts, cut.first).map_err(broken)?;
         let bytes = std::mem::take(&mut piece.bytes);
         let key = self.store(assignment, &sound.name, cut.number, bytes).await?;
         let handed_in = hand_in(&sound.name, cut.number, (cut.first, last), SAMPLE_RATE, &piece);
@@ -158,6 +184,11 @@ impl Cutter {
         };
         cutter.reach(cutter.segment);
         cutter
+    }
+
+    /// How many frames there are, cut or not.
+    fn frames(&self) -> u64 {
+        self.at(self.segment) + u64::try_from(self.waiting.len()).unwrap_or(0)
     }
 
     /// Adds bounds up to this number.
@@ -241,6 +272,11 @@ impl Cutter {
     fn waiting_ticks(&self) -> u64 {
         u64::try_from(self.waiting.len()).unwrap_or(0) * FRAME * u64::from(TICKS) / u64::from(SAMPLE_RATE)
     }
+}
+
+/// The parameters of the encoded sound.
+fn config(sound: &Sound) -> Result<AudioConfig, JobError> {
+    AudioConfig::at_48_khz(sound.channels).map_err(broken)
 }
 
 fn broken(error: PieceError) -> JobError {

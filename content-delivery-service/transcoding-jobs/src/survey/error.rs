@@ -53,6 +53,16 @@ impl SurveyError {
     /// The lecture is too long.
     pub(super) const LENGTH: Self = Self::Limits("the file is longer than 12 hours; upload it in parts");
 
+    /// The refusal of ffprobe in its messages, if there is one.
+    pub(super) fn refused(messages: &str) -> Option<Self> {
+        Some(match Refusal::read(messages)? {
+            Refusal::Codec(decoder) => Self::Codec(decoder),
+            Refusal::Pixels => Self::PIXELS,
+            Refusal::Streams => Self::TooLarge("streams"),
+            Refusal::Memory => Self::Memory,
+        })
+    }
+
     /// A stable name for the error.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -74,13 +84,7 @@ impl SurveyError {
 impl From<RunError> for SurveyError {
     fn from(error: RunError) -> Self {
         match error {
-            RunError::Failed { message, .. } => match Refusal::read(&message) {
-                Some(Refusal::Codec(decoder)) => Self::Codec(decoder),
-                Some(Refusal::Pixels) => Self::PIXELS,
-                Some(Refusal::Streams) => Self::TooLarge("streams"),
-                Some(Refusal::Memory) => Self::Memory,
-                None => Self::Malformed(message),
-            },
+            RunError::Failed { message, .. } => Self::refused(&message).unwrap_or(Self::Malformed(message)),
             RunError::Stalled => Self::Stalled,
             other => Self::Encoder(other),
         }

@@ -3,10 +3,12 @@
 mod picture;
 
 use super::seconds::{LONGEST, Seconds};
+use super::silences::Silences;
 use super::stretches::{Found, Stretches};
 use super::{SurveyError, rescale, ticks};
 use picture::Picture;
 use renditions::models::survey::{Stretch, SurveyFrame};
+use std::ops::Range;
 
 /// The longest line that is read; seven numbers are far shorter.
 const LONGEST_LINE: usize = 256;
@@ -74,6 +76,8 @@ struct Sound {
     sum: i64,
     /// None if times have gone back, because bytes can't be found by time then.
     stretches: Option<Stretches>,
+    /// None if times have gone back.
+    silences: Option<Silences>,
     last: i64,
 }
 
@@ -111,6 +115,7 @@ impl Packets {
             end: None,
             sum: 0,
             stretches: Some(Stretches::new(unit.half_second(), self.contiguous)),
+            silences: Some(Silences::default()),
             last: i64::MIN,
         });
     }
@@ -211,6 +216,13 @@ impl Packets {
         self.video.as_ref()?.by_time(self.limit())
     }
 
+    /// The long silences of a sound.
+    pub(super) fn silences_of(&self, stream: u32) -> Vec<Range<u64>> {
+        let sound = self.audio.iter().find(|it| it.stream == stream);
+        let silences = sound.and_then(|sound| sound.silences.as_ref());
+        silences.map_or_else(Vec::new, |silences| silences.before(self.limit()))
+    }
+
     /// When the sound of a stream ends; none if it has no sound.
     pub(super) fn end_of(&self, stream: u32) -> Option<u64> {
         let sound = self.audio.iter().find(|it| it.stream == stream)?;
@@ -250,6 +262,7 @@ impl Sound {
         let time = packet.pts.or(packet.dts).unwrap_or(self.sum);
         if self.last.saturating_sub(time) > 2 * self.unit.half_second() {
             self.stretches = None;
+            self.silences = None;
         }
         self.last = time;
         if let Some(stretches) = &mut self.stretches {
@@ -257,6 +270,10 @@ impl Sound {
         }
         if !packet.hidden {
             let duration = packet.duration.unwrap_or(0);
+            if let Some(silences) = &mut self.silences {
+                let begin = ticks(time.saturating_sub(self.zero), self.unit);
+                silences.add(begin, ticks(duration, self.unit));
+            }
             self.sum = self.sum.saturating_add(duration);
             if let Some(time) = packet.pts.or(packet.dts) {
                 self.end = self.end.max(Some(time.saturating_add(duration)));

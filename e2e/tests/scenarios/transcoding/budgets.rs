@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::encoding::{encoding, ready};
-use e2e::media::{self, sources};
-use e2e::process::until;
+use e2e::media::{self, flashes, sources};
+use e2e::process::{self, until};
 use e2e::stage::{Stage, scenario};
 use e2e::tools::{self, report};
 use serde_json::Value;
@@ -41,6 +41,58 @@ async fn damaged() -> Result<Vec<u8>> {
         *bytes.get_mut(at + 9).context("a timestamp")? ^= 2;
     }
     Ok(bytes)
+}
+
+/// Some minutes of a picture with a beep after a second, and one before the end; the sound has no packets between.
+async fn silent() -> Result<Vec<u8>> {
+    let picture = "testsrc2=size=64x48:rate=2:duration=406";
+    let beeps = "aevalsrc=if(lt(mod(t+2\\,3)\\,0.2)\\,0.8*sin(6283*t)\\,0):duration=6:sample_rate=48000";
+    let times = "setts=ts='if(gte(N,125),TS+400000,TS)'";
+    let mut arguments = vec!["-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", beeps];
+    arguments.extend([
+        "-c:v", "mpeg4", "-b:v", "20k", "-c:a", "libopus", "-b:a", "32k", "-bsf:a", times,
+    ]);
+    Ok(std::fs::read(media::make("silent.mkv", &arguments).await?)?)
+}
+
+/// The greatest memory of an encoder until a lecture is ready.
+async fn peak(stage: &Stage, token: &str, id: &str) -> Result<u64> {
+    let mut peak = 0;
+    until("the lecture", SETTLES, async || {
+        for tool in process::encoders(stage.server.data())?.iter().filter(|it| it.is_tool()) {
+            peak = peak.max(process::anonymous_memory(tool.pid).unwrap_or_default());
+        }
+        let video = stage.api.video(id, token).await?;
+        ensure!(video["status"] != "failed", "{video}");
+        Ok((video["status"] == "ready").then_some(()))
+    })
+    .await?;
+    Ok(peak)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_silence_takes_no_memory_and_the_sound_after_it_is_in_time() -> Result<()> {
+    scenario(encoding("48"), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let id = stage.api.upload(silent().await?, &owner.token).await?;
+        let peak = peak(stage, &owner.token, &id).await? >> 20;
+        let session = stage.api.session(&id, &owner.token).await?;
+        let url = format!("{}{}", stage.server.url(), session.hls_url);
+        // media time 1 s is the lecture's zero
+        let beeps = flashes::beeps(&url, "a:0", &[]).await?;
+        let zero = beeps.first().context("a beep")? - 1.0;
+        let beeps: Vec<f64> = beeps.iter().map(|beep| beep - zero).collect();
+        report(format!("{peak} MiB, beeps at {beeps:?} after {zero}"));
+        ensure!(
+            zero.abs() < 0.04 || (zero - 1.0).abs() < 0.04,
+            "the first beep is {zero} s late"
+        );
+        ensure!(beeps.len() == 2 && (beeps[1] - 404.0).abs() < 0.04, "{beeps:?}");
+        // filled by an encoder, the silence would take 150 MiB
+        ensure!(peak < 100, "{peak} MiB");
+        Ok(())
+    })
+    .await
 }
 
 /// One picture of a size, all of one colour.

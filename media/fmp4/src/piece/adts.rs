@@ -10,6 +10,8 @@ use crate::error::PieceError;
 
 /// The length of a header without a checksum.
 const HEADER: usize = 7;
+/// The place of 48 kHz in the table of sample rates.
+const INDEX_OF_48_KHZ: u8 = 3;
 
 /// The parameters that all frames of an AAC stream share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,30 @@ impl AudioConfig {
     #[must_use]
     pub fn channels(&self) -> u16 {
         self.channels
+    }
+
+    /// The parameters of AAC-LC with one or two channels at 48 kHz.
+    ///
+    /// Errors: another number of channels
+    pub fn at_48_khz(channels: u16) -> Result<Self, PieceError> {
+        match u8::try_from(channels) {
+            Ok(layout @ 1..=2) => Self::of(INDEX_OF_48_KHZ, layout),
+            _ => Err(PieceError::Format("AAC of an unusual form")),
+        }
+    }
+
+    /// A frame of silence; none unless it has one or two channels.
+    ///
+    /// Source: ISO/IEC 14496-3 §4.4.2.1: an element for each channel, or for the pair, without any coefficient
+    #[must_use]
+    pub fn silence(&self) -> Option<Bytes> {
+        match self.channels {
+            1 => Some(Bytes::from_static(&[0x00, 0xc8, 0x00, 0x80, 0x23, 0x80])),
+            2 => Some(Bytes::from_static(&[
+                0x21, 0x00, 0x49, 0x90, 0x02, 0x19, 0x00, 0x23, 0x80,
+            ])),
+            _ => None,
+        }
     }
 
     /// Source: ISO/IEC 14496-3 §1.6.2.1

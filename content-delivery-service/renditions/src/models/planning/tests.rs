@@ -38,6 +38,7 @@ fn film(width: u32, height: u32, seconds: u64) -> Survey {
             sample_rate: 48_000,
             language: None,
             end,
+            silences: Vec::new(),
             stretches: Vec::new(),
         }],
     }

@@ -24,6 +24,7 @@ fn survey() -> Survey {
         sample_rate: 48_000,
         language: language.map(str::to_owned),
         end: end - u64::from(stream) * 90_000,
+        silences: Vec::new(),
         stretches: Vec::new(),
     };
     Survey {

@@ -181,6 +181,7 @@ fn survey() -> Survey {
             sample_rate: 48_000,
             language: None,
             end,
+            silences: Vec::new(),
             stretches: Vec::new(),
         }],
     }
