@@ -82,6 +82,12 @@ pub enum Obstacle {
     /// The samples' times go back, or segments can't express them.
     #[error("the times of the samples can't be kept: {0}")]
     Timeline(&'static str),
+    /// The tracks begin or end at different times.
+    #[error("the picture or a sound begins later, or ends earlier, than the lecture")]
+    TrackLength,
+    /// The packets of the sound have holes between them, or follow another clock than their samples.
+    #[error("the sound is not back to back")]
+    SoundGaps,
     /// The average bit rate, or a single segment, is above the limit.
     #[error("the bit rate is above the limit")]
     BitRate,
@@ -103,6 +109,8 @@ impl Obstacle {
             Self::KeyFrameGap => "key_frame_gap",
             Self::EditList(_) => "edit_list",
             Self::Timeline(_) => "timeline",
+            Self::TrackLength => "track_length",
+            Self::SoundGaps => "sound_gaps",
             Self::BitRate => "bit_rate",
             Self::FrameRate => "frame_rate",
         }

@@ -16,6 +16,7 @@
 
 mod boxes;
 mod bytes;
+mod choice;
 mod codec;
 mod error;
 mod index;
@@ -27,6 +28,7 @@ mod scan;
 mod segment;
 mod sniff;
 
+pub use choice::{Candidate, choose_picture, choose_sounds};
 pub use error::{IndexError, Obstacle, PieceError, ScanError};
 pub use index::{AudioShape, Index, IndexHead, IndexTrack, Segment, TrackKind, VideoShape};
 pub use piece::{AdtsReader, AudioConfig, Piece, PieceSegment, TICKS, audio_cuts, audio_piece, video_piece};

@@ -7,9 +7,11 @@ pub struct Probe {
     pub container: &'static str,
     /// The time from the lecture's zero to the end of the longest track, in microseconds, measured by the samples.
     pub duration: u64,
-    /// The first enabled video track.
+    /// Whether the file ends early: its last fragments are missing or incomplete.
+    pub cut: bool,
+    /// The video track that is the lecture's.
     pub video: Option<VideoTrack>,
-    /// The audio tracks in file order, at most eight.
+    /// The audio tracks, at most eight: the one to play first, then its alternatives.
     pub audio: Vec<AudioTrack>,
     /// Bits per second of all these tracks together.
     pub average_bit_rate: u64,
@@ -39,6 +41,8 @@ pub struct VideoTrack {
 /// An audio track.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioTrack {
+    /// Its `track_ID`.
+    pub id: u32,
     /// The plain name: `aac`, `mp3`, `opus`, `pcm`, …; the four letters of an unknown codec.
     pub codec: String,
     /// The name for `CODECS` as in RFC 6381, such as `mp4a.40.2`; the sample entry's four letters if not AAC.

@@ -6,6 +6,13 @@ use crate::bytes::{Cursor, Short};
 use crate::error::ScanError;
 use crate::samples::{Defaults, Tables};
 
+/// Flags of a track's header.
+///
+/// Source: ISO/IEC 14496-12 §8.3.2
+const ENABLED: u32 = 1;
+const IN_MOVIE: u32 = 2;
+const IN_PREVIEW: u32 = 4;
+
 /// The kind of media in a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Handler {
@@ -20,6 +27,8 @@ pub(crate) enum Handler {
 pub(crate) struct Track<'a> {
     pub(crate) id: u32,
     pub(crate) enabled: bool,
+    /// Whether it is shown only in previews of the movie.
+    pub(crate) preview: bool,
     /// Tracks of the same group, other than 0, are alternatives to each other.
     pub(crate) alternate_group: u16,
     pub(crate) orientation: Orientation,
@@ -47,6 +56,7 @@ impl<'a> Track<'a> {
         let mut track = Self {
             id: 0,
             enabled: true,
+            preview: false,
             alternate_group: 0,
             orientation: Orientation::default(),
             handler: Handler::Other,
@@ -67,7 +77,8 @@ impl<'a> Track<'a> {
         let mut cursor = Cursor::new(body);
         let (version, flags) = cursor.version_and_flags()?;
         let long = version == 1;
-        self.enabled = flags & 1 == 1;
+        self.enabled = flags & ENABLED != 0;
+        self.preview = flags & (IN_MOVIE | IN_PREVIEW) == IN_PREVIEW;
         cursor.skip(if long { 16 } else { 8 })?;
         self.id = cursor.u32()?;
         cursor.skip(4)?;

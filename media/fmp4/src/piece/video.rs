@@ -87,7 +87,10 @@ fn layout(encoded: &[u8]) -> Result<Layout, PieceError> {
     }
     let mut walk = Walk::default();
     match walk.answer(encoded, wide(encoded.len()))? {
-        None => Ok(walk.finish()?),
+        None => match walk.finish()? {
+            layout if layout.cut => Err(PieceError::Truncated("the last fragment is incomplete")),
+            layout => Ok(layout),
+        },
         Some(_) => Err(PieceError::Truncated("a box ends early")),
     }
 }

@@ -10,7 +10,7 @@ const SAME_DURATION: u8 = 4;
 const SAME_COMPOSITION: u8 = 8;
 
 /// The samples of one track's fragments.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Packed {
     bytes: Vec<u8>,
     count: u64,

@@ -9,14 +9,16 @@ use crate::movie::Movie;
 use crate::samples::{Defaults, MAX_SAMPLES, Packed, Sample};
 
 /// Reads the fragments of a file, one after the other.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Fragments {
     tracks: Vec<FragmentedTrack>,
     count: u64,
+    /// The end of the sample furthest back in the file.
+    reach: u64,
     obstacle: Option<Obstacle>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct FragmentedTrack {
     id: u32,
     defaults: Defaults,
@@ -47,6 +49,7 @@ impl Fragments {
         Ok(Self {
             tracks: tracks.collect::<Result<_, ScanError>>()?,
             count: 0,
+            reach: 0,
             obstacle: None,
         })
     }
@@ -107,9 +110,20 @@ impl Fragments {
             let (kind, body) = child?;
             if kind == *b"trun" {
                 place = track.read_run(base, place, defaults, body, file, &mut self.count)?;
+                self.reach = self.reach.max(place);
             }
         }
         Ok(place)
+    }
+
+    /// The end of the sample furthest back in the file.
+    pub(crate) fn reach(&self) -> u64 {
+        self.reach
+    }
+
+    /// Whether there is a sample, in fragments or in the movie.
+    pub(crate) fn has_samples(&self) -> bool {
+        self.tracks.iter().any(|track| track.next.is_some())
     }
 
     /// Returns the samples of each track after the last fragment, in the order of the movie's tracks.

@@ -3,18 +3,23 @@
 use super::Limits;
 use super::keyframes::KeyFrameCheck;
 use super::survey::SampleSummary;
+use super::tracks::{Surveyed, survey};
 use crate::codec::aac::{AacConfig, Stream};
 use crate::codec::avc::AvcConfig;
 use crate::codec::{four_letters, plain_name};
 use crate::error::{Obstacle, ScanError};
 use crate::movie::{AudioEntry, Entry, Handler, Movie, Span, Track, VideoEntry};
 use crate::probe::{AudioTrack, Probe, VideoTrack};
-use crate::samples::{Packed, Samples};
+use crate::samples::Packed;
 
-/// The limit of audio tracks to serve.
-const MAX_AUDIO: usize = 8;
 const MAX_FRAMES_A_SECOND: u64 = 120;
 const MAX_PIXELS_ACROSS: u32 = 16_000;
+/// How much later a track may begin, and how much earlier it may end, than the others. Players that have a track's last
+/// segment play on without it; the page's player loads no further than half a minute ahead of where a track ends.
+const MAX_APART: i128 = 1_000_000;
+/// How far packets of sound may be from lying back to back. Players play them back to back. Some writers of fragments move
+/// single packets by a packet's length, 23 ms.
+const MAX_WANDER_MILLIS: u64 = 25;
 
 pub(super) struct Judgement {
     pub(super) probe: Probe,
@@ -54,13 +59,6 @@ impl Chosen {
     }
 }
 
-/// A track with the summary of its samples.
-struct Surveyed {
-    index: usize,
-    packed: Packed,
-    survey: SampleSummary,
-}
-
 pub(super) fn judge(
     movie: &Movie<'_>,
     packed: Vec<Packed>,
@@ -77,45 +75,7 @@ pub(super) fn judge(
     Ok(Judgement { probe, choice })
 }
 
-/// Summarises the samples of every video and audio track, and keeps the tracks that may be served.
-fn survey(movie: &Movie<'_>, packed: Vec<Packed>, file: u64) -> Result<(Option<Surveyed>, Vec<Surveyed>), ScanError> {
-    let mut videos = Vec::new();
-    let mut audio = Vec::new();
-    let mut bytes = 0_u64;
-    for ((index, track), packed) in movie.tracks.iter().enumerate().zip(packed) {
-        if track.handler == Handler::Other {
-            continue;
-        }
-        track.tables.check_room(file)?;
-        let Some(survey) = SampleSummary::of(Samples::new(&track.tables, &packed), track.timescale, file)? else {
-            continue;
-        };
-        if track.tables.has_sizes() {
-            bytes = bytes.saturating_add(survey.bytes);
-        }
-        let surveyed = Surveyed { index, packed, survey };
-        if track.handler == Handler::Audio {
-            audio.push(surveyed);
-        } else {
-            videos.push(surveyed);
-        }
-    }
-    // A few bytes that are many samples would become many segments.
-    if bytes > file {
-        return Err(ScanError::Malformed("samples overlap"));
-    }
-    audio.truncate(MAX_AUDIO);
-    // Cover pictures and chapter pictures are video tracks, too.
-    let rank = |surveyed: &Surveyed| {
-        let track = movie.tracks.get(surveyed.index);
-        let still = track.is_none_or(|track| matches!(format(track), b"jpeg" | b"png " | b"mjpa" | b"mjpb" | b"gif "));
-        (still, track.is_none_or(|track| !track.enabled))
-    };
-    let video = videos.into_iter().min_by_key(rank);
-    Ok((video, audio))
-}
-
-fn format<'a>(track: &'a Track<'_>) -> &'a [u8; 4] {
+pub(super) fn format<'a>(track: &'a Track<'_>) -> &'a [u8; 4] {
     match &track.entry {
         Some(Entry::Video(entry)) => &entry.format,
         Some(Entry::Audio(entry)) => &entry.format,
@@ -192,6 +152,7 @@ fn probe(movie: &Movie<'_>, video: Option<&Surveyed>, audio: &[Surveyed], is_mov
         video,
         audio,
         average_bit_rate: rates,
+        cut: false,
     })
 }
 
@@ -275,6 +236,7 @@ fn describe_audio(track: &Track<'_>, survey: &SampleSummary) -> AudioTrack {
     let stated = entry.map_or((0, 0), |entry| (entry.channels, entry.sample_rate));
     let (channels, sample_rate) = config.map_or(stated, |config| (config.channels, config.sample_rate));
     AudioTrack {
+        id: track.id,
         codec: audio_name(track),
         codec_string: config.map_or_else(|| four_letters(format), AacConfig::codec_string),
         // The stream itself may describe its layout, which is unknown here; the sample entry has the best guess.
@@ -327,7 +289,7 @@ fn choose(
         };
         if is_served(track) {
             chosen_audio.push(chosen(movie, track, surveyed)?);
-        } else if track.enabled && !groups.contains(&track.alternate_group) {
+        } else if !groups.contains(&track.alternate_group) {
             return Err(Obstacle::AudioCodec(audio_words(track)));
         }
     }
@@ -341,10 +303,39 @@ fn choose(
     if probe.average_bit_rate > limits.max_bit_rate {
         return Err(Obstacle::BitRate);
     }
+    same_length(movie, &choice)?;
+    for chosen in &choice.audio {
+        let most = movie.tracks.get(chosen.track).map_or(0, |track| track.timescale);
+        if chosen.survey.wander > u64::from(most) * MAX_WANDER_MILLIS / 1_000 {
+            return Err(Obstacle::SoundGaps);
+        }
+    }
     Ok(choice)
 }
 
-fn is_served(track: &Track<'_>) -> bool {
+/// Rejects tracks that begin or end at different times.
+fn same_length(movie: &Movie<'_>, choice: &Choice) -> Result<(), Obstacle> {
+    let spans = choice.video.iter().chain(&choice.audio).filter_map(|chosen| {
+        let timescale = movie.tracks.get(chosen.track)?.timescale;
+        let micros =
+            |shown: i64| (i128::from(shown) + i128::from(chosen.shift)) * 1_000_000 / i128::from(timescale.max(1));
+        Some((micros(chosen.survey.first), micros(chosen.survey.end)))
+    });
+    let (firsts, ends): (Vec<i128>, Vec<i128>) = spans.unzip();
+    let is_apart = |times: &[i128]| {
+        times
+            .iter()
+            .max()
+            .zip(times.iter().min())
+            .is_some_and(|(most, least)| most - least > MAX_APART)
+    };
+    if is_apart(&firsts) || is_apart(&ends) {
+        return Err(Obstacle::TrackLength);
+    }
+    Ok(())
+}
+
+pub(super) fn is_served(track: &Track<'_>) -> bool {
     aac(track).is_some_and(|(config, _)| config.is_plain_low_complexity())
 }
 

@@ -1,13 +1,14 @@
 //! Reads a file's structure, as a state machine that requests the bytes it needs.
 //!
-//! It walks over the top-level boxes (`walk`), summarises every sample of the movie (`survey`), judges the tracks (`gate`),
-//! checks the declared key frames (`keyframes`) and builds the index (`build`).
+//! It walks over the top-level boxes (`walk`), summarises every sample of the movie (`survey`), chooses the lecture's tracks
+//! (`tracks`), judges them (`gate`), checks the declared key frames (`keyframes`) and builds the index (`build`).
 
 mod build;
 mod fragments;
 mod gate;
 mod keyframes;
 mod survey;
+mod tracks;
 mod walk;
 
 use std::mem;
@@ -176,7 +177,8 @@ impl Scanner {
             ),
         };
         let judgement = gate::judge(&movie, packed, layout.is_mov, self.file, &self.limits)?;
-        let probe = judgement.probe;
+        let mut probe = judgement.probe;
+        probe.cut = layout.cut;
         let choice = match (obstacle, judgement.choice) {
             (None, Ok(choice)) => choice,
             (Some(obstacle), _) | (None, Err(obstacle)) => {

@@ -6,6 +6,9 @@ use crate::samples::{Sample, Samples};
 
 /// The limit of a lecture's length; longer files are broken.
 const MAX_SECONDS: u64 = 12 * 3600;
+/// The first packet of a sound primes the decoder. Writers without negative times make it longer, by the delay of reordered
+/// frames: by this part of a second at most.
+const FIRST_PART: u32 = 4;
 /// The number of key frames above which only those at cuts are checked. Any three cuts in a row span more than six
 /// seconds, so that twelve hours never need more.
 pub(super) const MAX_CHECKED: usize = 16_384;
@@ -31,13 +34,21 @@ pub(crate) struct SampleSummary {
     pub(crate) end: i64,
     /// The lowest composition offset if it is negative, otherwise 0.
     pub(crate) lowest: i32,
+    /// How far samples of the same length deviate from lying back to back; 0 if their length is not known.
+    pub(crate) wander: u64,
     /// The samples that the file calls key frames or, if there are too many, those at cuts.
     pub(crate) candidates: Vec<Candidate>,
 }
 
 impl SampleSummary {
     /// Summarises every sample; `None` if there are none.
-    pub(crate) fn of(mut samples: Samples<'_>, timescale: u32, file: u64) -> Result<Option<Self>, ScanError> {
+    ///
+    /// Shape: `length` of each sample in ticks, as a fraction, where all are to have the same
+    pub(crate) fn of(
+        mut samples: Samples<'_>,
+        (timescale, length): (u32, Option<(u64, u64)>),
+        file: u64,
+    ) -> Result<Option<Self>, ScanError> {
         let mut survey = Self {
             count: 0,
             bytes: 0,
@@ -45,11 +56,16 @@ impl SampleSummary {
             last: i64::MIN,
             end: i64::MIN,
             lowest: 0,
+            wander: 0,
             candidates: vec![],
         };
+        let mut steps = length.map(|length| Steps::of(length, timescale));
         let mut planned = Planner::new(timescale);
         while let Some((decoded, sample)) = samples.next()? {
             let shown = survey.add(decoded, &sample, file)?;
+            if let Some(steps) = &mut steps {
+                steps.add(shown);
+            }
             if sample.sync {
                 let index = survey.count - 1;
                 let candidate = Candidate {
@@ -67,6 +83,7 @@ impl SampleSummary {
         if survey.count == 0 {
             return Ok(None);
         }
+        survey.wander = steps.map_or(0, |steps| steps.wander());
         if survey.candidates.len() > MAX_CHECKED {
             survey.candidates = planned.finish(survey.end);
         }
@@ -99,6 +116,47 @@ impl SampleSummary {
     /// The duration in ticks.
     pub(crate) fn length(&self) -> u64 {
         u64::try_from(self.end.saturating_sub(self.first)).unwrap_or(0)
+    }
+}
+
+/// Follows samples of the same length, which lie back to back if each begins where the one before it ends.
+struct Steps {
+    /// The length of a sample in ticks, as a fraction.
+    length: (i128, i128),
+    /// How much longer or shorter the first one may be, in the same unit as `late`.
+    first: i128,
+    count: i128,
+    /// The least and the most that a sample is late, in ticks times the fraction's denominator.
+    late: Option<(i128, i128)>,
+}
+
+impl Steps {
+    fn of((ticks, parts): (u64, u64), timescale: u32) -> Self {
+        let length = (i128::from(ticks), i128::from(parts.max(1)));
+        Self {
+            length,
+            first: length.1 * i128::from(timescale / FIRST_PART),
+            count: 0,
+            late: None,
+        }
+    }
+
+    fn add(&mut self, shown: i64) {
+        let (ticks, parts) = self.length;
+        let late = i128::from(shown) * parts - self.count * ticks;
+        let range = match self.late {
+            Some((first, _)) if self.count == 1 && (late - first).abs() <= self.first => (late, late),
+            Some((least, most)) => (least.min(late), most.max(late)),
+            None => (late, late),
+        };
+        self.late = Some(range);
+        self.count += 1;
+    }
+
+    /// Units: ticks
+    fn wander(&self) -> u64 {
+        let range = self.late.map_or(0, |(least, most)| (most - least) / self.length.1);
+        u64::try_from(range).unwrap_or(u64::MAX)
     }
 }
 

@@ -27,6 +27,9 @@ pub(crate) struct Walk {
     is_mov: bool,
     moov: Option<Vec<u8>>,
     fragments: Option<Fragments>,
+    /// The last fragment's place and body, until it is certain that its media is complete.
+    pending: Option<(u64, Vec<u8>)>,
+    cut: bool,
     others: u32,
     moofs: u32,
     /// The sizes of the last fragment's header and of the last media box.
@@ -40,6 +43,8 @@ pub(crate) struct Layout {
     pub(crate) is_mov: bool,
     pub(crate) moov: Vec<u8>,
     pub(crate) fragments: Option<Fragments>,
+    /// Whether the last fragments are missing or incomplete.
+    pub(crate) cut: bool,
 }
 
 enum Next {
@@ -47,7 +52,8 @@ enum Next {
     Go,
     /// This many bytes from `at` are needed at once.
     Need(u64),
-    End,
+    /// Nothing more can be read; with an error, something is missing.
+    End(Option<ScanError>),
 }
 
 impl Walk {
@@ -74,10 +80,10 @@ impl Walk {
                 return Ok(Some(self.window(self.usual(), file)));
             };
             match self.read(window, file)? {
-                Next::Go if self.at >= file => return Ok(None),
-                Next::Go => {}
+                Next::Go if self.at < file => {}
                 Next::Need(length) => return Ok(Some(self.window(length, file))),
-                Next::End => return Ok(None),
+                Next::Go => return self.end(None, file).map(|()| None),
+                Next::End(damage) => return self.end(damage, file).map(|()| None),
             }
         }
     }
@@ -109,13 +115,13 @@ impl Walk {
         match &header.kind {
             b"moov" => self.movie(window, header, size, left),
             b"moof" => self.fragment(window, header, size, left, file),
-            b"mdat" if size > left => Err(ScanError::Truncated("the media ends early")),
+            b"mdat" if size > left => self.damaged(ScanError::Truncated("the media ends early")),
             b"mdat" => {
                 self.last_mdat = size;
                 self.pass(size)
             }
-            b"styp" | b"sidx" | b"emsg" | b"prft" => self.pass(size),
             _ if size > left => self.stray(CUT_OFF),
+            b"styp" | b"sidx" | b"emsg" | b"prft" => self.pass(size),
             kind if !kind
                 .iter()
                 .all(|byte| byte.is_ascii_graphic() || *byte == b' ' || *byte == 0xa9) =>
@@ -140,13 +146,52 @@ impl Walk {
         Ok(Next::Go)
     }
 
-    /// Handles an incomplete box: harmless behind a complete movie, an error in any other file.
+    /// Handles an incomplete box: harmless behind a complete movie.
     fn stray(&self, error: ScanError) -> Result<Next, ScanError> {
         if self.moov.is_some() && self.fragments.is_none() {
-            Ok(Next::End)
+            Ok(Next::End(None))
+        } else {
+            self.damaged(error)
+        }
+    }
+
+    /// Handles damage: a recorder that dies leaves the last fragment incomplete; any other file is unusable.
+    fn damaged(&self, error: ScanError) -> Result<Next, ScanError> {
+        if self.fragments.is_some() {
+            Ok(Next::End(Some(error)))
         } else {
             Err(error)
         }
+    }
+
+    /// Takes the samples of the pending fragment.
+    fn take_pending(&mut self, file: u64) -> Result<(), ScanError> {
+        match (&mut self.fragments, self.pending.take()) {
+            (Some(fragments), Some((place, body))) => fragments.read(place, &body, file),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends the walk; a last fragment whose media is incomplete is left out.
+    fn end(&mut self, damage: Option<ScanError>, file: u64) -> Result<(), ScanError> {
+        let before = self.fragments.clone();
+        let taken = self.take_pending(file);
+        if let Err(limit @ ScanError::Limits(_)) = taken {
+            return Err(limit);
+        }
+        let whole = taken.is_ok() && self.fragments.as_ref().is_none_or(|it| it.reach() <= file);
+        if !whole {
+            self.fragments = before;
+        }
+        if whole && damage.is_none() {
+            return Ok(());
+        }
+        self.cut = true;
+        if self.fragments.as_ref().is_some_and(Fragments::has_samples) {
+            return Ok(());
+        }
+        let error = damage.or(taken.err());
+        Err(error.unwrap_or(ScanError::Truncated("the media ends early")))
     }
 
     fn movie(&mut self, window: &[u8], header: Header, size: u64, left: u64) -> Result<Next, ScanError> {
@@ -172,7 +217,7 @@ impl Walk {
 
     fn fragment(&mut self, window: &[u8], header: Header, size: u64, left: u64, file: u64) -> Result<Next, ScanError> {
         if size > left {
-            return Err(ScanError::Truncated("a fragment ends early"));
+            return self.damaged(ScanError::Truncated("a fragment ends early"));
         }
         self.moofs += 1;
         if size > MAX_MOOF || self.moofs > MAX_FRAGMENTS {
@@ -186,9 +231,9 @@ impl Walk {
             return Ok(Next::Need(size.saturating_add(64)));
         };
         self.last_moof = size;
-        if let Some(fragments) = &mut self.fragments {
-            fragments.read(self.at, body, file)?;
-        }
+        let body = body.to_vec();
+        self.take_pending(file)?;
+        self.pending = Some((self.at, body));
         self.pass(size)
     }
 
@@ -199,6 +244,7 @@ impl Walk {
             is_mov: self.is_mov,
             moov,
             fragments: self.fragments,
+            cut: self.cut,
         })
     }
 }

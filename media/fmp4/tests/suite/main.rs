@@ -14,6 +14,8 @@ mod hostile;
 #[cfg(test)]
 mod judge;
 #[cfg(test)]
+mod lengths;
+#[cfg(test)]
 mod long;
 #[cfg(test)]
 mod make;

@@ -199,6 +199,28 @@ fn a_stream_comes_in_chunks_of_any_size() {
 }
 
 /// An ADTS header before a payload; `change` may spoil the header.
+#[test]
+fn silence_continues_any_sound() {
+    let bench = Bench::new();
+    let source = source(&bench, "a.mp4", 48_000, "");
+    for channels in [1, 2] {
+        let stream = decode(&source, 0, &format!("-ac {channels} -c:a aac -f adts -t 1"));
+        let (mut frames, config) = read(&stream);
+        assert_eq!(AudioConfig::at_48_khz(channels).unwrap(), config);
+        let sounding = frames.len();
+        frames.extend(vec![config.silence().unwrap(); 100]);
+        let count = u32::try_from(frames.len()).unwrap();
+        let piece = audio_piece(&frames, &config, 0, &[count], 0).unwrap();
+        let samples = decoded(&write(&bench, &format!("{channels}.mp4"), &[&piece]));
+        // Two channels of 16 bits.
+        assert_eq!(samples.len(), frames.len() * FRAME * 2);
+        let (sound, silence) = samples.split_at((sounding + 1) * FRAME * 2);
+        assert!(sound.iter().any(|sample| sample.abs() > 3_000.0));
+        assert!(silence.iter().all(|sample| sample.abs() < 4.0), "{channels} channels");
+    }
+    assert!(AudioConfig::at_48_khz(6).is_err());
+}
+
 fn frame(payload: &[u8], checksum: bool, change: impl Fn(&mut [u8])) -> Vec<u8> {
     let length = u64::try_from(payload.len() + if checksum { 9 } else { 7 }).unwrap();
     let fields = (0xfff1 << 40) | (0x4c_80 << 24) | (length << 13) | (0x7ff << 2);
