@@ -8,7 +8,7 @@ use crate::models::outcome::{Outcome, Recorded, Source};
 use crate::models::plan::{Plan, Work};
 use crate::models::planning::{plan_below_source, plan_of_survey};
 use crate::models::publication::{Publication, Published};
-use crate::models::survey::Survey;
+use crate::models::survey::{ScannedTracks, Survey};
 use crate::repositories::plan_repository::{PlanRepository, failing};
 use crate::repositories::transcode_repository::{TranscodeRepository, write_with_events};
 use backing::Clock;
@@ -119,6 +119,11 @@ impl Ledger {
         self.plans.published(video, generation, name).await
     }
 
+    /// The renditions of a plan that have not failed and lack a piece.
+    pub async fn lacking(&self, video: VideoId, generation: u32, piece: u32) -> Result<Vec<RenditionName>, DbError> {
+        self.plans.lacking(video, generation, piece).await
+    }
+
     /// Publishes pieces whose objects are stored.
     pub async fn publish(&self, publication: &Publication, task: &Task) -> Result<Published, DbError> {
         self.plans.publish(publication, task, self.clock.now()).await
@@ -196,11 +201,13 @@ fn outcome(finding: &Finding<'_>, rungs: &[u32]) -> Outcome {
             source: Some(Source::of(probe, None)),
             reason: needs_transcoding(Some(&obstacle.to_string())),
             obstacle: obstacle.code().to_owned(),
+            tracks: Some(ScannedTracks::of(probe)),
         },
         Finding::OtherContainer(sniff) if sniff.is_media() => Outcome::NeedsTranscoding {
             source: Some(Source::unread(sniff.container())),
             reason: needs_transcoding(Some(&format!("the file is {}, not MP4", sniff.container()))),
             obstacle: "container".to_owned(),
+            tracks: None,
         },
         Finding::OtherContainer(_) => failed("unsupported_media", "the file holds no audio or video".to_owned()),
         Finding::Broken(error) => failed(error.code(), error.to_string()),

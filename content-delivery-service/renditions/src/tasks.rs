@@ -1,6 +1,7 @@
 //! The tasks about lectures, one struct each, shared by the code that enqueues a task and the job that runs it.
 
 use crate::models::plan::{PlannedTask, Work};
+use crate::models::survey::ScannedTracks;
 use backing::tasks::{JobError, NewTask, Task};
 use contracts::{Timestamp, UserId, VideoId};
 use serde::de::DeserializeOwned;
@@ -26,6 +27,9 @@ pub struct ScanTask {
 pub struct SurveyTask {
     /// The video of the source.
     pub video_id: VideoId,
+    /// The tracks that a scan has chosen; none if it could not read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracks: Option<ScannedTracks>,
 }
 
 /// Encodes a part of a plan.
@@ -105,10 +109,10 @@ impl SurveyTask {
     /// The kind of job that runs it.
     pub const KIND: &'static str = "survey";
 
-    /// The key of the task in the queue.
+    /// The key of a video's task in the queue.
     #[must_use]
-    pub fn key(&self) -> String {
-        format!("{}:{}", Self::KIND, self.video_id)
+    pub fn key(video: VideoId) -> String {
+        format!("{}:{video}", Self::KIND)
     }
 
     /// The task, due at once.
@@ -116,7 +120,7 @@ impl SurveyTask {
     pub fn task(&self, owner: UserId, now: Timestamp) -> NewTask {
         NewTask {
             kind: Self::KIND,
-            key: self.key(),
+            key: Self::key(self.video_id),
             payload: json!(self),
             run_after: now,
             priority: LOOKS,
@@ -245,7 +249,7 @@ mod tests {
                 json!({ "video_id": video_id }),
             ),
             (
-                SurveyTask { video_id }.task(owner, NOW),
+                SurveyTask { video_id, tracks: None }.task(owner, NOW),
                 format!("survey:{video_id}"),
                 json!({ "video_id": video_id }),
             ),

@@ -15,6 +15,7 @@ use bytes::Bytes;
 use contracts::{ObjectKey, RenditionName, VideoId};
 use fmp4::Piece;
 use renditions::ledger::Ledger;
+use renditions::models::lecture::Reason;
 use renditions::models::plan::{Plan, Work};
 use renditions::models::publication::{NewPiece, Publication, Published};
 use renditions::tasks::{self, EncodeTask};
@@ -168,37 +169,55 @@ impl EncodeJob {
         }
     }
 
-    /// Publishes stored pieces; removes them if they can't be published.
+    /// Publishes stored pieces, and which renditions failed; removes the pieces if they can't be published.
     async fn publish(
         &self,
         assignment: &Assignment<'_>,
-        pieces: Vec<NewPiece>,
+        (pieces, failed): (Vec<NewPiece>, Vec<(RenditionName, Reason)>),
         keys: &[ObjectKey],
         finish: bool,
     ) -> Result<(), Over> {
-        let count = u64::try_from(pieces.len()).unwrap_or(0);
-        let publication = Publication {
+        let mut publication = Publication {
             video: assignment.video,
             generation: assignment.generation,
             pieces,
+            failed,
             finish,
         };
-        match self.ledger.publish(&publication, assignment.task).await {
-            Ok(Published::Done) => {
-                metrics::counter!(crate::PIECES_PUBLISHED).increment(count);
-                Ok(())
+        loop {
+            match self.ledger.publish(&publication, assignment.task).await {
+                Ok(Published::Done) => {
+                    let count = u64::try_from(publication.pieces.len()).unwrap_or(0);
+                    metrics::counter!(crate::PIECES_PUBLISHED).increment(count);
+                    return Ok(());
+                }
+                Ok(Published::Overtaken) => {
+                    self.discard(keys).await;
+                    return Err(Over::Lost);
+                }
+                Ok(Published::OtherParameters { rendition }) => {
+                    let code = "piece_parameters".to_owned();
+                    let message = format!("a piece of {rendition} has other parameters than those before it");
+                    let (other, rest): (Vec<_>, Vec<_>) = publication
+                        .pieces
+                        .into_iter()
+                        .partition(|piece| piece.rendition == rendition);
+                    if rest.is_empty() {
+                        self.discard(keys).await;
+                        return Err(JobError::Permanent(code, message).into());
+                    }
+                    let keys: Vec<ObjectKey> = other
+                        .iter()
+                        .map(|piece| assignment.key(&rendition, piece.piece))
+                        .collect();
+                    self.discard(&keys).await;
+                    publication.pieces = rest;
+                    publication.failed.push((rendition, Reason { code, message }));
+                }
+                // The transaction may have been committed nevertheless. The objects stay; `tidy` removes them if it was
+                // not.
+                Err(error) => return Err(error.into()),
             }
-            Ok(Published::Overtaken) => {
-                self.discard(keys).await;
-                Err(Over::Lost)
-            }
-            Ok(Published::OtherParameters { rendition }) => {
-                self.discard(keys).await;
-                let message = format!("a piece of {rendition} has other parameters than those before it");
-                Err(JobError::Permanent("piece_parameters".to_owned(), message).into())
-            }
-            // The transaction may have been committed nevertheless. The objects stay; `tidy` removes them if it was not.
-            Err(error) => Err(error.into()),
         }
     }
 

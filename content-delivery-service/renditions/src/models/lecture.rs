@@ -102,6 +102,17 @@ pub struct Media {
     /// What is or will be there to watch.
     #[serde(default)]
     pub renditions: Vec<Rendition>,
+    /// What is wrong with the source although it can be watched.
+    #[serde(default)]
+    pub notes: Vec<Note>,
+}
+
+/// What is wrong with a source that can be watched nevertheless.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// The file ends early, as if its recorder had died or its copy had been interrupted.
+    EndMissing,
 }
 
 /// The video track of a source.

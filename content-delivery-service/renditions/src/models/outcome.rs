@@ -1,8 +1,8 @@
 //! Outcomes of scans and surveys, as they are written.
 
-use super::lecture::{AudioTrack, Media, Reason, Rendition, RenditionState, VideoTrack};
+use super::lecture::{AudioTrack, Media, Note, Reason, Rendition, RenditionState, VideoTrack};
 use super::plan::Plan;
-use super::survey::Survey;
+use super::survey::{ScannedTracks, Survey};
 use contracts::RenditionName;
 use fmp4::{IndexHead, Probe, TrackKind};
 
@@ -31,6 +31,8 @@ pub enum Outcome {
         reason: Reason,
         /// The stable code of the obstacle.
         obstacle: String,
+        /// The tracks that the scan has chosen; none if it could not read the file.
+        tracks: Option<ScannedTracks>,
     },
     /// It can't be made playable.
     Failed {
@@ -82,6 +84,7 @@ impl Source {
                 })
                 .collect(),
             renditions: head.map(renditions).unwrap_or_default(),
+            notes: notes(probe.cut),
         };
         let duration_us = i64::try_from(probe.duration).ok();
         Self {
@@ -112,6 +115,7 @@ impl Source {
                 video,
                 audio: audio.collect(),
                 renditions: Vec::new(),
+                notes: notes(survey.cut),
             },
         }
     }
@@ -124,6 +128,10 @@ impl Source {
             media: Media::default(),
         }
     }
+}
+
+fn notes(cut: bool) -> Vec<Note> {
+    if cut { vec![Note::EndMissing] } else { Vec::new() }
 }
 
 fn renditions(head: &IndexHead) -> Vec<Rendition> {

@@ -4,6 +4,7 @@
 //! that encoding needs; workers know how to call an encoder.
 
 use contracts::RenditionName;
+use fmp4::TICKS;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -47,6 +48,9 @@ pub struct Input {
     pub video: Option<Stream>,
     /// Pixels of a frame, from which the cost of decoding is estimated.
     pub pixels: u64,
+    /// When the last picture begins, if there are segments after it: they show it, too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_picture: Option<u64>,
 }
 
 /// A stream of the source.
@@ -104,8 +108,13 @@ pub struct Rung {
     pub width: u32,
     /// Pixels down.
     pub height: u32,
-    /// Frames a second, as in the source.
+    /// Frames a second.
     pub frame_rate: f64,
+    /// Whether the source has more frames a second, so that some are dropped.
+    ///
+    /// None in plans of the version before, whose encoders guess the rate from the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thinned: Option<bool>,
     /// The highest rate.
     ///
     /// Units: bits a second
@@ -188,6 +197,24 @@ impl Work {
                 format!("{}-{number}", rungs.first().map_or("none", RenditionName::as_str))
             }
         }
+    }
+}
+
+impl Rung {
+    /// How far a slot begins before its nominal time, in parts of a slot. Frames of a constant rate never fall on the edges
+    /// of slots then, where rounding would decide.
+    pub const LEAD: f64 = 0.06;
+
+    /// The slot of a frame. A thinned rung has the source's first frame of each slot.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "ticks of lectures are far below what a double holds exactly"
+    )]
+    #[must_use]
+    pub fn slot(&self, time: u64) -> u64 {
+        (time as f64 / f64::from(TICKS) * self.frame_rate + Self::LEAD) as u64
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Publication {
     pub generation: u32,
     /// The pieces; their objects carry the task's fence.
     pub pieces: Vec<NewPiece>,
+    /// Renditions of which the same part can't be made.
+    pub failed: Vec<(RenditionName, Reason)>,
     /// Whether the task is done with it.
     pub finish: bool,
 }
@@ -105,6 +107,11 @@ impl Tally {
     /// Whether every piece is published.
     pub fn is_complete(&self) -> bool {
         self.last.is_some_and(|last| last + 1 == self.pieces)
+    }
+
+    /// Whether nothing more will be published.
+    pub fn is_settled(&self) -> bool {
+        self.is_complete() || self.failure.is_some()
     }
 
     fn state(&self) -> RenditionState {
@@ -185,7 +192,14 @@ pub fn done_share(made: &[Description], tally: impl Fn(&RenditionName) -> Tally)
     for one in made {
         let cost = ratio(one.cost.unsigned_abs(), 1);
         all += cost;
-        done += cost * tally(&one.name).progress(one.ticks.unsigned_abs());
+        let tally = tally(&one.name);
+        // Nothing is left to do of what failed.
+        done += cost
+            * if tally.is_settled() {
+                1.0
+            } else {
+                tally.progress(one.ticks.unsigned_abs())
+            };
     }
     if all > 0.0 { done / all } else { 1.0 }
 }
@@ -200,6 +214,18 @@ pub fn is_playable(plan: &Plan, of: impl Fn(&RenditionName) -> Tally) -> bool {
     } else {
         picture && sounds.all(|sound| begun(&sound.name) || of(&sound.name).failure.is_some())
     }
+}
+
+/// Whether nothing of a plan is left to do, and what is complete of it makes a lecture: its own picture or one rung, or a
+/// sound if there is no picture.
+pub fn is_settled(plan: &Plan, of: impl Fn(&RenditionName) -> Tally) -> bool {
+    let complete = |name: &RenditionName| of(name).is_complete();
+    let shows = if plan.rungs.is_empty() {
+        plan.sounds.iter().any(|sound| complete(&sound.name))
+    } else {
+        plan.source.is_some() || plan.rungs.iter().any(|rung| complete(&rung.name))
+    };
+    shows && plan.names().all(|name| of(name).is_settled())
 }
 
 /// Whether the rest of a plan can still make its lecture playable.

@@ -1,6 +1,7 @@
 //! What an encoder's probe finds in a source that is not played as it is.
 
-use fmp4::TICKS;
+use fmp4::{Probe, TICKS};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// The contents of a source.
@@ -22,6 +23,15 @@ pub struct Survey {
     pub video: Option<SurveyVideo>,
     /// The sound tracks in file order.
     pub audio: Vec<SurveyAudio>,
+}
+
+/// The tracks of an MP4 or MOV that its scan has chosen, by their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ScannedTracks {
+    /// The picture.
+    pub picture: Option<u32>,
+    /// The sounds: the one to play first, then its alternatives.
+    pub sounds: Vec<u32>,
 }
 
 /// The picture of a source.
@@ -88,6 +98,16 @@ pub struct SurveyAudio {
     pub silences: Vec<Range<u64>>,
     /// Where its packets are; empty if their positions are unknown.
     pub stretches: Vec<Stretch>,
+}
+
+impl ScannedTracks {
+    /// The tracks that a scan describes.
+    pub fn of(probe: &Probe) -> Self {
+        Self {
+            picture: probe.video.as_ref().map(|track| track.id),
+            sounds: probe.audio.iter().map(|track| track.id).collect(),
+        }
+    }
 }
 
 impl Survey {

@@ -56,6 +56,19 @@ impl PlanRepository {
         Ok(contiguous.map(|(_, row)| row).collect())
     }
 
+    /// The renditions of a plan that have not failed and lack a piece.
+    pub async fn lacking(&self, video: VideoId, generation: u32, piece: u32) -> Result<Vec<RenditionName>, DbError> {
+        let sql = "SELECT name FROM renditions WHERE video_id = $1 AND generation = $2 AND failure_code IS NULL \
+                   AND NOT EXISTS (SELECT 1 FROM pieces WHERE pieces.video_id = renditions.video_id \
+                   AND pieces.generation = renditions.generation AND rendition = name AND piece = $3)";
+        let rows = self
+            .db
+            .read()
+            .all::<(RenditionName,)>(sql, args![video, generation, piece])
+            .await?;
+        Ok(rows.into_iter().map(|(name,)| name).collect())
+    }
+
     /// The objects of a plan: rendition, piece and fence of each.
     pub async fn referenced(&self, video: VideoId, generation: u32) -> Result<Vec<(RenditionName, i64, i64)>, DbError> {
         let sql = "SELECT rendition, piece, fence FROM pieces WHERE video_id = $1 AND generation = $2";

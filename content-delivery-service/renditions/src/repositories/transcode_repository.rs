@@ -22,6 +22,7 @@ record! {
     struct Before {
         owner_id: UserId,
         status: String,
+        media: Option<String>,
         playable_at: Option<Timestamp>,
     }
 }
@@ -92,7 +93,7 @@ pub async fn write_with_events(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<Recorded, DbError> {
-    let sql = "SELECT owner_id, status, playable_at FROM videos \
+    let sql = "SELECT owner_id, status, media, playable_at FROM videos \
                WHERE id = $1 AND status IN ('processing', 'playable', 'ready')";
     let Some(before) = tx.one::<Before>(sql, args![video]).await? else {
         return Ok(Recorded::Gone);
@@ -106,11 +107,14 @@ pub async fn write_with_events(
         generation = next_generation(tx, video).await?;
         plan_repository::add(tx, (video, generation), owner_id, plan, now).await?;
     }
-    if let Outcome::NeedsTranscoding { .. } = outcome {
-        let survey = SurveyTask { video_id: video };
+    if let Outcome::NeedsTranscoding { tracks, .. } = outcome {
+        let survey = SurveyTask {
+            video_id: video,
+            tracks: tracks.clone(),
+        };
         tasks::enqueue(tx, &survey.task(owner_id, now)).await?;
     }
-    write(tx, video, generation, outcome, now).await?;
+    write(tx, (video, generation), &before, outcome, now).await?;
     for event in events(&before, outcome) {
         outbox::push(tx, &NewEvent::of_video(video, event), now).await?;
     }
@@ -124,7 +128,13 @@ async fn next_generation(tx: &mut Tx, video: VideoId) -> Result<u32, DbError> {
     Ok(u32::try_from(last).unwrap_or(0).saturating_add(1))
 }
 
-async fn write(tx: &mut Tx, video: VideoId, generation: u32, outcome: &Outcome, now: Timestamp) -> Result<(), DbError> {
+async fn write(
+    tx: &mut Tx,
+    (video, generation): (VideoId, u32),
+    before: &Before,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<(), DbError> {
     let (status, source, reason) = match outcome {
         Outcome::Playable { source, plan } if plan.is_empty() => ("ready", Some(source), None),
         Outcome::Playable { source, .. } => ("playable", Some(source), None),
@@ -134,7 +144,7 @@ async fn write(tx: &mut Tx, video: VideoId, generation: u32, outcome: &Outcome, 
     };
     let planned = matches!(outcome, Outcome::Planned { .. });
     let playable = matches!(outcome, Outcome::Playable { .. });
-    let media = source.and_then(|source| text(&with_renditions(source, outcome)));
+    let media = source.and_then(|source| text(&with_renditions(source, outcome, before)));
     // A scan's findings stay if a survey has none of its own. A planned lecture keeps the reason why it waits.
     tx.run(
         "UPDATE videos SET status = $1, changes = changes + 1, updated_at = $2, generation = $3, \
@@ -162,9 +172,15 @@ async fn write(tx: &mut Tx, video: VideoId, generation: u32, outcome: &Outcome, 
     Ok(())
 }
 
-/// The source's tracks, and all renditions that there will be.
-fn with_renditions(source: &Source, outcome: &Outcome) -> Media {
+/// The source's tracks, all renditions that there will be, and the notes: a survey adds to those of the scan before it.
+fn with_renditions(source: &Source, outcome: &Outcome, before: &Before) -> Media {
     let mut media = source.media.clone();
+    if let Outcome::Planned { .. } = outcome {
+        let scanned = before.media.as_deref();
+        let scanned = scanned.and_then(|text| serde_json::from_str::<Media>(text).ok());
+        media.notes.extend(scanned.unwrap_or_default().notes);
+        media.notes.dedup();
+    }
     if let Outcome::Playable { plan, .. } | Outcome::Planned { plan, .. } = outcome {
         media.renditions = shown(&own(outcome), &of_plan(plan), |_| Tally::default());
     }

@@ -101,6 +101,7 @@ impl Studio {
             video,
             generation: order.generation,
             pieces: self.pieces(video, order).await,
+            failed: Vec::new(),
             finish: true,
         };
         let published = self.service.publish(&publication, &order.task).await.unwrap();
@@ -250,6 +251,7 @@ pub(super) fn survey_of(seconds: u64) -> Survey {
     Survey {
         container: "matroska".to_owned(),
         zero: 0,
+        cut: false,
         duration: end,
         cut: false,
         video: Some(SurveyVideo {
@@ -340,6 +342,7 @@ impl Job for Refusing {
             video: self.video,
             generation: 1,
             pieces: pieces(&plan, &work),
+            failed: Vec::new(),
             finish: true,
         };
         self.service.publish(&publication, task).await?;

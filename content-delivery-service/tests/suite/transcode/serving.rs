@@ -106,6 +106,7 @@ async fn bandwidth_is_the_ceiling_until_it_can_be_measured() {
             video,
             generation: 1,
             pieces: pieces[..1].to_vec(),
+            failed: Vec::new(),
             finish: false,
         };
         let published = studio.service.publish(&part, &sound.task).await.unwrap();

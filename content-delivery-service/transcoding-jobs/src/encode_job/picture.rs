@@ -8,6 +8,7 @@ use crate::failures;
 use backing::tasks::JobError;
 use contracts::{ObjectKey, RenditionName};
 use fmp4::{Piece, PieceError, TICKS, video_piece};
+use renditions::models::lecture::Reason;
 use renditions::models::plan::{PlannedPiece, Rung};
 use sandbox::{Limits, Order, RunError};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,10 @@ use tokio::task::spawn_blocking;
 const FURTHER_BACK: u64 = 30 * TICKS as u64;
 /// The most bytes of any encoded file, however short it is planned.
 const SMALLEST_LIMIT: u64 = 256 << 20;
+/// ffmpeg's exit code if a signal asked it to end.
+const OF_SIGNALS: i32 = 255;
+/// The number of the signal that it is asked with.
+const TERMINATED: i32 = 15;
 /// How many frames may be decoded before they are shown: B-frames, and B-frames that others depend on.
 const REORDERED: f64 = 2.0;
 
@@ -32,8 +37,14 @@ impl EncodeJob {
         let plan = &assignment.plan;
         let pieces = &plan.video.pieces;
         let planned = usize::try_from(number).ok().and_then(|n| pieces.get(n));
-        let rungs: Vec<&Rung> = names.iter().filter_map(|name| plan.rung(name.as_str())).collect();
-        let (Some(planned), false) = (planned, rungs.is_empty()) else {
+        // A rung that has failed, or whose piece an earlier attempt has published, is not encoded again.
+        let lacking = self
+            .ledger
+            .lacking(assignment.video, assignment.generation, number)
+            .await?;
+        let names = names.iter().filter(|name| lacking.contains(name));
+        let rungs: Vec<&Rung> = names.filter_map(|name| plan.rung(name.as_str())).collect();
+        let Some(planned) = planned else {
             return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such piece".to_owned()).into());
         };
         let source = failures::local(&self.objects, &ObjectKey::VideoSource(assignment.video))?;
@@ -41,29 +52,10 @@ impl EncodeJob {
             .staging
             .task(assignment.task.id)
             .map_err(|error| failures::staging(&error))?;
-        let jump = |to| containers::jump(&plan.input.container, to);
-        let seek = planned.key_frame.map(jump);
-        let mut made = self
-            .encode(assignment, planned, &rungs, (&source, folder.path()), seek)
-            .await?;
-        if let (Some(expected), Some(seek)) = (planned.frames, seek.filter(|&seek| seek > 0))
-            && made.first().is_none_or(|piece| piece.frames < expected)
-        {
-            let seek = seek.checked_sub(FURTHER_BACK);
-            let again = self
-                .encode(assignment, planned, &rungs, (&source, folder.path()), seek)
-                .await?;
-            let frames = |pieces: &[Piece]| pieces.first().map_or(0, |piece| piece.frames);
-            if frames(&again) > frames(&made) {
-                made = again;
-            }
-        }
-        if made.len() != rungs.len() {
-            return Err(failures::undecodable(assignment.task).into());
-        }
+        let (made, failed) = self.each(assignment, planned, rungs, (&source, folder.path())).await?;
         let last = usize::try_from(number).is_ok_and(|n| n + 1 == pieces.len());
         let (mut handed_in, mut keys) = (Vec::new(), Vec::new());
-        for (rung, mut piece) in rungs.iter().zip(made) {
+        for (rung, mut piece) in made {
             handed_in.push(hand_in(&rung.name, number, (planned.first, last), TICKS, &piece));
             let bytes = std::mem::take(&mut piece.bytes);
             match self.store(assignment, &rung.name, number, bytes).await {
@@ -74,7 +66,78 @@ impl EncodeJob {
                 }
             }
         }
-        self.publish(assignment, handed_in, &keys, true).await
+        self.publish(assignment, (handed_in, failed), &keys, true).await
+    }
+
+    /// Encodes a piece to all rungs at once. If that fails for good, encodes it to each alone, so that a rung that can't be
+    /// made takes no other with it.
+    ///
+    /// Errors: no rung could be made
+    async fn each<'a>(
+        &self,
+        assignment: &Assignment<'_>,
+        planned: &PlannedPiece,
+        rungs: Vec<&'a Rung>,
+        paths: (&Path, &Path),
+    ) -> Result<(Vec<(&'a Rung, Piece)>, Vec<(RenditionName, Reason)>), Over> {
+        let whole = match self.set(assignment, planned, &rungs, paths).await {
+            Ok(pieces) => return Ok((rungs.into_iter().zip(pieces).collect(), Vec::new())),
+            Err(Over::Ended(Err(error @ JobError::Permanent(..)))) if rungs.len() > 1 => error,
+            Err(other) => return Err(other),
+        };
+        tracing::warn!(task = %assignment.task.key, error = %whole, "each rung of a set is encoded alone");
+        let (mut made, mut failed) = (Vec::new(), Vec::new());
+        for rung in rungs {
+            match self.set(assignment, planned, &[rung], paths).await {
+                Ok(pieces) => made.extend(pieces.into_iter().map(|piece| (rung, piece))),
+                Err(Over::Ended(Err(JobError::Permanent(code, message)))) => {
+                    tracing::error!(task = %assignment.task.key, rung = %rung.name, code, message, "a rung can't be encoded");
+                    failed.push((rung.name.clone(), Reason { code, message }));
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        if made.is_empty() {
+            Err(whole.into())
+        } else {
+            Ok((made, failed))
+        }
+    }
+
+    /// Encodes a piece to a set of rungs; begins further back if frames are missing.
+    async fn set(
+        &self,
+        assignment: &Assignment<'_>,
+        planned: &PlannedPiece,
+        rungs: &[&Rung],
+        paths: (&Path, &Path),
+    ) -> Result<Vec<Piece>, Over> {
+        if rungs.is_empty() {
+            return Ok(Vec::new());
+        }
+        let plan = &assignment.plan;
+        let seek = planned.key_frame.map(|to| containers::jump(&plan.input.container, to));
+        let mut made = self.encode(assignment, planned, rungs, paths, seek).await?;
+        // The plan counts the frames of the lowest rung; large pictures may have fewer.
+        let is_counted = rungs
+            .first()
+            .zip(plan.rungs.first())
+            .is_some_and(|(first, lowest)| first.frame_rate >= lowest.frame_rate);
+        if let (Some(expected), Some(seek)) = (planned.frames, seek.filter(|&seek| seek > 0 && is_counted))
+            && made.first().is_none_or(|piece| piece.frames < expected)
+        {
+            let seek = seek.checked_sub(FURTHER_BACK);
+            let again = self.encode(assignment, planned, rungs, paths, seek).await?;
+            let frames = |pieces: &[Piece]| pieces.first().map_or(0, |piece| piece.frames);
+            if frames(&again) > frames(&made) {
+                made = again;
+            }
+        }
+        if made.len() == rungs.len() {
+            Ok(made)
+        } else {
+            Err(failures::undecodable(assignment.task).into())
+        }
     }
 
     /// Runs the encoder once and reads what it wrote; returns fewer pieces than rungs where nothing can be decoded.
@@ -124,7 +187,7 @@ impl EncodeJob {
             ended = run => ended,
             () = self.watch(assignment, || reached.load(Ordering::Relaxed)) => return Err(Over::Lost),
         };
-        match ended {
+        match ended.map_err(of_signals) {
             Ok(()) => {}
             // An encoder that gets no frame fails as well; the caller recognises that by the missing pieces.
             Err(RunError::Failed { .. }) if reached.load(Ordering::Relaxed) == 0 && seek.is_some() => {
@@ -145,6 +208,14 @@ impl EncodeJob {
             }
         }
         Ok(pieces)
+    }
+}
+
+/// An encoder that a signal asked to end was killed; it did not fail at its input.
+fn of_signals(error: RunError) -> RunError {
+    match error {
+        RunError::Failed { code: OF_SIGNALS, .. } => RunError::Killed(TERMINATED),
+        other => other,
     }
 }
 

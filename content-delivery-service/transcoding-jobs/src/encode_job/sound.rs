@@ -111,6 +111,13 @@ impl EncodeJob {
 
     /// Publishes the last piece.
     async fn finish(&self, assignment: &Assignment<'_>, sound: &Sound, cutter: &mut Cutter) -> Result<(), Over> {
+        if cutter.frames() > 0 {
+            // The lecture may go on after its sound, and then the sound goes on in silence.
+            let samples = u128::from(assignment.plan.end()) * u128::from(SAMPLE_RATE);
+            let all = samples.div_ceil(u128::from(FRAME) * u128::from(TICKS));
+            let all = u64::try_from(all).unwrap_or(u64::MAX);
+            self.keep_silent(assignment, sound, cutter, all).await?;
+        }
         let cut = cutter.rest().ok_or_else(|| {
             let message = "there is no sound in the file that can be decoded".to_owned();
             JobError::Permanent("media_undecodable".to_owned(), message)
@@ -161,7 +168,7 @@ impl EncodeJob {
         let bytes = std::mem::take(&mut piece.bytes);
         let key = self.store(assignment, &sound.name, cut.number, bytes).await?;
         let handed_in = hand_in(&sound.name, cut.number, (cut.first, last), SAMPLE_RATE, &piece);
-        self.publish(assignment, vec![handed_in], &[key], last).await
+        self.publish(assignment, (vec![handed_in], Vec::new()), &[key], last).await
     }
 }
 

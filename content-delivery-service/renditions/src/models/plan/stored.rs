@@ -12,6 +12,7 @@ pub(super) struct StoredInput {
     zero: i64,
     video: Option<StoredStream>,
     pixels: u64,
+    last_picture: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +49,7 @@ impl From<StoredInput> for Input {
             zero: stored.zero,
             video,
             pixels: stored.pixels,
+            last_picture: stored.last_picture,
         }
     }
 }
@@ -124,6 +126,7 @@ mod tests {
             zero: 5,
             video: Some(Stream::Id(480)),
             pixels: 1,
+            last_picture: Some(9),
         };
         let piece = PlannedPiece {
             first: 1,

@@ -15,23 +15,29 @@ const PIECES: [u64; 5] = [10, 10, 20, 40, 60];
 const PART_OF_REST: u64 = 3;
 
 /// Segments begin with the first frame at or after each multiple of their length; the first segment contains the first
-/// frame, however late it is.
-pub(super) fn of_frames(video: &SurveyVideo) -> Track {
+/// frame, however late it is. After the last frame, segments go on to the end of the lecture.
+///
+/// Also returns the time of the last frame if segments begin after it.
+pub(super) fn of_frames(video: &SurveyVideo, frames: &[SurveyFrame], lecture_end: u64) -> (Track, Option<u64>) {
     let mut bounds = vec![0];
-    let mut next = video.frames.first().map_or(SEGMENT, |frame| next_bound(frame.time));
-    for frame in &video.frames {
+    let mut next = frames.first().map_or(SEGMENT, |frame| next_bound(frame.time));
+    for frame in frames {
         if frame.time >= next {
             bounds.push(frame.time);
             next = next_bound(frame.time);
         }
     }
-    close(&mut bounds, video.end);
+    let end = video.end.max(lecture_end);
+    bounds.extend(multiples(next, end));
+    close(&mut bounds, end);
+    let last = frames.last().map_or(0, |frame| frame.time);
+    let is_after = bounds.iter().rev().nth(1).is_some_and(|&start| start > last);
     let pieces = pieces(&bounds, |start, end, piece| {
         piece.key_frame = key_frame(video, start);
-        piece.frames = Some(count(&video.frames, start, end));
+        piece.frames = Some(count(frames, start, end));
         piece.bytes = byte_ranges::of_picture(video, piece.key_frame, end);
     });
-    Track { bounds, pieces }
+    (Track { bounds, pieces }, is_after.then_some(last))
 }
 
 /// The next multiple of a segment's length, except one that would leave a stub.
@@ -41,25 +47,24 @@ fn next_bound(after: u64) -> u64 {
         .saturating_mul(SEGMENT)
 }
 
-/// The picture's grid, continued by multiples of a segment's length up to the end of the sounds.
-pub(super) fn of_sounds(picture: &[u64], sounds: &[&SurveyAudio]) -> Track {
-    let end = sounds.iter().map(|sound| sound.end).max().unwrap_or(0);
-    if end == 0 {
+/// The multiples of a segment's length from one of them up to an end.
+fn multiples(from: u64, end: u64) -> impl Iterator<Item = u64> {
+    (from / SEGMENT..)
+        .map(|n| n * SEGMENT)
+        .take_while(move |&bound| bound < end)
+}
+
+/// The picture's grid; if there is no picture, multiples of a segment's length up to the end of the lecture.
+pub(super) fn of_sounds(picture: &[u64], sounds: &[&SurveyAudio], lecture_end: u64) -> Track {
+    if sounds.is_empty() {
         return Track::default();
     }
-    let mut bounds: Vec<u64> = picture.iter().copied().take_while(|&bound| bound < end).collect();
+    let mut bounds = picture.to_vec();
     if bounds.is_empty() {
         bounds.push(0);
+        bounds.extend(multiples(SEGMENT, lecture_end));
+        close(&mut bounds, lecture_end);
     }
-    let from = bounds.last().copied().unwrap_or(0);
-    if picture.last().is_none_or(|&last| last < end) {
-        bounds.extend(
-            (next_bound(from) / SEGMENT..)
-                .map(|n| n * SEGMENT)
-                .take_while(|&bound| bound < end),
-        );
-    }
-    close(&mut bounds, end);
     let pieces = pieces(&bounds, |start, end, piece| {
         piece.bytes = byte_ranges::of_sounds(sounds, start, end);
     });

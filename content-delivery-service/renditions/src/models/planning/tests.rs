@@ -131,7 +131,9 @@ fn every_segment_has_a_frame_and_none_is_a_stub() {
         video.end = end;
         survey.audio[0].end = ticks(40_000);
         let plan = plan_of_survey(&survey, &LISTED);
-        for segment in plan.video.bounds.windows(2) {
+        let last = *times.last().unwrap();
+        assert_eq!(plan.input.last_picture, Some(last));
+        for segment in plan.video.bounds.windows(2).filter(|segment| segment[0] <= last) {
             let shown = times.iter().filter(|&&time| segment[0] <= time && time < segment[1]);
             assert!(shown.count() > 0, "{segment:?}");
         }
@@ -225,24 +227,70 @@ fn frames_that_are_decoded_late_prolong_the_bytes_of_their_piece() {
 }
 
 #[test]
-fn segments_begin_with_frames_and_sound_has_the_same_grid_up_to_its_own_end() {
+fn picture_and_sound_have_one_grid_up_to_the_end_of_the_longer() {
     let mut survey = film(640, 360, 31);
+    let end = survey.video.as_ref().unwrap().end;
     survey.audio[0].end = 42 * 90_000;
     let plan = plan_of_survey(&survey, &LISTED);
     let frames = &survey.video.as_ref().unwrap().frames;
-    let (last, bounds) = plan.video.bounds.split_last().unwrap();
+    let (held, shown): (Vec<u64>, Vec<u64>) = plan.video.bounds.iter().partition(|&&bound| bound >= end);
     assert!(
-        bounds
+        shown
             .iter()
             .all(|bound| frames.iter().any(|frame| frame.time == *bound))
     );
-    assert_eq!(*last, survey.video.as_ref().unwrap().end);
-    assert_eq!(plan.audio.bounds[..bounds.len()], *bounds);
-    assert_eq!(plan.audio.end(), 42 * 90_000);
+    assert_eq!(held, [35, 40, 42].map(|second| second * 90_000));
+    assert_eq!(plan.audio.bounds, plan.video.bounds);
+    assert_eq!(plan.input.last_picture, Some(end - 3_003));
+    let counted: u32 = plan.video.pieces.iter().map(|piece| piece.frames.unwrap()).sum();
+    assert_eq!(counted, 31 * 30, "repetitions are not the source's frames");
     survey.audio[0].end = 12 * 90_000;
     let short = plan_of_survey(&survey, &LISTED);
-    assert_eq!(short.audio.bounds[..3], plan.video.bounds[..3]);
-    assert_eq!(short.audio.end(), 12 * 90_000);
+    assert_eq!((short.video.end(), &short.audio.bounds), (end, &short.video.bounds));
+    assert_eq!(short.input.last_picture, None);
+    // The last picture stays for a moment, within its segment.
+    survey.audio[0].end = end + 90_000;
+    let moment = plan_of_survey(&survey, &LISTED);
+    assert_eq!((moment.video.end(), moment.input.last_picture), (end + 90_000, None));
+}
+
+/// The rates of a ladder, and how many frames of a film of so many frames a second it has in ten seconds.
+fn rates(size: (u32, u32), rate: u64, listed: &[u32]) -> (Vec<(String, f64)>, u32) {
+    let mut survey = film(size.0, size.1, 1);
+    let video = survey.video.as_mut().unwrap();
+    video.frames = (0..rate * 10)
+        .map(|n| SurveyFrame {
+            time: n * 90_000 / rate,
+            key: n % 60 == 0,
+            stretch: 0,
+        })
+        .collect();
+    (video.end, video.frame_rate) = (900_000, f64::from(u32::try_from(rate).unwrap()));
+    let plan = plan_of_survey(&survey, listed);
+    let rates = plan.rungs.iter().map(|rung| (rung.name.to_string(), rung.frame_rate));
+    let counted = plan.video.pieces.iter().map(|piece| piece.frames.unwrap()).sum();
+    (rates.collect(), counted)
+}
+
+#[test]
+fn rungs_have_at_most_sixty_frames_a_second_and_no_more_than_the_highest_level_allows() {
+    for (rate, expected, counted) in [
+        (30, 30.0, 300),
+        (60, 60.0, 600),
+        (90, 45.0, 450),
+        (120, 60.0, 600),
+        (240, 60.0, 600),
+        (1_000, 58.823, 589),
+    ] {
+        let (rungs, frames) = rates((640, 360), rate, &[240, 360]);
+        assert_eq!(rungs, [("240p".to_owned(), expected), ("360p".to_owned(), expected)]);
+        assert_eq!(frames, counted, "{rate} frames a second");
+    }
+    let (rungs, _) = rates((3840, 2160), 60, &[1080, 2160]);
+    assert_eq!(rungs, [("1080p".to_owned(), 60.0), ("2160p".to_owned(), 30.0)]);
+    // 600 × 68 macroblocks are too many for any level.
+    let (rungs, _) = rates((9600, 1080), 30, &[540, 1080]);
+    assert_eq!(rungs.len(), 1);
 }
 
 #[test]

@@ -81,6 +81,7 @@ fn playable() -> Source {
                 channels: 2,
                 language: Some("eng".to_owned()),
             }],
+            notes: Vec::new(),
             renditions: vec![
                 own("audio", "mp4a.40.2", None),
                 own("source", "avc1.640028", Some((1920, 1080))),

@@ -9,7 +9,24 @@ use crate::repositories::plan_rows;
 use backing::db::{DbError, Tx};
 use backing::{args, outbox, tasks};
 use contracts::events::VideoFailed;
-use contracts::{NewEvent, Timestamp, VideoId};
+use contracts::{NewEvent, RenditionName, Timestamp, VideoId};
+
+/// Records why a rendition failed.
+pub(super) async fn mark(
+    tx: &mut Tx,
+    (video, generation): (VideoId, u32),
+    name: &RenditionName,
+    reason: &Reason,
+) -> Result<(), DbError> {
+    let sql = "UPDATE renditions SET failure_code = $4, failure_message = $5 \
+               WHERE video_id = $1 AND generation = $2 AND name = $3";
+    tx.run(sql, args![video, generation, name, &reason.code, &reason.message])
+        .await?;
+    // A redo as well: the existing renditions stay, and their owner learns why they are not replaced.
+    let sql = "UPDATE videos SET reason_code = $2, reason_message = $3 WHERE id = $1";
+    tx.run(sql, args![video, &reason.code, &reason.message]).await?;
+    Ok(())
+}
 
 /// Records that a part of a plan was given up, in the transaction that gives its task up.
 ///
@@ -38,14 +55,8 @@ pub async fn fail(
         Work::Piece { rungs, .. } => rungs.clone(),
     };
     for name in names {
-        let sql = "UPDATE renditions SET failure_code = $4, failure_message = $5 \
-                   WHERE video_id = $1 AND generation = $2 AND name = $3";
-        tx.run(sql, args![video, generation, &name, &reason.code, &reason.message])
-            .await?;
+        mark(tx, (video, generation), &name, reason).await?;
     }
-    // A redo as well: the existing renditions stay, and their owner learns why they are not replaced.
-    let sql = "UPDATE videos SET reason_code = $2, reason_message = $3 WHERE id = $1";
-    tx.run(sql, args![video, &reason.code, &reason.message]).await?;
     refresh(tx, (video, generation), &locked, now).await?;
     let tallies = tallies(tx, video, generation).await?;
     let hope = plan.source.is_some() || has_hope(&plan, |name| tallies.get(name).cloned().unwrap_or_default());

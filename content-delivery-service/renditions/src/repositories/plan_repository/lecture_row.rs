@@ -3,7 +3,7 @@
 use super::tallies::tallies;
 use crate::models::description::of_plan;
 use crate::models::lecture::{Media, RenditionState, Status};
-use crate::models::publication::{is_playable, shown};
+use crate::models::publication::{is_playable, is_settled, shown};
 use crate::repositories::{descriptions, plan_rows};
 use crate::tasks::TidyTask;
 use backing::db::{DbError, Tx};
@@ -59,7 +59,7 @@ pub(super) async fn refresh(
     let own = descriptions::of_video_source(tx, video).await?;
     media.renditions = shown(&own, &of_plan(&plan), of);
     let playable = plan.source.is_some() || is_playable(&plan, of);
-    let status = match (complete, playable) {
+    let status = match (is_settled(&plan, of), playable) {
         (true, _) => Status::Ready,
         (false, true) => Status::Playable,
         (false, false) => Status::Processing,

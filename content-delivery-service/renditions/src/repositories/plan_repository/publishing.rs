@@ -1,6 +1,7 @@
 //! Publication: writes the rows of stored pieces, and what follows from them for the lecture.
 
 use super::PlanRepository;
+use super::failing;
 use super::lecture_row::{lock, refresh};
 use crate::models::plan::Work;
 use crate::models::publication::{NewPiece, Publication, Published};
@@ -66,6 +67,9 @@ impl PlanRepository {
                 });
             }
             insert(&mut tx, publication, piece, task.fence, now).await?;
+        }
+        for (name, reason) in &publication.failed {
+            failing::mark(&mut tx, (video, generation), name, reason).await?;
         }
         refresh(&mut tx, (video, generation), &locked, now).await?;
         tx.commit().await?;

@@ -2,7 +2,7 @@
 
 use super::lecture_row::{Locked, refresh};
 use super::{PlanRepository, add, enqueue_missing};
-use crate::models::lecture::{Media, Status};
+use crate::models::lecture::{Media, RenditionState, Status};
 use crate::models::plan::Plan;
 use crate::repositories::plan_rows;
 use crate::tasks::{ScanTask, SurveyTask};
@@ -94,7 +94,11 @@ fn media(locked: &Locked) -> Media {
 /// Whether the plan is complete and the request names one of its renditions.
 fn is_redo(locked: &Locked, generation: u32, plan: &Plan, names: &[String]) -> bool {
     let complete = locked.status == Status::Ready.as_str() && locked.generation == i64::from(generation);
-    complete && names.iter().any(|name| plan.names().any(|made| *made == **name))
+    let whole = media(locked)
+        .renditions
+        .iter()
+        .all(|one| one.state == RenditionState::Ready);
+    complete && whole && names.iter().any(|name| plan.names().any(|made| *made == **name))
 }
 
 /// Enqueues again what failed of a plan or was cancelled with it; false if there is no such work.
@@ -131,7 +135,7 @@ async fn go_on(
 /// Enqueues another scan of a source without a plan; false if a scan or a survey is under way.
 async fn look_again(tx: &mut Tx, video: VideoId, locked: &Locked, now: Timestamp) -> Result<bool, DbError> {
     let revived = tasks::revive_subject(tx, video.0, now).await?;
-    let surveyed = tasks::is_enqueued(tx, &SurveyTask { video_id: video }.key()).await?;
+    let surveyed = tasks::is_enqueued(tx, &SurveyTask::key(video)).await?;
     let scan = ScanTask { video_id: video }.task(locked.owner_id, now);
     let added = !surveyed && tasks::enqueue(tx, &scan).await?;
     let sql = "UPDATE videos SET status = 'processing', reason_code = NULL, reason_message = NULL \

@@ -62,15 +62,15 @@ impl House {
         tx.commit().await.unwrap();
     }
 
-    async fn claim(&self) -> (Task, Work) {
-        let task = self
-            .queue
-            .claim(&[EncodeTask::FIRST_KIND, EncodeTask::KIND])
-            .await
-            .unwrap()
-            .expect("something to encode");
+    async fn try_claim(&self) -> Option<(Task, Work)> {
+        let kinds = [EncodeTask::FIRST_KIND, EncodeTask::KIND];
+        let task = self.queue.claim(&kinds).await.unwrap()?;
         let work = serde_json::from_value(task.payload["work"].clone()).unwrap();
-        (task, work)
+        Some((task, work))
+    }
+
+    async fn claim(&self) -> (Task, Work) {
+        self.try_claim().await.expect("something to encode")
     }
 
     /// Claims tasks until it gets the one of this key; those before it stay claimed.
@@ -88,6 +88,7 @@ impl House {
             video: self.video,
             generation: 1,
             pieces: pieces(&self.plan, work),
+            failed: Vec::new(),
             finish: true,
         }
     }

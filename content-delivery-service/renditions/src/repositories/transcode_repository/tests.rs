@@ -48,6 +48,7 @@ async fn each_outcome_is_written_with_its_events_and_ends_the_task() {
     let waits = Outcome::NeedsTranscoding {
         source: None,
         reason: reason("needs_transcoding"),
+        tracks: None,
         obstacle: "x".to_owned(),
     };
     for (outcome, status, events) in [

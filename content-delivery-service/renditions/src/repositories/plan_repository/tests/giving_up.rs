@@ -94,6 +94,62 @@ async fn a_lecture_that_can_be_watched_goes_on_without_what_failed() {
 }
 
 #[tokio::test]
+async fn a_rung_that_fails_leaves_the_others_to_become_ready() {
+    for house in House::on_each_engine().await {
+        let mut pieces = 0;
+        while let Some((task, work)) = house.try_claim().await {
+            let mut publication = house.publication(&work);
+            if let Work::Piece { rungs, .. } = &work {
+                pieces += 1;
+                let bad = |name: &contracts::RenditionName| name == "360p";
+                publication.pieces.retain(|piece| !bad(&piece.rendition));
+                let reason = || Reason {
+                    code: "piece_format".to_owned(),
+                    message: "it is above level 5.1".to_owned(),
+                };
+                let failed = rungs.iter().filter(|name| bad(name));
+                publication.failed = failed.map(|name| (name.clone(), reason())).collect();
+            }
+            assert_eq!(house.publish(&publication, &task).await, Published::Done);
+        }
+        assert!(pieces > 1);
+        let video = house.video().await;
+        assert_eq!(
+            (video.status, video.reason.unwrap().code.as_str()),
+            (Status::Ready, "piece_format"),
+            "{}",
+            house.database.name
+        );
+        let states: Vec<_> = video
+            .media
+            .renditions
+            .iter()
+            .map(|one| (one.name.as_str(), one.state))
+            .collect();
+        let expected = [
+            ("360p", RenditionState::Failed),
+            ("240p", RenditionState::Ready),
+            ("audio", RenditionState::Ready),
+        ];
+        assert_eq!(states, expected);
+        assert_eq!(house.events().await, ["playable", "ready"]);
+        // Its owner may try again, without encoding again what is there.
+        let lacking = house.plans.lacking(house.video, 1, 0).await.unwrap();
+        assert!(lacking.is_empty(), "{lacking:?}");
+        let names = ["360p".to_owned()];
+        let requested = house.plans.request(house.video, &names, None, NOW).await.unwrap();
+        assert_eq!(
+            requested,
+            crate::repositories::plan_repository::request::Requested::Done
+        );
+        assert_eq!(house.video().await.status, Status::Playable);
+        let lacking = house.plans.lacking(house.video, 1, 0).await.unwrap();
+        assert_eq!(lacking, [names[0].as_str()]);
+        assert!(house.living().await > 0);
+    }
+}
+
+#[tokio::test]
 async fn a_deletion_forgets_what_was_planned_and_published() {
     for house in House::on_each_engine().await {
         let (task, work) = house.claim_work("240p-0").await;

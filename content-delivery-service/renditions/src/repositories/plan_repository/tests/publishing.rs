@@ -45,6 +45,7 @@ async fn a_piece_that_needs_another_init_segment_is_not_published_nor_is_what_co
             video: house.video,
             generation: 1,
             pieces: vec![piece(&house.plan, &"360p".parse().unwrap(), 1), other],
+            failed: Vec::new(),
             finish: true,
         };
         let refused = Published::OtherParameters {
@@ -119,6 +120,7 @@ async fn what_is_read_back_has_no_gap() {
                 video: house.video,
                 generation: 1,
                 pieces: vec![piece(&house.plan, &key[..4].parse().unwrap(), number)],
+                failed: Vec::new(),
                 finish: true,
             };
             assert_eq!(house.publish(&publication, &task).await, Published::Done);
