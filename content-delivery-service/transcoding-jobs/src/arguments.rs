@@ -15,6 +15,10 @@ const ROUNDING: u64 = 18;
 /// The longest distance of key frames, in frames; bounds of segments force them much nearer.
 const LONGEST_GOP: &str = "1200";
 
+/// How sound is kept in step with its times: up to 40 ms it is stretched, by 2 % at most, beyond that silence is inserted or
+/// sound dropped. Deviations of 5 ms are rounding. Without `flags=res` nothing is stretched at an unchanged rate.
+const IN_STEP: &str = "async=1000:flags=res:min_comp=0.005:min_hard_comp=0.04";
+
 /// One piece of some rungs.
 pub(crate) struct PieceOrder<'a> {
     pub(crate) input: &'a Input,
@@ -47,9 +51,10 @@ pub(crate) fn piece(order: &PieceOrder<'_>) -> Vec<OsString> {
     for (n, rung) in order.rungs.iter().enumerate() {
         let ceiling = rung.bit_rate;
         let buffer = u64::from(ceiling) * 2;
+        let rate = told_rate(rung);
         args.extend(words(&format!(
             "-map [v{n}] -an -sn -dn -map_metadata -1 -map_chapters -1 -c:v libx264 -threads {threads} -preset {} -profile:v high -crf {} \
-             -maxrate {ceiling} -bufsize {buffer} -g {LONGEST_GOP} -x264-params stitchable=1 -fps_mode vfr \
+             -maxrate {ceiling} -bufsize {buffer} -g {LONGEST_GOP} -x264-params stitchable=1{rate} -fps_mode vfr \
              -enc_time_base 1:{TICKS} -video_track_timescale {TICKS} -force_key_frames {keys} \
              -f mp4 -movflags frag_keyframe+delay_moov+default_base_moof+frag_discont",
             order.preset, rung.crf
@@ -70,7 +75,7 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, (from, end): (u64,
     // The second `aresample` counts samples at its input's rate, which therefore has to be the output's rate.
     args.extend(words(&format!(
         "-map 0:{} -vn -sn -dn -map_metadata -1 \
-         -af {}atrim=start={}:end={},aresample={SAMPLE_RATE},aresample={SAMPLE_RATE}:async=1:first_pts={from} -ac {} \
+         -af {}atrim=start={}:end={},aresample={SAMPLE_RATE},aresample={SAMPLE_RATE}:{IN_STEP}:first_pts={from} -ac {} \
          -c:a aac -aac_coder fast -b:a {SOUND_BIT_RATE} -f adts pipe:1",
         sound.stream,
         from_zero("asetpts", of.zero),
@@ -79,6 +84,15 @@ pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, (from, end): (u64,
         sound.channels
     )));
     args
+}
+
+/// The frame rate from which the encoder chooses its level; otherwise ffmpeg guesses one, which may be a stream's finest
+/// clock.
+fn told_rate(rung: &Rung) -> String {
+    match rung.thinned {
+        Some(_) => format!(":fps={:.0}/1000", (rung.frame_rate * 1_000.0).max(1_000.0)),
+        None => String::new(),
+    }
 }
 
 /// The options of all runs. A second run, from further back, overwrites the files of the first one.
@@ -138,8 +152,11 @@ fn filters(order: &PieceOrder<'_>) -> String {
     let video = order.input.video.map_or_else(|| "v:0".to_owned(), specifier);
     let (start, end) = (edge(order.bounds.first()), edge(order.bounds.last()));
     let zero = from_zero("setpts", order.input.zero);
+    let held = order.bounds.last().zip(order.input.last_picture);
+    let held = held.filter(|&(&end, last)| end > last);
+    let held = held.map_or_else(String::new, |(_, last)| hold(last));
     let mut graph = format!(
-        "[0:{video}]{zero}trim=start={start}:end={end},split={}",
+        "[0:{video}]{zero}{held}trim=start={start}:end={end},split={}",
         order.rungs.len()
     );
     for n in 0..order.rungs.len() {
@@ -150,10 +167,32 @@ fn filters(order: &PieceOrder<'_>) -> String {
         let (width, height) = (rung.width, rung.height);
         let _ = write!(
             graph,
-            ";[a{n}]scale={width}:{height}:flags=bicubic,setsar=1,format=yuv420p[v{n}]"
+            ";[a{n}]{}scale={width}:{height}:flags=bicubic,setsar=1,format=yuv420p[v{n}]",
+            thin(rung)
         );
     }
     graph
+}
+
+/// The filters that repeat the picture that begins at `last` at each whole second after it, without end.
+///
+/// `tpad` repeats it at a rate that it guesses; `setpts` gives each repetition, which is what follows the last picture,
+/// the next whole second. In other units, that might be rounded down, and so out of its segment.
+fn hold(last: u64) -> String {
+    let last = last.saturating_sub(ROUNDING);
+    format!(
+        "settb=1/{TICKS},tpad=stop=-1:stop_mode=clone,\
+         setpts='if(gte(PREV_INPTS,{last}),(floor(PREV_OUTPTS/{TICKS})+1)*{TICKS},PTS)',"
+    )
+}
+
+/// The filter that keeps the first frame of each slot.
+fn thin(rung: &Rung) -> String {
+    if rung.thinned != Some(true) {
+        return String::new();
+    }
+    let slot = |time: &str| format!("floor({time}*{:.3}+{})", rung.frame_rate, Rung::LEAD);
+    format!("select='isnan(prev_t)+gt({},{})',", slot("t"), slot("prev_t"))
 }
 
 fn key_frames(bounds: &[u64]) -> String {
@@ -180,182 +219,4 @@ fn words(text: &str) -> impl Iterator<Item = OsString> + use<> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn input(container: &str, zero: i64) -> Input {
-        Input {
-            container: container.to_owned(),
-            zero,
-            video: Some(Stream::Number(2)),
-            pixels: 0,
-        }
-    }
-
-    fn text(args: &[OsString]) -> String {
-        let words: Vec<&str> = args.iter().map(|arg| arg.to_str().unwrap()).collect();
-        words.join(" ")
-    }
-
-    #[test]
-    fn a_piece_is_decoded_once_for_all_its_rungs() {
-        let rung = |name: &str, width, height| Rung {
-            name: name.parse().unwrap(),
-            width,
-            height,
-            frame_rate: 30.0,
-            bit_rate: 400_000,
-            crf: 22,
-        };
-        let (low, high) = (rung("240p", 426, 240), rung("360p", 640, 360));
-        let args = piece(&PieceOrder {
-            input: &input("matroska", -7_000),
-            source: Path::new("/data/a -f b"),
-            seek: Some(900_000),
-            bounds: &[900_900, 1_351_350, 1_801_800],
-            rungs: &[&low, &high],
-            preset: "veryfast",
-            threads: 1,
-        });
-        let line = text(&args);
-        assert!(
-            line.contains("-seek_timestamp 1 -noaccurate_seek -ss 9.993000 -max_alloc "),
-            "{line}"
-        );
-        assert!(line.contains(" -f matroska -i file:/data/a -f b"), "{line}");
-        assert!(line.contains(
-            "[0:2]setpts=round(PTS-(-0.007000)/TB),trim=start=10.009800:end=20.019800,split=2[a0][a1];[a0]scale=426:240"
-        ));
-        assert!(line.contains("-force_key_frames 10.009800,15.014800 "));
-        assert_eq!(line.matches("-i ").count(), 1);
-        // of the decoder and of each encoder
-        assert_eq!(line.matches(" -threads 1 ").count(), 3);
-        assert!(
-            args.contains(&OsString::from("file:/data/a -f b")),
-            "a path is one argument"
-        );
-    }
-
-    #[test]
-    fn sound_goes_on_with_a_sample_and_begins_to_read_shortly_before() {
-        let sound_of = Sound {
-            name: "audio".parse().unwrap(),
-            stream: 1,
-            channels: 2,
-            language: None,
-            silences: Vec::new(),
-        };
-        let args = |from| text(&sound(&input("mp4", 0), Path::new("/s"), &sound_of, (from, 1_080_000)));
-        assert!(!args(0).contains("-ss"));
-        assert!(args(480_000).contains("-seek_timestamp 1 -noaccurate_seek -ss 8.000000"));
-        assert!(args(480_000).contains("first_pts=480000"));
-        for container in ["wav", "w64", "aiff", "au", "caf"] {
-            let whole = text(&sound(
-                &input(container, 0),
-                Path::new("/s"),
-                &sound_of,
-                (480_000, 1_080_000),
-            ));
-            assert!(
-                !whole.contains("-ss") && whole.contains("atrim=start=8.000000:end=12.000000"),
-                "{whole}"
-            );
-        }
-    }
-
-    fn ffmpeg(folder: &Path, args: impl IntoIterator<Item = OsString>) -> Vec<u8> {
-        let mut command = std::process::Command::new("ffmpeg");
-        let output = command.args(args).current_dir(folder).output().unwrap();
-        let error = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{error}");
-        output.stdout
-    }
-
-    /// A transport stream whose picture, or whose sound, begins half a second after the other.
-    fn late(folder: &Path, name: &str, inputs: &str) -> Input {
-        let plain = "-nostdin -v error -y -f lavfi -i testsrc2=size=320x180:rate=30:duration=12 -f lavfi \
-            -i sine=sample_rate=48000:duration=12 -c:v libx264 -preset ultrafast -g 30 -c:a aac plain.mp4";
-        ffmpeg(folder, words(plain));
-        ffmpeg(
-            folder,
-            words(&format!(
-                "-nostdin -v error -y {inputs} -map 0:v -map 1:a -c copy {name}"
-            )),
-        );
-        Input {
-            video: Some(Stream::Number(0)),
-            ..input("mpegts", 1_400_000)
-        }
-    }
-
-    #[test]
-    fn a_late_picture_is_as_late_in_its_pieces() {
-        let folder = tempfile::tempdir().unwrap();
-        let input = late(folder.path(), "late.ts", "-itsoffset 0.5 -i plain.mp4 -i plain.mp4");
-        let low = Rung {
-            name: "144p".parse().unwrap(),
-            width: 256,
-            height: 144,
-            frame_rate: 30.0,
-            bit_rate: 400_000,
-            crf: 28,
-        };
-        for (bounds, seek, first, frames) in [
-            ([0, 450_000], None, 46_920, 135),
-            ([450_000, 900_000], Some(360_000), 451_920, 150),
-        ] {
-            let order = PieceOrder {
-                input: &input,
-                source: &folder.path().join("late.ts"),
-                seek,
-                bounds: &bounds,
-                rungs: &[&low],
-                preset: "ultrafast",
-                threads: 2,
-            };
-            ffmpeg(folder.path(), piece(&order));
-            let probe = std::process::Command::new("ffprobe")
-                .args("-v error -show_entries packet=pts -of csv=p=0 144p.mp4".split(' '))
-                .current_dir(folder.path())
-                .output()
-                .unwrap();
-            let list = String::from_utf8(probe.stdout).unwrap();
-            let mut times: Vec<u64> = list
-                .lines()
-                .map(|line| line.trim_matches(',').parse().unwrap())
-                .collect();
-            times.sort_unstable();
-            assert_eq!((times[0], times.len()), (first, frames));
-        }
-    }
-
-    #[test]
-    fn a_late_sound_is_as_late_from_wherever_it_is_encoded() {
-        let folder = tempfile::tempdir().unwrap();
-        let input = late(folder.path(), "late.ts", "-i plain.mp4 -itsoffset 0.5 -i plain.mp4");
-        let of = Sound {
-            name: "audio".parse().unwrap(),
-            stream: 1,
-            channels: 1,
-            language: None,
-            silences: Vec::new(),
-        };
-        for (from, silent) in [(0, 24_000), (12_288, 24_000 - 12_288), (240_640, 0)] {
-            let source = folder.path().join("late.ts");
-            let encoded = ffmpeg(folder.path(), sound(&input, &source, &of, (from, 9_000_000)));
-            std::fs::write(folder.path().join("sound.aac"), encoded).unwrap();
-            let samples = ffmpeg(folder.path(), words("-nostdin -v error -i sound.aac -f s16le -"));
-            let loud = |pair: &[u8]| i16::from_le_bytes([pair[0], pair[1]]).unsigned_abs() > 1_000;
-            let first = samples.chunks_exact(2).position(loud).unwrap();
-            // The first packet primes the decoder.
-            let began = i64::try_from(first).unwrap() - 1_024;
-            assert!(
-                (began - silent).abs() < 1_500,
-                "from {from}: silent for {began} samples"
-            );
-            let all = i64::try_from(samples.len() / 2).unwrap() - 1_024;
-            let expected = 12 * 48_000 + 24_000 - i64::try_from(from).unwrap();
-            assert!((all - expected).abs() < 4_096, "from {from}: {all} samples");
-        }
-    }
-}
+mod tests;

@@ -4,7 +4,10 @@
 //! packet. Nothing is decoded. The frames get the times that ffmpeg gives them when it encodes, so that it cuts between the
 //! same two frames.
 
+mod ending;
 mod error;
+mod marks;
+mod matroska;
 mod packets;
 mod seconds;
 mod silences;
@@ -16,14 +19,17 @@ pub use error::SurveyError;
 use crate::containers::{demuxer, past_damage};
 use crate::encoder::{FFPROBE, codecs};
 use fmp4::Sniff;
+use marks::Marks;
 use packets::{Packets, Unit};
-use renditions::models::survey::{Survey, SurveyAudio, SurveyVideo};
+use renditions::models::survey::{ScannedTracks, Survey, SurveyAudio, SurveyVideo};
 use sandbox::{Limits, Order, Sandbox};
 use seconds::LONGEST;
 use std::ffi::OsString;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
-use streams::{Streams, VideoStream};
+use streams::{Description, Streams, VideoStream};
+use tokio::task::spawn_blocking;
 
 /// No honest file has a longer description of its streams.
 const MOST_DESCRIPTION: usize = 1 << 20;
@@ -38,13 +44,39 @@ const CPU_SECONDS_OF_GIB: u64 = 20;
 ///
 /// Errors: it is not a media file, or could not be read
 pub async fn survey(sandbox: &Sandbox, source: &Path, sniff: Sniff, folder: &Path) -> Result<Survey, SurveyError> {
+    survey_tracks(sandbox, source, (sniff, None), folder).await
+}
+
+/// Surveys a file, and in it the tracks that a scan has chosen.
+///
+/// Errors: it is not a media file, or could not be read
+pub async fn survey_tracks(
+    sandbox: &Sandbox,
+    source: &Path,
+    (sniff, tracks): (Sniff, Option<ScannedTracks>),
+    folder: &Path,
+) -> Result<Survey, SurveyError> {
     if !sniff.is_media() {
         return Err(SurveyError::Unreadable);
     }
     let container = sniff.container();
     let length = tokio::fs::metadata(source).await.map_or(0, |it| it.len());
     let order = |what: &[&str]| order(source, container, folder, what, length);
-    let streams = list_streams(sandbox, &order(&STREAMS)).await?;
+    let (text, messages) = list(sandbox, &order(&STREAMS)).await?;
+    let described = Description::parse(&text)?;
+    let count = order(&marks::COUNT);
+    let marks = match tracks {
+        Some(_) => Marks {
+            tracks,
+            ..Marks::default()
+        },
+        None => Marks::of(sandbox, (source, container), &described, &count).await?,
+    };
+    let streams = described.choose(&marks).map_err(|error| match error {
+        // ffprobe goes on without a size that it refuses.
+        SurveyError::Undecodable => SurveyError::refused(&messages).unwrap_or(error),
+        other => other,
+    })?;
     // Times in MP4 and MOV count from the lecture's zero already: ffmpeg has applied their edit lists.
     let (zero, contiguous) = if sniff.is_scannable() {
         (0, true)
@@ -68,7 +100,7 @@ pub async fn survey(sandbox: &Sandbox, source: &Path, sniff: Sniff, folder: &Pat
         container: container.to_owned(),
         zero,
         duration,
-        cut: packets.is_cut(),
+        cut: packets.is_cut() || ends_early(source, container).await,
         video,
         audio,
     })
@@ -78,8 +110,8 @@ const STREAMS: [&str; 4] = [
     "-of",
     "json=compact=1",
     "-show_entries",
-    "format=start_time,size:stream=index,codec_type,codec_name,width,height,sample_aspect_ratio,sample_rate,channels,\
-     time_base,has_b_frames:stream_tags=language:stream_disposition=attached_pic:stream_side_data=rotation",
+    "format=start_time,size:stream=index,id,nb_frames,codec_type,codec_name,width,height,sample_aspect_ratio,sample_rate,channels,\
+     time_base,has_b_frames:stream_tags=language:stream_disposition=default,attached_pic,timed_thumbnails,still_image:stream_side_data=rotation",
 ];
 
 const PACKETS: [&str; 4] = [
@@ -132,7 +164,8 @@ fn cpu(length: u64) -> Duration {
     Duration::from_secs(CPU_SECONDS.saturating_add(u64::try_from(more).unwrap_or(u64::MAX)))
 }
 
-async fn list_streams(sandbox: &Sandbox, order: &Order) -> Result<Streams, SurveyError> {
+/// What ffprobe prints about streams, and its messages.
+async fn list(sandbox: &Sandbox, order: &Order) -> Result<(Vec<u8>, String), SurveyError> {
     let mut running = sandbox.start(order)?;
     let mut text = Vec::new();
     while let Some(bytes) = running.next().await? {
@@ -141,10 +174,17 @@ async fn list_streams(sandbox: &Sandbox, order: &Order) -> Result<Streams, Surve
         }
         text.extend_from_slice(&bytes);
     }
-    Streams::parse(&text).map_err(|error| match error {
-        // ffprobe goes on without a size that it refuses.
-        SurveyError::Undecodable => SurveyError::refused(&running.messages()).unwrap_or(error),
-        other => other,
+    Ok((text, running.messages()))
+}
+
+/// Whether the container's lengths tell that the end of the file is missing; false if they can't be read.
+async fn ends_early(source: &Path, container: &str) -> bool {
+    let (source, container) = (source.to_owned(), container.to_owned());
+    let read = spawn_blocking(move || ending::is_cut(&source, &container));
+    let read = read.await.map_err(io::Error::other).flatten();
+    read.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the end of a source could not be read");
+        false
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::encoder::{FFPROBE, installed};
 use crate::failures;
-use crate::survey::{SurveyError, survey};
+use crate::survey::{SurveyError, survey_tracks};
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::objects::{ObjectError, Objects};
@@ -33,7 +33,7 @@ impl Job for SurveyJob {
     }
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
-        let SurveyTask { video_id } = tasks::read(task)?;
+        let SurveyTask { video_id, tracks } = tasks::read(task)?;
         let source = ObjectKey::VideoSource(video_id);
         let length = match self.objects.size(&source).await {
             Ok(length) => length,
@@ -50,7 +50,8 @@ impl Job for SurveyJob {
         }
         let path = failures::local(&self.objects, &source)?;
         let folder = self.staging.task(task.id).map_err(|error| failures::staging(&error))?;
-        match survey(&self.sandbox, &path, sniff(&first.concat()), folder.path()).await {
+        let found = survey_tracks(&self.sandbox, &path, (sniff(&first.concat()), tracks), folder.path()).await;
+        match found {
             Ok(found) => self.record(video_id, &Finding::Surveyed(&found), task).await,
             Err(SurveyError::Encoder(error)) => failures::encoder(&error, task, "read"),
             Err(SurveyError::Stalled) => failures::encoder(&RunError::Stalled, task, "read"),
@@ -70,7 +71,7 @@ impl Job for SurveyJob {
     }
 
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
-        let Ok(SurveyTask { video_id }) = tasks::read(task) else {
+        let Ok(SurveyTask { video_id, .. }) = tasks::read(task) else {
             return Ok(());
         };
         failures::count(code);

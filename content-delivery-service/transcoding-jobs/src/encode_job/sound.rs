@@ -168,7 +168,8 @@ impl EncodeJob {
         let bytes = std::mem::take(&mut piece.bytes);
         let key = self.store(assignment, &sound.name, cut.number, bytes).await?;
         let handed_in = hand_in(&sound.name, cut.number, (cut.first, last), SAMPLE_RATE, &piece);
-        self.publish(assignment, (vec![handed_in], Vec::new()), &[key], last).await
+        self.publish(assignment, (vec![handed_in], Vec::new()), &[key], last)
+            .await
     }
 }
 

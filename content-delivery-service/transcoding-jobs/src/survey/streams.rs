@@ -1,8 +1,10 @@
 //! ffprobe's description of the streams; what can't be true is ignored.
 
 use super::SurveyError;
+use super::marks::Marks;
 use super::packets::Unit;
 use crate::encoder::codecs::{MOST_PIXELS, MOST_STREAMS};
+use fmp4::{Candidate, choose_picture, choose_sounds};
 use serde::Deserialize;
 
 /// How many sound tracks are encoded; the rest are left out.
@@ -51,8 +53,9 @@ pub(super) struct Audio {
     pub(super) unit: Unit,
 }
 
+/// All streams of a file, as ffprobe describes them.
 #[derive(Deserialize)]
-struct Description {
+pub(super) struct Description {
     #[serde(default)]
     streams: Vec<StreamText>,
     #[serde(default)]
@@ -68,6 +71,8 @@ struct FormatText {
 #[derive(Deserialize)]
 struct StreamText {
     index: u32,
+    /// The container's own number, in hexadecimal.
+    id: Option<String>,
     codec_type: Option<String>,
     codec_name: Option<String>,
     width: Option<i64>,
@@ -77,6 +82,8 @@ struct StreamText {
     channels: Option<i64>,
     time_base: Option<String>,
     has_b_frames: Option<i64>,
+    /// How many frames the container's header states.
+    nb_frames: Option<String>,
     #[serde(default)]
     disposition: DispositionText,
     #[serde(default)]
@@ -88,7 +95,13 @@ struct StreamText {
 #[derive(Deserialize, Default)]
 struct DispositionText {
     #[serde(default)]
+    default: i64,
+    #[serde(default)]
     attached_pic: i64,
+    #[serde(default)]
+    timed_thumbnails: i64,
+    #[serde(default)]
+    still_image: i64,
 }
 
 #[derive(Deserialize, Default)]
@@ -101,33 +114,68 @@ struct SideDataText {
     rotation: Option<f64>,
 }
 
-impl Streams {
+impl Description {
     pub(super) fn parse(text: &[u8]) -> Result<Self, SurveyError> {
         let text = String::from_utf8_lossy(text);
-        let described: Description =
-            serde_json::from_str(&text).map_err(|error| SurveyError::Malformed(error.to_string()))?;
+        let described: Self = serde_json::from_str(&text).map_err(|error| SurveyError::Malformed(error.to_string()))?;
         if described.streams.len() > MOST_STREAMS {
             return Err(SurveyError::TooLarge("streams"));
         }
         if described.streams.iter().any(StreamText::is_huge) {
             return Err(SurveyError::PIXELS);
         }
-        let video = described.streams.iter().find_map(StreamText::video);
+        Ok(described)
+    }
+
+    /// The numbers of the streams that may be the picture.
+    pub(super) fn pictures(&self) -> Vec<u32> {
+        let pictures = self.streams.iter().filter(|stream| stream.video().is_some());
+        pictures.map(|stream| stream.index).collect()
+    }
+
+    /// How many streams may be sounds.
+    pub(super) fn sounds(&self) -> usize {
+        self.streams.iter().filter(|stream| stream.audio().is_some()).count()
+    }
+
+    /// Chooses the streams to encode: those that a scan has chosen, if there was one, otherwise by the same rule.
+    pub(super) fn choose(&self, marks: &Marks) -> Result<Streams, SurveyError> {
+        let all = self.streams.iter();
+        let videos: Vec<(&StreamText, VideoStream)> = all.filter_map(|text| Some((text, text.video()?))).collect();
         // A lecture whose picture can't be decoded is not a lecture of sound alone.
-        if video.is_none() && described.streams.iter().any(StreamText::is_film) {
+        if videos.is_empty() && self.streams.iter().any(StreamText::is_film) {
             return Err(SurveyError::Undecodable);
         }
-        Ok(Self {
-            start: described.format.start_time.as_deref().and_then(micros).unwrap_or(0),
-            length: described.format.size.and_then(|size| size.parse().ok()),
-            video,
-            audio: described
-                .streams
-                .iter()
-                .filter_map(StreamText::audio)
-                .take(MOST_SOUNDS)
-                .collect(),
+        let scanned = marks.tracks.as_ref();
+        let is_picture = |(text, _): &(&StreamText, VideoStream)| text.is_track(scanned.and_then(|it| it.picture));
+        let candidates: Vec<Candidate> = videos.iter().map(|(text, _)| text.candidate(marks)).collect();
+        let place = videos
+            .iter()
+            .position(is_picture)
+            .or_else(|| choose_picture(&candidates));
+        let video = place.and_then(|place| videos.into_iter().nth(place));
+        Ok(Streams {
+            start: self.format.start_time.as_deref().and_then(micros).unwrap_or(0),
+            length: self.format.size.as_ref().and_then(|size| size.parse().ok()),
+            video: video.map(|(_, video)| video),
+            audio: self.chosen_sounds(marks),
         })
+    }
+
+    fn chosen_sounds(&self, marks: &Marks) -> Vec<Audio> {
+        let all = self.streams.iter();
+        let sounds: Vec<(&StreamText, Audio)> = all.filter_map(|text| Some((text, text.audio()?))).collect();
+        let scanned = marks.tracks.iter().flat_map(|tracks| &tracks.sounds);
+        let mut places: Vec<usize> = scanned
+            .filter_map(|&id| sounds.iter().position(|(text, _)| text.is_track(Some(id))))
+            .collect();
+        if places.is_empty() {
+            let candidates: Vec<Candidate> = sounds.iter().map(|(text, _)| text.candidate(marks)).collect();
+            places = choose_sounds(&candidates);
+        }
+        let mut sounds: Vec<Option<Audio>> = sounds.into_iter().map(|(_, sound)| Some(sound)).collect();
+        let chosen = places.into_iter().filter_map(|place| sounds.get_mut(place)?.take());
+        chosen.take(MOST_SOUNDS).collect()
     }
 }
 
@@ -146,6 +194,27 @@ impl StreamText {
     fn unit(&self) -> Option<Unit> {
         let (numerator, denominator) = fraction(self.time_base.as_deref()?, '/')?;
         Unit::new(numerator, denominator)
+    }
+
+    /// Whether it is the track of this id in MP4 or MOV.
+    fn is_track(&self, id: Option<u32>) -> bool {
+        let own = self.id.as_deref().and_then(|text| text.strip_prefix("0x"));
+        let own = own.and_then(|digits| u32::from_str_radix(digits, 16).ok());
+        own.is_some() && own == id
+    }
+
+    /// What counts when the lecture's tracks are chosen. In MP4 and MOV, ffprobe calls enabled tracks default ones.
+    fn candidate(&self, marks: &Marks) -> Candidate {
+        let side = |length: Option<i64>| u64::try_from(length.unwrap_or(0)).unwrap_or(0);
+        let pixels = side(self.width).saturating_mul(side(self.height));
+        Candidate {
+            enabled: !marks.disabled.contains(&self.index),
+            default: self.disposition.default != 0,
+            still: self.disposition.timed_thumbnails + self.disposition.still_image != 0
+                || self.nb_frames.as_deref() == Some("1")
+                || marks.stills.contains(&self.index),
+            size: if self.is("video") { pixels } else { side(self.channels) },
+        }
     }
 
     /// A cover is a picture, not a film.
@@ -250,9 +319,14 @@ fn micros(text: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use renditions::models::survey::ScannedTracks;
+
+    fn parse(text: &str) -> Result<Streams, SurveyError> {
+        Description::parse(text.as_bytes())?.choose(&Marks::default())
+    }
 
     fn streams(streams: &str) -> Streams {
-        Streams::parse(format!("{{\"streams\": [{streams}]}}").as_bytes()).unwrap()
+        parse(&format!("{{\"streams\": [{streams}]}}")).unwrap()
     }
 
     #[test]
@@ -267,7 +341,7 @@ mod tests {
     #[test]
     fn a_picture_that_cannot_be_decoded_is_an_error_and_a_cover_is_no_picture() {
         let film = r#"{"streams": [{"index": 0, "codec_type": "video", "codec_name": "vp9", "time_base": "1/1000"}]}"#;
-        let parsed = Streams::parse(film.as_bytes());
+        let parsed = parse(film);
         assert!(matches!(parsed, Err(SurveyError::Undecodable)), "{parsed:?}");
         let cover = r#"{"index": 0, "codec_type": "video", "disposition": {"attached_pic": 1}}"#;
         assert!(streams(cover).video.is_none());
@@ -308,15 +382,15 @@ mod tests {
             r#"{"index": 0, "codec_type": "video", "codec_name": "h264", "width": 0, "height": 0, "time_base": "1/90000"}"#,
             r#"{"index": 0, "codec_type": "video", "codec_name": "h264", "width": 5, "height": 5, "time_base": "0/0"}"#,
         ] {
-            let refused = Streams::parse(format!("{{\"streams\": [{odd}]}}").as_bytes());
+            let refused = parse(&format!("{{\"streams\": [{odd}]}}"));
             assert!(matches!(refused, Err(SurveyError::Undecodable)), "{odd}");
         }
         let many = vec![r#"{"index": 0}"#; 65].join(",");
-        let refused = Streams::parse(format!("{{\"streams\": [{many}]}}").as_bytes());
+        let refused = parse(&format!("{{\"streams\": [{many}]}}"));
         assert!(matches!(refused, Err(SurveyError::TooLarge(_))));
-        assert!(matches!(Streams::parse(b"{"), Err(SurveyError::Malformed(_))));
+        assert!(matches!(parse("{"), Err(SurveyError::Malformed(_))));
         let huge = r#"{"streams": [{"index": 0, "codec_type": "video", "width": 4321, "height": 8192}]}"#;
-        let refused = Streams::parse(huge.as_bytes());
+        let refused = parse(huge);
         assert!(matches!(refused, Err(SurveyError::Limits(_))), "{refused:?}");
     }
 
@@ -336,5 +410,42 @@ mod tests {
         ] {
             assert_eq!(language(odd), None, "{odd:?}");
         }
+    }
+
+    #[test]
+    fn marks_and_the_choice_of_a_scan_decide_between_streams() {
+        let picture = |index: u32, side: u32, default: u8| {
+            format!(
+                r#"{{"index": {index}, "id": "0x{:x}", "codec_type": "video", "codec_name": "vp9", "width": {side}, "height": {side}, "time_base": "1/1000", "disposition": {{"default": {default}}}}}"#,
+                index + 10
+            )
+        };
+        let sound = |index: u32, default: u8| {
+            format!(
+                r#"{{"index": {index}, "id": "0x{:x}", "codec_type": "audio", "codec_name": "opus", "channels": 2, "sample_rate": "48000", "time_base": "1/1000", "disposition": {{"default": {default}}}}}"#,
+                index + 10
+            )
+        };
+        let all = [picture(0, 90, 1), picture(1, 360, 1), sound(2, 0), sound(3, 1)].join(",");
+        let described = Description::parse(format!("{{\"streams\": [{all}]}}").as_bytes()).unwrap();
+        assert_eq!((described.pictures(), described.sounds()), (vec![0, 1], 2));
+        let chosen = |marks: &Marks| {
+            let streams = described.choose(marks).unwrap();
+            let sounds: Vec<u32> = streams.audio.iter().map(|sound| sound.stream).collect();
+            (streams.video.unwrap().stream, sounds)
+        };
+        let marks = |disabled: &[u32], stills: &[u32], tracks: Option<ScannedTracks>| Marks {
+            disabled: disabled.to_vec(),
+            stills: stills.to_vec(),
+            tracks,
+        };
+        assert_eq!(chosen(&marks(&[], &[], None)), (1, vec![3, 2]));
+        assert_eq!(chosen(&marks(&[1, 3], &[], None)), (0, vec![2]));
+        assert_eq!(chosen(&marks(&[], &[1], None)), (0, vec![3, 2]));
+        let scanned = ScannedTracks {
+            picture: Some(10),
+            sounds: vec![12],
+        };
+        assert_eq!(chosen(&marks(&[], &[], Some(scanned))), (0, vec![2]));
     }
 }
