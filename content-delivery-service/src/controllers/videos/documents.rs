@@ -5,7 +5,7 @@ use axum::response::Response;
 use contracts::{Timestamp, UserId, VideoId};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, ETAG};
-use renditions::models::lecture::{AudioTrack, Reason, Rendition, Status, VideoTrack};
+use renditions::models::lecture::{AudioTrack, Note, Reason, Rendition, Status, VideoTrack};
 use serde::Serialize;
 
 /// A lecture.
@@ -40,13 +40,15 @@ pub(crate) struct VideoDocument {
     audio: Vec<AudioTrack>,
     /// Its renditions.
     renditions: Vec<Rendition>,
+    /// What is wrong with the file although it can be watched.
+    notes: Vec<Note>,
     /// When its upload began.
     created_at: Timestamp,
     /// When it last changed.
     updated_at: Timestamp,
     /// When it first became playable.
     playable_at: Option<Timestamp>,
-    /// When every planned rendition was complete.
+    /// When every planned rendition was complete or had failed.
     ready_at: Option<Timestamp>,
 }
 
@@ -138,6 +140,7 @@ impl From<Overview> for VideoDocument {
             video: video.media.video,
             audio: video.media.audio,
             renditions: encoding.renditions,
+            notes: video.media.notes,
             created_at: video.created_at,
             updated_at: video.updated_at,
             playable_at: video.playable_at,

@@ -726,6 +726,11 @@ export interface components {
             /** @description The refresh token of the sign-in to end, where the request has no bearer token. */
             refresh_token?: string | null;
         };
+        /**
+         * @description What is wrong with a source that can be watched nevertheless.
+         * @enum {string}
+         */
+        Note: "end_missing";
         /** @description The current password and the new one. */
         PasswordChange: {
             /**
@@ -1031,6 +1036,8 @@ export interface components {
             duration?: number | null;
             /** @description The lecture's id. */
             id: components["schemas"]["VideoId"];
+            /** @description What is wrong with the file although it can be watched. */
+            notes: components["schemas"]["Note"][];
             /** @description The owner's id. */
             owner_id: components["schemas"]["UserId"];
             playable_at?: components["schemas"]["Timestamp"] | null;

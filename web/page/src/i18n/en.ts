@@ -151,6 +151,7 @@ export const en = {
   'lecture.failedText': 'No part of it could be converted. Try again, or check whether the file plays on your computer and upload it again.',
   'lecture.reason': 'Reason: {message}',
   'lecture.rungs': 'Qualities',
+  'note.end_missing': 'The file ends early: its end is missing or damaged. The lecture plays up to there; if you have the whole recording, upload it again.',
   'lecture.uploadingTitle': 'The upload is not finished',
 
   'encoding.title': 'Video and audio qualities',

@@ -43,6 +43,7 @@ test('a lecture is followed as long as the server may still change it', () => {
   expect(summary(video('playable', 'encoder_failed', 'encoding', 'failed')).tone).toBe('good');
   expect([summary(video('ready')).tone, summary(video('ready', 'encoder_failed')).tone]).toEqual(['good', 'warn']);
   expect(unsettled(video('ready'))).toBe(false);
+  expect(summary(video('ready', 'piece_format', 'ready', 'failed'))).toEqual({ text: 'status.partly', tone: 'warn' });
   expect(unsettled(video('failed', 'media_truncated'))).toBe(false);
 });
 
@@ -67,6 +68,7 @@ test('encoding is shown until all is there, and its tallest picture is the one t
   const growing = video('playable', [rendition(720, 'waiting', 0), rendition(360, 'encoding', 0.1), rendition(240, 'ready', 1), rendition(null, 'ready', 1)]);
   expect([isEncoding(growing), tallest(growing)]).toEqual([true, 360]);
   expect(isEncoding(video('ready', [rendition(720, 'ready', 1)]))).toBe(false);
+  expect(isEncoding(video('ready', [rendition(720, 'failed', 0.4), rendition(240, 'ready', 1)]))).toBe(true);
   const failed = video('failed', [rendition(720, 'waiting', 0), rendition(240, 'failed', 0)]);
   expect([isEncoding(failed), isStuck(failed), tallest(video('failed', []))]).toEqual([false, true, 0]);
 });

@@ -47,10 +47,10 @@ export function isStuck(video: Video): boolean {
   return hasFailed(video) && settled;
 }
 
-/** Whether the page shows the encoding of a lecture. */
+/** Whether the page shows the encoding of a lecture, which includes what failed of it. */
 export function isEncoding(video: Video): boolean {
-  const open = video.status === 'processing' || video.status === 'playable';
-  return open && video.renditions.some((one) => one.state !== 'ready');
+  const shown = video.status === 'processing' || video.status === 'playable' || video.status === 'ready';
+  return shown && video.renditions.some((one) => one.state !== 'ready');
 }
 
 /** The height of the tallest rendition that exists, at least in part. */

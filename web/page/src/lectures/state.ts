@@ -17,7 +17,7 @@ export function summary(video: Video): { text: Key; tone: Tone } {
       return isStuck(video) ? { text: 'status.partly', tone: 'warn' } : { text: 'status.playable', tone: 'good' };
     case 'ready':
       // Renditions that could not be encoded again remain as they were.
-      return { text: 'status.ready', tone: video.reason ? 'warn' : 'good' };
+      return { text: isStuck(video) ? 'status.partly' : 'status.ready', tone: video.reason ? 'warn' : 'good' };
     case 'failed':
       return { text: 'status.failed', tone: 'bad' };
     default:
