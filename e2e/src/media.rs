@@ -3,6 +3,7 @@
 mod boxes;
 pub mod clocks;
 pub mod fat;
+pub mod field;
 pub mod flashes;
 mod matroska;
 pub mod pixels;
@@ -149,17 +150,25 @@ pub async fn sizes(input: &str, stream: &str) -> Result<Vec<u64>> {
         .collect())
 }
 
-/// A minute of lecture, repeated without encoding it again.
+/// A minute of picture, repeated without encoding it again, with a sound of the same length: repeated sound would not be
+/// back to back.
 pub async fn long(minutes: u32) -> Result<PathBuf> {
     let minute = picture("256x144", "12", 60);
     let mut arguments: Vec<&str> = minute.iter().map(String::as_str).collect();
     arguments.extend([
         "-c:v", "libx264", "-preset", "veryfast", "-crf", "36", "-g", "72", "-pix_fmt", "yuv420p",
     ]);
-    arguments.extend(["-c:a", "aac", "-ar", "16000", "-ac", "1", "-b:a", "16k"]);
+    arguments.push("-an");
     let minute = make("minute.mp4", &arguments).await?;
     let (times, minute) = ((minutes - 1).to_string(), minute.to_string_lossy().into_owned());
-    make("long.mp4", &["-stream_loop", &times, "-i", &minute, "-c", "copy"]).await
+    let sound = format!(
+        "sine=frequency=330:beep_factor=3:sample_rate=16000:duration={}",
+        minutes * 60
+    );
+    let mut arguments = vec!["-stream_loop", &times, "-i", &minute, "-f", "lavfi", "-i", &sound];
+    arguments.extend(["-map", "0:v", "-map", "1:a", "-c:v", "copy"]);
+    arguments.extend(["-c:a", "aac", "-aac_coder", "fast", "-b:a", "16k"]);
+    make("long.mp4", &arguments).await
 }
 
 /// A copy that starts in the middle of a group of pictures, by an edit that skips the beginning.

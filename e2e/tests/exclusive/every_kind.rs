@@ -164,8 +164,7 @@ async fn encoded(stage: &Stage, owner: &Account, kind: &Kind) -> Result<Encoded>
 }
 
 /// Checks that Chromium played to the end, without a stall or a gap.
-fn played_well(kind: &Kind, seen: &Value) -> Result<()> {
-    let lasts = f64::from(kind.seconds);
+pub(crate) fn played_to_end(lasts: f64, seen: &Value) -> Result<()> {
     ensure!(seen["ended"] == true, "it did not play to its end: {seen}");
     ensure!(seen["stalls"] == 0 && seen["holes"] == json!([]), "{seen}");
     // at this speed, hls.js also reports a short delay as an error; a real stall would be counted
@@ -175,6 +174,12 @@ fn played_well(kind: &Kind, seen: &Value) -> Result<()> {
             && seen["at"].as_f64().is_some_and(|at| (at - lasts).abs() < 0.25),
         "{seen}"
     );
+    Ok(())
+}
+
+/// Checks that Chromium played a lecture of a kind to its end, as it is to be seen.
+fn played_well(kind: &Kind, seen: &Value) -> Result<()> {
+    played_to_end(f64::from(kind.seconds), seen)?;
     if !kind.size.is_empty() {
         let frames = seen["frames"].as_f64().context("frames")?;
         ensure!(frames > 0.0, "{seen}");
@@ -197,7 +202,7 @@ fn apart(seen: &Value) -> Result<Vec<f64>> {
 }
 
 /// Plays orders in Chromium, `at_once` at a time.
-async fn chromium(orders: &Value, at_once: u8) -> Result<Vec<Value>> {
+pub(crate) async fn chromium(orders: &Value, at_once: u8) -> Result<Vec<Value>> {
     let mut play = tools::node("play.mjs")?;
     let found = tools::output(play.arg(at_once.to_string()), &serde_json::to_vec(orders)?).await?;
     Ok(serde_json::from_slice(&found)?)

@@ -2,6 +2,7 @@
 //! and its scenarios run one at a time.
 
 mod every_kind;
+mod field;
 mod page;
 mod viewer;
 
