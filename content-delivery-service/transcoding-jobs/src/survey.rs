@@ -70,7 +70,7 @@ pub async fn survey_tracks(
             tracks,
             ..Marks::default()
         },
-        None => Marks::of(sandbox, (source, container), &described, &count).await?,
+        None => Marks::of(sandbox, (source, container), described.kinds(), &count).await?,
     };
     let streams = described.choose(&marks).map_err(|error| match error {
         // ffprobe goes on without a size that it refuses.

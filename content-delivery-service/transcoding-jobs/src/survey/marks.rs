@@ -1,6 +1,5 @@
 //! What decides between several streams of a kind, where ffprobe's description of them does not.
 
-use super::streams::Description;
 use super::{SurveyError, list, matroska};
 use renditions::models::survey::ScannedTracks;
 use sandbox::{Order, Sandbox};
@@ -45,19 +44,18 @@ struct CountText {
 }
 
 impl Marks {
-    /// Looks for marks in a file that ffprobe has read; `count` is an order for [`COUNT`].
+    /// Looks for marks in a file in which ffprobe has found so many pictures and sounds; `count` is an order for [`COUNT`].
     pub(super) async fn of(
         sandbox: &Sandbox,
         (path, container): (&Path, &str),
-        described: &Description,
+        (pictures, sounds): (usize, usize),
         count: &Order,
     ) -> Result<Self, SurveyError> {
         let mut marks = Self::default();
-        let several = described.pictures().len() > 1;
-        if several {
+        if pictures > 1 {
             marks.stills = stills(&list(sandbox, count).await?.0);
         }
-        if (several || described.sounds() > 1) && matches!(container, "matroska" | "webm") {
+        if (pictures > 1 || sounds > 1) && matches!(container, "matroska" | "webm") {
             marks.disabled = disabled(path).await;
         }
         Ok(marks)

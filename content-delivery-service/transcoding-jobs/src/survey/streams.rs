@@ -127,15 +127,11 @@ impl Description {
         Ok(described)
     }
 
-    /// The numbers of the streams that may be the picture.
-    pub(super) fn pictures(&self) -> Vec<u32> {
+    /// How many streams may be the picture, and how many may be sounds.
+    pub(super) fn kinds(&self) -> (usize, usize) {
         let pictures = self.streams.iter().filter(|stream| stream.video().is_some());
-        pictures.map(|stream| stream.index).collect()
-    }
-
-    /// How many streams may be sounds.
-    pub(super) fn sounds(&self) -> usize {
-        self.streams.iter().filter(|stream| stream.audio().is_some()).count()
+        let sounds = self.streams.iter().filter(|stream| stream.audio().is_some());
+        (pictures.count(), sounds.count())
     }
 
     /// Chooses the streams to encode: those that a scan has chosen, if there was one, otherwise by the same rule.
@@ -428,7 +424,7 @@ mod tests {
         };
         let all = [picture(0, 90, 1), picture(1, 360, 1), sound(2, 0), sound(3, 1)].join(",");
         let described = Description::parse(format!("{{\"streams\": [{all}]}}").as_bytes()).unwrap();
-        assert_eq!((described.pictures(), described.sounds()), (vec![0, 1], 2));
+        assert_eq!(described.kinds(), (2, 2));
         let chosen = |marks: &Marks| {
             let streams = described.choose(marks).unwrap();
             let sounds: Vec<u32> = streams.audio.iter().map(|sound| sound.stream).collect();

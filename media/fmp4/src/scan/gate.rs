@@ -2,8 +2,7 @@
 
 use super::Limits;
 use super::keyframes::KeyFrameCheck;
-use super::survey::SampleSummary;
-use super::tracks::{Surveyed, survey};
+use super::survey::{SampleSummary, Surveyed};
 use crate::codec::aac::{AacConfig, Stream};
 use crate::codec::avc::AvcConfig;
 use crate::codec::{four_letters, plain_name};
@@ -61,12 +60,10 @@ impl Chosen {
 
 pub(super) fn judge(
     movie: &Movie<'_>,
-    packed: Vec<Packed>,
+    (video, audio): (Option<Surveyed>, Vec<Surveyed>),
     is_mov: bool,
-    file: u64,
     limits: &Limits,
 ) -> Result<Judgement, ScanError> {
-    let (video, audio) = survey(movie, packed, file)?;
     if video.is_none() && audio.is_empty() {
         return Err(ScanError::Empty);
     }

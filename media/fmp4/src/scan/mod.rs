@@ -176,7 +176,8 @@ impl Scanner {
                 None,
             ),
         };
-        let judgement = gate::judge(&movie, packed, layout.is_mov, self.file, &self.limits)?;
+        let surveyed = tracks::survey(&movie, packed, self.file)?;
+        let judgement = gate::judge(&movie, surveyed, layout.is_mov, &self.limits)?;
         let mut probe = judgement.probe;
         probe.cut = layout.cut;
         let choice = match (obstacle, judgement.choice) {

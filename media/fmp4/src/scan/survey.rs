@@ -2,7 +2,7 @@
 
 use super::TARGET_SECONDS;
 use crate::error::ScanError;
-use crate::samples::{Sample, Samples};
+use crate::samples::{Packed, Sample, Samples};
 
 /// The limit of a lecture's length; longer files are broken.
 const MAX_SECONDS: u64 = 12 * 3600;
@@ -21,6 +21,13 @@ pub(crate) struct Candidate {
     pub(crate) shown: i64,
     pub(crate) offset: u64,
     pub(crate) size: u32,
+}
+
+/// A track with the summary of its samples.
+pub(super) struct Surveyed {
+    pub(super) index: usize,
+    pub(super) packed: Packed,
+    pub(super) survey: SampleSummary,
 }
 
 /// The summary of a track's samples.

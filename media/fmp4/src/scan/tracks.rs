@@ -1,7 +1,7 @@
 //! The tracks that are the lecture's, with the summaries of their samples.
 
 use super::gate::{aac, audio_entry, format, is_served, shape};
-use super::survey::SampleSummary;
+use super::survey::{SampleSummary, Surveyed};
 use crate::choice::{Candidate, choose_picture, choose_sounds};
 use crate::error::ScanError;
 use crate::movie::{Handler, Movie, Track};
@@ -11,13 +11,6 @@ use crate::samples::{Packed, Samples};
 const MAX_AUDIO: usize = 8;
 /// The samples in a frame of AAC.
 const AAC_FRAME: u64 = 1_024;
-
-/// A track with the summary of its samples.
-pub(super) struct Surveyed {
-    pub(super) index: usize,
-    pub(super) packed: Packed,
-    pub(super) survey: SampleSummary,
-}
 
 /// Summarises the samples of every video and audio track, and keeps the tracks that may be served.
 pub(super) fn survey(
