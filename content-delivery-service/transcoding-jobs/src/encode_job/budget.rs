@@ -61,6 +61,7 @@ mod tests {
             width: 426,
             height: 240,
             frame_rate: 30.0,
+            thinned: Some(false),
             bit_rate: 400_000,
             crf: 22,
         };
