@@ -253,7 +253,6 @@ pub(super) fn survey_of(seconds: u64) -> Survey {
         zero: 0,
         cut: false,
         duration: end,
-        cut: false,
         video: Some(SurveyVideo {
             stream: 0,
             codec: "hevc".to_owned(),
