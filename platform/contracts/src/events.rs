@@ -6,7 +6,10 @@
 //!
 //! Source: CloudEvents 1.0.2, JSON event format
 
-use crate::{EventId, Roles, SessionId, Timestamp, UserId, VideoId};
+use crate::{
+    CourseAccess, CourseId, CourseRole, CourseStatus, EnrolmentId, EventId, ItemId, ModuleId, Roles, SessionId,
+    Timestamp, UserId, VideoId,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -14,8 +17,10 @@ use uuid::Uuid;
 pub const USERS_TOPIC: &str = "moocflix.users";
 /// Topic of content-delivery's events.
 pub const CONTENT_TOPIC: &str = "moocflix.content";
+/// Topic of course-management's events.
+pub const COURSES_TOPIC: &str = "moocflix.courses";
 /// Every topic.
-pub const TOPICS: &[&str] = &[USERS_TOPIC, CONTENT_TOPIC];
+pub const TOPICS: &[&str] = &[USERS_TOPIC, CONTENT_TOPIC, COURSES_TOPIC];
 
 /// An event as it travels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,12 +29,12 @@ pub struct Event {
     pub specversion: String,
     /// The event's own id.
     pub id: EventId,
-    /// The service that reports it: `/moocflix/users`, `/moocflix/content`.
+    /// The service that reports it: `/moocflix/users`, `/moocflix/content`, `/moocflix/courses`.
     pub source: String,
     /// The kind of event with its data.
     #[serde(flatten)]
     pub data: EventData,
-    /// The id of its aggregate (user, video), which is also the key that keeps events in order.
+    /// The id of its aggregate (user, video, course, enrolment), which is also the key that keeps events in order.
     pub subject: Uuid,
     /// When the change was made.
     pub time: Timestamp,
@@ -111,6 +116,24 @@ impl NewEvent {
         Self { subject: video.0, data }
     }
 
+    /// An event about a course.
+    #[must_use]
+    pub fn of_course(course: CourseId, data: EventData) -> Self {
+        Self {
+            subject: course.0,
+            data,
+        }
+    }
+
+    /// An event about an enrolment.
+    #[must_use]
+    pub fn of_enrolment(enrolment: EnrolmentId, data: EventData) -> Self {
+        Self {
+            subject: enrolment.0,
+            data,
+        }
+    }
+
     /// Gives the event its number in its aggregate's history.
     #[must_use]
     pub fn published(self, id: EventId, time: Timestamp, sequence: i64) -> Event {
@@ -125,6 +148,28 @@ impl NewEvent {
             data: self.data,
         }
     }
+}
+
+/// A module of a course, as the course's events describe it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CourseModule {
+    /// The module.
+    pub id: ModuleId,
+    /// When learners may watch it; null if they may as soon as the course is open.
+    pub opens_at: Option<Timestamp>,
+    /// Its items in their order, without those whose content was deleted.
+    pub items: Vec<CourseItem>,
+}
+
+/// An item of a module, as the course's events describe it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct CourseItem {
+    /// The item.
+    pub id: ItemId,
+    /// What it is, such as `video`; consumers ignore items of kinds that they don't know.
+    pub kind: String,
+    /// The id of its content; of a video, the video's.
+    pub content_id: Uuid,
 }
 
 macro_rules! event_data {
@@ -271,6 +316,42 @@ event_data! {
         /// Who opened it.
         admin_id: UserId,
     }
+    /// A course was created or has changed; the data is all of it that decides who may watch what, and when.
+    CourseChanged = "moocflix.courses.course.changed" on COURSES_TOPIC {
+        /// Whose course it is.
+        owner_id: UserId,
+        /// Its status.
+        status: CourseStatus,
+        /// Who may watch while it is published.
+        access: CourseAccess,
+        /// When it opens; null if it is open as soon as it is published.
+        opens_at: Option<Timestamp>,
+        /// When it ends; null if it doesn't.
+        ends_at: Option<Timestamp>,
+        /// Its modules in their order.
+        modules: Vec<CourseModule>,
+    }
+    /// A course was deleted, with all its enrolments.
+    CourseDeleted = "moocflix.courses.course.deleted" on COURSES_TOPIC {
+        /// Whose course it was.
+        owner_id: UserId,
+    }
+    /// Somebody is a member of a course from now on, or has another role in it.
+    EnrolmentChanged = "moocflix.courses.enrolment.changed" on COURSES_TOPIC {
+        /// The course.
+        course_id: CourseId,
+        /// The member.
+        user_id: UserId,
+        /// The member's role.
+        role: CourseRole,
+    }
+    /// Somebody is no longer a member of a course: they left, were removed, or their account was deactivated.
+    EnrolmentEnded = "moocflix.courses.enrolment.ended" on COURSES_TOPIC {
+        /// The course.
+        course_id: CourseId,
+        /// Who was a member.
+        user_id: UserId,
+    }
 }
 
 #[cfg(test)]
@@ -310,10 +391,7 @@ mod tests {
     #[test]
     fn every_kind_of_event_is_on_the_topic_in_its_name() {
         for (kind, _) in schemas() {
-            assert!(
-                kind.starts_with(USERS_TOPIC) || kind.starts_with(CONTENT_TOPIC),
-                "{kind}"
-            );
+            assert!(TOPICS.iter().any(|topic| kind.starts_with(topic)), "{kind}");
         }
     }
 }

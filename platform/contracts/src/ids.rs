@@ -126,6 +126,10 @@ ids! {
     Session, "session", "session" => SessionId: "One sign-in of a user: all its access and refresh tokens carry this id (`sid`).",
     Video, "video", "lecture" => VideoId: "A lecture, from the first byte of its upload to its deletion record.",
     Playback, "playback", "playback session" => PlaybackId: "One playback session: a viewer who opened a video's stream.",
+    Course, "course", "course" => CourseId: "A course, from its draft on.",
+    Module, "module", "module" => ModuleId: "A part of a course.",
+    Item, "item", "item" => ItemId: "One entry of a module, such as a lecture.",
+    Enrolment, "enrolment", "enrolment" => EnrolmentId: "A person's membership in a course; it keeps its id when it ends and begins again.",
     Audit, "audit", "audit entry" => AuditId: "One entry of an audit: what an administrator did.",
     Event, "event", "event" => EventId: "One event; consumers keep it, so that an effect happens once.",
 }

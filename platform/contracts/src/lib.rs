@@ -1,17 +1,23 @@
-//! The contracts between services: ids, times, roles, titles, object keys and events.
+//! The contracts between services: ids, times, roles, titles, object keys, events and questions.
 //!
-//! Pure data and its rules. Data that two services share is a type here; questions that one
-//! service asks another become traits here once a second service answers them.
+//! Pure data and its rules. Data that two services share is a type here; a question that one
+//! service asks another is a trait here.
 
+mod courses;
 pub mod events;
 mod ids;
 mod object_keys;
+pub mod questions;
 mod roles;
 pub mod text;
 mod timestamp;
 
+pub use courses::{CourseAccess, CourseRole, CourseStatus, UnknownName};
 pub use events::{Event, EventData, NewEvent};
-pub use ids::{AuditId, EventId, Id, InvalidId, Kind, PlaybackId, SessionId, UserId, VideoId, kind};
+pub use ids::{
+    AuditId, CourseId, EnrolmentId, EventId, Id, InvalidId, ItemId, Kind, ModuleId, PlaybackId, SessionId, UserId,
+    VideoId, kind,
+};
 pub use object_keys::{BadRenditionName, ObjectKey, ObjectPrefix, RenditionName};
 pub use roles::{Role, Roles, UnknownRole};
 pub use timestamp::Timestamp;

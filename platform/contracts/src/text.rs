@@ -1,4 +1,4 @@
-//! Rules for names and titles that people read in a list.
+//! Rules for names, titles and descriptions that other people read.
 
 /// The longest title, in characters.
 pub const MAX_TITLE: usize = 200;
@@ -16,6 +16,26 @@ pub fn title(text: &str) -> Result<String, &'static str> {
     }
     if trimmed.chars().count() > MAX_TITLE {
         return Err("must have at most 200 characters");
+    }
+    Ok(trimmed.to_owned())
+}
+
+/// The longest description, in characters.
+pub const MAX_DESCRIPTION: usize = 5_000;
+
+/// Returns a description as it is kept: trimmed; it may be empty and may have lines.
+///
+/// Errors: the problem, to be shown after the field's name
+pub fn description(text: &str) -> Result<String, &'static str> {
+    let trimmed = text.trim();
+    if trimmed
+        .chars()
+        .any(|c| is_deceptive(c) && !matches!(c, '\n' | '\r' | '\t'))
+    {
+        return Err("must not contain control characters");
+    }
+    if trimmed.chars().count() > MAX_DESCRIPTION {
+        return Err("must have at most 5000 characters");
     }
     Ok(trimmed.to_owned())
 }
@@ -70,5 +90,12 @@ mod tests {
             assert!(title(bad).is_err(), "{bad:?}");
         }
         assert!(title(&"ü".repeat(200)).is_ok());
+    }
+
+    #[test]
+    fn a_description_may_have_lines() {
+        assert_eq!(description(" one\n\ttwo "), Ok("one\n\ttwo".to_owned()));
+        assert!(description("bell \u{7}").is_err());
+        assert!(description(&"x".repeat(5_001)).is_err());
     }
 }
