@@ -32,7 +32,7 @@ pub use face::Face;
 pub use jsonwebtoken::Algorithm;
 pub use messages::body::{BodyTimedOut, broken as broken_body, is_timeout as is_body_timeout};
 pub use messages::client_address::{ClientAddress, NoNetwork, TrustedProxy};
-pub use messages::extract::{Form, PathId, Query};
+pub use messages::extract::{Form, PathId, PathIds, Query};
 pub use messages::json::{Json, object_from_slice};
 pub use messages::problem::{FieldError, Problem, ProblemDocument};
 pub use messages::request_id::RequestId;

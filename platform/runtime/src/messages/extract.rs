@@ -59,12 +59,42 @@ impl<K: Kind, S: Send + Sync> FromRequestParts<S> for PathId<Id<K>> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let params = RawPathParams::from_request_parts(parts, state).await;
-        let first = params
-            .ok()
-            .and_then(|params| params.iter().next().and_then(|(_, value)| value.parse().ok()));
-        first.map(Self).ok_or_else(unknown::<K>)
+        id(&path_values(parts, state).await, 0).map(Self)
     }
+}
+
+/// All parameters of the path as ids, in their order; the first malformed one is an unknown one, as for [`PathId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathIds<T>(pub T);
+
+impl<A: Kind, B: Kind, S: Send + Sync> FromRequestParts<S> for PathIds<(Id<A>, Id<B>)> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let values = path_values(parts, state).await;
+        Ok(Self((id(&values, 0)?, id(&values, 1)?)))
+    }
+}
+
+impl<A: Kind, B: Kind, C: Kind, S: Send + Sync> FromRequestParts<S> for PathIds<(Id<A>, Id<B>, Id<C>)> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let values = path_values(parts, state).await;
+        Ok(Self((id(&values, 0)?, id(&values, 1)?, id(&values, 2)?)))
+    }
+}
+
+/// The parameters of the path, in their order.
+async fn path_values<S: Send + Sync>(parts: &mut Parts, state: &S) -> Vec<String> {
+    let params = RawPathParams::from_request_parts(parts, state).await;
+    let values = |params: RawPathParams| params.iter().map(|(_, value)| value.to_owned()).collect();
+    params.map(values).unwrap_or_default()
+}
+
+fn id<K: Kind>(values: &[String], place: usize) -> Result<Id<K>, Problem> {
+    let value = values.get(place).and_then(|value| value.parse().ok());
+    value.ok_or_else(unknown::<K>)
 }
 
 fn unknown<K: Kind>() -> Problem {
