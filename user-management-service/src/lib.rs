@@ -19,6 +19,7 @@ mod services;
 
 pub use commands::{NewAccount, create_user, set_role};
 pub use config::{Config, Limits};
+pub use services::directory::Directory;
 pub use services::error::AccountError;
 
 use backing::db::{Db, DbError, Migration};
@@ -83,7 +84,7 @@ pub const FACE: Face = Face {
     migrations: MIGRATIONS,
     metrics: metric::METRICS,
     does: "serves /api/v1/users, /.well-known/jwks.json",
-    needs: &["content"],
+    needs: &["content", "courses"],
 };
 
 /// What the service is built from.

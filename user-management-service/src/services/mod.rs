@@ -3,6 +3,7 @@
 pub(crate) mod account_service;
 pub(crate) mod act_service;
 pub(crate) mod device_token;
+pub(crate) mod directory;
 pub(crate) mod error;
 pub(crate) mod key_service;
 pub(crate) mod limiter;

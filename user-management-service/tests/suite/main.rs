@@ -7,6 +7,8 @@ mod admins;
 #[cfg(test)]
 mod cookies;
 #[cfg(test)]
+mod directory;
+#[cfg(test)]
 mod durable;
 #[cfg(test)]
 mod forgeries;

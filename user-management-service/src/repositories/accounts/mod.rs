@@ -1,4 +1,5 @@
 //! Accounts in the database.
 
 pub(crate) mod addresses;
+pub mod directory_repository;
 pub mod user_repository;
