@@ -21,6 +21,7 @@ mod subscribers;
 
 pub use config::{Config, PlaybackConfig, QuotaConfig, UploadConfig};
 pub use renditions::schema::MIGRATIONS;
+pub use services::lecture_answers::LectureAnswers;
 pub use services::stream_service::playback_keys::KeyError;
 
 use backing::bus::{Broadcast, Bus, BusError};
@@ -69,7 +70,7 @@ pub const FACE: Face = Face {
     migrations: MIGRATIONS,
     metrics: metric::METRICS,
     does: "serves /api/v1/content, /p",
-    needs: &["users"],
+    needs: &["users", "courses"],
 };
 
 /// What the service is built from.

@@ -28,6 +28,18 @@ pub(crate) enum Right {
     Own,
 }
 
+impl Asker {
+    /// Somebody on whose behalf another service asks; what only a sign-in shows is missing.
+    pub(crate) fn of_question(user: UserId, is_admin: bool) -> Self {
+        Self {
+            user,
+            is_admin,
+            may_teach: false,
+            request: None,
+        }
+    }
+}
+
 impl From<&Caller> for Asker {
     fn from(caller: &Caller) -> Self {
         Self {

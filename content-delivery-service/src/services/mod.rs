@@ -3,6 +3,7 @@
 pub(crate) mod access_service;
 pub(crate) mod audit_service;
 pub(crate) mod error;
+pub(crate) mod lecture_answers;
 pub(crate) mod places;
 pub(crate) mod stream_service;
 pub(crate) mod transcode_service;

@@ -7,7 +7,6 @@ use super::upload_service::UploadService;
 use crate::metric;
 use crate::models::uploads::upload::UploadState;
 use crate::models::videos::overview::{Encoding, Overview};
-use crate::models::videos::text;
 use crate::models::videos::video::Video;
 use crate::repositories::videos::deletion_repository::{DeletionRepository, SECOND_SWEEP};
 use crate::repositories::videos::video_repository::{Listing, Update, VideoRepository};
@@ -137,7 +136,7 @@ impl VideoService {
             .map(|title| checked("title", contracts::text::title(title)))
             .transpose()?;
         let description = description
-            .map(|words| checked("description", text::description(words)))
+            .map(|words| checked("description", contracts::text::description(words)))
             .transpose()?;
         let fields: Vec<_> = [("title", title.is_some()), ("description", description.is_some())]
             .into_iter()

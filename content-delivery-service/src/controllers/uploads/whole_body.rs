@@ -91,7 +91,7 @@ impl Texts {
             .map_err(|what| bad_field("file", what))?
             .filter(|name| !name.is_empty());
         let title = text::title(self.title.as_deref(), filename.as_deref()).map_err(|what| bad_field("title", what))?;
-        let description = text::description(self.description.as_deref().unwrap_or_default())
+        let description = contracts::text::description(self.description.as_deref().unwrap_or_default())
             .map_err(|what| bad_field("description", what))?;
         Ok(NewUpload {
             owner,

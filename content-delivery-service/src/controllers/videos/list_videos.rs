@@ -34,7 +34,7 @@ pub(crate) struct Parameters {
     failed: Option<bool>,
     /// Only lectures of this status.
     status: Option<Status>,
-    /// Only lectures of this course. There are no courses yet, so the list is empty.
+    /// Only lectures of this course. This is not supported yet: the list is empty.
     course_id: Option<String>,
 }
 

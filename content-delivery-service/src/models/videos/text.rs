@@ -2,27 +2,10 @@
 
 use contracts::text::{self, MAX_TITLE, is_deceptive, is_direction_mark};
 
-/// Longest description, in characters.
-const MAX_DESCRIPTION: usize = 5_000;
 /// Longest file name, in characters.
 const MAX_FILENAME: usize = 255;
 /// The title of a lecture that came without a title and without a file name.
 const UNTITLED: &str = "Untitled lecture";
-
-/// A description as it is kept: trimmed, may have lines.
-pub(crate) fn description(text: &str) -> Result<String, &'static str> {
-    let trimmed = text.trim();
-    if trimmed
-        .chars()
-        .any(|c| is_deceptive(c) && !matches!(c, '\n' | '\r' | '\t'))
-    {
-        return Err("must not contain control characters");
-    }
-    if trimmed.chars().count() > MAX_DESCRIPTION {
-        return Err("must have at most 5000 characters");
-    }
-    Ok(trimmed.to_owned())
-}
 
 /// A file name as it is kept: its last part, should somebody send a path.
 pub(crate) fn filename(text: &str) -> Result<String, &'static str> {
@@ -57,13 +40,6 @@ fn title_from(filename: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_description_may_have_lines() {
-        assert_eq!(description(" one\n\ttwo "), Ok("one\n\ttwo".to_owned()));
-        assert!(description("bell \u{7}").is_err());
-        assert!(description(&"x".repeat(5_001)).is_err());
-    }
 
     #[test]
     fn a_lecture_is_called_like_its_file() {
