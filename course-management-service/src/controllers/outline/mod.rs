@@ -1,0 +1,8 @@
+//! The outline of a course: modules, items, and their order.
+
+pub(crate) mod add_item;
+pub(crate) mod add_module;
+pub(crate) mod change_item;
+pub(crate) mod change_module;
+pub(crate) mod documents;
+pub(crate) mod order_outline;

@@ -1,0 +1,140 @@
+//! Courses: their outline, their catalogue and their members.
+//!
+//! A course has modules, and a module has items, which name lectures. Its teachers publish it, and learners enrol. Every
+//! change of a course publishes all of it that decides who may watch what; every change of a membership publishes that.
+//! Whether somebody may administer a lecture, and who has an e-mail address, are questions to other services.
+//!
+//! `routes` → `controllers` → `services` → `repositories` → `models`; events start `subscribers`.
+
+mod config;
+mod controllers;
+mod metric;
+pub mod models;
+pub mod repositories;
+mod routes;
+mod services;
+mod subscribers;
+
+pub use config::Config;
+
+use backing::bus::BusError;
+use backing::db::{Db, Migration};
+use backing::{Backing, Clock};
+use contracts::questions::{Directory, Lectures};
+use controllers::state::Api;
+use repositories::courses::audit_repository::AuditRepository;
+use repositories::courses::course_repository::CourseRepository;
+use repositories::enrolments::enrolment_repository::EnrolmentRepository;
+use repositories::enrolments::member_repository::MemberRepository;
+use repositories::outline::item_repository::ItemRepository;
+use repositories::outline::outline_repository::OutlineRepository;
+use runtime::{Authenticator, Face, Service};
+use services::code_tries::CodeTries;
+use services::course_service::CourseService;
+use services::enrolment_service::EnrolmentService;
+use services::lecture_states::LectureStates;
+use services::member_service::MemberService;
+use services::outline_service::OutlineService;
+use std::sync::Arc;
+use subscribers::followed_events;
+
+/// The service's name: its role, its schema, its database file.
+pub const NAME: &str = "courses";
+
+/// The service's tables.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "courses, outlines and enrolments",
+    fill: None,
+    sqlite: include_str!("../migrations/sqlite/0001_courses.sql"),
+    postgres: include_str!("../migrations/postgres/0001_courses.sql"),
+}];
+
+/// What the service states about itself.
+pub const FACE: Face = Face {
+    name: NAME,
+    defaults: config::DEFAULTS,
+    migrations: MIGRATIONS,
+    metrics: metric::METRICS,
+    does: "serves /api/v1/courses",
+    needs: &["users", "content"],
+};
+
+/// What the service is built from.
+pub struct Deps {
+    /// The service's own schema, opened with [`MIGRATIONS`].
+    pub db: Db,
+    /// The shared back ends; the cache counts wrong codes.
+    pub backing: Backing,
+    /// Checks the callers of this service's routes.
+    pub authenticator: Authenticator,
+    /// Answers questions about people.
+    pub directory: Arc<dyn Directory>,
+    /// Answers questions about lectures.
+    pub lectures: Arc<dyn Lectures>,
+    /// The service's section of the configuration.
+    pub config: Config,
+}
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A value of the configuration is out of its range.
+    #[error("{0}")]
+    Config(String),
+    /// The bus takes no subscription.
+    #[error(transparent)]
+    Bus(#[from] BusError),
+}
+
+/// Builds the service.
+///
+/// Errors: a key that is out of its range, or a bus that takes no subscription
+pub async fn service(deps: Deps) -> Result<Service, StartError> {
+    deps.config.validate().map_err(StartError::Config)?;
+    let clock = deps.backing.clock.clone();
+    let followed = followed_events::subscription(deps.db.clone(), clock.clone());
+    let followed = deps.backing.bus.subscribe_group(followed).await?;
+    let authenticator = deps.authenticator.clone();
+    Ok(Service {
+        name: NAME,
+        routes: routes::routes(api(deps, &clock), &authenticator),
+        tasks: vec![followed.into()],
+    })
+}
+
+/// The services behind the routes.
+fn api(deps: Deps, clock: &Clock) -> Api {
+    let Deps {
+        db,
+        backing,
+        directory,
+        lectures,
+        config,
+        ..
+    } = deps;
+    let outlines = OutlineRepository::new(db.clone());
+    let states = LectureStates::new(lectures);
+    let courses = CourseService::new(
+        CourseRepository::new(db.clone()),
+        (outlines.clone(), AuditRepository::new(db.clone())),
+        states.clone(),
+        clock.clone(),
+        config.owned_courses.into(),
+    );
+    let enrolments = EnrolmentRepository::new(db.clone());
+    let tries = CodeTries::new(backing.cache, clock.clone());
+    let items = ItemRepository::new(db.clone());
+    Api {
+        outlines: OutlineService::new(courses.clone(), (outlines, items), states),
+        enrolments: EnrolmentService::new(
+            courses.clone(),
+            enrolments.clone(),
+            Arc::clone(&directory),
+            tries,
+            config.enrolments_per_day.into(),
+        ),
+        members: MemberService::new(courses.clone(), (enrolments, MemberRepository::new(db)), directory),
+        courses,
+    }
+}

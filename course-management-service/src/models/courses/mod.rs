@@ -1,0 +1,5 @@
+//! Courses.
+
+pub(crate) mod code;
+pub mod course;
+pub(crate) mod publication;

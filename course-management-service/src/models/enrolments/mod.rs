@@ -1,0 +1,4 @@
+//! Memberships in courses.
+
+pub mod enrolment;
+pub(crate) mod pasted_list;

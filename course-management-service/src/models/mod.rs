@@ -1,0 +1,5 @@
+//! Plain data and its rules.
+
+pub mod courses;
+pub mod enrolments;
+pub mod outline;

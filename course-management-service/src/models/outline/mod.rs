@@ -1,0 +1,4 @@
+//! Modules and their items.
+
+pub mod arrangement;
+pub mod module;

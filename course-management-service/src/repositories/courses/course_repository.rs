@@ -1,0 +1,289 @@
+//! Courses.
+
+use crate::models::courses::course::{Course, CourseChange, CourseOf, NewCourse};
+use crate::repositories::rows::{CourseRow, NotDone, begin_edit, claimed, commit_edit, count, course_columns};
+use crate::repositories::rows::{publish_course, publish_enrolment};
+use backing::audit::{self, NewEntry};
+use backing::db::{ColumnError, Db, DbError, Record, Row, Sql};
+use backing::once::Request;
+use backing::{args, outbox};
+use contracts::events::CourseDeleted;
+use contracts::{CourseId, CourseRole, CourseStatus, EnrolmentId, NewEvent, Timestamp, UserId};
+
+macro_rules! with_role {
+    () => {
+        concat!(
+            "SELECT ",
+            course_columns!(),
+            ", e.role AS my_role FROM courses c LEFT JOIN enrolments e ON e.course_id = c.id AND e.user_id = $1 \
+             AND e.ended_at IS NULL "
+        )
+    };
+}
+
+/// The user's memberships lead to the courses, so that the list does not grow with those of others.
+macro_rules! mine {
+    ($found:literal) => {
+        concat!(
+            "SELECT ",
+            course_columns!(),
+            ", e.role AS my_role FROM enrolments e JOIN courses c ON c.id = e.course_id WHERE e.user_id = $1 \
+             AND e.ended_at IS NULL AND (c.status <> 'draft' OR e.role <> 'learner') \
+             AND ($2 IS NULL OR e.course_id < $2) AND ($3 = '' OR ",
+            $found,
+            ") ORDER BY e.course_id DESC LIMIT $4"
+        )
+    };
+}
+
+macro_rules! catalogue {
+    ($found:literal) => {
+        concat!(
+            with_role!(),
+            "WHERE c.status = 'published' AND (c.joining <> 'closed' OR c.access <> 'enrolled' OR e.role IS NOT NULL) \
+             AND ($2 IS NULL OR c.id < $2) AND ($3 = '' OR ",
+            $found,
+            ") ORDER BY c.id DESC LIMIT $4"
+        )
+    };
+}
+
+const FIND: &str = concat!(with_role!(), "WHERE c.id = $2");
+const MINE: Sql = Sql::both(
+    mine!("instr(c.search_text, $3) > 0"),
+    mine!("strpos(c.search_text, $3) > 0"),
+);
+const CATALOGUE: Sql = Sql::both(
+    catalogue!("instr(c.search_text, $3) > 0"),
+    catalogue!("strpos(c.search_text, $3) > 0"),
+);
+
+impl Record for CourseOf {
+    fn read(row: &Row<'_>) -> Result<Self, ColumnError> {
+        let role = row.named::<Option<String>>("my_role")?;
+        Ok(Self {
+            course: CourseRow::read(row)?.into(),
+            // A role that only a newer version knows gives the least rights.
+            role: role.map(|role| role.parse().unwrap_or(CourseRole::Learner)),
+        })
+    }
+}
+
+/// Which courses to list.
+#[derive(Debug, Clone)]
+pub struct Listing {
+    /// Who asks.
+    pub user: UserId,
+    /// Only those in which they have a role; otherwise published ones.
+    pub mine: bool,
+    /// A part of title or description, in lower case; empty for all.
+    pub text: String,
+    /// Only those before this one, which is the last of the page before.
+    pub before: Option<CourseId>,
+    /// How many at most.
+    pub limit: i64,
+}
+
+/// Courses in the database.
+#[derive(Clone)]
+pub struct CourseRepository {
+    db: Db,
+}
+
+impl CourseRepository {
+    /// A repository on this service's schema.
+    #[must_use]
+    pub const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// A course, and the role that a user has in it.
+    pub async fn find(&self, id: CourseId, user: Option<UserId>) -> Result<Option<CourseOf>, DbError> {
+        self.db.read().one::<CourseOf>(FIND, args![user, id]).await
+    }
+
+    /// Courses, the latest first.
+    pub async fn list(&self, wanted: &Listing) -> Result<Vec<CourseOf>, DbError> {
+        let sql = if wanted.mine { MINE } else { CATALOGUE };
+        let values = args![wanted.user, wanted.before, wanted.text.as_str(), wanted.limit];
+        self.db.read().all::<CourseOf>(sql, values).await
+    }
+
+    /// Stores a course and makes its owner its first member; returns the id of the course that this request, if it is
+    /// repeated, has created before.
+    ///
+    /// Errors: `TooMany`, `KeyReused`, or what the database reports
+    pub async fn create(
+        &self,
+        new: &NewCourse,
+        request: Option<&Request>,
+        most: i64,
+        now: Timestamp,
+    ) -> Result<CourseId, NotDone> {
+        let mut tx = self.db.write().await?;
+        if let Some(before) = claimed(&mut tx, request, new.id.into(), now).await? {
+            return Ok(before.into());
+        }
+        let owned = "SELECT count(*) FROM courses WHERE owner_id = $1";
+        if count(&mut tx, owned, new.owner_id.into()).await? >= most {
+            return Err(NotDone::TooMany("courses of one owner", most));
+        }
+        tx.run(
+            "INSERT INTO courses (id, owner_id, title, description, search_text, status, access, joining, code, opens_at, \
+             ends_at, version, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, 'draft', $6, $7, $8, $9, $10, 1, $11, $11)",
+            args![
+                new.id,
+                new.owner_id,
+                new.title.as_str(),
+                new.description.as_str(),
+                search_text(&new.title, &new.description),
+                new.access.as_str(),
+                new.joining.as_str(),
+                new.code.clone(),
+                new.opens_at,
+                new.ends_at,
+                now
+            ],
+        )
+        .await?;
+        let enrolment = EnrolmentId::generate();
+        tx.run(
+            "INSERT INTO enrolments (id, course_id, user_id, role, joined_at) VALUES ($1, $2, $3, 'owner', $4)",
+            args![enrolment, new.id, new.owner_id, now],
+        )
+        .await?;
+        publish_course(&mut tx, new.id, now).await?;
+        publish_enrolment(&mut tx, enrolment, now).await?;
+        tx.commit().await?;
+        Ok(new.id)
+    }
+
+    /// Changes a course; `code` is used if people join by code from now on.
+    ///
+    /// Errors: `Missing`, `Stale`, or what the database reports
+    pub async fn update(
+        &self,
+        id: CourseId,
+        version: Option<i64>,
+        (change, code): (&CourseChange, &str),
+        (now, audit): (Timestamp, Option<&NewEntry>),
+    ) -> Result<(), NotDone> {
+        let mut tx = self.db.write().await?;
+        let before = begin_edit(&mut tx, id, version, now).await?;
+        let Course {
+            title,
+            description,
+            access,
+            joining,
+            code,
+            opens_at,
+            ends_at,
+            ..
+        } = change.applied(before, code);
+        tx.run(
+            "UPDATE courses SET title = $2, description = $3, search_text = $4, access = $5, joining = $6, code = $7, \
+             opens_at = $8, ends_at = $9 WHERE id = $1",
+            args![
+                id,
+                title.as_str(),
+                description.as_str(),
+                search_text(&title, &description),
+                access.as_str(),
+                joining.as_str(),
+                code,
+                opens_at,
+                ends_at
+            ],
+        )
+        .await?;
+        commit_edit(tx, id, audit, now).await
+    }
+
+    /// Replaces the code of a course that people join by code.
+    ///
+    /// Errors: `Missing` also for a course without a code, or what the database reports
+    pub async fn renew_code(
+        &self,
+        id: CourseId,
+        code: &str,
+        (now, audit): (Timestamp, Option<&NewEntry>),
+    ) -> Result<(), NotDone> {
+        let mut tx = self.db.write().await?;
+        begin_edit(&mut tx, id, None, now).await?;
+        let sql = "UPDATE courses SET code = $2 WHERE id = $1 AND joining = 'code'";
+        if tx.run(sql, args![id, code]).await? == 0 {
+            return Err(NotDone::Missing("code"));
+        }
+        commit_edit(tx, id, audit, now).await
+    }
+
+    /// Gives a course another status.
+    ///
+    /// Errors: `Missing`, `Stale`, or what the database reports
+    pub async fn set_status(
+        &self,
+        id: CourseId,
+        version: Option<i64>,
+        status: CourseStatus,
+        (now, audit): (Timestamp, Option<&NewEntry>),
+    ) -> Result<(), NotDone> {
+        let mut tx = self.db.write().await?;
+        begin_edit(&mut tx, id, version, now).await?;
+        let sql = "UPDATE courses SET status = $2 WHERE id = $1";
+        tx.run(sql, args![id, status.as_str()]).await?;
+        commit_edit(tx, id, audit, now).await
+    }
+
+    /// Deletes a course that is a draft, with its outline and its enrolments.
+    ///
+    /// Shape: `false` if it is no draft, or gone
+    pub async fn delete_draft(&self, id: CourseId, audit: Option<&NewEntry>, now: Timestamp) -> Result<bool, DbError> {
+        let mut tx = self.db.write().await?;
+        let sql = "DELETE FROM courses WHERE id = $1 AND status = 'draft' RETURNING owner_id";
+        let Some((owner_id,)) = tx.one::<(UserId,)>(sql, args![id]).await? else {
+            return Ok(false);
+        };
+        let event = NewEvent::of_course(id, CourseDeleted { owner_id }.into());
+        outbox::push(&mut tx, &event, now).await?;
+        if let Some(entry) = audit {
+            audit::record(&mut tx, entry, now).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+fn search_text(title: &str, description: &str) -> String {
+    format!("{title}\n{description}").to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MIGRATIONS, NAME};
+    use testing::databases;
+
+    #[tokio::test]
+    async fn lists_go_by_an_index_and_are_not_sorted() {
+        let all = databases(NAME, MIGRATIONS).await.unwrap();
+        // SQLite's plan: it chooses among the same indexes as PostgreSQL and shows its choice without rows.
+        for test in all.iter().filter(|test| !test.db.is_postgres()) {
+            for (sql, index) in [
+                (mine!("instr(c.search_text, $3) > 0"), "enrolments_of_user"),
+                (catalogue!("instr(c.search_text, $3) > 0"), "courses_published"),
+            ] {
+                let explained: &'static str = format!("EXPLAIN QUERY PLAN {sql}").leak();
+                let values = args![UserId::generate(), None::<CourseId>, "", 20_i64];
+                let lines = test.db.read().all::<(i64, i64, i64, String)>(explained, values);
+                let plan: String = lines
+                    .await
+                    .unwrap()
+                    .into_iter()
+                    .map(|(_, _, _, line)| line + "\n")
+                    .collect();
+                assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+            }
+        }
+    }
+}

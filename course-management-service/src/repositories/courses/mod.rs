@@ -1,0 +1,4 @@
+//! Courses in the database.
+
+pub mod audit_repository;
+pub mod course_repository;

@@ -1,0 +1,6 @@
+//! The only place with SQL: one method is one transaction and writes its own outbox row.
+
+pub mod courses;
+pub mod enrolments;
+pub mod outline;
+pub mod rows;

@@ -1,0 +1,155 @@
+//! The outline of a course: modules, their items, and the order of both.
+
+use super::access_service::Act;
+use super::course_service::{CourseService, View, version};
+use super::error::CourseError;
+use super::lecture_states::LectureStates;
+use crate::models::outline::arrangement::Arranged;
+use crate::models::outline::module::ModuleChange;
+use crate::repositories::outline::item_repository::ItemRepository;
+use crate::repositories::outline::outline_repository::OutlineRepository;
+use backing::once::Request;
+use contracts::{CourseRole, ItemId, ModuleId, Timestamp, VideoId};
+use runtime::conditional::IfMatch;
+use serde_json::json;
+
+/// The act of all changes in the audit; the details say which.
+const ACT: &str = "update_outline";
+
+/// Works on outlines.
+#[derive(Clone)]
+pub(crate) struct OutlineService {
+    courses: CourseService,
+    outlines: OutlineRepository,
+    items: ItemRepository,
+    lectures: LectureStates,
+}
+
+impl OutlineService {
+    pub(crate) fn new(
+        courses: CourseService,
+        (outlines, items): (OutlineRepository, ItemRepository),
+        lectures: LectureStates,
+    ) -> Self {
+        Self {
+            courses,
+            outlines,
+            items,
+            lectures,
+        }
+    }
+
+    /// Adds a module at the end.
+    pub(crate) async fn add_module(
+        &self,
+        (id, asker): Act<'_>,
+        (title, opens_at): (&str, Option<Timestamp>),
+        request: Option<Request>,
+    ) -> Result<(ModuleId, View), CourseError> {
+        let granted = self.courses.granted(id, asker, CourseRole::Editor).await?;
+        let audit = granted.audited(asker, ACT, json!({"change": "add_module"}));
+        let when = (self.courses.clock.now(), audit.as_ref());
+        let module = self.outlines.add_module(id, (title, opens_at), request.as_ref(), when);
+        Ok((module.await?, self.courses.view(id, Some(asker)).await?))
+    }
+
+    /// Changes a module.
+    pub(crate) async fn change_module(
+        &self,
+        (id, asker): Act<'_>,
+        module: ModuleId,
+        if_match: &IfMatch,
+        change: &ModuleChange,
+    ) -> Result<View, CourseError> {
+        let granted = self.courses.granted(id, asker, CourseRole::Editor).await?;
+        let version = version(&granted, if_match)?;
+        let audit = granted.audited(asker, ACT, json!({"change": "change_module", "module_id": module}));
+        let when = (self.courses.clock.now(), audit.as_ref());
+        self.outlines.change_module((id, module), version, change, when).await?;
+        self.courses.view(id, Some(asker)).await
+    }
+
+    /// Removes a module with its items; their lectures stay.
+    pub(crate) async fn remove_module(
+        &self,
+        (id, asker): Act<'_>,
+        module: ModuleId,
+        if_match: &IfMatch,
+    ) -> Result<(), CourseError> {
+        let granted = self.courses.granted(id, asker, CourseRole::Editor).await?;
+        let version = version(&granted, if_match)?;
+        let audit = granted.audited(asker, ACT, json!({"change": "remove_module", "module_id": module}));
+        let when = (self.courses.clock.now(), audit.as_ref());
+        Ok(self.outlines.remove_module((id, module), version, when).await?)
+    }
+
+    /// Adds a lecture at the end of a module, under its own title unless the item gets another one. The asker must be
+    /// allowed to administer the lecture.
+    pub(crate) async fn add_item(
+        &self,
+        (id, asker): Act<'_>,
+        module: ModuleId,
+        (video, title): (VideoId, Option<String>),
+        request: Option<Request>,
+    ) -> Result<(ItemId, View), CourseError> {
+        let granted = self.courses.granted(id, asker, CourseRole::Editor).await?;
+        let lecture = self.lectures.administered(video, asker).await?;
+        let lecture = lecture.ok_or_else(|| {
+            let why = "must be the id of a lecture that you may administer";
+            CourseError::Invalid(vec![("content_id", why)])
+        })?;
+        let title = title.unwrap_or(lecture.title);
+        let details = json!({"change": "add_item", "content_id": video});
+        let audit = granted.audited(asker, ACT, details);
+        let when = (self.courses.clock.now(), audit.as_ref());
+        let item = self.items.add((id, module), (video, &title), request.as_ref(), when);
+        Ok((item.await?, self.courses.view(id, Some(asker)).await?))
+    }
+
+    /// Gives an item another title.
+    pub(crate) async fn rename_item(
+        &self,
+        (id, asker): Act<'_>,
+        (module, item): (ModuleId, ItemId),
+        if_match: &IfMatch,
+        title: &str,
+    ) -> Result<View, CourseError> {
+        let granted = self.courses.granted(id, asker, CourseRole::Editor).await?;
+        let version = version(&granted, if_match)?;
+        let audit = granted.audited(asker, ACT, json!({"change": "rename_item", "item_id": item}));
+        let when = (self.courses.clock.now(), audit.as_ref());
+        self.items.rename((id, module, item), version, title, when).await?;
+        self.courses.view(id, Some(asker)).await
+    }
+
+    /// Removes an item; its lecture stays.
+    pub(crate) async fn remove_item(
+        &self,
+        (id, asker): Act<'_>,
+        (module, item): (ModuleId, ItemId),
+        if_match: &IfMatch,
+    ) -> Result<(), CourseError> {
+        let granted = self.courses.granted(id, asker, CourseRole::Editor).await?;
+        let version = version(&granted, if_match)?;
+        let audit = granted.audited(asker, ACT, json!({"change": "remove_item", "item_id": item}));
+        let when = (self.courses.clock.now(), audit.as_ref());
+        Ok(self.items.remove((id, module, item), version, when).await?)
+    }
+
+    /// Puts modules and items into an order, which must be based on the course as it is.
+    ///
+    /// Errors: `NoPrecondition` if the request names no version
+    pub(crate) async fn order(
+        &self,
+        (id, asker): Act<'_>,
+        if_match: &IfMatch,
+        order: &[Arranged],
+    ) -> Result<View, CourseError> {
+        let granted = self.courses.granted(id, asker, CourseRole::Editor).await?;
+        let version = version(&granted, if_match)?.ok_or(CourseError::NoPrecondition)?;
+        let audit = granted.audited(asker, ACT, json!({"change": "order"}));
+        let when = (self.courses.clock.now(), audit.as_ref());
+        self.outlines.order(id, version, order, when).await?;
+        self.courses.view(id, Some(asker)).await
+    }
+}

@@ -1,0 +1,3 @@
+//! What events start.
+
+pub(crate) mod followed_events;
