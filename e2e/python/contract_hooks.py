@@ -2,7 +2,7 @@
 
 Requests carry a sign-in. Requests that end a sign-in, or that change an account or its roles, use a separate account,
 so that the run continues: schemathesis also tries ids that earlier answers contained.
-Half of the valid requests about a lecture or a person name one that exists; requests that follow a link name the
+Half of the valid requests about a lecture, a course or a person name one that exists; requests that follow a link name the
 resource that the linked request created.
 """
 
@@ -21,6 +21,7 @@ BASE = os.environ["CONTRACT_BASE"]
 EMAIL, PASSWORD = os.environ["CONTRACT_EMAIL"], os.environ["CONTRACT_PASSWORD"]
 SAMPLE = pathlib.Path(os.environ["CONTRACT_SAMPLE"]).read_bytes()
 UPLOADS, LECTURES, PEOPLE = "/api/v1/content/upload", "/api/v1/content", "/api/v1/users"
+COURSES = "/api/v1/courses"
 OWN_ACCOUNT = {f"{PEOPLE}/{action}" for action in ("logout", "deactivate", "password/change", "profile")}
 ROLES = PEOPLE + "/{id}/roles"
 
@@ -63,6 +64,14 @@ def upload():
     """An upload that waits for its bytes."""
     headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(SAMPLE)), "Authorization": f"Bearer {login(EMAIL)}"}
     return ask("POST", UPLOADS, headers=headers).json()["id"]
+
+
+def course():
+    """A course of the account that the run signs in with: a draft with one module."""
+    bearer = {"Authorization": f"Bearer {login(EMAIL)}"}
+    course = ask("POST", COURSES, json={"title": "Contract"}, headers=bearer).json()["id"]
+    module = ask("POST", f"{COURSES}/{course}/modules", json={"title": "One"}, headers=bearer).json()["id"]
+    return course, module
 
 
 @functools.cache
@@ -116,5 +125,9 @@ def before_call(context, case, kwargs):
         case.path_parameters["video_id"] = one("upload", upload, method == "DELETE")
     elif "{video_id}" in path:
         case.path_parameters["video_id"] = one("lecture", lecture, method == "DELETE")
+    elif "{course_id}" in path:
+        case.path_parameters["course_id"], module = one("course", course, method == "DELETE")
+        if "module_id" in case.path_parameters:
+            case.path_parameters["module_id"] = module
     elif path == ROLES:
         case.path_parameters["id"] = one("person", lambda: newcomer()[1], False)

@@ -81,7 +81,9 @@ impl SignedIn {
 /// A server that leaves the encoding to other processes.
 #[must_use]
 pub fn front(rungs: &str) -> Start {
-    encoding(rungs).argument("--roles").argument("users,content,web")
+    encoding(rungs)
+        .argument("--roles")
+        .argument("users,courses,content,web")
 }
 
 /// A process that encodes for a server, started beside it as an operator does.

@@ -11,7 +11,7 @@ const EMPTY: [&str; 11] = [
 ];
 
 /// The rooms of the seed under their names; `{name}.rs` and a folder `{name}` are the same room.
-const SEED: [&str; 34] = [
+const SEED: [&str; 44] = [
     "content-delivery-service/Cargo.toml",
     "content-delivery-service/config/default.toml",
     "content-delivery-service/migrations/sqlite",
@@ -41,6 +41,16 @@ const SEED: [&str; 34] = [
     "user-management-service/src/services",
     "user-management-service/src/repositories",
     "user-management-service/src/models",
+    "course-management-service/Cargo.toml",
+    "course-management-service/config/default.toml",
+    "course-management-service/migrations/sqlite",
+    "course-management-service/migrations/postgres",
+    "course-management-service/tests",
+    "course-management-service/src/routes",
+    "course-management-service/src/controllers/errors",
+    "course-management-service/src/services",
+    "course-management-service/src/repositories",
+    "course-management-service/src/models",
     "moocflix/src/roles",
     "moocflix/src/compose",
     "moocflix/src/commands",

@@ -11,6 +11,7 @@ use runtime::process::{Check, Process};
 use runtime::{Authenticator, Background, Face, Issuer, Keys, RevocationFeed, Revocations, Routes, Service, Shutdown};
 use secrecy::SecretSlice;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use utoipa::openapi::OpenApi;
 
@@ -104,6 +105,7 @@ impl Parts {
     async fn build(&mut self, face: &Face, settings: &Settings) -> Result<Service> {
         match face.name {
             user_management_service::NAME => self.users(settings).await,
+            course_management_service::NAME => self.courses(settings).await,
             content_delivery_service::NAME => self.content(settings).await,
             transcoding_jobs::NAME => self.transcode(settings).await,
             web::NAME => Ok(web::service()),
@@ -127,6 +129,23 @@ impl Parts {
             config,
         };
         Ok(user_management_service::service(deps).await?)
+    }
+
+    async fn courses(&mut self, settings: &Settings) -> Result<Service> {
+        let db = self.schema(&course_management_service::FACE, settings).await?;
+        let users = self.schema(&user_management_service::FACE, settings).await?;
+        let content = self.schema(&content_delivery_service::FACE, settings).await?;
+        self.tasks
+            .push(backends::relay("courses-outbox", db.clone(), &self.backing));
+        let deps = course_management_service::Deps {
+            db,
+            backing: self.backing.clone(),
+            authenticator: self.authenticator.clone(),
+            directory: Arc::new(user_management_service::Directory::new(users)),
+            lectures: Arc::new(content_delivery_service::LectureAnswers::new(content)),
+            config: settings.courses.clone(),
+        };
+        Ok(course_management_service::service(deps).await?)
     }
 
     async fn content(&mut self, settings: &Settings) -> Result<Service> {

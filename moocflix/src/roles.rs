@@ -7,6 +7,7 @@ use runtime::Face;
 /// configured, a section in `settings`.
 pub(crate) const FACES: &[&Face] = &[
     &user_management_service::FACE,
+    &course_management_service::FACE,
     &content_delivery_service::FACE,
     &transcoding_jobs::FACE,
     &web::FACE,
@@ -81,23 +82,28 @@ mod tests {
 
     #[test]
     fn without_names_a_process_runs_every_role() {
-        assert_eq!(names(&parsed("").unwrap()), ["users", "content", "transcode", "web"]);
+        assert_eq!(
+            names(&parsed("").unwrap()),
+            ["users", "courses", "content", "transcode", "web"]
+        );
         assert!(!Duties::all().is_worker());
     }
 
     #[test]
     fn only_a_worker_may_be_a_process_of_its_own() {
         assert!(parsed("transcode").unwrap().is_worker());
-        assert!(parsed("users,content").is_ok());
+        assert!(parsed("users,courses,content").is_ok());
         assert_eq!(
-            names(&parsed("web,content,users,web").unwrap()),
-            ["users", "content", "web"]
+            names(&parsed("web,content,users,courses,web").unwrap()),
+            ["users", "courses", "content", "web"]
         );
         for apart in [
             "users",
             "content",
+            "courses",
             "web",
             "users,web",
+            "users,content",
             "content,transcode",
             "transcode,web",
         ] {
@@ -110,7 +116,7 @@ mod tests {
     fn an_unknown_role_is_refused_with_the_list_of_roles() {
         let error = parsed("users,live").unwrap_err().to_string();
         assert!(
-            error.contains("`live`") && error.contains("users, content, transcode, web"),
+            error.contains("`live`") && error.contains("users, courses, content, transcode, web"),
             "{error}"
         );
     }

@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     server: Server,
     pub(crate) tasks: Tasks,
     pub(crate) users: user_management_service::Config,
+    pub(crate) courses: course_management_service::Config,
     pub(crate) content: Content,
 }
 
@@ -150,6 +151,7 @@ impl Settings {
         self.limits()?;
         let sections = [
             self.users.validate(),
+            self.courses.validate(),
             self.content.service().validate(),
             self.workers().validate(),
         ];

@@ -3,6 +3,7 @@
 mod clients;
 mod command_line;
 mod contract;
+mod course_rights;
 mod deleted;
 mod frames;
 mod full_disk;

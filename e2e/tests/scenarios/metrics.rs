@@ -1,7 +1,7 @@
 //! Every metric of `docs/metrics.md` exists and changes when its subject happens.
 
 use anyhow::{Context, Result, ensure};
-use e2e::api::Api;
+use e2e::api::{Account, Api};
 use e2e::process::until;
 use e2e::raw::Wire;
 use e2e::server::Start;
@@ -58,6 +58,23 @@ fn of<'a>(numbers: &'a BTreeMap<String, f64>, metric: &str) -> Vec<(&'a String, 
     numbers.iter().filter(|(name, _)| same(name)).collect()
 }
 
+/// Enrols a learner in a course, and is refused another enrolment on the same day.
+async fn enrol(stage: &mut Stage, owner: &Account) -> Result<()> {
+    let course = json!({ "title": "A course" });
+    let course = stage
+        .api
+        .json(Method::POST, "/api/v1/courses", &owner.token, &course)
+        .await?;
+    let id = course.expect(201)?.json()["id"].as_str().context("an id")?.to_owned();
+    let path = format!("/api/v1/courses/{id}/enrolments/list");
+    let list = json!({ "text": stage.account("learner").await?.email });
+    for status in [200, 429] {
+        let answer = stage.api.json(Method::POST, &path, &owner.token, &list).await?;
+        answer.expect(status)?;
+    }
+    Ok(())
+}
+
 /// Does everything that a metric counts.
 async fn busy(stage: &mut Stage) -> Result<()> {
     let owner = stage.account("instructor").await?;
@@ -98,6 +115,7 @@ async fn busy(stage: &mut Stage) -> Result<()> {
         .await?
         .expect(401)?;
     unread(stage, &owner.token).await?;
+    enrol(stage, &owner).await?;
     refused(stage, &owner.token, &upload.id).await?;
     let mut silent = Wire::open(stage.server.address()).await?;
     silent.write(b"GET / HTTP/1.1\r\n").await?;
@@ -216,19 +234,27 @@ async fn moved(
     moved.into_inner().map_err(|error| anyhow::anyhow!("{error}"))
 }
 
+/// A server whose limits are met soon.
+fn strict() -> Start {
+    let settings = [
+        ("SERVER__HEADER_TIMEOUT", "1.0"),
+        ("USERS__HASH_WORKERS", "1"),
+        ("USERS__LIMITS__FAILURES_PER_ACCOUNT", "0"),
+        ("USERS__LIMITS__FAILURES_PER_ADDRESS", "0"),
+        ("USERS__LIMITS__SIGNUPS_PER_ADDRESS", "1"),
+        ("COURSES__ENROLMENTS_PER_DAY", "1"),
+    ];
+    settings
+        .into_iter()
+        .fold(Start::default(), |start, (name, value)| start.set(name, value))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_documented_metric_moves() -> Result<()> {
     let documented: BTreeSet<_> = documented()?.into_iter().collect();
     ensure!(documented.len() >= 8, "only {documented:?} are documented");
     let mut seen = BTreeSet::from(STILL.map(str::to_owned));
-    let start = Start::default()
-        .set("SERVER__HEADER_TIMEOUT", "1.0")
-        .set("USERS__HASH_WORKERS", "1");
-    let start = start
-        .set("USERS__LIMITS__FAILURES_PER_ACCOUNT", "0")
-        .set("USERS__LIMITS__FAILURES_PER_ADDRESS", "0")
-        .set("USERS__LIMITS__SIGNUPS_PER_ADDRESS", "1");
-    scenario(start, async |stage| {
+    scenario(strict(), async |stage| {
         stage
             .api
             .send(stage.api.request(Method::GET, "/metrics"))
@@ -251,7 +277,9 @@ async fn every_documented_metric_moves() -> Result<()> {
     })
     .await?;
     // without a scanner, tasks wait
-    let start = Start::default().argument("--roles").argument("users,content,web");
+    let start = Start::default()
+        .argument("--roles")
+        .argument("users,courses,content,web");
     scenario(start, async |stage| {
         let upload = async |stage: &mut Stage| {
             let owner = stage.account("instructor").await?;

@@ -122,7 +122,9 @@ async fn logout_survives_a_restart() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scans_may_run_in_a_separate_process() -> Result<()> {
-    let start = Start::default().argument("--roles").argument("users,content,web");
+    let start = Start::default()
+        .argument("--roles")
+        .argument("users,courses,content,web");
     scenario(start, async |stage| {
         let owner = stage.account("instructor").await?;
         let id = stage

@@ -1,11 +1,11 @@
 //! A house with every room and nothing wrong, to plant breaches in.
 
-use super::{CONTENT, USERS};
+use super::{CONTENT, COURSES, USERS};
 use anyhow::{Context, Result};
 use house::Tree;
 
 /// The packages of a sound house: name, folder, what they depend on.
-const PACKAGES: [(&str, &str, &[&str]); 13] = [
+const PACKAGES: [(&str, &str, &[&str]); 14] = [
     (
         "moocflix",
         "moocflix",
@@ -14,6 +14,7 @@ const PACKAGES: [(&str, &str, &[&str]); 13] = [
             CONTENT,
             "transcoding-jobs",
             USERS,
+            COURSES,
             "web",
             "runtime",
             "sandbox",
@@ -47,6 +48,11 @@ const PACKAGES: [(&str, &str, &[&str]); 13] = [
     (
         USERS,
         USERS,
+        &["runtime", "backing", "contracts", "axum", "sqlx", "tokio"],
+    ),
+    (
+        COURSES,
+        COURSES,
         &["runtime", "backing", "contracts", "axum", "sqlx", "tokio"],
     ),
     ("web", "web", &["runtime", "axum", "tokio"]),
@@ -113,7 +119,7 @@ pub(super) fn house() -> Result<Tree> {
     for (name, folder, dependencies) in PACKAGES {
         tree = tree.package(name, folder, dependencies);
     }
-    for service in [CONTENT, USERS] {
+    for service in [CONTENT, USERS, COURSES] {
         tree = tree.settings(&format!("{service}/config/default.toml"), "[section]\nkey = 1\n");
         for (path, text) in SERVICE {
             tree = tree.file(&format!("{service}/{path}"), text)?;

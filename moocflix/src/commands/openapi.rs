@@ -4,7 +4,10 @@ use super::print;
 use crate::{compose, data_dir, settings};
 use anyhow::Result;
 use clap::Args;
-use contracts::{Role, Roles, SessionId, UserId};
+use contracts::events::{CourseItem, CourseModule};
+use contracts::{
+    CourseAccess, CourseId, CourseRole, CourseStatus, ItemId, ModuleId, Role, Roles, SessionId, Timestamp, UserId,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,6 +43,15 @@ fn event_schemas() -> Value {
     let shared = [
         shared::<UserId>(),
         shared::<SessionId>(),
+        shared::<CourseId>(),
+        shared::<ModuleId>(),
+        shared::<ItemId>(),
+        shared::<CourseModule>(),
+        shared::<CourseItem>(),
+        shared::<CourseStatus>(),
+        shared::<CourseAccess>(),
+        shared::<CourseRole>(),
+        shared::<Timestamp>(),
         shared::<Roles>(),
         shared::<Role>(),
     ];

@@ -53,6 +53,7 @@ fn a_wrong_setting_is_refused_and_named() {
         ("[tasks]\nlease_seconds = 0", "tasks.lease_seconds"),
         ("[users]\naccess_token_seconds = 4", "users.access_token_seconds"),
         ("[users]\nsignup_role = \"admin\"", "signup_role"),
+        ("[courses]\nowned_courses = 0", "courses.owned_courses"),
         ("[content.upload]\nexpires_days = 0", "content.upload.expires_days"),
         ("secret_key = \"short\"", "secret_key"),
         ("trusted_proxies = [\"nowhere\"]", "`nowhere`"),
@@ -99,7 +100,7 @@ fn a_split_that_the_embedded_bus_cannot_carry_is_refused() {
 
 #[tokio::test]
 async fn a_server_without_the_web_role_serves_no_page() {
-    let server = Server::start_with(&["--roles", "users,content"], &[]);
+    let server = Server::start_with(&["--roles", "users,courses,content"], &[]);
     assert_eq!(reqwest::get(server.url("/")).await.unwrap().status(), 404);
     assert_eq!(
         reqwest::get(server.url("/api/v1/users/profile"))

@@ -119,6 +119,11 @@ fn the_routes_of_the_seed_exist() {
         ("post", "/api/v1/users/password/change"),
         ("get", "/api/v1/users"),
         ("get", "/.well-known/jwks.json"),
+        ("post", "/api/v1/courses"),
+        ("get", "/api/v1/courses/{course_id}"),
+        ("put", "/api/v1/courses/{course_id}/outline"),
+        ("post", "/api/v1/courses/{course_id}/enrolments"),
+        ("get", "/api/v1/courses/{course_id}/members"),
         ("post", "/api/v1/content/upload"),
         ("options", "/api/v1/content/upload"),
         ("head", "/api/v1/content/upload/{video_id}"),
@@ -149,6 +154,7 @@ fn there_are_at_most_a_hundred_and_twenty_keys_and_each_is_explained() {
     for text in [
         include_str!("../../config/default.toml"),
         include_str!("../../../user-management-service/config/default.toml"),
+        include_str!("../../../course-management-service/config/default.toml"),
         include_str!("../../../content-delivery-service/config/default.toml"),
         include_str!("../../../content-delivery-service/transcoding-jobs/config/default.toml"),
     ] {
