@@ -1,12 +1,12 @@
 //! Opens, continues and ends sign-ins.
 
 use super::act_service::{ActService, Leaving, Named};
-use super::device_token::DeviceToken;
 use super::error::{Failure, SessionError};
 use super::limiter::Limiter;
 use super::password_hasher::{Comparison, PasswordHasher};
 use super::refresh_token::RefreshToken;
 use super::revocation_service::RevocationService;
+use super::secret_token::DeviceToken;
 use super::token_issuer::TokenIssuer;
 use crate::config::LONGEST_ACCESS;
 use crate::metric;
