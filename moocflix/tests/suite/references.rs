@@ -1,5 +1,6 @@
 //! Files that refer to other files or to servers: ffprobe, traced, opens nothing but the file itself.
 
+mod encoder;
 mod files;
 
 use super::stage::{PROGRAM, Stage};

@@ -7,9 +7,13 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// The binary, without the tester's own configuration.
+/// The binary.
 pub(crate) fn moocflix() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_moocflix"));
+    unconfigured(Command::new(env!("CARGO_BIN_EXE_moocflix")))
+}
+
+/// A command without the tester's own configuration.
+fn unconfigured(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MOOCFLIX_") {
             command.env_remove(name);
@@ -56,11 +60,22 @@ impl Server {
         Self::launch(Folder::Given(folder.to_owned()), flags, &[])
     }
 
+    /// Starts a server that another program runs, such as a tracer.
+    pub(crate) fn start_under(program: &[&str]) -> Self {
+        let (name, arguments) = program.split_first().unwrap();
+        let mut command = unconfigured(Command::new(name));
+        command.args(arguments).arg(moocflix().get_program());
+        Self::launch_by(command, Folder::Own(tempfile::tempdir().unwrap()), &[], &[])
+    }
+
     fn launch(folder: Folder, flags: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::launch_by(moocflix(), folder, flags, variables)
+    }
+
+    fn launch_by(mut command: Command, folder: Folder, flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let path = folder.path().join("data");
         std::fs::create_dir_all(&path).unwrap();
         let log = folder.path().join(format!("log-{}", uuid::Uuid::now_v7()));
-        let mut command = moocflix();
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(&path)
