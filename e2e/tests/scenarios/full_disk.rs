@@ -192,3 +192,47 @@ async fn a_disk_filled_from_outside_stops_neither_playback_nor_deletion_and_lose
     })
     .await
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sign_out_on_a_full_disk_is_in_force_at_once_and_acknowledged_once_it_is_stored() -> Result<()> {
+    let disk = tempfile::tempdir()?;
+    scenario(small_disk(disk.path(), 64, 8 * MIB), async |stage| {
+        let leaves = sign_up(stage, "leaves@example.org").await?;
+        let stays = sign_up(stage, "stays@example.org").await?;
+        fill(stage, 0)?;
+        let refresh = async |of: &Account| {
+            let body = json!({ "grant_type": "refresh_token", "refresh_token": of.refresh });
+            stage.api.json(Method::POST, "/api/v1/users/token", "", &body).await
+        };
+        // What the database has allocated already takes a few more writes.
+        let full = process::until("a full database", Duration::from_secs(20), async || {
+            let reply = refresh(&stays).await?;
+            Ok((reply.status != 200).then_some(reply))
+        });
+        full.await?.expect(507)?;
+
+        let log_out = async || {
+            stage
+                .api
+                .json(Method::POST, "/api/v1/users/logout", &leaves.token, &json!({}))
+                .await
+        };
+        let waits = log_out().await?;
+        ensure!(waits.headers.contains_key("retry-after"), "{:?}", waits.headers);
+        waits.problem(503, "unavailable")?;
+        let profile = stage.api.get("/api/v1/users/profile", &leaves.token).await?;
+        profile.problem(401, "unauthenticated")?;
+
+        std::fs::remove_file(foreign(stage)?)?;
+        let ended = process::until("the end of the sign-in", Duration::from_secs(30), async || {
+            let reply = refresh(&leaves).await?;
+            Ok((reply.status == 400).then_some(reply))
+        });
+        let ended = ended.await?;
+        ensure!(ended.text().contains("invalid_grant"), "{}", ended.text());
+        let profile = stage.api.get("/api/v1/users/profile", &stays.token).await?;
+        profile.expect(200)?;
+        Ok(())
+    })
+    .await
+}
