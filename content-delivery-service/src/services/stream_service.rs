@@ -174,7 +174,7 @@ impl StreamService {
         let hash = TokenHash::of(token);
         let open = match inner.open.find(hash) {
             Some(open) => Some(open),
-            None => self.first_sight(token, hash, video).await?,
+            None => Box::pin(self.first_sight(token, hash, video)).await?,
         };
         let now = inner.clock.now();
         let open = open.filter(|open| open.claims.video == video && open.lives(now));

@@ -47,8 +47,22 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Hot<K> {
 
     /// Returns the bytes of a key from memory or from `load`; of simultaneous callers only one loads.
     ///
+    /// The future stays small while the bytes are there: `load` makes its own, larger one only when they are not.
+    ///
     /// Errors: a failed load returns its error to all waiting callers, and is not kept
-    pub async fn get_or_load<E, F>(&self, key: K, load: F) -> Result<Bytes, Arc<E>>
+    pub async fn get_or_load<E, F>(&self, key: K, load: impl FnOnce() -> F) -> Result<Bytes, Arc<E>>
+    where
+        E: Send + Sync + 'static,
+        F: Future<Output = Result<Bytes, E>> + Send,
+    {
+        if let Some(bytes) = self.entries.get(&key).await {
+            self.hits.increment(1);
+            return Ok(bytes);
+        }
+        Box::pin(self.load(key, load())).await
+    }
+
+    async fn load<E, F>(&self, key: K, load: F) -> Result<Bytes, Arc<E>>
     where
         E: Send + Sync + 'static,
         F: Future<Output = Result<Bytes, E>> + Send,
@@ -105,7 +119,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn ten_thousand_callers_of_one_cold_key_cause_one_load() {
         let (hot, loads) = (Hot::new(1 << 20), AtomicUsize::new(0));
-        let asks = (0..10_000).map(|_| hot.get_or_load(1, load(&loads, b"segment")));
+        let asks = (0..10_000).map(|_| hot.get_or_load(1, || load(&loads, b"segment")));
         for got in join_all(asks).await {
             assert_eq!(got.unwrap(), "segment");
         }
@@ -116,7 +130,7 @@ mod tests {
     async fn a_failed_load_is_reported_to_all_waiting_callers_and_retried_by_the_next() {
         let (hot, fails) = (Hot::new(1 << 20), AtomicUsize::new(0));
         let asks = (0..10).map(|_| {
-            hot.get_or_load(1, async {
+            hot.get_or_load(1, || async {
                 fails.fetch_add(1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
                 Err::<Bytes, _>("disk")
@@ -127,7 +141,7 @@ mod tests {
         }
         assert_eq!(fails.load(Ordering::SeqCst), 1);
         let good = hot
-            .get_or_load(1, async { Ok::<_, &str>(Bytes::from_static(b"good")) })
+            .get_or_load(1, || async { Ok::<_, &str>(Bytes::from_static(b"good")) })
             .await;
         assert_eq!(good.unwrap(), "good");
     }
@@ -136,11 +150,11 @@ mod tests {
     async fn removed_keys_are_loaded_again_and_the_rest_stays() {
         let (hot, loads) = (Hot::new(1 << 20), AtomicUsize::new(0));
         for key in [1, 2] {
-            hot.get_or_load(key, load(&loads, b"old")).await.unwrap();
+            hot.get_or_load(key, || load(&loads, b"old")).await.unwrap();
         }
         hot.forget_if(|key| *key == 1);
-        assert_eq!(hot.get_or_load(1, load(&loads, b"new")).await.unwrap(), "new");
-        assert_eq!(hot.get_or_load(2, load(&loads, b"new")).await.unwrap(), "old");
+        assert_eq!(hot.get_or_load(1, || load(&loads, b"new")).await.unwrap(), "new");
+        assert_eq!(hot.get_or_load(2, || load(&loads, b"new")).await.unwrap(), "old");
         assert_eq!(loads.load(Ordering::SeqCst), 3);
     }
 
@@ -151,15 +165,15 @@ mod tests {
             hot.forget_if(|_| true);
             load(&loads, b"stale").await
         };
-        assert_eq!(hot.get_or_load(1, forgetting).await.unwrap(), "stale");
-        assert_eq!(hot.get_or_load(1, load(&loads, b"fresh")).await.unwrap(), "fresh");
+        assert_eq!(hot.get_or_load(1, || forgetting).await.unwrap(), "stale");
+        assert_eq!(hot.get_or_load(1, || load(&loads, b"fresh")).await.unwrap(), "fresh");
     }
 
     #[tokio::test]
     async fn memory_stays_within_its_bound() {
         let hot = Hot::new(100_000);
         for key in 0..100 {
-            let bytes = async { Ok::<_, String>(Bytes::from(vec![0; 10_000])) };
+            let bytes = || async { Ok::<_, String>(Bytes::from(vec![0; 10_000])) };
             hot.get_or_load(key, bytes).await.unwrap();
         }
         hot.settle().await;

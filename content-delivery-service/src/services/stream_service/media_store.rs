@@ -83,18 +83,23 @@ impl MediaStore {
     }
 
     /// Media of a video, from memory or made now; however many ask, it is made once.
+    ///
+    /// What is not on the path of a warm segment is boxed: each request moves its whole future a few times.
     pub(crate) async fn media(&self, video: VideoId, resource: &MediaResource) -> Result<MediaBytes, MediaError> {
         match resource {
             MediaResource::Index => {
-                let cached = self.ladders.current(video).await?;
-                self.index(video, &cached).await
+                let index = async {
+                    let cached = self.ladders.current(video).await?;
+                    self.index(video, &cached).await
+                };
+                Box::pin(index).await
             }
             MediaResource::Playlist(JUST_IN_TIME, _) => {
                 let bytes = self.bytes(video, resource).await?;
                 Ok(TaggedPlaylist::of_bytes(bytes).media(false))
             }
             MediaResource::Playlist(generation, rendition) => {
-                self.ladders.playlist(video, *generation, rendition).await
+                Box::pin(self.ladders.playlist(video, *generation, rendition)).await
             }
             MediaResource::Init(generation, rendition) => {
                 let bytes = self.bytes(video, resource).await?;
@@ -119,9 +124,8 @@ impl MediaStore {
 
     /// Bytes that never change under their path.
     async fn bytes(&self, video: VideoId, resource: &MediaResource) -> Result<Bytes, MediaError> {
-        let load = self.make(video, resource);
         self.hot
-            .get_or_load((video, resource.clone()), load)
+            .get_or_load((video, resource.clone()), || self.make(video, resource))
             .await
             .map_err(MediaError::Shared)
     }
