@@ -81,14 +81,12 @@ impl SignedIn {
 /// A server that leaves the encoding to other processes.
 #[must_use]
 pub fn front(rungs: &str) -> Start {
-    encoding(rungs)
-        .argument("--roles")
-        .argument("users,courses,content,web")
+    encoding(rungs).roles("users,courses,content,web")
 }
 
 /// A process that encodes for a server, started beside it as an operator does.
 pub async fn worker(stage: &Stage, start: Start) -> Result<Server> {
-    let start = start.on(stage.server.data()).argument("--roles").argument("transcode");
+    let start = start.on(stage.server.data()).roles("transcode");
     Server::start(start).await
 }
 

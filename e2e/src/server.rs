@@ -48,6 +48,12 @@ impl Start {
         self
     }
 
+    /// Serves only these roles, such as `users,courses,content`.
+    #[must_use]
+    pub fn roles(self, names: &str) -> Self {
+        self.argument("--roles").argument(names)
+    }
+
     /// Runs with a clock that is ahead, for example by `+7h`.
     pub fn ahead(self, by: &str) -> Result<Self> {
         self.clock(by)

@@ -277,9 +277,7 @@ async fn every_documented_metric_moves() -> Result<()> {
     })
     .await?;
     // without a scanner, tasks wait
-    let start = Start::default()
-        .argument("--roles")
-        .argument("users,courses,content,web");
+    let start = Start::default().roles("users,courses,content,web");
     scenario(start, async |stage| {
         let upload = async |stage: &mut Stage| {
             let owner = stage.account("instructor").await?;

@@ -122,9 +122,7 @@ async fn logout_survives_a_restart() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn scans_may_run_in_a_separate_process() -> Result<()> {
-    let start = Start::default()
-        .argument("--roles")
-        .argument("users,courses,content,web");
+    let start = Start::default().roles("users,courses,content,web");
     scenario(start, async |stage| {
         let owner = stage.account("instructor").await?;
         let id = stage
@@ -136,10 +134,7 @@ async fn scans_may_run_in_a_separate_process() -> Result<()> {
             stage.api.video(&id, &owner.token).await?["status"] == "processing",
             "no process could have scanned it"
         );
-        let jobs = Start::default()
-            .on(stage.server.data())
-            .argument("--roles")
-            .argument("transcode");
+        let jobs = Start::default().on(stage.server.data()).roles("transcode");
         let jobs = Server::start(jobs).await.context("a second process for the jobs")?;
         let playable = stage.api.becomes(&id, &owner.token, &["playable", "ready"]).await;
         playable.with_context(|| jobs.log())?;

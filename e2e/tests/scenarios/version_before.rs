@@ -217,7 +217,7 @@ async fn a_postgresql_database_of_the_previous_version_still_works() -> Result<(
 /// The reports of the server about the two lectures without a worker: details and playlists, without ids and times.
 async fn report(name: &'static str) -> Result<String> {
     let left = Left::unpack(name).await?;
-    let start = left.start()?.argument("--roles").argument("users,courses,content,web");
+    let start = left.start()?.roles("users,courses,content,web");
     let mut text = String::new();
     scenario(start, async |stage| {
         let owner = signed_in(stage, &left.facts, "instructor").await?;
