@@ -73,10 +73,17 @@ pub async fn fill_up(api: &Api, token: &str, length: u64) -> Result<Vec<String>>
             .bearer_auth(token)
             .header("content-type", "video/mp4")
             .header("content-length", length);
-        let answer = api.send(request.body(film(length))).await?;
-        if answer.status == 507 {
-            return Ok(ids);
-        }
+        let answer = match api.send(request.body(film(length))).await {
+            Ok(answer) if answer.status == 507 => return Ok(ids),
+            Ok(answer) => answer,
+            // The refusal may have overtaken the bytes; one that has none can't be.
+            Err(_) => {
+                tus::ask(api, token, &length.to_string())
+                    .await?
+                    .problem(507, "storage_full")?;
+                return Ok(ids);
+            }
+        };
         let made = answer.expect(201)?.json();
         ids.extend(made["id"].as_str().map(str::to_owned));
     }
