@@ -13,8 +13,8 @@ use crate::samples::Packed;
 
 const MAX_FRAMES_A_SECOND: u64 = 120;
 const MAX_PIXELS_ACROSS: u32 = 16_000;
-/// How much later a track may begin, and how much earlier it may end, than the others. Players that have a track's last
-/// segment play on without it; the page's player loads no further than half a minute ahead of where a track ends.
+/// How much later a track may begin, and how much earlier it may end, than the others: recorders stop their tracks that far
+/// apart. The value is chosen, not measured in players.
 const MAX_APART: i128 = 1_000_000;
 /// How far packets of sound may be from lying back to back. Players play them back to back. Some writers of fragments move
 /// single packets by a packet's length, 23 ms.
