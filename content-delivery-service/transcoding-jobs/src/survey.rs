@@ -73,7 +73,7 @@ pub async fn survey_tracks(
         None => Marks::of(sandbox, (source, container), described.kinds(), &count).await?,
     };
     let streams = described.choose(&marks).map_err(|error| match error {
-        // ffprobe goes on without a size that it refuses.
+        // ffprobe continues without a size that it refuses.
         SurveyError::Undecodable => SurveyError::refused(&messages).unwrap_or(error),
         other => other,
     })?;

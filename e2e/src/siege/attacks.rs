@@ -43,7 +43,7 @@ pub enum Attack {
     SignIns,
 }
 
-/// An attack that goes on until it is dropped.
+/// An attack that lasts until it is dropped.
 pub type Running = Box<dyn Any + Send>;
 
 impl Attack {

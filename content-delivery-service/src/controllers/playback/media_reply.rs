@@ -94,7 +94,7 @@ pub(crate) fn reply(method: &Method, asked: &HeaderMap, media: &MediaBytes) -> R
         }
     };
     let headers = response.headers_mut();
-    // More come on the way out; a map that grows on the way sorts them in anew each time.
+    // More come on the way out; a map that grows on the way sorts all of them again.
     headers.reserve(HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(media.kind)));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));

@@ -69,7 +69,7 @@ impl EncodeJob {
         self.publish(assignment, (handed_in, failed), &keys, true).await
     }
 
-    /// Encodes a piece to all rungs at once. If that fails for good, encodes it to each alone, so that a rung that can't be
+    /// Encodes a piece to all rungs at once. If that fails permanently, encodes each alone, so that a rung that can't be
     /// made takes no other with it.
     ///
     /// Errors: no rung could be made

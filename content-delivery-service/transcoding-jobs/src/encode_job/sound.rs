@@ -112,7 +112,7 @@ impl EncodeJob {
     /// Publishes the last piece.
     async fn finish(&self, assignment: &Assignment<'_>, sound: &Sound, cutter: &mut Cutter) -> Result<(), Over> {
         if cutter.frames() > 0 {
-            // The lecture may go on after its sound, and then the sound goes on in silence.
+            // The lecture may last longer than its sound; silence fills the rest.
             let samples = u128::from(assignment.plan.end()) * u128::from(SAMPLE_RATE);
             let all = samples.div_ceil(u128::from(FRAME) * u128::from(TICKS));
             let all = u64::try_from(all).unwrap_or(u64::MAX);

@@ -17,7 +17,7 @@ pub(crate) enum Pattern {
     Unmatched,
     /// The router found it.
     Path(MatchedPath),
-    /// A service that reads paths by itself found it.
+    /// A service that reads its own paths found it.
     Row(&'static str),
 }
 

@@ -1,6 +1,6 @@
 //! Looks at all connections and asks the drivers of those whose time is over to judge them.
 //!
-//! One task does this for all of them: a timer and a shutdown that each connection waited for by itself would be polled
+//! One task does this for all of them: a timer and a shutdown for each connection would be polled
 //! whenever a byte can be read or written.
 
 use super::ServerLimits;
