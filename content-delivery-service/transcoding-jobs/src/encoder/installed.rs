@@ -49,7 +49,7 @@ pub(crate) fn background() -> Background {
             metrics::gauge!(crate::ENCODER_MISSING).set(if found.is_ok() { 0.0 } else { 1.0 });
             match &found {
                 Err(missing) if known => tracing::error!("{missing}"),
-                Ok(()) if !known => tracing::info!("ffmpeg and ffprobe are installed: encoding goes on"),
+                Ok(()) if !known => tracing::info!("ffmpeg and ffprobe are installed: encoding continues"),
                 _ => {}
             }
             known = found.is_ok();

@@ -1,6 +1,6 @@
 //! The request that a thread works on, which every line of the log names.
 //!
-//! A span would do the same, but it costs a request of the media plane more than finding its bytes does.
+//! A span would do the same, but each request would add it to the subscriber's registry and look it up there.
 
 use crate::messages::request_id::RequestId;
 use http::Method;
