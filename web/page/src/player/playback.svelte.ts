@@ -1,10 +1,11 @@
 import type Hls from 'hls.js';
 import type { ErrorData } from 'hls.js';
-import { api } from '../api/client';
-import { body, Problem } from '../api/problem';
+import { Problem } from '../api/problem';
 import type { PlaybackSession } from '../api/wire';
 import { t } from '../i18n/text';
 import { betterHeight, sizesOf } from './better';
+import { openStream, placesOf, type Place, type Source } from './stream';
+import { Tabs } from './tabs';
 
 /** How many refusals of a freshly opened session's media it takes to give up. */
 const mostRefusals = 3;
@@ -23,6 +24,8 @@ export class Playback {
   problem = $state<Problem | null>(null);
   /** Whether playback waits for the connection to come back. */
   reconnecting = $state(false);
+  /** Where else the viewer plays, if that is why playback stopped here: in too many places, or (`null`) in another tab. */
+  elsewhere = $state.raw<{ places: Place[] | null; began: boolean } | null>(null);
   /** Whether the stream is being reopened for a better picture; until then the last frame stays visible. */
   bettering = $state(false);
 
@@ -39,14 +42,21 @@ export class Playback {
   #tallest = 0;
   #bettered = 0;
   #look: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the lecture has been playing here. */
+  #began = false;
+  #takeOver: string | null = null;
+  /** Where the stream was opened last, or where it broke off. */
+  #position = 0;
+  readonly #tabs: Tabs;
   readonly #gone = new AbortController();
 
   constructor(
     private readonly video: HTMLVideoElement,
-    private readonly videoId: string,
+    private readonly source: Source,
     /** Keeps the current frame visible while there is no stream. */
     private readonly hold: () => void,
   ) {
+    this.#tabs = new Tabs(source.videoId, () => this.#displaced(null));
     const { signal } = this.#gone;
     window.addEventListener('online', () => this.reconnecting && this.#loadAgain(0), { signal });
     video.addEventListener('error', () => this.#native && this.#reopenSoon(1000), { signal });
@@ -54,11 +64,18 @@ export class Playback {
   }
 
   /** Opens the stream and loads its beginning, but does not start to play. */
-  async open(): Promise<void> {
+  async open(beginning: Promise<number> | null = null, play = false): Promise<void> {
     this.problem = null;
+    this.elsewhere = null;
     this.#refusals = 0;
     this.#attempt = 0;
-    await this.#open(this.video.currentTime, false);
+    await this.#open(beginning ?? this.#position, play);
+  }
+
+  /** Plays here, and ends the session of another place; without one, only other tabs stop. */
+  async playHere(sessionId: string | null): Promise<void> {
+    this.#takeOver = sessionId;
+    await this.open(null, true);
   }
 
   /** Notes the height of the server's tallest picture, which may be better than the open ones. */
@@ -70,20 +87,22 @@ export class Playback {
 
   close(): void {
     this.#gone.abort();
+    this.#tabs.close();
     clearTimeout(this.#look);
     this.#drop();
     this.video.removeAttribute('src');
     this.video.load();
   }
 
-  async #open(position: number, play: boolean): Promise<void> {
+  async #open(beginning: number | Promise<number>, play: boolean): Promise<void> {
     this.#drop();
     const generation = ++this.#generation;
+    this.#tabs.open();
     try {
-      const path = { video_id: this.videoId };
-      // This header asks for the session itself instead of a redirect to its playlist.
-      const asked = api.GET('/api/v1/content/{video_id}/stream', { params: { path }, headers: { Accept: 'application/json' } });
-      const [stream, { default: Player }] = await Promise.all([body<PlaybackSession>(asked), import('hls.js')]);
+      const asked = openStream(this.source, this.#takeOver);
+      const [stream, { default: Player }, position] = await Promise.all([asked, import('hls.js'), beginning]);
+      this.#takeOver = null;
+      this.#position = position;
       if (generation !== this.#generation || this.#gone.signal.aborted) return;
       // Native HLS is the second choice: it does not report why it failed, so an expired session can't be renewed.
       if (Player.isSupported()) this.#attach(Player, stream, position);
@@ -91,6 +110,7 @@ export class Playback {
       else throw new Problem(0, 'unsupported', t('player.errorUnsupported'));
       this.#Player = Player;
       this.#stream = stream;
+      this.#began = true;
       this.#keepAlive(stream);
       if (play) void this.video.play().catch(() => undefined);
     } catch (thrown) {
@@ -203,6 +223,11 @@ export class Playback {
   }
 
   #couldNotOpen(problem: Problem): void {
+    const places = placesOf(problem);
+    if (places !== null) {
+      this.#displaced(places);
+      return;
+    }
     const waits = problem.code === 'network' || problem.status === 429 || problem.status >= 500;
     if (!waits || this.#attempt > 20) {
       this.#giveUp(problem);
@@ -210,6 +235,17 @@ export class Playback {
     }
     this.reconnecting = true;
     this.#reopenSoon(this.#nextWait());
+  }
+
+  /** Playback goes on in other places, and not here. */
+  #displaced(places: Place[] | null): void {
+    // The playback that is being opened here is later than the other tab's.
+    this.#generation += 1;
+    this.video.pause();
+    this.#drop();
+    this.bettering = false;
+    this.reconnecting = false;
+    this.elsewhere = { places, began: this.#began };
   }
 
   #nextWait(): number {
@@ -228,10 +264,9 @@ export class Playback {
   }
 
   #reopenSoon(after: number): void {
-    const position = this.video.currentTime;
     const play = !this.video.paused;
     this.#drop();
-    this.#timer = setTimeout(() => void this.#open(position, play), after);
+    this.#timer = setTimeout(() => void this.#open(this.#position, play), after);
   }
 
   #giveUp(problem: Problem): void {
@@ -254,6 +289,8 @@ export class Playback {
   #drop(): void {
     clearTimeout(this.#timer);
     clearInterval(this.#beat);
+    // Without a stream, the element forgets its position.
+    if (this.#stream !== null && this.video.readyState > 0) this.#position = this.video.currentTime;
     this.#native = false;
     this.#hls?.destroy();
     this.#hls = null;

@@ -1,0 +1,50 @@
+import { Problem } from '../api/problem';
+import type { PlaybackSession } from '../api/wire';
+import { session } from '../session/session.svelte';
+import { receipt } from './receipt';
+
+/** What a player plays. */
+export interface Source {
+  videoId: string;
+  /** The key of a shared link, if the lecture was opened by one. */
+  key?: string | null;
+}
+
+/** A place where the viewer plays a lecture now. */
+export interface Place {
+  session_id: string;
+  video_id: string;
+  title: string | null;
+  /** Such as "Firefox on Windows". */
+  device: string;
+  seen_at: string;
+}
+
+/** Opens a playback session, in place of another one if its id is given. */
+export async function openStream(source: Source, takeOver: string | null): Promise<PlaybackSession> {
+  const query = new URLSearchParams();
+  if (source.key) query.set('s', source.key);
+  if (takeOver !== null) query.set('take_over', takeOver);
+  // This header asks for the session itself instead of a redirect to its playlist.
+  const headers = new Headers({ Accept: 'application/json' });
+  const proof = receipt.fresh;
+  if (proof !== null) headers.set('Enrolment-Receipt', proof);
+  const asked = query.size > 0 ? `?${query}` : '';
+  const request = new Request(`/api/v1/content/${source.videoId}/stream${asked}`, { headers });
+  let answer: Response;
+  try {
+    answer = await session.fetch(request);
+  } catch (thrown) {
+    throw Problem.of(thrown);
+  }
+  const text = await answer.text();
+  if (!answer.ok) throw Problem.parse(answer.status, text, answer.headers.get('Retry-After'));
+  return JSON.parse(text) as PlaybackSession;
+}
+
+/** The places of a refusal because the viewer plays in too many of them; null for every other problem. */
+export function placesOf(problem: Problem): Place[] | null {
+  if (problem.code !== 'too_many_sessions') return null;
+  const { sessions } = problem.document;
+  return Array.isArray(sessions) ? (sessions as Place[]) : [];
+}
