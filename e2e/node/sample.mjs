@@ -14,6 +14,7 @@ try {
   await page.getByLabel('E-mail address').fill(email)
   await page.getByLabel('Password', { exact: true }).fill(password)
   await page.getByRole('button', { name: 'Sign in' }).click()
+  await page.getByRole('link', { name: 'Lectures', exact: true }).click()
   await page.getByRole('link', { name: 'Welcome to MoocFlix' }).click()
   const play = page.getByRole('button', { name: 'Play', exact: true })
   await play.waitFor()

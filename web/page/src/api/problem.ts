@@ -22,6 +22,8 @@ export class Problem extends Error {
     readonly requestId: string | null = null,
     /** When the request may succeed, in milliseconds since 1970, if the server knows. */
     readonly againAt: number | null = null,
+    /** What else the problem document says. */
+    readonly document: Readonly<Record<string, unknown>> = {},
   ) {
     super(detail);
   }
@@ -44,7 +46,7 @@ export class Problem extends Error {
     const detail = known(`code.${code}`) ?? document.detail ?? document.title ?? t('problem.unexpected', { status });
     const seconds = Number.parseInt(retryAfter ?? '', 10);
     const againAt = Number.isFinite(seconds) ? Date.now() + seconds * 1000 : null;
-    return new Problem(status, code, sentence(detail), fields, document.request_id ?? null, againAt);
+    return new Problem(status, code, sentence(detail), fields, document.request_id ?? null, againAt, { ...document });
   }
 
   /** The problem in a response body that is still text. */
@@ -81,6 +83,11 @@ interface Answer<T> {
 
 /** Returns the body of a successful response and throws a problem for any other. */
 export async function body<T>(answer: Promise<Answer<T>>): Promise<T> {
+  return (await whole(answer)).data;
+}
+
+/** The same, with the response's `ETag`. */
+export async function whole<T>(answer: Promise<Answer<T>>): Promise<{ data: T; etag: string | null }> {
   let result: Answer<T>;
   try {
     result = await answer;
@@ -90,5 +97,5 @@ export async function body<T>(answer: Promise<Answer<T>>): Promise<T> {
   if (!result.response.ok) {
     throw Problem.from(result.response.status, result.error, result.response.headers.get('Retry-After'));
   }
-  return result.data as T;
+  return { data: result.data as T, etag: result.response.headers.get('ETag') };
 }

@@ -2,8 +2,11 @@ import type { components } from './schema';
 
 type Schemas = components['schemas'];
 
+/** Who may watch a lecture besides the learners of its courses. */
+export type Visibility = 'private' | 'signed_in' | 'link';
 /** A lecture, as the server describes it. */
-export type Video = Schemas['Video'];
+export type Video = Schemas['Video'] & { visibility?: Visibility; share_url?: string | null };
+export type VideoChange = Schemas['VideoChange'];
 /** Where a lecture is in its life. */
 export type VideoStatus = Video['status'];
 /** Somebody with an account. */
@@ -17,5 +20,18 @@ export type Usage = Schemas['Usage'];
 /** A record of what an administrator did, and a page of them. */
 export type AuditEntry = Schemas['AuditEntry'];
 export type AuditPage = Schemas['AuditPage'];
+/** A course, with its outline if it is asked for alone. */
+export type Course = Schemas['Course'];
+export type CourseDetails = Schemas['CourseDetails'];
+export type CourseModule = Schemas['CourseModuleDetails'];
+export type CourseItem = Schemas['CourseItemDetails'];
+export type CourseUpdate = Schemas['CourseUpdate'];
+export type ModuleUpdate = Schemas['CourseModuleUpdate'];
+export type CourseAccess = Schemas['CourseAccess'];
+export type CourseJoin = Schemas['CourseJoin'];
+export type CourseRole = Schemas['CourseRole'];
+export type CourseMember = Schemas['CourseMember'];
+/** What became of a line of a pasted list. */
+export type EnrolmentLine = Schemas['EnrolmentListLine'];
 /** A playback session. */
 export type PlaybackSession = Schemas['PlaybackSession'];

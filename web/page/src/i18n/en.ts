@@ -1,5 +1,13 @@
-/** Every text on the page. Another language is another file of this shape. */
+import { building } from './en/building';
+import { courses } from './en/courses';
+import { sharing } from './en/sharing';
+
+/** Every text on the page. Another language is another folder of this shape. */
 export const en = {
+  ...courses,
+  ...building,
+  ...sharing,
+
   'app.name': 'MoocFlix',
   'app.skip': 'Skip to the content',
   'app.navigation': 'Main',
@@ -7,11 +15,13 @@ export const en = {
   'app.retry': 'Try again',
   'app.close': 'Close',
   'app.cancel': 'Cancel',
+  'app.copy': 'Copy',
   'app.save': 'Save',
   'app.saved': 'Saved.',
   'app.offline': 'No connection. MoocFlix continues automatically when you are back online.',
 
-  'nav.lectures': 'My lectures',
+  'nav.courses': 'Courses',
+  'nav.lectures': 'Lectures',
   'nav.upload': 'Upload',
   'nav.people': 'People',
   'nav.account': 'Account',
@@ -35,7 +45,7 @@ export const en = {
 
   'notFound.title': 'There is nothing here',
   'notFound.text': 'The address may be mistyped, or this page has been deleted.',
-  'notFound.home': 'Go to my lectures',
+  'notFound.home': 'Go to the courses',
 
   'role.learner': 'Learner',
   'role.instructor': 'Instructor',
@@ -52,7 +62,7 @@ export const en = {
   'field.passwordShort': 'At least 12 characters, please.',
 
   'signIn.title': 'Sign in',
-  'signIn.lead': 'Instructors upload their lectures here, and watch them seconds later.',
+  'signIn.lead': 'Your courses continue where you stopped.',
   'signIn.submit': 'Sign in',
   'signIn.busy': 'Signing in…',
   'signIn.noAccount': 'No account yet?',
@@ -73,7 +83,7 @@ export const en = {
   'signIn.reactivate': 'Restore it and sign in',
 
   'signUp.title': 'Sign up',
-  'signUp.lead': 'Instructors can upload lectures; the administrators of this site decide who is one.',
+  'signUp.lead': 'One account for all your courses. If you teach here, an administrator makes you an instructor.',
   'signUp.submit': 'Create account',
   'signUp.busy': 'Creating account…',
   'signUp.taken': 'This address has an account already.',
@@ -95,8 +105,6 @@ export const en = {
   'lectures.countMore': 'Showing {count} lectures; there are more',
   'lectures.emptyTitle': 'No lectures yet',
   'lectures.emptyText': 'Upload a recording in any format. An MP4 or MOV file with H.264 and AAC, which most cameras and recorders produce, can be watched as soon as the upload finishes; any other file is converted first and plays a few seconds later.',
-  'lectures.learnerTitle': 'Nothing has been shared with you yet',
-  'lectures.learnerText': 'So far, only the person who uploads a lecture and the administrators of this site can watch it.',
   'lectures.teachTitle': 'Only instructors can upload',
   'lectures.teachText': 'You have a learner’s account. If you teach here, ask an administrator of this site to make you an instructor. You won’t need to sign in again.',
   'lectures.untitled': 'Untitled lecture',
@@ -238,6 +246,7 @@ export const en = {
   'time.minutes.other': '{count} minutes',
   'time.hours.one': '{count} hour',
   'time.hours.other': '{count} hours',
+  'time.now': 'now',
   'time.about': 'about {time}',
   'time.lessThanMinute': 'less than a minute',
 
@@ -261,8 +270,8 @@ export const en = {
   'player.errorUnsupported': 'This browser can’t play streamed video. A current Firefox, Chrome, Edge or Safari can.',
   'player.errorLoad': 'The lecture couldn’t be loaded.',
   'player.errorRefused': 'The server repeatedly refused to play this lecture. Sign in again, or ask an administrator of this site.',
-  'player.keysTitle': 'Keyboard shortcuts in the player',
-  'player.keysIntro': 'They work while the player or one of its controls has focus.',
+  'player.keysTitle': 'Keyboard shortcuts',
+  'player.keysIntro': 'They work anywhere on this page, except where you type or press a button. ↑ and ↓ take a click on the player first.',
   'player.key.play': 'Play or pause',
   'player.key.back': 'Back or ahead 5 seconds',
   'player.key.back10': 'Back or ahead 10 seconds',

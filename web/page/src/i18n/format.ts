@@ -54,6 +54,16 @@ export function lasting(seconds: number): string {
   return plural('time.hours', Math.ceil(seconds / 3600));
 }
 
+const distance = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+
+/** How long ago an RFC 3339 time was: now, 5 minutes ago, yesterday. */
+export function ago(time: string): string {
+  const minutes = Math.max(0, Math.round((Date.now() - Date.parse(time)) / 60_000));
+  if (minutes < 60) return minutes === 0 ? t('time.now') : distance.format(-minutes, 'minute');
+  const hours = Math.round(minutes / 60);
+  return hours < 24 ? distance.format(-hours, 'hour') : distance.format(-Math.round(hours / 24), 'day');
+}
+
 const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
 const moment = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
 

@@ -1,6 +1,6 @@
 import { api } from '../api/client';
 import { body, Problem } from '../api/problem';
-import type { Video } from '../api/wire';
+import type { Video, VideoChange } from '../api/wire';
 import { readEvents } from './events';
 import { unsettled } from './state';
 
@@ -13,7 +13,11 @@ export class LectureState {
   #gone = new AbortController();
   #following = false;
 
-  constructor(private readonly id: string) {}
+  constructor(
+    private readonly id: string,
+    /** The key of a shared link, if the lecture was opened by one. */
+    private readonly key: string | null = null,
+  ) {}
 
   /** Loads the lecture and follows it; returns a function that stops following. */
   follow(): () => void {
@@ -24,7 +28,7 @@ export class LectureState {
   async load(): Promise<void> {
     this.problem = null;
     try {
-      this.video = await body(api.GET('/api/v1/content/{video_id}', { params: { path: { video_id: this.id } } }));
+      this.video = await fetchLecture(this.id, this.key);
     } catch (thrown) {
       const problem = Problem.of(thrown);
       // A lecture on screen stays there if the connection breaks, but not if it was deleted.
@@ -32,9 +36,9 @@ export class LectureState {
     }
   }
 
-  async change(title: string, description: string): Promise<void> {
+  async change(fields: VideoChange): Promise<void> {
     const params = { path: { video_id: this.id } };
-    this.video = await body(api.PATCH('/api/v1/content/{video_id}', { params, body: { title, description } }));
+    this.video = await body(api.PATCH('/api/v1/content/{video_id}', { params, body: fields }));
   }
 
   async delete(): Promise<void> {
@@ -66,13 +70,19 @@ export class LectureState {
     await this.load();
     while (!signal.aborted && this.video !== null && this.problem === null && unsettled(this.video)) {
       // Events arrive at once; if they can't be read, polling replaces them.
-      await readEvents(this.id, (video) => this.#take(video), signal).catch(() => undefined);
+      await readEvents(this.id, this.key, (video) => this.#take(video), signal).catch(() => undefined);
       if (signal.aborted) break;
       if (this.video !== null && unsettled(this.video)) await pause(againAfter, signal);
       if (!signal.aborted) await this.load();
     }
     this.#following = false;
   }
+}
+
+/** The details of a lecture, by the right of who asks or by the key of a shared link. */
+function fetchLecture(id: string, key: string | null): Promise<Video> {
+  const query = key === null ? {} : { s: key };
+  return body(api.GET('/api/v1/content/{video_id}', { params: { path: { video_id: id }, query: query as never } }));
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

@@ -40,6 +40,9 @@ export class Transfer {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #announced = 0;
   #whenOver: () => void = () => undefined;
+  #whenCreated: (id: string) => void = () => undefined;
+  /** The lecture's id, as soon as the server knows the lecture. */
+  readonly created = new Promise<string>((resolve) => (this.#whenCreated = resolve));
 
   /** A new upload, or the rest of an unfinished one. */
   constructor(file: File, begun: Video | null) {
@@ -144,7 +147,10 @@ export class Transfer {
     if (this.#url === null && upload.url !== null) {
       this.#url = upload.url;
       this.videoId = new URL(upload.url, location.href).pathname.split('/').at(-1) ?? null;
-      if (this.videoId !== null) remember(this.videoId, this.file);
+      if (this.videoId !== null) {
+        remember(this.videoId, this.file);
+        this.#whenCreated(this.videoId);
+      }
       // Otherwise tus-js-client would create a second lecture if the first one is gone.
       delete upload.options.endpoint;
     }

@@ -15,11 +15,11 @@ export async function signUpAsLearner(world) {
   await page.getByLabel('E-mail address').fill(learner.email);
   await page.getByLabel('Password', { exact: true }).fill(learner.password);
   await page.getByRole('button', { name: 'Create account' }).click();
-  await page.getByRole('heading', { name: 'Nothing has been shared with you yet' }).waitFor();
-  assert.equal(await page.title(), 'My lectures · MoocFlix');
+  await page.getByText('You haven’t joined a course yet').waitFor();
+  assert.equal(await page.title(), 'Courses · MoocFlix');
   assert.equal(await page.getByRole('link', { name: 'Upload' }).count(), 0, 'no upload for learners');
   await page.reload();
-  await page.getByRole('heading', { name: 'Nothing has been shared with you yet' }).waitFor();
+  await page.getByText('You haven’t joined a course yet').waitFor();
   assert.deepEqual(await page.evaluate(() => Object.values(localStorage)), ['1'], 'no token in storage');
   assert.equal(await page.evaluate(() => document.cookie), '', 'no cookie that scripts can read');
   await expectSilence(page);
@@ -60,9 +60,9 @@ export async function signInByKeyboardAlone(world) {
   await page.keyboard.press('Enter');
   await h1(page, 'Account').waitFor();
   await until('the new page has the focus', () => page.evaluate(() => document.activeElement?.tagName === 'H1'));
-  await tabTo(page, (element) => element.textContent?.trim() === 'My lectures', true);
+  await tabTo(page, (element) => element.textContent?.trim() === 'Courses', true);
   await page.keyboard.press('Enter');
-  await h1(page, 'My lectures').waitFor();
+  await h1(page, 'Courses').waitFor();
   assert.ok(page.url().endsWith('/'));
   world.page = page;
 }
@@ -92,8 +92,9 @@ export async function givePeopleRoles({ stage, admin, learner, learnerPage }) {
   // The browser logs the one refusal of the token with the old roles.
   stage.allow(/status of 401/);
   await learnerPage.getByRole('link', { name: 'Account' }).click();
-  await learnerPage.getByRole('link', { name: 'My lectures' }).click();
-  await learnerPage.getByRole('link', { name: 'Upload a lecture' }).waitFor();
+  await learnerPage.getByRole('link', { name: 'Courses' }).click();
+  await learnerPage.getByRole('button', { name: 'New course' }).waitFor();
+  await learnerPage.getByRole('navigation').getByRole('link', { name: 'Upload' }).waitFor();
 }
 
 export async function signOutInAllTabs({ stage, page }) {

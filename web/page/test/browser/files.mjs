@@ -5,10 +5,11 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Makes a lecture longer than a player's buffer, a second one, one that has to be encoded, a broken one, and a text file. */
+/** Makes a lecture longer than a player's buffer, two shorter ones, one that has to be encoded, a broken one, and a text file. */
 export async function makeFiles(folder) {
   const lecture = join(folder, 'Linear_algebra_1.mp4');
   const other = join(folder, 'Other lecture.mp4');
+  const third = join(folder, 'Third lecture.mp4');
   const foreign = join(folder, 'Foreign.mkv');
   const broken = join(folder, 'Broken.mkv');
   const notes = join(folder, 'notes.mp4');
@@ -19,10 +20,11 @@ export async function makeFiles(folder) {
   const coding = ['-c:v', 'libx264', '-preset', 'ultrafast', '-g', '50', '-b:v', '1200k', '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest'];
   await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(100), ...coding, lecture]);
   await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(30), ...coding, other]);
+  await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(20), ...coding, third]);
   // Audio that has to be encoded.
   const encoded = [...coding, '-c:a', 'libopus'];
   await run('ffmpeg', ['-loglevel', 'error', '-y', ...source(60), ...encoded, foreign]);
   await writeFile(broken, Buffer.concat([Buffer.from([0x1a, 0x45, 0xdf, 0xa3]), Buffer.alloc(100_000, 0x55)]));
   await writeFile(notes, 'These are notes, and no lecture at all.\n'.repeat(200));
-  return { lecture, other, foreign, broken, notes };
+  return { lecture, other, third, foreign, broken, notes };
 }

@@ -35,6 +35,8 @@ export async function lookAtEveryPage({ stage, instructor, admin, lecture }) {
     await open('/no/such/page', 'There is nothing here');
     await look('not-found');
     await stage.signIn(page, instructor);
+    await look('courses');
+    await open('/lectures', 'My lectures');
     await look('lectures');
     await open('/upload', 'Upload');
     await look('upload');
@@ -56,5 +58,29 @@ export async function lookAtEveryPage({ stage, instructor, admin, lecture }) {
     await page.getByText('changed the roles of').first().waitFor();
     await look('audit');
     await page.context().close();
+  }
+}
+
+/** Checks the pages of courses at three widths, in light and in dark. */
+export async function lookAtCourses({ stage, instructor, course }) {
+  for (const [width, height] of [[360, 740], [768, 1024], [1440, 900]]) {
+    for (const colorScheme of ['light', 'dark']) {
+      const page = await stage.person({ viewport: { width, height }, colorScheme, reducedMotion: 'reduce' });
+      await stage.signIn(page, instructor);
+      const look = async (name, address, heading) => {
+        if (address !== null) await page.goto(`${stage.base}${address}`);
+        await page.getByRole('heading', { name: heading, level: 1 }).waitFor();
+        await page.waitForLoadState('networkidle').catch(() => undefined);
+        await stage.expectAccessible(page, `${name}, ${width} px, ${colorScheme}`);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        assert.ok(wide <= 0, `${name}, ${width} px: ${wide} px too wide`);
+        await stage.picture(page, `${name}-${width}-${colorScheme}`);
+      };
+      await look('home', null, 'Courses');
+      await look('course', `/courses/${course}`, 'Linear algebra 1');
+      await look('builder', `/courses/${course}/edit`, 'Graph theory');
+      await look('members', `/courses/${course}/members`, /Members of/);
+      await page.context().close();
+    }
   }
 }

@@ -24,6 +24,7 @@ async function expectMoving(page, seconds) {
 export async function playTheSampleLecture({ stage, instructor }) {
   const page = await stage.person();
   await stage.signIn(page, instructor);
+  await stage.toLectures(page);
   await page.getByRole('link', { name: 'Welcome to MoocFlix' }).click();
   await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
   const stalls = await countStalls(page);
@@ -145,6 +146,7 @@ export async function retryWhatFailed({ stage, instructor, admin, files }) {
 
   const theirs = await stage.person();
   await stage.signIn(theirs, admin);
+  await stage.toLectures(theirs);
   await theirs.getByLabel('Everyone’s').check();
   await theirs.getByRole('heading', { name: 'Everyone’s lectures', level: 1 }).waitFor();
   await theirs.getByRole('link', { name: 'Linear algebra 1' }).waitFor();
@@ -189,6 +191,7 @@ export async function deleteTheLecture({ stage, page, instructor, lecture }) {
   // A segment request in flight is refused, as it must be.
   stage.allow(/status of (403|410)/);
   await stage.signIn(page, instructor);
+  await stage.toLectures(page);
   await page.getByRole('link', { name: /Vectors/ }).click();
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.keyboard.press('Escape');

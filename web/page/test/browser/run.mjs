@@ -13,7 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFiles } from './files.mjs';
 import { openBrowser } from './stage.mjs';
+import * as building from './building.mjs';
 import * as accounts from './accounts.mjs';
+import * as learning from './learning.mjs';
 import * as looks from './looks.mjs';
 import * as playing from './playing.mjs';
 import * as typing from './typing.mjs';
@@ -62,6 +64,12 @@ const scenes = [
   playing.continueAfterTheSessionExpires,
   playing.watchWhileItIsEncoded,
   playing.retryWhatFailed,
+  building.buildACourse,
+  building.orderTheOutline,
+  building.editACourseTwice,
+  building.publishACourse,
+  learning.addPeople,
+  looks.lookAtCourses,
   playing.rename,
   typing.keepWhatWasTyped,
   typing.signInAgainOverThePage,

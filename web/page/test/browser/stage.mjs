@@ -78,6 +78,12 @@ class Stage {
     await page.getByLabel('E-mail address').fill(email);
     await page.getByLabel('Password', { exact: true }).fill(password);
     await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('heading', { name: 'Courses', level: 1 }).waitFor();
+  }
+
+  /** The page with the lectures of somebody who teaches. */
+  async toLectures(page) {
+    await page.getByRole('navigation').getByRole('link', { name: 'Lectures', exact: true }).click();
     await page.getByRole('heading', { name: 'My lectures', level: 1 }).waitFor();
   }
 

@@ -94,7 +94,7 @@ export async function cancelAnUpload({ stage, page, files }) {
   await page.getByRole('dialog').getByRole('button', { name: 'Cancel the upload' }).click();
   await page.getByText('Cancelled. The uploaded part was deleted.').waitFor();
   await line.free();
-  await page.getByRole('link', { name: 'My lectures' }).click();
+  await stage.toLectures(page);
   await page.getByRole('link', { name: 'Linear algebra 1' }).waitFor();
   assert.equal(await page.getByRole('link', { name: 'Other lecture' }).count(), 0, 'nothing is left of it');
 }

@@ -1,0 +1,75 @@
+import { api } from '../api/client';
+import { body, Problem } from '../api/problem';
+import type { CourseDetails } from '../api/wire';
+import { receipt } from '../player/receipt';
+import { session } from '../session/session.svelte';
+import type { ItemProgress, Progress } from './outline';
+
+/** A course that somebody looks at, with how far they are in it. */
+export class CourseState {
+  course = $state.raw<CourseDetails | null>(null);
+  progress = $state.raw<Progress | null>(null);
+  problem = $state<Problem | null>(null);
+  /** When the course was loaded; what opens until then is open. */
+  now = $state(Date.now());
+
+  constructor(private readonly id: string) {}
+
+  get isMember(): boolean {
+    return Boolean(this.course?.my_role);
+  }
+
+  /** Whether the caller teaches the course, or may do so as an admin. */
+  get teaches(): boolean {
+    const role = this.course?.my_role;
+    return session.is('admin') || (Boolean(role) && role !== 'learner');
+  }
+
+  async load(): Promise<void> {
+    this.problem = null;
+    try {
+      const course = await body(api.GET('/api/v1/courses/{course_id}', this.#at));
+      this.now = Date.now();
+      this.course = course;
+    } catch (thrown) {
+      this.problem = Problem.of(thrown);
+    }
+  }
+
+  async loadProgress(): Promise<void> {
+    this.progress = (await this.#fetchProgress()) ?? this.progress;
+  }
+
+  /** How far the caller is in an item. */
+  of(item: string): ItemProgress | undefined {
+    return this.progress?.items.find((each) => each.item_id === item);
+  }
+
+  async enrol(code: string | null): Promise<void> {
+    const answer = await body(api.POST('/api/v1/courses/{course_id}/enrolments', { ...this.#at, body: code === null ? {} : { code } }));
+    const proof = (answer as { receipt?: string | null }).receipt;
+    if (proof) receipt.keep(proof);
+    await this.load();
+  }
+
+  async leave(): Promise<void> {
+    const params = { path: { course_id: this.id, user_id: 'me' } };
+    await body(api.DELETE('/api/v1/courses/{course_id}/enrolments/{user_id}', { params }));
+  }
+
+  get #at() {
+    return { params: { path: { course_id: this.id } } };
+  }
+
+  /** How far the caller is; null if nobody keeps it for them. */
+  #fetchProgress(): Promise<Progress | null> {
+    return fetchProgress(this.id).catch(() => null);
+  }
+}
+
+/** How far the caller is in a course. */
+export async function fetchProgress(course: string): Promise<Progress> {
+  const answer = await session.fetch(new Request(`/api/v1/courses/${course}/progress`));
+  if (!answer.ok) throw Problem.parse(answer.status, await answer.text());
+  return (await answer.json()) as Progress;
+}

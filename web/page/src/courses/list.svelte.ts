@@ -1,0 +1,60 @@
+import { api } from '../api/client';
+import { body, Problem } from '../api/problem';
+import type { Course } from '../api/wire';
+import type { Progress } from './outline';
+
+/** A list of courses: mine, or the catalogue with what is searched in it. */
+export class CourseList {
+  items = $state.raw<Course[]>([]);
+  progress = $state.raw<ReadonlyMap<string, Progress>>(new Map());
+  problem = $state<Problem | null>(null);
+  loaded = $state(false);
+  loadingMore = $state(false);
+  cursor = $state<string | null>(null);
+  /** What the shown list was searched for. */
+  asked = $state('');
+  #generation = 0;
+
+  constructor(private readonly mine: boolean) {}
+
+  async load(q = ''): Promise<void> {
+    const generation = ++this.#generation;
+    this.problem = null;
+    try {
+      const page = await this.#fetch(q, null);
+      if (generation !== this.#generation) return;
+      this.items = page.items;
+      this.cursor = page.next_cursor ?? null;
+      this.asked = q;
+      this.loaded = true;
+    } catch (thrown) {
+      if (generation === this.#generation) this.problem = Problem.of(thrown);
+    }
+  }
+
+  async more(): Promise<void> {
+    if (this.cursor === null || this.loadingMore) return;
+    const generation = this.#generation;
+    this.loadingMore = true;
+    try {
+      const page = await this.#fetch(this.asked, this.cursor);
+      if (generation !== this.#generation) return;
+      this.items = [...this.items, ...page.items];
+      this.cursor = page.next_cursor ?? null;
+    } catch (thrown) {
+      if (generation === this.#generation) this.problem = Problem.of(thrown);
+    } finally {
+      this.loadingMore = false;
+    }
+  }
+
+  #fetch(q: string, cursor: string | null) {
+    const query = {
+      limit: this.mine ? 100 : 20,
+      ...(this.mine ? { mine: true } : {}),
+      ...(q === '' ? {} : { q }),
+      ...(cursor === null ? {} : { cursor }),
+    };
+    return body(api.GET('/api/v1/courses', { params: { query } }));
+  }
+}

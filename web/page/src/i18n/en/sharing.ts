@@ -1,0 +1,22 @@
+/** Texts of sharing one lecture. */
+export const sharing = {
+  'share.title': 'Who may watch',
+  'share.courses': 'Courses that contain this lecture open it for their learners, whatever you choose here.',
+  'share.who': 'Besides courses',
+  'share.private': 'Only me',
+  'share.privateText': 'You and the administrators of this site.',
+  'share.signedIn': 'Everyone who is signed in',
+  'share.signedInText': 'They find it under their courses.',
+  'share.link': 'Everyone with the link',
+  'share.linkText': 'Nobody needs an account to watch.',
+  'share.now.private': 'Only you can watch this lecture now, besides the learners of its courses.',
+  'share.now.signed_in': 'Everyone who is signed in can watch this lecture now.',
+  'share.now.link': 'Everyone with the link can watch this lecture now.',
+  'share.address': 'Link to share',
+  'share.copied': 'The link was copied.',
+  'share.renew': 'If you choose another option, this link stops working for good; later you get a new one.',
+  'share.withMe': 'Shared with everyone',
+  'share.missing': 'This link doesn’t work',
+  'share.missingText': 'The lecture is no longer shared by this link, or the link is incomplete. If you have an account, sign in.',
+  'share.visitor': 'With an account, you can join courses and resume where you stopped.',
+} as const;
