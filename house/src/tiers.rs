@@ -11,7 +11,7 @@ pub(crate) enum Tier {
     Worker,
     /// What a service and its workers both know.
     Renditions,
-    /// A subject of a service with routes of its own.
+    /// A subject of a service, perhaps with routes of its own.
     Quizzes,
     Page,
     Runtime,
@@ -33,7 +33,7 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
         [service] if service.ends_with("-service") => Tier::Service,
         ["content-delivery-service", "transcoding-jobs" | "live"] => Tier::Worker,
         ["content-delivery-service", "renditions"] => Tier::Renditions,
-        ["content-delivery-service", "quizzes"] => Tier::Quizzes,
+        ["content-delivery-service", "quizzes" | "entitlements"] => Tier::Quizzes,
         ["web"] => Tier::Page,
         ["platform", "runtime"] => Tier::Runtime,
         ["platform", "sandbox"] => Tier::Sandbox,
@@ -139,8 +139,12 @@ pub(crate) fn known(tree: &Tree) -> Vec<(String, String)> {
 pub(crate) fn services_apart(tree: &Tree) -> Vec<(String, String)> {
     let wrong = all(tree).filter(|it| {
         let (from, to) = it.tiers;
-        // a service's tests make what its workers make
-        let tested = it.tests && (from, to) == (Tier::Service, Tier::Worker);
+        // a service's tests make what its workers make, and those of its subjects take its schema
+        let tested = it.tests
+            && matches!(
+                (from, to),
+                (Tier::Service, Tier::Worker) | (Tier::Quizzes, Tier::Renditions)
+            );
         serves(from) && serves(to) && !(it.at_home() && (may_name(from, to) || tested))
     });
     wrong.map(|it| it.breach()).collect()

@@ -17,7 +17,7 @@ const USERS: &str = "user-management-service";
 const COURSES: &str = "course-management-service";
 const CIRCLE: &str = "no import circle between subjects (a file with the modules inside it)";
 const ROOM: &str = "a room has at most 12 files";
-const SIZE: &str = "a service has at most 7,000 lines of code";
+const SIZE: &str = "a service has at most 8,000 lines of code";
 
 #[test]
 fn the_house_keeps_its_rules() -> Result<()> {

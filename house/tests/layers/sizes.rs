@@ -16,9 +16,9 @@ pub(super) fn sizes() -> Result<Vec<Plant>> {
         breaches(&files("e2e/src", 20)?).is_empty(),
         "scenarios' helpers have no rooms"
     );
-    // as many as fill six rooms, each of them short
+    // as many as fill seven rooms, each of them short
     let code = |text: &str| {
-        (0..72).try_fold(house()?, |it, n| {
+        (0..84).try_fold(house()?, |it, n| {
             it.file(&format!("{models}/s{}/f{n}.rs", n / 12), &text.repeat(105))
         })
     };
@@ -49,7 +49,7 @@ pub(super) fn sizes() -> Result<Vec<Plant>> {
             files("content-delivery-service/transcoding-jobs/src", 13)?,
         ),
         (ROOM, "a room of the platform", files("platform/runtime/src", 13)?),
-        (SIZE, "a service of 7,560 lines", code("const A: u8 = 1;\n")?),
+        (SIZE, "a service of 8,820 lines", code("const A: u8 = 1;\n")?),
         (
             "tests add no feature to what the product uses",
             "a feature for tests",
