@@ -44,8 +44,9 @@ impl Sql {
         Self { sqlite, postgres }
     }
 
-    #[cfg(test)]
-    pub(crate) fn texts(self) -> (&'static str, &'static str) {
+    /// The text for SQLite and the one for PostgreSQL.
+    #[must_use]
+    pub const fn texts(self) -> (&'static str, &'static str) {
         (self.sqlite, self.postgres)
     }
 }

@@ -1,8 +1,9 @@
 //! The questions that services ask each other: the answering service implements a trait, and composition hands it to the
 //! asking one.
 
-use crate::{Roles, UserId, VideoId};
+use crate::{CourseId, EventData, Roles, Timestamp, UserId, VideoId};
 use async_trait::async_trait;
+use uuid::Uuid;
 
 /// The answering service can't answer at the moment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,4 +67,45 @@ pub trait Lectures: Send + Sync {
     /// These lectures, and whether a user (an admin or not) may administer them; in any order, without those that don't
     /// exist or were deleted.
     async fn lectures(&self, ids: &[VideoId], user: UserId, is_admin: bool) -> Result<Vec<Lecture>, Unanswered>;
+}
+
+/// The last event of an aggregate of course-management, as it says what the aggregate is now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LastEvent {
+    /// The course or the enrolment.
+    pub subject: Uuid,
+    /// The number of the event in the history of its aggregate.
+    pub sequence: i64,
+    /// The kind of event with its data.
+    pub data: EventData,
+}
+
+/// A place in the order in which courses and memberships have changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChangePosition {
+    /// When an aggregate last changed.
+    pub at: Timestamp,
+    /// The aggregate.
+    pub id: Uuid,
+}
+
+/// A part of what has changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changes {
+    /// The last events of aggregates that have changed.
+    pub events: Vec<LastEvent>,
+    /// Where the next part begins; none if nothing more has changed.
+    pub next: Option<ChangePosition>,
+}
+
+/// Answers questions about courses and their members; course-management does.
+#[async_trait]
+pub trait Courses: Send + Sync {
+    /// The last events of the courses and memberships that have changed after this position.
+    ///
+    /// A change may appear with a time that is some seconds older than its commit.
+    async fn changed_after(&self, position: ChangePosition) -> Result<Changes, Unanswered>;
+
+    /// The last events of a course and of a user's membership in it, as far as there are any.
+    async fn last_events(&self, course: CourseId, user: UserId) -> Result<Vec<LastEvent>, Unanswered>;
 }

@@ -13,6 +13,7 @@ mod messages;
 mod metric;
 pub mod metrics;
 pub mod process;
+pub mod receipts;
 mod routing;
 mod running;
 pub mod secrets;

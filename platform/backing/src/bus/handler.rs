@@ -53,7 +53,8 @@ impl After {
         self
     }
 
-    pub(super) fn run(self) {
+    /// Runs all of it; only after the commit.
+    pub fn run(self) {
         for work in self.0 {
             work();
         }
