@@ -16,6 +16,7 @@ mod services;
 mod subscribers;
 
 pub use config::Config;
+pub use services::course_answers::CourseAnswers;
 
 use backing::bus::BusError;
 use backing::db::{Db, Migration};
@@ -28,7 +29,9 @@ use repositories::enrolments::enrolment_repository::EnrolmentRepository;
 use repositories::enrolments::member_repository::MemberRepository;
 use repositories::outline::item_repository::ItemRepository;
 use repositories::outline::outline_repository::OutlineRepository;
+use runtime::receipts::Receipts;
 use runtime::{Authenticator, Face, Service};
+use secrecy::{ExposeSecret, SecretSlice};
 use services::code_tries::CodeTries;
 use services::course_service::CourseService;
 use services::enrolment_service::EnrolmentService;
@@ -42,13 +45,22 @@ use subscribers::followed_events;
 pub const NAME: &str = "courses";
 
 /// The service's tables.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "courses, outlines and enrolments",
-    fill: None,
-    sqlite: include_str!("../migrations/sqlite/0001_courses.sql"),
-    postgres: include_str!("../migrations/postgres/0001_courses.sql"),
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "courses, outlines and enrolments",
+        fill: None,
+        sqlite: include_str!("../migrations/sqlite/0001_courses.sql"),
+        postgres: include_str!("../migrations/postgres/0001_courses.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "what has changed when",
+        fill: None,
+        sqlite: include_str!("../migrations/sqlite/0002_changes.sql"),
+        postgres: include_str!("../migrations/postgres/0002_changes.sql"),
+    },
+];
 
 /// What the service states about itself.
 pub const FACE: Face = Face {
@@ -72,6 +84,8 @@ pub struct Deps {
     pub directory: Arc<dyn Directory>,
     /// Answers questions about lectures.
     pub lectures: Arc<dyn Lectures>,
+    /// The platform's secret, from which this service derives its keys.
+    pub secret: SecretSlice<u8>,
     /// The service's section of the configuration.
     pub config: Config,
 }
@@ -110,6 +124,7 @@ fn api(deps: Deps, clock: &Clock) -> Api {
         backing,
         directory,
         lectures,
+        secret,
         config,
         ..
     } = deps;
@@ -131,7 +146,7 @@ fn api(deps: Deps, clock: &Clock) -> Api {
             courses.clone(),
             enrolments.clone(),
             Arc::clone(&directory),
-            tries,
+            (tries, Receipts::new(secret.expose_secret())),
             config.enrolments_per_day.into(),
         ),
         members: MemberService::new(courses.clone(), (enrolments, MemberRepository::new(db)), directory),

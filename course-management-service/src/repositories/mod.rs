@@ -3,4 +3,5 @@
 pub mod courses;
 pub mod enrolments;
 pub mod outline;
+pub(crate) mod published;
 pub mod rows;

@@ -1,14 +1,12 @@
 //! Rows that transactions of several subjects read or write; each function takes the caller's transaction.
 
 use crate::models::courses::course::{Course, Joining};
+use crate::repositories::published::{COURSE, Membership, OutlineRow, courses, membership_columns};
 use backing::audit::{self, NewEntry};
 use backing::db::{DbError, Tx};
 use backing::once::{self, Once, Request};
 use backing::{args, outbox, record};
-use contracts::events::{CourseChanged, CourseItem, CourseModule, EnrolmentChanged, EnrolmentEnded};
-use contracts::{
-    CourseAccess, CourseId, CourseRole, CourseStatus, EnrolmentId, ItemId, ModuleId, NewEvent, Timestamp, UserId,
-};
+use contracts::{CourseAccess, CourseId, CourseStatus, EnrolmentId, NewEvent, Timestamp, UserId};
 use uuid::Uuid;
 
 /// The columns of a course, from the table `c`.
@@ -146,84 +144,23 @@ pub(crate) async fn count(tx: &mut Tx, sql: &'static str, id: Uuid) -> Result<i6
     Ok(row.map_or(0, |(count,)| count))
 }
 
-record! {
-    struct ModuleRow {
-        id: ModuleId,
-        opens_at: Option<Timestamp>,
-    }
-}
-
-record! {
-    struct ItemRow {
-        id: ItemId,
-        module_id: ModuleId,
-        kind: String,
-        content_id: Uuid,
-    }
-}
-
 /// Writes the event with everything that decides who may watch what of a course.
 pub(crate) async fn publish_course(tx: &mut Tx, id: CourseId, now: Timestamp) -> Result<(), NotDone> {
-    let course = course_in(tx, id).await?;
-    let sql = "SELECT id, opens_at FROM modules WHERE course_id = $1 ORDER BY place, id";
-    let modules = tx.all::<ModuleRow>(sql, args![id]).await?;
-    let sql = "SELECT id, module_id, kind, content_id FROM items WHERE course_id = $1 AND deleted_at IS NULL \
-               ORDER BY place, id";
-    let items = tx.all::<ItemRow>(sql, args![id]).await?;
-    let of_module = |module: ModuleRow| CourseModule {
-        id: module.id,
-        opens_at: module.opens_at,
-        items: items
-            .iter()
-            .filter(|item| item.module_id == module.id)
-            .map(|item| CourseItem {
-                id: item.id,
-                kind: item.kind.clone(),
-                content_id: item.content_id,
-            })
-            .collect(),
-    };
-    let event = CourseChanged {
-        owner_id: course.owner_id,
-        status: course.status,
-        access: course.access,
-        opens_at: course.opens_at,
-        ends_at: course.ends_at,
-        modules: modules.into_iter().map(of_module).collect(),
-    };
+    let rows = tx.all::<OutlineRow>(COURSE, args![id]).await?;
+    let (_, event) = courses(rows).into_iter().next().ok_or(NotDone::Missing("course"))?;
     outbox::push(tx, &NewEvent::of_course(id, event.into()), now).await?;
     Ok(())
 }
 
-record! {
-    struct Membership {
-        id: EnrolmentId,
-        course_id: CourseId,
-        user_id: UserId,
-        role: String,
-        is_over: bool,
-    }
-}
-
 /// Writes the event of what an enrolment is now.
 pub(crate) async fn publish_enrolment(tx: &mut Tx, id: EnrolmentId, now: Timestamp) -> Result<(), DbError> {
-    let sql = "SELECT id, course_id, user_id, role, (ended_at IS NOT NULL OR suspended_at IS NOT NULL) AS is_over \
-               FROM enrolments WHERE id = $1";
-    let Some(row) = tx.one::<Membership>(sql, args![id]).await? else {
+    let sql = concat!(
+        "UPDATE enrolments SET changed_at = $2 WHERE id = $1 RETURNING ",
+        membership_columns!()
+    );
+    let Some(row) = tx.one::<Membership>(sql, args![id, now]).await? else {
         return Ok(());
     };
-    let (course_id, user_id) = (row.course_id, row.user_id);
-    let data = if row.is_over {
-        EnrolmentEnded { course_id, user_id }.into()
-    } else {
-        let role = row.role.parse().unwrap_or(CourseRole::Learner);
-        EnrolmentChanged {
-            course_id,
-            user_id,
-            role,
-        }
-        .into()
-    };
-    outbox::push(tx, &NewEvent::of_enrolment(row.id, data), now).await?;
+    outbox::push(tx, &NewEvent::of_enrolment(id, row.into()), now).await?;
     Ok(())
 }

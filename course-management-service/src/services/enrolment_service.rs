@@ -12,6 +12,7 @@ use crate::models::enrolments::pasted_list::{self, Line, Named};
 use crate::repositories::enrolments::enrolment_repository::EnrolmentRepository;
 use contracts::questions::{Addressee, Directory};
 use contracts::{CourseId, CourseRole, UserId};
+use runtime::receipts::Receipts;
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub(crate) struct Admission {
     pub(crate) enrolment: Enrolment,
     /// Whether it began with this request.
     pub(crate) is_new: bool,
+    /// What lets the member watch at once, even if other services have not heard of the membership yet.
+    pub(crate) receipt: String,
 }
 
 /// Enrols people.
@@ -45,6 +48,7 @@ pub(crate) struct EnrolmentService {
     enrolments: EnrolmentRepository,
     directory: Arc<dyn Directory>,
     tries: CodeTries,
+    receipts: Receipts,
     /// How many people a teacher may enrol in a day.
     per_day: i64,
 }
@@ -54,7 +58,7 @@ impl EnrolmentService {
         courses: CourseService,
         enrolments: EnrolmentRepository,
         directory: Arc<dyn Directory>,
-        tries: CodeTries,
+        (tries, receipts): (CodeTries, Receipts),
         per_day: i64,
     ) -> Self {
         Self {
@@ -62,6 +66,7 @@ impl EnrolmentService {
             enrolments,
             directory,
             tries,
+            receipts,
             per_day,
         }
     }
@@ -78,7 +83,7 @@ impl EnrolmentService {
         }
         let joined = self.enrolments.join(id, asker.user, now).await?;
         count(std::slice::from_ref(&joined));
-        admission(joined)
+        self.admission(joined)
     }
 
     /// Whether somebody may become a learner by themselves.
@@ -112,7 +117,7 @@ impl EnrolmentService {
             Some(Addressee::NoAccount) | None => return Err(EnrolmentError::NoAccount),
         };
         let all = self.enrol_all(&granted, asker, &[user], 1).await?;
-        admission(all.into_iter().next().unwrap_or(Enrolled::NoCourse))
+        self.admission(all.into_iter().next().unwrap_or(Enrolled::NoCourse))
     }
 
     /// Enrols the people of a pasted list for a teacher, and says what became of each line.
@@ -228,6 +233,22 @@ impl EnrolmentService {
         count(&all);
         Ok(all)
     }
+
+    fn admission(&self, enrolled: Enrolled) -> Result<Admission, EnrolmentError> {
+        let (enrolment, is_new) = match enrolled {
+            Enrolled::New(enrolment) => (enrolment, true),
+            Enrolled::Already(enrolment) => (enrolment, false),
+            Enrolled::Removed => return Err(EnrolmentError::Removed),
+            Enrolled::NoCourse => return Err(Denied::NotFound.into()),
+        };
+        let now = self.courses.clock.now();
+        let receipt = self.receipts.issue(enrolment.course_id, enrolment.user_id, now);
+        Ok(Admission {
+            enrolment,
+            is_new,
+            receipt,
+        })
+    }
 }
 
 fn person(addressee: &Addressee) -> Option<UserId> {
@@ -235,16 +256,6 @@ fn person(addressee: &Addressee) -> Option<UserId> {
         Addressee::Person(user) => Some(*user),
         Addressee::NoAccount | Addressee::NoAddress => None,
     }
-}
-
-fn admission(enrolled: Enrolled) -> Result<Admission, EnrolmentError> {
-    let (enrolment, is_new) = match enrolled {
-        Enrolled::New(enrolment) => (enrolment, true),
-        Enrolled::Already(enrolment) => (enrolment, false),
-        Enrolled::Removed => return Err(EnrolmentError::Removed),
-        Enrolled::NoCourse => return Err(Denied::NotFound.into()),
-    };
-    Ok(Admission { enrolment, is_new })
 }
 
 /// Counts the memberships that began.

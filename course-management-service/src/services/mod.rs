@@ -2,6 +2,7 @@
 
 pub(crate) mod access_service;
 pub(crate) mod code_tries;
+pub(crate) mod course_answers;
 pub(crate) mod course_service;
 pub(crate) mod enrolment_service;
 pub(crate) mod error;

@@ -1,5 +1,6 @@
-use crate::server::{Server, column};
+use crate::server::{Server, column, id};
 use contracts::Role;
+use runtime::receipts::Receipts;
 use serde_json::json;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ async fn a_learner_enrols_once_leaves_and_enrols_again() {
         let enrolments = format!("{course}/enrolments");
         let request = server.request_by(&learner, reqwest::Method::POST, &format!("/api/v1/courses{enrolments}"));
         let enrolled = server.send(request).await;
-        let document = json!({"course_id": course[1..], "user_id": learner.id, "role": "learner"});
+        let receipt = Receipts::new(&[7; 32]).issue(id(&course).parse().unwrap(), learner.id, server.clock.now());
+        let document = json!({"course_id": course[1..], "user_id": learner.id, "role": "learner", "receipt": receipt});
         assert_eq!(enrolled.is(201).json, document);
         assert_eq!(
             server.post(&learner, &enrolments, json!({})).await.is(200).json,

@@ -1,6 +1,8 @@
 //! Every route over HTTP on both engines, and every repository method.
 
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod courses;
 #[cfg(test)]
 mod enrolments;

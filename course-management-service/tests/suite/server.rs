@@ -83,6 +83,7 @@ impl Server {
             authenticator: identity.authenticator(),
             directory: world.clone(),
             lectures: world.clone(),
+            secret: vec![7; 32].into(),
             config,
         };
         let (changes, _) = bus.subscribe_broadcast(COURSES_TOPIC).await.unwrap();

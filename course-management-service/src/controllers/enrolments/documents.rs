@@ -1,6 +1,6 @@
 //! How memberships look on the wire.
 
-use crate::models::enrolments::enrolment::Enrolment;
+use crate::services::enrolment_service::Admission;
 use crate::services::member_service::Member;
 use contracts::{CourseId, CourseRole, Timestamp, UserId};
 use serde::Serialize;
@@ -13,14 +13,18 @@ pub(crate) struct EnrolmentDocument {
     course_id: CourseId,
     user_id: UserId,
     role: CourseRole,
+    /// Sent by the member as the header `Enrolment-Receipt` of `GET /api/v1/content/{video_id}/stream` within two minutes, it
+    /// opens the stream even if the enrolment is not known there yet.
+    receipt: String,
 }
 
-impl From<Enrolment> for EnrolmentDocument {
-    fn from(enrolment: Enrolment) -> Self {
+impl From<Admission> for EnrolmentDocument {
+    fn from(Admission { enrolment, receipt, .. }: Admission) -> Self {
         Self {
             course_id: enrolment.course_id,
             user_id: enrolment.user_id,
             role: enrolment.role,
+            receipt,
         }
     }
 }

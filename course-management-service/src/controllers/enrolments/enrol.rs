@@ -59,6 +59,6 @@ pub(crate) async fn enrol(
     } else {
         StatusCode::OK
     };
-    let document = EnrolmentDocument::from(admission.enrolment);
+    let document = EnrolmentDocument::from(admission);
     Ok((status, [(CACHE_CONTROL, "no-store")], Json(document)).into_response())
 }

@@ -244,6 +244,8 @@ impl CourseRepository {
         let Some((owner_id,)) = tx.one::<(UserId,)>(sql, args![id]).await? else {
             return Ok(false);
         };
+        let sql = "INSERT INTO deleted_courses (id, owner_id, deleted_at) VALUES ($1, $2, $3)";
+        tx.run(sql, args![id, owner_id, now]).await?;
         let event = NewEvent::of_course(id, CourseDeleted { owner_id }.into());
         outbox::push(&mut tx, &event, now).await?;
         if let Some(entry) = audit {
