@@ -4,6 +4,7 @@
 //! library has what they share. It links no other crate of the workspace.
 
 pub mod api;
+pub mod courses;
 pub mod encoding;
 pub mod growing;
 pub mod ladder;

@@ -4,6 +4,7 @@ mod clients;
 mod command_line;
 mod contract;
 mod course_rights;
+mod course_watch;
 mod deleted;
 mod frames;
 mod full_disk;

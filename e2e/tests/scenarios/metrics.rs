@@ -16,9 +16,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::time::Duration;
 
-/// Metrics that exist but stay as they are: the embedded bus empties its queues before they are counted, and the machine and
-/// its encoder stay the same.
-const STILL: [&str; 4] = [
+/// Metrics that exist but stay as they are: the embedded bus empties its queues before they are counted and loses nothing that
+/// has to be repaired, and the machine and its encoder stay the same.
+const STILL: [&str; 5] = [
+    "moocflix_course_changes_repaired_total",
     "moocflix_outbox_waiting",
     "moocflix_bus_lag",
     "moocflix_encoder_memory_limit",

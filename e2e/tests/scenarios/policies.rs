@@ -90,7 +90,7 @@ async fn every_route_keeps_its_policy_for_every_role() -> Result<()> {
                     "signed_in" => known,
                     "instructor" => matches!(role, "instructor" | "admin"),
                     "admin" => role == "admin",
-                    "upload_key" | "course_access" => known,
+                    "upload_key" | "course_access" | "may_watch" => known,
                     "playback_token" => false,
                     other => anyhow::bail!("{method} {path}: unknown policy {other}"),
                 };
