@@ -31,7 +31,9 @@ use backing::space::Space;
 use backing::tasks::{Job, Queue, Worker};
 use backing::{Backing, Clock};
 use contracts::events::CONTENT_TOPIC;
+use contracts::questions::{Courses, Directory};
 use controllers::state::Api;
+use entitlements::repositories::grounds_repository::GroundsRepository;
 use jobs::sweep_job::SweepJob;
 use renditions::repositories::ladder_repository::LadderRepository;
 use renditions::repositories::plan_repository::PlanRepository;
@@ -39,9 +41,12 @@ use repositories::playback::playback_key_repository::PlaybackKeyRepository;
 use repositories::uploads::upload_repository::UploadRepository;
 use repositories::videos::deletion_repository::DeletionRepository;
 use repositories::videos::video_repository::VideoRepository;
+use runtime::receipts::Receipts;
 use runtime::{Authenticator, Background, Face, Service, Spawner};
 use secrecy::{ExposeSecret, SecretSlice};
+use services::access_service::AccessService;
 use services::audit_service::AuditService;
+use services::course_service::CourseService;
 use services::places::UserPlaces;
 use services::stream_service::StreamService;
 use services::stream_service::media_store::MediaStore;
@@ -53,8 +58,8 @@ use services::upload_service::upload_store::UploadStore;
 use services::video_service::VideoService;
 use std::sync::Arc;
 use std::time::Duration;
-use subscribers::content_events;
 use subscribers::user_events::UserEvents;
+use subscribers::{content_events, course_events};
 
 /// The service's name: its role, its schema, its database file.
 pub const NAME: &str = "content";
@@ -83,6 +88,10 @@ pub struct Deps {
     pub backing: Backing,
     /// Checks the access tokens on this service's routes.
     pub authenticator: Authenticator,
+    /// Answers questions about people.
+    pub directory: Arc<dyn Directory>,
+    /// Answers questions about courses.
+    pub courses: Arc<dyn Courses>,
     /// The platform's secret, from which this service derives its keys.
     pub secret: SecretSlice<u8>,
     /// The section `content` of the settings.
@@ -119,29 +128,33 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
                 ..
             },
         authenticator,
+        directory,
+        courses,
         secret,
         config,
     } = deps;
     config.validate().map_err(StartError::Config)?;
-    let repository = VideoRepository::new(db.clone());
-    let deletions = DeletionRepository::new(db.clone());
     let stores = (objects.clone(), space.clone(), clock.clone());
     let uploads = uploads(&db, stores, (config.upload, config.quota.clone()), &secret);
     let sealed = PlaybackKeyRepository::new(db.clone());
     let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
-    let ladders = LadderRepository::new(db.clone());
-    let media = MediaStore::new(objects.clone(), ladders, config.playback.hot_bytes);
-    let streams = StreamService::new(&db, keys, media, authenticator.clone(), (space.clone(), clock.clone()));
+    let media = media(&db, &objects, &config.playback);
+    let access = AccessService::new(GroundsRepository::new(db.clone()), directory, clock.clone());
+    let viewers = (access.clone(), authenticator.clone());
+    let streams = StreamService::new(&db, keys, media, viewers, (space.clone(), clock.clone()));
     let transcodes = TranscodeService::new(PlanRepository::new(db.clone()), clock.clone());
     let videos = VideoService::new(
-        repository,
-        deletions,
+        access,
+        (VideoRepository::new(db.clone()), DeletionRepository::new(db.clone())),
         transcodes.clone(),
         uploads.clone(),
         (objects, space),
         clock.clone(),
     );
-    let (changes, followers) = follow(&streams, &uploads, bus.as_ref(), (db.clone(), clock)).await?;
+    let receipts = Receipts::new(secret.expose_secret());
+    let courses = CourseService::new(db.clone(), courses, streams.clone(), receipts, clock.clone());
+    let followed = (&streams, &courses, &uploads);
+    let (changes, followers) = follow(followed, bus.as_ref(), (db.clone(), clock)).await?;
     let spawner = Spawner::new();
     let api = Api {
         uploads: uploads.clone(),
@@ -153,14 +166,18 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         changes,
         watchers: UserPlaces::new(config.quota.event_streams),
     };
-    let sweeps: Arc<dyn Job> = Arc::new(SweepJob { videos });
-    let sweeper = Worker::new(queue, vec![sweeps], SWEEP_SLOTS, SWEEP_POLL);
-    let tasks = background(sweeper, uploads, spawner);
+    let tasks = background((queue, videos), uploads, spawner);
     Ok(Service {
         name: NAME,
-        routes: routes::videos(api, &authenticator).merge(routes::playback(&streams, &authenticator)),
+        routes: routes::videos(api, &authenticator).merge(routes::playback(courses, &streams, &authenticator)),
         tasks: tasks.into_iter().chain(followers).collect(),
     })
+}
+
+/// Reads the media that is served.
+fn media(db: &Db, objects: &Objects, config: &PlaybackConfig) -> MediaStore {
+    let ladders = LadderRepository::new(db.clone());
+    MediaStore::new(objects.clone(), ladders, config.hot_bytes)
 }
 
 /// Takes lectures in.
@@ -180,7 +197,9 @@ fn uploads(
 }
 
 /// The work in the background of uploads and lectures.
-fn background(sweeper: Worker, uploads: UploadService, spawner: Spawner) -> Vec<Background> {
+fn background((queue, videos): (Queue, VideoService), uploads: UploadService, spawner: Spawner) -> Vec<Background> {
+    let sweeps: Arc<dyn Job> = Arc::new(SweepJob { videos });
+    let sweeper = Worker::new(queue, vec![sweeps], SWEEP_SLOTS, SWEEP_POLL);
     vec![
         Background::new("sweeper", move |shutdown| async move {
             sweeper.run(async move { shutdown.requested().await }).await;
@@ -197,20 +216,24 @@ fn background(sweeper: Worker, uploads: UploadService, spawner: Spawner) -> Vec<
     ]
 }
 
-/// Follows the events of users and of lectures, and the playbacks that other nodes end; also returns this service's
+/// Follows the events of users, of courses and of lectures, and the playbacks that other nodes end; also returns this service's
 /// events.
 async fn follow(
-    streams: &StreamService,
-    uploads: &UploadService,
+    (streams, courses, uploads): (&StreamService, &CourseService, &UploadService),
     bus: &dyn Bus,
     (db, clock): (Db, Clock),
-) -> Result<(Broadcast, [Background; 4]), BusError> {
-    let users = UserEvents::new(streams.clone(), uploads.clone()).subscription(db, clock);
+) -> Result<(Broadcast, [Background; 6]), BusError> {
+    let users = UserEvents::new(streams.clone(), uploads.clone()).subscription(db.clone(), clock.clone());
     let users = bus.subscribe_group(users).await?;
+    let course_changes = course_events::subscription(courses.clone(), db, clock);
+    let course_changes = bus.subscribe_group(course_changes).await?;
+    let courses = courses.clone();
     let (changes, hearing) = bus.subscribe_broadcast(CONTENT_TOPIC).await?;
     let (deleted, here, streams) = (changes.listen(), streams.clone(), streams.clone());
     let tasks = [
         users.into(),
+        course_changes.into(),
+        Background::new("courses", move |shutdown| jobs::reconcile_job::run(courses, shutdown)),
         hearing.into(),
         Background::new("deleted-videos", move |shutdown| {
             content_events::follow(deleted, here, shutdown)

@@ -15,6 +15,7 @@ pub(crate) const PLAYBACKS_REFUSED: &str = "moocflix_playbacks_refused_total";
 pub(crate) const MEDIA_REQUESTS: &str = "moocflix_media_requests_total";
 pub(crate) const MEDIA_BYTES: &str = "moocflix_media_bytes_total";
 pub(crate) const MEDIA_REFUSED: &str = "moocflix_media_refused_total";
+pub(crate) const COURSE_CHANGES_REPAIRED: &str = "moocflix_course_changes_repaired_total";
 pub(crate) const SWEEPS: &str = "moocflix_sweeps_total";
 
 /// Every metric of this service.
@@ -44,6 +45,10 @@ pub(crate) const METRICS: &[Metric] = &[
         help: "lectures that were deleted",
     },
     Metric {
+        name: COURSE_CHANGES_REPAIRED,
+        help: "changes of courses and memberships that asking has brought before an event did",
+    },
+    Metric {
         name: SWEEPS,
         help: "deleted lectures whose objects are all gone",
     },
@@ -53,8 +58,8 @@ pub(crate) const METRICS: &[Metric] = &[
     },
     Metric {
         name: PLAYBACKS_ENDED,
-        help: "playback sessions that were ended by a sign-out, a deactivation, other roles, a deletion, or by opening too \
-               many",
+        help: "playback sessions that were ended by a sign-out, a deactivation, other roles, a deletion, the end of a \
+               right by a course, or by opening too many",
     },
     Metric {
         name: PLAYBACKS_REFUSED,

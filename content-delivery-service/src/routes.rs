@@ -5,10 +5,11 @@ use crate::controllers::state::Api;
 use crate::controllers::uploads::tus::{TUS_RESUMABLE, VERSION};
 use crate::controllers::uploads::{cancel_upload, describe_uploads, resume_upload, show_usage, upload_video};
 use crate::controllers::videos::{
-    delete_video, fetch_video, list_audit, list_videos, request_transcode, update_video, watch_events,
+    delete_video, fetch_video, list_audit, list_videos, request_transcode, show_access, update_video, watch_events,
 };
 use crate::middlewares::validate_stream;
 use crate::models::playback::media_path::MediaResource;
+use crate::services::course_service::CourseService;
 use crate::services::stream_service::StreamService;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -23,6 +24,8 @@ use utoipa_axum::routes;
 const PREFIX: &str = "/api/v1/content";
 /// The bearer of an upload's owner, or the upload's own key `?k=`.
 const UPLOAD_KEY: Access = Access::ByService("upload_key");
+/// Everybody for a lecture that everybody may watch, otherwise the bearer of somebody who may.
+const MAY_WATCH: Access = Access::ByService("may_watch");
 /// The playback token in the path.
 const PLAYBACK_TOKEN: Access = Access::ByService("playback_token");
 
@@ -39,9 +42,10 @@ pub(crate) fn videos(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::GET, "/", Access::SignedIn, routes!(list_videos::list_videos))
         .row(Method::GET, "/usage", Access::SignedIn, routes!(show_usage::show_usage))
         .row(Method::GET, "/audit", Access::Admin, routes!(list_audit::list_audit))
-        .row(Method::GET, "/{video_id}", Access::SignedIn, routes!(fetch_video::fetch_video))
+        .row(Method::GET, "/{video_id}", MAY_WATCH, routes!(fetch_video::fetch_video))
         .row(Method::PATCH, "/{video_id}", Access::SignedIn, routes!(update_video::update_video))
         .row(Method::GET, "/{video_id}/events", Access::SignedIn, routes!(watch_events::watch_events))
+        .row(Method::GET, "/{video_id}/access", Access::Admin, routes!(show_access::show_access))
         .row(Method::POST, "/{video_id}/transcode", Access::SignedIn, routes!(request_transcode::request_transcode))
         .row(Method::GET, "/{video_id}/transcode", Access::SignedIn, routes!(request_transcode::show_transcode))
         .row(Method::DELETE, "/{video_id}/delete", Access::SignedIn, routes!(delete_video::delete_video))
@@ -58,7 +62,7 @@ const HEARTBEAT: &str = "/p/{token}/{video_id}/heartbeat";
 /// Streams and the media plane: every path below `/p/` is checked before anything else, also one that names nothing. The
 /// check has read the path, so no router reads it again.
 #[rustfmt::skip]
-pub(crate) fn playback(streams: &StreamService, authenticator: &Authenticator) -> Routes {
+pub(crate) fn playback(courses: CourseService, streams: &StreamService, authenticator: &Authenticator) -> Routes {
     let plane = Table::unguarded("")
         .row(Method::GET, INDEX, PLAYBACK_TOKEN, routes!(serve_index::serve_index))
         .row(Method::GET, PLAYLIST, PLAYBACK_TOKEN, routes!(serve_playlist::serve_playlist))
@@ -75,8 +79,8 @@ pub(crate) fn playback(streams: &StreamService, authenticator: &Authenticator) -
             Router::new().route_service("/p/{*path}", service_fn(checked))
         });
     Table::new(PREFIX, authenticator)
-        .row(Method::GET, "/{video_id}/stream", Access::SignedIn, routes!(stream_video::stream_video))
-        .with_state(streams.clone())
+        .row(Method::GET, "/{video_id}/stream", MAY_WATCH, routes!(stream_video::stream_video))
+        .with_state(courses)
         .merge(plane)
 }
 

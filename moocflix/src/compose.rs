@@ -143,6 +143,7 @@ impl Parts {
             authenticator: self.authenticator.clone(),
             directory: Arc::new(user_management_service::Directory::new(users)),
             lectures: Arc::new(content_delivery_service::LectureAnswers::new(content)),
+            secret: self.secret.clone(),
             config: settings.courses.clone(),
         };
         Ok(course_management_service::service(deps).await?)
@@ -150,6 +151,8 @@ impl Parts {
 
     async fn content(&mut self, settings: &Settings) -> Result<Service> {
         let db = self.schema(&content_delivery_service::FACE, settings).await?;
+        let courses = self.schema(&course_management_service::FACE, settings).await?;
+        let users = self.schema(&user_management_service::FACE, settings).await?;
         self.tasks
             .push(backends::relay("content-outbox", db.clone(), &self.backing));
         let deps = content_delivery_service::Deps {
@@ -157,6 +160,8 @@ impl Parts {
             db,
             backing: self.backing.clone(),
             authenticator: self.authenticator.clone(),
+            directory: Arc::new(user_management_service::Directory::new(users)),
+            courses: Arc::new(course_management_service::CourseAnswers::new(courses)),
             secret: self.secret.clone(),
             config: settings.content.service(),
         };

@@ -61,4 +61,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0008_quotas.sql"),
         postgres: include_str!("../../migrations/postgres/0008_quotas.sql"),
     },
+    Migration {
+        number: 9,
+        name: "courses and their members",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0009_courses.sql"),
+        postgres: include_str!("../../migrations/postgres/0009_courses.sql"),
+    },
 ];

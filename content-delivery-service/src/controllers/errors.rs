@@ -11,6 +11,7 @@ impl From<Denied> for Problem {
         let problem = |status, code| Self::new(status, code, denied.to_string());
         match denied {
             Denied::NotFound => problem(S::NOT_FOUND, "video_not_found"),
+            Denied::NotEntitled => problem(S::FORBIDDEN, "not_entitled"),
             Denied::Deleted => problem(S::GONE, "video_deleted"),
             Denied::Unauthenticated | Denied::NoKey | Denied::KeySpent => {
                 problem(S::UNAUTHORIZED, "unauthenticated").header(WWW_AUTHENTICATE, "Bearer realm=\"moocflix\"")
@@ -26,6 +27,11 @@ impl From<Failure> for Problem {
         let problem = |status, code| Self::new(status, code, failure.to_string());
         match &failure {
             Failure::StorageFull => problem(S::INSUFFICIENT_STORAGE, "storage_full"),
+            Failure::Unanswered(_) => {
+                tracing::warn!(error = %failure, "a request about a lecture has to be repeated");
+                let detail = "something that this needs does not answer; try again";
+                Self::new(S::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
+            }
             Failure::Unavailable(_) => problem(S::SERVICE_UNAVAILABLE, "unavailable").retry_after(1),
             Failure::Database(_) | Failure::Store(_) | Failure::Internal(_) => {
                 tracing::error!(error = %with_causes(&failure), "a request failed");

@@ -5,3 +5,4 @@ pub(crate) mod playback;
 pub(crate) mod state;
 pub(crate) mod uploads;
 pub(crate) mod videos;
+pub(crate) mod visitor;

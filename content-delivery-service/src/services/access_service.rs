@@ -1,10 +1,15 @@
 //! Rights to lectures: one question, answered by one rule.
 
-use super::error::Denied;
+use super::error::{Denied, Failure};
 use crate::models::videos::video::Video;
 use backing::audit::NewEntry;
-use contracts::{UserId, VideoId};
+use backing::{Clock, DbError};
+use contracts::questions::Directory;
+use contracts::{CourseAccess, CourseId, CourseRole, CourseStatus, Role, Timestamp, UserId, VideoId};
+use entitlements::models::grounds::{CourseGround, Grounds};
+use entitlements::repositories::grounds_repository::GroundsRepository;
 use runtime::{Caller, RequestId};
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Who asks.
@@ -22,10 +27,44 @@ pub(crate) struct Asker {
 pub(crate) enum Right {
     /// Nothing: to the asker, the lecture does not exist.
     None,
-    /// See, watch, change and delete it.
+    /// Know that it exists, because they may watch it at another time.
+    Know,
+    /// See and watch it.
+    Watch,
+    /// See everything of it, change and delete it.
     Administer,
     /// Continue its upload, too.
     Own,
+}
+
+/// What the widest right of an asker rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Basis {
+    /// Nothing.
+    Nothing,
+    /// The lecture is theirs.
+    Ownership,
+    /// They are an admin.
+    Administration,
+    /// A course has the lecture.
+    Course,
+}
+
+/// An asker's right to a lecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entitlement {
+    pub(crate) right: Right,
+    /// When the right ends; none if it is not known to end.
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) basis: Basis,
+}
+
+impl Entitlement {
+    /// The wider one; of two equal ones, the one that lasts longer.
+    fn or(self, other: Self) -> Self {
+        let lasts = |it: &Self| (it.right, it.until.is_none(), it.until);
+        if lasts(&other) > lasts(&self) { other } else { self }
+    }
 }
 
 impl Asker {
@@ -83,7 +122,7 @@ impl Asker {
         })
     }
 
-    /// The asker's right to a lecture of this owner.
+    /// The asker's right to a lecture of this owner, by owning it or as an admin.
     pub(crate) fn right(self, owner: UserId) -> Right {
         if owner == self.user {
             Right::Own
@@ -95,7 +134,7 @@ impl Asker {
     }
 }
 
-/// The lecture, if it exists and the asker has at least this right.
+/// The lecture, if it exists and the asker has at least this right by owning it or as an admin.
 ///
 /// Errors: `NotFound` in both cases
 pub(crate) fn granted(video: Option<Video>, asker: Asker, least: Right) -> Result<Video, Denied> {
@@ -110,6 +149,187 @@ pub(crate) fn must_see_all(asker: Asker) -> Result<(), Denied> {
         Ok(())
     } else {
         Err(Denied::AdminRequired)
+    }
+}
+
+/// What somebody (nobody without a sign-in) may do with a lecture: of all their grounds, the widest counts.
+pub(crate) fn entitlement(grounds: &Grounds, asker: Option<Asker>, now: Timestamp) -> Entitlement {
+    let courses = grounds.courses.iter();
+    let by_courses = courses.map(|course| by_course(course, asker.is_some(), now));
+    by_courses.fold(handling(grounds.owner, asker), Entitlement::or)
+}
+
+/// The right of owners and admins.
+fn handling(owner: UserId, asker: Option<Asker>) -> Entitlement {
+    let right = asker.map_or(Right::None, |asker| asker.right(owner));
+    Entitlement {
+        right,
+        until: None,
+        basis: match right {
+            Right::Own => Basis::Ownership,
+            Right::Administer => Basis::Administration,
+            Right::Watch | Right::Know | Right::None => Basis::Nothing,
+        },
+    }
+}
+
+/// The right that one course gives: to its teachers at any time, to others between its opening and its end.
+fn by_course(course: &CourseGround, is_signed_in: bool, now: Timestamp) -> Entitlement {
+    let is_open = [course.opens_at, course.module_opens_at]
+        .iter()
+        .flatten()
+        .all(|opens| *opens <= now);
+    let has_ended = course.ends_at.is_some_and(|ends| ends <= now);
+    let is_published = course.status == CourseStatus::Published;
+    let admits = match course.access {
+        CourseAccess::Enrolled => course.role.is_some(),
+        CourseAccess::Open => is_signed_in,
+        CourseAccess::Public => true,
+    };
+    let is_member_of = course.role.is_some() && course.status != CourseStatus::Draft;
+    let (right, until) = if course.role >= Some(CourseRole::Assistant) {
+        (Right::Watch, None)
+    } else if is_published && admits && is_open && !has_ended {
+        (Right::Watch, course.ends_at)
+    } else if is_member_of || is_published && admits {
+        (Right::Know, None)
+    } else {
+        (Right::None, None)
+    };
+    Entitlement {
+        right,
+        until,
+        basis: Basis::Course,
+    }
+}
+
+/// Whether somebody may watch a lecture, for those who ask about others.
+pub(crate) struct Answer {
+    pub(crate) is_allowed: bool,
+    /// A stable code.
+    pub(crate) reason: &'static str,
+    pub(crate) until: Option<Timestamp>,
+}
+
+impl Answer {
+    pub(crate) fn refused(reason: &'static str) -> Self {
+        Self {
+            is_allowed: false,
+            reason,
+            until: None,
+        }
+    }
+}
+
+/// Answers who may do what with lectures.
+#[derive(Clone)]
+pub(crate) struct AccessService {
+    grounds: GroundsRepository,
+    directory: Arc<dyn Directory>,
+    clock: Clock,
+}
+
+impl AccessService {
+    pub(crate) fn new(grounds: GroundsRepository, directory: Arc<dyn Directory>, clock: Clock) -> Self {
+        Self {
+            grounds,
+            directory,
+            clock,
+        }
+    }
+
+    /// Whether a user may watch a lecture; without an active account, they have what everybody has.
+    pub(crate) async fn answer(&self, lecture: (VideoId, UserId), user: UserId) -> Result<Answer, Failure> {
+        let people = self.directory.people(&[user]).await?;
+        let person = people.into_iter().find(|person| person.id == user);
+        let (asker, otherwise) = match person {
+            None => (None, "no_account"),
+            Some(person) if !person.is_active => (None, "account_deactivated"),
+            Some(person) => {
+                let asker = Asker::of_question(user, person.roles.has(Role::Admin));
+                (Some(asker), "nothing")
+            }
+        };
+        let found = self.entitlement(lecture, asker).await?;
+        let reason = match (found.right, found.basis) {
+            (Right::None, _) | (_, Basis::Nothing) => otherwise,
+            (Right::Know, _) => "not_open",
+            (_, Basis::Ownership) => "owner",
+            (_, Basis::Administration) => "admin",
+            (_, Basis::Course) => "course",
+        };
+        Ok(Answer {
+            is_allowed: found.right >= Right::Watch,
+            reason,
+            until: found.until,
+        })
+    }
+
+    /// What somebody may do with a lecture; no course is looked at for those who may administer it.
+    pub(crate) async fn entitlement(
+        &self,
+        (video, owner): (VideoId, UserId),
+        asker: Option<Asker>,
+    ) -> Result<Entitlement, DbError> {
+        let handling = handling(owner, asker);
+        if handling.right >= Right::Administer {
+            return Ok(handling);
+        }
+        let grounds = self.grounds.of(video, asker.map(|asker| asker.user)).await?;
+        Ok(grounds.map_or(handling, |grounds| entitlement(&grounds, asker, self.clock.now())))
+    }
+
+    /// The lectures of a course that somebody may watch, in the order of its outline, each with its status and the right;
+    /// this course, ownership and being an admin are the grounds that count.
+    pub(crate) async fn watched_of_course(
+        &self,
+        course: CourseId,
+        asker: Asker,
+    ) -> Result<Vec<(VideoId, String, Right)>, DbError> {
+        let (listed, now) = (
+            self.grounds.of_course(course, Some(asker.user)).await?,
+            self.clock.now(),
+        );
+        let watched = listed.into_iter().filter_map(|it| {
+            let right = entitlement(&it.grounds, Some(asker), now).right;
+            (right >= Right::Watch).then_some((it.video, it.status, right))
+        });
+        Ok(watched.collect())
+    }
+
+    /// A lecture, if it exists and somebody may watch it.
+    ///
+    /// Errors: those of [`watched`], or the database's
+    pub(crate) async fn watched<E: From<Denied> + From<DbError>>(
+        &self,
+        video: Option<Video>,
+        asker: Option<Asker>,
+    ) -> Result<(Video, Entitlement), E> {
+        let Some(video) = video else {
+            return Err(unseen(asker).into());
+        };
+        let entitlement = self.entitlement((video.id, video.owner_id), asker).await?;
+        Ok((watched(video, entitlement.right, asker)?, entitlement))
+    }
+}
+
+/// The lecture, if the right suffices to watch it.
+///
+/// Errors: `NotEntitled` for those who know of it, `Unauthenticated` without a sign-in, else `NotFound`
+fn watched(video: Video, right: Right, asker: Option<Asker>) -> Result<Video, Denied> {
+    match right {
+        Right::Own | Right::Administer | Right::Watch => Ok(video),
+        Right::Know if asker.is_some() => Err(Denied::NotEntitled),
+        Right::Know | Right::None => Err(unseen(asker)),
+    }
+}
+
+/// What there is to say of a lecture that does not exist, or not for the asker.
+fn unseen(asker: Option<Asker>) -> Denied {
+    if asker.is_some() {
+        Denied::NotFound
+    } else {
+        Denied::Unauthenticated
     }
 }
 
@@ -132,5 +352,123 @@ mod tests {
         assert_eq!(asker(UserId::generate(), true).right(owner), Right::Administer);
         assert_eq!(asker(UserId::generate(), false).right(owner), Right::None);
         assert!(Right::None < Right::Administer && Right::Administer < Right::Own);
+    }
+
+    const NOW: Timestamp = Timestamp::from_seconds(100);
+
+    fn course(status: CourseStatus, access: CourseAccess, role: Option<CourseRole>) -> CourseGround {
+        CourseGround {
+            status,
+            access,
+            opens_at: None,
+            ends_at: None,
+            module_opens_at: None,
+            role,
+        }
+    }
+
+    fn right(course: &CourseGround, is_signed_in: bool) -> Right {
+        by_course(course, is_signed_in, NOW).right
+    }
+
+    const STATUSES: [CourseStatus; 3] = [CourseStatus::Draft, CourseStatus::Published, CourseStatus::Archived];
+    const ACCESSES: [CourseAccess; 3] = [CourseAccess::Enrolled, CourseAccess::Open, CourseAccess::Public];
+
+    #[test]
+    fn a_course_gives_the_right_that_course_management_gives() {
+        for (status, access) in STATUSES
+            .into_iter()
+            .flat_map(|status| ACCESSES.map(|access| (status, access)))
+        {
+            let is_published = status == CourseStatus::Published;
+            let watches_if = |yes: bool, otherwise| if yes { Right::Watch } else { otherwise };
+            for role in [CourseRole::Assistant, CourseRole::Editor, CourseRole::Owner] {
+                let teaching = course(status, access, Some(role));
+                assert_eq!(right(&teaching, true), Right::Watch, "{teaching:?}");
+            }
+            let learning = course(status, access, Some(CourseRole::Learner));
+            let known = if status == CourseStatus::Draft {
+                Right::None
+            } else {
+                Right::Know
+            };
+            assert_eq!(right(&learning, true), watches_if(is_published, known), "{learning:?}");
+            let strange = course(status, access, None);
+            let is_open = is_published && access != CourseAccess::Enrolled;
+            assert_eq!(right(&strange, true), watches_if(is_open, Right::None), "{strange:?}");
+            let is_public = is_published && access == CourseAccess::Public;
+            assert_eq!(
+                right(&strange, false),
+                watches_if(is_public, Right::None),
+                "{strange:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn learners_watch_between_the_openings_and_the_end_and_teachers_always() {
+        let (soon, past) = (Some(Timestamp::from_seconds(101)), Some(NOW));
+        let learning = course(
+            CourseStatus::Published,
+            CourseAccess::Enrolled,
+            Some(CourseRole::Learner),
+        );
+        let closed = [
+            CourseGround {
+                opens_at: soon,
+                ..learning
+            },
+            CourseGround {
+                module_opens_at: soon,
+                ..learning
+            },
+            CourseGround {
+                ends_at: past,
+                ..learning
+            },
+        ];
+        for closed in closed {
+            assert_eq!(right(&closed, true), Right::Know, "{closed:?}");
+            let teaching = CourseGround {
+                role: Some(CourseRole::Assistant),
+                ..closed
+            };
+            assert_eq!(right(&teaching, true), Right::Watch, "{teaching:?}");
+        }
+        let open = CourseGround {
+            opens_at: past,
+            module_opens_at: past,
+            ends_at: soon,
+            ..learning
+        };
+        let given = by_course(&open, true, NOW);
+        assert_eq!((given.right, given.until), (Right::Watch, soon));
+    }
+
+    #[test]
+    fn the_widest_ground_counts_and_of_equal_ones_the_longest() {
+        let (soon, later) = (Some(Timestamp::from_seconds(101)), Some(Timestamp::from_seconds(102)));
+        let learning = course(
+            CourseStatus::Published,
+            CourseAccess::Enrolled,
+            Some(CourseRole::Learner),
+        );
+        let ends = |ends_at| CourseGround { ends_at, ..learning };
+        let asker = Asker::of_question(UserId::generate(), false);
+        let over = CourseGround {
+            status: CourseStatus::Archived,
+            ..learning
+        };
+        let given = |courses: Vec<CourseGround>, owner| entitlement(&Grounds { owner, courses }, Some(asker), NOW);
+        let other = UserId::generate();
+        assert_eq!(given(vec![], other).right, Right::None);
+        assert_eq!(given(vec![over, ends(soon), over], other).until, soon);
+        assert_eq!(given(vec![ends(later), ends(soon)], other).until, later);
+        assert_eq!(given(vec![ends(later), ends(None), ends(soon)], other).until, None);
+        let owned = given(vec![ends(soon)], asker.user);
+        assert_eq!(
+            (owned.right, owned.until, owned.basis),
+            (Right::Own, None, Basis::Ownership)
+        );
     }
 }

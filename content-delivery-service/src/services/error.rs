@@ -2,6 +2,7 @@
 
 use backing::db::DbError;
 use backing::objects::ObjectError;
+use contracts::questions::Unanswered;
 use runtime::WorkLost;
 use std::error::Error;
 
@@ -89,6 +90,9 @@ pub(crate) enum Denied {
     /// The lecture does not exist, or the asker has no right to it.
     #[error("there is no such lecture")]
     NotFound,
+    /// The lecture is listed to the asker, who may not watch it now.
+    #[error("you can't watch this lecture now: the course, or this part of it, is not open")]
+    NotEntitled,
     #[error("the lecture was deleted")]
     Deleted,
     #[error("there is no valid sign-in")]
@@ -112,6 +116,9 @@ pub(crate) enum Failure {
     StorageFull,
     #[error("the database can't be reached: {0}")]
     Unavailable(String),
+    /// Another service does not answer.
+    #[error("{0}")]
+    Unanswered(String),
     #[error("the database failed")]
     Database(#[source] DbError),
     #[error("the object store failed")]
@@ -173,6 +180,12 @@ impl From<ObjectError> for Failure {
             ObjectError::Full => Self::StorageFull,
             other => Self::Store(other),
         }
+    }
+}
+
+impl From<Unanswered> for Failure {
+    fn from(error: Unanswered) -> Self {
+        Self::Unanswered(error.to_string())
     }
 }
 

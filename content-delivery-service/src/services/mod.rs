@@ -2,6 +2,7 @@
 
 pub(crate) mod access_service;
 pub(crate) mod audit_service;
+pub(crate) mod course_service;
 pub(crate) mod error;
 pub(crate) mod lecture_answers;
 pub(crate) mod places;

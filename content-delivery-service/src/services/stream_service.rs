@@ -2,8 +2,8 @@
 //!
 //! `stream_video` opens a session and hands out its token; every request of the media plane comes
 //! through [`StreamService::check`] before any cache is looked at. A session ends with its sign-in,
-//! its user's account or its video: at once in the process that learns of it, in the others within
-//! two seconds, when they find the end in the database.
+//! its user's account, its video or its viewer's right: at once in the process that learns of it, in the
+//! others within two seconds, when they find the end in the database.
 
 pub(crate) mod media_store;
 pub(crate) mod open_playbacks;
@@ -16,9 +16,9 @@ use crate::models::playback::media_bytes::MediaBytes;
 use crate::models::playback::media_path::MediaResource;
 use crate::models::playback::session::{NewPlayback, lifetime};
 use crate::models::videos::video::Video;
-use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, end_by};
+use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, end_all, end_by};
 use crate::repositories::videos::video_repository::VideoRepository;
-use crate::services::access_service::{Asker, Right, granted};
+use crate::services::access_service::{AccessService, Asker, Entitlement, Right, entitlement};
 use crate::services::error::{Denied, PlaybackError};
 use crate::services::stream_service::media_store::{MediaError, MediaStore};
 use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks, TokenHash};
@@ -28,13 +28,17 @@ use backing::bus::After;
 use backing::space::Space;
 use backing::{Clock, Db, DbError, Tx};
 use contracts::events::VideoStreamedByAdmin;
-use contracts::{NewEvent, PlaybackId, Timestamp, VideoId};
+use contracts::{NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use entitlements::models::change::Affected;
+use entitlements::models::grounds::{Grounds, Viewing};
+use entitlements::repositories::grounds_repository::viewings;
 use renditions::models::lecture::Status;
 use runtime::{Authenticator, Caller, RequestId, Shutdown};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How much later than its time an end may become visible in the database.
 const OVERLAP: Duration = Duration::from_secs(10);
@@ -48,6 +52,7 @@ const KEEP: Duration = Duration::from_secs(24 * 3_600);
 pub(crate) struct StreamService(Arc<Inner>);
 
 struct Inner {
+    access: AccessService,
     videos: VideoRepository,
     playbacks: PlaybackRepository,
     keys: PlaybackKeys,
@@ -77,10 +82,11 @@ impl StreamService {
         db: &Db,
         keys: PlaybackKeys,
         media: MediaStore,
-        authenticator: Authenticator,
+        (access, authenticator): (AccessService, Authenticator),
         (space, clock): (Space, Clock),
     ) -> Self {
         Self(Arc::new(Inner {
+            access,
             videos: VideoRepository::new(db.clone()),
             playbacks: PlaybackRepository::new(db.clone()),
             keys,
@@ -94,56 +100,40 @@ impl StreamService {
         }))
     }
 
-    /// Opens a session for the caller.
+    /// Opens a session for the caller, or for somebody who is not signed in.
     pub(crate) async fn open(
         &self,
-        caller: &Caller,
+        caller: Option<&Caller>,
         request: &RequestId,
         video: VideoId,
     ) -> Result<Opened, PlaybackError> {
         let inner = &*self.0;
-        let asker = Asker::by(caller, request);
-        let video = watchable(granted(inner.videos.find(video).await?, asker, Right::Administer)?)?;
+        let asker = caller.map(|caller| Asker::by(caller, request));
+        let found = inner.videos.find(video).await?;
+        let (video, entitlement) = inner.access.watched::<PlaybackError>(found, asker).await?;
+        let video = watchable(video)?;
         let now = inner.clock.now();
-        let duration = Duration::from_micros(video.duration_us.unwrap_or(0).unsigned_abs());
-        let playback = NewPlayback {
-            id: PlaybackId::generate(),
-            video_id: video.id,
-            user_id: caller.user_id,
-            session_id: caller.session_id,
-            user_version: caller.version,
-            policy_version: video.policy_version,
-            created_at: now,
-            expires_at: Timestamp::from_seconds((now + lifetime(duration)).seconds()),
-        };
-        let audit = asker.audited(
-            "stream_video",
-            (video.id, video.owner_id),
-            json!({ "playback_id": playback.id }),
-        );
-        let audit = audit.map(|entry| {
-            tracing::info!(video = %video.id, owner = %video.owner_id, admin = %caller.user_id, "an admin opens a stream");
-            let data = VideoStreamedByAdmin { owner_id: video.owner_id, admin_id: caller.user_id };
-            (NewEvent::of_video(video.id, data.into()), entry)
-        });
-        let mut opened = inner.playbacks.open(&playback, audit.as_ref()).await;
+        let playback = new_playback(&video, caller, &entitlement, now);
+        let mut opened = self.write(&playback, &video, asker).await;
         if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
-            opened = inner.playbacks.open(&playback, audit.as_ref()).await;
+            opened = self.write(&playback, &video, asker).await;
         }
         let Some(too_many) = opened? else {
-            return Err(Denied::NotFound.into());
+            return Err(asker.map_or(Denied::Unauthenticated, |_| Denied::NotFound).into());
         };
         inner.open.end(&too_many, now);
         // A sign-in that ended meanwhile may have ended its sessions just before this one was written.
-        if inner.authenticator.refuses(caller) {
+        if caller.is_some_and(|caller| inner.authenticator.refuses(caller)) {
             inner.playbacks.end(playback.id, now).await?;
             return Err(Denied::Unauthenticated.into());
         }
         metrics::counter!(metric::PLAYBACKS_OPENED).increment(1);
+        // Viewers without a sign-in have nothing in common.
+        let viewer = caller.map_or_else(UserId::generate, |caller| caller.user_id);
         let claims = Claims {
             video: playback.video_id,
             policy_version: version(playback.policy_version),
-            viewer: inner.keys.viewer(playback.user_id),
+            viewer: inner.keys.viewer(viewer),
             playback: playback.id,
             session: playback.session_id,
             uses: USE_MEDIA,
@@ -157,6 +147,30 @@ impl StreamService {
             token,
             expires_at: playback.expires_at,
         })
+    }
+
+    /// Writes a session; `None` if its viewer's right has ended meanwhile.
+    async fn write(
+        &self,
+        playback: &NewPlayback,
+        video: &Video,
+        asker: Option<Asker>,
+    ) -> Result<Option<Vec<PlaybackId>>, DbError> {
+        let inner = &*self.0;
+        let Some(handler) = asker.filter(|asker| asker.right(video.owner_id) >= Right::Administer) else {
+            let suffice = |grounds: &Grounds| entitlement(grounds, asker, playback.created_at).right >= Right::Watch;
+            let viewer = asker.map(|asker| asker.user);
+            return inner.playbacks.open_if(playback, viewer, &suffice).await;
+        };
+        let details = json!({ "playback_id": playback.id });
+        let audit = handler.audited("stream_video", (video.id, video.owner_id), details);
+        let audit = audit.map(|entry| {
+            let (owner_id, admin_id) = (video.owner_id, handler.user);
+            tracing::info!(video = %video.id, owner = %owner_id, admin = %admin_id, "an admin opens a stream");
+            let data = VideoStreamedByAdmin { owner_id, admin_id };
+            (NewEvent::of_video(video.id, data.into()), entry)
+        });
+        inner.playbacks.open(playback, audit.as_ref()).await
     }
 
     /// The session that a token opens for a video; `None` whatever is wrong with either.
@@ -261,6 +275,17 @@ impl StreamService {
         }))
     }
 
+    /// After a change of a course or a membership, ends the sessions whose viewers may no longer watch, or not as long as
+    /// they were told; those may open another one.
+    pub(crate) async fn end_unentitled(&self, tx: &mut Tx, affected: &Affected) -> Result<After, DbError> {
+        let (inner, now) = (Arc::clone(&self.0), self.0.clock.now());
+        let viewings = viewings(tx, affected, now).await?;
+        let over = viewings.iter().filter(|viewing| !goes_on(viewing, now));
+        let over: Vec<PlaybackId> = over.map(|viewing| viewing.playback).collect();
+        end_all(tx, &over, now).await?;
+        Ok(After::then(move || inner.open.end(&over, now)))
+    }
+
     /// Stops serving a video to everybody who opened it under an older policy, and forgets its bytes.
     pub(crate) async fn video_gone(&self, video: VideoId, policy_version: i64) {
         self.0
@@ -315,6 +340,32 @@ impl StreamService {
         }
         Ok(())
     }
+}
+
+/// A session that begins now and does not outlive its viewer's right.
+fn new_playback(video: &Video, caller: Option<&Caller>, entitlement: &Entitlement, now: Timestamp) -> NewPlayback {
+    let duration = Duration::from_micros(video.duration_us.unwrap_or(0).unsigned_abs());
+    let longest = now + lifetime(duration);
+    let ends = entitlement.until.map_or(longest, |until| until.min(longest));
+    NewPlayback {
+        id: PlaybackId::generate(),
+        video_id: video.id,
+        user_id: caller.map_or(UserId::from(Uuid::nil()), |caller| caller.user_id),
+        session_id: caller.map_or(SessionId::from(Uuid::nil()), |caller| caller.session_id),
+        user_version: caller.map_or(0, |caller| caller.version),
+        policy_version: video.policy_version,
+        as_admin: entitlement.right == Right::Administer,
+        created_at: now,
+        expires_at: Timestamp::from_seconds(ends.seconds()),
+    }
+}
+
+/// Whether a session's viewer may watch until it runs out.
+fn goes_on(viewing: &Viewing, now: Timestamp) -> bool {
+    let asker = Some(viewing.user).filter(|user| !user.0.is_nil());
+    let asker = asker.map(|user| Asker::of_question(user, false));
+    let entitlement = entitlement(&viewing.grounds, asker, now);
+    entitlement.right >= Right::Watch && entitlement.until.is_none_or(|until| until >= viewing.expires_at)
 }
 
 /// The video, if it can be watched now.

@@ -1,12 +1,12 @@
 //! Lectures as their owners handle them: looking, renaming, deleting.
 
-use super::access_service::{Asker, Right, granted, must_see_all};
+use super::access_service::{AccessService, Answer, Asker, Right, granted, must_see_all};
 use super::error::{Denied, Failure, VideoError};
 use super::transcode_service::TranscodeService;
 use super::upload_service::UploadService;
 use crate::metric;
 use crate::models::uploads::upload::UploadState;
-use crate::models::videos::overview::{Encoding, Overview};
+use crate::models::videos::overview::{Audience, Encoding, Overview};
 use crate::models::videos::video::Video;
 use crate::repositories::videos::deletion_repository::{DeletionRepository, SECOND_SWEEP};
 use crate::repositories::videos::video_repository::{Listing, Update, VideoRepository};
@@ -14,10 +14,11 @@ use backing::audit::NewEntry;
 use backing::objects::Objects;
 use backing::space::Space;
 use backing::{Clock, DbError};
-use contracts::{ObjectKey, ObjectPrefix, VideoId};
+use contracts::{CourseId, ObjectKey, ObjectPrefix, UserId, VideoId};
 use renditions::models::lecture::Status;
 use runtime::page::{Page, PageRequest};
 use serde_json::json;
+use std::collections::{HashMap, HashSet};
 
 /// Which lectures are asked for.
 #[derive(Debug, Clone)]
@@ -33,6 +34,7 @@ pub(crate) struct Selection {
 /// Handles lectures.
 #[derive(Clone)]
 pub(crate) struct VideoService {
+    access: AccessService,
     videos: VideoRepository,
     deletions: DeletionRepository,
     transcodes: TranscodeService,
@@ -44,14 +46,15 @@ pub(crate) struct VideoService {
 
 impl VideoService {
     pub(crate) fn new(
-        videos: VideoRepository,
-        deletions: DeletionRepository,
+        access: AccessService,
+        (videos, deletions): (VideoRepository, DeletionRepository),
         transcodes: TranscodeService,
         uploads: UploadService,
         (objects, space): (Objects, Space),
         clock: Clock,
     ) -> Self {
         Self {
+            access,
             videos,
             deletions,
             transcodes,
@@ -71,14 +74,42 @@ impl VideoService {
         Ok(video)
     }
 
-    /// A lecture with the state of its upload and of its encoders; only its owner gets its upload's key.
-    pub(crate) async fn overview(&self, video: Video, asker: Asker) -> Result<Overview, VideoError> {
+    /// A lecture for those who may watch it; nobody has to sign in for one that is public.
+    pub(crate) async fn watched(&self, id: VideoId, asker: Option<Asker>) -> Result<(Video, Audience), VideoError> {
+        let found = self.videos.find(id).await?;
+        let (video, entitlement) = self.access.watched::<VideoError>(found, asker).await?;
+        if video.status == Status::Deleted {
+            return Err(Denied::Deleted.into());
+        }
+        Ok((video, audience(entitlement.right, asker)))
+    }
+
+    /// Whether somebody may watch a lecture; without an id, one that does not exist.
+    pub(crate) async fn access(&self, id: Option<VideoId>, user: UserId) -> Result<Answer, VideoError> {
+        let found = match id {
+            Some(id) => self.videos.find(id).await?,
+            None => None,
+        };
+        match found {
+            None => Ok(Answer::refused("video_not_found")),
+            Some(video) if video.status == Status::Deleted => Ok(Answer::refused("video_deleted")),
+            Some(video) => Ok(self.access.answer((video.id, video.owner_id), user).await?),
+        }
+    }
+
+    /// A lecture with the state of its upload and of its encoders for those who watch it.
+    pub(crate) async fn seen(&self, video: Video, asker: Option<Asker>) -> Result<Overview, VideoError> {
         let all = self.overviews(vec![video], asker).await?;
         all.into_iter().next().ok_or(Denied::NotFound.into())
     }
 
+    /// A lecture with the state of its upload and of its encoders; only its owner gets its upload's key.
+    pub(crate) async fn overview(&self, video: Video, asker: Asker) -> Result<Overview, VideoError> {
+        self.seen(video, Some(asker)).await
+    }
+
     /// The same for several lectures; a page of them takes as many statements as one.
-    async fn overviews(&self, videos: Vec<Video>, asker: Asker) -> Result<Vec<Overview>, Failure> {
+    async fn overviews(&self, videos: Vec<Video>, asker: Option<Asker>) -> Result<Vec<Overview>, Failure> {
         let moving = |video: &&Video| matches!(video.status, Status::Processing | Status::Playable);
         let moving: Vec<VideoId> = videos.iter().filter(moving).map(|video| video.id).collect();
         let uploading = videos.iter().filter(|video| video.status == Status::Uploading);
@@ -90,7 +121,8 @@ impl VideoService {
                 let live = progress.get(&video.id);
                 return self.transcodes.overview(video, live);
             };
-            let may_continue = upload.resumable && asker.right(video.owner_id) >= Right::Own;
+            let owns = asker.is_some_and(|asker| asker.right(video.owner_id) >= Right::Own);
+            let may_continue = upload.resumable && owns;
             Overview {
                 encoding: Encoding::at_rest(&video),
                 key: may_continue.then(|| self.uploads.key(upload)),
@@ -118,8 +150,47 @@ impl VideoService {
             items: videos,
             next_cursor,
         } = selection.page.cut(videos, |video| video.id);
-        let items = self.overviews(videos, asker).await?;
+        let items = self.overviews(videos, Some(asker)).await?;
         Ok(Page { items, next_cursor })
+    }
+
+    /// The lectures of a course that the asker may watch, in the order of its outline; one that is in it twice is listed
+    /// once.
+    pub(crate) async fn list_of_course(
+        &self,
+        asker: Asker,
+        course: CourseId,
+        (status, page): (Option<Status>, PageRequest<VideoId>),
+    ) -> Result<Page<(Overview, Audience)>, VideoError> {
+        let listed = self.access.watched_of_course(course, asker).await?;
+        let mut seen = HashSet::new();
+        let mut wanted: Vec<(VideoId, Right)> = Vec::new();
+        for (video, found, right) in listed {
+            if status.is_none_or(|status| status.as_str() == found) && seen.insert(video) {
+                wanted.push((video, right));
+            }
+        }
+        let begins = page.after.map_or(0, |last| {
+            let last = wanted.iter().position(|(video, _)| *video == last);
+            last.map_or(wanted.len(), |last| last + 1)
+        });
+        let wanted: Vec<_> = wanted.into_iter().skip(begins).take(page.limit + 1).collect();
+        let Page {
+            items: wanted,
+            next_cursor,
+        } = page.cut(wanted, |(video, _)| *video);
+        let ids: Vec<VideoId> = wanted.iter().map(|(video, _)| *video).collect();
+        let videos = self.videos.by_ids(&ids).await?;
+        let overviews = self.overviews(videos, Some(asker)).await?;
+        let mut by_id: HashMap<VideoId, Overview> = overviews.into_iter().map(|it| (it.video.id, it)).collect();
+        let items = wanted.into_iter().filter_map(|(video, right)| {
+            let overview = by_id.remove(&video)?;
+            Some((overview, audience(right, Some(asker))))
+        });
+        Ok(Page {
+            items: items.collect(),
+            next_cursor,
+        })
     }
 
     /// Gives a lecture another title or description.
@@ -215,6 +286,14 @@ impl VideoService {
             metrics::counter!(metric::SWEEPS).increment(1);
         }
         Ok(true)
+    }
+}
+
+fn audience(right: Right, asker: Option<Asker>) -> Audience {
+    match asker {
+        None => Audience::Everybody,
+        Some(_) if right >= Right::Administer => Audience::Handlers,
+        Some(_) => Audience::Watchers,
     }
 }
 

@@ -1,4 +1,5 @@
 //! What events start.
 
 pub(crate) mod content_events;
+pub(crate) mod course_events;
 pub(crate) mod user_events;

@@ -1,6 +1,17 @@
 //! Every route over HTTP, on real embedded back ends, and every repository method on both engines.
 
 #[cfg(test)]
+mod courses {
+    pub(crate) mod answers;
+    mod answers_about_others;
+    pub(crate) mod classroom;
+    mod ends;
+    mod lists;
+    mod projection;
+    mod reconciling;
+    mod rights;
+}
+#[cfg(test)]
 mod lecture_answers;
 #[cfg(test)]
 mod playback {

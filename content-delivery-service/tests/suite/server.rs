@@ -1,6 +1,7 @@
 //! The service on a port of its own, with embedded back ends in a fresh folder, and what its tests ask of it again and
 //! again.
 
+use crate::courses::answers::Answers;
 use aws_lc_rs::digest;
 use backing::bus::{Broadcast, Bus, EmbeddedBus, Relay};
 use backing::db::Db;
@@ -37,16 +38,18 @@ pub(crate) struct Server {
     data: Arc<Data>,
 }
 
-/// What outlives a server: its folder, and its database where that is elsewhere.
+/// What outlives a server: its folder, its database where that is elsewhere, and course-management.
 struct Data {
     folder: TempDir,
     place: Option<Place>,
+    courses: Arc<Answers>,
 }
 
 impl Data {
     fn new(place: Option<Place>) -> Arc<Self> {
         let folder = TempDir::new().unwrap();
-        Arc::new(Self { folder, place })
+        let courses = Arc::default();
+        Arc::new(Self { folder, place, courses })
     }
 
     fn database(&self) -> String {
@@ -165,6 +168,8 @@ impl Server {
                 ..back_ends(data.folder.path(), &clock).await
             },
             authenticator: identity.authenticator(),
+            directory: data.courses.clone(),
+            courses: data.courses.clone(),
             secret: vec![7; 32].into(),
             config,
         };
@@ -186,6 +191,11 @@ impl Server {
         drop(db);
         site.stop().await;
         Box::pin(Self::launch(data, Identity::at(clock), defaults(change))).await
+    }
+
+    /// What course-management would answer.
+    pub(crate) fn courses(&self) -> &Answers {
+        &self.data.courses
     }
 
     pub(crate) async fn details(&self, person: &Person, id: impl Display) -> Reply {

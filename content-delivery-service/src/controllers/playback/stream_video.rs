@@ -1,16 +1,21 @@
 //! `GET /{video_id}/stream`
 
 use super::documents::PlaybackDocument;
+use crate::controllers::visitor::{Named, Visitor};
 use crate::models::playback::session::HEARTBEAT_INTERVAL;
-use crate::services::stream_service::{Opened, StreamService};
+use crate::services::course_service::CourseService;
+use crate::services::stream_service::Opened;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, VARY};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use runtime::{Caller, Json, PathId, Problem, ProblemDocument, RequestId, accept};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use runtime::{Json, Problem, ProblemDocument, RequestId, accept};
 
-/// Opens a playback session.
+/// What a new member sends, in case the enrolment is not known here yet.
+const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt");
+
+/// Opens a playback session for those who may watch the lecture; nobody has to sign in for one of a public course.
 #[utoipa::path(
     get,
     path = "/{video_id}/stream",
@@ -18,25 +23,29 @@ use runtime::{Caller, Json, PathId, Problem, ProblemDocument, RequestId, accept}
     tag = "content",
     params(
         ("video_id" = VideoId, Path, description = "The lecture"),
-        ("Accept" = Option<String>, Header, description = "`application/json` asks for the session itself")
+        ("Accept" = Option<String>, Header, description = "`application/json` asks for the session itself"),
+        ("Enrolment-Receipt" = Option<String>, Header, description = "The `receipt` of an enrolment of the last two minutes")
     ),
     responses(
         (status = 200, description = "The session, asked for by `Accept: application/json`", body = PlaybackDocument),
         (status = 307, description = "To the HLS multivariant playlist"),
-        (status = 401, description = "No valid sign-in", body = ProblemDocument),
+        (status = 401, description = "No valid sign-in, and no public lecture (`unauthenticated`)", body = ProblemDocument),
+        (status = 403, description = "Listed, but not open to the caller now (`not_entitled`)", body = ProblemDocument),
         (status = 404, description = "No such lecture (`video_not_found`)", body = ProblemDocument),
         (status = 409, description = "Not yet playable (`not_playable`) or never (`video_failed`)", body = ProblemDocument),
         (status = 410, description = "Deleted (`video_deleted`)", body = ProblemDocument)
     )
 )]
 pub(crate) async fn stream_video(
-    State(streams): State<StreamService>,
-    PathId(video): PathId<VideoId>,
-    caller: Caller,
+    State(courses): State<CourseService>,
+    Named(Visitor(caller), video): Named,
     request: RequestId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let opened = streams.open(&caller, &request, video).await?;
+    let receipt = headers
+        .get(&ENROLMENT_RECEIPT)
+        .and_then(|receipt| receipt.to_str().ok());
+    let opened = courses.open(caller.as_ref(), &request, video, receipt).await?;
     // Players accept anything; only a client that names JSON gets it.
     let mut response = answer(video, &opened, accept::names(&headers, &ACCEPT, "application/json"));
     let headers = response.headers_mut();

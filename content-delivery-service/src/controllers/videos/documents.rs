@@ -1,11 +1,13 @@
 //! How lectures look on the wire.
 
-use crate::models::videos::overview::{Encoding, Overview};
+use crate::models::videos::overview::{Audience, Encoding, Overview};
+use crate::models::videos::video::Video;
 use axum::response::Response;
 use contracts::{Timestamp, UserId, VideoId};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, ETAG};
 use renditions::models::lecture::{AudioTrack, Note, Reason, Rendition, Status, VideoTrack};
+use runtime::conditional::edits_tag;
 use serde::Serialize;
 
 /// A lecture.
@@ -14,25 +16,25 @@ use serde::Serialize;
 pub(crate) struct VideoDocument {
     /// The lecture's id.
     id: VideoId,
-    /// The owner's id.
-    owner_id: UserId,
+    /// The owner's id; null without a sign-in.
+    owner_id: Option<UserId>,
     /// One line, 1 to 200 characters.
     title: String,
     /// May have several lines, may be empty.
     description: String,
     /// Its status.
     status: Status,
-    /// Why it failed, is waiting, lacks a rendition, or could not be re-encoded.
+    /// Why it failed, is waiting, lacks a rendition, or could not be re-encoded; only shown to the owner and admins.
     reason: Option<Reason>,
     /// The encoded share of all planned renditions, 0 to 1.
     progress: f64,
     /// An estimate of the seconds until all of it is encoded; null if unknown or if nothing is being encoded.
     time_left: Option<u32>,
-    /// The progress and the URL of its upload, until that is complete.
+    /// The progress and the URL of its upload, until that is complete; only shown to the owner and admins.
     upload: Option<UploadDocument>,
     /// Length in seconds; null until known.
     duration: Option<f64>,
-    /// The uploaded file.
+    /// The uploaded file; only shown to the owner and admins.
     source: SourceDocument,
     /// The video track; null until known, or if there is none.
     video: Option<VideoTrack>,
@@ -40,7 +42,7 @@ pub(crate) struct VideoDocument {
     audio: Vec<AudioTrack>,
     /// Its renditions.
     renditions: Vec<Rendition>,
-    /// What is wrong with the file although it can be watched.
+    /// What is wrong with the file although it can be watched; only shown to the owner and admins.
     notes: Vec<Note>,
     /// When its upload began.
     created_at: Timestamp,
@@ -65,14 +67,14 @@ pub(crate) struct UploadDocument {
 }
 
 /// The uploaded file of a lecture.
-#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
 #[schema(as = Source)]
 pub(crate) struct SourceDocument {
-    /// Its size in bytes; null until the upload is complete.
+    /// Its size in bytes; null until the upload is complete, and for those who only watch.
     bytes: Option<i64>,
-    /// Its name; null if the client sent none.
+    /// Its name; null if the client sent none, and for those who only watch.
     filename: Option<String>,
-    /// `mp4`, `mov` and so on; null until the file was examined.
+    /// `mp4`, `mov` and so on; null until the file was examined, and for those who only watch.
     container: Option<String>,
 }
 
@@ -99,6 +101,22 @@ pub(crate) struct Deletion {
 }
 
 impl VideoDocument {
+    /// A lecture as this audience sees it.
+    pub(crate) fn shown(overview: Overview, audience: Audience) -> Self {
+        let all = Self::from(overview);
+        if audience == Audience::Handlers {
+            return all;
+        }
+        Self {
+            owner_id: all.owner_id.filter(|_| audience == Audience::Watchers),
+            reason: None,
+            upload: None,
+            source: SourceDocument::default(),
+            notes: Vec::new(),
+            ..all
+        }
+    }
+
     /// Whether it changes without a new tag: bytes are coming, or encoders are at work.
     pub(crate) fn is_moving(&self) -> bool {
         match self.status {
@@ -119,7 +137,7 @@ impl From<Overview> for VideoDocument {
         } = overview;
         Self {
             id: video.id,
-            owner_id: video.owner_id,
+            owner_id: Some(video.owner_id),
             title: video.title,
             description: video.description,
             status: video.status,
@@ -167,6 +185,18 @@ impl Deletion {
             status: Status::Deleted,
         }
     }
+}
+
+/// A lecture's `ETag`, another one for each audience: what a browser has kept for one must not be shown to another.
+pub(crate) fn tag_for(audience: Audience, video: &Video) -> HeaderValue {
+    let (version, changes) = (video.version, video.changes);
+    let seen = match audience {
+        Audience::Handlers => return edits_tag(version, changes),
+        Audience::Watchers => format!("\"{version}.{changes}.watch\""),
+        Audience::Everybody => format!("\"{version}.{changes}.public\""),
+    };
+    // Digits, dots and letters in quotes are always a header's value.
+    HeaderValue::from_str(&seen).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// Adds a lecture's `ETag` to a reply, for caches that ask again each time.

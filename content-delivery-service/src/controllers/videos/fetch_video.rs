@@ -1,16 +1,18 @@
 //! `GET /{videoId}`: a lecture.
 
-use super::documents::{VideoDocument, tag};
+use super::documents::{VideoDocument, tag, tag_for};
 use crate::controllers::state::Api;
+use crate::controllers::visitor::{Named, Visitor};
 use crate::services::access_service::Asker;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::StatusCode;
-use runtime::conditional::{IfNoneMatch, edits_tag};
-use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
+use runtime::conditional::IfNoneMatch;
+use runtime::{Json, Problem, ProblemDocument};
 
-/// Shows a lecture to its owner and to admins.
+/// Shows a lecture to those who may watch it; only its owner and admins see its upload and its file. Nobody has to sign in
+/// for a lecture of a public course, and then sees no owner.
 #[utoipa::path(
     get,
     path = "/{video_id}",
@@ -19,20 +21,21 @@ use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
     params(("video_id" = VideoId, Path)),
     responses(
         (status = 200, description = "The lecture.", body = VideoDocument),
+        (status = 401, description = "`unauthenticated`: this is not public, or there is no such lecture.", body = ProblemDocument),
+        (status = 403, description = "`not_entitled`: it is listed, but not open to the caller now.", body = ProblemDocument),
         (status = 404, description = "There is no such lecture that the caller may see.", body = ProblemDocument),
         (status = 410, description = "The lecture was deleted.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn fetch_video(
     State(api): State<Api>,
-    caller: Caller,
-    PathId(id): PathId<VideoId>,
+    Named(Visitor(caller), id): Named,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let asker = Asker::from(&caller);
-    let video = api.videos.find(id, asker).await?;
-    let etag = edits_tag(video.version, video.changes);
-    let document = VideoDocument::from(api.videos.overview(video, asker).await?);
+    let asker = caller.as_ref().map(Asker::from);
+    let (video, audience) = api.videos.watched(id, asker).await?;
+    let etag = tag_for(audience, &video);
+    let document = VideoDocument::shown(api.videos.seen(video, asker).await?, audience);
     // Incoming bytes and encoders at work show, although no row of the lecture changes.
     let mut response = if if_none_match.has(&etag) && !document.is_moving() {
         StatusCode::NOT_MODIFIED.into_response()

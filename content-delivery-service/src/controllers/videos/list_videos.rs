@@ -34,11 +34,12 @@ pub(crate) struct Parameters {
     failed: Option<bool>,
     /// Only lectures of this status.
     status: Option<Status>,
-    /// Only lectures of this course. This is not supported yet: the list is empty.
+    /// The lectures of this course that the caller may watch, in the order of its outline. Takes neither `owner` nor
+    /// `failed`.
     course_id: Option<String>,
 }
 
-/// One page of lectures, newest first.
+/// One page of lectures, newest first or in the order of a course.
 #[derive(Debug, Default, Serialize, utoipa::ToSchema)]
 pub(crate) struct VideoPage {
     items: Vec<VideoDocument>,
@@ -46,7 +47,7 @@ pub(crate) struct VideoPage {
     next_cursor: Option<String>,
 }
 
-/// Lists the caller's own lectures, or everybody's for admins.
+/// Lists the caller's own lectures, those of a course, or everybody's for admins.
 #[utoipa::path(
     get,
     path = "/",
@@ -54,7 +55,7 @@ pub(crate) struct VideoPage {
     tag = "content",
     params(Parameters, PageParameters),
     responses(
-        (status = 200, description = "One page, newest first.", body = VideoPage),
+        (status = 200, description = "One page.", body = VideoPage),
         (status = 403, description = "`admin_required`: only admins see everybody's lectures.", body = ProblemDocument),
         (status = 422, description = "A parameter is wrong.", body = ProblemDocument),
     )
@@ -65,19 +66,59 @@ pub(crate) async fn list_videos(
     Query(parameters): Query<Parameters>,
     page: PageRequest<VideoId>,
 ) -> Result<Response, Problem> {
+    let asker = Asker::from(&caller);
+    let view = match parameters.course_id.as_deref() {
+        Some(course) => of_course(&api, asker, course, &parameters, page).await?,
+        None => own(&api, asker, &parameters, page).await?,
+    };
+    Ok(([(CACHE_CONTROL, "private, no-cache")], Json(view)).into_response())
+}
+
+async fn own(
+    api: &Api,
+    asker: Asker,
+    parameters: &Parameters,
+    page: PageRequest<VideoId>,
+) -> Result<VideoPage, Problem> {
     let selection = Selection {
         everyone: parameters.owner == Some(Owner::All),
         failed: parameters.failed.unwrap_or(false),
         status: parameters.status,
         page,
     };
-    let found = api.videos.list(Asker::from(&caller), selection).await?;
-    let view = match parameters.course_id {
-        Some(_) => VideoPage::default(),
-        None => VideoPage {
-            items: found.items.into_iter().map(VideoDocument::from).collect(),
-            next_cursor: found.next_cursor,
-        },
+    let found = api.videos.list(asker, selection).await?;
+    Ok(VideoPage {
+        items: found.items.into_iter().map(VideoDocument::from).collect(),
+        next_cursor: found.next_cursor,
+    })
+}
+
+/// A course that does not exist, or of which the caller may watch nothing, has an empty list.
+async fn of_course(
+    api: &Api,
+    asker: Asker,
+    course: &str,
+    parameters: &Parameters,
+    page: PageRequest<VideoId>,
+) -> Result<VideoPage, Problem> {
+    for (field, is_given) in [
+        ("owner", parameters.owner.is_some()),
+        ("failed", parameters.failed.is_some()),
+    ] {
+        if is_given {
+            return Err(Problem::invalid().field(field, "can't be used with `course_id`"));
+        }
+    }
+    let Ok(course) = course.parse() else {
+        return Ok(VideoPage::default());
     };
-    Ok(([(CACHE_CONTROL, "private, no-cache")], Json(view)).into_response())
+    let found = api
+        .videos
+        .list_of_course(asker, course, (parameters.status, page))
+        .await?;
+    let shown = |(overview, audience)| VideoDocument::shown(overview, audience);
+    Ok(VideoPage {
+        items: found.items.into_iter().map(shown).collect(),
+        next_cursor: found.next_cursor,
+    })
 }

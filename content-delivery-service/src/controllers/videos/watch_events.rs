@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const COMMENT: Duration = Duration::from_secs(15);
 
 /// Streams `event: video` with the lecture, first at once, then after each change. The stream ends when the lecture is
-/// ready, failed or deleted, or when the caller may no longer see it.
+/// ready, failed or deleted, or when the caller may no longer watch it.
 #[utoipa::path(
     get,
     path = "/{video_id}/events",
@@ -33,6 +33,7 @@ const COMMENT: Duration = Duration::from_secs(15);
     params(("video_id" = VideoId, Path)),
     responses(
         (status = 200, description = "Server-sent events.", body = String, content_type = "text/event-stream"),
+        (status = 403, description = "`not_entitled`: it is listed, but not open to the caller now.", body = ProblemDocument),
         (status = 404, description = "There is no such lecture that the caller may see.", body = ProblemDocument),
         (status = 429, description = "`too_many_event_streams`: the caller follows as many as one user may; ask for the lecture from time to time instead.", body = ProblemDocument),
     )
@@ -42,7 +43,7 @@ pub(crate) async fn watch_events(
     caller: Caller,
     PathId(id): PathId<VideoId>,
 ) -> Result<Response, Problem> {
-    api.videos.find(id, Asker::from(&caller)).await?;
+    api.videos.watched(id, Some(Asker::from(&caller))).await?;
     let Some(place) = api.watchers.take(caller.user_id) else {
         metrics::counter!(metric::EVENT_STREAMS_REFUSED).increment(1);
         return Err(VideoError::TooManyStreams.into());
@@ -120,10 +121,10 @@ impl Watch {
 
     /// The lecture, if it has changed since it was last sent.
     async fn look(&mut self) -> Result<Option<sse::Event>, VideoError> {
-        let asker = Asker::from(&self.caller);
-        let video = self.api.videos.find(self.id, asker).await?;
+        let asker = Some(Asker::from(&self.caller));
+        let (video, audience) = self.api.videos.watched(self.id, asker).await?;
         self.over = video.status.is_final();
-        let document = VideoDocument::from(self.api.videos.overview(video, asker).await?);
+        let document = VideoDocument::shown(self.api.videos.seen(video, asker).await?, audience);
         if self.shown.as_ref() == Some(&document) {
             return Ok(None);
         }

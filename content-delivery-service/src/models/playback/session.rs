@@ -16,14 +16,16 @@ pub(crate) struct NewPlayback {
     pub(crate) id: PlaybackId,
     /// What is watched.
     pub(crate) video_id: VideoId,
-    /// Who watches.
+    /// Who watches; nil without a sign-in.
     pub(crate) user_id: UserId,
-    /// The sign-in that opened it; the session ends with it.
+    /// The sign-in that opened it, with which the session ends; nil without one.
     pub(crate) session_id: SessionId,
     /// The version of the user's access that opened it; the session ends when a later one is asked for.
     pub(crate) user_version: i64,
     /// The video's policy at that moment; the session ends when it changes.
     pub(crate) policy_version: i64,
+    /// Whether it takes an admin's right.
+    pub(crate) as_admin: bool,
     /// When it was opened.
     pub(crate) created_at: Timestamp,
     /// When it runs out.

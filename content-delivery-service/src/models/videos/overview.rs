@@ -4,6 +4,17 @@ use super::video::Video;
 use crate::models::uploads::upload::Upload;
 use renditions::models::lecture::Rendition;
 
+/// Who looks at a lecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// Its owner and admins.
+    Handlers,
+    /// Those who may watch it.
+    Watchers,
+    /// The same without a sign-in.
+    Everybody,
+}
+
 /// A lecture as its owner and admins see it.
 #[derive(Debug, Clone)]
 pub(crate) struct Overview {

@@ -3,14 +3,27 @@
 use crate::metric;
 use crate::models::playback::session::NewPlayback;
 use backing::audit::{self, NewEntry};
+use backing::db::Sql;
 use backing::{Db, DbError, Tx, args, outbox, record};
 use contracts::{NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use entitlements::models::grounds::Grounds;
+use entitlements::repositories::grounds_repository::held;
+use serde_json::Value;
 use std::time::Duration;
 
 /// How many sessions of a user live at once.
 const MAX_OF_USER: i64 = 100;
+/// How many sessions of one lecture live at once that were opened without a sign-in.
+const MAX_OF_NOBODY: i64 = 500;
 /// How long an ended session of a user is kept who opens others; nodes learn of an end within seconds.
 const KEEP_ENDED: Duration = Duration::from_secs(60);
+
+/// The list is JSON, so that one statement serves lists of any length.
+const END_ALL: Sql = Sql::both(
+    "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL AND id IN (SELECT unhex(value) FROM json_each($2))",
+    "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL \
+     AND id IN (SELECT json_array_elements_text($2::json)::uuid)",
+);
 
 /// Sessions in the content database.
 #[derive(Clone)]
@@ -72,34 +85,25 @@ impl PlaybackRepository {
         playback: &NewPlayback,
         audit: Option<&(NewEvent, NewEntry)>,
     ) -> Result<Option<Vec<PlaybackId>>, DbError> {
+        let tx = self.db.write().await?;
+        open_in(tx, playback, audit).await
+    }
+
+    /// Opens a session for somebody whose right has other grounds than owning or administering the video; also `None` if
+    /// these do not suffice any more.
+    pub(crate) async fn open_if(
+        &self,
+        playback: &NewPlayback,
+        viewer: Option<UserId>,
+        suffice: &(dyn Fn(&Grounds) -> bool + Sync),
+    ) -> Result<Option<Vec<PlaybackId>>, DbError> {
         let mut tx = self.db.write().await?;
-        let sql = "SELECT id, policy_version FROM videos WHERE id = $1 AND policy_version = $2 AND deleted_at IS NULL";
-        let policy = tx
-            .one::<Policy>(sql, args![playback.video_id, playback.policy_version])
-            .await?;
-        if policy.is_none() {
+        // A change that takes the right away waits for this session and ends it, or is seen here.
+        let grounds = held(&mut tx, playback.video_id, viewer).await?;
+        if !grounds.is_some_and(|grounds| suffice(&grounds)) {
             return Ok(None);
         }
-        let sql = "INSERT INTO playbacks (id, video_id, user_id, session_id, user_version, policy_version, \
-                   created_at, expires_at, last_seen_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7)";
-        let values = args![
-            playback.id,
-            playback.video_id,
-            playback.user_id,
-            playback.session_id,
-            playback.user_version,
-            playback.policy_version,
-            playback.created_at,
-            playback.expires_at
-        ];
-        tx.run(sql, values).await?;
-        if let Some((event, entry)) = audit {
-            outbox::push(&mut tx, event, playback.created_at).await?;
-            audit::record(&mut tx, entry, playback.created_at).await?;
-        }
-        let too_many = make_room(&mut tx, playback).await?;
-        tx.commit().await?;
-        Ok(Some(too_many))
+        open_in(tx, playback, None).await
     }
 
     /// How a session and its video stand.
@@ -139,9 +143,12 @@ impl PlaybackRepository {
             return Ok(());
         }
         let mut tx = self.db.write().await?;
+        // In one order everywhere: a change that ends sessions locks them by their ids.
+        let mut seen = seen.to_vec();
+        seen.sort_unstable();
         for (playback, at) in seen {
             let sql = "UPDATE playbacks SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
-            tx.run(sql, args![*playback, *at]).await?;
+            tx.run(sql, args![playback, at]).await?;
         }
         tx.commit().await
     }
@@ -157,16 +164,61 @@ impl PlaybackRepository {
     }
 }
 
-/// Ends the sessions of a user that are too many, and forgets those that ended before the other nodes looked last.
+/// Opens a session, and commits.
+async fn open_in(
+    mut tx: Tx,
+    playback: &NewPlayback,
+    audit: Option<&(NewEvent, NewEntry)>,
+) -> Result<Option<Vec<PlaybackId>>, DbError> {
+    let sql = "SELECT id, policy_version FROM videos WHERE id = $1 AND policy_version = $2 AND deleted_at IS NULL";
+    let policy = tx
+        .one::<Policy>(sql, args![playback.video_id, playback.policy_version])
+        .await?;
+    if policy.is_none() {
+        return Ok(None);
+    }
+    let sql = "INSERT INTO playbacks (id, video_id, user_id, session_id, user_version, policy_version, \
+               created_at, expires_at, last_seen_at, as_admin) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9)";
+    let values = args![
+        playback.id,
+        playback.video_id,
+        playback.user_id,
+        playback.session_id,
+        playback.user_version,
+        playback.policy_version,
+        playback.created_at,
+        playback.expires_at,
+        playback.as_admin
+    ];
+    tx.run(sql, values).await?;
+    if let Some((event, entry)) = audit {
+        outbox::push(&mut tx, event, playback.created_at).await?;
+        audit::record(&mut tx, entry, playback.created_at).await?;
+    }
+    let too_many = make_room(&mut tx, playback).await?;
+    tx.commit().await?;
+    Ok(Some(too_many))
+}
+
+/// Ends the sessions of a user, or of a lecture's viewers without a sign-in, that are too many, and forgets those that ended
+/// before the other nodes looked last.
 async fn make_room(tx: &mut Tx, opened: &NewPlayback) -> Result<Vec<PlaybackId>, DbError> {
     let sql = "DELETE FROM playbacks WHERE user_id = $1 AND ended_at < $2";
     tx.run(sql, args![opened.user_id, opened.created_at - KEEP_ENDED])
         .await?;
-    let sql = "UPDATE playbacks SET ended_at = $2 WHERE id IN (SELECT id FROM playbacks \
-               WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3) \
-               RETURNING id";
-    let values = args![opened.user_id, opened.created_at, MAX_OF_USER];
-    let ended = tx.all::<PlaybackRow>(sql, values).await?;
+    let ended = if opened.user_id.0.is_nil() {
+        let sql = "UPDATE playbacks SET ended_at = $3 WHERE id IN (SELECT id FROM playbacks \
+                   WHERE video_id = $1 AND user_id = $2 AND ended_at IS NULL \
+                   ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $4) RETURNING id";
+        let values = args![opened.video_id, opened.user_id, opened.created_at, MAX_OF_NOBODY];
+        tx.all::<PlaybackRow>(sql, values).await?
+    } else {
+        let sql = "UPDATE playbacks SET ended_at = $2 WHERE id IN (SELECT id FROM playbacks \
+                   WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3) \
+                   RETURNING id";
+        let values = args![opened.user_id, opened.created_at, MAX_OF_USER];
+        tx.all::<PlaybackRow>(sql, values).await?
+    };
     metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
     Ok(ended.into_iter().map(|row| row.id).collect())
 }
@@ -191,6 +243,17 @@ pub(crate) async fn end_by(tx: &mut Tx, ending: Ending, now: Timestamp) -> Resul
         }
     };
     Ok(ended.into_iter().map(|row| row.id).collect())
+}
+
+/// Ends these sessions, in the transaction that takes their viewers' rights away.
+pub(crate) async fn end_all(tx: &mut Tx, playbacks: &[PlaybackId], now: Timestamp) -> Result<(), DbError> {
+    if playbacks.is_empty() {
+        return Ok(());
+    }
+    let ids: Value = playbacks.iter().map(|id| id.0.as_simple().to_string()).collect();
+    let ended = tx.run(END_ALL, args![now, ids]).await?;
+    metrics::counter!(metric::PLAYBACKS_ENDED).increment(ended);
+    Ok(())
 }
 
 /// Ends all sessions of a video, in the transaction that deletes it.

@@ -5,7 +5,7 @@ use crate::models::uploads::usage::{Allowance, Excess, Usage};
 use crate::models::videos::video::Video;
 use crate::repositories::uploads::usage;
 use backing::audit::{self, NewEntry};
-use backing::db::{Db, DbError, Value};
+use backing::db::{Db, DbError, Sql, Value};
 use backing::once::{self, Once, Request};
 use backing::{args, outbox, record};
 use contracts::events::{VideoCreated, VideoUpdated};
@@ -38,6 +38,20 @@ const FAILED: &str =
 const OWNED: &str = listed!(" AND owner_id = $4");
 const OWNED_AND_FAILED: &str = listed!(
     " AND owner_id = $4 AND (status = 'failed' OR (reason_code IS NOT NULL AND status IN ('playable', 'ready')))"
+);
+
+/// The list is JSON, so that one statement serves lists of any length.
+const BY_IDS: Sql = Sql::both(
+    concat!(
+        "SELECT ",
+        columns!(),
+        " FROM videos WHERE status <> 'deleted' AND id IN (SELECT unhex(value) FROM json_each($1))"
+    ),
+    concat!(
+        "SELECT ",
+        columns!(),
+        " FROM videos WHERE status <> 'deleted' AND id IN (SELECT json_array_elements_text($1::json)::uuid)"
+    ),
 );
 
 /// Which lectures to list.
@@ -144,6 +158,13 @@ impl VideoRepository {
     pub async fn find(&self, id: VideoId) -> Result<Option<Video>, DbError> {
         let sql = concat!("SELECT ", columns!(), " FROM videos WHERE id = $1");
         Ok(self.db.read().one::<VideoRow>(sql, args![id]).await?.map(Video::from))
+    }
+
+    /// These lectures, in any order, without deleted ones.
+    pub async fn by_ids(&self, ids: &[VideoId]) -> Result<Vec<Video>, DbError> {
+        let ids: serde_json::Value = ids.iter().map(|id| id.0.as_simple().to_string()).collect();
+        let rows = self.db.read().all::<VideoRow>(BY_IDS, args![ids]).await?;
+        Ok(rows.into_iter().map(Video::from).collect())
     }
 
     /// Writes a new lecture and its upload, unless this request has come before.

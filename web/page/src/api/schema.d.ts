@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the caller's own lectures, or everybody's for admins. */
+        /** Lists the caller's own lectures, those of a course, or everybody's for admins. */
         get: operations["listVideos"];
         put?: never;
         post?: never;
@@ -123,7 +123,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows a lecture to its owner and to admins. */
+        /**
+         * Shows a lecture to those who may watch it; only its owner and admins see its upload and its file. Nobody has to sign in
+         *     for a lecture of a public course, and then sees no owner.
+         */
         get: operations["fetchVideo"];
         put?: never;
         post?: never;
@@ -132,6 +135,23 @@ export interface paths {
         head?: never;
         /** Changes title and description; `If-Match` with the lecture's `ETag` guards against overwriting others' changes. */
         patch: operations["updateVideo"];
+        trace?: never;
+    };
+    "/api/v1/content/{video_id}/access": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows whether a user may watch a lecture; an unknown lecture is one that nobody may watch. */
+        get: operations["showAccess"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/content/{video_id}/delete": {
@@ -160,7 +180,7 @@ export interface paths {
         };
         /**
          * Streams `event: video` with the lecture, first at once, then after each change. The stream ends when the lecture is
-         *     ready, failed or deleted, or when the caller may no longer see it.
+         *     ready, failed or deleted, or when the caller may no longer watch it.
          */
         get: operations["watchVideo"];
         put?: never;
@@ -178,7 +198,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Opens a playback session. */
+        /** Opens a playback session for those who may watch the lecture; nobody has to sign in for one of a public course. */
         get: operations["streamVideo"];
         put?: never;
         post?: never;
@@ -1134,6 +1154,11 @@ export interface components {
         /** @description A membership in a course. */
         Enrolment: {
             course_id: components["schemas"]["CourseId"];
+            /**
+             * @description Sent by the member as the header `Enrolment-Receipt` of `GET /api/v1/content/{video_id}/stream` within two minutes, it
+             *     opens the stream even if the enrolment is not known there yet.
+             */
+            receipt: string;
             role: components["schemas"]["CourseRole"];
             user_id: components["schemas"]["UserId"];
         };
@@ -1186,6 +1211,17 @@ export interface components {
          * @description One entry of a module, such as a lecture.
          */
         ItemId: string;
+        /** @description Whether somebody may watch a lecture, and why. */
+        LectureAccess: {
+            /** @description Whether they may watch it now. */
+            allowed: boolean;
+            /**
+             * @description What decides it: `owner`, `admin` or `course`; `not_open` if a course will let or has let them watch, `nothing`,
+             *     `no_account`, `account_deactivated`, `video_not_found` or `video_deleted`.
+             */
+            reason: string;
+            until?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description The credentials. */
         Login: {
             /**
@@ -1402,12 +1438,12 @@ export interface components {
         Source: {
             /**
              * Format: int64
-             * @description Its size in bytes; null until the upload is complete.
+             * @description Its size in bytes; null until the upload is complete, and for those who only watch.
              */
             bytes?: number | null;
-            /** @description `mp4`, `mov` and so on; null until the file was examined. */
+            /** @description `mp4`, `mov` and so on; null until the file was examined, and for those who only watch. */
             container?: string | null;
-            /** @description Its name; null if the client sent none. */
+            /** @description Its name; null if the client sent none, and for those who only watch. */
             filename?: string | null;
         };
         /**
@@ -1565,10 +1601,9 @@ export interface components {
             duration?: number | null;
             /** @description The lecture's id. */
             id: components["schemas"]["VideoId"];
-            /** @description What is wrong with the file although it can be watched. */
+            /** @description What is wrong with the file although it can be watched; only shown to the owner and admins. */
             notes: components["schemas"]["Note"][];
-            /** @description The owner's id. */
-            owner_id: components["schemas"]["UserId"];
+            owner_id?: components["schemas"]["UserId"] | null;
             playable_at?: components["schemas"]["Timestamp"] | null;
             /**
              * Format: double
@@ -1579,7 +1614,7 @@ export interface components {
             reason?: components["schemas"]["Reason"] | null;
             /** @description Its renditions. */
             renditions: components["schemas"]["Rendition"][];
-            /** @description The uploaded file. */
+            /** @description The uploaded file; only shown to the owner and admins. */
             source: components["schemas"]["Source"];
             /** @description Its status. */
             status: components["schemas"]["Status"];
@@ -1607,7 +1642,7 @@ export interface components {
          * @description A lecture, from the first byte of its upload to its deletion record.
          */
         VideoId: string;
-        /** @description One page of lectures, newest first. */
+        /** @description One page of lectures, newest first or in the order of a course. */
         VideoPage: {
             items: components["schemas"]["Video"][];
             /** @description The cursor of the next page; null on the last page. */
@@ -1685,7 +1720,10 @@ export interface operations {
                 failed?: boolean;
                 /** @description Only lectures of this status. */
                 status?: components["schemas"]["Status"];
-                /** @description Only lectures of this course. This is not supported yet: the list is empty. */
+                /**
+                 * @description The lectures of this course that the caller may watch, in the order of its outline. Takes neither `owner` nor
+                 *     `failed`.
+                 */
                 course_id?: string;
                 /** @description The most entries to return; 20 by default. */
                 limit?: number;
@@ -1698,7 +1736,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description One page, newest first. */
+            /** @description One page. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2191,6 +2229,24 @@ export interface operations {
                     "application/json": components["schemas"]["Video"];
                 };
             };
+            /** @description `unauthenticated`: this is not public, or there is no such lecture. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not_entitled`: it is listed, but not open to the caller now. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such lecture that the caller may see. */
             404: {
                 headers: {
@@ -2273,6 +2329,49 @@ export interface operations {
             };
         };
     };
+    showAccess: {
+        parameters: {
+            query: {
+                /** @description The user's id. */
+                user: components["schemas"]["UserId"];
+            };
+            header?: never;
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LectureAccess"];
+                };
+            };
+            /** @description A parameter is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     deleteVideo: {
         parameters: {
             query?: never;
@@ -2333,6 +2432,15 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
+            /** @description `not_entitled`: it is listed, but not open to the caller now. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such lecture that the caller may see. */
             404: {
                 headers: {
@@ -2368,6 +2476,8 @@ export interface operations {
             header?: {
                 /** @description `application/json` asks for the session itself */
                 Accept?: string | null;
+                /** @description The `receipt` of an enrolment of the last two minutes */
+                "Enrolment-Receipt"?: string | null;
             };
             path: {
                 /** @description The lecture */
@@ -2393,8 +2503,17 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description No valid sign-in */
+            /** @description No valid sign-in, and no public lecture (`unauthenticated`) */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Listed, but not open to the caller now (`not_entitled`) */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -28,6 +28,7 @@ fn session(video_id: VideoId, user_id: UserId) -> NewPlayback {
         session_id: SessionId::generate(),
         user_version: 1,
         policy_version: 1,
+        as_admin: false,
         created_at: NOW,
         expires_at: NOW + Duration::from_secs(900),
     }

@@ -1,0 +1,4 @@
+//! Plain data.
+
+pub mod change;
+pub mod grounds;

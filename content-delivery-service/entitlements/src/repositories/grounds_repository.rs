@@ -1,0 +1,252 @@
+//! What rights rest on: one statement by indexes for a viewer and a lecture, for a course, or for many open sessions.
+//!
+//! None of them grows with the number of members: each looks up the membership of the viewer alone.
+
+use crate::models::change::Affected;
+use crate::models::grounds::{CourseGround, Grounds, Viewing};
+use backing::args;
+use backing::db::{ColumnError, Db, DbError, Record, Row, Sql, Tx};
+use contracts::{CourseAccess, CourseId, CourseRole, CourseStatus, PlaybackId, Timestamp, UserId, VideoId};
+use serde_json::Value;
+
+macro_rules! columns {
+    () => {
+        "v.owner_id, c.status, c.access, c.opens_at, c.ends_at, i.opens_at AS module_opens_at, m.role"
+    };
+}
+
+/// The courses that have a lecture, and a viewer's membership in each.
+macro_rules! by_courses {
+    ($viewer:literal) => {
+        concat!(
+            " LEFT JOIN course_items i ON i.video_id = v.id LEFT JOIN courses c ON c.id = i.course_id \
+             LEFT JOIN course_members m ON m.user_id = ",
+            $viewer,
+            " AND m.course_id = i.course_id"
+        )
+    };
+}
+
+const OF_LECTURE: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM videos v",
+    by_courses!("$2"),
+    " WHERE v.id = $1"
+);
+
+const OF_COURSE: &str = concat!(
+    "SELECT v.id, v.status AS video_status, ",
+    columns!(),
+    " FROM courses c JOIN course_items i ON i.course_id = c.id JOIN videos v ON v.id = i.video_id \
+     LEFT JOIN course_members m ON m.user_id = $2 AND m.course_id = c.id \
+     WHERE c.id = $1 AND v.status <> 'deleted' ORDER BY i.place"
+);
+
+macro_rules! viewings {
+    ($which:literal) => {
+        concat!(
+            "SELECT p.id, p.user_id, p.expires_at, ",
+            columns!(),
+            " FROM playbacks p JOIN videos v ON v.id = p.video_id",
+            by_courses!("p.user_id"),
+            " WHERE ",
+            $which,
+            " AND p.ended_at IS NULL AND p.expires_at > $1 AND NOT p.as_admin ORDER BY p.id"
+        )
+    };
+}
+
+const OF_VIEWERS: Sql = Sql::both(
+    viewings!("p.video_id IN (SELECT unhex(value) FROM json_each($2))"),
+    viewings!("p.video_id IN (SELECT json_array_elements_text($2::json)::uuid)"),
+);
+const OF_MEMBER: &str =
+    viewings!("p.user_id = $2 AND p.video_id IN (SELECT video_id FROM course_items WHERE course_id = $3)");
+
+macro_rules! sessions {
+    ($which:literal) => {
+        concat!(
+            "SELECT id FROM playbacks WHERE ",
+            $which,
+            " AND ended_at IS NULL AND expires_at > $1 ORDER BY id"
+        )
+    };
+}
+
+/// Two changes at the same time, of two courses by which one person watches, must see each other. SQLite needs no lock: it
+/// has one writer at a time.
+const LOCK_OF_VIEWERS: Sql = Sql::both(
+    sessions!("video_id IN (SELECT unhex(value) FROM json_each($2))"),
+    concat!(
+        sessions!("video_id IN (SELECT json_array_elements_text($2::json)::uuid)"),
+        " FOR UPDATE"
+    ),
+);
+const LOCK_OF_MEMBER: Sql = Sql::both(
+    sessions!("user_id = $2 AND video_id IN (SELECT video_id FROM course_items WHERE course_id = $3)"),
+    concat!(
+        sessions!("user_id = $2 AND video_id IN (SELECT video_id FROM course_items WHERE course_id = $3)"),
+        " FOR UPDATE"
+    ),
+);
+const LOCK_COURSES: Sql = Sql::both(
+    "SELECT id FROM courses WHERE id IN (SELECT course_id FROM course_items WHERE video_id = $1) ORDER BY id",
+    "SELECT id FROM courses WHERE id IN (SELECT course_id FROM course_items WHERE video_id = $1) ORDER BY id FOR SHARE",
+);
+
+/// A row of the join: the owner, and one course if the lecture is in any.
+struct Ground {
+    owner: UserId,
+    course: Option<CourseGround>,
+}
+
+impl Record for Ground {
+    fn read(row: &Row<'_>) -> Result<Self, ColumnError> {
+        let status = row.named::<Option<String>>("status")?;
+        let access = row.named::<Option<String>>("access")?;
+        let role = row.named::<Option<String>>("role")?;
+        let (opens_at, ends_at) = (row.named("opens_at")?, row.named("ends_at")?);
+        let module_opens_at = row.named("module_opens_at")?;
+        // A course of a status or an access that only a newer version knows lets nobody watch.
+        let known: Option<(CourseStatus, CourseAccess)> =
+            status.and_then(|status| Some((status.parse().ok()?, access?.parse().ok()?)));
+        let course = known.map(|(status, access)| CourseGround {
+            status,
+            access,
+            opens_at,
+            ends_at,
+            module_opens_at,
+            role: role.map(|role| role.parse().unwrap_or(CourseRole::Learner)),
+        });
+        let owner = row.named("owner_id")?;
+        Ok(Self { owner, course })
+    }
+}
+
+struct ListedRow {
+    video: VideoId,
+    status: String,
+    ground: Ground,
+}
+
+impl Record for ListedRow {
+    fn read(row: &Row<'_>) -> Result<Self, ColumnError> {
+        Ok(Self {
+            video: row.named("id")?,
+            status: row.named("video_status")?,
+            ground: Ground::read(row)?,
+        })
+    }
+}
+
+struct ViewingRow {
+    playback: PlaybackId,
+    user: UserId,
+    expires_at: Timestamp,
+    ground: Ground,
+}
+
+impl Record for ViewingRow {
+    fn read(row: &Row<'_>) -> Result<Self, ColumnError> {
+        Ok(Self {
+            playback: row.named("id")?,
+            user: row.named("user_id")?,
+            expires_at: row.named("expires_at")?,
+            ground: Ground::read(row)?,
+        })
+    }
+}
+
+/// A lecture of a course, in the order of its outline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The lecture.
+    pub video: VideoId,
+    /// The lecture's status, by name.
+    pub status: String,
+    /// What the viewer's right rests on, by this course alone.
+    pub grounds: Grounds,
+}
+
+/// Reads what rights rest on.
+#[derive(Clone)]
+pub struct GroundsRepository {
+    db: Db,
+}
+
+impl GroundsRepository {
+    /// A repository on content's schema.
+    #[must_use]
+    pub const fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// The grounds of a viewer, or of nobody, at a lecture, deleted or not.
+    pub async fn of(&self, video: VideoId, viewer: Option<UserId>) -> Result<Option<Grounds>, DbError> {
+        let rows = self.db.read().all::<Ground>(OF_LECTURE, args![video, viewer]).await?;
+        Ok(joined(rows))
+    }
+
+    /// The lectures of a course in the order of its outline, each with a viewer's grounds.
+    pub async fn of_course(&self, course: CourseId, viewer: Option<UserId>) -> Result<Vec<Listed>, DbError> {
+        let rows = self.db.read().all::<ListedRow>(OF_COURSE, args![course, viewer]);
+        let listed = rows.await?.into_iter().map(|row| Listed {
+            video: row.video,
+            status: row.status,
+            grounds: Grounds {
+                owner: row.ground.owner,
+                courses: row.ground.course.into_iter().collect(),
+            },
+        });
+        Ok(listed.collect())
+    }
+}
+
+/// The grounds of a viewer at a lecture; nothing that they rest on changes until the caller's transaction ends.
+pub async fn held(tx: &mut Tx, video: VideoId, viewer: Option<UserId>) -> Result<Option<Grounds>, DbError> {
+    // A statement of its own: the next one sees what those who held the courses before have committed.
+    tx.all::<(CourseId,)>(LOCK_COURSES, args![video]).await?;
+    Ok(joined(tx.all::<Ground>(OF_LECTURE, args![video, viewer]).await?))
+}
+
+/// The open sessions that a change may end, each with its grounds after the change; in the transaction that makes it.
+///
+/// Shape: without the sessions that admins have opened as admins
+pub async fn viewings(tx: &mut Tx, affected: &Affected, now: Timestamp) -> Result<Vec<Viewing>, DbError> {
+    let (lock, of, values) = match affected {
+        Affected::Nobody => return Ok(Vec::new()),
+        Affected::Viewers(videos) => {
+            let ids: Value = videos.iter().map(|id| id.0.as_simple().to_string()).collect();
+            (LOCK_OF_VIEWERS, OF_VIEWERS, args![now, ids])
+        }
+        Affected::Member(course, user) => (LOCK_OF_MEMBER, OF_MEMBER.into(), args![now, *user, *course]),
+    };
+    tx.all::<(PlaybackId,)>(lock, values.clone()).await?;
+    let mut all: Vec<Viewing> = Vec::new();
+    for row in tx.all::<ViewingRow>(of, values).await? {
+        let course = row.ground.course;
+        match all.last_mut() {
+            Some(last) if last.playback == row.playback => last.grounds.courses.extend(course),
+            _ => all.push(Viewing {
+                playback: row.playback,
+                user: row.user,
+                expires_at: row.expires_at,
+                grounds: Grounds {
+                    owner: row.ground.owner,
+                    courses: course.into_iter().collect(),
+                },
+            }),
+        }
+    }
+    Ok(all)
+}
+
+fn joined(rows: Vec<Ground>) -> Option<Grounds> {
+    let owner = rows.first()?.owner;
+    let courses = rows.into_iter().filter_map(|row| row.course).collect();
+    Some(Grounds { owner, courses })
+}
+
+#[cfg(test)]
+mod tests;
