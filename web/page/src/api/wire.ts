@@ -5,7 +5,7 @@ type Schemas = components['schemas'];
 /** Who may watch a lecture besides the learners of its courses. */
 export type Visibility = 'private' | 'signed_in' | 'link';
 /** A lecture, as the server describes it. */
-export type Video = Schemas['Video'] & { visibility?: Visibility; share_url?: string | null };
+export type Video = Omit<Schemas['Video'], 'visibility' | 'share_url'> & { visibility?: Visibility | null; share_url?: string | null };
 export type VideoChange = Schemas['VideoChange'];
 /** Where a lecture is in its life. */
 export type VideoStatus = Video['status'];

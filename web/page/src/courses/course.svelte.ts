@@ -46,9 +46,8 @@ export class CourseState {
   }
 
   async enrol(code: string | null): Promise<void> {
-    const answer = await body(api.POST('/api/v1/courses/{course_id}/enrolments', { ...this.#at, body: code === null ? {} : { code } }));
-    const proof = (answer as { receipt?: string | null }).receipt;
-    if (proof) receipt.keep(proof);
+    const { receipt: proof } = await body(api.POST('/api/v1/courses/{course_id}/enrolments', { ...this.#at, body: code === null ? {} : { code } }));
+    receipt.keep(proof);
     await this.load();
   }
 

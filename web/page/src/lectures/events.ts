@@ -29,9 +29,8 @@ function readBlock(block: string): { name: string; data: string } {
  * Reads a lecture's events until the server closes them. EventSource can't send the bearer, and a token in the address
  * would end up in logs, so the stream is read by fetch.
  */
-export async function readEvents(videoId: string, key: string | null, changed: (video: Video) => void, signal: AbortSignal): Promise<void> {
-  const query = key === null ? '' : `?s=${encodeURIComponent(key)}`;
-  const request = new Request(`/api/v1/content/${videoId}/events${query}`, { headers: { Accept: 'text/event-stream' }, signal });
+export async function readEvents(videoId: string, changed: (video: Video) => void, signal: AbortSignal): Promise<void> {
+  const request = new Request(`/api/v1/content/${videoId}/events`, { headers: { Accept: 'text/event-stream' }, signal });
   const answer = await session.fetch(request);
   if (!answer.ok || answer.body === null) throw new TypeError(`no events: ${answer.status}`);
   const events = new EventReader();

@@ -1,6 +1,7 @@
 import { api } from '../api/client';
 import { body, Problem } from '../api/problem';
 import type { Video, VideoChange } from '../api/wire';
+import { session } from '../session/session.svelte';
 import { readEvents } from './events';
 import { unsettled } from './state';
 
@@ -69,8 +70,10 @@ export class LectureState {
     this.#following = true;
     await this.load();
     while (!signal.aborted && this.video !== null && this.problem === null && unsettled(this.video)) {
-      // Events arrive at once; if they can't be read, polling replaces them.
-      await readEvents(this.id, this.key, (video) => this.#take(video), signal).catch(() => undefined);
+      // Events arrive at once; if they can't be read, as without a sign-in, polling replaces them.
+      if (session.state === 'in' && this.key === null) {
+        await readEvents(this.id, (video) => this.#take(video), signal).catch(() => undefined);
+      }
       if (signal.aborted) break;
       if (this.video !== null && unsettled(this.video)) await pause(againAfter, signal);
       if (!signal.aborted) await this.load();
