@@ -15,6 +15,7 @@ mod names;
 mod policies;
 mod postgres;
 mod process;
+mod siege_media;
 mod siege_memory;
 mod siege_sign_ins;
 mod siege_uploads;
