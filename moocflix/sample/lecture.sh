@@ -1,19 +1,30 @@
 #!/usr/bin/env bash
-# Makes the sample lecture, a minute of slides with a clock and a soft tone: lecture.sh OUT.mp4
+# Makes a sample lecture, a minute of slides with a clock and a soft tone: lecture.sh welcome|teaching OUT.mp4
 set -euo pipefail
-out=${1:?where to put it}
+deck=${1:?which lecture} out=${2:?where to put it}
 font=/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
 bold=/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf
 
 # title | three lines, ten seconds each
-slides=(
-  "Welcome to MoocFlix|A lecture can be watched|within a second of its last byte.|This one was uploaded at your first start."
-  "Upload|Every acknowledged byte is safe.|An interrupted upload resumes|where it was, even on another device."
-  "Instant play|H.264 and AAC are cut just in time.|No copy of the media is written,|however long the lecture is."
-  "Access|Only the owner and admins can watch.|Every request is checked|before any cache is used."
-  "Delete|One click, and it is gone\\:|no more bytes are served,|and the stored files are deleted."
-  "That is all|Sign in as the instructor|and upload a lecture of your own.|Enjoy."
-)
+case $deck in
+  welcome) slides=(
+    "Welcome to MoocFlix|A lecture can be watched|within a second of its last byte.|This one was uploaded at your first start."
+    "Upload|Every acknowledged byte is safe.|An interrupted upload resumes|where it was, even on another device."
+    "Instant play|H.264 and AAC are cut just in time.|No copy of the media is written,|however long the lecture is."
+    "Access|Exactly the people you choose can watch.|Every request is checked|before any cache is used."
+    "Delete|One click, and it is gone\\:|no more bytes are served,|and the stored files are deleted."
+    "That is all|The next lecture shows|how to teach with MoocFlix.|Enjoy."
+  ) ;;
+  teaching) slides=(
+    "Your first course|Sign in as the instructor|and create a course.|This lecture is in one already."
+    "The outline|A course has modules,|and modules have lectures.|Drag them into order, or use the keyboard."
+    "Who may join|Everyone, those who have a code,|or those whom you enrol\\:|choose it for each course."
+    "Progress|Learners resume where they stopped.|You see who is enrolled|and how far they are."
+    "Share|A single lecture can also be shared|with everyone who is signed in,|or by a link that you can take back."
+    "Now it is your turn|Upload a lecture of your own,|add it to a course,|and publish the course."
+  ) ;;
+  *) echo "lecture.sh: unknown lecture $deck" >&2; exit 2 ;;
+esac
 colours=(0x1f6feb 0x2da44e 0xbf8700 0xcf222e 0x8250df 0x1b7c83)
 
 text() { # text FILE FONT SIZE Y COLOUR WHEN

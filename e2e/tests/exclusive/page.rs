@@ -10,24 +10,27 @@ use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 /// A port that is free for the moment.
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-struct Running {
+/// MoocFlix as `./run` starts it.
+pub(super) struct Running {
     child: tokio::process::Child,
     out: std::path::PathBuf,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Running {
     /// Starts `./run` on a data folder and waits until it prints the address.
-    async fn start(data: &std::path::Path, port: u16) -> Result<Self> {
-        let sample = settings::target().join("sample/lecture.mp4");
-        if !sample.exists() {
-            fs::create_dir_all(settings::target().join("sample"))?;
-            let mut make = Command::new(settings::root().join("moocflix/sample/lecture.sh"));
-            e2e::tools::output(make.arg(&sample), &[]).await?;
+    pub(super) async fn start(data: &std::path::Path, port: u16) -> Result<Self> {
+        for lecture in ["welcome", "teaching"] {
+            let sample = settings::target().join(format!("sample/{lecture}.mp4"));
+            if !sample.exists() {
+                fs::create_dir_all(settings::target().join("sample"))?;
+                let mut make = Command::new(settings::root().join("moocflix/sample/lecture.sh"));
+                e2e::tools::output(make.arg(lecture).arg(&sample), &[]).await?;
+            }
         }
         let out = data.with_extension("out");
         let file = fs::File::create(&out)?;
@@ -73,7 +76,7 @@ impl Running {
     }
 
     /// Ctrl-C: a terminal sends it to the whole process group. It counts once, so that requests can finish.
-    async fn stop(mut self) -> Result<()> {
+    pub(super) async fn stop(mut self) -> Result<()> {
         let pid = Pid::from_raw(i32::try_from(self.child.id().context("it runs")?)?).context("a process id")?;
         kill_process_group(pid, Signal::INT)?;
         let status = tokio::time::timeout(Duration::from_secs(35), self.child.wait()).await??;
