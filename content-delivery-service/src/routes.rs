@@ -16,7 +16,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method};
-use runtime::{Access, Authenticator, Routes, Table, note_row};
+use runtime::{Access, Authenticator, Policy, Routes, Table, note_row};
 use std::convert::Infallible;
 use tower::service_fn;
 use utoipa_axum::routes;
@@ -25,7 +25,11 @@ const PREFIX: &str = "/api/v1/content";
 /// The bearer of an upload's owner, or the upload's own key `?k=`.
 const UPLOAD_KEY: Access = Access::ByService("upload_key");
 /// Everybody for a lecture that everybody may watch, otherwise the bearer of somebody who may.
-const MAY_WATCH: Access = Access::ByService("may_watch");
+const MAY_WATCH: Policy = Access::ByService("lecture_access").with_right("lecture_watch");
+/// The bearer of somebody who may watch the lecture.
+const WATCH: Policy = Access::SignedIn.with_right("lecture_watch");
+/// The bearer of the lecture's owner or of an admin.
+const ADMINISTER: Policy = Access::SignedIn.with_right("lecture_administer");
 /// The playback token in the path.
 const PLAYBACK_TOKEN: Access = Access::ByService("playback_token");
 
@@ -43,12 +47,12 @@ pub(crate) fn videos(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::GET, "/usage", Access::SignedIn, routes!(show_usage::show_usage))
         .row(Method::GET, "/audit", Access::Admin, routes!(list_audit::list_audit))
         .row(Method::GET, "/{video_id}", MAY_WATCH, routes!(fetch_video::fetch_video))
-        .row(Method::PATCH, "/{video_id}", Access::SignedIn, routes!(update_video::update_video))
-        .row(Method::GET, "/{video_id}/events", Access::SignedIn, routes!(watch_events::watch_events))
+        .row(Method::PATCH, "/{video_id}", ADMINISTER, routes!(update_video::update_video))
+        .row(Method::GET, "/{video_id}/events", WATCH, routes!(watch_events::watch_events))
         .row(Method::GET, "/{video_id}/access", Access::Admin, routes!(show_access::show_access))
-        .row(Method::POST, "/{video_id}/transcode", Access::SignedIn, routes!(request_transcode::request_transcode))
-        .row(Method::GET, "/{video_id}/transcode", Access::SignedIn, routes!(request_transcode::show_transcode))
-        .row(Method::DELETE, "/{video_id}/delete", Access::SignedIn, routes!(delete_video::delete_video))
+        .row(Method::POST, "/{video_id}/transcode", ADMINISTER, routes!(request_transcode::request_transcode))
+        .row(Method::GET, "/{video_id}/transcode", ADMINISTER, routes!(request_transcode::show_transcode))
+        .row(Method::DELETE, "/{video_id}/delete", ADMINISTER, routes!(delete_video::delete_video))
         .with_state(api)
         .around(|router| router.layer(from_fn(speak_tus)))
 }

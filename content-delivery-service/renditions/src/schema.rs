@@ -68,4 +68,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0009_courses.sql"),
         postgres: include_str!("../../migrations/postgres/0009_courses.sql"),
     },
+    Migration {
+        number: 10,
+        name: "sharing",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0010_sharing.sql"),
+        postgres: include_str!("../../migrations/postgres/0010_sharing.sql"),
+    },
 ];

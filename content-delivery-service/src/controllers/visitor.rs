@@ -6,6 +6,7 @@ use contracts::VideoId;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use runtime::{Caller, PathId, Problem};
+use serde::Deserialize;
 
 /// Somebody who is signed in or not; a bearer that is not valid is refused.
 pub(crate) struct Visitor(pub(crate) Option<Caller>);
@@ -38,4 +39,12 @@ impl<S: Sync + Send> FromRequestParts<S> for Named {
             Err(problem) => Err(problem),
         }
     }
+}
+
+/// What a lecture's link adds to the address.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Link {
+    /// The key of the lecture's link: whoever has it may watch, signed in or not.
+    pub(crate) s: Option<String>,
 }

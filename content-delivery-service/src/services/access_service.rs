@@ -7,6 +7,7 @@ use backing::{Clock, DbError};
 use contracts::questions::Directory;
 use contracts::{CourseAccess, CourseId, CourseRole, CourseStatus, Role, Timestamp, UserId, VideoId};
 use entitlements::models::grounds::{CourseGround, Grounds};
+use entitlements::models::sharing::Visibility;
 use entitlements::repositories::grounds_repository::GroundsRepository;
 use runtime::{Caller, RequestId};
 use std::sync::Arc;
@@ -48,6 +49,22 @@ pub(crate) enum Basis {
     Administration,
     /// A course has the lecture.
     Course,
+    /// Its owner shares it.
+    Sharing,
+}
+
+/// Who comes to a lecture: somebody or nobody, perhaps by its link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Visit<'a> {
+    pub(crate) asker: Option<Asker>,
+    /// The key of the link.
+    pub(crate) key: Option<&'a str>,
+}
+
+impl From<Option<Asker>> for Visit<'_> {
+    fn from(asker: Option<Asker>) -> Self {
+        Self { asker, key: None }
+    }
 }
 
 /// An asker's right to a lecture.
@@ -153,10 +170,25 @@ pub(crate) fn must_see_all(asker: Asker) -> Result<(), Denied> {
 }
 
 /// What somebody (nobody without a sign-in) may do with a lecture: of all their grounds, the widest counts.
-pub(crate) fn entitlement(grounds: &Grounds, asker: Option<Asker>, now: Timestamp) -> Entitlement {
+pub(crate) fn entitlement(grounds: &Grounds, visit: Visit<'_>, now: Timestamp) -> Entitlement {
     let courses = grounds.courses.iter();
-    let by_courses = courses.map(|course| by_course(course, asker.is_some(), now));
-    by_courses.fold(handling(grounds.owner, asker), Entitlement::or)
+    let by_courses = courses.map(|course| by_course(course, visit.asker.is_some(), now));
+    let first = handling(grounds.owner, visit.asker).or(by_sharing(grounds, visit));
+    by_courses.fold(first, Entitlement::or)
+}
+
+/// The right of those with whom the owner shares a lecture.
+fn by_sharing(grounds: &Grounds, visit: Visit<'_>) -> Entitlement {
+    let shares = match (grounds.visibility, &grounds.share_key) {
+        (Visibility::SignedIn, _) => visit.asker.is_some(),
+        (Visibility::Link, Some(key)) => visit.key.is_some_and(|brought| key.is(brought)),
+        (Visibility::Private, _) | (Visibility::Link, None) => false,
+    };
+    Entitlement {
+        right: if shares { Right::Watch } else { Right::None },
+        until: None,
+        basis: Basis::Sharing,
+    }
 }
 
 /// The right of owners and admins.
@@ -250,13 +282,14 @@ impl AccessService {
                 (Some(asker), "nothing")
             }
         };
-        let found = self.entitlement(lecture, asker).await?;
+        let found = self.entitlement(lecture, asker.into()).await?;
         let reason = match (found.right, found.basis) {
             (Right::None, _) | (_, Basis::Nothing) => otherwise,
             (Right::Know, _) => "not_open",
             (_, Basis::Ownership) => "owner",
             (_, Basis::Administration) => "admin",
             (_, Basis::Course) => "course",
+            (_, Basis::Sharing) => "shared",
         };
         Ok(Answer {
             is_allowed: found.right >= Right::Watch,
@@ -269,14 +302,14 @@ impl AccessService {
     pub(crate) async fn entitlement(
         &self,
         (video, owner): (VideoId, UserId),
-        asker: Option<Asker>,
+        visit: Visit<'_>,
     ) -> Result<Entitlement, DbError> {
-        let handling = handling(owner, asker);
+        let handling = handling(owner, visit.asker);
         if handling.right >= Right::Administer {
             return Ok(handling);
         }
-        let grounds = self.grounds.of(video, asker.map(|asker| asker.user)).await?;
-        Ok(grounds.map_or(handling, |grounds| entitlement(&grounds, asker, self.clock.now())))
+        let grounds = self.grounds.of(video, visit.asker.map(|asker| asker.user)).await?;
+        Ok(grounds.map_or(handling, |grounds| entitlement(&grounds, visit, self.clock.now())))
     }
 
     /// The lectures of a course that somebody may watch, in the order of its outline, each with its status and the right;
@@ -291,7 +324,7 @@ impl AccessService {
             self.clock.now(),
         );
         let watched = listed.into_iter().filter_map(|it| {
-            let right = entitlement(&it.grounds, Some(asker), now).right;
+            let right = entitlement(&it.grounds, Some(asker).into(), now).right;
             (right >= Right::Watch).then_some((it.video, it.status, right))
         });
         Ok(watched.collect())
@@ -303,13 +336,13 @@ impl AccessService {
     pub(crate) async fn watched<E: From<Denied> + From<DbError>>(
         &self,
         video: Option<Video>,
-        asker: Option<Asker>,
+        visit: Visit<'_>,
     ) -> Result<(Video, Entitlement), E> {
         let Some(video) = video else {
-            return Err(unseen(asker).into());
+            return Err(unseen(visit.asker).into());
         };
-        let entitlement = self.entitlement((video.id, video.owner_id), asker).await?;
-        Ok((watched(video, entitlement.right, asker)?, entitlement))
+        let entitlement = self.entitlement((video.id, video.owner_id), visit).await?;
+        Ok((watched(video, entitlement.right, visit.asker)?, entitlement))
     }
 }
 
@@ -354,6 +387,8 @@ mod tests {
         assert!(Right::None < Right::Administer && Right::Administer < Right::Own);
     }
 
+    use entitlements::models::sharing::ShareKey;
+
     const NOW: Timestamp = Timestamp::from_seconds(100);
 
     fn course(status: CourseStatus, access: CourseAccess, role: Option<CourseRole>) -> CourseGround {
@@ -364,6 +399,37 @@ mod tests {
             ends_at: None,
             module_opens_at: None,
             role,
+        }
+    }
+
+    fn grounds(owner: UserId, courses: Vec<CourseGround>) -> Grounds {
+        Grounds {
+            owner,
+            visibility: Visibility::Private,
+            share_key: None,
+            courses,
+        }
+    }
+
+    #[test]
+    fn a_lecture_is_shared_with_those_who_are_signed_in_or_bring_the_key_of_its_link() {
+        let (key, other) = (ShareKey::generate().unwrap(), ShareKey::generate().unwrap());
+        let asker = Some(Asker::of_question(UserId::generate(), false));
+        let shared = |visibility, share_key| Grounds {
+            visibility,
+            share_key,
+            ..grounds(UserId::generate(), Vec::new())
+        };
+        let link = shared(Visibility::Link, Some(key.clone()));
+        let (signed_in, private) = (shared(Visibility::SignedIn, None), shared(Visibility::Private, None));
+        for asker in [None, asker] {
+            let right = |grounds: &Grounds, key| entitlement(grounds, Visit { asker, key }, NOW).right;
+            assert_eq!(right(&link, Some(key.as_str())), Right::Watch);
+            for brought in [None, Some(""), Some(other.as_str()), Some(&key.as_str()[1..])] {
+                assert_eq!(right(&link, brought), Right::None);
+            }
+            assert_eq!(right(&private, Some(key.as_str())), Right::None);
+            assert_eq!(right(&signed_in, None) == Right::Watch, asker.is_some());
         }
     }
 
@@ -459,7 +525,7 @@ mod tests {
             status: CourseStatus::Archived,
             ..learning
         };
-        let given = |courses: Vec<CourseGround>, owner| entitlement(&Grounds { owner, courses }, Some(asker), NOW);
+        let given = |courses: Vec<CourseGround>, owner| entitlement(&grounds(owner, courses), Some(asker).into(), NOW);
         let other = UserId::generate();
         assert_eq!(given(vec![], other).right, Right::None);
         assert_eq!(given(vec![over, ends(soon), over], other).until, soon);

@@ -10,6 +10,7 @@ use backing::bus::After;
 use backing::{Clock, Db, DbError, Tx};
 use contracts::questions::{ChangePosition, Courses, LastEvent, Unanswered};
 use contracts::{CourseId, Event, UserId, VideoId};
+use entitlements::models::change::Affected;
 use entitlements::repositories::change_repository::ChangeRepository;
 use entitlements::repositories::course_repository::take_in;
 use runtime::receipts::Receipts;
@@ -77,6 +78,11 @@ impl CourseService {
         Ok(after.and(After::then(move || inner.missing.notify_one())))
     }
 
+    /// Ends the playbacks of those with whom a lecture is no longer shared, in the caller's transaction.
+    pub(crate) async fn lecture_changed(&self, tx: &mut Tx, video: VideoId) -> Result<After, DbError> {
+        self.0.streams.end_unentitled(tx, &Affected::Viewers(vec![video])).await
+    }
+
     /// Waits until an event is found missing.
     pub(crate) async fn missing(&self) {
         self.0.missing.notified().await;
@@ -121,10 +127,10 @@ impl CourseService {
         caller: Option<&Caller>,
         request: &RequestId,
         video: VideoId,
-        receipt: Option<&str>,
+        (receipt, key): (Option<&str>, Option<&str>),
     ) -> Result<Opened, PlaybackError> {
         let inner = &*self.0;
-        let opened = inner.streams.open(caller, request, video).await;
+        let opened = inner.streams.open(caller, request, video, key).await;
         let (Err(PlaybackError::Denied(Denied::NotFound | Denied::NotEntitled)), Some(caller), Some(receipt)) =
             (&opened, caller, receipt)
         else {
@@ -136,7 +142,7 @@ impl CourseService {
             tracing::warn!(%course, %error, "an enrolment with a receipt could not be asked about");
             return opened;
         }
-        inner.streams.open(Some(caller), request, video).await
+        inner.streams.open(Some(caller), request, video, key).await
     }
 
     /// Asks about one course and one member.

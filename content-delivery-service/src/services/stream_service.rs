@@ -18,7 +18,7 @@ use crate::models::playback::session::{NewPlayback, lifetime};
 use crate::models::videos::video::Video;
 use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, end_all, end_by};
 use crate::repositories::videos::video_repository::VideoRepository;
-use crate::services::access_service::{AccessService, Asker, Entitlement, Right, entitlement};
+use crate::services::access_service::{AccessService, Asker, Basis, Entitlement, Right, Visit, entitlement};
 use crate::services::error::{Denied, PlaybackError};
 use crate::services::stream_service::media_store::{MediaError, MediaStore};
 use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks, TokenHash};
@@ -106,14 +106,19 @@ impl StreamService {
         caller: Option<&Caller>,
         request: &RequestId,
         video: VideoId,
+        key: Option<&str>,
     ) -> Result<Opened, PlaybackError> {
         let inner = &*self.0;
         let asker = caller.map(|caller| Asker::by(caller, request));
+        let visit = Visit { asker, key };
         let found = inner.videos.find(video).await?;
-        let (video, entitlement) = inner.access.watched::<PlaybackError>(found, asker).await?;
+        let (video, entitlement) = inner.access.watched::<PlaybackError>(found, visit).await?;
         let video = watchable(video)?;
         let now = inner.clock.now();
-        let playback = new_playback(&video, caller, &entitlement, now);
+        let playback = NewPlayback {
+            share_key: key.filter(|_| entitlement.basis == Basis::Sharing).map(str::to_owned),
+            ..new_playback(&video, caller, &entitlement, now)
+        };
         let mut opened = self.write(&playback, &video, asker).await;
         if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
             opened = self.write(&playback, &video, asker).await;
@@ -158,7 +163,9 @@ impl StreamService {
     ) -> Result<Option<Vec<PlaybackId>>, DbError> {
         let inner = &*self.0;
         let Some(handler) = asker.filter(|asker| asker.right(video.owner_id) >= Right::Administer) else {
-            let suffice = |grounds: &Grounds| entitlement(grounds, asker, playback.created_at).right >= Right::Watch;
+            let key = playback.share_key.as_deref();
+            let visit = Visit { asker, key };
+            let suffice = |grounds: &Grounds| entitlement(grounds, visit, playback.created_at).right >= Right::Watch;
             let viewer = asker.map(|asker| asker.user);
             return inner.playbacks.open_if(playback, viewer, &suffice).await;
         };
@@ -275,7 +282,7 @@ impl StreamService {
         }))
     }
 
-    /// After a change of a course or a membership, ends the sessions whose viewers may no longer watch, or not as long as
+    /// After a change of a course, a membership or of whom a lecture is shared with, ends the sessions whose viewers may no longer watch, or not as long as
     /// they were told; those may open another one.
     pub(crate) async fn end_unentitled(&self, tx: &mut Tx, affected: &Affected) -> Result<After, DbError> {
         let (inner, now) = (Arc::clone(&self.0), self.0.clock.now());
@@ -355,6 +362,7 @@ fn new_playback(video: &Video, caller: Option<&Caller>, entitlement: &Entitlemen
         user_version: caller.map_or(0, |caller| caller.version),
         policy_version: video.policy_version,
         as_admin: entitlement.right == Right::Administer,
+        share_key: None,
         created_at: now,
         expires_at: Timestamp::from_seconds(ends.seconds()),
     }
@@ -364,7 +372,8 @@ fn new_playback(video: &Video, caller: Option<&Caller>, entitlement: &Entitlemen
 fn goes_on(viewing: &Viewing, now: Timestamp) -> bool {
     let asker = Some(viewing.user).filter(|user| !user.0.is_nil());
     let asker = asker.map(|user| Asker::of_question(user, false));
-    let entitlement = entitlement(&viewing.grounds, asker, now);
+    let key = viewing.key.as_deref();
+    let entitlement = entitlement(&viewing.grounds, Visit { asker, key }, now);
     entitlement.right >= Right::Watch && entitlement.until.is_none_or(|until| until >= viewing.expires_at)
 }
 

@@ -19,6 +19,7 @@ use crate::models::uploads::checksum::Checksum;
 use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::upload::Upload;
 use crate::models::uploads::usage::{Excess, Usage};
+use crate::models::videos::sharing::VideoEdit;
 use crate::models::videos::video::Video;
 use crate::repositories::uploads::upload_repository::{UploadRepository, revoke_keys};
 use crate::repositories::videos::video_repository::VideoRepository;
@@ -273,11 +274,12 @@ impl UploadService {
 
     /// Gives a lecture the texts that came after its bytes.
     pub(crate) async fn retitle(&self, id: VideoId, new: &NewUpload) -> Result<(), Failure> {
-        let (title, description) = (Some(new.title.as_str()), Some(new.description.as_str()));
-        self.inner
-            .videos
-            .update_texts(id, title, description, None, (self.now(), None))
-            .await?;
+        let edit = VideoEdit {
+            title: Some(new.title.clone()),
+            description: Some(new.description.clone()),
+            visibility: Some(new.sharing.clone()),
+        };
+        self.inner.videos.update(id, &edit, None, (self.now(), None)).await?;
         Ok(())
     }
 

@@ -1,12 +1,13 @@
 //! Lectures as their owners handle them: looking, renaming, deleting.
 
-use super::access_service::{AccessService, Answer, Asker, Right, granted, must_see_all};
+use super::access_service::{AccessService, Answer, Asker, Right, Visit, granted, must_see_all};
 use super::error::{Denied, Failure, VideoError};
 use super::transcode_service::TranscodeService;
 use super::upload_service::UploadService;
 use crate::metric;
 use crate::models::uploads::upload::UploadState;
 use crate::models::videos::overview::{Audience, Encoding, Overview};
+use crate::models::videos::sharing::{NewVisibility, VideoEdit};
 use crate::models::videos::video::Video;
 use crate::repositories::videos::deletion_repository::{DeletionRepository, SECOND_SWEEP};
 use crate::repositories::videos::video_repository::{Listing, Update, VideoRepository};
@@ -15,6 +16,7 @@ use backing::objects::Objects;
 use backing::space::Space;
 use backing::{Clock, DbError};
 use contracts::{CourseId, ObjectKey, ObjectPrefix, UserId, VideoId};
+use entitlements::models::sharing::Visibility;
 use renditions::models::lecture::Status;
 use runtime::page::{Page, PageRequest};
 use serde_json::json;
@@ -75,13 +77,13 @@ impl VideoService {
     }
 
     /// A lecture for those who may watch it; nobody has to sign in for one that is public.
-    pub(crate) async fn watched(&self, id: VideoId, asker: Option<Asker>) -> Result<(Video, Audience), VideoError> {
+    pub(crate) async fn watched(&self, id: VideoId, visit: Visit<'_>) -> Result<(Video, Audience), VideoError> {
         let found = self.videos.find(id).await?;
-        let (video, entitlement) = self.access.watched::<VideoError>(found, asker).await?;
+        let (video, entitlement) = self.access.watched::<VideoError>(found, visit).await?;
         if video.status == Status::Deleted {
             return Err(Denied::Deleted.into());
         }
-        Ok((video, audience(entitlement.right, asker)))
+        Ok((video, audience(entitlement.right, visit.asker)))
     }
 
     /// Whether somebody may watch a lecture; without an id, one that does not exist.
@@ -116,12 +118,15 @@ impl VideoService {
         let uploading: Vec<VideoId> = uploading.map(|video| video.id).collect();
         let progress = self.transcodes.progress_of(&moving).await?;
         let uploads = self.uploads.uploads(&uploading).await?;
-        let all = videos.into_iter().map(|video| {
+        let all = videos.into_iter().map(|mut video| {
+            let owns = asker.is_some_and(|asker| asker.right(video.owner_id) >= Right::Own);
+            if !owns {
+                video.share_key = None;
+            }
             let Some(upload) = uploads.get(&video.id) else {
                 let live = progress.get(&video.id);
                 return self.transcodes.overview(video, live);
             };
-            let owns = asker.is_some_and(|asker| asker.right(video.owner_id) >= Right::Own);
             let may_continue = upload.resumable && owns;
             Overview {
                 encoding: Encoding::at_rest(&video),
@@ -150,6 +155,21 @@ impl VideoService {
             items: videos,
             next_cursor,
         } = selection.page.cut(videos, |video| video.id);
+        let items = self.overviews(videos, Some(asker)).await?;
+        Ok(Page { items, next_cursor })
+    }
+
+    /// The lectures that others share with everyone who is signed in, the latest first.
+    pub(crate) async fn list_shared(
+        &self,
+        asker: Asker,
+        page: PageRequest<VideoId>,
+    ) -> Result<Page<Overview>, VideoError> {
+        let videos = self.videos.list_shared(asker.user, page.after, page.one_more()).await?;
+        let Page {
+            items: videos,
+            next_cursor,
+        } = page.cut(videos, |video| video.id);
         let items = self.overviews(videos, Some(asker)).await?;
         Ok(Page { items, next_cursor })
     }
@@ -193,32 +213,29 @@ impl VideoService {
         })
     }
 
-    /// Gives a lecture another title or description.
+    /// Gives a lecture another title or description, or shares it with others.
     pub(crate) async fn update(
         &self,
         id: VideoId,
         asker: Asker,
-        title: Option<&str>,
-        description: Option<&str>,
+        edit: VideoEdit,
         version: Option<i64>,
     ) -> Result<Video, VideoError> {
         let owner = self.find(id, asker).await?.owner_id;
-        let title = title
-            .map(|title| checked("title", contracts::text::title(title)))
-            .transpose()?;
-        let description = description
-            .map(|words| checked("description", contracts::text::description(words)))
-            .transpose()?;
-        let fields: Vec<_> = [("title", title.is_some()), ("description", description.is_some())]
-            .into_iter()
-            .filter_map(|(name, changes)| changes.then_some(name))
-            .collect();
-        let audit = asker.audited("update_video", (id, owner), json!({ "fields": fields }));
+        let edit = VideoEdit {
+            title: edit
+                .title
+                .map(|title| checked("title", contracts::text::title(&title)))
+                .transpose()?,
+            description: edit
+                .description
+                .map(|words| checked("description", contracts::text::description(&words)))
+                .transpose()?,
+            visibility: edit.visibility,
+        };
+        let audit = asker.audited("update_video", (id, owner), json!({ "fields": edit.fields() }));
         let when = (self.clock.now(), audit.as_ref());
-        let changed = self
-            .videos
-            .update_texts(id, title.as_deref(), description.as_deref(), version, when);
-        match changed.await? {
+        match self.videos.update(id, &edit, version, when).await? {
             Update::Done => self.find(id, asker).await,
             Update::Stale => Err(VideoError::Stale),
             Update::Gone => Err(Denied::Deleted.into()),
@@ -299,4 +316,9 @@ fn audience(right: Right, asker: Option<Asker>) -> Audience {
 
 fn checked(field: &'static str, text: Result<String, &'static str>) -> Result<String, VideoError> {
     text.map_err(|what| VideoError::BadField(field, what))
+}
+
+/// A visibility with a key for the link that it may need.
+pub(crate) fn new_visibility(visibility: Visibility) -> Result<NewVisibility, Failure> {
+    NewVisibility::new(visibility).map_err(|_| Failure::Internal("no randomness".to_owned()))
 }

@@ -6,6 +6,7 @@ use backing::once::{Once, Request};
 use content_delivery_service::models::uploads::creation::NewUpload;
 use content_delivery_service::models::uploads::upload::UploadState;
 use content_delivery_service::models::uploads::usage::{Allowance, Excess};
+use content_delivery_service::models::videos::sharing::{NewVisibility, VideoEdit};
 use content_delivery_service::repositories::uploads::upload_repository::{
     DurableProgress, UploadRepository, revoke_keys,
 };
@@ -13,6 +14,7 @@ use content_delivery_service::repositories::videos::deletion_repository::Deletio
 use content_delivery_service::repositories::videos::video_repository::{Listing, Update, VideoRepository};
 use content_delivery_service::{MIGRATIONS, NAME};
 use contracts::{Timestamp, UserId, VideoId};
+use entitlements::models::sharing::Visibility;
 use renditions::models::lecture::{Reason, Status};
 use std::time::Duration;
 use testing::databases;
@@ -51,6 +53,7 @@ impl House {
             length: Some(1_000),
             title: "Graphs".to_owned(),
             description: String::new(),
+            sharing: NewVisibility::new(Visibility::Private).unwrap(),
             filename: Some("graphs.mp4".to_owned()),
             metadata: "filename Z3JhcGhzLm1wNA==".to_owned(),
             resumable: true,
@@ -263,7 +266,14 @@ async fn a_list_contains_the_owners_videos_the_latest_first() {
 async fn texts_change_only_for_the_latest_version() {
     on_each(|house| async move {
         let id = house.create().await;
-        let update = |title, version| house.videos.update_texts(id, title, None, version, (later(5), None));
+        let update = |title: Option<&str>, version| {
+            let (videos, title) = (house.videos.clone(), title.map(str::to_owned));
+            let edit = VideoEdit {
+                title,
+                ..VideoEdit::default()
+            };
+            async move { videos.update(id, &edit, version, (later(5), None)).await }
+        };
         assert!(
             matches!(update(Some("Trees"), Some(1)).await.unwrap(), Update::Done),
             "{}",

@@ -5,6 +5,7 @@
 //! needs no password; the owner's sign-in renews an expired key. With `--wait`, the lecture's id is kept until it is
 //! ready or has failed.
 
+mod about;
 mod account;
 mod address;
 mod encoding;
@@ -17,6 +18,7 @@ mod state;
 mod tus;
 mod waiting;
 
+use self::about::{About, Visibility};
 use self::account::Account;
 use self::address::Server;
 use self::progress::UploadProgress;
@@ -55,6 +57,9 @@ pub(crate) struct UploadArgs {
     /// The lecture's title; default: the file's name.
     #[arg(long)]
     title: Option<String>,
+    /// Who may watch it without a course; default: private.
+    #[arg(long, value_enum)]
+    visibility: Option<Visibility>,
     /// Show the progress of the encoding, and wait until the lecture is ready. If interrupted, the same command waits on.
     #[arg(long)]
     wait: bool,
@@ -81,7 +86,10 @@ pub(crate) async fn run(args: UploadArgs) -> Result<()> {
         state: State::of(&server, &source)?,
         server,
         source,
-        title: args.title,
+        about: About {
+            title: args.title,
+            visibility: args.visibility,
+        },
         phase: &phase,
     };
     let result = tokio::select! {
@@ -103,7 +111,7 @@ struct FileUpload<'a> {
     source: Source,
     state: State,
     tus: Tus,
-    title: Option<String>,
+    about: About,
     phase: &'a Cell<UploadPhase>,
 }
 
@@ -126,8 +134,8 @@ impl FileUpload<'_> {
         let (video_id, before) = match kept {
             Some(Kept::Uploaded { uploaded }) if account.video(&uploaded).await?.is_some() => (uploaded, true),
             Some(Kept::Begun(begun)) => (self.upload(begun, account).await?, false),
-            Some(Kept::Asked { request, title }) => {
-                let begun = self.create_again(request, title, account).await?;
+            Some(Kept::Asked { request, about }) => {
+                let begun = self.create_again(request, about, account).await?;
                 (self.upload(begun, account).await?, false)
             }
             Some(Kept::Uploaded { .. }) | None => {
@@ -197,27 +205,19 @@ impl FileUpload<'_> {
         let request = Uuid::now_v7().to_string();
         self.state.keep(&Kept::Asked {
             request: request.clone(),
-            title: self.title.clone(),
+            about: self.about.clone(),
         })?;
         let token = account.token().await?;
-        let created = self
-            .tus
-            .create(&self.source, self.title.as_deref(), &request, &token)
-            .await;
+        let created = self.tus.create(&self.source, &self.about, &request, &token).await;
         let begun = created.map_err(|refusal| self.not_created(refusal))?;
         self.state.keep(&Kept::Begun(begun.clone()))?;
         Ok(begun)
     }
 
     /// Repeats a request whose response an earlier run did not see.
-    async fn create_again(
-        &self,
-        request: String,
-        title: Option<String>,
-        account: &mut Account,
-    ) -> Result<CreatedUpload> {
+    async fn create_again(&self, request: String, about: About, account: &mut Account) -> Result<CreatedUpload> {
         let token = account.token().await?;
-        match self.tus.create(&self.source, title.as_deref(), &request, &token).await {
+        match self.tus.create(&self.source, &about, &request, &token).await {
             Ok(begun) => {
                 self.state.keep(&Kept::Begun(begun.clone()))?;
                 Ok(begun)

@@ -1,5 +1,6 @@
 //! What the right of one viewer to one lecture rests on.
 
+use super::sharing::{ShareKey, Visibility};
 use contracts::{CourseAccess, CourseRole, CourseStatus, PlaybackId, Timestamp, UserId};
 
 /// Everything that decides what a viewer may do with a lecture, but for who the viewer is.
@@ -7,6 +8,10 @@ use contracts::{CourseAccess, CourseRole, CourseStatus, PlaybackId, Timestamp, U
 pub struct Grounds {
     /// The lecture's owner.
     pub owner: UserId,
+    /// Who may watch it without a course.
+    pub visibility: Visibility,
+    /// The key of its link, while it has one.
+    pub share_key: Option<ShareKey>,
     /// The courses that have the lecture; one that has it twice is here twice.
     pub courses: Vec<CourseGround>,
 }
@@ -35,6 +40,8 @@ pub struct Viewing {
     pub playback: PlaybackId,
     /// The viewer; nil without a sign-in.
     pub user: UserId,
+    /// The key of the link that they came by.
+    pub key: Option<String>,
     /// When the session runs out.
     pub expires_at: Timestamp,
     /// The grounds.

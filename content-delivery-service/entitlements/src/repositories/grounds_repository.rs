@@ -4,6 +4,7 @@
 
 use crate::models::change::Affected;
 use crate::models::grounds::{CourseGround, Grounds, Viewing};
+use crate::models::sharing::{ShareKey, Visibility};
 use backing::args;
 use backing::db::{ColumnError, Db, DbError, Record, Row, Sql, Tx};
 use contracts::{CourseAccess, CourseId, CourseRole, CourseStatus, PlaybackId, Timestamp, UserId, VideoId};
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 macro_rules! columns {
     () => {
-        "v.owner_id, c.status, c.access, c.opens_at, c.ends_at, i.opens_at AS module_opens_at, m.role"
+        "v.owner_id, v.visibility, v.share_key, c.status, c.access, c.opens_at, c.ends_at, i.opens_at AS module_opens_at, m.role"
     };
 }
 
@@ -46,7 +47,7 @@ const OF_COURSE: &str = concat!(
 macro_rules! viewings {
     ($which:literal) => {
         concat!(
-            "SELECT p.id, p.user_id, p.expires_at, ",
+            "SELECT p.id, p.user_id, p.share_key AS brought, p.expires_at, ",
             columns!(),
             " FROM playbacks p JOIN videos v ON v.id = p.video_id",
             by_courses!("p.user_id"),
@@ -95,10 +96,29 @@ const LOCK_COURSES: Sql = Sql::both(
     "SELECT id FROM courses WHERE id IN (SELECT course_id FROM course_items WHERE video_id = $1) ORDER BY id FOR SHARE",
 );
 
-/// A row of the join: the owner, and one course if the lecture is in any.
+const LOCK_LECTURE: Sql = Sql::both(
+    "SELECT id FROM videos WHERE id = $1",
+    "SELECT id FROM videos WHERE id = $1 FOR SHARE",
+);
+
+/// A row of the join: the owner, with whom it is shared, and one course if the lecture is in any.
 struct Ground {
     owner: UserId,
+    visibility: Visibility,
+    share_key: Option<ShareKey>,
     course: Option<CourseGround>,
+}
+
+impl Ground {
+    /// The grounds of a lecture of which this is the first row.
+    fn begin(self) -> Grounds {
+        Grounds {
+            owner: self.owner,
+            visibility: self.visibility,
+            share_key: self.share_key,
+            courses: self.course.into_iter().collect(),
+        }
+    }
 }
 
 impl Record for Ground {
@@ -119,8 +139,14 @@ impl Record for Ground {
             module_opens_at,
             role: role.map(|role| role.parse().unwrap_or(CourseRole::Learner)),
         });
-        let owner = row.named("owner_id")?;
-        Ok(Self { owner, course })
+        // A visibility that only a newer version knows shares the lecture with nobody.
+        let visibility = row.named::<String>("visibility")?.parse().unwrap_or_default();
+        Ok(Self {
+            owner: row.named("owner_id")?,
+            visibility,
+            share_key: row.named::<Option<String>>("share_key")?.map(ShareKey::kept),
+            course,
+        })
     }
 }
 
@@ -143,6 +169,7 @@ impl Record for ListedRow {
 struct ViewingRow {
     playback: PlaybackId,
     user: UserId,
+    key: Option<String>,
     expires_at: Timestamp,
     ground: Ground,
 }
@@ -152,6 +179,7 @@ impl Record for ViewingRow {
         Ok(Self {
             playback: row.named("id")?,
             user: row.named("user_id")?,
+            key: row.named("brought")?,
             expires_at: row.named("expires_at")?,
             ground: Ground::read(row)?,
         })
@@ -194,10 +222,7 @@ impl GroundsRepository {
         let listed = rows.await?.into_iter().map(|row| Listed {
             video: row.video,
             status: row.status,
-            grounds: Grounds {
-                owner: row.ground.owner,
-                courses: row.ground.course.into_iter().collect(),
-            },
+            grounds: row.ground.begin(),
         });
         Ok(listed.collect())
     }
@@ -207,6 +232,7 @@ impl GroundsRepository {
 pub async fn held(tx: &mut Tx, video: VideoId, viewer: Option<UserId>) -> Result<Option<Grounds>, DbError> {
     // A statement of its own: the next one sees what those who held the courses before have committed.
     tx.all::<(CourseId,)>(LOCK_COURSES, args![video]).await?;
+    tx.all::<(VideoId,)>(LOCK_LECTURE, args![video]).await?;
     Ok(joined(tx.all::<Ground>(OF_LECTURE, args![video, viewer]).await?))
 }
 
@@ -225,17 +251,14 @@ pub async fn viewings(tx: &mut Tx, affected: &Affected, now: Timestamp) -> Resul
     tx.all::<(PlaybackId,)>(lock, values.clone()).await?;
     let mut all: Vec<Viewing> = Vec::new();
     for row in tx.all::<ViewingRow>(of, values).await? {
-        let course = row.ground.course;
         match all.last_mut() {
-            Some(last) if last.playback == row.playback => last.grounds.courses.extend(course),
+            Some(last) if last.playback == row.playback => last.grounds.courses.extend(row.ground.course),
             _ => all.push(Viewing {
                 playback: row.playback,
                 user: row.user,
+                key: row.key,
                 expires_at: row.expires_at,
-                grounds: Grounds {
-                    owner: row.ground.owner,
-                    courses: course.into_iter().collect(),
-                },
+                grounds: row.ground.begin(),
             }),
         }
     }
@@ -243,9 +266,10 @@ pub async fn viewings(tx: &mut Tx, affected: &Affected, now: Timestamp) -> Resul
 }
 
 fn joined(rows: Vec<Ground>) -> Option<Grounds> {
-    let owner = rows.first()?.owner;
-    let courses = rows.into_iter().filter_map(|row| row.course).collect();
-    Some(Grounds { owner, courses })
+    let mut rows = rows.into_iter();
+    let mut grounds = rows.next()?.begin();
+    grounds.courses.extend(rows.filter_map(|row| row.course));
+    Some(grounds)
 }
 
 #[cfg(test)]

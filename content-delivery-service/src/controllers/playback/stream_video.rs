@@ -1,7 +1,7 @@
 //! `GET /{video_id}/stream`
 
 use super::documents::PlaybackDocument;
-use crate::controllers::visitor::{Named, Visitor};
+use crate::controllers::visitor::{Link, Named, Visitor};
 use crate::models::playback::session::HEARTBEAT_INTERVAL;
 use crate::services::course_service::CourseService;
 use crate::services::stream_service::Opened;
@@ -10,12 +10,13 @@ use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use runtime::{Json, Problem, ProblemDocument, RequestId, accept};
+use runtime::{Json, Problem, ProblemDocument, Query, RequestId, accept};
 
 /// What a new member sends, in case the enrolment is not known here yet.
 const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt");
 
-/// Opens a playback session for those who may watch the lecture; nobody has to sign in for one of a public course.
+/// Opens a playback session for those who may watch the lecture; nobody has to sign in for one of a public course or
+/// that they have the link of.
 #[utoipa::path(
     get,
     path = "/{video_id}/stream",
@@ -23,6 +24,7 @@ const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt
     tag = "content",
     params(
         ("video_id" = VideoId, Path, description = "The lecture"),
+        Link,
         ("Accept" = Option<String>, Header, description = "`application/json` asks for the session itself"),
         ("Enrolment-Receipt" = Option<String>, Header, description = "The `receipt` of an enrolment of the last two minutes")
     ),
@@ -39,13 +41,15 @@ const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt
 pub(crate) async fn stream_video(
     State(courses): State<CourseService>,
     Named(Visitor(caller), video): Named,
+    Query(link): Query<Link>,
     request: RequestId,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let receipt = headers
         .get(&ENROLMENT_RECEIPT)
         .and_then(|receipt| receipt.to_str().ok());
-    let opened = courses.open(caller.as_ref(), &request, video, receipt).await?;
+    let grounds = (receipt, link.s.as_deref());
+    let opened = courses.open(caller.as_ref(), &request, video, grounds).await?;
     // Players accept anything; only a client that names JSON gets it.
     let mut response = answer(video, &opened, accept::names(&headers, &ACCEPT, "application/json"));
     let headers = response.headers_mut();

@@ -5,6 +5,7 @@
 use crate::models::videos::text;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use entitlements::models::sharing::Visibility;
 
 /// Longest `Upload-Metadata`, in bytes.
 const MAX_METADATA: usize = 16 * 1024;
@@ -16,6 +17,7 @@ const MAX_VALUE: usize = 8 * 1024;
 pub(super) struct Metadata {
     pub(super) filename: Option<String>,
     pub(super) title: Option<String>,
+    pub(super) visibility: Visibility,
     /// The header itself, which HEAD gives back unchanged.
     pub(super) raw: String,
 }
@@ -51,6 +53,10 @@ impl Metadata {
                     metadata.filename.get_or_insert(name);
                 }
                 "title" if !value.is_empty() => metadata.title = Some(value),
+                "visibility" if !value.is_empty() => {
+                    let visibility = value.parse().map_err(|what| format!("`visibility` {what}"));
+                    metadata.visibility = visibility?;
+                }
                 _ => {}
             }
         }
@@ -78,10 +84,12 @@ mod tests {
 
     #[test]
     fn metadata_gives_name_and_title_and_is_kept_as_it_came() {
-        let header = "filename TGVjdHVyZSAzLm1wNA==,title R3JhcGhz,is_confidential,filetype dmlkZW8vbXA0";
+        let header =
+            "filename TGVjdHVyZSAzLm1wNA==,title R3JhcGhz,is_confidential,filetype dmlkZW8vbXA0,visibility bGluaw==";
         let metadata = Metadata::parse(header).unwrap();
         assert_eq!(metadata.filename.as_deref(), Some("Lecture 3.mp4"));
         assert_eq!(metadata.title.as_deref(), Some("Graphs"));
+        assert_eq!(metadata.visibility, Visibility::Link);
         assert_eq!(metadata.raw, header);
         assert_eq!(Metadata::parse("").unwrap(), Metadata::default());
     }
@@ -95,6 +103,7 @@ mod tests {
         let long = format!("x {}", "A".repeat(64 * 1024));
         for bad in [
             "title %%%",
+            "visibility cHVibGlj",
             "title YQ==,title YQ==",
             ",",
             "title YQ==,,x",

@@ -3,6 +3,7 @@
 use super::errors::malformed_header;
 use super::idempotency::named_request;
 use super::tus_metadata::Metadata;
+use super::whole_body::Texts;
 use super::{tus, tus_headers, whole_body};
 use crate::controllers::state::Api;
 use crate::controllers::videos::documents::{VideoDocument, upload_url};
@@ -11,11 +12,13 @@ use crate::models::videos::text;
 use crate::services::access_service::Asker;
 use crate::services::error::{Denied, Failure, UploadError};
 use crate::services::upload_service::Begun;
+use crate::services::video_service::new_visibility;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use backing::once::Request;
 use contracts::VideoId;
+use entitlements::models::sharing::Visibility;
 use futures::StreamExt;
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -29,6 +32,8 @@ use serde::Deserialize;
 pub(crate) struct Parameters {
     /// The lecture's title, for raw bodies.
     title: Option<String>,
+    /// Who may watch it without a course, for raw bodies; `private` by default.
+    visibility: Option<Visibility>,
 }
 
 /// A lecture as an HTML form sends it.
@@ -42,10 +47,12 @@ struct UploadForm {
     title: Option<String>,
     /// What the lecture is about.
     description: Option<String>,
+    /// Who may watch it without a course; `private` by default.
+    visibility: Option<Visibility>,
 }
 
 /// Begins an upload (with `Tus-Resumable: 1.0.0`), or takes a whole file (`multipart/form-data` with the field `file`
-/// and optional `title` and `description`, or a raw `video/*`, `audio/*` or `application/octet-stream` body).
+/// and optional `title`, `description` and `visibility`, or a raw `video/*`, `audio/*` or `application/octet-stream` body).
 #[utoipa::path(
     post,
     path = "/upload",
@@ -55,7 +62,7 @@ struct UploadForm {
         Parameters,
         ("Tus-Resumable" = Option<String>, Header, description = "`1.0.0` begins a tus upload."),
         ("Upload-Length" = Option<u64>, Header, description = "The size of the file of a tus upload, in bytes."),
-        ("Upload-Metadata" = Option<String>, Header, description = "`filename`, `filetype` and `title` of a tus upload, in base64."),
+        ("Upload-Metadata" = Option<String>, Header, description = "`filename`, `filetype`, `title` and `visibility` of a tus upload, in base64."),
         ("Idempotency-Key" = Option<String>, Header, description = "For 30 days, a repeated request with the same key creates no second lecture."),
     ),
     request_body(content(
@@ -92,7 +99,14 @@ pub(crate) async fn upload_video(
         return begin(&api, asker, &headers, body).await;
     }
     tus_headers::must_be_plain(&headers)?;
-    let id = whole_body::take(&api, asker.user, &headers, parameters.title, body).await?;
+    let id = whole_body::take(
+        &api,
+        asker.user,
+        &headers,
+        Texts::of_query(parameters.title, parameters.visibility),
+        body,
+    )
+    .await?;
     created(&api, id, asker, &format!("/api/v1/content/{id}")).await
 }
 
@@ -154,6 +168,7 @@ fn declared(asker: Asker, headers: &HeaderMap) -> Result<(NewUpload, Option<Requ
         length: Some(length),
         title,
         description: String::new(),
+        sharing: new_visibility(metadata.visibility)?,
         filename: metadata.filename,
         metadata: metadata.raw,
         resumable: true,

@@ -9,10 +9,12 @@ use crate::models::uploads::upload::UploadState;
 use crate::models::videos::text;
 use crate::services::error::{Failure, UploadError};
 use crate::services::upload_service::{Begun, UploadService};
+use crate::services::video_service::new_visibility;
 use axum::body::{Body, BodyDataStream};
 use backing::once::Request;
 use bytes::Bytes;
 use contracts::{UserId, VideoId};
+use entitlements::models::sharing::Visibility;
 use futures::{StreamExt, stream};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -36,7 +38,7 @@ pub(super) async fn take(
     api: &Api,
     owner: UserId,
     headers: &HeaderMap,
-    title: Option<String>,
+    texts: Texts,
     body: Body,
 ) -> Result<VideoId, Problem> {
     let kind = tus_headers::single(headers, &CONTENT_TYPE)?
@@ -46,12 +48,10 @@ pub(super) async fn take(
     let length = tus_headers::number(headers, &CONTENT_LENGTH)?;
     // The content type counts without its boundary, which differs each time.
     let declared = length.unwrap_or_default().to_string();
-    let parts = [essence.as_str(), title.as_deref().unwrap_or_default(), &declared];
+    let title = texts.title.as_deref().unwrap_or_default();
+    let visibility = texts.visibility.unwrap_or_default();
+    let parts = [essence.as_str(), title, visibility.as_str(), &declared];
     let request = named_request(headers, owner, &parts)?;
-    let texts = Texts {
-        title,
-        description: None,
-    };
     let uploads = api.uploads.clone();
     let work = async move {
         if essence == "multipart/form-data" {
@@ -78,12 +78,23 @@ pub(super) async fn take(
 }
 
 /// What a request says of a lecture beside its bytes.
-struct Texts {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Texts {
     title: Option<String>,
     description: Option<String>,
+    visibility: Option<Visibility>,
 }
 
 impl Texts {
+    /// What the query of a raw body says.
+    pub(super) fn of_query(title: Option<String>, visibility: Option<Visibility>) -> Self {
+        Self {
+            title,
+            description: None,
+            visibility,
+        }
+    }
+
     fn upload(&self, owner: UserId, length: Option<u64>, filename: Option<String>) -> Result<NewUpload, Problem> {
         let filename = filename
             .map(|name| text::filename(&name))
@@ -98,6 +109,7 @@ impl Texts {
             length,
             title,
             description,
+            sharing: new_visibility(self.visibility.unwrap_or_default())?,
             filename,
             metadata: String::new(),
             resumable: false,
@@ -171,7 +183,7 @@ impl FormUpload {
             Ok(id) => id,
             Err(before) => return Ok(before),
         };
-        let known = (self.texts.title.clone(), self.texts.description.clone());
+        let known = self.texts.clone();
         let uploads = self.uploads.clone();
         let (texts, reader) = (&mut self.texts, Mutex::new(&mut self.reader));
         let mut bytes = Box::pin(stream::unfold(&reader, |reader| async move {
@@ -184,7 +196,7 @@ impl FormUpload {
         let rest = async {
             let mut reader = reader.lock().await;
             texts.rest(&mut reader).await?;
-            if known != (texts.title.clone(), texts.description.clone()) {
+            if known != *texts {
                 let new = texts.upload(new.owner, None, new.filename.clone())?;
                 uploads.retitle(id, &new).await?;
             }
@@ -204,15 +216,10 @@ impl FormUpload {
 
 impl Texts {
     async fn read(&mut self, name: &str, reader: &mut Reader) -> Result<(), Problem> {
-        let (field, slot) = match name {
-            "title" => ("title", &mut self.title),
-            "description" => ("description", &mut self.description),
-            _ => {
-                return Err(bad_field(
-                    name,
-                    "is not a known field; a form has `title`, `description` and `file`",
-                ));
-            }
+        let known = ["title", "description", "visibility"];
+        let Some(field) = known.into_iter().find(|field| *field == name) else {
+            let what = "is not a known field; a form has `title`, `description`, `visibility` and `file`";
+            return Err(bad_field(name, what));
         };
         let mut bytes = Vec::new();
         while let Some(part) = reader.data().await? {
@@ -222,7 +229,11 @@ impl Texts {
             bytes.extend_from_slice(&part);
         }
         let text = String::from_utf8(bytes).map_err(|_| bad_field(field, "must be UTF-8"))?;
-        *slot = Some(text);
+        match field {
+            "title" => self.title = Some(text),
+            "description" => self.description = Some(text),
+            _ => self.visibility = Some(text.parse().map_err(|what| bad_field(field, what))?),
+        }
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use crate::models::videos::overview::{Audience, Encoding, Overview};
 use crate::models::videos::video::Video;
 use axum::response::Response;
 use contracts::{Timestamp, UserId, VideoId};
+use entitlements::models::sharing::{ShareKey, Visibility};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, ETAG};
 use renditions::models::lecture::{AudioTrack, Note, Reason, Rendition, Status, VideoTrack};
@@ -22,6 +23,10 @@ pub(crate) struct VideoDocument {
     title: String,
     /// May have several lines, may be empty.
     description: String,
+    /// Who may watch it without a course; only shown to the owner and admins.
+    visibility: Option<Visibility>,
+    /// The path of its page with the key that lets everyone watch; null without a link, and for all but its owner.
+    share_url: Option<String>,
     /// Its status.
     status: Status,
     /// Why it failed, is waiting, lacks a rendition, or could not be re-encoded; only shown to the owner and admins.
@@ -113,6 +118,7 @@ impl VideoDocument {
             upload: None,
             source: SourceDocument::default(),
             notes: Vec::new(),
+            visibility: None,
             ..all
         }
     }
@@ -140,6 +146,8 @@ impl From<Overview> for VideoDocument {
             owner_id: Some(video.owner_id),
             title: video.title,
             description: video.description,
+            visibility: Some(video.visibility),
+            share_url: video.share_key.map(|key| share_url(video.id, &key)),
             status: video.status,
             reason: video.reason,
             progress: encoding.progress,
@@ -209,6 +217,11 @@ pub(crate) fn tag(response: &mut Response, etag: HeaderValue) {
 /// Where an upload is continued, with its key.
 pub(crate) fn upload_url(id: VideoId, key: &str) -> String {
     format!("/api/v1/content/upload/{id}?k={key}")
+}
+
+/// The path of a lecture's page with the key of its link.
+fn share_url(id: VideoId, key: &ShareKey) -> String {
+    format!("/lectures/{id}?s={}", key.as_str())
 }
 
 fn seconds(micros: i64) -> f64 {

@@ -2,23 +2,23 @@
 
 use super::documents::{VideoDocument, tag, tag_for};
 use crate::controllers::state::Api;
-use crate::controllers::visitor::{Named, Visitor};
-use crate::services::access_service::Asker;
+use crate::controllers::visitor::{Link, Named, Visitor};
+use crate::services::access_service::{Asker, Visit};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::StatusCode;
 use runtime::conditional::IfNoneMatch;
-use runtime::{Json, Problem, ProblemDocument};
+use runtime::{Json, Problem, ProblemDocument, Query};
 
 /// Shows a lecture to those who may watch it; only its owner and admins see its upload and its file. Nobody has to sign in
-/// for a lecture of a public course, and then sees no owner.
+/// for a lecture of a public course or by its link, and then sees no owner.
 #[utoipa::path(
     get,
     path = "/{video_id}",
     operation_id = "fetchVideo",
     tag = "content",
-    params(("video_id" = VideoId, Path)),
+    params(("video_id" = VideoId, Path), Link),
     responses(
         (status = 200, description = "The lecture.", body = VideoDocument),
         (status = 401, description = "`unauthenticated`: this is not public, or there is no such lecture.", body = ProblemDocument),
@@ -30,10 +30,12 @@ use runtime::{Json, Problem, ProblemDocument};
 pub(crate) async fn fetch_video(
     State(api): State<Api>,
     Named(Visitor(caller), id): Named,
+    Query(link): Query<Link>,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let asker = caller.as_ref().map(Asker::from);
-    let (video, audience) = api.videos.watched(id, asker).await?;
+    let key = link.s.as_deref();
+    let (video, audience) = api.videos.watched(id, Visit { asker, key }).await?;
     let etag = tag_for(audience, &video);
     let document = VideoDocument::shown(api.videos.seen(video, asker).await?, audience);
     // Incoming bytes and encoders at work show, although no row of the lecture changes.

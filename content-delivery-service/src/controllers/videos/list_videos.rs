@@ -2,6 +2,7 @@
 
 use super::documents::VideoDocument;
 use crate::controllers::state::Api;
+use crate::models::videos::overview::Audience;
 use crate::services::access_service::Asker;
 use crate::services::video_service::Selection;
 use axum::extract::State;
@@ -37,6 +38,8 @@ pub(crate) struct Parameters {
     /// The lectures of this course that the caller may watch, in the order of its outline. Takes neither `owner` nor
     /// `failed`.
     course_id: Option<String>,
+    /// The lectures that others share with everyone who is signed in, newest first. Takes nothing else but the page.
+    shared: Option<bool>,
 }
 
 /// One page of lectures, newest first or in the order of a course.
@@ -47,7 +50,7 @@ pub(crate) struct VideoPage {
     next_cursor: Option<String>,
 }
 
-/// Lists the caller's own lectures, those of a course, or everybody's for admins.
+/// Lists the caller's own lectures, those of a course, those that others share, or everybody's for admins.
 #[utoipa::path(
     get,
     path = "/",
@@ -68,6 +71,7 @@ pub(crate) async fn list_videos(
 ) -> Result<Response, Problem> {
     let asker = Asker::from(&caller);
     let view = match parameters.course_id.as_deref() {
+        _ if parameters.shared == Some(true) => shared(&api, asker, &parameters, page).await?,
         Some(course) => of_course(&api, asker, course, &parameters, page).await?,
         None => own(&api, asker, &parameters, page).await?,
     };
@@ -89,6 +93,30 @@ async fn own(
     let found = api.videos.list(asker, selection).await?;
     Ok(VideoPage {
         items: found.items.into_iter().map(VideoDocument::from).collect(),
+        next_cursor: found.next_cursor,
+    })
+}
+
+async fn shared(
+    api: &Api,
+    asker: Asker,
+    parameters: &Parameters,
+    page: PageRequest<VideoId>,
+) -> Result<VideoPage, Problem> {
+    for (field, is_given) in [
+        ("owner", parameters.owner.is_some()),
+        ("failed", parameters.failed.is_some()),
+        ("status", parameters.status.is_some()),
+        ("course_id", parameters.course_id.is_some()),
+    ] {
+        if is_given {
+            return Err(Problem::invalid().field(field, "can't be used with `shared`"));
+        }
+    }
+    let found = api.videos.list_shared(asker, page).await?;
+    let shown = |overview| VideoDocument::shown(overview, Audience::Watchers);
+    Ok(VideoPage {
+        items: found.items.into_iter().map(shown).collect(),
         next_cursor: found.next_cursor,
     })
 }

@@ -2,11 +2,14 @@
 
 use super::documents::{VideoDocument, tag};
 use crate::controllers::state::Api;
+use crate::models::videos::sharing::VideoEdit;
 use crate::services::access_service::Asker;
 use crate::services::error::VideoError;
+use crate::services::video_service::new_visibility;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
+use entitlements::models::sharing::Visibility;
 use runtime::conditional::{IfMatch, edits_tag};
 use runtime::{Caller, Json, PathId, Problem, ProblemDocument, RequestId};
 use serde::Deserialize;
@@ -19,9 +22,11 @@ pub(crate) struct VideoChange {
     title: Option<String>,
     /// At most 5,000 characters; may have several lines.
     description: Option<String>,
+    /// Who may watch it without a course; `link` after another value makes a new link.
+    visibility: Option<Visibility>,
 }
 
-/// Changes title and description; `If-Match` with the lecture's `ETag` guards against overwriting others' changes.
+/// Changes title, description and who may watch; `If-Match` with the lecture's `ETag` guards against overwriting others' changes.
 #[utoipa::path(
     patch,
     path = "/{video_id}",
@@ -53,8 +58,12 @@ pub(crate) async fn update_video(
     } else {
         None
     };
-    let (title, description) = (change.title.as_deref(), change.description.as_deref());
-    let video = api.videos.update(id, asker, title, description, version).await?;
+    let edit = VideoEdit {
+        title: change.title,
+        description: change.description,
+        visibility: change.visibility.map(new_visibility).transpose()?,
+    };
+    let video = api.videos.update(id, asker, edit, version).await?;
     let etag = edits_tag(video.version, video.changes);
     let document = VideoDocument::from(api.videos.overview(video, asker).await?);
     let mut response = Json(document).into_response();

@@ -43,7 +43,7 @@ pub(crate) async fn watch_events(
     caller: Caller,
     PathId(id): PathId<VideoId>,
 ) -> Result<Response, Problem> {
-    api.videos.watched(id, Some(Asker::from(&caller))).await?;
+    api.videos.watched(id, Some(Asker::from(&caller)).into()).await?;
     let Some(place) = api.watchers.take(caller.user_id) else {
         metrics::counter!(metric::EVENT_STREAMS_REFUSED).increment(1);
         return Err(VideoError::TooManyStreams.into());
@@ -122,7 +122,7 @@ impl Watch {
     /// The lecture, if it has changed since it was last sent.
     async fn look(&mut self) -> Result<Option<sse::Event>, VideoError> {
         let asker = Some(Asker::from(&self.caller));
-        let (video, audience) = self.api.videos.watched(self.id, asker).await?;
+        let (video, audience) = self.api.videos.watched(self.id, asker.into()).await?;
         self.over = video.status.is_final();
         let document = VideoDocument::shown(self.api.videos.seen(video, asker).await?, audience);
         if self.shown.as_ref() == Some(&document) {

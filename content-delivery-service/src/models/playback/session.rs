@@ -26,6 +26,8 @@ pub(crate) struct NewPlayback {
     pub(crate) policy_version: i64,
     /// Whether it takes an admin's right.
     pub(crate) as_admin: bool,
+    /// The key of the link that its viewer came by.
+    pub(crate) share_key: Option<String>,
     /// When it was opened.
     pub(crate) created_at: Timestamp,
     /// When it runs out.

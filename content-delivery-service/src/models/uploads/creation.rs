@@ -1,5 +1,6 @@
 //! A new upload.
 
+use crate::models::videos::sharing::NewVisibility;
 use contracts::UserId;
 
 /// A lecture when its upload begins.
@@ -13,6 +14,8 @@ pub struct NewUpload {
     pub title: String,
     /// May have several lines, may be empty.
     pub description: String,
+    /// Who may watch it without a course.
+    pub sharing: NewVisibility,
     /// The file's name, if the client sent one.
     pub filename: Option<String>,
     /// `Upload-Metadata` as it came.

@@ -1,6 +1,7 @@
 //! A lecture as the database keeps it.
 
 use contracts::{Timestamp, UserId, VideoId};
+use entitlements::models::sharing::{ShareKey, Visibility};
 use renditions::models::lecture::{Media, Reason, Status};
 
 /// A lecture.
@@ -14,6 +15,10 @@ pub struct Video {
     pub title: String,
     /// May have several lines, may be empty.
     pub description: String,
+    /// Who may watch it without a course.
+    pub visibility: Visibility,
+    /// The key of its link, while it has one.
+    pub share_key: Option<ShareKey>,
     /// Its status.
     pub status: Status,
     /// Why it failed, has to wait, lacks a rendition, or could not be encoded again.

@@ -178,7 +178,8 @@ async fn open_in(
         return Ok(None);
     }
     let sql = "INSERT INTO playbacks (id, video_id, user_id, session_id, user_version, policy_version, \
-               created_at, expires_at, last_seen_at, as_admin) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9)";
+               created_at, expires_at, last_seen_at, as_admin, share_key) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9, $10)";
     let values = args![
         playback.id,
         playback.video_id,
@@ -188,7 +189,8 @@ async fn open_in(
         playback.policy_version,
         playback.created_at,
         playback.expires_at,
-        playback.as_admin
+        playback.as_admin,
+        playback.share_key.clone()
     ];
     tx.run(sql, values).await?;
     if let Some((event, entry)) = audit {

@@ -2,6 +2,7 @@
 
 use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::usage::{Allowance, Excess, Usage};
+use crate::models::videos::sharing::VideoEdit;
 use crate::models::videos::video::Video;
 use crate::repositories::uploads::usage;
 use backing::audit::{self, NewEntry};
@@ -10,11 +11,12 @@ use backing::once::{self, Once, Request};
 use backing::{args, outbox, record};
 use contracts::events::{VideoCreated, VideoUpdated};
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
+use entitlements::models::sharing::{ShareKey, Visibility};
 use renditions::models::lecture::{Media, Reason, Status};
 
 macro_rules! columns {
     () => {
-        "id, owner_id, title, description, status, reason_code, reason_message, version, changes, policy_version, \
+        "id, owner_id, title, description, visibility, share_key, status, reason_code, reason_message, version, changes, policy_version, \
     filename, container, bytes, duration_us, media, generation, created_at, updated_at, playable_at, ready_at, deleted_at"
     };
 }
@@ -54,6 +56,14 @@ const BY_IDS: Sql = Sql::both(
     ),
 );
 
+/// Lectures that others share, by an index of their own.
+const SHARED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM videos WHERE visibility = 'signed_in' AND status IN ('playable', 'ready') AND owner_id <> $3 \
+     AND ($2 IS NULL OR id < $2) ORDER BY id DESC LIMIT $1"
+);
+
 /// Which lectures to list.
 #[derive(Debug, Clone, Copy)]
 pub struct Listing {
@@ -75,6 +85,8 @@ record! {
         owner_id: UserId,
         title: String,
         description: String,
+        visibility: String,
+        share_key: Option<String>,
         status: String,
         reason_code: Option<String>,
         reason_message: Option<String>,
@@ -106,6 +118,9 @@ impl From<VideoRow> for Video {
             owner_id: row.owner_id,
             title: row.title,
             description: row.description,
+            // A visibility of a newer version: this one shows it to nobody else.
+            visibility: row.visibility.parse().unwrap_or_default(),
+            share_key: row.share_key.map(ShareKey::kept),
             // A status of a newer version: this one can neither show nor serve it.
             status: row.status.parse().unwrap_or(Status::Processing),
             reason,
@@ -130,7 +145,7 @@ impl From<VideoRow> for Video {
     }
 }
 
-/// How a change of title or description went.
+/// How an edit of a lecture went.
 #[derive(Debug)]
 pub enum Update {
     /// It is changed.
@@ -188,14 +203,18 @@ impl VideoRepository {
         if let Some(excess) = usage::check(&mut tx, new, allowance, now).await? {
             return Ok(Err(excess));
         }
+        let (visibility, share_key) = new.sharing.clone().after((Visibility::Private, None));
         tx.run(
-            "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, filename, generation, \
-             created_at, updated_at) VALUES ($1, $2, $3, $4, 'uploading', 1, 1, $5, 0, $6, $6)",
+            "INSERT INTO videos (id, owner_id, title, description, visibility, share_key, status, version, \
+             policy_version, filename, generation, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, 'uploading', 1, 1, $7, 0, $8, $8)",
             args![
                 id,
                 new.owner,
                 new.title.as_str(),
                 new.description.as_str(),
+                visibility.as_str(),
+                share_key.map(|key| key.as_str().to_owned()),
                 new.filename.clone(),
                 now
             ],
@@ -246,12 +265,23 @@ impl VideoRepository {
         Ok(rows.into_iter().map(Video::from).collect())
     }
 
-    /// Changes title and description; `version` is the one that the client saw, if it names one.
-    pub async fn update_texts(
+    /// The lectures that others share with everyone who is signed in and that can be watched, the latest first.
+    pub async fn list_shared(
+        &self,
+        viewer: UserId,
+        before: Option<VideoId>,
+        limit: i64,
+    ) -> Result<Vec<Video>, DbError> {
+        let values = args![limit, before, viewer];
+        let rows = self.db.read().all::<VideoRow>(SHARED, values).await?;
+        Ok(rows.into_iter().map(Video::from).collect())
+    }
+
+    /// Changes what people say of a lecture; `version` is the one that the client saw, if it names one.
+    pub async fn update(
         &self,
         id: VideoId,
-        title: Option<&str>,
-        description: Option<&str>,
+        edit: &VideoEdit,
         version: Option<i64>,
         (now, audit): (Timestamp, Option<&NewEntry>),
     ) -> Result<Update, DbError> {
@@ -264,18 +294,25 @@ impl VideoRepository {
             columns!(),
             " FROM videos WHERE id = $1 AND status <> 'deleted'"
         );
-        let Some(video) = tx.one::<VideoRow>(sql, args![id]).await? else {
+        let Some(video) = tx.one::<VideoRow>(sql, args![id]).await?.map(Video::from) else {
             return Ok(Update::Gone);
         };
         if version.is_some_and(|version| version != video.version) {
             return Ok(Update::Stale);
         }
+        let before = (video.visibility, video.share_key);
+        let (visibility, share_key) = match edit.visibility.clone() {
+            Some(new) => new.after(before),
+            None => before,
+        };
         tx.run(
-            "UPDATE videos SET title = $1, description = $2, version = version + 1, changes = changes + 1, \
-             updated_at = $3 WHERE id = $4",
+            "UPDATE videos SET title = $1, description = $2, visibility = $3, share_key = $4, version = version + 1, \
+             changes = changes + 1, updated_at = $5 WHERE id = $6",
             args![
-                title.unwrap_or(&video.title),
-                description.unwrap_or(&video.description),
+                edit.title.as_deref().unwrap_or(&video.title),
+                edit.description.as_deref().unwrap_or(&video.description),
+                visibility.as_str(),
+                share_key.map(|key| key.as_str().to_owned()),
                 now,
                 id
             ],
@@ -326,6 +363,11 @@ mod tests {
                 let plan = plan(&test.db, sql, values).await;
                 assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
             }
+            let shared = plan(&test.db, SHARED, args![20, None::<VideoId>, owner]).await;
+            assert!(
+                shared.contains("videos_shared") && !shared.contains("TEMP B-TREE"),
+                "{shared}"
+            );
             let plan = plan(&test.db, EVERYBODYS, values()).await;
             assert!(
                 !plan.contains("TEMP B-TREE"),

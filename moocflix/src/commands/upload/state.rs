@@ -1,5 +1,6 @@
 //! The state kept between two runs: one small file per upload, readable only by its owner.
 
+use super::about::About;
 use super::address::Server;
 use super::source::Source;
 use anyhow::{Context, Result};
@@ -19,7 +20,8 @@ pub(super) enum Kept {
     Asked {
         /// The request's `Idempotency-Key`.
         request: String,
-        title: Option<String>,
+        #[serde(flatten)]
+        about: About,
     },
     /// It was created.
     Begun(CreatedUpload),
@@ -134,7 +136,7 @@ mod tests {
         });
         let asked = Kept::Asked {
             request: "r".to_owned(),
-            title: None,
+            about: About::default(),
         };
         let uploaded = Kept::Uploaded {
             uploaded: "1".to_owned(),

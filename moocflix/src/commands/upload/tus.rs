@@ -2,6 +2,7 @@
 //!
 //! Source: <https://tus.io/protocols/resumable-upload>
 
+use super::about::About;
 use super::address::Server;
 use super::progress::UploadProgress;
 use super::source::Source;
@@ -140,12 +141,13 @@ impl Tus {
     pub(super) async fn create(
         &self,
         source: &Source,
-        title: Option<&str>,
+        about: &About,
         request: &str,
         token: &str,
     ) -> Result<CreatedUpload, Refusal> {
         let mut metadata = vec![("filename", source.name.as_str()), ("filetype", source.media_type())];
-        metadata.extend(title.map(|it| ("title", it)));
+        metadata.extend(about.title.as_deref().map(|it| ("title", it)));
+        metadata.extend(about.visibility.map(|it| ("visibility", it.as_str())));
         let metadata: Vec<_> = metadata
             .iter()
             .map(|(key, it)| format!("{key} {}", STANDARD.encode(it)))

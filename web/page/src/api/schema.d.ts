@@ -28,7 +28,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Lists the caller's own lectures, those of a course, or everybody's for admins. */
+        /** Lists the caller's own lectures, those of a course, those that others share, or everybody's for admins. */
         get: operations["listVideos"];
         put?: never;
         post?: never;
@@ -69,7 +69,7 @@ export interface paths {
         put?: never;
         /**
          * Begins an upload (with `Tus-Resumable: 1.0.0`), or takes a whole file (`multipart/form-data` with the field `file`
-         *     and optional `title` and `description`, or a raw `video/*`, `audio/*` or `application/octet-stream` body).
+         *     and optional `title`, `description` and `visibility`, or a raw `video/*`, `audio/*` or `application/octet-stream` body).
          */
         post: operations["uploadVideo"];
         delete?: never;
@@ -125,7 +125,7 @@ export interface paths {
         };
         /**
          * Shows a lecture to those who may watch it; only its owner and admins see its upload and its file. Nobody has to sign in
-         *     for a lecture of a public course, and then sees no owner.
+         *     for a lecture of a public course or by its link, and then sees no owner.
          */
         get: operations["fetchVideo"];
         put?: never;
@@ -133,7 +133,7 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Changes title and description; `If-Match` with the lecture's `ETag` guards against overwriting others' changes. */
+        /** Changes title, description and who may watch; `If-Match` with the lecture's `ETag` guards against overwriting others' changes. */
         patch: operations["updateVideo"];
         trace?: never;
     };
@@ -198,7 +198,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Opens a playback session for those who may watch the lecture; nobody has to sign in for one of a public course. */
+        /**
+         * Opens a playback session for those who may watch the lecture; nobody has to sign in for one of a public course or
+         *     that they have the link of.
+         */
         get: operations["streamVideo"];
         put?: never;
         post?: never;
@@ -1533,6 +1536,7 @@ export interface components {
             file: components["schemas"]["RawBytes"];
             /** @description The lecture's title. */
             title?: string | null;
+            visibility?: components["schemas"]["Visibility"] | null;
         };
         /** @description Unfinished uploads. */
         UploadUsage: {
@@ -1614,6 +1618,8 @@ export interface components {
             reason?: components["schemas"]["Reason"] | null;
             /** @description Its renditions. */
             renditions: components["schemas"]["Rendition"][];
+            /** @description The path of its page with the key that lets everyone watch; null without a link, and for all but its owner. */
+            share_url?: string | null;
             /** @description The uploaded file; only shown to the owner and admins. */
             source: components["schemas"]["Source"];
             /** @description Its status. */
@@ -1629,6 +1635,7 @@ export interface components {
             updated_at: components["schemas"]["Timestamp"];
             upload?: components["schemas"]["Upload"] | null;
             video?: components["schemas"]["VideoTrack"] | null;
+            visibility?: components["schemas"]["Visibility"] | null;
         };
         /** @description The fields to change; an absent field stays. */
         VideoChange: {
@@ -1636,6 +1643,7 @@ export interface components {
             description?: string | null;
             /** @description One line, 1 to 200 characters. */
             title?: string | null;
+            visibility?: components["schemas"]["Visibility"] | null;
         };
         /**
          * Format: uuid
@@ -1673,6 +1681,11 @@ export interface components {
              */
             width: number;
         };
+        /**
+         * @description Who may watch a lecture without a course.
+         * @enum {string}
+         */
+        Visibility: "private" | "signed_in" | "link";
     };
     responses: never;
     parameters: never;
@@ -1725,6 +1738,8 @@ export interface operations {
                  *     `failed`.
                  */
                 course_id?: string;
+                /** @description The lectures that others share with everyone who is signed in, newest first. Takes nothing else but the page. */
+                shared?: boolean;
                 /** @description The most entries to return; 20 by default. */
                 limit?: number;
                 /** @description `next_cursor` of the previous page. */
@@ -1822,13 +1837,15 @@ export interface operations {
             query?: {
                 /** @description The lecture's title, for raw bodies. */
                 title?: string;
+                /** @description Who may watch it without a course, for raw bodies; `private` by default. */
+                visibility?: components["schemas"]["Visibility"];
             };
             header?: {
                 /** @description `1.0.0` begins a tus upload. */
                 "Tus-Resumable"?: string | null;
                 /** @description The size of the file of a tus upload, in bytes. */
                 "Upload-Length"?: number | null;
-                /** @description `filename`, `filetype` and `title` of a tus upload, in base64. */
+                /** @description `filename`, `filetype`, `title` and `visibility` of a tus upload, in base64. */
                 "Upload-Metadata"?: string | null;
                 /** @description For 30 days, a repeated request with the same key creates no second lecture. */
                 "Idempotency-Key"?: string | null;
@@ -2211,7 +2228,10 @@ export interface operations {
     };
     fetchVideo: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The key of the lecture's link: whoever has it may watch, signed in or not. */
+                s?: string;
+            };
             header?: never;
             path: {
                 video_id: components["schemas"]["VideoId"];
@@ -2472,7 +2492,10 @@ export interface operations {
     };
     streamVideo: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The key of the lecture's link: whoever has it may watch, signed in or not. */
+                s?: string;
+            };
             header?: {
                 /** @description `application/json` asks for the session itself */
                 Accept?: string | null;

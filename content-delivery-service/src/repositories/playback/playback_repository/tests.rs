@@ -29,6 +29,7 @@ fn session(video_id: VideoId, user_id: UserId) -> NewPlayback {
         user_version: 1,
         policy_version: 1,
         as_admin: false,
+        share_key: None,
         created_at: NOW,
         expires_at: NOW + Duration::from_secs(900),
     }
