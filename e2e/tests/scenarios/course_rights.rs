@@ -21,25 +21,30 @@ enum Rank {
     Owner,
 }
 
-/// The least rank that an operation takes, a body that is valid for it, and that changes little if it is let in.
-fn operation(name: &str) -> Result<(Rank, Value)> {
-    let title = json!({"title": "x"});
-    Ok(match name {
-        "fetchCourse" => (Rank::Stranger, Value::Null),
-        "listMembers" => (Rank::Assistant, Value::Null),
-        "enrol" => (Rank::Assistant, json!({"user_id": UNKNOWN})),
-        "enrolList" => (Rank::Assistant, json!({"text": "nobody@example.org"})),
-        "endEnrolment" => (Rank::Assistant, Value::Null),
-        "updateCourse" | "addModule" | "changeModule" | "renameItem" => (Rank::Editor, title),
-        "publishCourse" | "unpublishCourse" | "archiveCourse" | "renewCourseCode" | "removeModule" | "removeItem" => {
-            (Rank::Editor, Value::Null)
-        }
-        "orderOutline" => (Rank::Editor, json!({"modules": []})),
-        "addItem" => (Rank::Editor, json!({"kind": "video", "content_id": UNKNOWN})),
-        "deleteCourse" => (Rank::Owner, Value::Null),
-        "setCourseRole" => (Rank::Owner, json!({"role": "editor"})),
-        other => anyhow::bail!("nobody has said who may use {other} in a course"),
+/// The least rank that an operation takes: the right in its row of the URL table, or what its body asks for others.
+fn least(name: &str, right: &str) -> Result<Rank> {
+    Ok(match (name, right) {
+        ("enrol" | "endEnrolment", "course_seen") => Rank::Assistant,
+        (_, "course_seen") => Rank::Stranger,
+        (_, "course_learner") => Rank::Learner,
+        (_, "course_assistant") => Rank::Assistant,
+        (_, "course_editor") => Rank::Editor,
+        (_, "course_owner") => Rank::Owner,
+        (name, other) => anyhow::bail!("{name} has the unknown right {other}"),
     })
+}
+
+/// A body that is valid for an operation, and that changes little if it is let in.
+fn body(name: &str) -> Value {
+    match name {
+        "enrol" => json!({"user_id": UNKNOWN}),
+        "enrolList" => json!({"text": "nobody@example.org"}),
+        "updateCourse" | "addModule" | "changeModule" | "renameItem" => json!({"title": "x"}),
+        "orderOutline" => json!({"modules": []}),
+        "addItem" => json!({"kind": "video", "content_id": UNKNOWN}),
+        "setCourseRole" => json!({"role": "editor"}),
+        _ => Value::Null,
+    }
 }
 
 /// A course, and whether everybody may know of it.
@@ -135,8 +140,8 @@ async fn course(api: &Api, token: &str, lecture: &str, published: bool) -> Resul
     Ok(id)
 }
 
-/// Each operation on a course: method, path and name.
-fn rows(document: &Value) -> Result<Vec<(Method, String, String)>> {
+/// Each operation on a course: method, path, name and right.
+fn rows(document: &Value) -> Result<Vec<(Method, String, String, String)>> {
     let mut rows = Vec::new();
     for (path, item) in document["paths"].as_object().context("paths")? {
         if !path.starts_with("/api/v1/courses/{") {
@@ -145,7 +150,9 @@ fn rows(document: &Value) -> Result<Vec<(Method, String, String)>> {
         for (method, operation) in item.as_object().context("operations")? {
             let name = operation["operationId"].as_str().context("a name")?;
             let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
-            rows.push((method, path.clone(), name.to_owned()));
+            let access = operation["x-access"].as_str().unwrap_or_default();
+            let (_, right) = access.split_once(':').with_context(|| format!("{name} has no right"))?;
+            rows.push((method, path.clone(), name.to_owned(), right.to_owned()));
         }
     }
     Ok(rows)
@@ -208,8 +215,8 @@ async fn every_route_of_a_course_keeps_to_the_roles_in_it() -> Result<()> {
         };
         let document = api.send(api.request(Method::GET, "/openapi.json")).await?.json();
         let (mut faults, mut calls) = (Vec::new(), 0);
-        for (method, path, name) in rows(&document)? {
-            let (least, body) = operation(&name)?;
+        for (method, path, name, right) in rows(&document)? {
+            let (least, body) = (least(&name, &right)?, body(&name));
             let mut courses = people.courses(api).await?;
             let known = people
                 .ranked

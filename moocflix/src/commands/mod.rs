@@ -1,5 +1,6 @@
 //! The commands that a person types.
 
+mod access_table;
 mod config;
 mod doctor;
 mod events;

@@ -1,6 +1,6 @@
 //! `moocflix openapi`: prints the document that `/openapi.json` serves, without a server.
 
-use super::print;
+use super::{access_table, print};
 use crate::{compose, data_dir, settings};
 use anyhow::Result;
 use clap::Args;
@@ -18,8 +18,11 @@ use uuid::Uuid;
 #[derive(Debug, Args)]
 pub(crate) struct OpenapiArgs {
     /// Print the schemas of the events' data instead, by event type.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "access")]
     events: bool,
+    /// Print the table of roles and routes instead, in Markdown.
+    #[arg(long)]
+    access: bool,
 }
 
 pub(super) async fn run(args: OpenapiArgs) -> Result<()> {
@@ -29,7 +32,7 @@ pub(super) async fn run(args: OpenapiArgs) -> Result<()> {
     // The services are really built, so they need a folder; it is deleted afterwards.
     let folder = std::env::temp_dir().join(format!("moocflix-openapi-{}", Uuid::now_v7()));
     data_dir::prepare(&folder)?;
-    let result = Box::pin(print_document(&folder)).await;
+    let result = Box::pin(print_document(&folder, args.access)).await;
     std::fs::remove_dir_all(&folder)?;
     result
 }
@@ -58,8 +61,11 @@ fn event_schemas() -> Value {
     json!({"events": events, "components": {"schemas": BTreeMap::from(shared)}})
 }
 
-async fn print_document(folder: &Path) -> Result<()> {
+async fn print_document(folder: &Path, access: bool) -> Result<()> {
     let settings = settings::defaults(folder)?;
     let api = Box::pin(compose::document(&settings)).await?;
+    if access {
+        return print(&access_table::markdown(&serde_json::to_value(api)?));
+    }
     print(&format!("{}\n", api.to_pretty_json()?))
 }

@@ -27,6 +27,31 @@ fn the_committed_event_schemas_match_the_code() {
 }
 
 #[test]
+fn the_committed_table_of_roles_and_routes_matches_the_code() {
+    let now = printed(&["openapi", "--access"]);
+    let page = include_str!("../../../docs/access.md");
+    let (_, table) = page.split_once("-->\n").unwrap();
+    assert!(
+        table == now,
+        "replace the table of docs/access.md by: cargo run -- openapi --access"
+    );
+    assert!(!now.contains("| ? |"), "a right has no description");
+}
+
+#[test]
+fn a_route_of_one_lecture_or_course_names_the_right_that_it_takes() {
+    let document: Value = serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let of_one = path.contains("/content/{video_id}") || path.contains("{course_id}");
+        for (method, operation) in item.as_object().unwrap() {
+            let access = operation["x-access"].as_str().unwrap();
+            let is_named = access.contains(':') || access == "admin";
+            assert!(is_named || !of_one, "{method} {path}");
+        }
+    }
+}
+
+#[test]
 fn each_operation_has_a_unique_name_a_policy_and_responses() {
     let document: Value = serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));

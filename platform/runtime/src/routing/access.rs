@@ -25,14 +25,22 @@ pub struct Policy {
     pub(crate) access: Access,
     /// Units: bytes of a body that is read as a whole
     pub(crate) body_limit: usize,
+    /// What the service demands in addition.
+    pub(crate) right: Option<&'static str>,
+}
+
+impl Policy {
+    /// The same with another limit for bodies that are read as a whole.
+    #[must_use]
+    pub const fn with_body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
 }
 
 impl From<Access> for Policy {
     fn from(access: Access) -> Self {
-        Self {
-            access,
-            body_limit: DEFAULT_LIMIT,
-        }
+        access.policy()
     }
 }
 
@@ -40,9 +48,23 @@ impl Access {
     /// The same for a row whose bodies are read as a whole and may be this large; otherwise, they may have 64 KiB.
     #[must_use]
     pub const fn with_body_limit(self, bytes: usize) -> Policy {
+        self.policy().with_body_limit(bytes)
+    }
+
+    /// The same for a row of which the service demands a right to what its path names; this name stands for it in the
+    /// `OpenAPI` document, behind the policy's name and a colon.
+    #[must_use]
+    pub const fn with_right(self, right: &'static str) -> Policy {
+        let mut policy = self.policy();
+        policy.right = Some(right);
+        policy
+    }
+
+    const fn policy(self) -> Policy {
         Policy {
             access: self,
-            body_limit: bytes,
+            body_limit: DEFAULT_LIMIT,
+            right: None,
         }
     }
 

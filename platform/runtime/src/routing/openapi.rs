@@ -1,7 +1,7 @@
 //! The one `OpenAPI` document of all services.
 
 use crate::messages::problem::PROBLEM_JSON;
-use crate::{Access, FieldError, ProblemDocument, Routes};
+use crate::{Access, FieldError, Policy, ProblemDocument, Routes};
 use http::Method;
 use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterIn, PathItem};
@@ -50,8 +50,12 @@ pub fn document(routes: &Routes, version: &str) -> OpenApi {
 }
 
 /// Documents who may use a row.
-pub(crate) fn describe_access(operation: &mut Operation, access: Access) {
-    let extension = Extensions::builder().add("x-access", access.as_str()).build();
+pub(crate) fn describe_access(operation: &mut Operation, policy: Policy) {
+    let access = policy.access.as_str();
+    let access = policy
+        .right
+        .map_or_else(|| access.to_owned(), |right| format!("{access}:{right}"));
+    let extension = Extensions::builder().add("x-access", access).build();
     operation.extensions.get_or_insert_default().merge(extension);
 }
 

@@ -70,10 +70,11 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
     ///
     /// The policy is an [`Access`], with a limit for bodies if it is not the usual one.
     pub fn row(mut self, method: Method, path: &str, policy: impl Into<Policy>, route: UtoipaMethodRouter<S>) -> Self {
-        let Policy { access, body_limit } = policy.into();
+        let policy = policy.into();
+        let Policy { access, body_limit, .. } = policy;
         let (schemas, documented, handlers) = route;
         let full = self.full_path(path);
-        let queries = self.document(&method, path, &full, access, documented);
+        let queries = self.document(&method, path, &full, policy, documented);
         self.schemas.extend(schemas);
         if self.authenticator.is_none() && !matches!(access, Access::ByService(_)) {
             let policy = access.as_str();
@@ -138,7 +139,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         method: &Method,
         path: &str,
         full: &str,
-        access: Access,
+        policy: Policy,
         documented: Paths,
     ) -> BTreeSet<String> {
         let mut found = false;
@@ -154,10 +155,10 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
                 }
                 found = true;
                 queries.extend(openapi::query_fields(&operation));
-                openapi::describe_access(&mut operation, access);
+                openapi::describe_access(&mut operation, policy);
                 openapi::describe_problems(&mut operation);
                 if self.authenticator.is_some() {
-                    openapi::describe_bearer(&mut operation, access);
+                    openapi::describe_bearer(&mut operation, policy.access);
                     openapi::describe_other_answers(&mut operation, method);
                 }
                 self.paths.add_path_operation(full, vec![documented_method], operation);

@@ -46,7 +46,7 @@ function bodies(content) {
 function route(path, method, operation) {
   const made = element("details");
   const line = element("summary");
-  line.append(element("span", method.toUpperCase(), "method"), element("span", path, "path"), element("span", operation["x-access"] || "", "access"));
+  line.append(element("span", method.toUpperCase(), "method"), element("span", path, "path"), element("span", (operation["x-access"] || "").replace(":", " · "), "access"));
   made.append(line);
   for (const text of [operation.summary, operation.description]) {
     if (text) made.append(element("p", text));

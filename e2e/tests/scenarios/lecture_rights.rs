@@ -1,0 +1,282 @@
+//! Every route of a lecture admits only those who have its right: route × person × lecture, from `openapi.json`.
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use e2e::api::{Account, Answer, Api};
+use e2e::media;
+use e2e::server::Start;
+use e2e::stage::{Stage, scenario};
+use reqwest::Method;
+use reqwest::header::ACCEPT;
+use serde_json::{Value, json};
+
+const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
+
+/// What somebody may do with a lecture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Right {
+    Nothing,
+    Watch,
+    Administer,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    Nobody,
+    Stranger,
+    Teacher,
+    Learner,
+    Assistant,
+    Owner,
+    Admin,
+}
+
+const ALL: [Who; 7] = [
+    Who::Nobody,
+    Who::Stranger,
+    Who::Teacher,
+    Who::Learner,
+    Who::Assistant,
+    Who::Owner,
+    Who::Admin,
+];
+
+/// A lecture by what opens it to others than its owner and admins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Missing,
+    Private,
+    InCourse,
+    InDraft,
+    InOpenCourse,
+    InPublicCourse,
+    SignedIn,
+    Link,
+}
+
+const KINDS: [Kind; 8] = [
+    Kind::Missing,
+    Kind::Private,
+    Kind::InCourse,
+    Kind::InDraft,
+    Kind::InOpenCourse,
+    Kind::InPublicCourse,
+    Kind::SignedIn,
+    Kind::Link,
+];
+
+/// The right that somebody has, by the rule in words of the documentation.
+fn right(who: Who, kind: Kind) -> Right {
+    let watches = match kind {
+        Kind::Missing => return Right::Nothing,
+        _ if matches!(who, Who::Owner | Who::Admin) => return Right::Administer,
+        Kind::Private | Kind::Link => false,
+        Kind::InCourse => matches!(who, Who::Learner | Who::Assistant),
+        Kind::InDraft => who == Who::Assistant,
+        Kind::InOpenCourse | Kind::SignedIn => who != Who::Nobody,
+        Kind::InPublicCourse => true,
+    };
+    if watches { Right::Watch } else { Right::Nothing }
+}
+
+/// An operation on a lecture.
+struct Operation {
+    method: Method,
+    path: String,
+    name: String,
+    least: Right,
+    /// Whether it is for everybody whom the right admits, also without a sign-in.
+    without_sign_in: bool,
+}
+
+fn operations(document: &Value) -> Result<Vec<Operation>> {
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().context("paths")? {
+        if !path.starts_with("/api/v1/content/{video_id}") {
+            continue;
+        }
+        for (method, operation) in item.as_object().context("operations")? {
+            let name = operation["operationId"].as_str().context("a name")?;
+            let access = operation["x-access"].as_str().unwrap_or_default();
+            let least = match access.split_once(':') {
+                Some((_, "lecture_watch")) => Right::Watch,
+                Some((_, "lecture_administer")) => Right::Administer,
+                None if access == "admin" => continue,
+                _ => anyhow::bail!("{name} has the unknown policy {access}"),
+            };
+            all.push(Operation {
+                method: Method::from_bytes(method.to_uppercase().as_bytes())?,
+                path: path.clone(),
+                name: name.to_owned(),
+                least,
+                without_sign_in: access.starts_with("lecture_access:"),
+            });
+        }
+    }
+    Ok(all)
+}
+
+/// The people of the scenario.
+struct People {
+    stranger: Account,
+    teacher: Account,
+    learner: Account,
+    assistant: Account,
+    owner: Account,
+    admin: Account,
+}
+
+impl People {
+    async fn meet(stage: &mut Stage) -> Result<Self> {
+        Ok(Self {
+            stranger: stage.account("learner").await?,
+            teacher: stage.account("instructor").await?,
+            learner: stage.account("learner").await?,
+            assistant: stage.account("learner").await?,
+            owner: stage.account("instructor").await?,
+            admin: stage.account("admin").await?,
+        })
+    }
+
+    fn token(&self, who: Who) -> Option<&str> {
+        let account = match who {
+            Who::Nobody => return None,
+            Who::Stranger => &self.stranger,
+            Who::Teacher => &self.teacher,
+            Who::Learner => &self.learner,
+            Who::Assistant => &self.assistant,
+            Who::Owner => &self.owner,
+            Who::Admin => &self.admin,
+        };
+        Some(&account.token)
+    }
+
+    /// A lecture of a kind.
+    async fn lecture(&self, api: &Api, kind: Kind) -> Result<String> {
+        let token = &self.owner.token;
+        if kind == Kind::Missing {
+            return Ok(UNKNOWN.to_owned());
+        }
+        let id = api.playable(&media::short().await?, token).await?;
+        let access = match kind {
+            Kind::InCourse | Kind::InDraft => "enrolled",
+            Kind::InOpenCourse => "open",
+            Kind::InPublicCourse => "public",
+            Kind::SignedIn | Kind::Link => {
+                let visibility = if kind == Kind::Link { "link" } else { "signed_in" };
+                let path = format!("/api/v1/content/{id}");
+                let change = json!({"visibility": visibility});
+                api.json(Method::PATCH, &path, token, &change).await?.expect(200)?;
+                return Ok(id);
+            }
+            Kind::Missing | Kind::Private => return Ok(id),
+        };
+        self.course(api, &id, access, kind != Kind::InDraft).await?;
+        Ok(id)
+    }
+
+    /// A course of one lecture with a learner and an assistant, which nobody else can join.
+    async fn course(&self, api: &Api, lecture: &str, access: &str, published: bool) -> Result<()> {
+        let token = &self.owner.token;
+        let course = json!({"title": "Graphs", "access": access, "join": "closed"});
+        let id = post(api, "", token, &course).await?;
+        let module = post(api, &format!("/{id}/modules"), token, &json!({"title": "One"})).await?;
+        let item = json!({"kind": "video", "content_id": lecture});
+        post(api, &format!("/{id}/modules/{module}/items"), token, &item).await?;
+        for (account, role) in [(&self.learner, "learner"), (&self.assistant, "assistant")] {
+            post(
+                api,
+                &format!("/{id}/enrolments"),
+                token,
+                &json!({"user_id": account.id}),
+            )
+            .await?;
+            let path = format!("/api/v1/courses/{id}/members/{}", account.id);
+            let set = api.json(Method::PUT, &path, token, &json!({"role": role})).await?;
+            set.expect(200)?;
+        }
+        if published {
+            post(api, &format!("/{id}/publish"), token, &json!({})).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn post(api: &Api, path: &str, token: &str, body: &Value) -> Result<String> {
+    let path = format!("/api/v1/courses{path}");
+    let answer = api.json(Method::POST, &path, token, body).await?;
+    ensure!(answer.status.is_success(), "{path}: {}", answer.text());
+    Ok(answer.json()["id"].as_str().unwrap_or_default().to_owned())
+}
+
+async fn ask(api: &Api, operation: &Operation, lecture: &str, token: Option<&str>) -> Result<Answer> {
+    let path = operation.path.replace("{video_id}", lecture);
+    let mut request = api.request(operation.method.clone(), &path);
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    request = match operation.name.as_str() {
+        "updateVideo" => request.json(&json!({})),
+        "recordWatch" => request.json(&json!({"position": 0, "intervals": []})),
+        "streamVideo" => request.header(ACCEPT, "application/json"),
+        _ => request,
+    };
+    let answer = request.send().await?;
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    // A stream of events has no end.
+    let is_stream = status.is_success() && operation.name == "watchVideo";
+    let body = if is_stream { Bytes::new() } else { answer.bytes().await? };
+    Ok(Answer { status, headers, body })
+}
+
+/// Whether an answer is what somebody with a right should get.
+fn is_right(operation: &Operation, (who, right): (Who, Right), answer: &Answer) -> bool {
+    let (status, code) = (answer.status.as_u16(), answer.code());
+    if who == Who::Nobody && !(operation.without_sign_in && right >= operation.least) {
+        return status == 401 && code == "unauthenticated";
+    }
+    if right >= operation.least {
+        return status < 500 && !matches!(status, 401 | 403 | 404);
+    }
+    status == 404 && code == "video_not_found"
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_of_a_lecture_keeps_to_the_rights_to_it() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let people = People::meet(stage).await?;
+        let api = &stage.api;
+        let document = api.send(api.request(Method::GET, "/openapi.json")).await?.json();
+        let operations = operations(&document)?;
+        let mut lectures = Vec::new();
+        for kind in KINDS {
+            lectures.push((kind, people.lecture(api, kind).await?));
+        }
+        let (mut faults, mut calls) = (Vec::new(), 0);
+        for operation in &operations {
+            for (kind, lecture) in &lectures {
+                for who in ALL {
+                    // What is deleted is gone for the next; owners and admins delete in other scenarios.
+                    let right = right(who, *kind);
+                    if operation.name == "deleteVideo" && right >= Right::Administer {
+                        continue;
+                    }
+                    let answer = ask(api, operation, lecture, people.token(who)).await?;
+                    if !is_right(operation, (who, right), &answer) {
+                        let (name, code) = (&operation.name, answer.code());
+                        faults.push(format!(
+                            "{name} of {kind:?} answered {who:?} with {} {code}",
+                            answer.status
+                        ));
+                    }
+                    calls += 1;
+                }
+            }
+        }
+        ensure!(faults.is_empty(), "{}", faults.join("\n"));
+        ensure!(calls >= 350, "only {calls} calls");
+        Ok(())
+    })
+    .await
+}
