@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use utoipa::ToSchema;
 
@@ -23,6 +24,7 @@ struct Refusal {
     code: Cow<'static, str>,
     detail: Cow<'static, str>,
     errors: Vec<FieldError>,
+    members: Map<String, Value>,
     headers: HeaderMap,
 }
 
@@ -58,6 +60,15 @@ pub struct ProblemDocument<'a> {
     errors: Option<&'a [FieldError]>,
 }
 
+/// A document with the members that only problems of its code have.
+#[derive(Serialize)]
+struct Extended<'a> {
+    #[serde(flatten)]
+    document: ProblemDocument<'a>,
+    #[serde(flatten)]
+    members: &'a Map<String, Value>,
+}
+
 impl Problem {
     /// A refusal with its status, its stable code and what was wrong.
     pub fn new(status: StatusCode, code: impl Into<Cow<'static, str>>, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -66,6 +77,7 @@ impl Problem {
             code: code.into(),
             detail: detail.into(),
             errors: Vec::new(),
+            members: Map::new(),
             headers: HeaderMap::new(),
         }))
     }
@@ -97,6 +109,15 @@ impl Problem {
             field: field.into(),
             message: message.into(),
         });
+        self
+    }
+
+    /// Adds a member to the document that problems of other codes don't have.
+    ///
+    /// Source: RFC 9457 §3.2
+    #[must_use]
+    pub fn member(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.members.insert(name.to_owned(), value.into());
         self
     }
 
@@ -138,7 +159,11 @@ impl Problem {
             request_id,
             errors: (!self.0.errors.is_empty()).then_some(&self.0.errors),
         };
-        serde_json::to_vec(&document).unwrap_or_default()
+        let extended = Extended {
+            document,
+            members: &self.0.members,
+        };
+        serde_json::to_vec(&extended).unwrap_or_default()
     }
 }
 
