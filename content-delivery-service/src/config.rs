@@ -48,6 +48,8 @@ pub struct QuotaConfig {
 pub struct PlaybackConfig {
     /// Units: bytes
     pub hot_bytes: u64,
+    /// Sessions that play at once, of one user; 0 means any number.
+    pub sessions_per_user: u32,
 }
 
 impl Config {

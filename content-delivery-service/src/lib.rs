@@ -140,7 +140,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
     let media = media(&db, &objects, &config.playback);
     let access = AccessService::new(GroundsRepository::new(db.clone()), directory, clock.clone());
-    let viewers = (access.clone(), authenticator.clone());
+    let viewers = (access.clone(), authenticator.clone(), config.playback.sessions_per_user);
     let streams = StreamService::new(&db, keys, media, viewers, (space.clone(), clock.clone()));
     let transcodes = TranscodeService::new(PlanRepository::new(db.clone()), clock.clone());
     let videos = VideoService::new(

@@ -12,6 +12,7 @@ pub(crate) const VIDEOS_DELETED: &str = "moocflix_videos_deleted_total";
 pub(crate) const PLAYBACKS_OPENED: &str = "moocflix_playbacks_opened_total";
 pub(crate) const PLAYBACKS_ENDED: &str = "moocflix_playbacks_ended_total";
 pub(crate) const PLAYBACKS_REFUSED: &str = "moocflix_playbacks_refused_total";
+pub(crate) const SESSIONS_REFUSED: &str = "moocflix_playback_sessions_refused_total";
 pub(crate) const MEDIA_REQUESTS: &str = "moocflix_media_requests_total";
 pub(crate) const MEDIA_BYTES: &str = "moocflix_media_bytes_total";
 pub(crate) const MEDIA_REFUSED: &str = "moocflix_media_refused_total";
@@ -59,11 +60,16 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         name: PLAYBACKS_ENDED,
         help: "playback sessions that were ended by a sign-out, a deactivation, other roles, a deletion, the end of a \
-               right by a course, or by opening too many",
+               right by a course, another session in their place, or by opening too many",
     },
     Metric {
         name: PLAYBACKS_REFUSED,
         help: "media requests whose token opened nothing",
+    },
+    Metric {
+        name: SESSIONS_REFUSED,
+        help: "playback sessions that got no place because their user had too many, when they were opened (opening) or at \
+               their first media request (media)",
     },
     Metric {
         name: MEDIA_REQUESTS,

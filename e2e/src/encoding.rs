@@ -4,7 +4,7 @@ use crate::api::{Account, Api};
 use crate::ladder::{self, Ladder};
 use crate::media::flashes;
 use crate::process::{self, until};
-use crate::server::{RUNGS, Server, Start};
+use crate::server::{PLACES, RUNGS, Server, Start};
 use crate::stage::Stage;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -18,6 +18,7 @@ pub fn encoding(rungs: &str) -> Start {
     Start::default()
         .set(RUNGS, rungs)
         .set("CONTENT__TRANSCODE__PRESET", "ultrafast")
+        .set(PLACES, "0")
 }
 
 /// The names of a video's renditions, video first.

@@ -18,6 +18,9 @@ pub const RUNGS: &str = "CONTENT__TRANSCODE__RUNGS";
 /// How many encoders run at once.
 pub const SLOTS: &str = "CONTENT__TRANSCODE__SLOTS";
 
+/// In how many places a user watches at once; scenarios in which one owner watches many lectures set any number (0).
+pub const PLACES: &str = "CONTENT__PLAYBACK__SESSIONS_PER_USER";
+
 /// The options of a server's start.
 #[derive(Debug, Clone, Default)]
 pub struct Start {

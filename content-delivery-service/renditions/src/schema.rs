@@ -75,4 +75,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0010_sharing.sql"),
         postgres: include_str!("../../migrations/postgres/0010_sharing.sql"),
     },
+    Migration {
+        number: 11,
+        name: "places of playback sessions",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0011_sessions.sql"),
+        postgres: include_str!("../../migrations/postgres/0011_sessions.sql"),
+    },
 ];

@@ -1,5 +1,6 @@
 //! The only place with SQL: one method is one transaction and writes its own outbox row.
 
 pub(crate) mod playback;
+pub(crate) mod rows;
 pub mod uploads;
 pub mod videos;

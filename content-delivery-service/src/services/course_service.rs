@@ -4,7 +4,7 @@
 //! that has changed since; a viewer with a fresh receipt of an enrolment makes it be asked about that course alone.
 
 use super::error::{Denied, PlaybackError};
-use super::stream_service::{Opened, StreamService};
+use super::stream_service::{Opened, Opening, StreamService};
 use crate::metric;
 use backing::bus::After;
 use backing::{Clock, Db, DbError, Tx};
@@ -126,11 +126,11 @@ impl CourseService {
         &self,
         caller: Option<&Caller>,
         request: &RequestId,
-        video: VideoId,
-        (receipt, key): (Option<&str>, Option<&str>),
+        opening: &Opening,
+        receipt: Option<&str>,
     ) -> Result<Opened, PlaybackError> {
         let inner = &*self.0;
-        let opened = inner.streams.open(caller, request, video, key).await;
+        let opened = inner.streams.open(caller, request, opening).await;
         let (Err(PlaybackError::Denied(Denied::NotFound | Denied::NotEntitled)), Some(caller), Some(receipt)) =
             (&opened, caller, receipt)
         else {
@@ -142,7 +142,7 @@ impl CourseService {
             tracing::warn!(%course, %error, "an enrolment with a receipt could not be asked about");
             return opened;
         }
-        inner.streams.open(Some(caller), request, video, key).await
+        inner.streams.open(Some(caller), request, opening).await
     }
 
     /// Asks about one course and one member.

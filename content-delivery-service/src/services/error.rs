@@ -1,5 +1,6 @@
 //! Why requests are refused or fail, in domain words: an enum for each subject, and what the subjects share.
 
+use crate::models::playback::session::LiveSession;
 use backing::db::DbError;
 use backing::objects::ObjectError;
 use contracts::questions::Unanswered;
@@ -80,6 +81,9 @@ pub(crate) enum PlaybackError {
     },
     #[error("{0}")]
     VideoFailed(String),
+    /// Those that hold the places.
+    #[error("you watch in as many places as you may at the same time; end one of them, or wait a moment")]
+    TooManySessions(Vec<LiveSession>),
     #[error(transparent)]
     Failed(Failure),
 }

@@ -1,10 +1,12 @@
 //! Opens playback sessions for those who may watch, checks their tokens, and ends them.
 //!
 //! `stream_video` opens a session and hands out its token; every request of the media plane comes
-//! through [`StreamService::check`] before any cache is looked at. A session ends with its sign-in,
+//! through [`StreamService::check`] before any cache is looked at. From its first media request a session holds one of its
+//! user's places, and keeps it while its player asks for media or sends heartbeats. A session ends with its sign-in,
 //! its user's account, its video or its viewer's right: at once in the process that learns of it, in the
 //! others within two seconds, when they find the end in the database.
 
+pub(crate) mod leases;
 pub(crate) mod media_store;
 pub(crate) mod open_playbacks;
 pub(crate) mod playback_keys;
@@ -14,12 +16,14 @@ pub(crate) mod unread_media;
 use crate::metric::{self, MediaCounters};
 use crate::models::playback::media_bytes::MediaBytes;
 use crate::models::playback::media_path::MediaResource;
-use crate::models::playback::session::{NewPlayback, lifetime};
+use crate::models::playback::session::{NewPlayback, RENEWAL, lifetime};
 use crate::models::videos::video::Video;
-use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, end_all, end_by};
+use crate::repositories::playback::lease_repository::Begun;
+use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, Standing, end_all, end_by};
 use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::access_service::{AccessService, Asker, Basis, Entitlement, Right, Visit, entitlement};
 use crate::services::error::{Denied, PlaybackError};
+use crate::services::stream_service::leases::Leases;
 use crate::services::stream_service::media_store::{MediaError, MediaStore};
 use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks, TokenHash};
 use crate::services::stream_service::playback_keys::PlaybackKeys;
@@ -57,12 +61,26 @@ struct Inner {
     playbacks: PlaybackRepository,
     keys: PlaybackKeys,
     open: OpenPlaybacks,
+    leases: Leases,
     media: MediaStore,
     counters: MediaCounters,
     authenticator: Authenticator,
     space: Space,
     clock: Clock,
     keys_read_at: AtomicI64,
+}
+
+/// What somebody wants to watch.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    /// The video.
+    pub(crate) video: VideoId,
+    /// The name of the player.
+    pub(crate) device: String,
+    /// The own session that ends in favour of this one.
+    pub(crate) take_over: Option<PlaybackId>,
+    /// The key of the lecture's link, if the viewer came by it.
+    pub(crate) key: Option<String>,
 }
 
 /// A session that was opened just now.
@@ -82,7 +100,7 @@ impl StreamService {
         db: &Db,
         keys: PlaybackKeys,
         media: MediaStore,
-        (access, authenticator): (AccessService, Authenticator),
+        (access, authenticator, sessions_per_user): (AccessService, Authenticator, u32),
         (space, clock): (Space, Clock),
     ) -> Self {
         Self(Arc::new(Inner {
@@ -91,6 +109,7 @@ impl StreamService {
             playbacks: PlaybackRepository::new(db.clone()),
             keys,
             open: OpenPlaybacks::default(),
+            leases: Leases::new(db, sessions_per_user, space.clone()),
             media,
             counters: MediaCounters::new(),
             authenticator,
@@ -105,19 +124,22 @@ impl StreamService {
         &self,
         caller: Option<&Caller>,
         request: &RequestId,
-        video: VideoId,
-        key: Option<&str>,
+        opening: &Opening,
     ) -> Result<Opened, PlaybackError> {
         let inner = &*self.0;
         let asker = caller.map(|caller| Asker::by(caller, request));
+        let key = opening.key.as_deref();
+        let found = inner.videos.find(opening.video).await?;
         let visit = Visit { asker, key };
-        let found = inner.videos.find(video).await?;
         let (video, entitlement) = inner.access.watched::<PlaybackError>(found, visit).await?;
         let video = watchable(video)?;
         let now = inner.clock.now();
+        if let Some(caller) = caller {
+            self.find_place(caller, opening, now).await?;
+        }
         let playback = NewPlayback {
             share_key: key.filter(|_| entitlement.basis == Basis::Sharing).map(str::to_owned),
-            ..new_playback(&video, caller, &entitlement, now)
+            ..new_playback((&video, &opening.device), caller, &entitlement, now)
         };
         let mut opened = self.write(&playback, &video, asker).await;
         if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
@@ -145,11 +167,9 @@ impl StreamService {
             max_height: 0,
             expires_at: playback.expires_at,
         };
-        let token = inner.keys.sign(&claims);
-        inner.open.admit(TokenHash::of(&token), claims, true, now);
         Ok(Opened {
             id: playback.id,
-            token,
+            token: inner.keys.sign(&claims),
             expires_at: playback.expires_at,
         })
     }
@@ -180,6 +200,18 @@ impl StreamService {
         inner.playbacks.open(playback, audit.as_ref()).await
     }
 
+    /// Ends the session that the caller takes over, and makes sure that there is a place for the new one.
+    async fn find_place(&self, caller: &Caller, opening: &Opening, now: Timestamp) -> Result<(), PlaybackError> {
+        let inner = &*self.0;
+        if let Some(other) = opening.take_over
+            && inner.leases.take_over(other, caller.user_id, now).await?
+        {
+            inner.open.end(&[other], now);
+        }
+        let slot = (caller.session_id, opening.video);
+        inner.leases.demand_place(caller.user_id, slot, now).await
+    }
+
     /// The session that a token opens for a video; `None` whatever is wrong with either.
     ///
     /// Errors: only the database's, on the first sight of a token whose signature is good
@@ -192,12 +224,11 @@ impl StreamService {
             return Ok(None);
         };
         let inner = &*self.0;
-        let hash = TokenHash::of(token);
-        let open = match inner.open.find(hash) {
+        let (hash, now) = (TokenHash::of(token), inner.clock.now());
+        let open = match inner.open.find(hash).filter(|open| !open.is_due(now)) {
             Some(open) => Some(open),
             None => Box::pin(self.first_sight(token, hash, video)).await?,
         };
-        let now = inner.clock.now();
         let open = open.filter(|open| open.claims.video == video && open.lives(now));
         if let Some(open) = &open {
             open.touch(now);
@@ -205,6 +236,7 @@ impl StreamService {
         Ok(open)
     }
 
+    /// Looks up a token that this process has not seen, or not for a while.
     async fn first_sight(
         &self,
         token: &str,
@@ -228,17 +260,35 @@ impl StreamService {
             return Ok(None);
         }
         let _alone = inner.open.admission(hash).await;
-        if let Some(open) = inner.open.find(hash) {
+        if let Some(open) = inner.open.find(hash).filter(|open| !open.is_due(now)) {
             return Ok(Some(open));
         }
-        let standing = inner.playbacks.standing(claims.playback).await?;
-        let lives = standing.is_some_and(|standing| {
+        let seen_at = self.place(&claims, now).await?;
+        Ok(Some(inner.open.admit(hash, claims, seen_at, now)))
+    }
+
+    /// The last sign of life, as the database has it, of a session that holds a place; `None` if it has ended or gets none.
+    async fn place(&self, claims: &Claims, now: Timestamp) -> Result<Option<Timestamp>, DbError> {
+        let inner = &*self.0;
+        let good = |standing: &Standing| {
             standing.ended_at.is_none()
                 && standing.deleted_at.is_none()
                 && standing.video_id == claims.video
                 && version(standing.policy_version) == claims.policy_version
-        });
-        Ok(Some(inner.open.admit(hash, claims, lives, now)))
+        };
+        let Some(standing) = inner.playbacks.standing(claims.playback).await?.filter(good) else {
+            return Ok(None);
+        };
+        if standing.started_at.is_some() && now.since(standing.last_seen_at) < RENEWAL {
+            return Ok(Some(standing.last_seen_at));
+        }
+        match inner.leases.begin(claims.playback, now).await? {
+            Begun::Live(replaced) => {
+                inner.open.end(&replaced, now);
+                Ok(Some(now))
+            }
+            Begun::NoPlace | Begun::Ended => Ok(None),
+        }
     }
 
     /// Looks for another node's new key at most every two seconds, so that forged tokens cause few reads.
@@ -350,7 +400,12 @@ impl StreamService {
 }
 
 /// A session that begins now and does not outlive its viewer's right.
-fn new_playback(video: &Video, caller: Option<&Caller>, entitlement: &Entitlement, now: Timestamp) -> NewPlayback {
+fn new_playback(
+    (video, device): (&Video, &str),
+    caller: Option<&Caller>,
+    entitlement: &Entitlement,
+    now: Timestamp,
+) -> NewPlayback {
     let duration = Duration::from_micros(video.duration_us.unwrap_or(0).unsigned_abs());
     let longest = now + lifetime(duration);
     let ends = entitlement.until.map_or(longest, |until| until.min(longest));
@@ -361,6 +416,7 @@ fn new_playback(video: &Video, caller: Option<&Caller>, entitlement: &Entitlemen
         session_id: caller.map_or(SessionId::from(Uuid::nil()), |caller| caller.session_id),
         user_version: caller.map_or(0, |caller| caller.version),
         policy_version: video.policy_version,
+        device: device.to_owned(),
         as_admin: entitlement.right == Right::Administer,
         share_key: None,
         created_at: now,

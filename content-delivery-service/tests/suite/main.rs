@@ -19,6 +19,7 @@ mod playback {
     mod media_plane;
     mod revocation;
     mod scan;
+    mod sessions;
     mod stream;
     mod watching;
 }

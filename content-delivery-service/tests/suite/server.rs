@@ -122,19 +122,28 @@ impl Server {
 
     /// A server beside a worker that scans and encodes nothing.
     pub(crate) async fn with_worker() -> Self {
-        let mut server = Self::start().await;
-        let data_dir = server.data.folder.path();
+        Self::start().await.joined_by_a_worker().await
+    }
+
+    /// One server with a worker on each engine.
+    pub(crate) async fn with_worker_on_each_engine() -> Vec<Self> {
+        let mut servers = Vec::new();
+        for server in Self::on_each_engine().await {
+            servers.push(server.joined_by_a_worker().await);
+        }
+        servers
+    }
+
+    async fn joined_by_a_worker(mut self) -> Self {
+        let data_dir = self.data.folder.path();
         let worker = transcoding_jobs::Deps {
-            db: server.db.clone(),
-            queue: Queue::new(server.db.clone(), server.clock.clone(), Duration::from_secs(40)),
-            backing: back_ends(data_dir, &server.clock).await,
+            db: self.db.clone(),
+            queue: Queue::new(self.db.clone(), self.clock.clone(), Duration::from_secs(40)),
+            backing: back_ends(data_dir, &self.clock).await,
             config: worker(data_dir),
         };
-        let _ = server
-            .site
-            .running
-            .add(transcoding_jobs::service(worker).await.unwrap());
-        server
+        let _ = self.site.running.add(transcoding_jobs::service(worker).await.unwrap());
+        self
     }
 
     /// A second server on the same data, which publishes nothing and shares no bus with the first.

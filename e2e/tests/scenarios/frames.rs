@@ -1,7 +1,7 @@
 //! Segments cut just in time decode to the source's own frames and packets, for every kind of source.
 
 use anyhow::{Context, Result, ensure};
-use e2e::server::{SLOTS, Start};
+use e2e::server::{PLACES, SLOTS, Start};
 use e2e::stage::{Stage, scenario};
 use e2e::{media, playlist};
 use std::path::{Path, PathBuf};
@@ -117,7 +117,7 @@ async fn shift(source: &str, played: &str, stream: &str) -> Result<f64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_frame_and_packet_is_the_sources_own() -> Result<()> {
-    scenario(Start::default(), async |stage| {
+    scenario(Start::default().set(PLACES, "0"), async |stage| {
         let owner = stage.account("instructor").await?;
         let mut wrong = Vec::new();
         for row in &SOURCES {

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::api::{Account, Api};
 use e2e::process::until;
 use e2e::raw::Wire;
-use e2e::server::Start;
+use e2e::server::{PLACES, Start};
 use e2e::settings;
 use e2e::siege::event_streams;
 use e2e::siege::h2::Connection;
@@ -79,6 +79,7 @@ async fn enrol(stage: &mut Stage, owner: &Account) -> Result<()> {
 /// Does everything that a metric counts.
 async fn busy(stage: &mut Stage) -> Result<()> {
     let owner = stage.account("instructor").await?;
+    let elsewhere = stage.api.login(&owner.email, &owner.password).await?;
     let bytes = std::fs::read(media::short().await?)?;
     let id = stage.api.playable(&media::short().await?, &owner.token).await?;
     let upload = tus::create(&stage.api, &owner.token, bytes.len() as u64).await?;
@@ -116,6 +117,9 @@ async fn busy(stage: &mut Stage) -> Result<()> {
         .await?
         .expect(401)?;
     unread(stage, &owner.token).await?;
+    let third = format!("/api/v1/content/{id}/stream");
+    let third = stage.api.get(&third, &elsewhere.token).await?;
+    third.problem(429, "too_many_sessions")?;
     enrol(stage, &owner).await?;
     refused(stage, &owner.token, &upload.id).await?;
     let mut silent = Wire::open(stage.server.address()).await?;
@@ -246,6 +250,7 @@ fn strict() -> Start {
         ("USERS__LIMITS__FAILURES_PER_ADDRESS", "0"),
         ("USERS__LIMITS__SIGNUPS_PER_ADDRESS", "1"),
         ("COURSES__ENROLMENTS_PER_DAY", "1"),
+        (PLACES, "2"),
     ];
     settings
         .into_iter()

@@ -1,6 +1,8 @@
 //! How playback sessions look on the wire, and how the media plane's replies are documented.
 
-use contracts::{PlaybackId, Timestamp};
+use crate::models::playback::session::LiveSession;
+use contracts::{PlaybackId, Timestamp, VideoId};
+use runtime::ProblemDocument;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::IntoResponses;
@@ -22,6 +24,44 @@ pub(crate) struct PlaybackDocument {
     pub(super) heartbeat_url: String,
     /// Seconds between two such requests.
     pub(super) heartbeat_interval: u64,
+}
+
+/// A playback session of the caller that is in use elsewhere.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = LivePlaybackSession)]
+pub(crate) struct LiveSessionDocument {
+    /// The session's id; `take_over` takes it.
+    session_id: PlaybackId,
+    /// The lecture that it plays.
+    video_id: VideoId,
+    /// The lecture's title.
+    title: String,
+    /// The player, such as `Firefox on Windows`.
+    device: String,
+    /// When its player was last seen, about half a minute ago at most.
+    seen_at: Timestamp,
+}
+
+impl From<LiveSession> for LiveSessionDocument {
+    fn from(live: LiveSession) -> Self {
+        Self {
+            session_id: live.id,
+            video_id: live.video_id,
+            title: live.title,
+            device: live.device,
+            seen_at: live.seen_at,
+        }
+    }
+}
+
+/// The problem `too_many_sessions`.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[schema(as = TooManySessionsProblem)]
+pub(crate) struct TooManySessions {
+    #[serde(flatten)]
+    problem: ProblemDocument<'static>,
+    /// The sessions that are in use, the last seen first.
+    sessions: Vec<LiveSessionDocument>,
 }
 
 /// The replies of a route that sends a playlist.

@@ -1,16 +1,26 @@
 //! `GET /{video_id}/stream`
 
-use super::documents::PlaybackDocument;
+use super::documents::{PlaybackDocument, TooManySessions};
 use crate::controllers::visitor::{Link, Named, Visitor};
+use crate::models::playback::device::device;
 use crate::models::playback::session::HEARTBEAT_INTERVAL;
 use crate::services::course_service::CourseService;
-use crate::services::stream_service::Opened;
+use crate::services::stream_service::{Opened, Opening};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use contracts::VideoId;
-use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, VARY};
+use contracts::{PlaybackId, VideoId};
+use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, USER_AGENT, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use runtime::{Json, Problem, ProblemDocument, Query, RequestId, accept};
+use serde::Deserialize;
+
+/// How the session is opened.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct Parameters {
+    /// The caller's session that ends, so that this one takes its place.
+    take_over: Option<PlaybackId>,
+}
 
 /// What a new member sends, in case the enrolment is not known here yet.
 const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt");
@@ -25,6 +35,7 @@ const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt
     params(
         ("video_id" = VideoId, Path, description = "The lecture"),
         Link,
+        Parameters,
         ("Accept" = Option<String>, Header, description = "`application/json` asks for the session itself"),
         ("Enrolment-Receipt" = Option<String>, Header, description = "The `receipt` of an enrolment of the last two minutes")
     ),
@@ -35,7 +46,9 @@ const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt
         (status = 403, description = "Listed, but not open to the caller now (`not_entitled`)", body = ProblemDocument),
         (status = 404, description = "No such lecture (`video_not_found`)", body = ProblemDocument),
         (status = 409, description = "Not yet playable (`not_playable`) or never (`video_failed`)", body = ProblemDocument),
-        (status = 410, description = "Deleted (`video_deleted`)", body = ProblemDocument)
+        (status = 410, description = "Deleted (`video_deleted`)", body = ProblemDocument),
+        (status = 422, description = "A parameter is wrong (`invalid_request`)", body = ProblemDocument),
+        (status = 429, description = "Playing in too many places (`too_many_sessions`)", body = TooManySessions)
     )
 )]
 pub(crate) async fn stream_video(
@@ -43,13 +56,18 @@ pub(crate) async fn stream_video(
     Named(Visitor(caller), video): Named,
     Query(link): Query<Link>,
     request: RequestId,
+    Query(Parameters { take_over }): Query<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let receipt = headers
-        .get(&ENROLMENT_RECEIPT)
-        .and_then(|receipt| receipt.to_str().ok());
-    let grounds = (receipt, link.s.as_deref());
-    let opened = courses.open(caller.as_ref(), &request, video, grounds).await?;
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let opening = Opening {
+        video,
+        device: device(text(&USER_AGENT).unwrap_or_default()),
+        take_over,
+        key: link.s,
+    };
+    let opened = courses.open(caller.as_ref(), &request, &opening, text(&ENROLMENT_RECEIPT));
+    let opened = opened.await?;
     // Players accept anything; only a client that names JSON gets it.
     let mut response = answer(video, &opened, accept::names(&headers, &ACCEPT, "application/json"));
     let headers = response.headers_mut();

@@ -6,6 +6,12 @@ use std::time::Duration;
 /// How often a player should report that it is still there.
 pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 
+/// How long a session keeps its place without a sign of life.
+pub(crate) const LEASE: Duration = Duration::from_secs(90);
+/// After how long a sign of life is written down before the session is served on; a lease that others count in the
+/// database is then never older than they believe. While a player loads media, they are written every 30 s anyway.
+pub(crate) const RENEWAL: Duration = Duration::from_secs(45);
+
 const SLACK: Duration = Duration::from_secs(15 * 60);
 const LONGEST: Duration = Duration::from_secs(6 * 3_600);
 
@@ -28,10 +34,27 @@ pub(crate) struct NewPlayback {
     pub(crate) as_admin: bool,
     /// The key of the link that its viewer came by.
     pub(crate) share_key: Option<String>,
+    /// The name of the player that opened it.
+    pub(crate) device: String,
     /// When it was opened.
     pub(crate) created_at: Timestamp,
     /// When it runs out.
     pub(crate) expires_at: Timestamp,
+}
+
+/// A session that holds one of its user's places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LiveSession {
+    /// The session's own id.
+    pub(crate) id: PlaybackId,
+    /// What is watched.
+    pub(crate) video_id: VideoId,
+    /// Its title.
+    pub(crate) title: String,
+    /// The name of the player that opened it.
+    pub(crate) device: String,
+    /// Its last sign of life that was written down.
+    pub(crate) seen_at: Timestamp,
 }
 
 /// How long a session lasts: one and a half times the lecture and a quarter of an hour, at most six hours.

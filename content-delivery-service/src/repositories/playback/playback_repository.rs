@@ -36,6 +36,10 @@ record! {
     pub(crate) struct Standing {
         /// Whose bytes the session may fetch.
         pub(crate) video_id: VideoId,
+        /// When its first media request came.
+        pub(crate) started_at: Option<Timestamp>,
+        /// Its last sign of life that was written down.
+        pub(crate) last_seen_at: Timestamp,
         /// When the session was ended.
         pub(crate) ended_at: Option<Timestamp>,
         /// The video's policy today.
@@ -108,7 +112,7 @@ impl PlaybackRepository {
 
     /// How a session and its video stand.
     pub(crate) async fn standing(&self, playback: PlaybackId) -> Result<Option<Standing>, DbError> {
-        let sql = "SELECT p.video_id, p.ended_at, v.policy_version, v.deleted_at \
+        let sql = "SELECT p.video_id, p.started_at, p.last_seen_at, p.ended_at, v.policy_version, v.deleted_at \
                    FROM playbacks p JOIN videos v ON v.id = p.video_id WHERE p.id = $1";
         self.db.read().one(sql, args![playback]).await
     }
@@ -178,8 +182,8 @@ async fn open_in(
         return Ok(None);
     }
     let sql = "INSERT INTO playbacks (id, video_id, user_id, session_id, user_version, policy_version, \
-               created_at, expires_at, last_seen_at, as_admin, share_key) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9, $10)";
+               created_at, expires_at, last_seen_at, as_admin, share_key, device) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9, $10, $11)";
     let values = args![
         playback.id,
         playback.video_id,
@@ -190,7 +194,8 @@ async fn open_in(
         playback.created_at,
         playback.expires_at,
         playback.as_admin,
-        playback.share_key.clone()
+        playback.share_key.clone(),
+        playback.device.as_str()
     ];
     tx.run(sql, values).await?;
     if let Some((event, entry)) = audit {

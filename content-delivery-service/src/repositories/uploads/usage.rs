@@ -2,7 +2,8 @@
 
 use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::usage::{Allowance, Excess, Usage};
-use backing::db::{DbError, Reader, Sql, Tx};
+use crate::repositories::rows;
+use backing::db::{DbError, Reader, Tx};
 use backing::{args, record};
 use contracts::{Timestamp, UserId};
 use std::time::Duration;
@@ -17,11 +18,6 @@ const MISSING: &str = "SELECT CAST(COALESCE(SUM(COALESCE(length, bytes_received)
     AS missing FROM uploads WHERE state IN ('open', 'finishing') AND touched_at >= $1";
 /// How long after its last byte an upload keeps the room that it has declared, so that nobody holds a disk by words alone.
 const HELD: Duration = Duration::from_secs(3_600);
-/// Creations of one owner come one after the other; with SQLite all of them do.
-const ONE_BY_ONE: Sql = Sql::both(
-    "SELECT 1 AS one WHERE $1 IS NOT NULL",
-    "SELECT 1 AS one FROM pg_advisory_xact_lock($1)",
-);
 
 record! {
     struct UsageRow {
@@ -35,12 +31,6 @@ record! {
 record! {
     struct Missing {
         missing: i64,
-    }
-}
-
-record! {
-    struct One {
-        one: i64,
     }
 }
 
@@ -72,8 +62,7 @@ pub(crate) async fn check(
     if *allowance == Allowance::BOUNDLESS {
         return Ok(None);
     }
-    let (_, low) = new.owner.0.as_u64_pair();
-    tx.one::<One>(ONE_BY_ONE, args![low.cast_signed()]).await?;
+    rows::one_by_one(tx, new.owner).await?;
     let owner = tx.one::<UsageRow>(OF_OWNER, args![new.owner]).await?;
     let all = tx.one::<Missing>(MISSING, args![now - HELD]).await?;
     let owner = owner.map(Usage::from).unwrap_or_default();

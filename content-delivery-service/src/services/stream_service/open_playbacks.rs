@@ -1,9 +1,10 @@
 //! The playback sessions that this process has seen a token of, found by the token's hash.
 //!
-//! The hot path is one hash, one shared lock for the time of a look-up, and two atomic loads.
+//! The hot path is one hash, one shared lock for the time of a look-up, and a few atomic loads.
 //! An end that arrives while a token's session is still being looked up in the database is kept
 //! for a while, so that the older answer cannot bring the session back.
 
+use crate::models::playback::session::RENEWAL;
 use crate::services::stream_service::playback_token::Claims;
 use crate::services::stream_service::unread_media::UnreadMedia;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -29,6 +30,7 @@ pub(crate) struct OpenPlayback {
     pub(crate) unread: Arc<UnreadMedia>,
     ended: AtomicBool,
     seen: AtomicI64,
+    /// What others know of that, from the database.
     reported: AtomicI64,
 }
 
@@ -36,6 +38,11 @@ impl OpenPlayback {
     /// Whether media may be sent: not ended and not run out.
     pub(crate) fn lives(&self, now: Timestamp) -> bool {
         !self.ended.load(Ordering::Acquire) && now < self.claims.expires_at
+    }
+
+    /// Whether it lives, but the others may soon believe that it was left.
+    pub(crate) fn is_due(&self, now: Timestamp) -> bool {
+        self.lives(now) && now.since(Timestamp(self.reported.load(Ordering::Relaxed))) >= RENEWAL
     }
 
     /// Notes that its player asked for something.
@@ -103,15 +110,23 @@ impl OpenPlaybacks {
         self.admissions[hash.shard()].lock().await
     }
 
-    /// Adds a token whose signature is good; `lives` says whether its session lives, as the database has it.
-    pub(crate) fn admit(&self, hash: TokenHash, claims: Claims, lives: bool, now: Timestamp) -> Arc<OpenPlayback> {
+    /// Adds a token whose signature is good, with the last sign of life of its session that the database has; none if the
+    /// session does not live.
+    pub(crate) fn admit(
+        &self,
+        hash: TokenHash,
+        claims: Claims,
+        seen_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Arc<OpenPlayback> {
         let unread = self.unread(claims.viewer);
         let ends = self.ends();
+        let known = seen_at.map_or(0, |at| at.0);
         let open = Arc::new(OpenPlayback {
             unread,
-            ended: AtomicBool::new(!lives || ends.cover(&claims)),
-            seen: AtomicI64::new(0),
-            reported: AtomicI64::new(0),
+            ended: AtomicBool::new(seen_at.is_none() || ends.cover(&claims)),
+            seen: AtomicI64::new(known),
+            reported: AtomicI64::new(known),
             claims,
         });
         let mut shard = self.shards[hash.shard()]
@@ -241,7 +256,7 @@ mod tests {
     #[test]
     fn a_session_lives_until_it_runs_out_or_is_ended() {
         let table = OpenPlaybacks::default();
-        let open = table.admit(TokenHash::of("a"), claims(LATER), true, NOW);
+        let open = table.admit(TokenHash::of("a"), claims(LATER), Some(NOW), NOW);
         assert!(table.find(TokenHash::of("b")).is_none());
         assert!(table.find(TokenHash::of("a")).unwrap().lives(NOW));
         assert!(!open.lives(LATER));
@@ -252,13 +267,13 @@ mod tests {
     #[test]
     fn a_new_policy_ends_what_was_opened_before_it_and_nothing_else() {
         let table = OpenPlaybacks::default();
-        let old = table.admit(TokenHash::of("old"), claims(LATER), true, NOW);
+        let old = table.admit(TokenHash::of("old"), claims(LATER), Some(NOW), NOW);
         let new = Claims {
             policy_version: 2,
             ..old.claims.clone()
         };
-        let new = table.admit(TokenHash::of("new"), new, true, NOW);
-        let other = table.admit(TokenHash::of("other"), claims(LATER), true, NOW);
+        let new = table.admit(TokenHash::of("new"), new, Some(NOW), NOW);
+        let other = table.admit(TokenHash::of("other"), claims(LATER), Some(NOW), NOW);
         table.end_below(&[(old.claims.video, 2)], NOW);
         assert_eq!([old.lives(NOW), new.lives(NOW), other.lives(NOW)], [false, true, true]);
     }
@@ -269,15 +284,15 @@ mod tests {
         let (one, two) = (claims(LATER), claims(LATER));
         table.end(&[one.playback], NOW);
         table.end_below(&[(two.video, 2)], NOW);
-        assert!(!table.admit(TokenHash::of("one"), one, true, NOW).lives(NOW));
-        assert!(!table.admit(TokenHash::of("two"), two, true, NOW).lives(NOW));
+        assert!(!table.admit(TokenHash::of("one"), one, Some(NOW), NOW).lives(NOW));
+        assert!(!table.admit(TokenHash::of("two"), two, Some(NOW), NOW).lives(NOW));
     }
 
     #[test]
     fn the_table_stays_bounded() {
         let table = OpenPlaybacks::default();
         for n in 0..SHARDS * PER_SHARD * 2 {
-            table.admit(TokenHash::of(&n.to_string()), claims(LATER), true, NOW);
+            table.admit(TokenHash::of(&n.to_string()), claims(LATER), Some(NOW), NOW);
         }
         assert!(table.len() <= SHARDS * PER_SHARD);
     }
@@ -285,10 +300,25 @@ mod tests {
     #[test]
     fn a_sign_of_life_is_reported_once() {
         let table = OpenPlaybacks::default();
-        let open = table.admit(TokenHash::of("a"), claims(LATER), true, NOW);
+        let open = table.admit(TokenHash::of("a"), claims(LATER), Some(NOW), NOW);
         assert!(table.take_seen().is_empty());
-        open.touch(NOW);
-        assert_eq!(table.take_seen(), [(open.claims.playback, NOW)]);
+        open.touch(LATER);
+        assert_eq!(table.take_seen(), [(open.claims.playback, LATER)]);
         assert!(table.take_seen().is_empty());
+    }
+
+    #[test]
+    fn a_sign_of_life_that_others_do_not_know_of_is_due_before_they_give_the_session_up() {
+        let table = OpenPlaybacks::default();
+        let open = table.admit(TokenHash::of("a"), claims(LATER), Some(NOW), NOW);
+        assert!(!open.is_due(NOW) && open.is_due(NOW + RENEWAL));
+        open.touch(NOW + RENEWAL / 2);
+        assert!(open.is_due(NOW + RENEWAL), "nobody else knows");
+        table.take_seen();
+        assert!(!open.is_due(NOW + RENEWAL));
+        table.end(&[open.claims.playback], NOW);
+        assert!(!open.is_due(NOW + RENEWAL * 2), "what has ended is not looked up");
+        let dead = table.admit(TokenHash::of("b"), claims(LATER), None, NOW);
+        assert!(!dead.is_due(NOW + RENEWAL * 2) && !dead.lives(NOW));
     }
 }

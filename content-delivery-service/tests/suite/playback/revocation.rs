@@ -120,7 +120,8 @@ async fn a_deleted_video_is_served_to_nobody() {
 async fn running_playbacks_survive_a_restart() {
     let server = Server::with_worker().await;
     let owner = Person::instructor();
-    let (_, warm, cold) = playing(&server, &owner).await;
+    let (video, warm, _) = playing(&server, &owner).await;
+    let cold = Urls::of(&server.index(&owner.on_another_device(), video).await);
     let server = server.restarted(|_| ()).await;
     server.plays(&warm).await;
     server.plays(&cold).await;

@@ -30,6 +30,7 @@ fn session(video_id: VideoId, user_id: UserId) -> NewPlayback {
         policy_version: 1,
         as_admin: false,
         share_key: None,
+        device: "Firefox on Linux".to_owned(),
         created_at: NOW,
         expires_at: NOW + Duration::from_secs(900),
     }

@@ -1,0 +1,162 @@
+//! The places of a user's playback sessions: which sessions hold one, and who gets the next one.
+
+use crate::metric;
+use crate::models::playback::session::{LEASE, LiveSession};
+use crate::repositories::rows;
+use backing::db::Sql;
+use backing::{Db, DbError, Tx, args, record};
+use contracts::{PlaybackId, SessionId, Timestamp, UserId, VideoId};
+
+/// The sessions of one sign-in and video, in one order everywhere: a change that ends sessions locks them by their ids.
+/// SQLite needs no lock: it has one writer at a time.
+const HOLD: Sql = Sql::both(
+    "SELECT id FROM playbacks WHERE user_id = $1 AND session_id = $2 AND video_id = $3 AND ended_at IS NULL ORDER BY id",
+    "SELECT id FROM playbacks WHERE user_id = $1 AND session_id = $2 AND video_id = $3 AND ended_at IS NULL ORDER BY id \
+     FOR UPDATE",
+);
+
+/// Sessions that hold a place, in the content database.
+#[derive(Clone)]
+pub(crate) struct LeaseRepository {
+    db: Db,
+}
+
+/// How the first media request of a session ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// The session holds a place; these sessions of the same sign-in and video have left theirs to it.
+    Live(Vec<PlaybackId>),
+    /// The user has no place left; the session has ended.
+    NoPlace,
+    /// The session has ended before.
+    Ended,
+}
+
+record! {
+    struct Beginning {
+        user_id: UserId,
+        session_id: SessionId,
+        video_id: VideoId,
+    }
+}
+
+record! {
+    struct LiveRow {
+        id: PlaybackId,
+        video_id: VideoId,
+        title: String,
+        device: String,
+        last_seen_at: Timestamp,
+    }
+}
+
+impl From<LiveRow> for LiveSession {
+    fn from(row: LiveRow) -> Self {
+        Self {
+            id: row.id,
+            video_id: row.video_id,
+            title: row.title,
+            device: row.device,
+            seen_at: row.last_seen_at,
+        }
+    }
+}
+
+impl LeaseRepository {
+    /// Works on the content database.
+    pub(crate) fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Gives a session a place, or the place again that it lost by silence; `most` is how many a user has, 0 for any
+    /// number. A session takes the place of an earlier one of the same sign-in and video. Beginnings of one user come one
+    /// after the other, on all nodes.
+    pub(crate) async fn begin(&self, playback: PlaybackId, most: u32, now: Timestamp) -> Result<Begun, DbError> {
+        let mut tx = self.db.write().await?;
+        let sql = "SELECT user_id, session_id, video_id FROM playbacks WHERE id = $1 AND ended_at IS NULL";
+        let Some(beginning) = tx.one::<Beginning>(sql, args![playback]).await? else {
+            return Ok(Begun::Ended);
+        };
+        let mut replaced = Vec::new();
+        // Whoever watches without a sign-in shares nothing with others who do.
+        if !beginning.user_id.0.is_nil() {
+            rows::one_by_one(&mut tx, beginning.user_id).await?;
+            replaced = replace(&mut tx, playback, &beginning, now).await?;
+            let others = count(&mut tx, playback, beginning.user_id, now).await?;
+            if most > 0 && others >= i64::from(most) {
+                let sql = "UPDATE playbacks SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+                tx.run(sql, args![playback, now]).await?;
+                tx.commit().await?;
+                return Ok(Begun::NoPlace);
+            }
+        }
+        let sql = "UPDATE playbacks SET started_at = COALESCE(started_at, $2), last_seen_at = $2 \
+                   WHERE id = $1 AND ended_at IS NULL";
+        if tx.run(sql, args![playback, now]).await? == 0 {
+            return Ok(Begun::Ended);
+        }
+        tx.commit().await?;
+        metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(replaced.len()).unwrap_or(0));
+        Ok(Begun::Live(replaced))
+    }
+
+    /// The sessions of a user that hold a place, the last seen first, without those whose place a session of this sign-in
+    /// and video would take.
+    pub(crate) async fn live(
+        &self,
+        user: UserId,
+        (session, video): (SessionId, VideoId),
+        now: Timestamp,
+    ) -> Result<Vec<LiveSession>, DbError> {
+        let sql = "SELECT p.id, p.video_id, v.title, p.device, p.last_seen_at \
+                   FROM playbacks p JOIN videos v ON v.id = p.video_id \
+                   WHERE p.user_id = $1 AND p.ended_at IS NULL AND p.started_at IS NOT NULL AND p.last_seen_at > $2 \
+                   AND p.expires_at > $3 AND NOT (p.session_id = $4 AND p.video_id = $5) \
+                   ORDER BY p.last_seen_at DESC, p.id DESC";
+        let values = args![user, now - LEASE, now, session, video];
+        let rows = self.db.read().all::<LiveRow>(sql, values).await?;
+        Ok(rows.into_iter().map(LiveSession::from).collect())
+    }
+
+    /// Ends a session of this user.
+    ///
+    /// Shape: `false` if it is no open session of this user
+    pub(crate) async fn end_own(&self, playback: PlaybackId, user: UserId, now: Timestamp) -> Result<bool, DbError> {
+        let mut tx = self.db.write().await?;
+        let sql = "UPDATE playbacks SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL";
+        let ended = tx.run(sql, args![playback, user, now]).await?;
+        tx.commit().await?;
+        metrics::counter!(metric::PLAYBACKS_ENDED).increment(ended);
+        Ok(ended > 0)
+    }
+}
+
+/// Ends the other sessions of the same sign-in and video that have begun.
+async fn replace(
+    tx: &mut Tx,
+    playback: PlaybackId,
+    beginning: &Beginning,
+    now: Timestamp,
+) -> Result<Vec<PlaybackId>, DbError> {
+    let Beginning {
+        user_id,
+        session_id,
+        video_id,
+    } = *beginning;
+    tx.all::<(PlaybackId,)>(HOLD, args![user_id, session_id, video_id])
+        .await?;
+    let sql = "UPDATE playbacks SET ended_at = $5 WHERE user_id = $1 AND session_id = $2 AND video_id = $3 \
+               AND id <> $4 AND ended_at IS NULL AND started_at IS NOT NULL RETURNING id";
+    let replaced = tx
+        .all::<(PlaybackId,)>(sql, args![user_id, session_id, video_id, playback, now])
+        .await?;
+    Ok(replaced.into_iter().map(|(id,)| id).collect())
+}
+
+/// How many other sessions of a user hold a place.
+async fn count(tx: &mut Tx, playback: PlaybackId, user: UserId, now: Timestamp) -> Result<i64, DbError> {
+    let sql = "SELECT COUNT(*) FROM playbacks WHERE user_id = $1 AND ended_at IS NULL AND started_at IS NOT NULL \
+               AND last_seen_at > $2 AND expires_at > $3 AND id <> $4";
+    let counted = tx.one::<(i64,)>(sql, args![user, now - LEASE, now, playback]).await?;
+    Ok(counted.map_or(0, |(count,)| count))
+}
