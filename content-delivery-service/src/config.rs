@@ -50,6 +50,8 @@ pub struct PlaybackConfig {
     pub hot_bytes: u64,
     /// Sessions that play at once, of one user; 0 means any number.
     pub sessions_per_user: u32,
+    /// How much of a lecture somebody must have seen to have completed it.
+    pub completed_share: f64,
 }
 
 impl Config {
@@ -81,6 +83,11 @@ impl Config {
             "playback.hot_bytes",
             self.playback.hot_bytes >= 1 << 20,
             "1048576 or more",
+        )?;
+        range(
+            "playback.completed_share",
+            (0.1..=1.0).contains(&self.playback.completed_share),
+            "0.1 to 1",
         )
     }
 }

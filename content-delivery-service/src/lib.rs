@@ -23,6 +23,7 @@ pub use config::{Config, PlaybackConfig, QuotaConfig, UploadConfig};
 pub use renditions::schema::MIGRATIONS;
 pub use services::lecture_answers::LectureAnswers;
 pub use services::stream_service::playback_keys::KeyError;
+pub use services::watch_answers::WatchAnswers;
 
 use backing::bus::{Broadcast, Bus, BusError};
 use backing::db::Db;
@@ -56,6 +57,7 @@ use services::upload_service::UploadService;
 use services::upload_service::upload_keys::UploadKeys;
 use services::upload_service::upload_store::UploadStore;
 use services::video_service::VideoService;
+use services::watch_service::WatchService;
 use std::sync::Arc;
 use std::time::Duration;
 use subscribers::user_events::UserEvents;
@@ -136,9 +138,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     config.validate().map_err(StartError::Config)?;
     let stores = (objects.clone(), space.clone(), clock.clone());
     let uploads = uploads(&db, stores, (config.upload, config.quota.clone()), &secret);
-    let sealed = PlaybackKeyRepository::new(db.clone());
-    let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
-    let media = media(&db, &objects, &config.playback);
+    let (keys, media) = playback(&db, (&objects, &clock), &secret, config.playback.hot_bytes).await?;
     let access = AccessService::new(GroundsRepository::new(db.clone()), directory, clock.clone());
     let viewers = (access.clone(), authenticator.clone(), config.playback.sessions_per_user);
     let streams = StreamService::new(&db, keys, media, viewers, (space.clone(), clock.clone()));
@@ -154,12 +154,13 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let receipts = Receipts::new(secret.expose_secret());
     let courses = CourseService::new(db.clone(), courses, streams.clone(), receipts, clock.clone());
     let followed = (&streams, &courses, &uploads);
-    let (changes, followers) = follow(followed, bus.as_ref(), (db.clone(), clock)).await?;
+    let (changes, followers) = follow(followed, bus.as_ref(), (db.clone(), clock.clone())).await?;
     let spawner = Spawner::new();
     let api = Api {
         uploads: uploads.clone(),
         videos: videos.clone(),
         transcodes,
+        watches: WatchService::new(&db, videos.clone(), config.playback.completed_share, clock),
         audit: AuditService::new(db.clone()),
         spawner: spawner.clone(),
         authenticator: authenticator.clone(),
@@ -174,10 +175,17 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     })
 }
 
-/// Reads the media that is served.
-fn media(db: &Db, objects: &Objects, config: &PlaybackConfig) -> MediaStore {
-    let ladders = LadderRepository::new(db.clone());
-    MediaStore::new(objects.clone(), ladders, config.hot_bytes)
+/// The keys of playback tokens, and the media that they open.
+async fn playback(
+    db: &Db,
+    (objects, clock): (&Objects, &Clock),
+    secret: &SecretSlice<u8>,
+    hot_bytes: u64,
+) -> Result<(PlaybackKeys, MediaStore), KeyError> {
+    let sealed = PlaybackKeyRepository::new(db.clone());
+    let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
+    let media = MediaStore::new(objects.clone(), LadderRepository::new(db.clone()), hot_bytes);
+    Ok((keys, media))
 }
 
 /// Takes lectures in.

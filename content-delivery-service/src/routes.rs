@@ -7,6 +7,7 @@ use crate::controllers::uploads::{cancel_upload, describe_uploads, resume_upload
 use crate::controllers::videos::{
     delete_video, fetch_video, list_audit, list_videos, request_transcode, show_access, update_video, watch_events,
 };
+use crate::controllers::watching::{record_watch, show_watch};
 use crate::middlewares::validate_stream;
 use crate::models::playback::media_path::MediaResource;
 use crate::services::course_service::CourseService;
@@ -50,6 +51,8 @@ pub(crate) fn videos(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::PATCH, "/{video_id}", ADMINISTER, routes!(update_video::update_video))
         .row(Method::GET, "/{video_id}/events", WATCH, routes!(watch_events::watch_events))
         .row(Method::GET, "/{video_id}/access", Access::Admin, routes!(show_access::show_access))
+        .row(Method::POST, "/{video_id}/watch", WATCH, routes!(record_watch::record_watch))
+        .row(Method::GET, "/{video_id}/watch", WATCH, routes!(show_watch::show_watch))
         .row(Method::POST, "/{video_id}/transcode", ADMINISTER, routes!(request_transcode::request_transcode))
         .row(Method::GET, "/{video_id}/transcode", ADMINISTER, routes!(request_transcode::show_transcode))
         .row(Method::DELETE, "/{video_id}/delete", ADMINISTER, routes!(delete_video::delete_video))

@@ -82,4 +82,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0011_sessions.sql"),
         postgres: include_str!("../../migrations/postgres/0011_sessions.sql"),
     },
+    Migration {
+        number: 12,
+        name: "how far lectures are watched",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0012_watches.sql"),
+        postgres: include_str!("../../migrations/postgres/0012_watches.sql"),
+    },
 ];

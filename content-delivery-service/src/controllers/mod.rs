@@ -6,3 +6,4 @@ pub(crate) mod state;
 pub(crate) mod uploads;
 pub(crate) mod videos;
 pub(crate) mod visitor;
+pub(crate) mod watching;

@@ -5,6 +5,7 @@ use crate::services::places::UserPlaces;
 use crate::services::transcode_service::TranscodeService;
 use crate::services::upload_service::UploadService;
 use crate::services::video_service::VideoService;
+use crate::services::watch_service::WatchService;
 use axum::extract::FromRef;
 use backing::bus::Broadcast;
 use runtime::{Authenticator, Spawner};
@@ -15,6 +16,7 @@ pub(crate) struct Api {
     pub(crate) uploads: UploadService,
     pub(crate) videos: VideoService,
     pub(crate) transcodes: TranscodeService,
+    pub(crate) watches: WatchService,
     pub(crate) audit: AuditService,
     pub(crate) spawner: Spawner,
     pub(crate) authenticator: Authenticator,

@@ -3,3 +3,4 @@
 pub(crate) mod playback;
 pub mod uploads;
 pub mod videos;
+pub mod watching;

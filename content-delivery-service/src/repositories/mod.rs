@@ -4,3 +4,4 @@ pub(crate) mod playback;
 pub(crate) mod rows;
 pub mod uploads;
 pub mod videos;
+pub mod watching;

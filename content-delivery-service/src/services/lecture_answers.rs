@@ -7,6 +7,7 @@ use backing::Db;
 use contracts::questions::{Lecture, Lectures, Unanswered};
 use contracts::{UserId, VideoId};
 use renditions::models::lecture::Status;
+use std::time::Duration;
 
 /// The answers of this service's own database.
 #[derive(Clone)]
@@ -34,6 +35,7 @@ impl Lectures for LectureAnswers {
             id: row.id,
             is_administered: asker.right(row.owner_id) >= Right::Administer,
             is_playable: row.status.parse::<Status>().is_ok_and(Status::can_be_watched),
+            duration: row.duration_us.map(|us| Duration::from_micros(us.unsigned_abs())),
             title: row.title,
             status: row.status,
         };

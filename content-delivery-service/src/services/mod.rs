@@ -10,3 +10,5 @@ pub(crate) mod stream_service;
 pub(crate) mod transcode_service;
 pub(crate) mod upload_service;
 pub(crate) mod video_service;
+pub(crate) mod watch_answers;
+pub(crate) mod watch_service;

@@ -50,3 +50,5 @@ mod videos {
     mod update_video;
     pub(crate) mod watch_events;
 }
+#[cfg(test)]
+mod watching;

@@ -3,6 +3,7 @@
 
 use crate::{CourseId, EventData, Roles, Timestamp, UserId, VideoId};
 use async_trait::async_trait;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The answering service can't answer at the moment.
@@ -57,6 +58,8 @@ pub struct Lecture {
     pub status: String,
     /// Whether it can be watched.
     pub is_playable: bool,
+    /// How long it lasts, if that is known.
+    pub duration: Option<Duration>,
     /// Whether the person who is asked about may administer it.
     pub is_administered: bool,
 }
@@ -108,4 +111,29 @@ pub trait Courses: Send + Sync {
 
     /// The last events of a course and of a user's membership in it, as far as there are any.
     async fn last_events(&self, course: CourseId, user: UserId) -> Result<Vec<LastEvent>, Unanswered>;
+}
+
+/// How far somebody has watched a lecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watched {
+    /// Who.
+    pub user: UserId,
+    /// The video.
+    pub video: VideoId,
+    /// Where they stopped last.
+    pub position: Duration,
+    /// How much of it they have seen; what they saw twice counts once.
+    pub seen: Duration,
+    /// Whether they have seen so much of it that it counts as completed.
+    pub is_completed: bool,
+    /// When they watched last.
+    pub watched_at: Timestamp,
+}
+
+/// Answers questions about what people have watched; the content service does.
+#[async_trait]
+pub trait Watching: Send + Sync {
+    /// How far each of these people has watched each of these lectures, in any order, without what they have never
+    /// watched.
+    async fn watched(&self, users: &[UserId], videos: &[VideoId]) -> Result<Vec<Watched>, Unanswered>;
 }

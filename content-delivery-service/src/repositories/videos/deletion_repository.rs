@@ -2,6 +2,7 @@
 
 use crate::repositories::playback::playback_repository;
 use crate::repositories::uploads::upload_repository;
+use crate::repositories::watching::watch_repository;
 use backing::audit::{self, NewEntry};
 use backing::db::{Db, DbError, Tx};
 use backing::{args, once, outbox, record, tasks};
@@ -111,6 +112,7 @@ async fn delete_in(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now: Times
     tasks::cancel_subject(tx, id.0, now).await?;
     plan_repository::forget(tx, id).await?;
     playback_repository::forget(tx, id, now).await?;
+    watch_repository::forget(tx, id).await?;
     for (pass, run_after) in [
         (SweepPass::First, now),
         (SweepPass::Second, now + SECOND_SWEEP),

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 /// The list is JSON, so that one statement serves lists of any length.
 const BY_IDS: Sql = Sql::both(
-    "SELECT id, owner_id, title, status FROM videos \
+    "SELECT id, owner_id, title, status, duration_us FROM videos \
      WHERE status <> 'deleted' AND id IN (SELECT unhex(value) FROM json_each($1))",
-    "SELECT id, owner_id, title, status FROM videos \
+    "SELECT id, owner_id, title, status, duration_us FROM videos \
      WHERE status <> 'deleted' AND id IN (SELECT json_array_elements_text($1::json)::uuid)",
 );
 
@@ -25,6 +25,8 @@ record! {
         pub title: String,
         /// Its status, by name.
         pub status: String,
+        /// Units: microseconds
+        pub duration_us: Option<i64>,
     }
 }
 

@@ -1,0 +1,13 @@
+-- How far each user has watched each lecture. `seen` is a JSON list of pairs of microseconds, in order and without overlaps;
+-- `seen_us` is their sum.
+CREATE TABLE watches (
+    user_id UUID NOT NULL,
+    video_id UUID NOT NULL REFERENCES videos (id) ON DELETE CASCADE,
+    position_us BIGINT NOT NULL,
+    seen TEXT NOT NULL,
+    seen_us BIGINT NOT NULL,
+    completed_at BIGINT,
+    watched_at BIGINT NOT NULL,
+    PRIMARY KEY (user_id, video_id)
+);
+CREATE INDEX watches_by_video ON watches (video_id);

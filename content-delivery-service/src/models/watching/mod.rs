@@ -1,0 +1,4 @@
+//! How far people have watched lectures.
+
+pub mod progress;
+pub(crate) mod seen;

@@ -1,0 +1,3 @@
+//! How far lectures are watched.
+
+pub mod watch_repository;

@@ -1,0 +1,143 @@
+//! How far users have watched lectures.
+
+use crate::models::watching::progress::{Progress, Report, is_enough};
+use crate::models::watching::seen::{Interval, merged, total};
+use backing::db::{Db, DbError, Sql, Tx};
+use backing::{args, record};
+use contracts::questions::Watched;
+use contracts::{Timestamp, UserId, VideoId};
+use serde_json::Value;
+use std::time::Duration;
+
+/// A deletion waits until the row that it has to remove is there. SQLite needs no lock: it has one writer at a time.
+const LENGTH: Sql = Sql::both(
+    "SELECT duration_us FROM videos WHERE id = $1 AND status <> 'deleted'",
+    "SELECT duration_us FROM videos WHERE id = $1 AND status <> 'deleted' FOR SHARE",
+);
+/// Inserts the row or locks it, so that reports of several players come one after the other.
+const HOLD: &str = "INSERT INTO watches (user_id, video_id, position_us, seen, seen_us, watched_at) \
+    VALUES ($1, $2, $3, '[]', 0, $4) \
+    ON CONFLICT (user_id, video_id) DO UPDATE SET position_us = excluded.position_us, watched_at = excluded.watched_at \
+    RETURNING seen, completed_at";
+/// The lists are JSON, so that one statement serves lists of any length.
+const OF_MANY: Sql = Sql::both(
+    "SELECT user_id, video_id, position_us, seen_us, completed_at IS NOT NULL AS is_completed, watched_at FROM watches \
+     WHERE user_id IN (SELECT unhex(value) FROM json_each($1)) AND video_id IN (SELECT unhex(value) FROM json_each($2))",
+    "SELECT user_id, video_id, position_us, seen_us, completed_at IS NOT NULL AS is_completed, watched_at FROM watches \
+     WHERE user_id IN (SELECT json_array_elements_text($1::json)::uuid) \
+     AND video_id IN (SELECT json_array_elements_text($2::json)::uuid)",
+);
+
+/// Works on what was watched.
+#[derive(Clone)]
+pub struct WatchRepository {
+    db: Db,
+}
+
+record! {
+    struct HeldRow {
+        seen: Value,
+        completed_at: Option<Timestamp>,
+    }
+}
+
+record! {
+    struct ProgressRow {
+        position_us: i64,
+        seen_us: i64,
+        is_completed: bool,
+    }
+}
+
+record! {
+    struct WatchedRow {
+        user_id: UserId,
+        video_id: VideoId,
+        position_us: i64,
+        seen_us: i64,
+        is_completed: bool,
+        watched_at: Timestamp,
+    }
+}
+
+impl From<WatchedRow> for Watched {
+    fn from(row: WatchedRow) -> Self {
+        let time = |us: i64| Duration::from_micros(us.unsigned_abs());
+        Self {
+            user: row.user_id,
+            video: row.video_id,
+            position: time(row.position_us),
+            seen: time(row.seen_us),
+            is_completed: row.is_completed,
+            watched_at: row.watched_at,
+        }
+    }
+}
+
+impl WatchRepository {
+    /// A repository on content's schema.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Adds what a player reports; the last position counts. `share` is how much of the lecture completes it.
+    ///
+    /// Shape: `false` if the lecture is gone
+    pub async fn record(
+        &self,
+        (user, video): (UserId, VideoId),
+        report: &Report,
+        share: f64,
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
+        let mut tx = self.db.write().await?;
+        let Some((duration_us,)) = tx.one::<(Option<i64>,)>(LENGTH, args![video]).await? else {
+            return Ok(false);
+        };
+        let report = report.within(duration_us);
+        let values = args![user, video, report.position_us, now];
+        let Some(held) = tx.one::<HeldRow>(HOLD, values).await? else {
+            return Ok(false);
+        };
+        let before: Vec<Interval> = serde_json::from_value(held.seen).unwrap_or_default();
+        let seen = merged(&before, &report.intervals);
+        let seen_us = total(&seen);
+        let completed = is_enough(seen_us, duration_us, share).then_some(now);
+        let completed_at = held.completed_at.or(completed);
+        if seen != before || completed_at != held.completed_at {
+            let sql = "UPDATE watches SET seen = $3, seen_us = $4, completed_at = $5 \
+                       WHERE user_id = $1 AND video_id = $2";
+            let seen: Value = seen.into_iter().map(|(from, to)| Value::from(vec![from, to])).collect();
+            tx.run(sql, args![user, video, seen, seen_us, completed_at]).await?;
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// How far a user has watched a lecture.
+    pub async fn progress(&self, user: UserId, video: VideoId) -> Result<Progress, DbError> {
+        let sql = "SELECT position_us, seen_us, completed_at IS NOT NULL AS is_completed FROM watches \
+                   WHERE user_id = $1 AND video_id = $2";
+        let row = self.db.read().one::<ProgressRow>(sql, args![user, video]).await?;
+        Ok(row.map_or_else(Progress::default, |row| Progress {
+            position_us: row.position_us,
+            seen_us: row.seen_us,
+            is_completed: row.is_completed,
+        }))
+    }
+
+    /// How far each of these users has watched each of these lectures, without what was never watched.
+    pub async fn of_many(&self, users: &[UserId], videos: &[VideoId]) -> Result<Vec<Watched>, DbError> {
+        let users: Value = users.iter().map(|id| id.0.as_simple().to_string()).collect();
+        let videos: Value = videos.iter().map(|id| id.0.as_simple().to_string()).collect();
+        let rows = self.db.read().all::<WatchedRow>(OF_MANY, args![users, videos]).await?;
+        Ok(rows.into_iter().map(Watched::from).collect())
+    }
+}
+
+/// Forgets who has watched a lecture, in the transaction that deletes it.
+pub(crate) async fn forget(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
+    tx.run("DELETE FROM watches WHERE video_id = $1", args![video]).await?;
+    Ok(())
+}

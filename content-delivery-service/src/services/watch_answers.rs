@@ -1,0 +1,31 @@
+//! Answers what other services ask about what people have watched.
+
+use crate::repositories::watching::watch_repository::WatchRepository;
+use async_trait::async_trait;
+use backing::Db;
+use contracts::questions::{Unanswered, Watched, Watching};
+use contracts::{UserId, VideoId};
+
+/// The answers of this service's own database.
+#[derive(Clone)]
+pub struct WatchAnswers {
+    watches: WatchRepository,
+}
+
+impl WatchAnswers {
+    /// Answers from this service's schema.
+    #[must_use]
+    pub fn new(db: Db) -> Self {
+        Self {
+            watches: WatchRepository::new(db),
+        }
+    }
+}
+
+#[async_trait]
+impl Watching for WatchAnswers {
+    async fn watched(&self, users: &[UserId], videos: &[VideoId]) -> Result<Vec<Watched>, Unanswered> {
+        let found = self.watches.of_many(users, videos).await;
+        found.map_err(|error| Unanswered(format!("the content service can't answer: {error}")))
+    }
+}

@@ -1,0 +1,58 @@
+//! How far people have watched lectures: what players report, and what is known of it.
+
+use super::access_service::Asker;
+use super::error::{Denied, VideoError};
+use super::video_service::VideoService;
+use crate::models::watching::progress::{Progress, Report};
+use crate::repositories::watching::watch_repository::WatchRepository;
+use backing::{Clock, Db};
+use contracts::VideoId;
+
+/// Records and shows how far people have watched.
+#[derive(Clone)]
+pub(crate) struct WatchService {
+    watches: WatchRepository,
+    videos: VideoService,
+    /// How much of a lecture completes it.
+    share: f64,
+    clock: Clock,
+}
+
+impl WatchService {
+    pub(crate) fn new(db: &Db, videos: VideoService, share: f64, clock: Clock) -> Self {
+        Self {
+            watches: WatchRepository::new(db.clone()),
+            videos,
+            share,
+            clock,
+        }
+    }
+
+    /// Adds what a player of the asker has shown, and where it is.
+    pub(crate) async fn record(
+        &self,
+        video: VideoId,
+        asker: Asker,
+        position: f64,
+        intervals: &[Vec<f64>],
+    ) -> Result<(), VideoError> {
+        let report = Report::read(position, intervals).map_err(|(field, what)| VideoError::BadField(field, what))?;
+        self.videos.watched(video, Some(asker)).await?;
+        let now = self.clock.now();
+        if self
+            .watches
+            .record((asker.user, video), &report, self.share, now)
+            .await?
+        {
+            Ok(())
+        } else {
+            Err(Denied::Deleted.into())
+        }
+    }
+
+    /// How far the asker has watched a lecture.
+    pub(crate) async fn progress(&self, video: VideoId, asker: Asker) -> Result<Progress, VideoError> {
+        self.videos.watched(video, Some(asker)).await?;
+        Ok(self.watches.progress(asker.user, video).await?)
+    }
+}
