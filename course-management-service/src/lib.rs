@@ -21,7 +21,7 @@ pub use services::course_answers::CourseAnswers;
 use backing::bus::BusError;
 use backing::db::{Db, Migration};
 use backing::{Backing, Clock};
-use contracts::questions::{Directory, Lectures};
+use contracts::questions::{Directory, Lectures, Watching};
 use controllers::state::Api;
 use repositories::courses::audit_repository::AuditRepository;
 use repositories::courses::course_repository::CourseRepository;
@@ -38,6 +38,7 @@ use services::enrolment_service::EnrolmentService;
 use services::lecture_states::LectureStates;
 use services::member_service::MemberService;
 use services::outline_service::OutlineService;
+use services::progress_service::ProgressService;
 use std::sync::Arc;
 use subscribers::followed_events;
 
@@ -84,6 +85,8 @@ pub struct Deps {
     pub directory: Arc<dyn Directory>,
     /// Answers questions about lectures.
     pub lectures: Arc<dyn Lectures>,
+    /// Answers questions about what people have watched.
+    pub watching: Arc<dyn Watching>,
     /// The platform's secret, from which this service derives its keys.
     pub secret: SecretSlice<u8>,
     /// The service's section of the configuration.
@@ -124,12 +127,13 @@ fn api(deps: Deps, clock: &Clock) -> Api {
         backing,
         directory,
         lectures,
+        watching,
         secret,
         config,
         ..
     } = deps;
     let outlines = OutlineRepository::new(db.clone());
-    let states = LectureStates::new(lectures);
+    let states = LectureStates::new(Arc::clone(&lectures));
     let courses = CourseService::new(
         CourseRepository::new(db.clone()),
         (outlines.clone(), AuditRepository::new(db.clone())),
@@ -140,16 +144,26 @@ fn api(deps: Deps, clock: &Clock) -> Api {
     let enrolments = EnrolmentRepository::new(db.clone());
     let tries = CodeTries::new(backing.cache, clock.clone());
     let items = ItemRepository::new(db.clone());
+    let members = MemberService::new(
+        courses.clone(),
+        (enrolments.clone(), MemberRepository::new(db)),
+        Arc::clone(&directory),
+    );
     Api {
+        progress: ProgressService::new(
+            (courses.clone(), members.clone()),
+            outlines.clone(),
+            (lectures, watching),
+        ),
         outlines: OutlineService::new(courses.clone(), (outlines, items), states),
         enrolments: EnrolmentService::new(
             courses.clone(),
-            enrolments.clone(),
-            Arc::clone(&directory),
+            enrolments,
+            directory,
             (tries, Receipts::new(secret.expose_secret())),
             config.enrolments_per_day.into(),
         ),
-        members: MemberService::new(courses.clone(), (enrolments, MemberRepository::new(db)), directory),
+        members,
         courses,
     }
 }

@@ -6,6 +6,7 @@ use crate::controllers::courses::{
 };
 use crate::controllers::enrolments::{end_enrolment, enrol, enrol_list, list_members, set_role};
 use crate::controllers::outline::{add_item, add_module, change_item, change_module, order_outline};
+use crate::controllers::progress::{list_member_progress, show_progress};
 use crate::controllers::state::Api;
 use http::Method;
 use runtime::{Access, Authenticator, Policy, Routes, Table};
@@ -52,6 +53,8 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::POST, "/{course_id}/enrolments/list", list, routes!(enrol_list::enrol_list))
         .row(Method::DELETE, "/{course_id}/enrolments/{user_id}", SEEN, routes!(end_enrolment::end_enrolment))
         .row(Method::GET, "/{course_id}/members", ASSISTANT, routes!(list_members::list_members))
+        .row(Method::GET, "/{course_id}/members/progress", ASSISTANT, routes!(list_member_progress::list_member_progress))
+        .row(Method::GET, "/{course_id}/progress", SEEN, routes!(show_progress::show_progress))
         .row(Method::PUT, "/{course_id}/members/{user_id}", OWNER, routes!(set_role::set_role))
         .with_state(api)
 }

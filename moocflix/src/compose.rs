@@ -142,7 +142,8 @@ impl Parts {
             backing: self.backing.clone(),
             authenticator: self.authenticator.clone(),
             directory: Arc::new(user_management_service::Directory::new(users)),
-            lectures: Arc::new(content_delivery_service::LectureAnswers::new(content)),
+            lectures: Arc::new(content_delivery_service::LectureAnswers::new(content.clone())),
+            watching: Arc::new(content_delivery_service::WatchAnswers::new(content)),
             secret: self.secret.clone(),
             config: settings.courses.clone(),
         };

@@ -6,5 +6,6 @@ pub(crate) mod enrolments;
 pub(crate) mod errors;
 pub(crate) mod fields;
 pub(crate) mod outline;
+pub(crate) mod progress;
 pub(crate) mod requests;
 pub(crate) mod state;

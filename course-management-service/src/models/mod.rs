@@ -3,3 +3,4 @@
 pub mod courses;
 pub mod enrolments;
 pub mod outline;
+pub(crate) mod progress;

@@ -9,3 +9,4 @@ pub(crate) mod error;
 pub(crate) mod lecture_states;
 pub(crate) mod member_service;
 pub(crate) mod outline_service;
+pub(crate) mod progress_service;

@@ -17,6 +17,8 @@ mod members;
 #[cfg(test)]
 mod outline;
 #[cfg(test)]
+mod progress;
+#[cfg(test)]
 mod publishing;
 #[cfg(test)]
 mod repositories;

@@ -83,6 +83,7 @@ impl Server {
             authenticator: identity.authenticator(),
             directory: world.clone(),
             lectures: world.clone(),
+            watching: world.clone(),
             secret: vec![7; 32].into(),
             config,
         };

@@ -1,11 +1,12 @@
 //! The people and lectures that other services would know.
 
 use async_trait::async_trait;
-use contracts::questions::{Addressee, Directory, Lecture, Lectures, Person as Known, Unanswered};
+use contracts::questions::{Addressee, Directory, Lecture, Lectures, Person as Known, Unanswered, Watched, Watching};
 use contracts::{Role, UserId, VideoId};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 use testing::Person;
 
 #[derive(Clone)]
@@ -20,6 +21,7 @@ struct Film {
 pub(crate) struct World {
     people: Mutex<HashMap<UserId, (Known, String)>>,
     films: Mutex<HashMap<VideoId, Film>>,
+    watched: Mutex<Vec<Watched>>,
     silent: AtomicBool,
 }
 
@@ -61,6 +63,16 @@ impl World {
         } else {
             films.get_mut(&id).unwrap().status = status;
         }
+    }
+
+    /// Gives somebody another name.
+    pub(crate) fn rename(&self, person: &Person, name: &str) {
+        name.clone_into(&mut self.people.lock().unwrap().get_mut(&person.id).unwrap().0.name);
+    }
+
+    /// Somebody watches a lecture.
+    pub(crate) fn watches(&self, watched: Watched) {
+        self.watched.lock().unwrap().push(watched);
     }
 
     /// From now on nothing is answered, or is again.
@@ -115,9 +127,22 @@ impl Lectures for World {
                 title: film.title.clone(),
                 status: film.status.to_owned(),
                 is_playable: matches!(film.status, "playable" | "ready"),
+                duration: Some(Duration::from_secs(60)),
                 is_administered: film.owner == user || is_admin,
             })
         };
         Ok(ids.iter().filter_map(lecture).collect())
+    }
+}
+
+#[async_trait]
+impl Watching for World {
+    async fn watched(&self, users: &[UserId], videos: &[VideoId]) -> Result<Vec<Watched>, Unanswered> {
+        self.answers()?;
+        let all = self.watched.lock().unwrap();
+        let asked = all
+            .iter()
+            .filter(|it| users.contains(&it.user) && videos.contains(&it.video));
+        Ok(asked.cloned().collect())
     }
 }

@@ -16,6 +16,7 @@ mod names;
 mod policies;
 mod postgres;
 mod process;
+mod progress;
 mod sessions;
 mod sharing;
 mod siege_media;

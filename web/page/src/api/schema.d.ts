@@ -233,6 +233,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/content/{video_id}/watch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how far the caller has watched a lecture; zeros if never. */
+        get: operations["showWatch"];
+        put?: never;
+        /**
+         * Records how far the caller has watched a lecture; a repeated report changes nothing.
+         * @description Intervals of all reports are joined, so that several players lose nothing; the last position counts.
+         */
+        post: operations["recordWatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/courses": {
         parameters: {
             query?: never;
@@ -402,6 +423,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/courses/{course_id}/members/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists how far the members of a course are, for those who teach it; as `text/csv`, all of them at once. */
+        get: operations["listMemberProgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/courses/{course_id}/members/{user_id}": {
         parameters: {
             query?: never;
@@ -502,6 +540,23 @@ export interface paths {
          *     who do this at the same time lose nothing.
          */
         put: operations["orderOutline"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/courses/{course_id}/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Shows how far the caller is with a course: each item in its order. */
+        get: operations["showCourseProgress"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -1069,6 +1124,27 @@ export interface components {
          * @enum {string}
          */
         CourseItemKind: "video";
+        /** @description How far the caller is with an item. */
+        CourseItemProgress: {
+            completed: boolean;
+            content_id: components["schemas"]["VideoId"];
+            /**
+             * Format: double
+             * @description How long the lecture lasts, in seconds; null if that is not known.
+             */
+            duration?: number | null;
+            item_id: components["schemas"]["ItemId"];
+            /**
+             * Format: double
+             * @description Where they stopped last, in seconds.
+             */
+            position: number;
+            /**
+             * Format: double
+             * @description How much they have seen, in seconds; what they saw twice counts once.
+             */
+            seconds: number;
+        };
         /** @description The item's new title. */
         CourseItemUpdate: {
             /** @description One line, 1 to 200 characters. */
@@ -1093,6 +1169,28 @@ export interface components {
         /** @description A page of members, in the order in which they first joined. */
         CourseMemberPage: {
             items: components["schemas"]["CourseMember"][];
+            /** @description The cursor of the next page; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description How far a member of a course is, as its teachers see it. */
+        CourseMemberProgress: {
+            /** @description How many items they have completed. */
+            completed: number;
+            last_watched_at?: components["schemas"]["Timestamp"] | null;
+            /** @description Null if the account no longer exists. */
+            name?: string | null;
+            /** @description How many items there are to complete. */
+            of: number;
+            /**
+             * Format: double
+             * @description How much of the lectures they have seen, in seconds.
+             */
+            seconds: number;
+            user_id: components["schemas"]["UserId"];
+        };
+        /** @description A page of members with how far they are, in the order in which they first joined. */
+        CourseMemberProgressPage: {
+            items: components["schemas"]["CourseMemberProgress"][];
             /** @description The cursor of the next page; null on the last page. */
             next_cursor?: string | null;
         };
@@ -1121,6 +1219,15 @@ export interface components {
             items: components["schemas"]["Course"][];
             /** @description The cursor of the next page; null on the last page. */
             next_cursor?: string | null;
+        };
+        /** @description How far the caller is with a course. */
+        CourseProgress: {
+            /** @description How many items are completed. */
+            completed: number;
+            /** @description The items in their order. */
+            items: components["schemas"]["CourseItemProgress"][];
+            /** @description How many items there are to complete; those of deleted lectures are not counted. */
+            of: number;
         };
         /**
          * @description A role in one course; a greater role includes the lesser ones.
@@ -1224,6 +1331,19 @@ export interface components {
              */
             reason: string;
             until?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description A playback session of the caller that is in use elsewhere. */
+        LivePlaybackSession: {
+            /** @description The player, such as `Firefox on Windows`. */
+            device: string;
+            /** @description When its player was last seen, about half a minute ago at most. */
+            seen_at: components["schemas"]["Timestamp"];
+            /** @description The session's id; `take_over` takes it. */
+            session_id: components["schemas"]["PlaybackId"];
+            /** @description The lecture's title. */
+            title: string;
+            /** @description The lecture that it plays. */
+            video_id: components["schemas"]["VideoId"];
         };
         /** @description The credentials. */
         Login: {
@@ -1490,6 +1610,11 @@ export interface components {
             token_type: string;
             /** @description The account that the tokens belong to. */
             user: components["schemas"]["User"];
+        };
+        /** @description The problem `too_many_sessions`. */
+        TooManySessionsProblem: components["schemas"]["Problem"] & {
+            /** @description The sessions that are in use, the last seen first. */
+            sessions: components["schemas"]["LivePlaybackSession"][];
         };
         /** @description The progress of a lecture's renditions. */
         Transcode: {
@@ -2571,6 +2696,24 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description A parameter is wrong (`invalid_request`) */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Playing in too many places (`too_many_sessions`) */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TooManySessionsProblem"];
+                };
+            };
             /** @description A problem document; its `code` says what was wrong. */
             default: {
                 headers: {
@@ -2692,6 +2835,115 @@ export interface operations {
                 };
             };
             /** @description A name is not the name of a rendition. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showWatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The progress. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WatchProgress"];
+                };
+            };
+            /** @description There is no such lecture that the caller may watch. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The lecture was deleted. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recordWatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WatchReport"];
+            };
+        };
+        responses: {
+            /** @description Recorded. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description There is no such lecture that the caller may watch. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The lecture was deleted. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A time is negative, or an interval ends before it begins. */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3446,6 +3698,73 @@ export interface operations {
             };
         };
     };
+    listMemberProgress: {
+        parameters: {
+            query?: {
+                /** @description The most entries to return; 20 by default. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description `text/csv` asks for all members as a table */
+                Accept?: string | null;
+            };
+            path: {
+                course_id: components["schemas"]["CourseId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, or the table of all members. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CourseMemberProgressPage"];
+                    "text/csv": string;
+                };
+            };
+            /** @description `assistant_required` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `course_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     setCourseRole: {
         parameters: {
             query?: never;
@@ -4004,6 +4323,46 @@ export interface operations {
             };
             /** @description `precondition_required` */
             428: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showCourseProgress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: components["schemas"]["CourseId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The progress. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CourseProgress"];
+                };
+            };
+            /** @description `course_not_found` */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

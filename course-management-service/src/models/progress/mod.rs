@@ -1,0 +1,3 @@
+//! How far people are with courses.
+
+pub(crate) mod summary;

@@ -1,0 +1,117 @@
+//! How far people are with courses, by what they have watched.
+
+use super::access_service::{Act, seen};
+use super::course_service::CourseService;
+use super::error::EnrolmentError;
+use super::member_service::{Member, MemberService};
+use crate::models::progress::summary::{CourseProgress, Part, Totals, nothing, of_many, of_one, videos};
+use crate::repositories::outline::outline_repository::OutlineRepository;
+use contracts::questions::{Lectures, Watching};
+use contracts::{CourseId, EnrolmentId, UserId};
+use runtime::page::{Page, PageRequest};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// How many members are asked about at once for the list of all.
+const MEMBERS_AT_ONCE: usize = 100;
+
+/// A member with how far they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MemberProgress {
+    pub(crate) member: Member,
+    pub(crate) totals: Totals,
+}
+
+/// Asks how far people are.
+#[derive(Clone)]
+pub(crate) struct ProgressService {
+    courses: CourseService,
+    members: MemberService,
+    outlines: OutlineRepository,
+    lectures: Arc<dyn Lectures>,
+    watching: Arc<dyn Watching>,
+}
+
+impl ProgressService {
+    pub(crate) fn new(
+        (courses, members): (CourseService, MemberService),
+        outlines: OutlineRepository,
+        (lectures, watching): (Arc<dyn Lectures>, Arc<dyn Watching>),
+    ) -> Self {
+        Self {
+            courses,
+            members,
+            outlines,
+            lectures,
+            watching,
+        }
+    }
+
+    /// How far the asker is with a course that they may see.
+    pub(crate) async fn of_asker(&self, (id, asker): Act<'_>) -> Result<CourseProgress, EnrolmentError> {
+        seen(self.courses.find(id, asker.user).await?, Some(asker))?;
+        let parts = self.parts(id).await?;
+        let videos = videos(&parts);
+        if videos.is_empty() {
+            return Ok(of_one(&parts, Vec::new(), Vec::new()));
+        }
+        // How long a lecture lasts is the same for everybody.
+        let nobody = UserId::from(Uuid::nil());
+        let lectures = self.lectures.lectures(&videos, nobody, false).await?;
+        let watched = self.watching.watched(&[asker.user], &videos).await?;
+        Ok(of_one(&parts, lectures, watched))
+    }
+
+    /// How far the members of a course are, for its teachers, in the order in which they joined.
+    pub(crate) async fn of_members(
+        &self,
+        act: Act<'_>,
+        page: &PageRequest<EnrolmentId>,
+    ) -> Result<Page<MemberProgress>, EnrolmentError> {
+        let Page { items, next_cursor } = self.members.list(act, page).await?;
+        let parts = self.parts(act.0).await?;
+        let items = self.with_progress(items, &parts).await?;
+        Ok(Page { items, next_cursor })
+    }
+
+    /// The same for all members.
+    pub(crate) async fn of_all_members(&self, act: Act<'_>) -> Result<Vec<MemberProgress>, EnrolmentError> {
+        let mut page = PageRequest {
+            limit: MEMBERS_AT_ONCE,
+            after: None,
+        };
+        let mut all = Vec::new();
+        loop {
+            let Page { items, next_cursor } = self.of_members(act, &page).await?;
+            page.after = items.last().map(|it| it.member.enrolment.id);
+            all.extend(items);
+            if next_cursor.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    async fn with_progress(&self, members: Vec<Member>, parts: &[Part]) -> Result<Vec<MemberProgress>, EnrolmentError> {
+        let users: Vec<UserId> = members.iter().map(|member| member.enrolment.user_id).collect();
+        let watched = self.watching.watched(&users, &videos(parts)).await?;
+        let (totals, nothing) = (of_many(parts, &watched), nothing(parts));
+        let progress = |member: Member| MemberProgress {
+            totals: totals.get(&member.enrolment.user_id).copied().unwrap_or(nothing),
+            member,
+        };
+        Ok(members.into_iter().map(progress).collect())
+    }
+
+    async fn parts(&self, id: CourseId) -> Result<Vec<Part>, EnrolmentError> {
+        let (modules, items) = self.outlines.outline(id).await?;
+        let in_order = modules.iter().flat_map(|module| {
+            let items = items.iter().filter(|item| item.module_id == module.id);
+            items.map(|item| Part {
+                item: item.id,
+                video: item.content_id,
+                lives: item.deleted_at.is_none(),
+            })
+        });
+        Ok(in_order.collect())
+    }
+}
