@@ -6,6 +6,7 @@ mod contract;
 mod course_rights;
 mod course_watch;
 mod deleted;
+mod forgeries;
 mod frames;
 mod full_disk;
 mod killed;

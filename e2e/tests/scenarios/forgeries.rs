@@ -1,0 +1,236 @@
+//! Tokens that were changed open nothing, a crowd that refreshes one sign-in leaves one head, and a refused sign-in does
+//! not tell whether the account exists.
+
+use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use e2e::api::{Account, Answer};
+use e2e::media;
+use e2e::random::Random;
+use e2e::server::Start;
+use e2e::settings::rounds;
+use e2e::stage::{Stage, scenario};
+use e2e::tools::report;
+use futures::future::try_join_all;
+use futures::stream::{self, TryStreamExt};
+use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+/// Requests at once.
+const AT_ONCE: usize = 32;
+const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+async fn refresh(stage: &Stage, token: &str) -> Result<Answer> {
+    let form = format!("grant_type=refresh_token&refresh_token={token}");
+    let request = stage.api.request(Method::POST, "/api/v1/users/token");
+    let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    stage.api.send(request.body(form)).await
+}
+
+fn next(answer: &Answer) -> Result<String> {
+    let token = answer.json()["refresh_token"].as_str().map(str::to_owned);
+    token.with_context(|| answer.text())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_sixty_four_clients_with_one_refresh_token_one_head_is_left() -> Result<()> {
+    let start = Start::default().set("USERS__LIMITS__SIGNINS_PER_ACCOUNT", "0");
+    scenario(start, async |stage| {
+        let account = stage.account("learner").await?;
+        for round in 0..rounds(50, 1_000) {
+            let first = stage.api.login(&account.email, &account.password).await?;
+            let answers = try_join_all((0..64).map(|_| refresh(stage, &first.refresh))).await?;
+            let mut heads = BTreeSet::new();
+            for answer in answers {
+                heads.insert(next(&answer.expect(200)?)?);
+            }
+            ensure!(heads.len() == 1, "round {round}: {} heads", heads.len());
+            let head = heads.first().context("a head")?;
+            stage.api.secret(head);
+            let after = next(&refresh(stage, head).await?.expect(200)?)?;
+            stage.api.secret(&after);
+            // Its successor was used: whoever comes with the first one now has stolen it.
+            refresh(stage, &first.refresh).await?.expect(400)?;
+            for token in [head, &after] {
+                refresh(stage, token).await?.expect(400)?;
+            }
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// A token that differs from a good one: every other one well formed with a wrong signature, the rest damaged somewhere.
+///
+/// Shape: `signed` is how many bytes the signature has in the last part of the token
+fn forged(random: &mut Random, good: &str, signed: usize) -> Result<String> {
+    let (head, last) = good.rsplit_once('.').map_or(("", good), |(head, last)| (head, last));
+    loop {
+        let mut token = good.as_bytes().to_vec();
+        let place = usize::try_from(random.within(0..token.len() as u64))?;
+        let letter = LETTERS[usize::try_from(random.within(0..LETTERS.len() as u64))?];
+        match random.within(0..8) {
+            0 => token[place] = letter,
+            1 => drop(token.remove(place)),
+            2 => token.insert(place, letter),
+            3 => token.truncate(place),
+            4..6 => {
+                let mut bytes = URL_SAFE_NO_PAD.decode(last)?;
+                let from = bytes.len().checked_sub(signed).context("a signature")?;
+                bytes.splice(from.., random.bytes(signed));
+                let dot = if head.is_empty() { "" } else { "." };
+                token = format!("{head}{dot}{}", URL_SAFE_NO_PAD.encode(bytes)).into_bytes();
+            }
+            _ => token = changed(random, good)?.into_bytes(),
+        }
+        let token = String::from_utf8(token)?;
+        if token != good {
+            return Ok(token);
+        }
+    }
+}
+
+/// A token whose contents were changed and encoded again, under the signature of the good one.
+fn changed(random: &mut Random, good: &str) -> Result<String> {
+    let mut parts: Vec<String> = good.split('.').map(str::to_owned).collect();
+    let which = if parts.len() == 3 {
+        usize::try_from(random.within(0..2))?
+    } else {
+        0
+    };
+    let mut bytes = URL_SAFE_NO_PAD.decode(&parts[which])?;
+    let signature = if parts.len() == 3 { 0 } else { 64 };
+    let place = usize::try_from(random.within(0..(bytes.len() - signature) as u64))?;
+    bytes[place] ^= 1 << random.within(0..8);
+    parts[which] = URL_SAFE_NO_PAD.encode(bytes);
+    Ok(parts.join("."))
+}
+
+/// Sends requests with forged tokens, and fails if one is answered otherwise.
+async fn none_is_accepted(stage: &Stage, forgeries: Vec<(String, &str)>, status: u16) -> Result<()> {
+    let count = forgeries.len();
+    let sent = stream::iter(forgeries.into_iter().map(Ok::<_, anyhow::Error>));
+    sent.try_for_each_concurrent(AT_ONCE, async |(path, bearer)| {
+        let mut request = stage.api.request(Method::GET, &path);
+        if !bearer.is_empty() {
+            request = request.bearer_auth(bearer);
+        }
+        let answer = stage.api.send(request).await?;
+        ensure!(
+            answer.status == status,
+            "{} for a forgery of {count}: {path}",
+            answer.status
+        );
+        ensure!(!answer.text().contains("#EXTM3U"), "media for a forgery");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_changed_access_token_is_accepted() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let account = stage.account("learner").await?;
+        let mut random = Random::start("changed access tokens");
+        let (mut left, path) = (rounds(3_000, 1_000_000), "/api/v1/users/profile");
+        while left > 0 {
+            let batch = left.min(10_000);
+            // an access token lives for five minutes
+            let good = stage.api.login(&account.email, &account.password).await?.token;
+            let tokens: Vec<String> = (0..batch)
+                .map(|_| forged(&mut random, &good, 256))
+                .collect::<Result<_>>()?;
+            let forgeries = tokens.iter().map(|token| (path.to_owned(), token.as_str())).collect();
+            none_is_accepted(stage, forgeries, 401).await?;
+            stage.api.get(path, &good).await?.expect(200)?;
+            left -= batch;
+        }
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_changed_playback_token_gets_a_byte() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let id = stage.api.playable(&media::short().await?, &owner.token).await?;
+        let index = stage.api.session(&id, &owner.token).await?.hls_url;
+        let good = index.split('/').nth(2).context("a token")?.to_owned();
+        stage.api.fetch(&index).await?.expect(200)?;
+        let mut random = Random::start("changed playback tokens");
+        let mut left = rounds(3_000, 1_000_000);
+        while left > 0 {
+            let batch = left.min(10_000);
+            let path = |token: String| (index.replacen(&good, &token, 1), "");
+            let tokens = (0..batch).map(|_| forged(&mut random, &good, 64).map(path));
+            let forgeries = tokens.collect::<Result<Vec<_>>>()?;
+            none_is_accepted(stage, forgeries, 403).await?;
+            left -= batch;
+        }
+        stage.api.fetch(&index).await?.expect(200)?;
+        Ok(())
+    })
+    .await
+}
+
+/// Tries to sign in, and returns the answer without the request's id, and how long it took.
+async fn tried(stage: &Stage, email: &str) -> Result<(String, f64)> {
+    let body = json!({"email": email, "password": "not the password at all"});
+    let begun = Instant::now();
+    let answer = stage.api.json(Method::POST, "/api/v1/users/login", "", &body).await?;
+    let took = begun.elapsed().as_secs_f64() * 1_000.0;
+    let mut document = answer.expect(401)?.json();
+    let id = document.as_object_mut().and_then(|it| it.remove("request_id"));
+    ensure!(id.is_some(), "{document}");
+    Ok((document.to_string(), took))
+}
+
+/// Mean and variance of the mean.
+fn moments(times: &[f64]) -> (f64, f64) {
+    let count: f64 = times.iter().map(|_| 1.0).sum();
+    let mean = times.iter().sum::<f64>() / count;
+    let squares: f64 = times.iter().map(|it| (it - mean).powi(2)).sum();
+    (mean, squares / (count - 1.0) / count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_sign_in_does_not_tell_whether_the_account_exists() -> Result<()> {
+    let start = Start::default()
+        .set("USERS__LIMITS__FAILURES_PER_ACCOUNT", "0")
+        .set("USERS__LIMITS__FAILURES_PER_ADDRESS", "0")
+        .set("USERS__LIMITS__SIGNINS_PER_ACCOUNT", "0");
+    scenario(start, async |stage| {
+        let pairs = rounds(40, 400);
+        let mut accounts: Vec<Account> = Vec::new();
+        // everything that slows an account down counts its failures
+        for _ in 0..8 {
+            accounts.push(stage.account("learner").await?);
+        }
+        let (mut known, mut unknown, mut answers) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for pair in 0..pairs {
+            let theirs = accounts[pair % accounts.len()].email.clone();
+            let nobodys = format!("nobody{}@example.org", pair % accounts.len());
+            let both = [(&theirs, &mut known), (&nobodys, &mut unknown)];
+            let in_turn: Vec<_> = if pair % 2 == 0 { both.into() } else { both.into_iter().rev().collect() };
+            for (email, times) in in_turn {
+                let (answer, took) = tried(stage, email).await?;
+                answers.insert(answer);
+                times.push(took);
+            }
+        }
+        ensure!(answers.len() == 1, "{answers:?}");
+        let ((mean, variance), (other, others)) = (moments(&known), moments(&unknown));
+        let statistic = (mean - other) / (variance + others).sqrt();
+        report(format!(
+            "a wrong password took {mean:.2} ms, an unknown account {other:.2} ms; Welch's t = {statistic:.2} over {pairs} pairs"
+        ));
+        // not a measurement of noise, but of a hash that is left out
+        ensure!(other > mean / 2.0 && mean > other / 2.0, "{mean:.2} ms and {other:.2} ms");
+        Ok(())
+    })
+    .await
+}
