@@ -82,6 +82,14 @@ def lecture(kind, minutes):
     return media(f"lecture-{minutes}.{kind}", [*parts, "-c:v", "copy", "-c:a", "aac", "-b:a", "128k", "-ac", "2"])
 
 
+def film():
+    """Twelve seconds of H.264 and AAC, which play without being encoded."""
+    return media("film.mp4", [
+        "-f", "lavfi", "-i", "testsrc2=s=320x180:r=25:d=12", "-f", "lavfi", "-i", "sine=d=12", "-pix_fmt", "yuv420p",
+        "-c:v", "libx264", "-preset", "veryfast", "-g", "50", "-c:a", "aac", "-b:a", "64k", "-ac", "2", "-movflags", "+faststart",
+    ])
+
+
 class Process:
     """A server process and its resource usage."""
 
