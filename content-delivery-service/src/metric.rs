@@ -15,7 +15,6 @@ pub(crate) const PLAYBACKS_REFUSED: &str = "moocflix_playbacks_refused_total";
 pub(crate) const SESSIONS_REFUSED: &str = "moocflix_playback_sessions_refused_total";
 pub(crate) const MEDIA_REQUESTS: &str = "moocflix_media_requests_total";
 pub(crate) const MEDIA_BYTES: &str = "moocflix_media_bytes_total";
-pub(crate) const MEDIA_REFUSED: &str = "moocflix_media_refused_total";
 pub(crate) const COURSE_CHANGES_REPAIRED: &str = "moocflix_course_changes_repaired_total";
 pub(crate) const SWEEPS: &str = "moocflix_sweeps_total";
 
@@ -80,7 +79,7 @@ pub(crate) const METRICS: &[Metric] = &[
         help: "bytes of media and playlists that were sent",
     },
     Metric {
-        name: MEDIA_REFUSED,
+        name: media_store::metric::MEDIA_REFUSED,
         help: "media requests refused because too much media is in memory (memory) or unread by the viewer (viewer)",
     },
 ];

@@ -9,7 +9,6 @@ use crate::controllers::videos::{
 };
 use crate::controllers::watching::{record_watch, show_watch};
 use crate::middlewares::validate_stream;
-use crate::models::playback::media_path::MediaResource;
 use crate::services::course_service::CourseService;
 use crate::services::stream_service::StreamService;
 use axum::Router;
@@ -17,6 +16,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method};
+use media_store::media_path::MediaResource;
 use runtime::{Access, Authenticator, Policy, Routes, Table, note_row};
 use std::convert::Infallible;
 use tower::service_fn;

@@ -13,6 +13,8 @@ pub(crate) enum Tier {
     Renditions,
     /// A subject of a service, perhaps with routes of its own.
     Quizzes,
+    /// What the media plane serves.
+    Served,
     Page,
     Runtime,
     /// Runs foreign programs; knows nothing of the house.
@@ -34,6 +36,7 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
         ["content-delivery-service", "transcoding-jobs" | "live"] => Tier::Worker,
         ["content-delivery-service", "renditions"] => Tier::Renditions,
         ["content-delivery-service", "quizzes" | "entitlements"] => Tier::Quizzes,
+        ["content-delivery-service", "media-store"] => Tier::Served,
         ["web"] => Tier::Page,
         ["platform", "runtime"] => Tier::Runtime,
         ["platform", "sandbox"] => Tier::Sandbox,
@@ -56,16 +59,17 @@ pub(crate) fn service_of(package: &Package) -> Option<&str> {
 /// Whether a package of one tier may name a package of another.
 fn may_name(from: Tier, to: Tier) -> bool {
     use Tier::{
-        Adapters, Backing, Contracts, Media, Page, Quizzes, Renditions, Root, Runtime, Sandbox, Scenarios, Service,
-        Testing, Worker,
+        Adapters, Backing, Contracts, Media, Page, Quizzes, Renditions, Root, Runtime, Sandbox, Scenarios, Served,
+        Service, Testing, Worker,
     };
     match from {
         Root => to != Scenarios,
         Service => matches!(
             to,
-            Renditions | Quizzes | Runtime | Sandbox | Backing | Contracts | Media
+            Renditions | Quizzes | Served | Runtime | Sandbox | Backing | Contracts | Media
         ),
         Worker => matches!(to, Renditions | Runtime | Sandbox | Backing | Contracts | Media),
+        Served => matches!(to, Renditions | Backing | Contracts | Media),
         Renditions => matches!(to, Backing | Contracts | Media),
         Quizzes | Page | Testing => matches!(to, Runtime | Backing | Contracts),
         Runtime | Adapters => matches!(to, Backing | Contracts),

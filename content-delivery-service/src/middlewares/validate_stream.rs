@@ -6,7 +6,6 @@
 //! cache rule.
 
 use crate::metric;
-use crate::models::playback::media_path::{MediaPath, MediaResource};
 use crate::services::stream_service::StreamService;
 use crate::services::stream_service::open_playbacks::OpenPlayback;
 use axum::extract::Request;
@@ -16,6 +15,7 @@ use http::header::{
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use media_store::media_path::{MediaPath, MediaResource};
 use runtime::Quiet;
 use std::sync::Arc;
 

@@ -7,15 +7,12 @@
 //! others within two seconds, when they find the end in the database.
 
 pub(crate) mod leases;
-pub(crate) mod media_store;
 pub(crate) mod open_playbacks;
 pub(crate) mod playback_keys;
 pub(crate) mod playback_token;
 pub(crate) mod unread_media;
 
 use crate::metric::{self, MediaCounters};
-use crate::models::playback::media_bytes::MediaBytes;
-use crate::models::playback::media_path::MediaResource;
 use crate::models::playback::session::{NewPlayback, RENEWAL, lifetime};
 use crate::models::videos::video::Video;
 use crate::repositories::playback::lease_repository::Begun;
@@ -24,7 +21,6 @@ use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::access_service::{AccessService, Asker, Basis, Entitlement, Right, Visit, entitlement};
 use crate::services::error::{Denied, PlaybackError};
 use crate::services::stream_service::leases::Leases;
-use crate::services::stream_service::media_store::{MediaError, MediaStore};
 use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks, TokenHash};
 use crate::services::stream_service::playback_keys::PlaybackKeys;
 use crate::services::stream_service::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
@@ -36,6 +32,9 @@ use contracts::{NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 use entitlements::models::change::Affected;
 use entitlements::models::grounds::{Grounds, Viewing};
 use entitlements::repositories::grounds_repository::viewings;
+use media_store::media_bytes::MediaBytes;
+use media_store::media_path::MediaResource;
+use media_store::store::{MediaError, MediaStore};
 use renditions::models::lecture::Status;
 use runtime::{Authenticator, Caller, RequestId, Shutdown};
 use serde_json::json;
@@ -311,7 +310,7 @@ impl StreamService {
     /// Media of the video of a session that was checked.
     pub(crate) async fn media(&self, open: &OpenPlayback, resource: &MediaResource) -> Result<MediaBytes, MediaError> {
         let busy = || {
-            metrics::counter!(metric::MEDIA_REFUSED, "reason" => "viewer").increment(1);
+            metrics::counter!(media_store::metric::MEDIA_REFUSED, "reason" => "viewer").increment(1);
             MediaError::Busy
         };
         if open.unread.is_full() {

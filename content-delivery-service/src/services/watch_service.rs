@@ -37,7 +37,7 @@ impl WatchService {
         intervals: &[Vec<f64>],
     ) -> Result<(), VideoError> {
         let report = Report::read(position, intervals).map_err(|(field, what)| VideoError::BadField(field, what))?;
-        self.videos.watched(video, Some(asker)).await?;
+        self.videos.watched(video, Some(asker).into()).await?;
         let now = self.clock.now();
         if self
             .watches
@@ -52,7 +52,7 @@ impl WatchService {
 
     /// How far the asker has watched a lecture.
     pub(crate) async fn progress(&self, video: VideoId, asker: Asker) -> Result<Progress, VideoError> {
-        self.videos.watched(video, Some(asker)).await?;
+        self.videos.watched(video, Some(asker).into()).await?;
         Ok(self.watches.progress(asker.user, video).await?)
     }
 }

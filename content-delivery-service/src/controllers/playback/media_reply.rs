@@ -5,15 +5,15 @@
 //! Source: RFC 9110 §13 (conditional requests), §14 (ranges); RFC 9213 (`CDN-Cache-Control`)
 
 use crate::middlewares::validate_stream::Grant;
-use crate::models::playback::media_bytes::{MediaBytes, MediaKind};
 use crate::services::stream_service::StreamService;
-use crate::services::stream_service::media_store::MediaError;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use backing::objects::ObjectError;
 use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use media_store::media_bytes::{MediaBytes, MediaKind};
+use media_store::store::MediaError;
 use runtime::Problem;
 use runtime::conditional::{IfMatch, IfNoneMatch, range_applies};
 use std::ops::Range;

@@ -1,6 +1,6 @@
 //! Playlists as bytes, each with its strong entity tag.
 
-use crate::models::playback::media_bytes::{MediaBytes, MediaKind};
+use crate::media_bytes::{MediaBytes, MediaKind};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use std::fmt::Write as _;

@@ -6,11 +6,11 @@
 use contracts::{RenditionName, VideoId};
 
 /// The generation of segments that are cut from the stored source; encoded ladders count from 1.
-pub(crate) const JUST_IN_TIME: u32 = 0;
+pub const JUST_IN_TIME: u32 = 0;
 
 /// What a path names below its token and video.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum MediaResource {
+pub enum MediaResource {
     /// The multivariant playlist.
     Index,
     /// A generation's rendition's playlist.
@@ -25,18 +25,18 @@ pub(crate) enum MediaResource {
 
 /// A path of the media plane.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct MediaPath<'a> {
+pub struct MediaPath<'a> {
     /// The text in the token's place.
-    pub(crate) token: &'a str,
+    pub token: &'a str,
     /// The video that is asked for, if its place holds an id in its one spelling.
-    pub(crate) video: Option<VideoId>,
+    pub video: Option<VideoId>,
     /// What of it is asked for, if the path is formed like ours; whether it exists is another question.
-    pub(crate) resource: Option<MediaResource>,
+    pub resource: Option<MediaResource>,
 }
 
 impl<'a> MediaPath<'a> {
     /// Takes a request's raw path apart: `/p/{token}/{video}/…`.
-    pub(crate) fn read(path: &'a str) -> Self {
+    pub fn read(path: &'a str) -> Self {
         let mut steps = path.strip_prefix("/p/").unwrap_or_default().splitn(3, '/');
         let token = steps.next().unwrap_or_default();
         let video = steps.next().and_then(|id| id.parse().ok());

@@ -10,8 +10,8 @@ mod ladders;
 mod media_memory;
 mod tagged_playlist;
 
-use crate::models::playback::media_bytes::{MediaBytes, MediaKind};
-use crate::models::playback::media_path::{JUST_IN_TIME, MediaResource};
+use crate::media_bytes::{MediaBytes, MediaKind};
+use crate::media_path::{JUST_IN_TIME, MediaResource};
 use backing::DbError;
 use backing::hot::Hot;
 use backing::objects::{ObjectError, Objects};
@@ -27,7 +27,7 @@ use tagged_playlist::TaggedPlaylist;
 
 /// Media in memory, backed by the object store and the database.
 #[derive(Clone)]
-pub(crate) struct MediaStore {
+pub struct MediaStore {
     objects: Objects,
     instants: Instants,
     ladders: Ladders,
@@ -39,7 +39,7 @@ pub(crate) struct MediaStore {
 
 /// Why media can't be served.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum MediaError {
+pub enum MediaError {
     /// The video has no such rendition or segment.
     #[error("no such part of the video")]
     NoSuchResource,
@@ -62,7 +62,7 @@ pub(crate) enum MediaError {
 
 impl MediaError {
     /// The error itself, whichever request met it first.
-    pub(crate) fn root(&self) -> &Self {
+    pub fn root(&self) -> &Self {
         match self {
             Self::Shared(inner) => inner.root(),
             Self::NoSuchResource | Self::Busy | Self::Objects(_) | Self::Index(_) | Self::Database(_) => self,
@@ -72,7 +72,7 @@ impl MediaError {
 
 impl MediaStore {
     /// Keeps at most `hot_bytes` of media in memory.
-    pub(crate) fn new(objects: Objects, ladders: LadderRepository, hot_bytes: u64) -> Self {
+    pub fn new(objects: Objects, ladders: LadderRepository, hot_bytes: u64) -> Self {
         Self {
             instants: Instants::new(objects.clone()),
             ladders: Ladders::new(ladders),
@@ -85,7 +85,7 @@ impl MediaStore {
     /// Media of a video, from memory or made now; however many ask, it is made once.
     ///
     /// What is not on the path of a warm segment is boxed: each request moves its whole future a few times.
-    pub(crate) async fn media(&self, video: VideoId, resource: &MediaResource) -> Result<MediaBytes, MediaError> {
+    pub async fn media(&self, video: VideoId, resource: &MediaResource) -> Result<MediaBytes, MediaError> {
         match resource {
             MediaResource::Index => {
                 let index = async {
@@ -116,7 +116,7 @@ impl MediaStore {
     }
 
     /// Forgets all of a video.
-    pub(crate) async fn forget(&self, video: VideoId) {
+    pub async fn forget(&self, video: VideoId) {
         self.instants.forget(video).await;
         self.ladders.forget(video).await;
         self.hot.forget_if(move |(of, _)| *of == video);

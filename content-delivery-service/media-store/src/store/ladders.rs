@@ -5,7 +5,7 @@
 
 use super::MediaError;
 use super::tagged_playlist::TaggedPlaylist;
-use crate::models::playback::media_bytes::MediaBytes;
+use crate::media_bytes::MediaBytes;
 use bytes::Bytes;
 use contracts::{ObjectKey, RenditionName, VideoId};
 use hls::{Kind, MediaPlaylist, MediaSegment};

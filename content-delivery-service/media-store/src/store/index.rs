@@ -1,6 +1,6 @@
 //! The playlist of a lecture's renditions: those that are cut from its source, and those that are encoded so far.
 
-use crate::models::playback::media_path::JUST_IN_TIME;
+use crate::media_path::JUST_IN_TIME;
 use contracts::RenditionName;
 use fmp4::{IndexHead, TrackKind};
 use hls::{AudioRendition, Multivariant, Variant};

@@ -1,6 +1,5 @@
 use super::tagged_playlist::TAG_LENGTH;
 use super::*;
-use crate::MIGRATIONS;
 use backing::Db;
 use backing::args;
 use contracts::{ObjectKey, Timestamp, UserId};
@@ -9,6 +8,7 @@ use futures::future::join_all;
 use renditions::models::description::of_source;
 use renditions::models::lecture::{Media, Rendition, RenditionState};
 use renditions::repositories::descriptions::describe_source;
+use renditions::schema::MIGRATIONS;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 /// What bytes of the media plane are, which decides their content type and how long they may be cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MediaKind {
+pub enum MediaKind {
     /// A playlist of something that is complete.
     Playlist,
     /// A playlist that changes while its lecture is encoded.
@@ -17,11 +17,11 @@ pub(crate) enum MediaKind {
 
 /// A whole playlist, init segment or segment.
 #[derive(Debug, Clone)]
-pub(crate) struct MediaBytes {
+pub struct MediaBytes {
     /// What they are.
-    pub(crate) kind: MediaKind,
+    pub kind: MediaKind,
     /// The bytes themselves; clones share the memory.
-    pub(crate) bytes: Bytes,
+    pub bytes: Bytes,
     /// Their strong entity tag, without the quotation marks.
-    pub(crate) tag: String,
+    pub tag: String,
 }

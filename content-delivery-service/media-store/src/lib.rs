@@ -1,0 +1,8 @@
+//! The media of lectures: what a path below `/p` names, and its bytes.
+//!
+//! Requests are checked before they come here: nothing in this crate knows who asks.
+
+pub mod media_bytes;
+pub mod media_path;
+pub mod metric;
+pub mod store;
