@@ -3,9 +3,9 @@ import type { components } from './schema';
 type Schemas = components['schemas'];
 
 /** Who may watch a lecture besides the learners of its courses. */
-export type Visibility = 'private' | 'signed_in' | 'link';
+export type Visibility = Schemas['Visibility'];
 /** A lecture, as the server describes it. */
-export type Video = Omit<Schemas['Video'], 'visibility' | 'share_url'> & { visibility?: Visibility | null; share_url?: string | null };
+export type Video = Schemas['Video'];
 export type VideoChange = Schemas['VideoChange'];
 /** Where a lecture is in its life. */
 export type VideoStatus = Video['status'];

@@ -85,7 +85,7 @@ export class LectureState {
 /** The details of a lecture, by the right of who asks or by the key of a shared link. */
 function fetchLecture(id: string, key: string | null): Promise<Video> {
   const query = key === null ? {} : { s: key };
-  return body(api.GET('/api/v1/content/{video_id}', { params: { path: { video_id: id }, query: query as never } }));
+  return body(api.GET('/api/v1/content/{video_id}', { params: { path: { video_id: id }, query } }));
 }
 
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {

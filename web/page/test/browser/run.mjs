@@ -18,6 +18,7 @@ import * as accounts from './accounts.mjs';
 import * as learning from './learning.mjs';
 import * as looks from './looks.mjs';
 import * as playing from './playing.mjs';
+import * as sharing from './sharing.mjs';
 import * as typing from './typing.mjs';
 import * as watching from './watching.mjs';
 import * as uploading from './uploading.mjs';
@@ -75,6 +76,7 @@ const scenes = [
   learning.addPeople,
   looks.lookAtCourses,
   playing.rename,
+  sharing.watchByALink,
   typing.keepWhatWasTyped,
   typing.signInAgainOverThePage,
   accounts.givePeopleRoles,
