@@ -29,6 +29,7 @@ export class CourseState {
     this.problem = null;
     try {
       const course = await body(api.GET('/api/v1/courses/{course_id}', this.#at));
+      this.progress = course.my_role ? await this.#fetchProgress() : null;
       this.now = Date.now();
       this.course = course;
     } catch (thrown) {

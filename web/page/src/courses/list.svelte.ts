@@ -1,7 +1,11 @@
 import { api } from '../api/client';
 import { body, Problem } from '../api/problem';
 import type { Course } from '../api/wire';
+import { fetchProgress } from './course.svelte';
 import type { Progress } from './outline';
+
+/** How many courses show at first how far one is in them. */
+const mostProgress = 24;
 
 /** A list of courses: mine, or the catalogue with what is searched in it. */
 export class CourseList {
@@ -27,6 +31,7 @@ export class CourseList {
       this.cursor = page.next_cursor ?? null;
       this.asked = q;
       this.loaded = true;
+      if (this.mine) void this.#loadProgress();
     } catch (thrown) {
       if (generation === this.#generation) this.problem = Problem.of(thrown);
     }
@@ -56,5 +61,14 @@ export class CourseList {
       ...(cursor === null ? {} : { cursor }),
     };
     return body(api.GET('/api/v1/courses', { params: { query } }));
+  }
+
+  /** Loads how far one is in each course, as an addition to the list. */
+  async #loadProgress(): Promise<void> {
+    const learned = this.items.filter((course) => course.my_role === 'learner' && course.status === 'published');
+    const found = await Promise.all(
+      learned.slice(0, mostProgress).map(async ({ id }) => [id, await fetchProgress(id).catch(() => null)] as const),
+    );
+    this.progress = new Map(found.filter((each): each is [string, Progress] => each[1] !== null));
   }
 }

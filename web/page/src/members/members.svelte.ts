@@ -13,7 +13,13 @@ export interface MemberProgress {
   last_watched_at: string | null;
 }
 
+interface ProgressPage {
+  items: MemberProgress[];
+  next_cursor: string | null;
+}
+
 const pageSize = 50;
+const mostProgressPages = 20;
 
 /** The members of a course, and how far they are. */
 export class MemberList {
@@ -35,6 +41,7 @@ export class MemberList {
       this.items = page.items;
       this.cursor = page.next_cursor ?? null;
       this.loaded = true;
+      void this.#loadProgress();
     } catch (thrown) {
       this.problem = Problem.of(thrown);
     }
@@ -47,6 +54,7 @@ export class MemberList {
       const page = await this.#fetch(this.cursor);
       this.items = [...this.items, ...page.items];
       this.cursor = page.next_cursor ?? null;
+      void this.#loadProgress();
     } catch (thrown) {
       this.problem = Problem.of(thrown);
     } finally {
@@ -88,5 +96,28 @@ export class MemberList {
   #fetch(cursor: string | null) {
     const query = { limit: pageSize, ...(cursor === null ? {} : { cursor }) };
     return body(api.GET('/api/v1/courses/{course_id}/members', { params: { path: { course_id: this.id }, query } }));
+  }
+
+  /** Loads the progress of the people who are shown, as an addition to the list. */
+  async #loadProgress(): Promise<void> {
+    let cursor: string | null = null;
+    for (let pages = 0; pages < mostProgressPages; pages += 1) {
+      if (this.items.every((member) => this.progress.has(member.user_id))) return;
+      const page: ProgressPage | null = await this.#fetchProgress(cursor);
+      if (page === null) return;
+      this.progress = new Map([...this.progress, ...page.items.map((each) => [each.user_id, each] as const)]);
+      cursor = page.next_cursor;
+      if (cursor === null) return;
+    }
+  }
+
+  async #fetchProgress(cursor: string | null): Promise<ProgressPage | null> {
+    const query = new URLSearchParams({ limit: '100', ...(cursor === null ? {} : { cursor }) });
+    try {
+      const answer = await session.fetch(new Request(`${this.#progressAddress}?${query}`));
+      return answer.ok ? ((await answer.json()) as ProgressPage) : null;
+    } catch {
+      return null;
+    }
   }
 }

@@ -20,11 +20,37 @@ export interface Place {
   seen_at: string;
 }
 
+const ownName = 'moocflix.playback';
+
+/**
+ * The session that this tab opened last. The next one takes its place: a tab plays one lecture at a time, and sessions
+ * that nobody uses count for a while.
+ */
+const own = {
+  get id(): string | null {
+    try {
+      return sessionStorage.getItem(ownName);
+    } catch {
+      // Storage may be forbidden; then the session ends by itself.
+      return null;
+    }
+  },
+  keep(id: string): void {
+    try {
+      sessionStorage.setItem(ownName, id);
+    } catch {
+      // As above.
+    }
+  },
+};
+
 /** Opens a playback session, in place of another one if its id is given. */
 export async function openStream(source: Source, takeOver: string | null): Promise<PlaybackSession> {
   const query = new URLSearchParams();
   if (source.key) query.set('s', source.key);
-  if (takeOver !== null) query.set('take_over', takeOver);
+  const replaced = takeOver ?? own.id;
+  // Without a sign-in, nobody knows whose sessions are whose.
+  if (replaced !== null && session.state === 'in') query.set('take_over', replaced);
   // This header asks for the session itself instead of a redirect to its playlist.
   const headers = new Headers({ Accept: 'application/json' });
   const proof = receipt.fresh;
@@ -39,7 +65,9 @@ export async function openStream(source: Source, takeOver: string | null): Promi
   }
   const text = await answer.text();
   if (!answer.ok) throw Problem.parse(answer.status, text, answer.headers.get('Retry-After'));
-  return JSON.parse(text) as PlaybackSession;
+  const stream = JSON.parse(text) as PlaybackSession;
+  own.keep(stream.session_id);
+  return stream;
 }
 
 /** The places of a refusal because the viewer plays in too many of them; null for every other problem. */

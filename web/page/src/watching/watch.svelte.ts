@@ -3,6 +3,8 @@ import { session } from '../session/session.svelte';
 import { Played, resumeAt, round, type Interval } from './played';
 
 const sendEvery = 10_000;
+/** The server takes no more in one report. */
+const mostIntervals = 100;
 
 /** How far somebody has watched a lecture: where it resumes, and what is reported while it plays. */
 export class Watch {
@@ -78,7 +80,9 @@ export class Watch {
   #send(video: HTMLVideoElement): void {
     if (session.state !== 'in' || !this.#moved || video.readyState === 0) return;
     this.#moved = false;
-    void this.#deliver(video.currentTime, this.#played.take());
+    const intervals = this.#played.take();
+    this.#played.giveBack(intervals.splice(mostIntervals));
+    void this.#deliver(video.currentTime, intervals);
   }
 
   async #deliver(position: number, intervals: Interval[]): Promise<void> {
