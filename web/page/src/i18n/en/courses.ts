@@ -66,7 +66,7 @@ export const courses = {
   'course.joinTitle': 'Join this course',
   'course.invitedTitle': 'You are invited',
   'course.joinText': 'Enrol, and the course remembers how far you are.',
-  'course.joinCodeText': 'Your teacher has given you a code for this course.',
+  'course.joinCodeText': 'It takes a code, which its teachers give you.',
   'course.closedTitle': 'Enrolment is closed',
   'course.closedText': 'Only the teachers of this course enrol people. Ask one of them to add you.',
   'course.closedOpenText': 'Only its teachers enrol people, but you can watch the lectures.',
