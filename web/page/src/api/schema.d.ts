@@ -1811,6 +1811,31 @@ export interface components {
          * @enum {string}
          */
         Visibility: "private" | "signed_in" | "link";
+        /** @description How far the caller has watched a lecture. */
+        WatchProgress: {
+            /** @description Whether they have seen so much of it that it counts as completed. */
+            completed: boolean;
+            /**
+             * Format: double
+             * @description Where they stopped last, in seconds.
+             */
+            position: number;
+            /**
+             * Format: double
+             * @description How much they have seen, in seconds; what they saw twice counts once.
+             */
+            seconds: number;
+        };
+        /** @description What a player has shown since its last report. */
+        WatchReport: {
+            /** @description Pairs of seconds: from when to when it has played; in any order, at most 100. */
+            intervals: number[][];
+            /**
+             * Format: double
+             * @description Where the player is, in seconds.
+             */
+            position: number;
+        };
     };
     responses: never;
     parameters: never;
@@ -2620,6 +2645,8 @@ export interface operations {
             query?: {
                 /** @description The key of the lecture's link: whoever has it may watch, signed in or not. */
                 s?: string;
+                /** @description The caller's session that ends, so that this one takes its place. */
+                take_over?: components["schemas"]["PlaybackId"];
             };
             header?: {
                 /** @description `application/json` asks for the session itself */
