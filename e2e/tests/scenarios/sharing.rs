@@ -227,7 +227,7 @@ async fn ten_thousand_guessed_links_open_nothing() -> Result<()> {
 fn guess(random: &mut Random, key: &str) -> String {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut letters = key.as_bytes().to_vec();
-    let below = |random: &mut Random, most: usize| random.within(0..most as u64) as usize;
+    let below = |random: &mut Random, most: usize| usize::try_from(random.within(0..most as u64)).unwrap_or_default();
     match below(random, 3) {
         0 => {
             let at = below(random, letters.len());
