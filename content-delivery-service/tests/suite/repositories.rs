@@ -6,7 +6,7 @@ use backing::once::{Once, Request};
 use content_delivery_service::models::uploads::creation::NewUpload;
 use content_delivery_service::models::uploads::upload::UploadState;
 use content_delivery_service::models::uploads::usage::{Allowance, Excess};
-use content_delivery_service::models::videos::sharing::{NewVisibility, VideoEdit};
+use content_delivery_service::models::videos::video_edit::VideoEdit;
 use content_delivery_service::repositories::uploads::upload_repository::{
     DurableProgress, UploadRepository, revoke_keys,
 };
@@ -14,7 +14,7 @@ use content_delivery_service::repositories::videos::deletion_repository::Deletio
 use content_delivery_service::repositories::videos::video_repository::{Listing, Update, VideoRepository};
 use content_delivery_service::{MIGRATIONS, NAME};
 use contracts::{Timestamp, UserId, VideoId};
-use entitlements::models::sharing::Visibility;
+use entitlements::models::sharing::{NewVisibility, Visibility};
 use renditions::models::lecture::{Reason, Status};
 use std::time::Duration;
 use testing::databases;

@@ -2,7 +2,7 @@
 
 use super::documents::{VideoDocument, tag};
 use crate::controllers::state::Api;
-use crate::models::videos::sharing::VideoEdit;
+use crate::models::videos::video_edit::VideoEdit;
 use crate::services::access_service::Asker;
 use crate::services::error::VideoError;
 use crate::services::video_service::new_visibility;

@@ -1,7 +1,7 @@
 //! A new upload.
 
-use crate::models::videos::sharing::NewVisibility;
 use contracts::UserId;
+use entitlements::models::sharing::NewVisibility;
 
 /// A lecture when its upload begins.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::usage::{Allowance, Excess, Usage};
-use crate::models::videos::sharing::VideoEdit;
 use crate::models::videos::video::Video;
+use crate::models::videos::video_edit::VideoEdit;
 use crate::repositories::uploads::usage;
 use backing::audit::{self, NewEntry};
 use backing::db::{Db, DbError, Sql, Value};
