@@ -95,7 +95,9 @@ fn an_error_s_body_is_a_problem_document() {
                 let kinds: Vec<_> = bodies.keys().map(String::as_str).collect();
                 assert_eq!(kinds, ["application/problem+json"], "{method} {path} {status}");
                 let schema = &bodies["application/problem+json"]["schema"]["$ref"];
-                assert_eq!(schema, "#/components/schemas/Problem", "{method} {path} {status}");
+                // Some problems have members of their own.
+                let name = schema.as_str().unwrap();
+                assert!(name.ends_with("Problem"), "{method} {path} {status}: {name}");
                 seen += 1;
             }
         }

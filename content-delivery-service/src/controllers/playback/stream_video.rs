@@ -48,7 +48,7 @@ const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt
         (status = 409, description = "Not yet playable (`not_playable`) or never (`video_failed`)", body = ProblemDocument),
         (status = 410, description = "Deleted (`video_deleted`)", body = ProblemDocument),
         (status = 422, description = "A parameter is wrong (`invalid_request`)", body = ProblemDocument),
-        (status = 429, description = "Playing in too many places (`too_many_sessions`)", body = TooManySessions)
+        (status = 429, description = "Playing in too many places (`too_many_sessions`)", body = TooManySessions, content_type = "application/problem+json")
     )
 )]
 pub(crate) async fn stream_video(

@@ -2738,7 +2738,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["TooManySessionsProblem"];
+                    "application/problem+json": components["schemas"]["TooManySessionsProblem"];
                 };
             };
             /** @description A problem document; its `code` says what was wrong. */
