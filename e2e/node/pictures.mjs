@@ -24,7 +24,8 @@ try {
     await new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }))
     video.pause()
   })
-  await page.waitForTimeout(1_000)
+  // What was announced is gone by then.
+  await page.waitForTimeout(8_000)
   for (const colorScheme of ['light', 'dark']) {
     await page.emulateMedia({ colorScheme })
     await page.waitForTimeout(300)
