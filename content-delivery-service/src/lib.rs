@@ -147,7 +147,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         access,
         (VideoRepository::new(db.clone()), DeletionRepository::new(db.clone())),
         transcodes.clone(),
-        uploads.clone(),
+        (uploads.clone(), streams.clone()),
         (objects, space),
         clock.clone(),
     );

@@ -9,8 +9,7 @@ use crate::metric;
 use backing::bus::After;
 use backing::{Clock, Db, DbError, Tx};
 use contracts::questions::{ChangePosition, Courses, LastEvent, Unanswered};
-use contracts::{CourseId, Event, UserId, VideoId};
-use entitlements::models::change::Affected;
+use contracts::{CourseId, Event, UserId};
 use entitlements::repositories::change_repository::ChangeRepository;
 use entitlements::repositories::course_repository::take_in;
 use runtime::receipts::Receipts;
@@ -76,11 +75,6 @@ impl CourseService {
         }
         let inner = Arc::clone(&self.0);
         Ok(after.and(After::then(move || inner.missing.notify_one())))
-    }
-
-    /// Ends the playbacks of those with whom a lecture is no longer shared, in the caller's transaction.
-    pub(crate) async fn lecture_changed(&self, tx: &mut Tx, video: VideoId) -> Result<After, DbError> {
-        self.0.streams.end_unentitled(tx, &Affected::Viewers(vec![video])).await
     }
 
     /// Waits until an event is found missing.

@@ -31,6 +31,7 @@ use contracts::events::VideoStreamedByAdmin;
 use contracts::{NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 use entitlements::models::change::Affected;
 use entitlements::models::grounds::{Grounds, Viewing};
+use entitlements::models::sharing::Visibility;
 use entitlements::repositories::grounds_repository::viewings;
 use media_store::media_bytes::MediaBytes;
 use media_store::media_path::MediaResource;
@@ -136,8 +137,10 @@ impl StreamService {
         if let Some(caller) = caller {
             self.find_place(caller, opening, now).await?;
         }
+        // Only a key that was compared is kept.
+        let by_link = entitlement.basis == Basis::Sharing && video.visibility == Visibility::Link;
         let playback = NewPlayback {
-            share_key: key.filter(|_| entitlement.basis == Basis::Sharing).map(str::to_owned),
+            share_key: key.filter(|_| by_link).map(str::to_owned),
             ..new_playback((&video, &opening.device), caller, &entitlement, now)
         };
         let mut opened = self.write(&playback, &video, asker).await;
@@ -184,7 +187,8 @@ impl StreamService {
         let Some(handler) = asker.filter(|asker| asker.right(video.owner_id) >= Right::Administer) else {
             let key = playback.share_key.as_deref();
             let visit = Visit { asker, key };
-            let suffice = |grounds: &Grounds| entitlement(grounds, visit, playback.created_at).right >= Right::Watch;
+            let (now, until) = (playback.created_at, playback.expires_at);
+            let suffice = |grounds: &Grounds| lasts(&entitlement(grounds, visit, now), until);
             let viewer = asker.map(|asker| asker.user);
             return inner.playbacks.open_if(playback, viewer, &suffice).await;
         };
@@ -331,7 +335,7 @@ impl StreamService {
         }))
     }
 
-    /// After a change of a course, a membership or of whom a lecture is shared with, ends the sessions whose viewers may no longer watch, or not as long as
+    /// After a change of a course or a membership, ends the sessions whose viewers may no longer watch, or not as long as
     /// they were told; those may open another one.
     pub(crate) async fn end_unentitled(&self, tx: &mut Tx, affected: &Affected) -> Result<After, DbError> {
         let (inner, now) = (Arc::clone(&self.0), self.0.clock.now());
@@ -340,6 +344,11 @@ impl StreamService {
         let over: Vec<PlaybackId> = over.map(|viewing| viewing.playback).collect();
         end_all(tx, &over, now).await?;
         Ok(After::then(move || inner.open.end(&over, now)))
+    }
+
+    /// Stops serving sessions whose end is written.
+    pub(crate) fn stop(&self, ended: &[PlaybackId]) {
+        self.0.open.end(ended, self.0.clock.now());
     }
 
     /// Stops serving a video to everybody who opened it under an older policy, and forgets its bytes.
@@ -424,12 +433,19 @@ fn new_playback(
 }
 
 /// Whether a session's viewer may watch until it runs out.
-fn goes_on(viewing: &Viewing, now: Timestamp) -> bool {
+pub(crate) fn goes_on(viewing: &Viewing, now: Timestamp) -> bool {
     let asker = Some(viewing.user).filter(|user| !user.0.is_nil());
     let asker = asker.map(|user| Asker::of_question(user, false));
     let key = viewing.key.as_deref();
-    let entitlement = entitlement(&viewing.grounds, Visit { asker, key }, now);
-    entitlement.right >= Right::Watch && entitlement.until.is_none_or(|until| until >= viewing.expires_at)
+    lasts(
+        &entitlement(&viewing.grounds, Visit { asker, key }, now),
+        viewing.expires_at,
+    )
+}
+
+/// Whether a right to watch lasts until then.
+fn lasts(entitlement: &Entitlement, then: Timestamp) -> bool {
+    entitlement.right >= Right::Watch && entitlement.until.is_none_or(|until| until >= then)
 }
 
 /// The video, if it can be watched now.

@@ -27,6 +27,7 @@ use backing::bus::After;
 use backing::once::{Once, Request};
 use backing::{Clock, DbError, Tx};
 use contracts::{Timestamp, UserId, VideoId};
+use entitlements::models::grounds::Viewing;
 use renditions::models::lecture::{Reason, Status};
 use std::collections::HashMap;
 use std::error::Error;
@@ -279,7 +280,10 @@ impl UploadService {
             description: Some(new.description.clone()),
             visibility: Some(new.sharing.clone()),
         };
-        self.inner.videos.update(id, &edit, None, (self.now(), None)).await?;
+        // Nobody watches what is still coming.
+        let goes_on = |_: &Viewing| true;
+        let when = (self.now(), None);
+        self.inner.videos.update(id, &edit, &goes_on, None, when).await?;
         Ok(())
     }
 

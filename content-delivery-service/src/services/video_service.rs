@@ -2,6 +2,7 @@
 
 use super::access_service::{AccessService, Answer, Asker, Right, Visit, granted, must_see_all};
 use super::error::{Denied, Failure, VideoError};
+use super::stream_service::{StreamService, goes_on};
 use super::transcode_service::TranscodeService;
 use super::upload_service::UploadService;
 use crate::metric;
@@ -16,6 +17,7 @@ use backing::objects::Objects;
 use backing::space::Space;
 use backing::{Clock, DbError};
 use contracts::{CourseId, ObjectKey, ObjectPrefix, UserId, VideoId};
+use entitlements::models::grounds::Viewing;
 use entitlements::models::sharing::{NewVisibility, Visibility};
 use renditions::models::lecture::Status;
 use runtime::page::{Page, PageRequest};
@@ -41,6 +43,7 @@ pub(crate) struct VideoService {
     deletions: DeletionRepository,
     transcodes: TranscodeService,
     uploads: UploadService,
+    streams: StreamService,
     objects: Objects,
     space: Space,
     clock: Clock,
@@ -51,7 +54,7 @@ impl VideoService {
         access: AccessService,
         (videos, deletions): (VideoRepository, DeletionRepository),
         transcodes: TranscodeService,
-        uploads: UploadService,
+        (uploads, streams): (UploadService, StreamService),
         (objects, space): (Objects, Space),
         clock: Clock,
     ) -> Self {
@@ -61,6 +64,7 @@ impl VideoService {
             deletions,
             transcodes,
             uploads,
+            streams,
             objects,
             space,
             clock,
@@ -234,9 +238,18 @@ impl VideoService {
             visibility: edit.visibility,
         };
         let audit = asker.audited("update_video", (id, owner), json!({ "fields": edit.fields() }));
-        let when = (self.clock.now(), audit.as_ref());
-        match self.videos.update(id, &edit, version, when).await? {
-            Update::Done => self.find(id, asker).await,
+        let now = self.clock.now();
+        let when = (now, audit.as_ref());
+        let goes_on = |viewing: &Viewing| goes_on(viewing, now);
+        let mut changed = self.videos.update(id, &edit, &goes_on, version, when).await;
+        if matches!(changed, Err(DbError::Full)) && self.space.release_ballast().await {
+            changed = self.videos.update(id, &edit, &goes_on, version, when).await;
+        }
+        match changed? {
+            Update::Done(ended) => {
+                self.streams.stop(&ended);
+                self.find(id, asker).await
+            }
             Update::Stale => Err(VideoError::Stale),
             Update::Gone => Err(Denied::Deleted.into()),
         }

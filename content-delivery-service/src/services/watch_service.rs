@@ -1,6 +1,6 @@
 //! How far people have watched lectures: what players report, and what is known of it.
 
-use super::access_service::Asker;
+use super::access_service::{Asker, Visit};
 use super::error::{Denied, VideoError};
 use super::video_service::VideoService;
 use crate::models::watching::progress::{Progress, Report};
@@ -31,13 +31,13 @@ impl WatchService {
     /// Adds what a player of the asker has shown, and where it is.
     pub(crate) async fn record(
         &self,
-        video: VideoId,
+        (video, key): (VideoId, Option<&str>),
         asker: Asker,
         position: f64,
         intervals: &[Vec<f64>],
     ) -> Result<(), VideoError> {
         let report = Report::read(position, intervals).map_err(|(field, what)| VideoError::BadField(field, what))?;
-        self.videos.watched(video, Some(asker).into()).await?;
+        self.videos.watched(video, by_link(asker, key)).await?;
         let now = self.clock.now();
         if self
             .watches
@@ -51,8 +51,18 @@ impl WatchService {
     }
 
     /// How far the asker has watched a lecture.
-    pub(crate) async fn progress(&self, video: VideoId, asker: Asker) -> Result<Progress, VideoError> {
-        self.videos.watched(video, Some(asker).into()).await?;
+    pub(crate) async fn progress(
+        &self,
+        (video, key): (VideoId, Option<&str>),
+        asker: Asker,
+    ) -> Result<Progress, VideoError> {
+        self.videos.watched(video, by_link(asker, key)).await?;
         Ok(self.watches.progress(asker.user, video).await?)
     }
+}
+
+/// Somebody who is signed in, and the key of the link that they came by.
+fn by_link(asker: Asker, key: Option<&str>) -> Visit<'_> {
+    let asker = Some(asker);
+    Visit { asker, key }
 }

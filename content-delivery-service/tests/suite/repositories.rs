@@ -14,6 +14,7 @@ use content_delivery_service::repositories::videos::deletion_repository::Deletio
 use content_delivery_service::repositories::videos::video_repository::{Listing, Update, VideoRepository};
 use content_delivery_service::{MIGRATIONS, NAME};
 use contracts::{Timestamp, UserId, VideoId};
+use entitlements::models::grounds::Viewing;
 use entitlements::models::sharing::{NewVisibility, Visibility};
 use renditions::models::lecture::{Reason, Status};
 use std::time::Duration;
@@ -272,15 +273,18 @@ async fn texts_change_only_for_the_latest_version() {
                 title,
                 ..VideoEdit::default()
             };
-            async move { videos.update(id, &edit, version, (later(5), None)).await }
+            async move {
+                let goes_on = |_: &Viewing| true;
+                videos.update(id, &edit, &goes_on, version, (later(5), None)).await
+            }
         };
         assert!(
-            matches!(update(Some("Trees"), Some(1)).await.unwrap(), Update::Done),
+            matches!(update(Some("Trees"), Some(1)).await.unwrap(), Update::Done(_)),
             "{}",
             house.name
         );
         assert!(matches!(update(Some("x"), Some(1)).await.unwrap(), Update::Stale));
-        assert!(matches!(update(None, None).await.unwrap(), Update::Done));
+        assert!(matches!(update(None, None).await.unwrap(), Update::Done(_)));
         let video = house.videos.find(id).await.unwrap().unwrap();
         assert_eq!(
             (video.title.as_str(), video.version, video.updated_at),

@@ -4,6 +4,7 @@ use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use e2e::api::{Answer, Api};
+use e2e::courses::Course;
 use e2e::process::until;
 use e2e::random::Random;
 use e2e::server::Start;
@@ -103,6 +104,13 @@ async fn whoever_has_the_link_watches_without_a_sign_in_until_it_is_taken_back()
         let path = format!("/api/v1/content/{lecture}");
         api.get(&path, &other.token).await?.problem(404, "video_not_found")?;
         api.get(&format!("{path}?s={first}"), &other.token).await?.expect(200)?;
+        let report = json!({"position": 1, "intervals": [[0, 1]]});
+        let watch = async |query: &str| {
+            let path = format!("{path}/watch{query}");
+            api.json(Method::POST, &path, &other.token, &report).await
+        };
+        watch("").await?.problem(404, "video_not_found")?;
+        watch(&format!("?s={first}")).await?.expect(204)?;
 
         share(api, &lecture, &owner.token, "private").await?;
         ends(api, &playing).await?;
@@ -140,6 +148,12 @@ async fn everyone_who_is_signed_in_finds_and_watches_what_is_shared_with_them() 
             shared(&owner.token).await?.is_empty(),
             "one's own lectures are elsewhere"
         );
+        // That it may be watched does not show in which courses it is.
+        let fields = json!({"join": "closed"});
+        let course = Course::publish(api, &owner, &[lecture.as_str()], &fields).await?;
+        let of_course = format!("/api/v1/content?course_id={}", course.id);
+        let listed = api.get(&of_course, &other.token).await?.expect(200)?.json();
+        ensure!(listed["items"] == json!([]), "{listed}");
         let path = format!("/api/v1/content/{lecture}/stream");
         let request = api.request(Method::GET, &path).bearer_auth(&other.token);
         let opened = api.send(request.header("accept", "application/json")).await?;

@@ -7,7 +7,7 @@ use crate::models::grounds::{CourseGround, Grounds, Viewing};
 use crate::models::sharing::{ShareKey, Visibility};
 use backing::args;
 use backing::db::{ColumnError, Db, DbError, Record, Row, Sql, Tx};
-use contracts::{CourseAccess, CourseId, CourseRole, CourseStatus, PlaybackId, Timestamp, UserId, VideoId};
+use contracts::{CourseAccess, CourseId, CourseStatus, PlaybackId, Timestamp, UserId, VideoId};
 use serde_json::Value;
 
 macro_rules! columns {
@@ -128,7 +128,7 @@ impl Record for Ground {
         let role = row.named::<Option<String>>("role")?;
         let (opens_at, ends_at) = (row.named("opens_at")?, row.named("ends_at")?);
         let module_opens_at = row.named("module_opens_at")?;
-        // A course of a status or an access that only a newer version knows lets nobody watch.
+        // A status, an access or a role that only a newer version knows lets nobody watch.
         let known: Option<(CourseStatus, CourseAccess)> =
             status.and_then(|status| Some((status.parse().ok()?, access?.parse().ok()?)));
         let course = known.map(|(status, access)| CourseGround {
@@ -137,7 +137,7 @@ impl Record for Ground {
             opens_at,
             ends_at,
             module_opens_at,
-            role: role.map(|role| role.parse().unwrap_or(CourseRole::Learner)),
+            role: role.and_then(|role| role.parse().ok()),
         });
         // A visibility that only a newer version knows shares the lecture with nobody.
         let visibility = row.named::<String>("visibility")?.parse().unwrap_or_default();

@@ -23,7 +23,7 @@ pub(crate) struct Parameters {
 pub(crate) struct AccessDocument {
     /// Whether they may watch it now.
     allowed: bool,
-    /// What decides it: `owner`, `admin` or `course`; `not_open` if a course will let or has let them watch, `nothing`,
+    /// What decides it: `owner`, `admin`, `course` or `shared`; `not_open` if a course will let or has let them watch, `nothing`,
     /// `no_account`, `account_deactivated`, `video_not_found` or `video_deleted`.
     reason: &'static str,
     /// When the right ends; null if it is not known to end.
@@ -46,7 +46,7 @@ impl From<Answer> for AccessDocument {
     path = "/{video_id}/access",
     operation_id = "showAccess",
     tag = "content",
-    params(("video_id" = VideoId, Path), Parameters),
+    params(("video_id" = String, Path, description = "The lecture; an id of none is answered as well"), Parameters),
     responses(
         (status = 200, description = "The answer.", body = AccessDocument),
         (status = 422, description = "A parameter is wrong.", body = ProblemDocument),

@@ -1,11 +1,12 @@
 //! `POST /{video_id}/watch`
 
 use crate::controllers::state::Api;
+use crate::controllers::visitor::Link;
 use crate::services::access_service::Asker;
 use axum::extract::State;
 use contracts::VideoId;
 use http::StatusCode;
-use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument, Query};
 use serde::Deserialize;
 
 /// What a player has shown since its last report.
@@ -28,7 +29,7 @@ pub(crate) struct WatchReport {
     path = "/{video_id}/watch",
     operation_id = "recordWatch",
     tag = "content",
-    params(("video_id" = VideoId, Path)),
+    params(("video_id" = VideoId, Path), Link),
     request_body = WatchReport,
     responses(
         (status = 204, description = "Recorded."),
@@ -41,11 +42,13 @@ pub(crate) async fn record_watch(
     State(api): State<Api>,
     caller: Caller,
     PathId(id): PathId<VideoId>,
+    Query(link): Query<Link>,
     Json(report): Json<WatchReport>,
 ) -> Result<StatusCode, Problem> {
     let asker = Asker::from(&caller);
+    let lecture = (id, link.s.as_deref());
     api.watches
-        .record(id, asker, report.position, &report.intervals)
+        .record(lecture, asker, report.position, &report.intervals)
         .await?;
     Ok(StatusCode::NO_CONTENT)
 }

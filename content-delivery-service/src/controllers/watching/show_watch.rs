@@ -1,13 +1,14 @@
 //! `GET /{video_id}/watch`
 
 use crate::controllers::state::Api;
+use crate::controllers::visitor::Link;
 use crate::models::watching::progress::Progress;
 use crate::services::access_service::Asker;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
 use http::header::CACHE_CONTROL;
-use runtime::{Caller, Json, PathId, Problem, ProblemDocument};
+use runtime::{Caller, Json, PathId, Problem, ProblemDocument, Query};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -40,7 +41,7 @@ impl From<Progress> for WatchDocument {
     path = "/{video_id}/watch",
     operation_id = "showWatch",
     tag = "content",
-    params(("video_id" = VideoId, Path)),
+    params(("video_id" = VideoId, Path), Link),
     responses(
         (status = 200, description = "The progress.", body = WatchDocument),
         (status = 404, description = "There is no such lecture that the caller may watch.", body = ProblemDocument),
@@ -51,7 +52,9 @@ pub(crate) async fn show_watch(
     State(api): State<Api>,
     caller: Caller,
     PathId(id): PathId<VideoId>,
+    Query(link): Query<Link>,
 ) -> Result<Response, Problem> {
-    let progress = api.watches.progress(id, Asker::from(&caller)).await?;
+    let lecture = (id, link.s.as_deref());
+    let progress = api.watches.progress(lecture, Asker::from(&caller)).await?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(WatchDocument::from(progress))).into_response())
 }

@@ -58,9 +58,14 @@ impl Report {
         Ok(Self { position_us, intervals })
     }
 
-    /// The part of the report that lies in a lecture of this length.
+    /// The part of the report that lies in a lecture of this length; nothing while the length is unknown.
     pub(crate) fn within(&self, duration_us: Option<i64>) -> Self {
-        let Some(end) = duration_us else { return self.clone() };
+        let Some(end) = duration_us else {
+            return Self {
+                position_us: 0,
+                intervals: Vec::new(),
+            };
+        };
         Self {
             position_us: self.position_us.min(end),
             intervals: clamped(&self.intervals, end),
@@ -118,7 +123,8 @@ mod tests {
         let within = report.within(Some(60_000_000));
         assert_eq!(within.position_us, 60_000_000);
         assert_eq!(within.intervals, [(10_000_000, 20_000_000), (50_000_000, 60_000_000)]);
-        assert_eq!(report.within(None), report);
+        let nothing = report.within(None);
+        assert_eq!((nothing.position_us, nothing.intervals), (0, Vec::new()));
     }
 
     #[test]

@@ -4,14 +4,18 @@ use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::usage::{Allowance, Excess, Usage};
 use crate::models::videos::video::Video;
 use crate::models::videos::video_edit::VideoEdit;
+use crate::repositories::playback::playback_repository::end_all;
 use crate::repositories::uploads::usage;
 use backing::audit::{self, NewEntry};
-use backing::db::{Db, DbError, Sql, Value};
+use backing::db::{Db, DbError, Sql, Tx, Value};
 use backing::once::{self, Once, Request};
 use backing::{args, outbox, record};
 use contracts::events::{VideoCreated, VideoUpdated};
-use contracts::{NewEvent, Timestamp, UserId, VideoId};
+use contracts::{NewEvent, PlaybackId, Timestamp, UserId, VideoId};
+use entitlements::models::change::Affected;
+use entitlements::models::grounds::Viewing;
 use entitlements::models::sharing::{ShareKey, Visibility};
+use entitlements::repositories::grounds_repository::viewings;
 use renditions::models::lecture::{Media, Reason, Status};
 
 macro_rules! columns {
@@ -148,8 +152,8 @@ impl From<VideoRow> for Video {
 /// How an edit of a lecture went.
 #[derive(Debug)]
 pub enum Update {
-    /// It is changed.
-    Done,
+    /// It is changed, and these playback sessions have ended with the right that they rested on.
+    Done(Vec<PlaybackId>),
     /// Somebody changed it since the client read it.
     Stale,
     /// The lecture no longer exists.
@@ -277,11 +281,13 @@ impl VideoRepository {
         Ok(rows.into_iter().map(Video::from).collect())
     }
 
-    /// Changes what people say of a lecture; `version` is the one that the client saw, if it names one.
+    /// Changes what people say of a lecture; `version` is the one that the client saw, if it names one. The sessions that
+    /// can't go on with its new visibility end in the same transaction.
     pub async fn update(
         &self,
         id: VideoId,
         edit: &VideoEdit,
+        goes_on: &(dyn Fn(&Viewing) -> bool + Sync),
         version: Option<i64>,
         (now, audit): (Timestamp, Option<&NewEntry>),
     ) -> Result<Update, DbError> {
@@ -318,6 +324,10 @@ impl VideoRepository {
             ],
         )
         .await?;
+        let over = match edit.visibility {
+            Some(_) => over(&mut tx, id, goes_on, now).await?,
+            None => Vec::new(),
+        };
         let event = NewEvent::of_video(
             id,
             VideoUpdated {
@@ -330,8 +340,22 @@ impl VideoRepository {
             audit::record(&mut tx, entry, now).await?;
         }
         tx.commit().await?;
-        Ok(Update::Done)
+        Ok(Update::Done(over))
     }
+}
+
+/// Ends the sessions of a lecture that can't go on.
+async fn over(
+    tx: &mut Tx,
+    id: VideoId,
+    goes_on: &(dyn Fn(&Viewing) -> bool + Sync),
+    now: Timestamp,
+) -> Result<Vec<PlaybackId>, DbError> {
+    let viewings = viewings(tx, &Affected::Viewers(vec![id]), now).await?;
+    let over = viewings.iter().filter(|viewing| !goes_on(viewing));
+    let over: Vec<PlaybackId> = over.map(|viewing| viewing.playback).collect();
+    end_all(tx, &over, now).await?;
+    Ok(over)
 }
 
 #[cfg(test)]

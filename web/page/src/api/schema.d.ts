@@ -1326,7 +1326,7 @@ export interface components {
             /** @description Whether they may watch it now. */
             allowed: boolean;
             /**
-             * @description What decides it: `owner`, `admin` or `course`; `not_open` if a course will let or has let them watch, `nothing`,
+             * @description What decides it: `owner`, `admin`, `course` or `shared`; `not_open` if a course will let or has let them watch, `nothing`,
              *     `no_account`, `account_deactivated`, `video_not_found` or `video_deleted`.
              */
             reason: string;
@@ -2507,7 +2507,8 @@ export interface operations {
             };
             header?: never;
             path: {
-                video_id: components["schemas"]["VideoId"];
+                /** @description The lecture; an id of none is answered as well */
+                video_id: string;
             };
             cookie?: never;
         };
@@ -2883,7 +2884,10 @@ export interface operations {
     };
     showWatch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The key of the lecture's link: whoever has it may watch, signed in or not. */
+                s?: string;
+            };
             header?: never;
             path: {
                 video_id: components["schemas"]["VideoId"];
@@ -2932,7 +2936,10 @@ export interface operations {
     };
     recordWatch: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The key of the lecture's link: whoever has it may watch, signed in or not. */
+                s?: string;
+            };
             header?: never;
             path: {
                 video_id: components["schemas"]["VideoId"];

@@ -19,6 +19,8 @@ export class Watch {
     private readonly videoId: string,
     /** Called when the server has stored a report. */
     private readonly onstored: () => void = () => undefined,
+    /** The key of the link by which the lecture was opened. */
+    private readonly key: string | null = null,
   ) {}
 
   /** The position to resume at; the beginning if nobody knows. */
@@ -67,7 +69,8 @@ export class Watch {
   }
 
   get #address(): string {
-    return `/api/v1/content/${this.videoId}/watch`;
+    const link = this.key === null ? '' : `?s=${encodeURIComponent(this.key)}`;
+    return `/api/v1/content/${this.videoId}/watch${link}`;
   }
 
   #note(video: HTMLVideoElement): void {
