@@ -1,4 +1,4 @@
-//! One person watches in three places at once, and goes on in a fourth by ending one of the others.
+//! One person watches in three places at once, and continues in a fourth by ending one of the others.
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::Account;
@@ -63,7 +63,7 @@ async fn a_fourth_place_is_offered_instead_of_one_of_three() -> Result<()> {
         ensure!(named == meant, "{refused}");
         ensure!(sessions.iter().all(|it| it["video_id"] == id.as_str()), "{refused}");
 
-        // It goes on here, and the phone stops.
+        // Playback continues here, and the phone stops.
         let taken = format!("{path}?take_over={}", playing[1].1);
         let session = open(stage, &owner, &taken, BROWSERS[0].0).await?.expect(200)?.json();
         let index = text(&session, "hls_url")?;

@@ -1,4 +1,4 @@
-//! Files that are made to cost memory: the server and its tools stay small, and the server goes on serving.
+//! Files that are made to cost memory: the server and its tools stay small, and the server still answers others.
 
 use anyhow::{Result, bail, ensure};
 use e2e::siege::attacks::{Attack, Ready, upload};

@@ -282,7 +282,7 @@ impl VideoRepository {
     }
 
     /// Changes what people say of a lecture; `version` is the one that the client saw, if it names one. The sessions that
-    /// can't go on with its new visibility end in the same transaction.
+    /// may not continue under its new visibility end in the same transaction.
     pub async fn update(
         &self,
         id: VideoId,
@@ -344,7 +344,7 @@ impl VideoRepository {
     }
 }
 
-/// Ends the sessions of a lecture that can't go on.
+/// Ends the sessions of a lecture that may not continue.
 async fn over(
     tx: &mut Tx,
     id: VideoId,

@@ -33,7 +33,7 @@ impl Server {
         session.is(200).json["heartbeat_url"].as_str().unwrap().to_owned()
     }
 
-    /// Whether a stream goes on.
+    /// Whether a stream continues.
     pub(crate) async fn beats(&self, heart: &str) -> bool {
         let reply = self.send(self.request(Method::POST, heart)).await;
         assert!(matches!(reply.status, 204 | 403), "{reply:?}");
