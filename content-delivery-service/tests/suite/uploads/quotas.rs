@@ -125,12 +125,16 @@ async fn an_owner_sends_no_more_files_at_the_same_time_than_allowed() {
     let server = with_quota(|quota| quota.requests = 1).await;
     let (person, bytes) = (Person::instructor(), film(3_000));
     let (first, second) = (server.begin(&person, 3_000).await, server.begin(&person, 3_000).await);
-    let mut wire = server.open_patch(&first, 0, 3_000, &bytes[..1_000]).await;
-    until("the first request has a place", || async {
-        let probe = server.patch(&second, 0, b"").await;
-        probe.status == 429
-    })
+    let mut wire = server.connect().await;
+    wire.send(format!(
+        "PATCH {first} HTTP/1.1\r\nhost: x\r\ntus-resumable: 1.0.0\r\nupload-offset: 0\r\nexpect: 100-continue\r\n\
+         content-type: application/offset+octet-stream\r\ncontent-length: 3000\r\n\r\n"
+    ))
     .await;
+    // the server asks for the bytes of a request that has its place
+    assert_eq!(wire.status().await, 100);
+    wire.until("\r\n").await;
+    wire.send(&bytes[..1_000]).await;
     let refused = server.patch(&second, 0, &bytes).await;
     refused.is_problem(429, "too_many_uploads");
     assert!(!refused.header("retry-after").is_empty(), "{refused:?}");
