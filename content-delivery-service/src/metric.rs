@@ -59,7 +59,7 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         name: PLAYBACKS_ENDED,
         help: "playback sessions that were ended by a sign-out, a deactivation, other roles, a deletion, the end of a \
-               right by a course, another session in their place, or by opening too many",
+               right by a course or by sharing, another session in their place, or by opening too many",
     },
     Metric {
         name: PLAYBACKS_REFUSED,
