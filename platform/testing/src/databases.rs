@@ -1,6 +1,7 @@
 //! For tests of repositories: a new database on each engine, removed when dropped.
 
-use backing::db::{Db, Migration};
+use crate::sure;
+use backing::db::{Db, Migration, Sql, Value};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use std::path::PathBuf;
@@ -20,6 +21,34 @@ pub struct TestDatabase {
     /// The service's schema in it, migrated.
     pub db: Db,
     _place: Place,
+}
+
+impl TestDatabase {
+    /// The plan of a statement, as its engine explains it. PostgreSQL scans small tables even where it has an index, unless it
+    /// is told not to.
+    pub async fn plan(&self, sql: impl Into<Sql>, values: Vec<Value>) -> String {
+        let (sqlite, postgres) = sql.into().texts();
+        let mut tx = sure(self.db.write().await);
+        let lines: Vec<String> = if self.db.is_postgres() {
+            sure(tx.run("SET LOCAL enable_seqscan = off", Vec::new()).await);
+            let explained: &'static str = format!("EXPLAIN {postgres}").leak();
+            let lines = sure(tx.all::<(String,)>(explained, values).await);
+            lines.into_iter().map(|(line,)| line).collect()
+        } else {
+            let explained: &'static str = format!("EXPLAIN QUERY PLAN {sqlite}").leak();
+            let lines = sure(tx.all::<(i64, i64, i64, String)>(explained, values).await);
+            lines.into_iter().map(|(_, _, _, line)| line).collect()
+        };
+        lines.join("\n")
+    }
+
+    /// Fails if a statement reads a whole table; `what` names it.
+    pub async fn reads_by_index(&self, what: &str, sql: impl Into<Sql>, values: Vec<Value>) {
+        let plan = self.plan(sql, values).await;
+        let scans = |line: &&str| line.contains("Seq Scan") || line.contains("SCAN ") && !line.contains("json_each");
+        let scan = plan.lines().find(scans);
+        assert_eq!(scan, None, "{} of {what}: {plan}", self.name);
+    }
 }
 
 /// A new database on each engine: SQLite first, then PostgreSQL.

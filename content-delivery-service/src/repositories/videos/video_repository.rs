@@ -364,14 +364,6 @@ mod tests {
     use crate::MIGRATIONS;
     use testing::databases;
 
-    /// SQLite's plan: it chooses among the same indexes as PostgreSQL and shows its choice without rows.
-    async fn plan(db: &Db, sql: &str, values: Vec<Value>) -> String {
-        let explained: &'static str = format!("EXPLAIN QUERY PLAN {sql}").leak();
-        let lines = db.read().all::<(i64, i64, i64, String)>(explained, values);
-        let lines = lines.await.unwrap().into_iter().map(|(_, _, _, line)| line);
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
     #[tokio::test]
     async fn lists_go_by_an_index_whosever_and_whatever_they_are_of() {
         let all = databases("content", MIGRATIONS).await.unwrap();
@@ -384,15 +376,15 @@ mod tests {
                 (OWNED, owned(), "videos_by_owner"),
                 (OWNED_AND_FAILED, owned(), "videos_by_"),
             ] {
-                let plan = plan(&test.db, sql, values).await;
+                let plan = test.plan(sql, values).await;
                 assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{sql}: {plan}");
             }
-            let shared = plan(&test.db, SHARED, args![20, None::<VideoId>, owner]).await;
+            let shared = test.plan(SHARED, args![20, None::<VideoId>, owner]).await;
             assert!(
                 shared.contains("videos_shared") && !shared.contains("TEMP B-TREE"),
                 "{shared}"
             );
-            let plan = plan(&test.db, EVERYBODYS, values()).await;
+            let plan = test.plan(EVERYBODYS, values()).await;
             assert!(
                 !plan.contains("TEMP B-TREE"),
                 "the latest come first without being sorted: {plan}"
