@@ -1,6 +1,6 @@
 //! How far people are with courses, by what they have watched.
 
-use super::access_service::{Act, seen};
+use super::access_service::{Act, Asker, seen};
 use super::course_service::CourseService;
 use super::error::EnrolmentError;
 use super::member_service::{Member, MemberService};
@@ -8,6 +8,7 @@ use crate::models::progress::summary::{CourseProgress, Part, Totals, nothing, of
 use crate::repositories::outline::outline_repository::OutlineRepository;
 use contracts::questions::{Lectures, Watching};
 use contracts::{CourseId, EnrolmentId, UserId};
+use futures::{Stream, stream};
 use runtime::page::{Page, PageRequest};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -74,21 +75,29 @@ impl ProgressService {
         Ok(Page { items, next_cursor })
     }
 
-    /// The same for all members.
-    pub(crate) async fn of_all_members(&self, act: Act<'_>) -> Result<Vec<MemberProgress>, EnrolmentError> {
-        let mut page = PageRequest {
+    /// The same for all members, a hundred at a time, so that a large course takes no more memory than a small one.
+    pub(crate) fn of_all_members(
+        &self,
+        id: CourseId,
+        asker: Asker,
+    ) -> impl Stream<Item = Result<Vec<MemberProgress>, EnrolmentError>> + Send + use<> {
+        let first = PageRequest {
             limit: MEMBERS_AT_ONCE,
             after: None,
         };
-        let mut all = Vec::new();
-        loop {
-            let Page { items, next_cursor } = self.of_members(act, &page).await?;
-            page.after = items.last().map(|it| it.member.enrolment.id);
-            all.extend(items);
-            if next_cursor.is_none() {
-                return Ok(all);
-            }
-        }
+        let begin = (self.clone(), asker, Some(first), None);
+        stream::try_unfold(begin, move |(service, asker, page, parts)| async move {
+            let Some(mut page) = page else { return Ok(None) };
+            let found = service.members.list((id, &asker), &page).await?;
+            let parts = match parts {
+                Some(parts) => parts,
+                None => service.parts(id).await?,
+            };
+            page.after = found.items.last().map(|member| member.enrolment.id);
+            let members = service.with_progress(found.items, &parts).await?;
+            let next = found.next_cursor.map(|_| page);
+            Ok(Some((members, (service, asker, next, Some(parts)))))
+        })
     }
 
     async fn with_progress(&self, members: Vec<Member>, parts: &[Part]) -> Result<Vec<MemberProgress>, EnrolmentError> {

@@ -4,15 +4,21 @@ use super::csv::{CSV, line};
 use super::documents::MemberProgressDocument;
 use crate::controllers::state::Api;
 use crate::services::access_service::Asker;
+use crate::services::progress_service::MemberProgress;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::{CourseId, EnrolmentId};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http::HeaderMap;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, VARY};
 use runtime::page::{PageParameters, PageRequest};
 use runtime::{Json, PathId, Problem, ProblemDocument, accept};
 use serde::Serialize;
+use std::future::ready;
 use utoipa::ToSchema;
+
+const HEADINGS: [&str; 6] = ["user_id", "name", "completed", "of", "seconds", "last_watched_at"];
 
 /// A page of members with how far they are, in the order in which they first joined.
 #[derive(Debug, Serialize, ToSchema)]
@@ -50,12 +56,15 @@ pub(crate) async fn list_member_progress(
 ) -> Result<Response, Problem> {
     let rules = [(CACHE_CONTROL, "no-store"), (VARY, "Accept")];
     if accept::names(&headers, &ACCEPT, CSV) {
-        let all = api.progress.of_all_members((id, &asker)).await?;
+        let mut pages = Box::pin(api.progress.of_all_members(id, asker));
+        // What is wrong with the request shows at the first page; a later error cuts the table off.
+        let first = pages.try_next().await?.unwrap_or_default();
+        let begin = stream::once(ready(Ok(line(&HEADINGS) + &lines(first))));
+        let table = Body::from_stream(begin.chain(pages.map_ok(lines)));
         let kind = [
             (CONTENT_TYPE, "text/csv; charset=utf-8"),
             (CONTENT_DISPOSITION, "attachment; filename=\"progress.csv\""),
         ];
-        let table = table(all.into_iter().map(MemberProgressDocument::from));
         return Ok((rules, kind, table).into_response());
     }
     let found = api.progress.of_members((id, &asker), &page).await?;
@@ -66,9 +75,9 @@ pub(crate) async fn list_member_progress(
     Ok((rules, Json(view)).into_response())
 }
 
-fn table(members: impl Iterator<Item = MemberProgressDocument>) -> String {
-    let mut text = line(&["user_id", "name", "completed", "of", "seconds", "last_watched_at"]);
-    for member in members {
+fn lines(members: Vec<MemberProgress>) -> String {
+    let mut text = String::new();
+    for member in members.into_iter().map(MemberProgressDocument::from) {
         let watched = member.last_watched_at.map(|at| at.to_string()).unwrap_or_default();
         text += &line(&[
             &member.user_id.to_string(),
