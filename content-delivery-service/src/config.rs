@@ -50,6 +50,8 @@ pub struct PlaybackConfig {
     pub hot_bytes: u64,
     /// Sessions that play at once, of one user; 0 means any number.
     pub sessions_per_user: u32,
+    /// Sessions that play at once, of one lecture and without a sign-in; 0 means any number.
+    pub sessions_per_share: u32,
     /// How much of a lecture somebody must have seen to have completed it.
     pub completed_share: f64,
 }

@@ -37,6 +37,7 @@ use controllers::state::Api;
 use entitlements::repositories::grounds_repository::GroundsRepository;
 use jobs::sweep_job::SweepJob;
 use media_store::store::MediaStore;
+use models::playback::session::Places;
 use renditions::repositories::ladder_repository::LadderRepository;
 use renditions::repositories::plan_repository::PlanRepository;
 use repositories::playback::playback_key_repository::PlaybackKeyRepository;
@@ -140,7 +141,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let uploads = uploads(&db, stores, (config.upload, config.quota.clone()), &secret);
     let (keys, media) = playback(&db, (&objects, &clock), &secret, config.playback.hot_bytes).await?;
     let access = AccessService::new(GroundsRepository::new(db.clone()), directory, clock.clone());
-    let viewers = (access.clone(), authenticator.clone(), config.playback.sessions_per_user);
+    let viewers = (access.clone(), authenticator.clone(), places(&config.playback));
     let streams = StreamService::new(&db, keys, media, viewers, (space.clone(), clock.clone()));
     let transcodes = TranscodeService::new(PlanRepository::new(db.clone()), clock.clone());
     let videos = VideoService::new(
@@ -173,6 +174,13 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         routes: routes::videos(api, &authenticator).merge(routes::playback(courses, &streams, &authenticator)),
         tasks: tasks.into_iter().chain(followers).collect(),
     })
+}
+
+fn places(config: &PlaybackConfig) -> Places {
+    Places {
+        of_user: config.sessions_per_user,
+        of_lecture: config.sessions_per_share,
+    }
 }
 
 /// The keys of playback tokens, and the media that they open.

@@ -67,8 +67,8 @@ pub(crate) const METRICS: &[Metric] = &[
     },
     Metric {
         name: SESSIONS_REFUSED,
-        help: "playback sessions that got no place because their user had too many, when they were opened (opening) or at \
-               their first media request (media)",
+        help: "playback sessions that got no place because their user, or their lecture without a sign-in, had too many: \
+               when they were opened (opening) or at their first media request (media)",
     },
     Metric {
         name: MEDIA_REQUESTS,

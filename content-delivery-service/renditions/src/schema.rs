@@ -89,4 +89,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0012_watches.sql"),
         postgres: include_str!("../../migrations/postgres/0012_watches.sql"),
     },
+    Migration {
+        number: 13,
+        name: "networks of viewers without a sign-in",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0013_networks.sql"),
+        postgres: include_str!("../../migrations/postgres/0013_networks.sql"),
+    },
 ];

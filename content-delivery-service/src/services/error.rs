@@ -84,6 +84,8 @@ pub(crate) enum PlaybackError {
     /// Those that hold the places.
     #[error("you watch in as many places as you may at the same time; end one of them, or wait a moment")]
     TooManySessions(Vec<LiveSession>),
+    #[error("as many people watch this lecture as may without signing in; sign in, or try again in a moment")]
+    Crowded,
     #[error(transparent)]
     Failed(Failure),
 }

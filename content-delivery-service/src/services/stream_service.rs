@@ -13,7 +13,7 @@ pub(crate) mod playback_token;
 pub(crate) mod unread_media;
 
 use crate::metric::{self, MediaCounters};
-use crate::models::playback::session::{NewPlayback, RENEWAL, lifetime};
+use crate::models::playback::session::{NewPlayback, Places, RENEWAL, lifetime};
 use crate::models::videos::video::Video;
 use crate::repositories::playback::lease_repository::Begun;
 use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, Standing, end_all, end_by};
@@ -39,6 +39,7 @@ use media_store::store::{MediaError, MediaStore};
 use renditions::models::lecture::Status;
 use runtime::{Authenticator, Caller, RequestId, Shutdown};
 use serde_json::json;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -77,6 +78,8 @@ pub(crate) struct Opening {
     pub(crate) video: VideoId,
     /// The name of the player.
     pub(crate) device: String,
+    /// The network that the request comes from.
+    pub(crate) network: IpAddr,
     /// The own session that ends in favour of this one.
     pub(crate) take_over: Option<PlaybackId>,
     /// The key of the lecture's link, if the viewer came by it.
@@ -100,7 +103,7 @@ impl StreamService {
         db: &Db,
         keys: PlaybackKeys,
         media: MediaStore,
-        (access, authenticator, sessions_per_user): (AccessService, Authenticator, u32),
+        (access, authenticator, places): (AccessService, Authenticator, Places),
         (space, clock): (Space, Clock),
     ) -> Self {
         Self(Arc::new(Inner {
@@ -109,7 +112,7 @@ impl StreamService {
             playbacks: PlaybackRepository::new(db.clone()),
             keys,
             open: OpenPlaybacks::default(),
-            leases: Leases::new(db, sessions_per_user, space.clone()),
+            leases: Leases::new(db, places, space.clone()),
             media,
             counters: MediaCounters::new(),
             authenticator,
@@ -134,15 +137,24 @@ impl StreamService {
         let (video, entitlement) = inner.access.watched::<PlaybackError>(found, visit).await?;
         let video = watchable(video)?;
         let now = inner.clock.now();
-        if let Some(caller) = caller {
-            self.find_place(caller, opening, now).await?;
-        }
         // Only a key that was compared is kept.
         let by_link = entitlement.basis == Basis::Sharing && video.visibility == Visibility::Link;
+        // Viewers from a network who are not signed in count as one.
+        let viewer = match caller {
+            Some(caller) => inner.keys.viewer(caller.user_id),
+            None => inner.keys.viewer_from(opening.network),
+        };
         let playback = NewPlayback {
             share_key: key.filter(|_| by_link).map(str::to_owned),
+            network: caller.is_none().then(|| i64::from_be_bytes(viewer)),
             ..new_playback((&video, &opening.device), caller, &entitlement, now)
         };
+        if let (Some(caller), Some(other)) = (caller, opening.take_over)
+            && inner.leases.take_over(other, caller.user_id, now).await?
+        {
+            inner.open.end(&[other], now);
+        }
+        inner.leases.demand_place(&playback).await?;
         let mut opened = self.write(&playback, &video, asker).await;
         if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
             opened = self.write(&playback, &video, asker).await;
@@ -157,12 +169,10 @@ impl StreamService {
             return Err(Denied::Unauthenticated.into());
         }
         metrics::counter!(metric::PLAYBACKS_OPENED).increment(1);
-        // Viewers without a sign-in have nothing in common.
-        let viewer = caller.map_or_else(UserId::generate, |caller| caller.user_id);
         let claims = Claims {
             video: playback.video_id,
             policy_version: version(playback.policy_version),
-            viewer: inner.keys.viewer(viewer),
+            viewer,
             playback: playback.id,
             session: playback.session_id,
             uses: USE_MEDIA,
@@ -201,18 +211,6 @@ impl StreamService {
             (NewEvent::of_video(video.id, data.into()), entry)
         });
         inner.playbacks.open(playback, audit.as_ref()).await
-    }
-
-    /// Ends the session that the caller takes over, and makes sure that there is a place for the new one.
-    async fn find_place(&self, caller: &Caller, opening: &Opening, now: Timestamp) -> Result<(), PlaybackError> {
-        let inner = &*self.0;
-        if let Some(other) = opening.take_over
-            && inner.leases.take_over(other, caller.user_id, now).await?
-        {
-            inner.open.end(&[other], now);
-        }
-        let slot = (caller.session_id, opening.video);
-        inner.leases.demand_place(caller.user_id, slot, now).await
     }
 
     /// The session that a token opens for a video; `None` whatever is wrong with either.
@@ -427,6 +425,7 @@ fn new_playback(
         device: device.to_owned(),
         as_admin: entitlement.right == Right::Administer,
         share_key: None,
+        network: None,
         created_at: now,
         expires_at: Timestamp::from_seconds(ends.seconds()),
     }

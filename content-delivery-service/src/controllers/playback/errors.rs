@@ -17,6 +17,10 @@ impl From<E> for Problem {
                 let sessions = serde_json::to_value(live).unwrap_or_default();
                 Self::new(S::TOO_MANY_REQUESTS, "too_many_sessions", detail).member("sessions", sessions)
             }
+            // The sessions are other people's.
+            E::Crowded => Self::new(S::TOO_MANY_REQUESTS, "too_many_sessions", detail)
+                .member("sessions", serde_json::Value::Array(Vec::new()))
+                .retry_after(10),
             E::Failed(failure) => failure.into(),
         }
     }

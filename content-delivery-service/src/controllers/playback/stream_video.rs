@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use contracts::{PlaybackId, VideoId};
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, USER_AGENT, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use runtime::{Json, Problem, ProblemDocument, Query, RequestId, accept};
+use runtime::{ClientAddress, Json, Problem, ProblemDocument, Query, RequestId, accept};
 use serde::Deserialize;
 
 /// How the session is opened.
@@ -56,6 +56,7 @@ pub(crate) async fn stream_video(
     Named(Visitor(caller), video): Named,
     Query(link): Query<Link>,
     request: RequestId,
+    from: ClientAddress,
     Query(Parameters { take_over }): Query<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
@@ -63,6 +64,7 @@ pub(crate) async fn stream_video(
     let opening = Opening {
         video,
         device: device(text(&USER_AGENT).unwrap_or_default()),
+        network: from.subnet(),
         take_over,
         key: link.s,
     };

@@ -1,11 +1,12 @@
 //! The places of a user's playback sessions: which sessions hold one, and who gets the next one.
 
 use crate::metric;
-use crate::models::playback::session::{LEASE, LiveSession};
+use crate::models::playback::session::{Admission, LEASE, LiveSession, Places, admission};
 use crate::repositories::rows;
 use backing::db::Sql;
 use backing::{Db, DbError, Tx, args, record};
 use contracts::{PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use uuid::Uuid;
 
 /// The sessions of one sign-in and video, in one order everywhere: a change that ends sessions locks them by their ids.
 /// SQLite needs no lock: it has one writer at a time.
@@ -14,6 +15,25 @@ const HOLD: Sql = Sql::both(
     "SELECT id FROM playbacks WHERE user_id = $1 AND session_id = $2 AND video_id = $3 AND ended_at IS NULL ORDER BY id \
      FOR UPDATE",
 );
+/// Ends the other sessions of one sign-in and video that have begun.
+const REPLACE: &str = "UPDATE playbacks SET ended_at = $5 WHERE user_id = $1 AND session_id = $2 AND video_id = $3 \
+    AND id <> $4 AND ended_at IS NULL AND started_at IS NOT NULL RETURNING id";
+/// How many other sessions of a user hold a place.
+const COUNT: &str = "SELECT COUNT(*) FROM playbacks WHERE user_id = $1 AND ended_at IS NULL AND started_at IS NOT NULL \
+    AND last_seen_at > $2 AND expires_at > $3 AND id <> $4";
+/// A user's sessions that hold a place.
+const LIVE: &str = "SELECT p.id, p.video_id, v.title, p.device, p.last_seen_at \
+    FROM playbacks p JOIN videos v ON v.id = p.video_id \
+    WHERE p.user_id = $1 AND p.ended_at IS NULL AND p.started_at IS NOT NULL AND p.last_seen_at > $2 \
+    AND p.expires_at > $3 AND NOT (p.session_id = $4 AND p.video_id = $5) ORDER BY p.last_seen_at DESC, p.id DESC";
+/// How many places of a lecture the viewers of each network hold who are not signed in.
+const CROWD: &str = "SELECT network, COUNT(*) AS held FROM playbacks \
+    WHERE video_id = $1 AND network IS NOT NULL AND started_at IS NOT NULL AND last_seen_at > $2 \
+    AND ended_at IS NULL AND expires_at > $3 AND id <> $4 GROUP BY network";
+/// The one of them that was not seen for the longest time.
+const GIVES_WAY: &str = "UPDATE playbacks SET ended_at = $5 WHERE id = (SELECT id FROM playbacks \
+    WHERE video_id = $1 AND network IS NOT NULL AND started_at IS NOT NULL AND last_seen_at > $2 AND ended_at IS NULL \
+    AND expires_at > $3 AND network = $4 ORDER BY last_seen_at, id LIMIT 1) AND ended_at IS NULL RETURNING id";
 
 /// Sessions that hold a place, in the content database.
 #[derive(Clone)]
@@ -24,9 +44,9 @@ pub(crate) struct LeaseRepository {
 /// How the first media request of a session ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Begun {
-    /// The session holds a place; these sessions of the same sign-in and video have left theirs to it.
+    /// The session holds a place; these sessions have left theirs to it.
     Live(Vec<PlaybackId>),
-    /// The user has no place left; the session has ended.
+    /// No place is left; the session has ended.
     NoPlace,
     /// The session has ended before.
     Ended,
@@ -37,6 +57,7 @@ record! {
         user_id: UserId,
         session_id: SessionId,
         video_id: VideoId,
+        network: Option<i64>,
     }
 }
 
@@ -68,28 +89,29 @@ impl LeaseRepository {
         Self { db }
     }
 
-    /// Gives a session a place, or the place again that it lost by silence; `most` is how many a user has, 0 for any
-    /// number. A session takes the place of an earlier one of the same sign-in and video. Beginnings of one user come one
-    /// after the other, on all nodes.
-    pub(crate) async fn begin(&self, playback: PlaybackId, most: u32, now: Timestamp) -> Result<Begun, DbError> {
+    /// Gives a session a place, or the place again that it lost by silence. A session takes the place of an earlier one of
+    /// the same sign-in and video. Beginnings of one user, and those of a lecture without a sign-in, come one after the
+    /// other, on all nodes.
+    pub(crate) async fn begin(&self, playback: PlaybackId, places: Places, now: Timestamp) -> Result<Begun, DbError> {
         let mut tx = self.db.write().await?;
-        let sql = "SELECT user_id, session_id, video_id FROM playbacks WHERE id = $1 AND ended_at IS NULL";
+        let sql = "SELECT user_id, session_id, video_id, network FROM playbacks WHERE id = $1 AND ended_at IS NULL";
         let Some(beginning) = tx.one::<Beginning>(sql, args![playback]).await? else {
             return Ok(Begun::Ended);
         };
-        let mut replaced = Vec::new();
-        // Whoever watches without a sign-in shares nothing with others who do.
-        if !beginning.user_id.0.is_nil() {
-            rows::one_by_one(&mut tx, beginning.user_id).await?;
-            replaced = replace(&mut tx, playback, &beginning, now).await?;
-            let others = count(&mut tx, playback, beginning.user_id, now).await?;
-            if most > 0 && others >= i64::from(most) {
-                let sql = "UPDATE playbacks SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
-                tx.run(sql, args![playback, now]).await?;
-                tx.commit().await?;
-                return Ok(Begun::NoPlace);
+        let replaced = match beginning.network {
+            Some(network) => {
+                begin_in_crowd(&mut tx, playback, (beginning.video_id, network), places.of_lecture, now).await?
             }
-        }
+            // Opened by the version before.
+            None if beginning.user_id.0.is_nil() => Some(Vec::new()),
+            None => begin_of_user(&mut tx, playback, &beginning, places.of_user, now).await?,
+        };
+        let Some(replaced) = replaced else {
+            // Its token opens nothing from now on, here or elsewhere.
+            tx.run("DELETE FROM playbacks WHERE id = $1", args![playback]).await?;
+            tx.commit().await?;
+            return Ok(Begun::NoPlace);
+        };
         let sql = "UPDATE playbacks SET started_at = COALESCE(started_at, $2), last_seen_at = $2 \
                    WHERE id = $1 AND ended_at IS NULL";
         if tx.run(sql, args![playback, now]).await? == 0 {
@@ -108,14 +130,15 @@ impl LeaseRepository {
         (session, video): (SessionId, VideoId),
         now: Timestamp,
     ) -> Result<Vec<LiveSession>, DbError> {
-        let sql = "SELECT p.id, p.video_id, v.title, p.device, p.last_seen_at \
-                   FROM playbacks p JOIN videos v ON v.id = p.video_id \
-                   WHERE p.user_id = $1 AND p.ended_at IS NULL AND p.started_at IS NOT NULL AND p.last_seen_at > $2 \
-                   AND p.expires_at > $3 AND NOT (p.session_id = $4 AND p.video_id = $5) \
-                   ORDER BY p.last_seen_at DESC, p.id DESC";
         let values = args![user, now - LEASE, now, session, video];
-        let rows = self.db.read().all::<LiveRow>(sql, values).await?;
+        let rows = self.db.read().all::<LiveRow>(LIVE, values).await?;
         Ok(rows.into_iter().map(LiveSession::from).collect())
+    }
+
+    /// How many places of a lecture each network holds, of viewers without a sign-in.
+    pub(crate) async fn crowd(&self, video: VideoId, now: Timestamp) -> Result<Vec<(i64, i64)>, DbError> {
+        let nobody = PlaybackId::from(Uuid::nil());
+        self.db.read().all(CROWD, args![video, now - LEASE, now, nobody]).await
     }
 
     /// Ends a session of this user.
@@ -131,6 +154,42 @@ impl LeaseRepository {
     }
 }
 
+/// Finds a place for a session of somebody who is signed in, and returns the sessions that leave theirs to it; `None` if
+/// there is no place.
+async fn begin_of_user(
+    tx: &mut Tx,
+    playback: PlaybackId,
+    beginning: &Beginning,
+    most: u32,
+    now: Timestamp,
+) -> Result<Option<Vec<PlaybackId>>, DbError> {
+    rows::one_by_one(tx, beginning.user_id.0).await?;
+    let replaced = replace(tx, playback, beginning, now).await?;
+    let others = count(tx, playback, beginning.user_id, now).await?;
+    Ok((most == 0 || others < i64::from(most)).then_some(replaced))
+}
+
+/// The same for a session without a sign-in, which shares the places of its lecture with all others.
+async fn begin_in_crowd(
+    tx: &mut Tx,
+    playback: PlaybackId,
+    (video, network): (VideoId, i64),
+    most: u32,
+    now: Timestamp,
+) -> Result<Option<Vec<PlaybackId>>, DbError> {
+    rows::one_by_one(tx, video.0).await?;
+    let crowd: Vec<(i64, i64)> = tx.all(CROWD, args![video, now - LEASE, now, playback]).await?;
+    match admission(&crowd, network, most) {
+        Admission::Free => Ok(Some(Vec::new())),
+        Admission::Full => Ok(None),
+        Admission::From(other) => {
+            let values = args![video, now - LEASE, now, other, now];
+            let ended = tx.all::<(PlaybackId,)>(GIVES_WAY, values).await?;
+            Ok(Some(ended.into_iter().map(|(id,)| id).collect()))
+        }
+    }
+}
+
 /// Ends the other sessions of the same sign-in and video that have begun.
 async fn replace(
     tx: &mut Tx,
@@ -142,21 +201,21 @@ async fn replace(
         user_id,
         session_id,
         video_id,
+        ..
     } = *beginning;
     tx.all::<(PlaybackId,)>(HOLD, args![user_id, session_id, video_id])
         .await?;
-    let sql = "UPDATE playbacks SET ended_at = $5 WHERE user_id = $1 AND session_id = $2 AND video_id = $3 \
-               AND id <> $4 AND ended_at IS NULL AND started_at IS NOT NULL RETURNING id";
     let replaced = tx
-        .all::<(PlaybackId,)>(sql, args![user_id, session_id, video_id, playback, now])
+        .all::<(PlaybackId,)>(REPLACE, args![user_id, session_id, video_id, playback, now])
         .await?;
     Ok(replaced.into_iter().map(|(id,)| id).collect())
 }
 
 /// How many other sessions of a user hold a place.
 async fn count(tx: &mut Tx, playback: PlaybackId, user: UserId, now: Timestamp) -> Result<i64, DbError> {
-    let sql = "SELECT COUNT(*) FROM playbacks WHERE user_id = $1 AND ended_at IS NULL AND started_at IS NOT NULL \
-               AND last_seen_at > $2 AND expires_at > $3 AND id <> $4";
-    let counted = tx.one::<(i64,)>(sql, args![user, now - LEASE, now, playback]).await?;
+    let counted = tx.one::<(i64,)>(COUNT, args![user, now - LEASE, now, playback]).await?;
     Ok(counted.map_or(0, |(count,)| count))
 }
+
+#[cfg(test)]
+mod tests;

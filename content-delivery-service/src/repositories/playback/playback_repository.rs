@@ -13,17 +13,29 @@ use std::time::Duration;
 
 /// How many sessions of a user live at once.
 const MAX_OF_USER: i64 = 100;
-/// How many sessions of one lecture live at once that were opened without a sign-in.
-const MAX_OF_NOBODY: i64 = 500;
+/// How many sessions of a lecture that viewers from one network opened without a sign-in wait for their first media request.
+const MAX_OPENED: i64 = 250;
 /// How long an ended session of a user is kept who opens others; nodes learn of an end within seconds.
 const KEEP_ENDED: Duration = Duration::from_secs(60);
 
+const STANDING: &str = "SELECT p.video_id, p.started_at, p.last_seen_at, p.ended_at, v.policy_version, v.deleted_at \
+    FROM playbacks p JOIN videos v ON v.id = p.video_id WHERE p.id = $1";
+const ENDED_SINCE: &str = "SELECT id FROM playbacks WHERE ended_at >= $1";
+const POLICIES_SINCE: &str = "SELECT id, policy_version FROM videos WHERE updated_at >= $1";
+const FORGET_BEFORE: &str = "DELETE FROM playbacks WHERE expires_at < $1";
+const FORGET_ENDED: &str = "DELETE FROM playbacks WHERE user_id = $1 AND ended_at < $2";
+const END_OLDEST: &str = "UPDATE playbacks SET ended_at = $2 WHERE id IN (SELECT id FROM playbacks \
+    WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3) RETURNING id";
 /// The list is JSON, so that one statement serves lists of any length.
 const END_ALL: Sql = Sql::both(
     "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL AND id IN (SELECT unhex(value) FROM json_each($2))",
     "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL \
      AND id IN (SELECT json_array_elements_text($2::json)::uuid)",
 );
+/// Those of them that are too many. No process has served one of these, so nothing else has to know of their end.
+const FORGET_OPENED: &str = "DELETE FROM playbacks WHERE started_at IS NULL AND id IN (SELECT id FROM playbacks \
+    WHERE video_id = $1 AND network IS NOT NULL AND started_at IS NULL AND network = $2 \
+    ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $3)";
 
 /// Sessions in the content database.
 #[derive(Clone)]
@@ -112,9 +124,7 @@ impl PlaybackRepository {
 
     /// How a session and its video stand.
     pub(crate) async fn standing(&self, playback: PlaybackId) -> Result<Option<Standing>, DbError> {
-        let sql = "SELECT p.video_id, p.started_at, p.last_seen_at, p.ended_at, v.policy_version, v.deleted_at \
-                   FROM playbacks p JOIN videos v ON v.id = p.video_id WHERE p.id = $1";
-        self.db.read().one(sql, args![playback]).await
+        self.db.read().one(STANDING, args![playback]).await
     }
 
     /// Ends one session.
@@ -130,15 +140,13 @@ impl PlaybackRepository {
 
     /// The sessions that were ended at or after a moment.
     pub(crate) async fn ended_since(&self, moment: Timestamp) -> Result<Vec<PlaybackId>, DbError> {
-        let sql = "SELECT id FROM playbacks WHERE ended_at >= $1";
-        let rows = self.db.read().all::<PlaybackRow>(sql, args![moment]).await?;
+        let rows = self.db.read().all::<PlaybackRow>(ENDED_SINCE, args![moment]).await?;
         Ok(rows.into_iter().map(|row| row.id).collect())
     }
 
     /// The policies of the videos that changed at or after a moment.
     pub(crate) async fn policies_since(&self, moment: Timestamp) -> Result<Vec<Policy>, DbError> {
-        let sql = "SELECT id, policy_version FROM videos WHERE updated_at >= $1";
-        self.db.read().all(sql, args![moment]).await
+        self.db.read().all(POLICIES_SINCE, args![moment]).await
     }
 
     /// Notes when sessions were last seen.
@@ -160,9 +168,7 @@ impl PlaybackRepository {
     /// Forgets the sessions that ran out before a moment.
     pub(crate) async fn forget_before(&self, moment: Timestamp) -> Result<u64, DbError> {
         let mut tx = self.db.write().await?;
-        let gone = tx
-            .run("DELETE FROM playbacks WHERE expires_at < $1", args![moment])
-            .await?;
+        let gone = tx.run(FORGET_BEFORE, args![moment]).await?;
         tx.commit().await?;
         Ok(gone)
     }
@@ -182,8 +188,8 @@ async fn open_in(
         return Ok(None);
     }
     let sql = "INSERT INTO playbacks (id, video_id, user_id, session_id, user_version, policy_version, \
-               created_at, expires_at, last_seen_at, as_admin, share_key, device) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9, $10, $11)";
+               created_at, expires_at, last_seen_at, as_admin, share_key, device, network) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9, $10, $11, $12)";
     let values = args![
         playback.id,
         playback.video_id,
@@ -195,7 +201,8 @@ async fn open_in(
         playback.expires_at,
         playback.as_admin,
         playback.share_key.clone(),
-        playback.device.as_str()
+        playback.device.as_str(),
+        playback.network
     ];
     tx.run(sql, values).await?;
     if let Some((event, entry)) = audit {
@@ -207,25 +214,18 @@ async fn open_in(
     Ok(Some(too_many))
 }
 
-/// Ends the sessions of a user, or of a lecture's viewers without a sign-in, that are too many, and forgets those that ended
-/// before the other nodes looked last.
+/// Ends the sessions of a user that are too many, and forgets those that ended before the other nodes looked last. Of viewers
+/// without a sign-in, it forgets those that have asked for no media and are too many of their lecture and network.
 async fn make_room(tx: &mut Tx, opened: &NewPlayback) -> Result<Vec<PlaybackId>, DbError> {
-    let sql = "DELETE FROM playbacks WHERE user_id = $1 AND ended_at < $2";
-    tx.run(sql, args![opened.user_id, opened.created_at - KEEP_ENDED])
+    if let Some(network) = opened.network {
+        tx.run(FORGET_OPENED, args![opened.video_id, network, MAX_OPENED])
+            .await?;
+        return Ok(Vec::new());
+    }
+    tx.run(FORGET_ENDED, args![opened.user_id, opened.created_at - KEEP_ENDED])
         .await?;
-    let ended = if opened.user_id.0.is_nil() {
-        let sql = "UPDATE playbacks SET ended_at = $3 WHERE id IN (SELECT id FROM playbacks \
-                   WHERE video_id = $1 AND user_id = $2 AND ended_at IS NULL \
-                   ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $4) RETURNING id";
-        let values = args![opened.video_id, opened.user_id, opened.created_at, MAX_OF_NOBODY];
-        tx.all::<PlaybackRow>(sql, values).await?
-    } else {
-        let sql = "UPDATE playbacks SET ended_at = $2 WHERE id IN (SELECT id FROM playbacks \
-                   WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3) \
-                   RETURNING id";
-        let values = args![opened.user_id, opened.created_at, MAX_OF_USER];
-        tx.all::<PlaybackRow>(sql, values).await?
-    };
+    let values = args![opened.user_id, opened.created_at, MAX_OF_USER];
+    let ended = tx.all::<PlaybackRow>(END_OLDEST, values).await?;
     metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
     Ok(ended.into_iter().map(|row| row.id).collect())
 }

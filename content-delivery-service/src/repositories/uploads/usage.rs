@@ -62,7 +62,7 @@ pub(crate) async fn check(
     if *allowance == Allowance::BOUNDLESS {
         return Ok(None);
     }
-    rows::one_by_one(tx, new.owner).await?;
+    rows::one_by_one(tx, new.owner.0).await?;
     let owner = tx.one::<UsageRow>(OF_OWNER, args![new.owner]).await?;
     let all = tx.one::<Missing>(MISSING, args![now - HELD]).await?;
     let owner = owner.map(Usage::from).unwrap_or_default();

@@ -1,24 +1,23 @@
-//! How many sessions one user may have at once.
+//! How many sessions one user may have at once, and one lecture without a sign-in.
 
 use crate::metric;
-use crate::models::playback::session::LiveSession;
+use crate::models::playback::session::{Admission, LiveSession, NewPlayback, Places, admission};
 use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
 use crate::services::error::PlaybackError;
 use backing::space::Space;
 use backing::{Db, DbError};
-use contracts::{PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use contracts::{PlaybackId, Timestamp, UserId};
 
-/// The places of users' sessions.
+/// The places of sessions.
 pub(crate) struct Leases {
     rows: LeaseRepository,
-    /// How many places a user has; 0 for any number.
-    places: u32,
+    places: Places,
     space: Space,
 }
 
 impl Leases {
     /// Counts sessions in the content database.
-    pub(crate) fn new(db: &Db, places: u32, space: Space) -> Self {
+    pub(crate) fn new(db: &Db, places: Places, space: Space) -> Self {
         Self {
             rows: LeaseRepository::new(db.clone()),
             places,
@@ -38,25 +37,24 @@ impl Leases {
         ended
     }
 
-    /// Fails if no place is left for this sign-in to watch this video.
+    /// Fails if no place is left for a session that is about to be opened.
     ///
-    /// Errors: `TooManySessions` with those that hold the places
-    pub(crate) async fn demand_place(
-        &self,
-        user: UserId,
-        slot: (SessionId, VideoId),
-        now: Timestamp,
-    ) -> Result<(), PlaybackError> {
-        if self.places == 0 || user.0.is_nil() {
-            return Ok(());
-        }
-        let live: Vec<LiveSession> = self.rows.live(user, slot, now).await?;
-        let count = u32::try_from(live.len()).unwrap_or(u32::MAX);
-        if count < self.places {
-            return Ok(());
-        }
-        metrics::counter!(metric::SESSIONS_REFUSED, "at" => "opening").increment(1);
-        Err(PlaybackError::TooManySessions(live))
+    /// Errors: `TooManySessions` with those of the same user that hold the places; `Crowded` without a sign-in
+    pub(crate) async fn demand_place(&self, opening: &NewPlayback) -> Result<(), PlaybackError> {
+        let (now, Places { of_user, of_lecture }) = (opening.created_at, self.places);
+        let refusal = if let Some(network) = opening.network {
+            let crowd = self.rows.crowd(opening.video_id, now).await?;
+            (admission(&crowd, network, of_lecture) == Admission::Full).then_some(PlaybackError::Crowded)
+        } else {
+            let slot = (opening.session_id, opening.video_id);
+            let live: Vec<LiveSession> = self.rows.live(opening.user_id, slot, now).await?;
+            let held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+            (of_user > 0 && held >= of_user).then_some(PlaybackError::TooManySessions(live))
+        };
+        refusal.map_or(Ok(()), |error| {
+            metrics::counter!(metric::SESSIONS_REFUSED, "at" => "opening").increment(1);
+            Err(error)
+        })
     }
 
     /// Gives a session a place at its first media request, and again after a long silence, also on a full disk.

@@ -6,7 +6,7 @@
 
 use crate::models::playback::session::RENEWAL;
 use crate::services::stream_service::playback_token::Claims;
-use crate::services::stream_service::unread_media::UnreadMedia;
+use crate::services::stream_service::unread_media::{MOST, MOST_OF_NETWORK, UnreadMedia};
 use aws_lc_rs::digest::{SHA256, digest};
 use contracts::{PlaybackId, Timestamp, VideoId};
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ const SHARDS: usize = 16;
 const PER_SHARD: usize = 4_096;
 const KEEP_ENDS: Duration = Duration::from_secs(600);
 
-/// A user, as tokens name them.
+/// A user, or a network, as tokens name them.
 type Viewer = [u8; 8];
 type Shard = RwLock<HashMap<TokenHash, Arc<OpenPlayback>>>;
 
@@ -119,7 +119,7 @@ impl OpenPlaybacks {
         seen_at: Option<Timestamp>,
         now: Timestamp,
     ) -> Arc<OpenPlayback> {
-        let unread = self.unread(claims.viewer);
+        let unread = self.unread(&claims);
         let ends = self.ends();
         let known = seen_at.map_or(0, |at| at.0);
         let open = Arc::new(OpenPlayback {
@@ -201,7 +201,8 @@ impl OpenPlaybacks {
     }
 
     /// What a viewer has not read yet.
-    fn unread(&self, viewer: Viewer) -> Arc<UnreadMedia> {
+    fn unread(&self, claims: &Claims) -> Arc<UnreadMedia> {
+        let viewer = claims.viewer;
         let mut viewers = self.viewers.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(unread) = viewers.get(&viewer).and_then(Weak::upgrade) {
             return unread;
@@ -209,7 +210,8 @@ impl OpenPlaybacks {
         if viewers.len() >= SHARDS * PER_SHARD {
             viewers.retain(|_, unread| unread.strong_count() > 0);
         }
-        let unread = Arc::default();
+        let signed_in = !claims.session.0.is_nil();
+        let unread = Arc::new(UnreadMedia::new(if signed_in { MOST } else { MOST_OF_NETWORK }));
         viewers.insert(viewer, Arc::downgrade(&unread));
         unread
     }

@@ -10,6 +10,7 @@ use aws_lc_rs::hmac;
 use backing::DbError;
 use contracts::{Timestamp, UserId};
 use runtime::secrets::{SealError, Sealer, derive};
+use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Signs and verifies playback tokens.
@@ -85,10 +86,19 @@ impl PlaybackKeys {
 
     /// The viewer's name inside tokens: the same for the same user, and no id.
     pub(crate) fn viewer(&self, user: UserId) -> [u8; 8] {
-        let tag = hmac::sign(&self.viewers, user.0.as_bytes());
-        let mut viewer = [0; 8];
-        viewer.copy_from_slice(&tag.as_ref()[..8]);
-        viewer
+        self.named(user.0.as_bytes())
+    }
+
+    /// The name inside tokens of all viewers from a network who are not signed in: no address either.
+    pub(crate) fn viewer_from(&self, network: IpAddr) -> [u8; 8] {
+        self.named(network.to_string().as_bytes())
+    }
+
+    fn named(&self, viewer: &[u8]) -> [u8; 8] {
+        let tag = hmac::sign(&self.viewers, viewer);
+        let mut name = [0; 8];
+        name.copy_from_slice(&tag.as_ref()[..8]);
+        name
     }
 }
 

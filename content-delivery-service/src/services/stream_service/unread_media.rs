@@ -6,11 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How much of it keeps a viewer from being sent more; the last answer may go beyond. Players read one segment of each
 /// track at a time.
-const MOST: u64 = 64 << 20;
+pub(crate) const MOST: u64 = 64 << 20;
+/// The same for all viewers from one network who are not signed in.
+pub(crate) const MOST_OF_NETWORK: u64 = 128 << 20;
 
-/// What one viewer has not read yet.
-#[derive(Debug, Default)]
-pub(crate) struct UnreadMedia(AtomicU64);
+/// What one viewer has not read yet, or one network.
+#[derive(Debug)]
+pub(crate) struct UnreadMedia {
+    bytes: AtomicU64,
+    most: u64,
+}
 
 /// An answer that counts until the last of its bytes is sent.
 struct Answer {
@@ -26,21 +31,29 @@ impl AsRef<[u8]> for Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        self.unread.0.fetch_sub(length(&self.bytes), Ordering::Relaxed);
+        self.unread.bytes.fetch_sub(length(&self.bytes), Ordering::Relaxed);
     }
 }
 
 impl UnreadMedia {
+    /// Nothing yet, of somebody who is sent no more when this much is unread.
+    pub(crate) fn new(most: u64) -> Self {
+        Self {
+            bytes: AtomicU64::new(0),
+            most,
+        }
+    }
+
     /// Whether the viewer has to read first.
     pub(crate) fn is_full(&self) -> bool {
-        self.0.load(Ordering::Relaxed) >= MOST
+        self.bytes.load(Ordering::Relaxed) >= self.most
     }
 
     /// Counts an answer with these bytes, of which even a part holds the whole; `None` if the viewer has to read first.
     pub(crate) fn count(self: &Arc<Self>, bytes: Bytes) -> Option<Bytes> {
         let more = length(&bytes);
-        let counted = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |unread| {
-            (unread < MOST).then(|| unread.saturating_add(more))
+        let counted = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |unread| {
+            (unread < self.most).then(|| unread.saturating_add(more))
         });
         counted.ok()?;
         let unread = Arc::clone(self);
@@ -58,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_viewer_gets_more_when_they_have_read() {
-        let unread = Arc::new(UnreadMedia::default());
+        let unread = Arc::new(UnreadMedia::new(MOST));
         let segment = Bytes::from(vec![7; 33 << 20]);
         let first = unread.count(segment.clone()).unwrap();
         let part = unread.count(segment.clone()).unwrap().slice(..10);
@@ -67,6 +80,6 @@ mod tests {
         assert!(!unread.is_full());
         assert_eq!(unread.count(segment).unwrap().len(), 33 << 20);
         drop(first);
-        assert_eq!(unread.0.load(Ordering::Relaxed), 0);
+        assert_eq!(unread.bytes.load(Ordering::Relaxed), 0);
     }
 }

@@ -198,3 +198,73 @@ async fn a_session_does_not_outlive_the_course() {
         assert!(expires(server.session(&learner, video).await) > end);
     }
 }
+
+#[tokio::test]
+async fn a_key_that_did_not_open_the_lecture_ends_nothing_when_the_link_is_taken_back() {
+    for server in Server::on_each_engine().await {
+        let owner = Person::instructor();
+        let video = server.lecture(&owner).await;
+        let learner = Classroom::open(&server, &[video]).await.learner().await;
+        let share = async |visibility: &str| {
+            let body = serde_json::json!({ "visibility": visibility });
+            let request = server.request_by(&owner, Method::PATCH, &format!("/api/v1/content/{video}"));
+            server.send(request.json(&body)).await.is(200).json["share_url"].clone()
+        };
+        let link = share("link").await;
+        let (_, key) = link.as_str().unwrap().split_once("?s=").unwrap();
+        let open = async |person: Option<&Person>, key: &str| {
+            let path = format!("/api/v1/content/{video}/stream?s={key}");
+            let request = match person {
+                Some(person) => server.request_by(person, Method::GET, &path),
+                None => server.request(Method::GET, &path),
+            };
+            let session = server.send(request.header("accept", "application/json")).await;
+            session.is(200).json["heartbeat_url"].as_str().unwrap().to_owned()
+        };
+        let (member, visitor) = (open(Some(&learner), "wrong").await, open(None, key).await);
+        assert!(server.beats(&member).await && server.beats(&visitor).await);
+        share("private").await;
+        assert!(server.beats(&member).await, "the course admits the learner");
+        assert!(!server.beats(&visitor).await);
+    }
+}
+
+#[tokio::test]
+async fn a_role_of_a_later_version_opens_nothing() {
+    for server in Server::on_each_engine().await {
+        let video = server.lecture(&Person::instructor()).await;
+        let mut classroom = Classroom::open(&server, &[video]).await;
+        let learner = classroom.learner().await;
+        assert_eq!(server.streams(&learner, video).await.0, 200);
+        let mut tx = server.db.write().await.unwrap();
+        let sql = "UPDATE course_members SET role = 'observer' WHERE user_id = $1";
+        assert_eq!(tx.run(sql, backing::args![learner.id]).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        assert_eq!(server.streams(&learner, video).await, refusal(404, "video_not_found"));
+    }
+}
+
+#[tokio::test]
+async fn no_opening_outlives_a_course_whose_end_moves_meanwhile() {
+    for server in Server::on_each_engine().await {
+        let video = server.lecture(&Person::instructor()).await;
+        let mut classroom = Classroom::open(&server, &[video]).await;
+        let learner = classroom.learner().await;
+        for round in 0..20_u64 {
+            let end = server.clock.now() + Duration::from_secs(60 + round);
+            let (session, ()) = tokio::join!(
+                server.session(&learner, video),
+                classroom.change(|it| it.ends_at = Some(end))
+            );
+            if session.status == 200 {
+                let heart = session.json["heartbeat_url"].as_str().unwrap();
+                let expires: Timestamp = serde_json::from_value(session.json["expires_at"].clone()).unwrap();
+                assert!(
+                    !server.beats(heart).await || expires <= end,
+                    "round {round}: {session:?}"
+                );
+            }
+            classroom.change(|it| it.ends_at = None).await;
+        }
+    }
+}

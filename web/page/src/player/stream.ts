@@ -70,9 +70,12 @@ export async function openStream(source: Source, takeOver: string | null): Promi
   return stream;
 }
 
-/** The places of a refusal because the viewer plays in too many of them; null for every other problem. */
+/**
+ * The places of a refusal because the viewer plays in too many of them; null for every other problem, also where too many
+ * people watch who are not signed in.
+ */
 export function placesOf(problem: Problem): Place[] | null {
   if (problem.code !== 'too_many_sessions') return null;
   const { sessions } = problem.document;
-  return Array.isArray(sessions) ? (sessions as Place[]) : [];
+  return Array.isArray(sessions) && sessions.length > 0 ? (sessions as Place[]) : null;
 }

@@ -1,5 +1,7 @@
 use super::*;
 use crate::MIGRATIONS;
+use crate::models::playback::session::Places;
+use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
 use crate::repositories::playback::playback_key_repository::{PlaybackKeyRepository, SealedKey};
 use contracts::events::VideoStreamedByAdmin;
 use testing::{TestDatabase, databases};
@@ -30,6 +32,7 @@ fn session(video_id: VideoId, user_id: UserId) -> NewPlayback {
         policy_version: 1,
         as_admin: false,
         share_key: None,
+        network: None,
         device: "Firefox on Linux".to_owned(),
         created_at: NOW,
         expires_at: NOW + Duration::from_secs(900),
@@ -226,5 +229,69 @@ async fn the_newest_key_comes_first() {
         }
         let ids: Vec<_> = keys.all().await.unwrap().into_iter().map(|key| key.id).collect();
         assert_eq!(ids, [[2], [1]], "{}", engine.name);
+    }
+}
+
+#[tokio::test]
+async fn who_opens_sessions_without_a_sign_in_and_asks_for_nothing_pushes_out_only_their_own() {
+    for engine in each_engine().await {
+        let playbacks = PlaybackRepository::new(engine.db.clone());
+        let (owner, nobody) = (UserId::generate(), UserId::from(uuid::Uuid::nil()));
+        let (shared, other) = (video(&engine.db, owner).await, video(&engine.db, owner).await);
+        let from = |network, video| NewPlayback {
+            network: Some(network),
+            ..session(video, nobody)
+        };
+        let (elsewhere, beside, begun) = (from(1, shared), from(2, other), from(2, shared));
+        let oldest = from(2, shared);
+        for new in [&elsewhere, &beside, &begun, &oldest] {
+            playbacks.open(new, None).await.unwrap();
+        }
+        let leases = LeaseRepository::new(engine.db.clone());
+        let any = Places {
+            of_user: 3,
+            of_lecture: 0,
+        };
+        assert_eq!(
+            leases.begin(begun.id, any, NOW).await.unwrap(),
+            Begun::Live(vec![]),
+            "{}",
+            engine.name
+        );
+        for n in 0..u64::try_from(MAX_OPENED).unwrap() {
+            let created_at = NOW + Duration::from_secs(1 + n);
+            let new = NewPlayback {
+                created_at,
+                ..from(2, shared)
+            };
+            assert_eq!(playbacks.open(&new, None).await.unwrap(), Some(Vec::new()));
+        }
+        assert!(
+            playbacks.standing(oldest.id).await.unwrap().is_none(),
+            "{}",
+            engine.name
+        );
+        for kept in [elsewhere, beside, begun] {
+            let standing = playbacks.standing(kept.id).await.unwrap();
+            assert_eq!(standing.unwrap().ended_at, None, "{}", engine.name);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_statement_of_sessions_reads_a_whole_table() {
+    let (user, video, playback) = (UserId::generate(), VideoId::generate(), PlaybackId::generate());
+    for test in each_engine().await {
+        for (what, sql, values) in [
+            ("a session", STANDING, args![playback]),
+            ("a user's old ends", FORGET_ENDED, args![user, NOW]),
+            ("a user's oldest", END_OLDEST, args![user, NOW, MAX_OF_USER]),
+            ("a network's oldest", FORGET_OPENED, args![video, 7_i64, MAX_OPENED]),
+            ("ends", ENDED_SINCE, args![NOW]),
+            ("policies", POLICIES_SINCE, args![NOW]),
+            ("what ran out", FORGET_BEFORE, args![NOW]),
+        ] {
+            test.reads_by_index(what, sql, values).await;
+        }
     }
 }

@@ -1,0 +1,111 @@
+use super::*;
+use crate::MIGRATIONS;
+use crate::models::playback::session::NewPlayback;
+use crate::repositories::playback::playback_repository::PlaybackRepository;
+use std::time::Duration;
+use testing::{TestDatabase, databases};
+
+const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+const PLACES: Places = Places {
+    of_user: 3,
+    of_lecture: 5,
+};
+
+async fn video(db: &Db) -> VideoId {
+    let id = VideoId::generate();
+    let mut tx = db.write().await.unwrap();
+    let sql = "INSERT INTO videos (id, owner_id, title, description, status, version, policy_version, generation, \
+               created_at, updated_at) VALUES ($1, $2, 'Tides', '', 'ready', 1, 1, 0, $3, $3)";
+    tx.run(sql, args![id, UserId::generate(), NOW]).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+/// Opens a session without a sign-in and asks for its first media.
+async fn begin(test: &TestDatabase, video_id: VideoId, network: i64, now: Timestamp) -> (PlaybackId, Begun) {
+    let opened = NewPlayback {
+        id: PlaybackId::generate(),
+        video_id,
+        user_id: UserId::from(Uuid::nil()),
+        session_id: SessionId::from(Uuid::nil()),
+        user_version: 0,
+        policy_version: 1,
+        as_admin: false,
+        share_key: None,
+        device: "Firefox on Linux".to_owned(),
+        network: Some(network),
+        created_at: now,
+        expires_at: now + Duration::from_secs(900),
+    };
+    let playbacks = PlaybackRepository::new(test.db.clone());
+    assert_eq!(playbacks.open(&opened, None).await.unwrap(), Some(Vec::new()));
+    let leases = LeaseRepository::new(test.db.clone());
+    (opened.id, leases.begin(opened.id, PLACES, now).await.unwrap())
+}
+
+#[tokio::test]
+async fn viewers_without_a_sign_in_share_a_lecture_s_places_fairly_among_networks() {
+    for test in databases("content", MIGRATIONS).await.unwrap() {
+        let (shared, other) = (video(&test.db).await, video(&test.db).await);
+        let mut held = Vec::new();
+        for n in 0..5 {
+            let (id, begun) = begin(&test, shared, 1, NOW + Duration::from_secs(n)).await;
+            assert_eq!(begun, Begun::Live(Vec::new()), "{}", test.name);
+            held.push(id);
+        }
+        let now = NOW + Duration::from_secs(10);
+        assert_eq!(begin(&test, shared, 1, now).await.1, Begun::NoPlace, "{}", test.name);
+        assert_eq!(begin(&test, other, 1, now).await.1, Begun::Live(Vec::new()));
+        // 5 places of network 1, then 4 and 1, then 3 and 2, then 2, 2 and 1.
+        for (network, left) in [(2, held[0]), (2, held[1]), (3, held[2])] {
+            assert_eq!(
+                begin(&test, shared, network, now).await.1,
+                Begun::Live(vec![left]),
+                "{}",
+                test.name
+            );
+        }
+        for network in 1..=4 {
+            assert_eq!(
+                begin(&test, shared, network, now).await.1,
+                Begun::NoPlace,
+                "{}",
+                test.name
+            );
+        }
+        let later = now + LEASE;
+        assert_eq!(
+            begin(&test, shared, 4, later).await.1,
+            Begun::Live(Vec::new()),
+            "{}",
+            test.name
+        );
+        let leases = LeaseRepository::new(test.db.clone());
+        assert_eq!(leases.crowd(shared, later).await.unwrap(), [(4, 1)], "{}", test.name);
+        assert_eq!(leases.begin(held[0], PLACES, later).await.unwrap(), Begun::Ended);
+        assert_eq!(
+            leases.begin(held[3], PLACES, later).await.unwrap(),
+            Begun::Live(Vec::new())
+        );
+    }
+}
+
+#[tokio::test]
+async fn no_statement_of_places_reads_a_whole_table() {
+    let (user, session) = (UserId::generate(), SessionId::generate());
+    let (video, playback) = (VideoId::generate(), PlaybackId::generate());
+    for test in databases("content", MIGRATIONS).await.unwrap() {
+        let slot = args![user, session, video];
+        let replaced = args![user, session, video, playback, NOW];
+        for (what, sql, values) in [
+            ("the lock of a slot", HOLD, slot),
+            ("a slot", REPLACE.into(), replaced),
+            ("a user's places", COUNT.into(), args![user, NOW, NOW, playback]),
+            ("a user's sessions", LIVE.into(), args![user, NOW, NOW, session, video]),
+            ("a crowd", CROWD.into(), args![video, NOW, NOW, playback]),
+            ("who gives way", GIVES_WAY.into(), args![video, NOW, NOW, 7_i64, NOW]),
+        ] {
+            test.reads_by_index(what, sql, values).await;
+        }
+    }
+}
