@@ -1,6 +1,8 @@
 //! The URL table: a line for each route, with its policy.
 
-use crate::controllers::playback::{heartbeat, serve_index, serve_init, serve_playlist, serve_segment, stream_video};
+use crate::controllers::playback::{
+    end_playback, heartbeat, serve_index, serve_init, serve_playlist, serve_segment, stream_video,
+};
 use crate::controllers::state::Api;
 use crate::controllers::uploads::tus::{TUS_RESUMABLE, VERSION};
 use crate::controllers::uploads::{cancel_upload, describe_uploads, resume_upload, show_usage, upload_video};
@@ -65,6 +67,7 @@ const PLAYLIST: &str = "/p/{token}/{video_id}/{generation}/{rendition}/media.m3u
 const INIT: &str = "/p/{token}/{video_id}/{generation}/{rendition}/init.mp4";
 const SEGMENT: &str = "/p/{token}/{video_id}/{generation}/{rendition}/{segment}";
 const HEARTBEAT: &str = "/p/{token}/{video_id}/heartbeat";
+const END: &str = "/p/{token}/{video_id}/end";
 
 /// Streams and the media plane: every path below `/p/` is checked before anything else, also one that names nothing. The
 /// check has read the path, so no router reads it again.
@@ -76,6 +79,7 @@ pub(crate) fn playback(courses: CourseService, streams: &StreamService, authenti
         .row(Method::GET, INIT, PLAYBACK_TOKEN, routes!(serve_init::serve_init))
         .row(Method::GET, SEGMENT, PLAYBACK_TOKEN, routes!(serve_segment::serve_segment))
         .row(Method::POST, HEARTBEAT, PLAYBACK_TOKEN, routes!(heartbeat::heartbeat))
+        .row(Method::POST, END, PLAYBACK_TOKEN, routes!(end_playback::end_playback))
         .with_state(streams.clone())
         .around(|_| {
             let streams = streams.clone();
@@ -114,6 +118,10 @@ async fn control(streams: StreamService, request: Request, resource: MediaResour
         MediaResource::Heartbeat => {
             note_row(&request, HEARTBEAT);
             heartbeat::heartbeat().await.into_response()
+        }
+        MediaResource::End => {
+            note_row(&request, END);
+            end_playback::end_playback(streams, request).await
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum MediaResource {
     Segment(u32, RenditionName, u32),
     /// A player's sign of life.
     Heartbeat,
+    /// The end of a session whose player is done.
+    End,
 }
 
 /// A path of the media plane.
@@ -50,6 +52,7 @@ impl MediaResource {
         match path {
             "index.m3u8" => return Some(Self::Index),
             "heartbeat" => return Some(Self::Heartbeat),
+            "end" => return Some(Self::End),
             _ => {}
         }
         let mut steps = path.split('/');
@@ -92,6 +95,7 @@ mod tests {
     fn the_paths_that_playlists_name_are_read() {
         assert_eq!(resource("index.m3u8"), Some(MediaResource::Index));
         assert_eq!(resource("heartbeat"), Some(MediaResource::Heartbeat));
+        assert_eq!(resource("end"), Some(MediaResource::End));
         let name = |name: &str| RenditionName::parse(name).unwrap();
         assert_eq!(
             resource("0/source/media.m3u8"),

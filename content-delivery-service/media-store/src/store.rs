@@ -111,7 +111,7 @@ impl MediaStore {
                 let tag = format!("{generation}-{rendition}-{n}-{:x}", bytes.len());
                 Ok(media_of(rendition, tag, bytes))
             }
-            MediaResource::Heartbeat => Err(MediaError::NoSuchResource),
+            MediaResource::Heartbeat | MediaResource::End => Err(MediaError::NoSuchResource),
         }
     }
 
@@ -147,7 +147,7 @@ impl MediaStore {
                 let read = self.objects.get_ranges(&key, &[range]).await?;
                 Ok(held.with(read.into_iter().next().unwrap_or_default()))
             }
-            MediaResource::Playlist(..) | MediaResource::Index | MediaResource::Heartbeat => {
+            MediaResource::Playlist(..) | MediaResource::Index | MediaResource::Heartbeat | MediaResource::End => {
                 Err(MediaError::NoSuchResource)
             }
         }

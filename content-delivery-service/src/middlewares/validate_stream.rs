@@ -69,7 +69,7 @@ where
         return StatusCode::NOT_FOUND.into_response();
     };
     let methods = match resource {
-        MediaResource::Heartbeat => "POST, OPTIONS",
+        MediaResource::Heartbeat | MediaResource::End => "POST, OPTIONS",
         MediaResource::Index | MediaResource::Playlist(..) | MediaResource::Init(..) | MediaResource::Segment(..) => {
             "GET, HEAD, OPTIONS"
         }

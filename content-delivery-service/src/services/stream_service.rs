@@ -304,6 +304,19 @@ impl StreamService {
             .is_ok()
     }
 
+    /// Ends a session whose player is done, also on a full disk.
+    pub(crate) async fn leave(&self, open: &OpenPlayback) -> Result<(), DbError> {
+        let inner = &*self.0;
+        let (playback, now) = (open.claims.playback, inner.clock.now());
+        let mut ended = inner.playbacks.end(playback, now).await;
+        if matches!(ended, Err(DbError::Full)) && inner.space.release_ballast().await {
+            ended = inner.playbacks.end(playback, now).await;
+        }
+        metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::from(ended?));
+        inner.open.end(&[playback], now);
+        Ok(())
+    }
+
     /// Counts what is asked for and sent.
     pub(crate) fn counters(&self) -> &MediaCounters {
         &self.0.counters

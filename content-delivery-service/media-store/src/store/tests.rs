@@ -152,6 +152,7 @@ async fn what_is_not_there_is_told_from_what_can_not_be_read() {
         MediaResource::Segment(1, RenditionName::sound(1), 0),
         MediaResource::Segment(u32::MAX, RenditionName::sound(1), 0),
         MediaResource::Heartbeat,
+        MediaResource::End,
     ] {
         assert!(
             matches!(

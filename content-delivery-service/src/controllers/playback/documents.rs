@@ -24,6 +24,8 @@ pub(crate) struct PlaybackDocument {
     pub(super) heartbeat_url: String,
     /// Seconds between two such requests.
     pub(super) heartbeat_interval: u64,
+    /// A player that is done, or is closed, sends a POST here, so that its place is free at once.
+    pub(super) end_url: String,
 }
 
 /// A playback session of the caller that is in use elsewhere.

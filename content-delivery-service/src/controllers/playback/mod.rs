@@ -1,6 +1,7 @@
 //! Streams: opened with a sign-in, then served on the media plane to players that hold the token.
 
 mod documents;
+pub(crate) mod end_playback;
 mod errors;
 pub(crate) mod heartbeat;
 mod media_reply;

@@ -92,6 +92,7 @@ fn answer(video: VideoId, opened: &Opened, json: bool) -> Response {
         expires_at: opened.expires_at,
         heartbeat_url: format!("{base}/heartbeat"),
         heartbeat_interval: HEARTBEAT_INTERVAL.as_secs(),
+        end_url: format!("{base}/end"),
     })
     .into_response()
 }

@@ -128,14 +128,14 @@ impl PlaybackRepository {
     }
 
     /// Ends one session.
-    pub(crate) async fn end(&self, playback: PlaybackId, now: Timestamp) -> Result<(), DbError> {
+    ///
+    /// Shape: `false` if it had ended before
+    pub(crate) async fn end(&self, playback: PlaybackId, now: Timestamp) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
-        tx.run(
-            "UPDATE playbacks SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL",
-            args![playback, now],
-        )
-        .await?;
-        tx.commit().await
+        let sql = "UPDATE playbacks SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL";
+        let ended = tx.run(sql, args![playback, now]).await?;
+        tx.commit().await?;
+        Ok(ended > 0)
     }
 
     /// The sessions that were ended at or after a moment.

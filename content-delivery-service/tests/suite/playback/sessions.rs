@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
-use testing::{Person, Reply};
+use testing::{Person, Reply, until};
 
 const FIREFOX: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:133.0) Gecko/20100101 Firefox/133.0";
 
@@ -35,6 +35,12 @@ impl Server {
     async fn heartbeat(&self, session: &Value) -> u16 {
         let beat = self.request(Method::POST, session["heartbeat_url"].as_str().unwrap());
         self.send(beat).await.status
+    }
+
+    /// Ends a session as its player does when it is closed, and returns the status.
+    async fn leaves(&self, session: &Value) -> u16 {
+        let end = self.request(Method::POST, session["end_url"].as_str().unwrap());
+        self.send(end).await.status
     }
 }
 
@@ -215,6 +221,73 @@ async fn heartbeats_keep_a_place_and_silence_loses_it() {
         server.refuses(&playing[0].1).await;
         assert_eq!(server.heartbeat(&playing[0].0).await, 403);
     }
+}
+
+#[tokio::test]
+async fn a_player_that_is_closed_frees_its_place_at_once() {
+    for server in Server::with_worker_on_each_engine().await {
+        let second = server.beside().await;
+        let owner = Person::instructor();
+        let video = server.uploaded(&owner, Film::Silent).await;
+        let mut playing = Vec::new();
+        for device in devices(&owner, 3) {
+            playing.push(server.watches(&device, video).await);
+        }
+        server.opens(&owner, video, "").await.is(429);
+        assert_eq!(second.leaves(&playing[0].0).await, 204);
+        let (session, urls) = server.watches(&owner, video).await;
+        for (_, spared) in &playing[1..] {
+            server.plays(spared).await;
+        }
+        second.refuses(&playing[0].1).await;
+        until("the first node refuses it, too", || async {
+            server.get(&playing[0].1.0[0]).await.status == 403
+        })
+        .await;
+        assert_eq!(server.leaves(&playing[0].0).await, 403, "it has ended");
+        server.plays(&urls).await;
+        // A page that was closed before it asked for any media holds no place either.
+        assert_eq!(server.leaves(&session).await, 204);
+        let unused = server.opens(&owner, video, "").await.is(200).json.clone();
+        assert_eq!(server.leaves(&unused).await, 204);
+        server.refuses(&Urls::of(unused["hls_url"].as_str().unwrap())).await;
+        server.watches(&owner.on_another_device(), video).await;
+    }
+}
+
+#[tokio::test]
+async fn only_a_post_with_the_sessions_own_token_ends_it() {
+    let server = Server::with_worker().await;
+    let owner = Person::instructor();
+    let (video, other) = (
+        server.uploaded(&owner, Film::Silent).await,
+        server.uploaded(&owner, Film::Silent).await,
+    );
+    let (session, urls) = server.watches(&owner, video).await;
+    let end = session["end_url"].as_str().unwrap();
+    for method in [Method::GET, Method::HEAD, Method::PUT, Method::DELETE] {
+        let reply = server.send(server.request(method.clone(), end)).await;
+        assert_eq!(
+            (reply.status, reply.header("allow")),
+            (405, "POST, OPTIONS"),
+            "{method}"
+        );
+    }
+    let token = end.split('/').nth(2).unwrap();
+    let changed = format!(
+        "{}{}",
+        &token[..token.len() - 1],
+        if token.ends_with('A') { 'B' } else { 'A' }
+    );
+    for wrong in [
+        end.replace(&video.to_string(), &other.to_string()),
+        end.replace(token, &changed),
+        end.replace(token, ""),
+    ] {
+        let reply = server.send(server.request_by(&owner, Method::POST, &wrong)).await;
+        assert_eq!((reply.status, reply.text.as_str()), (403, ""), "{wrong}");
+    }
+    server.plays(&urls).await;
 }
 
 #[tokio::test]

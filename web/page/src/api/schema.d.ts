@@ -907,6 +907,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/p/{token}/{video_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a playback session whose player is done. A page that is closed can send nothing but a POST. */
+        post: operations["endPlayback"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/p/{token}/{video_id}/heartbeat": {
         parameters: {
             query?: never;
@@ -1441,6 +1458,8 @@ export interface components {
         PlaybackSession: {
             /** @description The URL of the DASH manifest; null if there is none. */
             dash_url?: string | null;
+            /** @description A player that is done, or is closed, sends a POST here, so that its place is free at once. */
+            end_url: string;
             /** @description When the URLs expire. */
             expires_at: components["schemas"]["Timestamp"];
             /**
@@ -5477,6 +5496,36 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+        };
+    };
+    endPlayback: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The playback token */
+                token: string;
+                /** @description The lecture */
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session has ended, and its place is free */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The session had ended before */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -56,8 +56,8 @@ async fn a_session_stands_until_it_is_ended() {
         let standing = playbacks.standing(new.id).await.unwrap().unwrap();
         assert_eq!((standing.video_id, standing.policy_version), (new.video_id, 1));
         assert_eq!((standing.ended_at, standing.deleted_at), (None, None));
-        playbacks.end(new.id, NOW).await.unwrap();
-        playbacks.end(new.id, NOW + Duration::from_secs(9)).await.unwrap();
+        assert!(playbacks.end(new.id, NOW).await.unwrap());
+        assert!(!playbacks.end(new.id, NOW + Duration::from_secs(9)).await.unwrap());
         assert_eq!(playbacks.standing(new.id).await.unwrap().unwrap().ended_at, Some(NOW));
     }
 }
