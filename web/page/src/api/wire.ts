@@ -33,5 +33,12 @@ export type CourseRole = Schemas['CourseRole'];
 export type CourseMember = Schemas['CourseMember'];
 /** What became of a line of a pasted list. */
 export type EnrolmentLine = Schemas['EnrolmentListLine'];
-/** A playback session. */
+/** A playback session, and one that is in use in another place. */
 export type PlaybackSession = Schemas['PlaybackSession'];
+export type LiveSession = Schemas['LivePlaybackSession'];
+/** How far the caller is in a course, and in one item of it. */
+export type CourseProgress = Schemas['CourseProgress'];
+export type ItemProgress = Schemas['CourseItemProgress'];
+/** How far a member of a course is, and a page of them. */
+export type MemberProgress = Schemas['CourseMemberProgress'];
+export type MemberProgressPage = Schemas['CourseMemberProgressPage'];

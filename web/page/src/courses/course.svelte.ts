@@ -1,14 +1,13 @@
 import { api } from '../api/client';
 import { body, Problem } from '../api/problem';
-import type { CourseDetails } from '../api/wire';
+import type { CourseDetails, CourseProgress, ItemProgress } from '../api/wire';
 import { receipt } from '../player/receipt';
 import { session } from '../session/session.svelte';
-import type { ItemProgress, Progress } from './outline';
 
 /** A course that somebody looks at, with how far they are in it. */
 export class CourseState {
   course = $state.raw<CourseDetails | null>(null);
-  progress = $state.raw<Progress | null>(null);
+  progress = $state.raw<CourseProgress | null>(null);
   problem = $state<Problem | null>(null);
   /** When the course was loaded; what opens until then is open. */
   now = $state(Date.now());
@@ -62,14 +61,12 @@ export class CourseState {
   }
 
   /** How far the caller is; null if nobody keeps it for them. */
-  #fetchProgress(): Promise<Progress | null> {
+  #fetchProgress(): Promise<CourseProgress | null> {
     return fetchProgress(this.id).catch(() => null);
   }
 }
 
 /** How far the caller is in a course. */
-export async function fetchProgress(course: string): Promise<Progress> {
-  const answer = await session.fetch(new Request(`/api/v1/courses/${course}/progress`));
-  if (!answer.ok) throw Problem.parse(answer.status, await answer.text());
-  return (await answer.json()) as Progress;
+export function fetchProgress(course_id: string): Promise<CourseProgress> {
+  return body(api.GET('/api/v1/courses/{course_id}/progress', { params: { path: { course_id } } }));
 }

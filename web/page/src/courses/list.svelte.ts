@@ -1,8 +1,7 @@
 import { api } from '../api/client';
 import { body, Problem } from '../api/problem';
-import type { Course } from '../api/wire';
+import type { Course, CourseProgress } from '../api/wire';
 import { fetchProgress } from './course.svelte';
-import type { Progress } from './outline';
 
 /** How many courses show at first how far one is in them. */
 const mostProgress = 24;
@@ -10,7 +9,7 @@ const mostProgress = 24;
 /** A list of courses: mine, or the catalogue with what is searched in it. */
 export class CourseList {
   items = $state.raw<Course[]>([]);
-  progress = $state.raw<ReadonlyMap<string, Progress>>(new Map());
+  progress = $state.raw<ReadonlyMap<string, CourseProgress>>(new Map());
   problem = $state<Problem | null>(null);
   loaded = $state(false);
   loadingMore = $state(false);
@@ -69,6 +68,6 @@ export class CourseList {
     const found = await Promise.all(
       learned.slice(0, mostProgress).map(async ({ id }) => [id, await fetchProgress(id).catch(() => null)] as const),
     );
-    this.progress = new Map(found.filter((each): each is [string, Progress] => each[1] !== null));
+    this.progress = new Map(found.filter((each): each is [string, CourseProgress] => each[1] !== null));
   }
 }

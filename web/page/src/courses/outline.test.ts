@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { CourseDetails } from '../api/wire';
-import { neighbour, opening, places, share, startWith, type Progress } from './outline';
+import type { CourseDetails, CourseProgress } from '../api/wire';
+import { neighbour, opening, places, share, startWith } from './outline';
 
 const now = Date.parse('2026-11-30T12:00:00Z');
 const later = '2026-12-07T08:00:00Z';
@@ -10,12 +10,12 @@ const graph = course([
   { id: 'one', title: 'One', items: [item('a'), item('b', 'deleted'), item('c', 'processing')] },
   { id: 'two', title: 'Two', opens_at: later, items: [item('d'), item('e', 'failed')] },
 ]);
-const of = (...items: [id: string, seconds: number, completed: boolean][]): Progress => ({
-  items: items.map(([item_id, seconds, completed]) => ({ item_id, content_id: null, position: seconds, seconds, duration: 100, completed })),
+const of = (...items: [id: string, seconds: number, completed: boolean][]): CourseProgress => ({
+  items: items.map(([item_id, seconds, completed]) => ({ item_id, content_id: `v${item_id}`, position: seconds, seconds, duration: 100, completed })),
   completed: 0,
   of: items.length,
 });
-const at = (progress: Progress | null, all = places(graph, false, now)) => startWith(all, progress)?.item.id ?? null;
+const at = (progress: CourseProgress | null, all = places(graph, false, now)) => startWith(all, progress)?.item.id ?? null;
 
 test('each item shows what can be done with it, to teachers and to learners', () => {
   expect(places(graph, false, now).map(({ number, look }) => [number, look])).toEqual([

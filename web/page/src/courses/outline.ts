@@ -1,21 +1,4 @@
-import type { CourseDetails, CourseItem, CourseModule } from '../api/wire';
-
-/** How far the caller is in one item. */
-export interface ItemProgress {
-  item_id: string;
-  content_id: string | null;
-  position: number;
-  seconds: number;
-  duration: number | null;
-  completed: boolean;
-}
-
-/** How far the caller is in a course. */
-export interface Progress {
-  items: ItemProgress[];
-  completed: number;
-  of: number;
-}
+import type { CourseDetails, CourseItem, CourseModule, CourseProgress, ItemProgress } from '../api/wire';
 
 /** An item where it stands in the course. */
 export interface Place {
@@ -53,7 +36,7 @@ export function opening(course: CourseDetails, module: CourseModule, now: number
 }
 
 /** Where a learner continues: what was begun last, else what follows the last completed item, else the first item. */
-export function startWith(all: Place[], progress: Progress | null): Place | null {
+export function startWith(all: Place[], progress: CourseProgress | null): Place | null {
   const open = all.filter((place) => place.look === 'ready');
   const of = new Map(progress?.items.map((each) => [each.item_id, each]));
   const state = (place: Place) => of.get(place.item.id);

@@ -1,22 +1,6 @@
 import { api } from '../api/client';
 import { body, Problem } from '../api/problem';
-import type { CourseDetails, CourseMember, CourseRole, EnrolmentLine } from '../api/wire';
-import { session } from '../session/session.svelte';
-
-/** How far a member is in the course. */
-export interface MemberProgress {
-  user_id: string;
-  name: string | null;
-  completed: number;
-  of: number;
-  seconds: number;
-  last_watched_at: string | null;
-}
-
-interface ProgressPage {
-  items: MemberProgress[];
-  next_cursor: string | null;
-}
+import type { CourseDetails, CourseMember, CourseRole, EnrolmentLine, MemberProgress, MemberProgressPage } from '../api/wire';
 
 const pageSize = 50;
 const mostProgressPages = 20;
@@ -83,14 +67,9 @@ export class MemberList {
   }
 
   /** Everybody's progress as a file. */
-  async csv(): Promise<Blob> {
-    const answer = await session.fetch(new Request(`${this.#progressAddress}`, { headers: { Accept: 'text/csv' } }));
-    if (!answer.ok) throw Problem.parse(answer.status, await answer.text());
-    return answer.blob();
-  }
-
-  get #progressAddress(): string {
-    return `/api/v1/courses/${this.id}/members/progress`;
+  csv(): Promise<Blob> {
+    const params = { path: { course_id: this.id }, header: { Accept: 'text/csv' } };
+    return body(api.GET('/api/v1/courses/{course_id}/members/progress', { params, parseAs: 'blob' }));
   }
 
   #fetch(cursor: string | null) {
@@ -103,21 +82,18 @@ export class MemberList {
     let cursor: string | null = null;
     for (let pages = 0; pages < mostProgressPages; pages += 1) {
       if (this.items.every((member) => this.progress.has(member.user_id))) return;
-      const page: ProgressPage | null = await this.#fetchProgress(cursor);
+      const page: MemberProgressPage | null = await this.#fetchProgress(cursor).catch(() => null);
       if (page === null) return;
       this.progress = new Map([...this.progress, ...page.items.map((each) => [each.user_id, each] as const)]);
-      cursor = page.next_cursor;
+      cursor = page.next_cursor ?? null;
       if (cursor === null) return;
     }
   }
 
-  async #fetchProgress(cursor: string | null): Promise<ProgressPage | null> {
-    const query = new URLSearchParams({ limit: '100', ...(cursor === null ? {} : { cursor }) });
-    try {
-      const answer = await session.fetch(new Request(`${this.#progressAddress}?${query}`));
-      return answer.ok ? ((await answer.json()) as ProgressPage) : null;
-    } catch {
-      return null;
-    }
+  #fetchProgress(cursor: string | null): Promise<MemberProgressPage> {
+    const query = { limit: 100, ...(cursor === null ? {} : { cursor }) };
+    const params = { path: { course_id: this.id }, query };
+    // The table is only sent to those who ask for it.
+    return body(api.GET('/api/v1/courses/{course_id}/members/progress', { params })) as Promise<MemberProgressPage>;
   }
 }

@@ -1,4 +1,5 @@
-import { Problem } from '../api/problem';
+import { api } from '../api/client';
+import { body, Problem } from '../api/problem';
 import { session } from '../session/session.svelte';
 import { Played, resumeAt, round, type Interval } from './played';
 
@@ -26,14 +27,8 @@ export class Watch {
   /** The position to resume at; the beginning if nobody knows. */
   async begin(duration: number): Promise<number> {
     if (session.state !== 'in') return 0;
-    try {
-      const answer = await session.fetch(new Request(this.#address));
-      if (!answer.ok) return 0;
-      const { position } = (await answer.json()) as { position: number };
-      return resumeAt(position, duration);
-    } catch {
-      return 0;
-    }
+    const known = await body(api.GET('/api/v1/content/{video_id}/watch', { params: this.#at })).catch(() => null);
+    return known === null ? 0 : resumeAt(known.position, duration);
   }
 
   /** Reports what is played, every few seconds and when the page is left; returns a function that stops it. */
@@ -68,9 +63,8 @@ export class Watch {
     };
   }
 
-  get #address(): string {
-    const link = this.key === null ? '' : `?s=${encodeURIComponent(this.key)}`;
-    return `/api/v1/content/${this.videoId}/watch${link}`;
+  get #at() {
+    return { path: { video_id: this.videoId }, query: this.key === null ? {} : { s: this.key } };
   }
 
   #note(video: HTMLVideoElement): void {
@@ -89,24 +83,18 @@ export class Watch {
   }
 
   async #deliver(position: number, intervals: Interval[]): Promise<void> {
+    const report = { position: round(position), intervals };
     try {
-      const answer = await session.fetch(this.#report(position, intervals));
+      // The report outlives the page.
+      await body(api.POST('/api/v1/content/{video_id}/watch', { params: this.#at, body: report, keepalive: true }));
+    } catch (thrown) {
+      const { status } = Problem.of(thrown);
       // A refusal is final; a server that can't answer now gets it with the next report.
-      if (answer.status >= 500 || answer.status === 429) throw Problem.network();
-      if (answer.ok) this.onstored();
-    } catch {
+      if (status >= 400 && status < 500 && status !== 429) return;
       this.#played.giveBack(intervals);
       this.#moved = true;
+      return;
     }
-  }
-
-  #report(position: number, intervals: Interval[]): Request {
-    return new Request(this.#address, {
-      method: 'POST',
-      headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ position: round(position), intervals }),
-      // The report outlives the page.
-      keepalive: true,
-    });
+    this.onstored();
   }
 }
