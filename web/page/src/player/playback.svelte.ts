@@ -1,10 +1,12 @@
 import type Hls from 'hls.js';
 import type { ErrorData } from 'hls.js';
 import { Problem } from '../api/problem';
-import type { PlaybackSession } from '../api/wire';
+import type { LiveSession, PlaybackSession } from '../api/wire';
 import { t } from '../i18n/text';
 import { betterHeight, sizesOf } from './better';
-import { openStream, placesOf, type Place, type Source } from './stream';
+import { settings } from './hls';
+import { own } from './own';
+import { keepAlive, openStream, placesOf, type Source } from './stream';
 import { Tabs } from './tabs';
 
 /** How many refusals of a freshly opened session's media it takes to give up. */
@@ -25,7 +27,7 @@ export class Playback {
   /** Whether playback waits for the connection to come back. */
   reconnecting = $state(false);
   /** Where else the viewer plays, if that is why playback stopped here: in too many places, or (`null`) in another tab. */
-  elsewhere = $state.raw<{ places: Place[] | null; began: boolean } | null>(null);
+  elsewhere = $state.raw<{ places: LiveSession[] | null; began: boolean } | null>(null);
   /** Whether the stream is being reopened for a better picture; until then the last frame stays visible. */
   bettering = $state(false);
 
@@ -35,13 +37,15 @@ export class Playback {
   #mendedAt = 0;
   #generation = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #beat: ReturnType<typeof setInterval> | undefined;
+  #stopBeat: () => void = () => undefined;
   #native = false;
   #stream: PlaybackSession | null = null;
   #Player: typeof Hls | null = null;
   #tallest = 0;
   #bettered = 0;
   #look: ReturnType<typeof setTimeout> | undefined;
+  /** Whether the page has left the screen, and its session has ended. */
+  #isAway = false;
   /** Whether the lecture has been playing here. */
   #began = false;
   #takeOver: string | null = null;
@@ -59,6 +63,8 @@ export class Playback {
     this.#tabs = new Tabs(source.videoId, () => this.#displaced(null));
     const { signal } = this.#gone;
     window.addEventListener('online', () => this.reconnecting && this.#loadAgain(0), { signal });
+    window.addEventListener('pagehide', () => this.#leave(), { signal });
+    window.addEventListener('pageshow', (event) => event.persisted && this.#comeBack(), { signal });
     video.addEventListener('error', () => this.#native && this.#reopenSoon(1000), { signal });
     video.addEventListener('canplay', () => (this.bettering = false), { signal });
   }
@@ -89,6 +95,7 @@ export class Playback {
     this.#gone.abort();
     this.#tabs.close();
     clearTimeout(this.#look);
+    if (this.#stream !== null && !this.#isAway) own.leave(this.#stream);
     this.#drop();
     this.video.removeAttribute('src');
     this.video.load();
@@ -111,7 +118,8 @@ export class Playback {
       this.#Player = Player;
       this.#stream = stream;
       this.#began = true;
-      this.#keepAlive(stream);
+      const isIdle = () => document.hidden && this.video.paused;
+      this.#stopBeat = keepAlive(stream, isIdle, () => this.#hls !== null && this.#refused());
       if (play) void this.video.play().catch(() => undefined);
     } catch (thrown) {
       if (generation === this.#generation && !this.#gone.signal.aborted) this.#couldNotOpen(Problem.of(thrown));
@@ -119,19 +127,7 @@ export class Playback {
   }
 
   #attach(Player: typeof Hls, stream: PlaybackSession, position: number): void {
-    const hls = new Player({
-      // Segments are fragmented MP4, which hls.js passes on unchanged: a worker would take time to start and gain nothing.
-      enableWorker: false,
-      // A lecture that is still being encoded looks like a live stream; it still starts at its beginning, and it does not
-      // end where the encoded part ends.
-      startPosition: position,
-      liveDurationInfinity: true,
-      // Enough for a weak connection, without loading the whole lecture for a short visit.
-      maxBufferLength: 30,
-      maxMaxBufferLength: 60,
-      backBufferLength: 90,
-      capLevelToPlayerSize: true,
-    });
+    const hls = new Player(settings(position));
     this.#hls = hls;
     hls.on(Player.Events.ERROR, (_name, data) => this.#failed(Player, data));
     hls.on(Player.Events.FRAG_BUFFERED, () => {
@@ -210,6 +206,7 @@ export class Playback {
     this.#refusals += 1;
     if (this.#refusals > mostRefusals) this.#giveUp(new Problem(403, 'refused', t('player.errorRefused')));
     else this.#reopenSoon(this.#refusals === 1 ? 0 : 1000);
+    this.#stream = null;
   }
 
   #mend(): void {
@@ -238,11 +235,12 @@ export class Playback {
   }
 
   /** Playback goes on in other places, and not here. */
-  #displaced(places: Place[] | null): void {
+  #displaced(places: LiveSession[] | null): void {
     // The playback that is being opened here is later than the other tab's.
     this.#generation += 1;
     this.video.pause();
     this.#drop();
+    this.#stream = null;
     this.bettering = false;
     this.reconnecting = false;
     this.elsewhere = { places, began: this.#began };
@@ -276,19 +274,26 @@ export class Playback {
     this.problem = problem;
   }
 
-  /** Keeps the session alive while the player is paused and loads nothing. */
-  #keepAlive(stream: PlaybackSession): void {
-    const beat = async () => {
-      if (document.hidden && this.video.paused) return;
-      const answer = await fetch(stream.heartbeat_url, { method: 'POST' }).catch(() => null);
-      if (answer?.status === 403 && this.#hls !== null) this.#refused();
-    };
-    this.#beat = setInterval(() => void beat(), stream.heartbeat_interval * 1000);
+  /** The tab is closed, or shows another page: its place is free at once. */
+  #leave(): void {
+    this.#isAway = true;
+    this.#stopBeat();
+    this.#hls?.stopLoad();
+    this.video.pause();
+    if (this.#stream !== null) own.end(this.#stream);
+  }
+
+  /** The browser shows a page again that it kept, and whose session has ended. */
+  #comeBack(): void {
+    this.#isAway = false;
+    if (this.problem !== null || this.elsewhere !== null) return;
+    this.#drop();
+    void this.open();
   }
 
   #drop(): void {
     clearTimeout(this.#timer);
-    clearInterval(this.#beat);
+    this.#stopBeat();
     // Without a stream, the element forgets its position.
     if (this.#stream !== null && this.video.readyState > 0) this.#position = this.video.currentTime;
     this.#native = false;
