@@ -15,6 +15,8 @@ export class PlayerState {
   total = $state(0);
   loaded = $state(0);
   paused = $state(true);
+  /** Whether it has played. */
+  begun = $state(false);
   waiting = $state(false);
   muted = $state(liked.muted);
   volume = $state(liked.volume);
@@ -38,6 +40,8 @@ export class PlayerState {
     /** The length according to the server, until the media has loaded. */
     private readonly given: () => { duration: number; hasPicture: boolean },
     private readonly leave: (where: 'next' | 'previous') => void,
+    /** The element around the player that fills the screen for it, if there is one. */
+    private readonly screen: () => HTMLElement | null = () => null,
   ) {}
 
   get length(): number {
@@ -77,10 +81,17 @@ export class PlayerState {
   }
 
   async toggleFull(): Promise<void> {
+    const screen = this.screen() ?? this.box;
     if (document.fullscreenElement) await document.exitFullscreen();
-    else if (this.box?.requestFullscreen) await this.box.requestFullscreen().catch(() => undefined);
+    else if (screen?.requestFullscreen) await screen.requestFullscreen().catch(() => undefined);
     // iPhones only support full screen for the video element itself.
     else (this.video as (HTMLVideoElement & { webkitEnterFullscreen?: () => void }) | null)?.webkitEnterFullscreen?.();
+  }
+
+  /** Notes whether the player fills the screen. */
+  noteFull(): void {
+    const screen = this.screen() ?? this.box;
+    this.full = screen !== null && document.fullscreenElement === screen;
   }
 
   /** Runs what a key stands for, and shows what it did. */
