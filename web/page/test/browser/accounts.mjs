@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { heading, expectFocus, press, signIn } from './keyboard.mjs';
 import { until } from './stage.mjs';
 
 const h1 = (page, name) => page.getByRole('heading', { name, level: 1 });
@@ -50,20 +51,15 @@ export async function refuseWrongPassword({ stage, learner }) {
 export async function signInByKeyboardAlone(world) {
   const { stage, instructor } = world;
   const page = await stage.person();
+  stage.withoutMouse(page);
   // The address stays while somebody signs in.
-  await page.goto(`${stage.base}/account`);
-  await h1(page, 'Sign in').waitFor();
-  await tabTo(page, (element) => element.name === 'email');
-  await page.keyboard.type(instructor.email);
-  await tabTo(page, (element) => element.name === 'password');
-  await page.keyboard.type(instructor.password);
-  await page.keyboard.press('Enter');
+  await signIn(page, `${stage.base}/account`, instructor);
   await h1(page, 'Account').waitFor();
-  await until('the new page has the focus', () => page.evaluate(() => document.activeElement?.tagName === 'H1'));
-  await tabTo(page, (element) => element.textContent?.trim() === 'Courses', true);
-  await page.keyboard.press('Enter');
+  await expectFocus(page, 'the new page', heading);
+  await press(page, 'Courses', true);
   await h1(page, 'Courses').waitFor();
   assert.ok(page.url().endsWith('/'));
+  stage.withMouse(page);
   world.page = page;
 }
 
@@ -132,18 +128,4 @@ export async function changePasswordLeaveAndComeBack({ stage, learner, learnerPa
   await page.getByRole('button', { name: 'Restore it and sign in' }).click();
   await h1(page, 'Account').waitFor();
   await stage.signOut(page);
-}
-
-/** Presses Tab (or Shift+Tab) until the wanted element has the focus. */
-export async function tabTo(page, isWanted, backwards = false) {
-  for (let presses = 0; presses < 60; presses += 1) {
-    await page.keyboard.press(backwards ? 'Shift+Tab' : 'Tab');
-    const found = await page.evaluate(`(${isWanted})(document.activeElement)`);
-    if (!found) continue;
-    const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
-    const after = await page.evaluate(() => getComputedStyle(document.activeElement, '::after').outlineStyle);
-    assert.ok(outline !== 'none' || after !== 'none', 'the focus can be seen');
-    return;
-  }
-  assert.fail(`the keyboard doesn't reach ${isWanted}`);
 }

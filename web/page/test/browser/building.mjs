@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict';
-import { tabTo } from './accounts.mjs';
+import { called, choose, expectFocus, heading, press, signIn, tabTo, type, typeTime } from './keyboard.mjs';
 import { until } from './stage.mjs';
 
 const h1 = (page, name) => page.getByRole('heading', { name, level: 1 });
 const module = (page, title) => page.getByRole('region', { name: `Module “${title}”` });
-const press = (name) => `(element) => element.getAttribute('aria-label') === ${JSON.stringify(name)} || element.textContent?.trim() === ${JSON.stringify(name)}`;
 
 /** The lectures of the outline in their order, each module as one text. */
 export async function outline(page) {
@@ -18,13 +17,14 @@ async function expectOutline(page, ...wanted) {
   await page.getByText('Everything is saved.').waitFor();
 }
 
-/** A teacher builds a course of three lectures, by keyboard and by mouse, and publishes it. */
+/** With the keyboard alone, a teacher begins a course of three lectures. */
 export async function buildACourse(world) {
   const { stage, instructor, files } = world;
   const page = await stage.person();
-  await stage.signIn(page, instructor);
-  await tabTo(page, press('New course'));
-  await page.keyboard.press('Enter');
+  stage.withoutMouse(page);
+  await signIn(page, `${stage.base}/`, instructor);
+  await h1(page, 'Courses').waitFor();
+  await press(page, 'New course');
   await until('the first field has the focus', () => page.evaluate(() => document.activeElement?.getAttribute('name') === 'title'));
   await page.keyboard.type('Graph theory');
   await stage.expectAccessible(page, 'a new course');
@@ -32,47 +32,87 @@ export async function buildACourse(world) {
   await h1(page, 'Graph theory').waitFor();
   await page.getByText('Add a module with a lecture.').waitFor();
   assert.equal(await page.getByRole('button', { name: 'Publish' }).getAttribute('aria-disabled'), 'true');
+  await expectFocus(page, 'the new course', heading);
 
-  for (const title of ['Basics', 'More']) {
-    await page.getByLabel(/Title of the first module|New module/).fill(title);
-    await page.keyboard.press('Enter');
-    await module(page, title).waitFor();
-  }
+  await type(page, 'Title of the first module', 'Basics');
+  await page.keyboard.press('Enter');
+  await module(page, 'Basics').waitFor();
+  await expectFocus(page, 'the field for the next module', called('New module'));
+  await page.keyboard.type('Extra');
+  await page.keyboard.press('Enter');
+  await module(page, 'Extra').waitFor();
   await page.getByText('“Basics” has no lecture.').waitFor();
 
-  // One lecture that is there already, by keyboard, and two that are uploaded in place.
-  await tabTo(page, press('Add lectures to “Basics”'), true);
-  await page.keyboard.press('Enter');
+  // One lecture that is there already, and two that are uploaded in place.
+  await press(page, 'Add lectures to “Basics”', true);
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Search your lectures').fill('linear');
+  await dialog.getByRole('checkbox').first().waitFor();
+  await page.keyboard.type('linear');
   await until('only what matches is shown', async () => (await dialog.getByRole('checkbox').count()) === 1);
   await stage.expectAccessible(page, 'adding lectures');
-  await tabTo(page, (element) => element.type === 'checkbox');
+  await tabTo(page, "(element) => element.type === 'checkbox'");
   await page.keyboard.press('Space');
-  await tabTo(page, press('Add 1 lecture'));
-  await page.keyboard.press('Enter');
+  await press(page, 'Add 1 lecture');
   await expectOutline(page, 'Linear algebra 1', '');
-  await module(page, 'Basics').locator('input[type=file]').setInputFiles([files.other, files.third]);
+  await expectFocus(page, 'the button that opened the dialog', called('Add lectures to “Basics”'));
+  const chooser = page.waitForEvent('filechooser');
+  await press(page, 'Upload into “Basics”');
+  await (await chooser).setFiles([files.other, files.third]);
   await expectOutline(page, 'Linear algebra 1, Other lecture, Third lecture', '');
   await until('all three can be watched', async () => (await module(page, 'Basics').getByText('Ready', { exact: true }).count()) === 3);
   world.course = new URL(page.url()).pathname.split('/')[2];
   world.teacherPage = page;
 }
 
-/** Lectures are put in order by keyboard and by mouse, also into another module. */
+/** With the keyboard alone, lectures are put in order, also into another module, and get other titles. */
 export async function orderTheOutline({ stage, teacherPage: page }) {
   const down = 'Move “Linear algebra 1” down';
-  await page.getByRole('button', { name: down }).focus();
-  await page.keyboard.press('Enter');
+  await press(page, down, true);
   await expectOutline(page, 'Other lecture, Linear algebra 1, Third lecture', '');
-  const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
-  assert.equal(await focused(), down, 'the focus stays on the button');
+  await expectFocus(page, 'the same button', called(down));
   assert.match(await page.locator('[aria-live=polite]').textContent(), /“Linear algebra 1” is now number 2 of 3 in “Basics”/);
   await page.keyboard.press('Enter');
   await page.keyboard.press('Enter');
   await expectOutline(page, 'Other lecture, Third lecture', 'Linear algebra 1');
-  assert.equal(await focused(), down, 'also in another module');
+  await expectFocus(page, 'the same button in another module', called(down));
+  await tabTo(page, called('Move “Linear algebra 1” up'), true);
+  for (let presses = 0; presses < 3; presses += 1) await page.keyboard.press('Enter');
+  await expectOutline(page, 'Linear algebra 1, Other lecture, Third lecture', '');
+  await press(page, 'Move “Third lecture” down');
+  await expectOutline(page, 'Linear algebra 1, Other lecture', 'Third lecture');
 
+  await type(page, 'Title of the lecture “Third lecture”', 'Planar graphs', true);
+  await page.keyboard.press('Enter');
+  await expectOutline(page, 'Linear algebra 1, Other lecture', 'Planar graphs');
+  await type(page, 'Title of the module “Extra”', 'More', true);
+  await page.keyboard.press('Enter');
+  await module(page, 'More').waitFor();
+}
+
+/** With the keyboard alone, a module and the course get times when they open and end. */
+export async function setDates({ stage, teacherPage: page }) {
+  await press(page, 'When “More” opens');
+  await tabTo(page, "(element) => element.name === 'opens_at'");
+  await typeTime(page, '0115', '2026');
+  await page.keyboard.press('Enter');
+  await module(page, 'More').getByText(/Opens on Jan 15, 2026/).waitFor();
+  await expectFocus(page, 'the button that showed the field', called('When “More” opens'));
+  await tabTo(page, "(element) => element.name === 'opens_at'");
+  await typeTime(page, '0112', '2026');
+  await tabTo(page, "(element) => element.name === 'ends_at'");
+  await typeTime(page, '1231', '2099');
+  await page.keyboard.press('Enter');
+  await page.locator('.toast').getByText('The dates were saved.').waitFor();
+  await page.reload();
+  await expectOutline(page, 'Linear algebra 1, Other lecture', 'Planar graphs');
+  assert.equal(await page.locator('input[name=opens_at]').inputValue(), '2026-01-12T08:00');
+  assert.equal(await page.locator('input[name=ends_at]').inputValue(), '2099-12-31T08:00');
+  await stage.expectAccessible(page, 'the course builder');
+}
+
+/** A mouse drags lectures, also into another module. */
+export async function dragTheOutline({ stage, teacherPage: page }) {
+  stage.withMouse(page);
   const grip = (title) => page.locator('[data-item]', { has: page.getByLabel(`Title of the lecture “${title}”`) }).locator('.grip');
   const drag = async (from, to, into = 0.5) => {
     const [start, end] = [await from.boundingBox(), await to.boundingBox()];
@@ -81,13 +121,10 @@ export async function orderTheOutline({ stage, teacherPage: page }) {
     await page.mouse.move(end.x + 10, end.y + end.height * into, { steps: 8 });
     await page.mouse.up();
   };
-  await drag(grip('Linear algebra 1'), grip('Other lecture'), 0.1);
-  await expectOutline(page, 'Linear algebra 1, Other lecture, Third lecture', '');
-  await drag(grip('Third lecture'), module(page, 'More').getByText('This module is empty.'));
-  await expectOutline(page, 'Linear algebra 1, Other lecture', 'Third lecture');
-  await page.reload();
-  await expectOutline(page, 'Linear algebra 1, Other lecture', 'Third lecture');
-  await stage.expectAccessible(page, 'the course builder');
+  await drag(grip('Planar graphs'), grip('Linear algebra 1'), 0.1);
+  await expectOutline(page, 'Planar graphs, Linear algebra 1, Other lecture', '');
+  await drag(grip('Planar graphs'), module(page, 'More').getByText('This module is empty.'));
+  await expectOutline(page, 'Linear algebra 1, Other lecture', 'Planar graphs');
 }
 
 /** Two teachers at once lose nothing: who is late sees the other's version, and keeps what was typed. */
@@ -110,19 +147,20 @@ export async function editACourseTwice({ stage, teacherPage: page }) {
   await page.locator('.toast').getByText('The title and the description were saved.').waitFor();
 }
 
-/** Publishing needs nothing more; people join with a code. */
+/** With the keyboard alone, the course is published, which needs nothing more; people join with a code. */
 export async function publishACourse(world) {
   const { stage, teacherPage: page } = world;
-  await page.getByLabel('With a code').check();
+  stage.withoutMouse(page);
+  await choose(page, 'How people enrol', 'With a code');
   world.code = await page.getByLabel('Code', { exact: true }).inputValue();
   assert.match(world.code, /^[2-9A-Z]{8}$/);
   await page.getByText('Everything is there.').waitFor();
-  await tabTo(page, press('Publish'));
-  await page.keyboard.press('Enter');
+  await press(page, 'Publish');
   await page.getByRole('button', { name: 'Unpublish' }).waitFor();
+  await expectFocus(page, 'what can be done next', called('Unpublish'));
   assert.equal(await page.getByLabel('Link to the course').inputValue(), `${stage.base}/courses/${world.course}?code=${world.code}`);
-  await page.getByRole('link', { name: 'View as a learner' }).click();
+  await press(page, 'View as a learner', true);
   await page.getByText('This is how a learner sees the course.').waitFor();
-  await page.getByRole('link', { name: 'Back to editing' }).click();
+  await press(page, 'Back to editing', true);
   await h1(page, 'Graph theory').waitFor();
 }

@@ -1,41 +1,62 @@
 import assert from 'node:assert/strict';
-import { tabTo } from './accounts.mjs';
+import { called, expectFocus, heading, press, signIn, tabTo, type } from './keyboard.mjs';
 import { until } from './stage.mjs';
 
 const h1 = (page, name) => page.getByRole('heading', { name, level: 1 });
 const time = (page) => page.evaluate(() => document.querySelector('video')?.currentTime ?? 0);
-const press = (name) => `(element) => element.textContent?.trim() === ${JSON.stringify(name)}`;
 
 async function expectMoving(page, seconds) {
   const before = await time(page);
   await until(`${seconds} s have played`, async () => (await time(page)) >= before + seconds);
 }
 
-/** An invitation survives signing up; by keyboard, a stranger becomes a learner who watches. */
+/** An invitation survives signing up; with the keyboard alone, a stranger becomes a learner. */
 export async function joinByInvitation(world) {
   const { stage, course, code } = world;
   // Without a sign-in, the course is not shown.
   // What an enrolment opens may be known a moment later elsewhere.
   stage.allow(/status of (401|403|404)/);
   const page = await stage.person();
+  stage.withoutMouse(page);
   const pupil = { email: `pupil-${Date.now().toString(36)}@example.org`, password: 'a pupil who likes graphs', name: 'Pia Pupil' };
   await page.goto(`${stage.base}/courses/${course}?code=${code}`);
   await page.getByText('You are invited to a course.').waitFor();
   await stage.expectAccessible(page, 'an invitation');
-  await tabTo(page, press('Sign up'));
-  await page.keyboard.press('Enter');
+  await press(page, 'Sign up');
   await h1(page, 'Sign up').waitFor();
-  await page.getByLabel('Name').fill(pupil.name);
-  await page.getByLabel('E-mail address').fill(pupil.email);
-  await page.getByLabel('Password', { exact: true }).fill(pupil.password);
+  await type(page, 'Name', pupil.name);
+  await type(page, 'E-mail address', pupil.email);
+  await type(page, 'Password', pupil.password);
   await page.keyboard.press('Enter');
   await page.getByRole('heading', { name: 'You are invited' }).waitFor();
   assert.equal(await page.getByLabel('Code').count(), 0, 'the link brings the code');
   await stage.expectAccessible(page, 'a course to join');
-  await tabTo(page, press('Enrol'));
+  await press(page, 'Enrol');
+  await h1(page, 'Linear algebra 1').waitFor();
+  await expectFocus(page, 'the lecture', heading);
+  Object.assign(world, { pupil, pupilPage: page });
+}
+
+/** With the keyboard alone, a learner leaves the course, finds it again, and enrols with the code. */
+export async function leaveAndEnrolByCode({ stage, code, pupilPage: page }) {
+  stage.allow(/status of (403|404)/);
+  await press(page, 'Leave this course');
+  await page.getByRole('dialog').waitFor();
+  await press(page, 'Leave this course');
+  await h1(page, 'Courses').waitFor();
+  await expectFocus(page, 'the list of courses', heading);
+  await type(page, 'Search courses', 'graph');
+  await page.getByText('1 course shown').waitFor();
+  await press(page, 'Graph theory');
+  await page.getByRole('heading', { name: 'Join this course' }).waitFor();
+  await type(page, 'Code', 'WRONG222');
+  await page.keyboard.press('Enter');
+  await page.getByText('This isn’t the code of this course.').waitFor();
+  await expectFocus(page, 'what was wrong', called('Code'));
+  await page.keyboard.type(code.toLowerCase());
   await page.keyboard.press('Enter');
   await h1(page, 'Linear algebra 1').waitFor();
-  Object.assign(world, { pupil, pupilPage: page });
+  await expectFocus(page, 'the lecture', heading);
 }
 
 /** A learner watches, closes the browser, and goes on in another one where they stopped. */
@@ -43,7 +64,6 @@ export async function resumeInAnotherBrowser(world) {
   const { stage, course, pupil, pupilPage: page } = world;
   await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
   // The heading has the focus, and the player's keys work there.
-  await page.locator('h1').focus();
   await page.keyboard.press('k');
   await expectMoving(page, 2);
   await page.keyboard.press('3');
@@ -55,8 +75,11 @@ export async function resumeInAnotherBrowser(world) {
   await page.close();
 
   const later = await stage.person();
-  await stage.signIn(later, pupil);
-  await later.getByRole('link', { name: 'Graph theory' }).first().click();
+  stage.withoutMouse(later);
+  await signIn(later, `${stage.base}/`, pupil);
+  await h1(later, 'Courses').waitFor();
+  await later.getByRole('link', { name: 'Graph theory' }).waitFor();
+  await press(later, 'Graph theory');
   await h1(later, 'Linear algebra 1').waitFor();
   await later.getByText(/Resumed at 0:3/).waitFor();
   await until('the picture is there', () => later.evaluate(() => document.querySelector('video').readyState >= 2));
@@ -67,29 +90,42 @@ export async function resumeInAnotherBrowser(world) {
   assert.ok(later.url().includes(`/courses/${course}/items/`));
 }
 
-/** At the end, the next lecture is offered, and comes by itself unless it is stopped. */
+/** At the end, the next lecture is offered, and comes by itself unless it is stopped; what fills the screen goes on to do so. */
 export async function goOnWithTheNextLecture({ stage, pupilPage: page }) {
-  await page.locator('h1').focus();
+  const toTheEnd = async () => {
+    await tabTo(page, called('Position'), true);
+    await page.keyboard.press('End');
+    await page.getByText('Up next').waitFor();
+  };
+  const fills = () =>
+    page.evaluate(() => {
+      const { width, height } = document.querySelector('video').getBoundingClientRect();
+      return document.fullscreenElement !== null && width === window.innerWidth && height === window.innerHeight;
+    });
   await page.keyboard.press('k');
   await expectMoving(page, 1);
-  const toTheEnd = () => page.evaluate(() => (document.querySelector('video').currentTime = document.querySelector('video').duration - 1));
   await toTheEnd();
-  await page.getByText('Up next').waitFor();
   await stage.expectAccessible(page, 'the end of a lecture');
   await page.keyboard.press('Escape');
   await until('it is stopped', async () => (await page.getByText('Up next').count()) === 0);
   await h1(page, 'Linear algebra 1').waitFor();
-  await page.locator('h1').focus();
+  await page.keyboard.press('f');
+  await until('it fills the screen', fills);
   await page.keyboard.press('n');
   await h1(page, 'Other lecture').waitFor();
   await expectMoving(page, 1);
+  assert.ok(await fills(), 'the next lecture fills the screen');
   await toTheEnd();
-  await h1(page, 'Third lecture').waitFor({ timeout: 20_000 });
+  await h1(page, 'Planar graphs').waitFor({ timeout: 20_000 });
   await expectMoving(page, 1);
+  assert.ok(await fills(), 'so does one that comes by itself');
+  await page.keyboard.press('f');
+  await until('it is back on the page', () => page.evaluate(() => document.fullscreenElement === null));
 }
 
 /** Controls hide during playback although keys were pressed, and come back with the pointer. */
-export async function hideTheControls({ pupilPage: page }) {
+export async function hideTheControls({ stage, pupilPage: page }) {
+  stage.withMouse(page);
   await page.getByRole('link', { name: 'Linear algebra 1' }).click();
   await expectMoving(page, 1);
   const opacity = () => page.evaluate(() => getComputedStyle(document.querySelector('.controls')).opacity);
@@ -103,7 +139,7 @@ export async function hideTheControls({ pupilPage: page }) {
   await until('the controls are back', async () => (await opacity()) === '1', 10);
 }
 
-/** A learner who is removed stops watching, and no longer finds the course. */
+/** With the keyboard alone, a teacher removes a learner, who stops watching, and no longer finds the course. */
 export async function removeALearner({ stage, course, pupil, pupilPage, teacherPage: page }) {
   // The next segments are refused, and so is reopening.
   stage.allow(/status of (403|404)/);
@@ -111,12 +147,14 @@ export async function removeALearner({ stage, course, pupil, pupilPage, teacherP
   await page.getByText(pupil.name).waitFor();
   await stage.expectAccessible(page, 'members');
   await stage.picture(page, 'members');
-  await pupilPage.evaluate(() => void document.querySelector('video').play());
-  await page.getByRole('button', { name: `Remove ${pupil.name}` }).click();
-  await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+  stage.withoutMouse(page);
+  if (await pupilPage.evaluate(() => document.querySelector('video').paused)) await pupilPage.keyboard.press('k');
+  await press(page, `Remove ${pupil.name}`);
+  await page.getByRole('dialog').waitFor();
+  await press(page, 'Remove');
   await until('the member is gone', async () => (await page.getByRole('button', { name: `Remove ${pupil.name}` }).count()) === 0);
+  await expectFocus(page, 'the heading, since the button is gone', heading);
   // What is loaded already still plays; the player needs another segment.
-  await pupilPage.locator('h1').focus();
   await pupilPage.keyboard.press('9');
   await pupilPage.locator('.trouble').waitFor({ timeout: 30_000 });
   await pupilPage.reload();
@@ -126,6 +164,7 @@ export async function removeALearner({ stage, course, pupil, pupilPage, teacherP
 
 /** A pasted list is answered line by line. */
 export async function addPeople({ stage, course, learner, teacherPage: page }) {
+  stage.withMouse(page);
   await page.goto(`${stage.base}/courses/${course}/members`);
   await page.getByLabel('E-mail addresses').fill(`Lena <${learner.email}>\nnobody@example.org\nnot an address`);
   await page.getByRole('button', { name: 'Add', exact: true }).click();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { tabTo } from './accounts.mjs';
+import { tabTo } from './keyboard.mjs';
 import { until } from './stage.mjs';
 
 const time = (page) => page.evaluate(() => document.querySelector('video').currentTime);

@@ -67,9 +67,12 @@ const scenes = [
   playing.retryWhatFailed,
   building.buildACourse,
   building.orderTheOutline,
+  building.setDates,
+  building.dragTheOutline,
   building.editACourseTwice,
   building.publishACourse,
   learning.joinByInvitation,
+  learning.leaveAndEnrolByCode,
   learning.resumeInAnotherBrowser,
   learning.goOnWithTheNextLecture,
   learning.hideTheControls,
@@ -79,6 +82,7 @@ const scenes = [
   playing.rename,
   sharing.watchByALink,
   sharing.playInTooManyPlaces,
+  sharing.freeThePlaceOfAClosedPage,
   typing.keepWhatWasTyped,
   typing.signInAgainOverThePage,
   accounts.givePeopleRoles,
@@ -95,10 +99,11 @@ const played = wanted.length === 0 ? scenes : scenes.filter((scene) => wanted.in
 let failed = 0;
 for (const scene of played) {
   const name = scene.name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  const begun = Date.now();
   try {
     await scene(world);
     stage.expectQuiet();
-    console.log(`ok      ${name}`);
+    console.log(`ok      ${name} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
   } catch (error) {
     failed += 1;
     console.log(`FAILED  ${name}\n${error.stack}`);

@@ -1,32 +1,43 @@
 import assert from 'node:assert/strict';
+import { choose, press, signIn, tabTo, called } from './keyboard.mjs';
 import { until } from './stage.mjs';
 
 const time = (page) => page.evaluate(() => document.querySelector('video')?.currentTime ?? 0);
 
-/** A lecture is shared by a link; a stranger opens it and plays, until it is private again. */
+/** With the keyboard alone, a lecture is shared by a link; a stranger opens it and plays, until it is private again. */
 export async function watchByALink({ stage, instructor, lecture }) {
   const page = await stage.person();
-  await stage.signIn(page, instructor);
-  await page.goto(`${stage.base}${lecture}`);
-  await page.getByLabel('Everyone with the link').check();
+  stage.withoutMouse(page);
+  await signIn(page, `${stage.base}${lecture}`, instructor);
+  await page.getByLabel('Only me').waitFor();
+  const stored = [];
+  page.on('request', (request) => request.method() === 'PATCH' && stored.push(request.url()));
+  await choose(page, 'Besides courses', 'Everyone with the link');
   const field = page.getByLabel('Link to share');
   await field.waitFor();
+  assert.equal(stored.length, 1, 'the choices on the way there are not stored');
   const link = await field.inputValue();
   assert.ok(link.startsWith(`${stage.base}${lecture}?s=`), link);
   await stage.expectAccessible(page, 'a shared lecture');
+  await press(page, 'Copy: Link to share');
+  await page.locator('.toast').getByText('The link was copied.').waitFor();
 
   const stranger = await stage.person();
+  stage.withoutMouse(stranger);
   await stranger.goto(link);
   await stranger.getByRole('heading', { name: /Vectors/, level: 1 }).waitFor();
-  await stranger.getByRole('button', { name: 'Play', exact: true }).click();
+  await stranger.getByRole('button', { name: 'Play', exact: true }).waitFor();
+  await tabTo(stranger, called('Play'));
+  await stranger.keyboard.press('Space');
   await until('it plays', async () => (await time(stranger)) > 1);
   await stage.expectAccessible(stranger, 'a lecture for a stranger');
   await stage.picture(stranger, 'shared-lecture');
 
   // What is refused from now on is logged by the browser.
   stage.allow(/status of (401|403|404)/);
-  await page.getByLabel('Only me').check();
-  await page.locator('.toast').waitFor();
+  await tabTo(page, called('Link to share'), true);
+  await choose(page, 'Besides courses', 'Only me', 'ArrowUp');
+  await page.locator('.toast').getByText(/Only you can watch/).waitFor();
   await stranger.reload();
   await stranger.getByRole('heading', { name: 'This link doesn’t work' }).waitFor();
   await stranger.context().close();
@@ -62,21 +73,43 @@ async function viewerOf(base, instructor, id) {
 }
 
 /** Somebody who plays in too many places sees where, and goes on here. */
-export async function playInTooManyPlaces({ stage, instructor, lecture }) {
+export async function playInTooManyPlaces(world) {
+  const { stage, instructor, lecture } = world;
   stage.allow(/status of (403|429)/);
   const id = lecture.split('/').at(-1);
   const viewer = await viewerOf(stage.base, instructor, id);
   const places = [];
   for (let n = 0; n < 3; n += 1) places.push(await playElsewhere(stage.base, viewer, id));
   const page = await stage.person();
-  await stage.signIn(page, viewer);
-  await page.goto(`${stage.base}${lecture}`);
+  stage.withoutMouse(page);
+  await signIn(page, `${stage.base}${lecture}`, viewer);
   await page.getByRole('heading', { name: 'You are already watching in 3 other places' }).waitFor();
   await stage.expectAccessible(page, 'too many places');
   await stage.picture(page, 'too-many-places');
-  await page.getByRole('button', { name: 'Play here instead of on Firefox on Windows' }).first().click();
+  await press(page, 'Play here instead of on Firefox on Windows');
   await until('it plays here', async () => (await time(page)) > 1);
   const refused = async () => (await Promise.all(places.map(async (each) => (await fetch(each)).status))).filter((status) => status === 403).length;
   await until('one of the other places has stopped', async () => (await refused()) === 1);
+  Object.assign(world, { viewer, viewerPage: page });
+}
+
+/** A page that is closed, or that the browser only keeps for later, holds no place; when it is shown again, it plays on. */
+export async function freeThePlaceOfAClosedPage({ stage, lecture, viewer, viewerPage: page }) {
+  stage.allow(/status of (403|429)/);
+  const headers = await bearerOf(stage.base, viewer);
+  const isFree = async () => (await fetch(`${stage.base}/api/v1/content${lecture.replace('/lectures', '')}/stream`, { headers })).status === 200;
+  assert.ok(!(await isFree()), 'all places are taken');
+  const shown = (name) => page.evaluate((type) => window.dispatchEvent(new PageTransitionEvent(type, { persisted: true })), name);
+  await shown('pagehide');
+  await until('the place is free', isFree, 10);
+  const stopped = await time(page);
+  await shown('pageshow');
+  await until('the picture is back', () => page.evaluate(() => document.querySelector('video').readyState >= 2));
+  assert.ok(Math.abs((await time(page)) - stopped) < 1, `it is at ${await time(page)}, and was at ${stopped}`);
+  await page.keyboard.press('k');
+  await until('it plays on', async () => (await time(page)) > stopped + 1);
+  assert.ok(!(await isFree()), 'all places are taken again');
+  await page.close({ runBeforeUnload: true });
+  await until('the place is free', isFree, 10);
   await page.context().close();
 }

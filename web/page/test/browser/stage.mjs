@@ -29,6 +29,7 @@ class Stage {
   #complaints = [];
   #allowed = [];
   #pages = new Set();
+  #withoutMouse = new Set();
 
   constructor(browser, base, shots) {
     this.browser = browser;
@@ -40,7 +41,9 @@ class Stage {
   async person(options = {}) {
     const context = await this.browser.newContext({ viewport: { width: 1200, height: 800 }, ...options });
     await context.exposeBinding('moocflixComplain', (_source, text) => this.#complaints.push(text));
+    await context.exposeBinding('moocflixPressed', ({ page }) => this.#withoutMouse.has(page) && this.#complaints.push('a mouse was used'));
     await context.addInitScript(() => {
+      document.addEventListener('pointerdown', (event) => event.isTrusted && window.moocflixPressed(), true);
       document.addEventListener('securitypolicyviolation', (event) => {
         window.moocflixComplain(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample} ${event.sourceFile}`);
       });
@@ -52,7 +55,7 @@ class Stage {
   async tab(context) {
     const page = await context.newPage();
     this.#pages.add(page);
-    page.on('close', () => this.#pages.delete(page));
+    page.on('close', () => this.#pages.delete(page) && this.#withoutMouse.delete(page));
     page.on('console', (message) => {
       if (['error', 'warning'].includes(message.type())) this.#complaints.push(`console: ${message.text()} ${message.location().url}`);
     });
@@ -64,6 +67,15 @@ class Stage {
   /** Expects complaints of this form: browsers log each refused request. */
   allow(pattern) {
     this.#allowed.push(pattern);
+  }
+
+  /** From now on, a mouse on this page is a fault. */
+  withoutMouse(page) {
+    this.#withoutMouse.add(page);
+  }
+
+  withMouse(page) {
+    this.#withoutMouse.delete(page);
   }
 
   expectQuiet() {
