@@ -6,3 +6,4 @@ pub mod media_bytes;
 pub mod media_path;
 pub mod metric;
 pub mod store;
+pub mod unread_media;

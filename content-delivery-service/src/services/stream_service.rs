@@ -10,7 +10,6 @@ pub(crate) mod leases;
 pub(crate) mod open_playbacks;
 pub(crate) mod playback_keys;
 pub(crate) mod playback_token;
-pub(crate) mod unread_media;
 
 use crate::metric::{self, MediaCounters};
 use crate::models::playback::session::{NewPlayback, Places, RENEWAL, lifetime};

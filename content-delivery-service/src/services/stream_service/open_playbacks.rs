@@ -6,9 +6,9 @@
 
 use crate::models::playback::session::RENEWAL;
 use crate::services::stream_service::playback_token::Claims;
-use crate::services::stream_service::unread_media::{MOST, MOST_OF_NETWORK, UnreadMedia};
 use aws_lc_rs::digest::{SHA256, digest};
 use contracts::{PlaybackId, Timestamp, VideoId};
+use media_store::unread_media::{MOST, MOST_OF_NETWORK, UnreadMedia};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How much of it keeps a viewer from being sent more; the last answer may go beyond. Players read one segment of each
 /// track at a time.
-pub(crate) const MOST: u64 = 64 << 20;
+pub const MOST: u64 = 64 << 20;
 /// The same for all viewers from one network who are not signed in.
-pub(crate) const MOST_OF_NETWORK: u64 = 128 << 20;
+pub const MOST_OF_NETWORK: u64 = 128 << 20;
 
 /// What one viewer has not read yet, or one network.
 #[derive(Debug)]
-pub(crate) struct UnreadMedia {
+pub struct UnreadMedia {
     bytes: AtomicU64,
     most: u64,
 }
@@ -37,7 +37,7 @@ impl Drop for Answer {
 
 impl UnreadMedia {
     /// Nothing yet, of somebody who is sent no more when this much is unread.
-    pub(crate) fn new(most: u64) -> Self {
+    pub fn new(most: u64) -> Self {
         Self {
             bytes: AtomicU64::new(0),
             most,
@@ -45,12 +45,12 @@ impl UnreadMedia {
     }
 
     /// Whether the viewer has to read first.
-    pub(crate) fn is_full(&self) -> bool {
+    pub fn is_full(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) >= self.most
     }
 
     /// Counts an answer with these bytes, of which even a part holds the whole; `None` if the viewer has to read first.
-    pub(crate) fn count(self: &Arc<Self>, bytes: Bytes) -> Option<Bytes> {
+    pub fn count(self: &Arc<Self>, bytes: Bytes) -> Option<Bytes> {
         let more = length(&bytes);
         let counted = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |unread| {
             (unread < self.most).then(|| unread.saturating_add(more))
