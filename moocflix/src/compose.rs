@@ -8,7 +8,9 @@ use axum::Router;
 use backing::tasks::Queue;
 use backing::{Backing, Db};
 use runtime::process::{Check, Process};
-use runtime::{Authenticator, Background, Face, Issuer, Keys, RevocationFeed, Revocations, Routes, Service, Shutdown};
+use runtime::{
+    Authenticator, Background, Face, Handlers, Issuer, Keys, RevocationFeed, Revocations, Routes, Service, Shutdown,
+};
 use secrecy::SecretSlice;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +24,7 @@ const ISSUER: &str = "urn:moocflix";
 
 /// A composed process, ready to serve.
 pub(crate) struct Composed {
-    pub(crate) router: Router,
+    pub(crate) handlers: Handlers,
     /// Only `/metrics`.
     pub(crate) metrics: Router,
     pub(crate) tasks: Vec<Background>,
@@ -43,7 +45,7 @@ pub(crate) async fn compose(settings: &Settings, duties: &Duties, shutdown: Shut
         .check()
         .map_err(|faults| anyhow!("the URL tables are wrong: {}", faults.join("; ")))?;
     Ok(Composed {
-        router: routes.into_router(),
+        handlers: routes.into(),
         metrics: process.metrics_alone(),
         tasks: parts.tasks,
     })

@@ -53,8 +53,11 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     close_memory();
     let mut running = Running::new();
     running.start(runtime::signals(running.shutdown()));
-    let Composed { router, metrics, tasks } =
-        Box::pin(compose::compose(&settings, &duties, running.shutdown())).await?;
+    let Composed {
+        handlers,
+        metrics,
+        tasks,
+    } = Box::pin(compose::compose(&settings, &duties, running.shutdown())).await?;
     if let Some(listener) = metrics_listener {
         tracing::info!(address = %listener.local_addr()?, "serving /metrics at an address of its own");
         // Whoever collects metrics may know the server by any name.
@@ -67,7 +70,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     for task in tasks {
         running.start(task);
     }
-    running.serve(listener, router, settings.limits()?);
+    running.serve(listener, handlers, settings.limits()?);
     print(&format!("listening on http://{address}\n"))?;
     for face in duties.faces() {
         tracing::info!(role = face.name, does = face.does, "running a role");

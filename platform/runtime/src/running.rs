@@ -1,8 +1,7 @@
 //! Starts services and watches over them: a task that ends early takes the process down.
 
 use crate::server::{self, ServerLimits};
-use crate::{Background, Routes, Service, Shutdown};
-use axum::Router;
+use crate::{Background, Handlers, Routes, Service, Shutdown};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinSet};
@@ -49,11 +48,12 @@ impl Running {
         self.tasks.start(work);
     }
 
-    /// Serves a router on a socket.
-    pub fn serve(&mut self, listener: TcpListener, router: Router, limits: ServerLimits) {
+    /// Serves routes or a router on a socket.
+    pub fn serve(&mut self, listener: TcpListener, handlers: impl Into<Handlers>, limits: ServerLimits) {
+        let handlers = handlers.into();
         self.servers
             .start(Background::new("server", move |shutdown| async move {
-                server::serve(listener, router, limits, shutdown)
+                server::serve(listener, handlers, limits, shutdown)
                     .await
                     .map_err(|error| error.to_string())
             }));

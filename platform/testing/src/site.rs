@@ -31,7 +31,7 @@ impl Site {
         let address = sure(listener.local_addr());
         let mut running = Running::new();
         let routes = running.add(service);
-        running.serve(listener, routes.into_router(), limits);
+        running.serve(listener, routes, limits);
         Self {
             client: sure(Client::builder().redirect(Policy::none()).build()),
             clock: identity.clock.clone(),

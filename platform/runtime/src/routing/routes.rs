@@ -1,6 +1,7 @@
 //! A service's routes, with their documentation and a list of their rows.
 
-use crate::Access;
+use crate::routing::fast_path::FastPath;
+use crate::{Access, FastAnswer, RequestHead};
 use axum::Router;
 use http::Method;
 use std::collections::HashSet;
@@ -18,10 +19,31 @@ pub struct Row {
     pub access: Access,
 }
 
+/// What answers the requests of a server: the router, and the fast paths before it.
+pub struct Handlers {
+    pub(crate) router: Router,
+    pub(crate) fast_paths: Vec<FastPath>,
+}
+
+impl From<Router> for Handlers {
+    fn from(router: Router) -> Self {
+        let fast_paths = Vec::new();
+        Self { router, fast_paths }
+    }
+}
+
+impl From<Routes> for Handlers {
+    fn from(routes: Routes) -> Self {
+        let Routes { router, fast_paths, .. } = routes;
+        Self { router, fast_paths }
+    }
+}
+
 /// A service's routes with their documentation.
 #[must_use]
 pub struct Routes {
     pub(crate) router: Router,
+    pub(crate) fast_paths: Vec<FastPath>,
     pub(crate) api: OpenApi,
     pub(crate) rows: Vec<Row>,
     pub(crate) faults: Vec<String>,
@@ -31,6 +53,7 @@ impl Default for Routes {
     fn default() -> Self {
         Self {
             router: Router::new(),
+            fast_paths: Vec::new(),
             api: OpenApi::new(Info::new("", ""), Paths::new()),
             rows: Vec::new(),
             faults: Vec::new(),
@@ -64,6 +87,7 @@ impl Routes {
                 .iter()
                 .map(|row| format!("{} {} is in two tables", row.method, row.path)),
         );
+        self.fast_paths.extend(other.fast_paths);
         self.api.merge(other.api);
         self.rows.extend(other.rows);
         self.faults.extend(other.faults);
@@ -73,6 +97,17 @@ impl Routes {
     /// Puts something of the service's own around all its routes, such as a check that comes before each of them.
     pub fn around(mut self, wrap: impl FnOnce(Router) -> Router) -> Self {
         self.router = wrap(self.router);
+        self
+    }
+
+    /// Answers requests below a prefix before the router does, if it can at once.
+    ///
+    /// What [`Routes::around`] puts around the router does not stand around these answers.
+    pub fn with_fast_path<F>(mut self, prefix: &'static str, answers: F) -> Self
+    where
+        F: Fn(RequestHead<'_>) -> Option<FastAnswer> + Send + Sync + 'static,
+    {
+        self.fast_paths.push(FastPath::new(prefix, answers));
         self
     }
 
@@ -97,7 +132,7 @@ impl Routes {
         }
     }
 
-    /// The routes as a router.
+    /// The routes as a router, without the fast paths.
     pub fn into_router(self) -> Router {
         self.router
     }

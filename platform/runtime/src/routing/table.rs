@@ -120,6 +120,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         api.components = Some(components);
         Routes {
             router: self.router.with_state(state),
+            fast_paths: Vec::new(),
             api,
             rows: self.rows,
             faults: self.faults,

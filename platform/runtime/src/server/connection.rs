@@ -1,6 +1,6 @@
 //! Drives one connection: HTTP/1.1, or HTTP/2 by prior knowledge.
 
-use super::edge::{self, Edge};
+use super::edge::{self, Edge, Peer};
 use super::stream::WatchedStream;
 use super::watch::{Verdict, Watch, Wish};
 use crate::messages::client_address;
@@ -87,13 +87,20 @@ enum End {
 
 async fn speak(stream: WatchedStream, peer: SocketAddr, edge: &Arc<Edge>, watch: &Arc<Watch>) -> End {
     let (edge_of_requests, watch_of_requests) = (Arc::clone(edge), Arc::clone(watch));
+    let peer = Peer {
+        address: peer,
+        is_trusted_proxy: client_address::is_trusted(peer.ip(), &edge.limits().trusted_proxies),
+    };
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         // The request runs from here on: hyper reads some of its body before it polls the answer.
         let running = watch_of_requests.begin(request.version() == Version::HTTP_2);
-        edge::answer(Arc::clone(&edge_of_requests), running, peer, request)
+        edge::answer(&edge_of_requests, running, peer, request)
     });
-    let trusted = client_address::is_trusted(peer.ip(), &edge.limits().trusted_proxies);
-    let builder = protocols(if trusted { STREAMS_OF_PROXY } else { STREAMS });
+    let builder = protocols(if peer.is_trusted_proxy {
+        STREAMS_OF_PROXY
+    } else {
+        STREAMS
+    });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     loop {
         // Wishes come first: a connection that is always busy has them, too.
@@ -104,7 +111,7 @@ async fn speak(stream: WatchedStream, peer: SocketAddr, edge: &Arc<Edge>, watch:
         match step.await {
             Step::Ended(result) => {
                 if let Err(error) = result {
-                    tracing::debug!(%peer, %error, "a connection ended with an error");
+                    tracing::debug!(peer = %peer.address, %error, "a connection ended with an error");
                 }
                 return End::Done;
             }

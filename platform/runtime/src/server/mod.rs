@@ -2,13 +2,17 @@
 //!
 //! `serve` accepts; `seats` counts connections; `connection` drives one connection; `watch` keeps what a connection does;
 //! `keeper` looks at all of them and has silent ones judged; `stream` is the socket, which reports to the watch; `edge`
-//! stands between hyper and the routes: ids, limits, panics, problems, logs. `head` looks at a request's head, `host` knows
-//! which names the server goes by.
+//! stands between hyper and the routes: ids, limits, panics, problems, logs. `fast` answers what a fast path knows before
+//! that; `finish` completes every answer, and `answer_body` is its body. `head` looks at a request's head, `host` knows which
+//! names the server goes by.
 //!
 //! Source: RFC 9110, RFC 9112
 
+mod answer_body;
 mod connection;
 mod edge;
+mod fast;
+mod finish;
 mod head;
 mod host;
 mod keeper;
@@ -16,9 +20,8 @@ mod seats;
 mod stream;
 mod watch;
 
-use crate::Shutdown;
 use crate::messages::client_address::TrustedProxy;
-use axum::Router;
+use crate::{Handlers, Shutdown};
 use edge::Edge;
 use keeper::Keeper;
 use seats::Seats;
@@ -30,7 +33,7 @@ use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 use watch::{Watch, Wish};
 
-pub use edge::Quiet;
+pub use finish::Quiet;
 pub use host::PublicHost;
 
 /// How many refused connections are sent their 503 at the same time.
@@ -79,8 +82,13 @@ impl Default for ServerLimits {
 }
 
 /// Serves until the shutdown is asked for and the running requests have ended, or their time is over.
-pub async fn serve(listener: TcpListener, router: Router, limits: ServerLimits, shutdown: Shutdown) -> io::Result<()> {
-    let edge = Arc::new(Edge::new(router, limits.clone(), shutdown));
+pub async fn serve(
+    listener: TcpListener,
+    handlers: Handlers,
+    limits: ServerLimits,
+    shutdown: Shutdown,
+) -> io::Result<()> {
+    let edge = Arc::new(Edge::new(handlers, limits.clone(), shutdown));
     let keeper = Keeper::default();
     tokio::select! {
         () = serve_kept(listener, &edge, &keeper) => Ok(()),

@@ -56,6 +56,13 @@ impl Current {
             request: Some(self),
         }
     }
+
+    /// Does work whose lines of the log name this request.
+    pub(crate) fn during<R>(self, work: impl FnOnce() -> R) -> R {
+        let mut request = Some(self);
+        let _entered = Entered::new(&mut request);
+        work()
+    }
 }
 
 impl<F: Future + Unpin> Future for Within<F> {

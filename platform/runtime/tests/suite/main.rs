@@ -11,6 +11,8 @@ mod config;
 #[cfg(test)]
 mod connections;
 #[cfg(test)]
+mod fast_path;
+#[cfg(test)]
 mod issuers;
 #[cfg(test)]
 mod problems;

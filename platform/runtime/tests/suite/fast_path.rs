@@ -1,0 +1,138 @@
+//! A fast path answers before the router, and nothing that protects the router is left out.
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response};
+use reqwest::Client;
+use runtime::server::ServerLimits;
+use runtime::{Access, FastAnswer, RequestHead, Routes, Service, Table, routes};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use testing::{Identity, Site};
+
+const ROW: &str = "/fast/{name}";
+
+#[utoipa::path(get, path = "/fast/{name}", operation_id = "fast", responses((status = 200)))]
+async fn by_route() -> &'static str {
+    "by route"
+}
+
+#[utoipa::path(post, path = "/fast/{name}", operation_id = "post", responses((status = 200)))]
+async fn post_by_route(body: String) -> String {
+    format!("by route, {} bytes", body.len())
+}
+
+/// A site whose fast path knows `/fast/known`, panics at `/fast/broken` and counts how often it is asked.
+async fn site(limits: ServerLimits) -> (Site, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&asked);
+    let identity = Identity::new();
+    let routes: Routes = Table::new("", &identity.authenticator())
+        .row(Method::GET, "/fast/{name}", Access::Public, routes!(by_route))
+        .row(Method::POST, "/fast/{name}", Access::Public, routes!(post_by_route))
+        .with_state(())
+        .with_fast_path("/fast/", move |head: RequestHead<'_>| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            assert_ne!(head.path, "/fast/broken", "a secret that no client may see");
+            let response = Response::new(Bytes::from_static(b"at once"));
+            (head.path == "/fast/known").then_some(FastAnswer { route: ROW, response })
+        });
+    let service = Service {
+        name: "site",
+        routes,
+        tasks: Vec::new(),
+    };
+    (Site::serve(identity, service, limits).await, asked)
+}
+
+fn names(headers: &HeaderMap) -> Vec<String> {
+    let mut names: Vec<_> = headers.keys().map(ToString::to_string).collect();
+    names.sort();
+    names
+}
+
+#[tokio::test]
+async fn what_is_known_is_answered_at_once_and_the_rest_by_its_route() {
+    let (site, asked) = site(ServerLimits::default()).await;
+    let known = site.get("/fast/known").await;
+    assert_eq!((known.status, &*known.text), (200, "at once"));
+    let other = site.get("/fast/other").await;
+    assert_eq!((other.status, &*other.text), (200, "by route"));
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    assert_eq!(site.get("/slow/known").await.status, 404);
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+    let head = site.send(site.request(Method::HEAD, "/fast/known")).await;
+    assert_eq!(
+        (head.status, head.header("content-length"), &*head.text),
+        (200, "7", "")
+    );
+}
+
+#[tokio::test]
+async fn both_answers_have_the_headers_that_every_answer_has() {
+    let secure = ServerLimits {
+        public_host: Some("https://lectures.example.org".parse().unwrap()),
+        ..ServerLimits::default()
+    };
+    let (site, _) = site(secure).await;
+    let (known, other) = (site.get("/fast/known").await, site.get("/fast/other").await);
+    let mut expected = names(&other.headers);
+    expected.retain(|name| name != "content-type");
+    assert_eq!(names(&known.headers), expected);
+    assert!(!known.header("strict-transport-security").is_empty());
+    for name in ["x-content-type-options", "referrer-policy", "content-security-policy"] {
+        assert_eq!(known.header(name), other.header(name));
+    }
+    assert_ne!(
+        known.header("x-request-id"),
+        site.get("/fast/known").await.header("x-request-id")
+    );
+}
+
+#[tokio::test]
+async fn a_panic_leaves_the_request_to_its_route() {
+    let (site, _) = site(ServerLimits::default()).await;
+    let broken = site.get("/fast/broken").await;
+    assert_eq!((broken.status, &*broken.text), (200, "by route"));
+    assert_eq!(site.get("/fast/known").await.text, "at once");
+}
+
+#[tokio::test]
+async fn a_request_with_a_body_or_a_head_that_is_refused_does_not_come_to_it() {
+    let host = ServerLimits {
+        public_host: Some("http://lectures.example.org".parse().unwrap()),
+        ..ServerLimits::default()
+    };
+    let (site, asked) = site(host).await;
+    let posted = site.send(site.request(Method::POST, "/fast/known").body("five!")).await;
+    assert_eq!(posted.text, "by route, 5 bytes");
+    let large = site
+        .request(Method::GET, "/fast/known")
+        .header("x-large", "x".repeat(33_000));
+    site.send(large).await.is_problem(431, "headers_too_large");
+    let long = format!("/fast/{}", "x".repeat(9_000));
+    site.get(&long).await.is_problem(414, "uri_too_long");
+    let elsewhere = site.request(Method::GET, "/fast/known").header("host", "evil.example");
+    site.send(elsewhere).await.is_problem(421, "misdirected_request");
+    let mut wire = site.connect().await;
+    wire.send("GET /fast/known HTTP/1.1\r\n\r\n").await;
+    assert_eq!(wire.status().await, 400);
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn it_answers_http_2_and_request_after_request() {
+    let (site, _) = site(ServerLimits::default()).await;
+    let client = Client::builder().http2_prior_knowledge().build().unwrap();
+    for _ in 0..3 {
+        let answer = client.get(site.url("/fast/known")).send().await.unwrap();
+        assert_eq!(answer.version(), http::Version::HTTP_2);
+        assert_eq!(answer.text().await.unwrap(), "at once");
+    }
+    let mut wire = site.connect().await;
+    for _ in 0..2 {
+        wire.send("GET /fast/known HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        let answer = wire.until("at once").await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    site.stop().await;
+}
