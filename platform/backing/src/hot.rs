@@ -1,7 +1,10 @@
 //! A bounded cache of bytes in memory that loads each key once, however many callers request it at the same time.
+//!
+//! A value is bytes, alone or with what is known of them.
 
 use crate::metric;
 use bytes::Bytes;
+use futures::FutureExt;
 use metrics::{Counter, counter};
 use moka::future::Cache;
 use std::future::Future;
@@ -14,27 +17,31 @@ const OVERHEAD: usize = 256;
 
 /// Hot bytes by key; clones share them.
 #[derive(Clone)]
-pub struct Hot<K> {
-    entries: Cache<K, Bytes>,
+pub struct Hot<K, V = Bytes> {
+    entries: Cache<K, V>,
     /// Counts the calls of `forget_if`; bytes loaded during one are not kept.
     forgotten: Arc<AtomicU64>,
     hits: Counter,
     misses: Counter,
 }
 
-impl<K> std::fmt::Debug for Hot<K> {
+impl<K, V> std::fmt::Debug for Hot<K, V> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Hot")
     }
 }
 
-impl<K: Hash + Eq + Clone + Send + Sync + 'static> Hot<K> {
+impl<K, V> Hot<K, V>
+where
+    K: Hash + Eq + Clone + Send + Sync + 'static,
+    V: AsRef<[u8]> + Clone + Send + Sync + 'static,
+{
     /// Keeps up to `max_bytes`; 0 keeps nothing but still shares loads.
     #[must_use]
     pub fn new(max_bytes: u64) -> Self {
         let entries = Cache::builder()
             .max_capacity(max_bytes)
-            .weigher(|_, bytes: &Bytes| u32::try_from(bytes.len() + OVERHEAD).unwrap_or(u32::MAX))
+            .weigher(|_, value: &V| u32::try_from(value.as_ref().len() + OVERHEAD).unwrap_or(u32::MAX))
             .support_invalidation_closures()
             .build();
         Self {
@@ -50,22 +57,29 @@ impl<K: Hash + Eq + Clone + Send + Sync + 'static> Hot<K> {
     /// The future stays small while the bytes are there: `load` makes its own, larger one only when they are not.
     ///
     /// Errors: a failed load returns its error to all waiting callers, and is not kept
-    pub async fn get_or_load<E, F>(&self, key: K, load: impl FnOnce() -> F) -> Result<Bytes, Arc<E>>
+    pub async fn get_or_load<E, F>(&self, key: K, load: impl FnOnce() -> F) -> Result<V, Arc<E>>
     where
         E: Send + Sync + 'static,
-        F: Future<Output = Result<Bytes, E>> + Send,
+        F: Future<Output = Result<V, E>> + Send,
     {
-        if let Some(bytes) = self.entries.get(&key).await {
+        if let Some(value) = self.entries.get(&key).await {
             self.hits.increment(1);
-            return Ok(bytes);
+            return Ok(value);
         }
         Box::pin(self.load(key, load())).await
     }
 
-    async fn load<E, F>(&self, key: K, load: F) -> Result<Bytes, Arc<E>>
+    /// Returns the bytes of a key if they are in memory, without waiting; otherwise, nothing is counted.
+    pub fn get_at_once(&self, key: &K) -> Option<V> {
+        let value = self.entries.get(key).now_or_never()??;
+        self.hits.increment(1);
+        Some(value)
+    }
+
+    async fn load<E, F>(&self, key: K, load: F) -> Result<V, Arc<E>>
     where
         E: Send + Sync + 'static,
-        F: Future<Output = Result<Bytes, E>> + Send,
+        F: Future<Output = Result<V, E>> + Send,
     {
         let loaded = AtomicBool::new(false);
         let before = self.forgotten.load(Ordering::SeqCst);
@@ -144,6 +158,16 @@ mod tests {
             .get_or_load(1, || async { Ok::<_, &str>(Bytes::from_static(b"good")) })
             .await;
         assert_eq!(good.unwrap(), "good");
+    }
+
+    #[tokio::test]
+    async fn what_is_in_memory_is_there_at_once() {
+        let (hot, loads) = (Hot::new(1 << 20), AtomicUsize::new(0));
+        assert_eq!(hot.get_at_once(&1), None);
+        hot.get_or_load(1, || load(&loads, b"segment")).await.unwrap();
+        assert_eq!(hot.get_at_once(&1), Some(Bytes::from_static(b"segment")));
+        hot.forget_if(|key| *key == 1);
+        assert_eq!(hot.get_at_once(&1), None);
     }
 
     #[tokio::test]
