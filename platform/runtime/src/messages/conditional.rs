@@ -2,6 +2,8 @@
 //!
 //! Source: RFC 9110 §8.8.3 (entity tags), §13
 
+pub mod range;
+
 use axum::extract::FromRequestParts;
 use http::header::{IF_MATCH, IF_NONE_MATCH, IF_RANGE};
 use http::request::Parts;
