@@ -1,7 +1,7 @@
 //! The URL table: a line for each route, with its policy.
 
 use crate::controllers::playback::{
-    end_playback, heartbeat, serve_index, serve_init, serve_playlist, serve_segment, stream_video,
+    end_playback, heartbeat, media_reply, serve_index, serve_init, serve_playlist, serve_segment, stream_video,
 };
 use crate::controllers::state::Api;
 use crate::controllers::uploads::tus::{TUS_RESUMABLE, VERSION};
@@ -70,7 +70,7 @@ const HEARTBEAT: &str = "/p/{token}/{video_id}/heartbeat";
 const END: &str = "/p/{token}/{video_id}/end";
 
 /// Streams and the media plane: every path below `/p/` is checked before anything else, also one that names nothing. The
-/// check has read the path, so no router reads it again.
+/// check has read the path, so no router reads it again. What can be answered at once is, by the same check.
 #[rustfmt::skip]
 pub(crate) fn playback(courses: CourseService, streams: &StreamService, authenticator: &Authenticator) -> Routes {
     let plane = Table::unguarded("")
@@ -89,40 +89,37 @@ pub(crate) fn playback(courses: CourseService, streams: &StreamService, authenti
             };
             Router::new().route_service("/p/{*path}", service_fn(checked))
         });
+    let at_once = streams.clone();
+    let plane = plane.with_fast_path("/p/", move |head| media_reply::send_at_once(&at_once, head, row));
     Table::new(PREFIX, authenticator)
         .row(Method::GET, "/{video_id}/stream", MAY_WATCH, routes!(stream_video::stream_video))
         .with_state(courses)
         .merge(plane)
 }
 
+/// The row of the media plane that a resource belongs to.
+const fn row(resource: &MediaResource) -> &'static str {
+    match resource {
+        MediaResource::Index => INDEX,
+        MediaResource::Playlist(..) => PLAYLIST,
+        MediaResource::Init(..) => INIT,
+        MediaResource::Segment(..) => SEGMENT,
+        MediaResource::Heartbeat => HEARTBEAT,
+        MediaResource::End => END,
+    }
+}
+
 /// The controller of each row of the media plane.
 async fn control(streams: StreamService, request: Request, resource: MediaResource) -> Response {
+    note_row(&request, row(&resource));
     let streams = State(streams);
     match resource {
-        MediaResource::Index => {
-            note_row(&request, INDEX);
-            serve_index::serve_index(streams, request).await
-        }
-        MediaResource::Playlist(..) => {
-            note_row(&request, PLAYLIST);
-            serve_playlist::serve_playlist(streams, request).await
-        }
-        MediaResource::Init(..) => {
-            note_row(&request, INIT);
-            serve_init::serve_init(streams, request).await
-        }
-        MediaResource::Segment(..) => {
-            note_row(&request, SEGMENT);
-            serve_segment::serve_segment(streams, request).await
-        }
-        MediaResource::Heartbeat => {
-            note_row(&request, HEARTBEAT);
-            heartbeat::heartbeat().await.into_response()
-        }
-        MediaResource::End => {
-            note_row(&request, END);
-            end_playback::end_playback(streams, request).await
-        }
+        MediaResource::Index => serve_index::serve_index(streams, request).await,
+        MediaResource::Playlist(..) => serve_playlist::serve_playlist(streams, request).await,
+        MediaResource::Init(..) => serve_init::serve_init(streams, request).await,
+        MediaResource::Segment(..) => serve_segment::serve_segment(streams, request).await,
+        MediaResource::Heartbeat => heartbeat::heartbeat().await.into_response(),
+        MediaResource::End => end_playback::end_playback(streams, request).await,
     }
 }
 

@@ -15,6 +15,32 @@ pub enum MediaKind {
     Audio,
 }
 
+impl MediaKind {
+    /// The name of the format.
+    #[must_use]
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Playlist | Self::GrowingPlaylist => "application/vnd.apple.mpegurl",
+            Self::Video => "video/mp4",
+            Self::Audio => "audio/mp4",
+        }
+    }
+
+    /// How long browsers may keep it, and how long caches that are shared behind the check.
+    #[must_use]
+    pub const fn cache_rules(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Playlist => ("private, max-age=60", "public, max-age=60"),
+            // Less than half of any target duration of something that grows.
+            Self::GrowingPlaylist => ("private, max-age=1", "public, max-age=1"),
+            Self::Video | Self::Audio => (
+                "private, max-age=31536000, immutable",
+                "public, max-age=31536000, immutable",
+            ),
+        }
+    }
+}
+
 /// A whole playlist, init segment or segment.
 #[derive(Debug, Clone)]
 pub struct MediaBytes {
@@ -22,6 +48,12 @@ pub struct MediaBytes {
     pub kind: MediaKind,
     /// The bytes themselves; clones share the memory.
     pub bytes: Bytes,
-    /// Their strong entity tag, without the quotation marks.
-    pub tag: String,
+    /// Their strong entity tag, as it stands in a header; clones share the memory.
+    pub tag: Bytes,
+}
+
+impl AsRef<[u8]> for MediaBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }

@@ -33,8 +33,8 @@ pub struct MediaStore {
     ladders: Ladders,
     /// What may be loaded at the same time.
     memory: MediaMemory,
-    /// Bytes that never change, by their path.
-    hot: Hot<(VideoId, MediaResource)>,
+    /// Media that never changes, by its path.
+    hot: Hot<(VideoId, MediaResource), MediaBytes>,
 }
 
 /// Why media can't be served.
@@ -94,22 +94,13 @@ impl MediaStore {
                 };
                 Box::pin(index).await
             }
-            MediaResource::Playlist(JUST_IN_TIME, _) => {
-                let bytes = self.bytes(video, resource).await?;
-                Ok(TaggedPlaylist::of_bytes(bytes).media(false))
+            MediaResource::Playlist(JUST_IN_TIME, _) | MediaResource::Init(..) | MediaResource::Segment(..) => {
+                let key = (video, resource.clone());
+                let made = self.hot.get_or_load(key, || self.make(video, resource));
+                made.await.map_err(MediaError::Shared)
             }
             MediaResource::Playlist(generation, rendition) => {
                 Box::pin(self.ladders.playlist(video, *generation, rendition)).await
-            }
-            MediaResource::Init(generation, rendition) => {
-                let bytes = self.bytes(video, resource).await?;
-                let tag = format!("{generation}-{rendition}-i-{:x}", bytes.len());
-                Ok(media_of(rendition, tag, bytes))
-            }
-            MediaResource::Segment(generation, rendition, n) => {
-                let bytes = self.bytes(video, resource).await?;
-                let tag = format!("{generation}-{rendition}-{n}-{:x}", bytes.len());
-                Ok(media_of(rendition, tag, bytes))
             }
             MediaResource::Heartbeat | MediaResource::End => Err(MediaError::NoSuchResource),
         }
@@ -122,35 +113,51 @@ impl MediaStore {
         self.hot.forget_if(move |(of, _)| *of == video);
     }
 
-    /// Bytes that never change under their path.
-    async fn bytes(&self, video: VideoId, resource: &MediaResource) -> Result<Bytes, MediaError> {
-        self.hot
-            .get_or_load((video, resource.clone()), || self.make(video, resource))
-            .await
-            .map_err(MediaError::Shared)
+    /// Media that never changes, if it is in memory.
+    pub fn media_at_once(&self, video: VideoId, resource: MediaResource) -> Option<MediaBytes> {
+        self.hot.get_at_once(&(video, resource))
     }
 
-    async fn make(&self, video: VideoId, resource: &MediaResource) -> Result<Bytes, MediaError> {
+    async fn make(&self, video: VideoId, resource: &MediaResource) -> Result<MediaBytes, MediaError> {
         match resource {
-            MediaResource::Playlist(JUST_IN_TIME, rendition) => self.instants.playlist(video, rendition).await,
-            MediaResource::Init(JUST_IN_TIME, rendition) => self.instants.init(video, rendition).await,
-            MediaResource::Segment(JUST_IN_TIME, rendition, n) => {
-                let segment = self.instants.plan(video, rendition, *n).await?;
-                let held = self.memory.hold(segment.len, self.hot.settle()).await?;
-                Ok(held.with(self.instants.read(video, &segment).await?))
+            MediaResource::Playlist(JUST_IN_TIME, rendition) => {
+                let playlist = self.instants.playlist(video, rendition).await?;
+                Ok(playlist.media(false))
             }
-            MediaResource::Init(generation, rendition) => self.ladders.init(video, *generation, rendition).await,
+            MediaResource::Init(generation, rendition) => {
+                let bytes = match *generation {
+                    JUST_IN_TIME => self.instants.init(video, rendition).await?,
+                    generation => self.ladders.init(video, generation, rendition).await?,
+                };
+                let tag = format!("\"{generation}-{rendition}-i-{:x}\"", bytes.len());
+                Ok(media_of(rendition, tag, bytes))
+            }
             MediaResource::Segment(generation, rendition, n) => {
-                let (key, range) = self.ladders.locate(video, *generation, rendition, *n).await?;
-                let length = range.end.saturating_sub(range.start);
-                let held = self.memory.hold(length, self.hot.settle()).await?;
-                let read = self.objects.get_ranges(&key, &[range]).await?;
-                Ok(held.with(read.into_iter().next().unwrap_or_default()))
+                let bytes = self.segment(video, (*generation, rendition, *n)).await?;
+                let tag = format!("\"{generation}-{rendition}-{n}-{:x}\"", bytes.len());
+                Ok(media_of(rendition, tag, bytes))
             }
             MediaResource::Playlist(..) | MediaResource::Index | MediaResource::Heartbeat | MediaResource::End => {
                 Err(MediaError::NoSuchResource)
             }
         }
+    }
+
+    async fn segment(
+        &self,
+        video: VideoId,
+        (generation, rendition, n): (u32, &RenditionName, u32),
+    ) -> Result<Bytes, MediaError> {
+        if generation == JUST_IN_TIME {
+            let segment = self.instants.plan(video, rendition, n).await?;
+            let held = self.memory.hold(segment.len, self.hot.settle()).await?;
+            return Ok(held.with(self.instants.read(video, &segment).await?));
+        }
+        let (key, range) = self.ladders.locate(video, generation, rendition, n).await?;
+        let length = range.end.saturating_sub(range.start);
+        let held = self.memory.hold(length, self.hot.settle()).await?;
+        let read = self.objects.get_ranges(&key, &[range]).await?;
+        Ok(held.with(read.into_iter().next().unwrap_or_default()))
     }
 
     async fn index(&self, video: VideoId, cached: &CachedLadder) -> Result<MediaBytes, MediaError> {
@@ -176,6 +183,7 @@ fn media_of(rendition: &RenditionName, tag: String, bytes: Bytes) -> MediaBytes 
     } else {
         MediaKind::Video
     };
+    let tag = Bytes::from(tag);
     MediaBytes { kind, bytes, tag }
 }
 

@@ -12,16 +12,24 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW, CACHE_CONTROL, RETRY_AFTER,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use media_store::media_path::{MediaPath, MediaResource};
-use runtime::Quiet;
+use runtime::{Quiet, RequestHead};
 use std::sync::Arc;
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const ANY_ORIGIN: HeaderValue = HeaderValue::from_static("*");
+const CROSS_ORIGIN: HeaderValue = HeaderValue::from_static("cross-origin");
 const EXPOSED: HeaderValue =
     HeaderValue::from_static("Accept-Ranges, Content-Length, Content-Range, Date, ETag, Retry-After");
+
+static READS: [Method; 2] = [Method::GET, Method::HEAD];
+const LISTED_READS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+static WRITES: [Method; 1] = [Method::POST];
+const LISTED_WRITES: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
 
 /// What a checked request may read.
 #[derive(Clone)]
@@ -42,6 +50,17 @@ where
     complete(response.headers_mut());
     response.extensions_mut().insert(Quiet);
     response
+}
+
+/// What a request may read, if that is known without waiting; everything else is for [`check`], refusals too.
+pub(crate) fn grant_at_once(streams: &StreamService, head: RequestHead<'_>) -> Option<Grant> {
+    let path = MediaPath::read(head.path);
+    let resource = path.resource?;
+    if !methods(&resource).0.contains(head.method) {
+        return None;
+    }
+    let open = streams.check_at_once(path.token, path.video?)?;
+    Some(Grant { open, resource })
 }
 
 async fn admit<F, A>(streams: StreamService, mut request: Request, controller: F) -> Response
@@ -68,19 +87,13 @@ where
     let Some(resource) = path.resource else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let methods = match resource {
-        MediaResource::Heartbeat | MediaResource::End => "POST, OPTIONS",
-        MediaResource::Index | MediaResource::Playlist(..) | MediaResource::Init(..) | MediaResource::Segment(..) => {
-            "GET, HEAD, OPTIONS"
-        }
-    };
-    let method = request.method();
-    if method == Method::OPTIONS {
-        return preflight(methods);
+    let (methods, listed) = methods(&resource);
+    if request.method() == Method::OPTIONS {
+        return preflight(listed);
     }
-    if !methods.split(", ").any(|one| one == method.as_str()) {
+    if !methods.contains(request.method()) {
         let mut response = StatusCode::METHOD_NOT_ALLOWED.into_response();
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+        response.headers_mut().insert(ALLOW, listed);
         return response;
     }
     let grant = Grant {
@@ -91,24 +104,31 @@ where
     controller(streams, request, resource).await
 }
 
+/// The methods of a resource besides `OPTIONS`, and the list of all of them.
+fn methods(resource: &MediaResource) -> (&'static [Method], HeaderValue) {
+    match resource {
+        MediaResource::Heartbeat | MediaResource::End => (&WRITES, LISTED_WRITES),
+        MediaResource::Index | MediaResource::Playlist(..) | MediaResource::Init(..) | MediaResource::Segment(..) => {
+            (&READS, LISTED_READS)
+        }
+    }
+}
+
 /// Lets pages of any origin read a reply, since the token in the path protects it, and forbids storing one that has no
 /// cache rule of its own.
-fn complete(headers: &mut HeaderMap) {
-    headers
-        .entry(CACHE_CONTROL)
-        .or_insert(HeaderValue::from_static("no-store"));
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+pub(crate) fn complete(headers: &mut HeaderMap) {
+    headers.entry(CACHE_CONTROL).or_insert(NO_STORE);
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANY_ORIGIN);
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, CROSS_ORIGIN);
 }
 
 /// Lists what pages of other origins may send.
-fn preflight(methods: &'static str) -> Response {
+fn preflight(methods: HeaderValue) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
-    headers.insert(ALLOW, HeaderValue::from_static(methods));
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
+    headers.insert(ALLOW, methods.clone());
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, methods);
     headers.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static("Range, If-Range, If-None-Match, If-Match, Content-Type"),

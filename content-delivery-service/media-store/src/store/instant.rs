@@ -46,9 +46,13 @@ impl Instants {
             .map_err(MediaError::Shared)
     }
 
-    pub(super) async fn playlist(&self, video: VideoId, rendition: &RenditionName) -> Result<Bytes, MediaError> {
+    pub(super) async fn playlist(
+        &self,
+        video: VideoId,
+        rendition: &RenditionName,
+    ) -> Result<TaggedPlaylist, MediaError> {
         let head = self.head_of_source(video).await?;
-        Ok(TaggedPlaylist::new(&playlist(track(&head, rendition)?.1)).into_bytes())
+        Ok(TaggedPlaylist::new(&playlist(track(&head, rendition)?.1)))
     }
 
     pub(super) async fn init(&self, video: VideoId, rendition: &RenditionName) -> Result<Bytes, MediaError> {

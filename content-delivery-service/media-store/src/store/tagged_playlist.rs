@@ -5,7 +5,8 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use std::fmt::Write as _;
 
-pub(super) const TAG_LENGTH: usize = 16;
+/// Digits in quotation marks.
+pub(super) const TAG_LENGTH: usize = 18;
 
 /// A playlist, behind its entity tag: a hash of its text.
 #[derive(Debug, Clone)]
@@ -15,21 +16,14 @@ impl TaggedPlaylist {
     pub(super) fn new(text: &str) -> Self {
         let hash = digest(&SHA256, text.as_bytes());
         let mut out = String::with_capacity(TAG_LENGTH + text.len());
-        for byte in hash.as_ref().iter().take(TAG_LENGTH / 2) {
+        out.push('"');
+        for byte in hash.as_ref().iter().take(TAG_LENGTH / 2 - 1) {
             // Writing to a string can't fail.
             let _ = write!(out, "{byte:02x}");
         }
+        out.push('"');
         out.push_str(text);
         Self(Bytes::from(out))
-    }
-
-    /// Takes what [`TaggedPlaylist::into_bytes`] returned.
-    pub(super) fn of_bytes(bytes: Bytes) -> Self {
-        Self(bytes)
-    }
-
-    pub(super) fn into_bytes(self) -> Bytes {
-        self.0
     }
 
     pub(super) fn media(&self, growing: bool) -> MediaBytes {
@@ -40,7 +34,7 @@ impl TaggedPlaylist {
             } else {
                 MediaKind::Playlist
             },
-            tag: String::from_utf8_lossy(&self.0.slice(..behind)).into_owned(),
+            tag: self.0.slice(..behind),
             bytes: self.0.slice(behind..),
         }
     }

@@ -132,10 +132,14 @@ async fn a_thousand_who_ask_at_once_share_one_load() {
 async fn what_is_in_memory_needs_no_store_until_it_is_forgotten() {
     let (folder, store, video) = stored().await;
     let resource = MediaResource::Segment(0, RenditionName::source(), 1);
+    assert!(store.media_at_once(video, resource.clone()).is_none());
     let media = store.media(video, &resource).await.unwrap();
     std::fs::remove_dir_all(folder.path()).unwrap();
     assert_eq!(store.media(video, &resource).await.unwrap().bytes, media.bytes);
+    let at_once = store.media_at_once(video, resource.clone()).unwrap();
+    assert_eq!((at_once.bytes, at_once.tag), (media.bytes, media.tag));
     store.forget(video).await;
+    assert!(store.media_at_once(video, resource.clone()).is_none());
     let error = store.media(video, &resource).await.unwrap_err();
     assert!(matches!(error.root(), MediaError::NoSuchResource), "{error}");
 }

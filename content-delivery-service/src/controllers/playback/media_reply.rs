@@ -1,26 +1,30 @@
 //! Replies with bytes of the media plane: all of them, a range, or nothing that the client already has.
 //!
+//! `send` waits for media that must be loaded first; `send_at_once` only replies with what is in memory.
 //! The headers that every reply of the plane has come from `middlewares::validate_stream`.
 //!
 //! Source: RFC 9110 §13 (conditional requests), §14 (ranges); RFC 9213 (`CDN-Cache-Control`)
 
-use crate::middlewares::validate_stream::Grant;
+use crate::middlewares::validate_stream::{self, Grant};
 use crate::services::stream_service::StreamService;
-use axum::body::{Body, HttpBody};
+use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use backing::objects::ObjectError;
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, RANGE, RETRY_AFTER};
+use bytes::Bytes;
+use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use media_store::media_bytes::{MediaBytes, MediaKind};
+use media_store::media_bytes::MediaBytes;
+use media_store::media_path::MediaResource;
 use media_store::store::MediaError;
-use runtime::Problem;
+use runtime::conditional::range::Wanted;
 use runtime::conditional::{IfMatch, IfNoneMatch, range_applies};
-use std::ops::Range;
+use runtime::{FastAnswer, Problem, RequestHead};
 
 /// How many headers a reply has at least room for.
 const HEADERS: usize = 16;
 const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
+const BYTES: HeaderValue = HeaderValue::from_static("bytes");
 
 /// Replies to a request that the token's check has let through; `kind` is its label in the metrics.
 pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'static str) -> Response {
@@ -32,13 +36,39 @@ pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'stat
     match streams.media(&grant.open, &grant.resource).await {
         Ok(media) => {
             let response = reply(&parts.method, &parts.headers, &media);
-            if parts.method != Method::HEAD {
-                let sent = response.body().size_hint().exact().unwrap_or(0);
-                streams.counters().sent(sent);
-            }
-            response
+            count_sent(streams, &parts.method, &response);
+            response.map(Body::from)
         }
         Err(error) => failure(grant, &error),
+    }
+}
+
+/// Replies to a request without waiting, as the check of the token and [`send`] would; `None` if they have to.
+pub(crate) fn send_at_once(
+    streams: &StreamService,
+    head: RequestHead<'_>,
+    row: impl FnOnce(&MediaResource) -> &'static str,
+) -> Option<FastAnswer> {
+    let Grant { open, resource } = validate_stream::grant_at_once(streams, head)?;
+    let kind = match resource {
+        MediaResource::Playlist(..) => "playlist",
+        MediaResource::Init(..) => "init",
+        MediaResource::Segment(..) => "segment",
+        MediaResource::Index | MediaResource::Heartbeat | MediaResource::End => return None,
+    };
+    let route = row(&resource);
+    let media = streams.media_at_once(&open, resource)?;
+    streams.counters().request(kind);
+    let mut response = reply(head.method, head.headers, &media);
+    count_sent(streams, head.method, &response);
+    validate_stream::complete(response.headers_mut());
+    Some(FastAnswer { route, response })
+}
+
+fn count_sent(streams: &StreamService, method: &Method, response: &Response<Bytes>) {
+    if method != Method::HEAD {
+        let sent = response.body().len();
+        streams.counters().sent(u64::try_from(sent).unwrap_or(u64::MAX));
     }
 }
 
@@ -62,33 +92,33 @@ fn failure(grant: &Grant, error: &MediaError) -> Response {
 }
 
 /// Replies with media, as the request's conditions and range say.
-pub(crate) fn reply(method: &Method, asked: &HeaderMap, media: &MediaBytes) -> Response {
-    let tag = format!("\"{}\"", media.tag);
-    if !IfMatch::of(asked).allows(&tag) {
-        return StatusCode::PRECONDITION_FAILED.into_response();
+fn reply(method: &Method, asked: &HeaderMap, media: &MediaBytes) -> Response<Bytes> {
+    let tag = &media.tag;
+    if !IfMatch::of(asked).allows(tag) {
+        return without_body(StatusCode::PRECONDITION_FAILED);
     }
-    if IfNoneMatch::of(asked).has(&tag) {
-        let mut response = StatusCode::NOT_MODIFIED.into_response();
-        describe(response.headers_mut(), media, &tag);
+    if IfNoneMatch::of(asked).has(tag) {
+        let mut response = without_body(StatusCode::NOT_MODIFIED);
+        describe(response.headers_mut(), media);
         return response;
     }
     let length = media.bytes.len();
-    let range = if method == Method::GET && range_applies(asked, &tag) {
-        wanted(asked, length)
+    let range = if method == Method::GET && range_applies(asked, tag) {
+        Wanted::of(asked, length)
     } else {
         Wanted::All
     };
     let mut response = match range {
-        Wanted::All => Response::new(Body::from(media.bytes.clone())),
+        Wanted::All => Response::new(media.bytes.clone()),
         Wanted::Part(range) => {
             let content_range = format!("bytes {}-{}/{length}", range.start, range.end - 1);
-            let mut response = Response::new(Body::from(media.bytes.slice(range)));
+            let mut response = Response::new(media.bytes.slice(range));
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             insert(response.headers_mut(), CONTENT_RANGE, &content_range);
             response
         }
         Wanted::Nothing => {
-            let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
+            let mut response = without_body(StatusCode::RANGE_NOT_SATISFIABLE);
             insert(response.headers_mut(), CONTENT_RANGE, &format!("bytes */{length}"));
             return response;
         }
@@ -96,32 +126,24 @@ pub(crate) fn reply(method: &Method, asked: &HeaderMap, media: &MediaBytes) -> R
     let headers = response.headers_mut();
     // More come on the way out; a map that grows on the way sorts all of them again.
     headers.reserve(HEADERS);
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(media.kind)));
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    describe(headers, media, &tag);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media.kind.content_type()));
+    headers.insert(ACCEPT_RANGES, BYTES);
+    describe(headers, media);
     response
 }
 
-fn describe(headers: &mut HeaderMap, media: &MediaBytes, tag: &str) {
-    let (private, shared) = match media.kind {
-        MediaKind::Playlist => ("private, max-age=60", "public, max-age=60"),
-        // Less than half of any target duration of something that grows.
-        MediaKind::GrowingPlaylist => ("private, max-age=1", "public, max-age=1"),
-        MediaKind::Video | MediaKind::Audio => (
-            "private, max-age=31536000, immutable",
-            "public, max-age=31536000, immutable",
-        ),
-    };
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static(private));
-    headers.insert(CDN_CACHE_CONTROL, HeaderValue::from_static(shared));
-    insert(headers, ETAG, tag);
+fn without_body(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
 }
 
-fn content_type(kind: MediaKind) -> &'static str {
-    match kind {
-        MediaKind::Playlist | MediaKind::GrowingPlaylist => "application/vnd.apple.mpegurl",
-        MediaKind::Video => "video/mp4",
-        MediaKind::Audio => "audio/mp4",
+fn describe(headers: &mut HeaderMap, media: &MediaBytes) {
+    let (private, shared) = media.kind.cache_rules();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static(private));
+    headers.insert(CDN_CACHE_CONTROL, HeaderValue::from_static(shared));
+    if let Ok(tag) = HeaderValue::from_maybe_shared(media.tag.clone()) {
+        headers.insert(ETAG, tag);
     }
 }
 
@@ -131,64 +153,12 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Wanted {
-    All,
-    Part(Range<usize>),
-    Nothing,
-}
-
-/// Reads a single byte range; a malformed one, one of another unit, and several at once are ignored.
-fn wanted(asked: &HeaderMap, length: usize) -> Wanted {
-    let mut values = asked.get_all(RANGE).into_iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        return Wanted::All;
-    };
-    value
-        .to_str()
-        .ok()
-        .and_then(|text| single(text, length))
-        .unwrap_or(Wanted::All)
-}
-
-fn single(text: &str, length: usize) -> Option<Wanted> {
-    let (unit, set) = text.split_once('=')?;
-    if !unit.trim().eq_ignore_ascii_case("bytes") || set.contains(',') {
-        return None;
-    }
-    let (first, last) = set.trim().split_once('-')?;
-    if first.is_empty() {
-        let suffix = position(last)?;
-        return Some(match length {
-            0 => Wanted::Nothing,
-            _ if suffix == 0 => Wanted::Nothing,
-            _ => Wanted::Part(length.saturating_sub(suffix)..length),
-        });
-    }
-    let first = position(first)?;
-    let last = if last.is_empty() { usize::MAX } else { position(last)? };
-    if last < first {
-        return None;
-    }
-    Some(if first >= length {
-        Wanted::Nothing
-    } else {
-        Wanted::Part(first..last.saturating_add(1).min(length))
-    })
-}
-
-/// A number of any length; one that no memory holds lies beyond the end.
-fn position(digits: &str) -> Option<usize> {
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    plain.then(|| digits.parse().unwrap_or(usize::MAX))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
+    use media_store::media_bytes::MediaKind;
 
-    fn ask(method: &Method, headers: &[(&str, &str)]) -> Response {
+    fn ask(method: &Method, headers: &[(&str, &str)]) -> Response<Bytes> {
         let mut asked = HeaderMap::new();
         for (name, value) in headers {
             let name: HeaderName = name.parse().unwrap();
@@ -197,7 +167,7 @@ mod tests {
         let media = MediaBytes {
             kind: MediaKind::Video,
             bytes: Bytes::from_static(b"0123456789"),
-            tag: "x-1".to_owned(),
+            tag: Bytes::from_static(b"\"x-1\""),
         };
         reply(method, &asked, &media)
     }

@@ -4,7 +4,7 @@ mod documents;
 pub(crate) mod end_playback;
 mod errors;
 pub(crate) mod heartbeat;
-mod media_reply;
+pub(crate) mod media_reply;
 pub(crate) mod serve_index;
 pub(crate) mod serve_init;
 pub(crate) mod serve_playlist;

@@ -45,8 +45,16 @@ impl OpenPlayback {
         self.lives(now) && now.since(Timestamp(self.reported.load(Ordering::Relaxed))) >= RENEWAL
     }
 
-    /// Notes that its player asked for something.
-    pub(crate) fn touch(&self, now: Timestamp) {
+    /// Whether it lives and is of this video; if so, its player has given a sign of life.
+    pub(crate) fn is_for(&self, video: VideoId, now: Timestamp) -> bool {
+        let good = self.claims.video == video && self.lives(now);
+        if good {
+            self.touch(now);
+        }
+        good
+    }
+
+    fn touch(&self, now: Timestamp) {
         self.seen.store(now.0, Ordering::Relaxed);
     }
 }

@@ -281,3 +281,35 @@ async fn a_token_ends_with_its_time() {
     let server = server.restarted(|_| ()).await;
     server.refuses(&warm).await;
 }
+
+/// A path with a slash at its end names the same, and is always answered by its route.
+#[tokio::test]
+async fn what_is_answered_at_once_is_what_its_route_answers() {
+    let server = Server::with_worker().await;
+    let owner = Person::instructor();
+    let video = server.uploaded(&owner, Film::Silent).await;
+    let urls = Urls::of(&server.index(&owner, video).await);
+    server.plays(&urls).await;
+    for url in &urls.0 {
+        let tag = server.get(url).await.header("etag").to_owned();
+        for (name, value) in [
+            ("accept", "*/*"),
+            ("range", "bytes=5-9"),
+            ("range", "bytes=99999999-"),
+            ("if-none-match", &*tag),
+            ("if-match", "\"another\""),
+        ] {
+            for method in [Method::GET, Method::HEAD] {
+                let ask = async |url: &str| {
+                    let request = server.request(method.clone(), url).header(name, value);
+                    let mut reply = server.send(request).await;
+                    assert_ne!(reply.headers.remove("x-request-id"), None);
+                    reply.headers.remove("date");
+                    (reply.status, reply.headers, reply.bytes)
+                };
+                let (at_once, routed) = (ask(url).await, ask(&format!("{url}/")).await);
+                assert_eq!(at_once, routed, "{method} {url} with {name}: {value}");
+            }
+        }
+    }
+}
