@@ -7,8 +7,8 @@
 //! Source: CloudEvents 1.0.2, JSON event format
 
 use crate::{
-    CourseAccess, CourseId, CourseRole, CourseStatus, EnrolmentId, EventId, ItemId, ModuleId, Roles, SessionId,
-    Timestamp, UserId, VideoId,
+    ClientId, CourseAccess, CourseId, CourseRole, CourseStatus, EnrolmentId, EventId, ItemId, ModuleId, Roles,
+    SessionId, Timestamp, UserId, VideoId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub struct Event {
     /// The kind of event with its data.
     #[serde(flatten)]
     pub data: EventData,
-    /// The id of its aggregate (user, video, course, enrolment), which is also the key that keeps events in order.
+    /// The id of its aggregate (user, client, video, course, enrolment), which is also the key that keeps events in order.
     pub subject: Uuid,
     /// When the change was made.
     pub time: Timestamp,
@@ -108,6 +108,15 @@ impl NewEvent {
     #[must_use]
     pub fn of_user(user: UserId, data: EventData) -> Self {
         Self { subject: user.0, data }
+    }
+
+    /// An event about a client.
+    #[must_use]
+    pub fn of_client(client: ClientId, data: EventData) -> Self {
+        Self {
+            subject: client.0,
+            data,
+        }
     }
 
     /// An event about a video.
@@ -254,6 +263,8 @@ event_data! {
         /// Access tokens below this version are refused.
         version: i64,
     }
+    /// A client was deleted; everything that it has opened ends at once.
+    ClientDeleted = "moocflix.users.client.deleted" on USERS_TOPIC {}
     /// An upload began.
     VideoCreated = "moocflix.content.video.created" on CONTENT_TOPIC {
         /// Whose video it is.

@@ -130,6 +130,7 @@ ids! {
     Module, "module", "module" => ModuleId: "A part of a course.",
     Item, "item", "item" => ItemId: "One entry of a module, such as a lecture.",
     Enrolment, "enrolment", "enrolment" => EnrolmentId: "A person's membership in a course; it keeps its id when it ends and begins again.",
+    Client, "client", "client" => ClientId: "Another service, with credentials of its own.",
     Audit, "audit", "audit entry" => AuditId: "One entry of an audit: what an administrator did.",
     Event, "event", "event" => EventId: "One event; consumers keep it, so that an effect happens once.",
 }

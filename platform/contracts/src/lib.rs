@@ -15,8 +15,8 @@ mod timestamp;
 pub use courses::{CourseAccess, CourseRole, CourseStatus, UnknownName};
 pub use events::{Event, EventData, NewEvent};
 pub use ids::{
-    AuditId, CourseId, EnrolmentId, EventId, Id, InvalidId, ItemId, Kind, ModuleId, PlaybackId, SessionId, UserId,
-    VideoId, kind,
+    AuditId, ClientId, CourseId, EnrolmentId, EventId, Id, InvalidId, ItemId, Kind, ModuleId, PlaybackId, SessionId,
+    UserId, VideoId, kind,
 };
 pub use object_keys::{BadRenditionName, ObjectKey, ObjectPrefix, RenditionName};
 pub use roles::{Role, Roles, UnknownRole};

@@ -41,6 +41,7 @@ pub use messages::{accept, conditional, multipart, page};
 pub use metric::METRICS;
 pub use routing::access::{Access, Policy};
 pub use routing::fast_path::{FastAnswer, RequestHead};
+pub use routing::guard::scope_required;
 pub use routing::matched_route::note_row;
 pub use routing::openapi;
 pub use routing::routes::{Handlers, Routes, Row};

@@ -2,9 +2,10 @@
 
 use crate::{Person, Signer};
 use backing::Clock;
-use contracts::Timestamp;
+use contracts::{ClientId, Timestamp};
 use runtime::{Authenticator, Issuer, Keys, Revocations};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// The issuer of all tokens.
 pub const ISSUER: &str = "https://mooc.test";
@@ -73,10 +74,10 @@ impl Identity {
 
     /// The claims of a client's token that is good for five minutes from now.
     #[must_use]
-    pub fn client_claims(&self, client: &str, scope: &str) -> Value {
+    pub fn client_claims(&self, client: ClientId, token: Uuid, scope: &str) -> Value {
         let now = self.clock.now().seconds();
         json!({
-            "iss": ISSUER, "aud": AUDIENCE, "sub": client, "client_id": client, "jti": "1",
+            "iss": ISSUER, "aud": AUDIENCE, "sub": client, "client_id": client, "jti": token,
             "scope": scope, "iat": now, "exp": now + 300,
         })
     }

@@ -9,9 +9,11 @@
 use crate::auth::token::Token;
 use crate::{AuthError, Caller, Issuer, Principal, Revocations};
 use backing::Clock;
+use contracts::ClientId;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use uuid::Uuid;
 
 /// Longer tokens are not looked at.
 const MAX_TOKEN_BYTES: usize = 8 * 1_024;
@@ -67,18 +69,27 @@ impl Authenticator {
         if self.inner.clock.now().seconds() >= expires_at.saturating_add(LEEWAY_SECONDS) {
             return Err(AuthError::Expired);
         }
-        if let Principal::User(caller) = &principal
-            && self.refuses(caller)
-        {
-            return Err(AuthError::Revoked);
+        let is_revoked = match &principal {
+            Principal::User(caller) => self.refuses(caller),
+            Principal::Client { id, token, .. } => self.refuses_client(*id, *token),
+        };
+        if is_revoked {
+            Err(AuthError::Revoked)
+        } else {
+            Ok(principal)
         }
-        Ok(principal)
     }
 
     /// Whether a caller who was let through has been signed out since.
     #[must_use]
     pub fn refuses(&self, caller: &Caller) -> bool {
         self.inner.revocations.refuses(caller)
+    }
+
+    /// Whether a client's token that was let through has been refused since.
+    #[must_use]
+    pub fn refuses_client(&self, client: ClientId, token: Uuid) -> bool {
+        self.inner.revocations.refuses_client(client, token)
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
@@ -89,7 +100,7 @@ impl Authenticator {
     async fn check(&self, text: &str) -> Result<(Principal, i64), AuthError> {
         let token = Token::read(text)?;
         let name = token.issuer()?;
-        let issuer = self.inner.issuers.iter().find(|issuer| issuer.name == name);
+        let issuer = self.inner.issuers.iter().find(|issuer| issuer.is_named(&name));
         let issuer = issuer.ok_or(AuthError::Invalid)?;
         issuer.check_signature(&token).await?;
         let claims = token.claims()?;

@@ -3,6 +3,7 @@
 use crate::auth::token::Token;
 use crate::{AuthError, Keys};
 use jsonwebtoken::Algorithm;
+use std::net::SocketAddr;
 
 /// An issuer whose tokens are accepted, and all that they are held to.
 ///
@@ -11,6 +12,9 @@ use jsonwebtoken::Algorithm;
 pub struct Issuer {
     /// The exact `iss` of its tokens.
     pub name: String,
+    /// Whether the address in `iss` may be another one, from before a restart: of this installation's own issuer while no
+    /// public address is configured. Its keys tell it apart from others.
+    pub is_at_any_address: bool,
     /// The exact `aud` of the tokens that it makes for this platform.
     pub audience: String,
     /// What its tokens may be signed with.
@@ -25,10 +29,20 @@ impl Issuer {
     pub fn own(name: impl Into<String>, audience: impl Into<String>, keys: Keys) -> Self {
         Self {
             name: name.into(),
+            is_at_any_address: false,
             audience: audience.into(),
             algorithms: vec![Algorithm::RS256],
             keys,
         }
+    }
+
+    /// Whether a token's `iss` names this issuer.
+    pub(crate) fn is_named(&self, name: &str) -> bool {
+        let is_address = || {
+            let address = name.strip_prefix("http://");
+            address.is_some_and(|address| address.parse::<SocketAddr>().is_ok())
+        };
+        self.name == name || self.is_at_any_address && is_address()
     }
 
     /// Checks that this issuer has signed the token.

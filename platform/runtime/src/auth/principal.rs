@@ -1,6 +1,7 @@
 //! Who a valid access token speaks for.
 
-use contracts::{Role, Roles, SessionId, Timestamp, UserId};
+use contracts::{ClientId, Role, Roles, SessionId, Timestamp, UserId};
+use uuid::Uuid;
 
 /// Who makes a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,8 +10,10 @@ pub enum Principal {
     User(Caller),
     /// Another service, which acts for itself.
     Client {
-        /// The id that its issuer gave it.
-        id: String,
+        /// Its id.
+        id: ClientId,
+        /// The id of its token, by which that can be revoked.
+        token: Uuid,
         /// What it may do.
         scopes: Scopes,
     },

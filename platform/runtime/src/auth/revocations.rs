@@ -5,9 +5,10 @@
 
 use crate::Caller;
 use backing::Clock;
-use contracts::{SessionId, Timestamp, UserId};
+use contracts::{ClientId, SessionId, Timestamp, UserId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
+use uuid::Uuid;
 
 /// How many entries may gather before those that have ended are looked for.
 const SWEEP_FROM: usize = 1_024;
@@ -33,6 +34,8 @@ struct Inner {
 struct Sets {
     sessions: HashMap<SessionId, Timestamp>,
     users: HashMap<UserId, (i64, Timestamp)>,
+    /// Clients, and single tokens of clients, by their ids.
+    clients: HashMap<Uuid, Timestamp>,
     /// How many holds there are on each.
     held_sessions: HashMap<SessionId, usize>,
     held_users: HashMap<UserId, BTreeMap<i64, usize>>,
@@ -40,8 +43,17 @@ struct Sets {
 }
 
 impl Sets {
+    fn len(&self) -> usize {
+        self.sessions.len() + self.users.len() + self.clients.len()
+    }
+
     fn is_empty(&self) -> bool {
         self.sessions.is_empty() && self.users.is_empty() && self.held_sessions.is_empty() && self.held_users.is_empty()
+    }
+
+    fn end(&mut self, client: Uuid, until: Timestamp) {
+        let entry = self.clients.entry(client).or_insert(until);
+        *entry = (*entry).max(until);
     }
 
     fn holds(&self, caller: &Caller) -> bool {
@@ -114,6 +126,15 @@ impl Revocations {
         }
     }
 
+    /// Whether this token of a client is refused.
+    #[must_use]
+    pub fn refuses_client(&self, client: ClientId, token: Uuid) -> bool {
+        let sets = self.inner.sets.read().unwrap_or_else(PoisonError::into_inner);
+        let now = self.inner.clock.now();
+        let ended = |id: &Uuid| sets.clients.get(id).is_some_and(|until| *until > now);
+        !sets.clients.is_empty() && (ended(&client.0) || ended(&token))
+    }
+
     /// Whether the caller's token is refused.
     #[must_use]
     pub fn refuses(&self, caller: &Caller) -> bool {
@@ -132,6 +153,16 @@ impl Revocations {
 }
 
 impl RevocationFeed {
+    /// Refuses a client's tokens until the given moment, when the last of them has run out.
+    pub fn end_client(&self, client: ClientId, until: Timestamp) {
+        self.change(|sets| sets.end(client.0, until));
+    }
+
+    /// Refuses one token of a client until the given moment.
+    pub fn end_token(&self, token: Uuid, until: Timestamp) {
+        self.change(|sets| sets.end(token, until));
+    }
+
     /// Refuses the tokens of a sign-in until the given moment.
     pub fn end_session(&self, session: SessionId, until: Timestamp) {
         self.change(|sets| {
@@ -173,11 +204,12 @@ impl RevocationFeed {
     fn change(&self, change: impl FnOnce(&mut Sets)) {
         let mut sets = self.inner.sets.write().unwrap_or_else(PoisonError::into_inner);
         change(&mut sets);
-        if sets.sessions.len() + sets.users.len() > sets.sweep_at {
+        if sets.len() > sets.sweep_at {
             let now = self.inner.clock.now();
             sets.sessions.retain(|_, until| *until > now);
             sets.users.retain(|_, (_, until)| *until > now);
-            sets.sweep_at = SWEEP_FROM.max((sets.sessions.len() + sets.users.len()) * 2);
+            sets.clients.retain(|_, until| *until > now);
+            sets.sweep_at = SWEEP_FROM.max(sets.len() * 2);
         }
     }
 }

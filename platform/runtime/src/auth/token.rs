@@ -45,8 +45,7 @@ pub(crate) struct Claims {
     pub(crate) nbf: Option<i64>,
     sub: String,
     client_id: String,
-    #[serde(rename = "jti")]
-    _jti: String,
+    jti: String,
     sid: Option<SessionId>,
     ver: Option<i64>,
     roles: Option<Roles>,
@@ -100,7 +99,8 @@ impl Claims {
                 }))
             }
             (None, None, None, None, Some(scope)) if self.sub == self.client_id => Ok(Principal::Client {
-                id: self.sub,
+                id: self.sub.parse().map_err(|_| AuthError::Invalid)?,
+                token: self.jti.parse().map_err(|_| AuthError::Invalid)?,
                 scopes: Scopes(scope),
             }),
             _ => Err(AuthError::Invalid),

@@ -15,6 +15,8 @@ pub enum Access {
     Admin,
     /// Clients whose token has this scope.
     Scope(&'static str),
+    /// Admins, and clients whose token has this scope.
+    AdminOrScope(&'static str),
     /// Those whom the service itself admits, by what this name stands for in the `OpenAPI` document.
     ByService(&'static str),
 }
@@ -76,6 +78,7 @@ impl Access {
             Self::SignedIn => "signed_in",
             Self::Instructor => "instructor",
             Self::Admin => "admin",
+            Self::AdminOrScope(_) => "admin",
             Self::Scope(name) | Self::ByService(name) => name,
         }
     }

@@ -53,27 +53,34 @@ pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Ne
 fn refusal(access: Access, principal: &Principal) -> Option<Problem> {
     match (access, principal) {
         (Access::Public | Access::ByService(_), _) => None,
-        (Access::Scope(scope), Principal::Client { scopes, .. }) if scopes.has(scope) => None,
-        (Access::Scope(scope), _) => Some(scope_required(scope)),
+        (Access::Scope(scope) | Access::AdminOrScope(scope), Principal::Client { scopes, .. }) if scopes.has(scope) => {
+            None
+        }
+        (Access::Scope(scope), _) | (Access::AdminOrScope(scope), Principal::Client { .. }) => {
+            Some(scope_required(scope))
+        }
         (_, Principal::Client { .. }) => Some(user_required()),
         (Access::Instructor, Principal::User(caller)) if !caller.roles.may_teach() => Some(Problem::new(
             StatusCode::FORBIDDEN,
             "instructor_required",
             "only instructors may do this; an administrator can give you that role",
         )),
-        (Access::Admin, Principal::User(caller)) if !caller.roles.has(Role::Admin) => Some(Problem::new(
-            StatusCode::FORBIDDEN,
-            "admin_required",
-            "only administrators may do this",
-        )),
-        (Access::SignedIn | Access::Instructor | Access::Admin, Principal::User(_)) => None,
+        (Access::Admin | Access::AdminOrScope(_), Principal::User(caller)) if !caller.roles.has(Role::Admin) => {
+            Some(Problem::new(
+                StatusCode::FORBIDDEN,
+                "admin_required",
+                "only administrators may do this",
+            ))
+        }
+        (Access::SignedIn | Access::Instructor | Access::Admin | Access::AdminOrScope(_), Principal::User(_)) => None,
     }
 }
 
 /// 403 `scope_required`, with the scope where a client looks for it.
 ///
 /// Source: RFC 6750 §3.1
-fn scope_required(scope: &str) -> Problem {
+#[must_use]
+pub fn scope_required(scope: &str) -> Problem {
     let challenge = format!("Bearer realm=\"moocflix\", error=\"insufficient_scope\", scope=\"{scope}\"");
     let detail = format!("this needs the access token of a client that has the scope `{scope}`");
     Problem::new(StatusCode::FORBIDDEN, "scope_required", detail).header(WWW_AUTHENTICATE, challenge)

@@ -63,7 +63,7 @@ pub(crate) fn describe_access(operation: &mut Operation, policy: Policy) {
 pub(crate) fn describe_bearer(operation: &mut Operation, access: Access) {
     let scopes = match access {
         Access::Public => return,
-        Access::Scope(scope) => vec![scope],
+        Access::Scope(scope) | Access::AdminOrScope(scope) => vec![scope],
         Access::SignedIn | Access::Instructor | Access::Admin | Access::ByService(_) => Vec::new(),
     };
     operation.security = Some(vec![SecurityRequirement::new("bearer", scopes)]);

@@ -26,6 +26,7 @@ impl Two {
             identity.issuer(),
             Issuer {
                 name: SCHOOL.to_owned(),
+                is_at_any_address: false,
                 audience: "school-moocflix".to_owned(),
                 algorithms: algorithms.to_vec(),
                 keys,
