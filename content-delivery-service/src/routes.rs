@@ -27,12 +27,16 @@ use utoipa_axum::routes;
 const PREFIX: &str = "/api/v1/content";
 /// The bearer of an upload's owner, or the upload's own key `?k=`.
 const UPLOAD_KEY: Access = Access::ByService("upload_key");
-/// Everybody for a lecture that everybody may watch, otherwise the bearer of somebody who may.
-const MAY_WATCH: Policy = Access::ByService("lecture_access").with_right("lecture_watch");
+/// Everybody for a lecture that everybody may watch, otherwise the bearer of somebody who may, or of a client that reads.
+const MAY_SEE: Policy = Access::ByService("lecture_access").with_right("lecture_watch_or_client_read");
+/// The same, or the bearer of a client that opens streams for its users.
+const MAY_WATCH: Policy = Access::ByService("lecture_access").with_right("lecture_watch_or_client_stream");
 /// The bearer of somebody who may watch the lecture.
 const WATCH: Policy = Access::SignedIn.with_right("lecture_watch");
 /// The bearer of the lecture's owner or of an admin.
 const ADMINISTER: Policy = Access::SignedIn.with_right("lecture_administer");
+/// The bearer of an admin, or of a client that may ask who may watch.
+const ASK_ACCESS: Policy = Access::AdminOrScope("content:access").with_right("client_access");
 /// The playback token in the path.
 const PLAYBACK_TOKEN: Access = Access::ByService("playback_token");
 
@@ -49,10 +53,10 @@ pub(crate) fn videos(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::GET, "/", Access::SignedIn, routes!(list_videos::list_videos))
         .row(Method::GET, "/usage", Access::SignedIn, routes!(show_usage::show_usage))
         .row(Method::GET, "/audit", Access::Admin, routes!(list_audit::list_audit))
-        .row(Method::GET, "/{video_id}", MAY_WATCH, routes!(fetch_video::fetch_video))
+        .row(Method::GET, "/{video_id}", MAY_SEE, routes!(fetch_video::fetch_video))
         .row(Method::PATCH, "/{video_id}", ADMINISTER, routes!(update_video::update_video))
         .row(Method::GET, "/{video_id}/events", WATCH, routes!(watch_events::watch_events))
-        .row(Method::GET, "/{video_id}/access", Access::Admin, routes!(show_access::show_access))
+        .row(Method::GET, "/{video_id}/access", ASK_ACCESS, routes!(show_access::show_access))
         .row(Method::POST, "/{video_id}/watch", WATCH, routes!(record_watch::record_watch))
         .row(Method::GET, "/{video_id}/watch", WATCH, routes!(show_watch::show_watch))
         .row(Method::POST, "/{video_id}/transcode", ADMINISTER, routes!(request_transcode::request_transcode))

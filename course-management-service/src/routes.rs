@@ -13,8 +13,8 @@ use runtime::{Access, Authenticator, Policy, Routes, Table};
 use utoipa_axum::routes;
 
 const PREFIX: &str = "/api/v1/courses";
-/// Everybody for a public course, otherwise a bearer; the course is one that they may know of.
-const COURSE_ACCESS: Policy = Access::ByService("course_access").with_right("course_seen");
+/// Everybody for a public course, otherwise a bearer; the course is one that they may know of, or they are a client that reads.
+const COURSE_ACCESS: Policy = Access::ByService("course_access").with_right("course_seen_or_client_read");
 /// Those who may know of the course; what they may do for others there depends on their role in it.
 const SEEN: Policy = Access::SignedIn.with_right("course_seen");
 /// Assistants of the course, its editors, its owner, and admins.

@@ -13,14 +13,13 @@ use runtime::{
 };
 use secrecy::SecretSlice;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use utoipa::openapi::OpenApi;
 
 /// The audience of access tokens.
 const AUDIENCE: &str = "moocflix";
-/// The issuer of access tokens if no public address is configured; it must not change with the port.
-const ISSUER: &str = "urn:moocflix";
 
 /// A composed process, ready to serve.
 pub(crate) struct Composed {
@@ -30,11 +29,16 @@ pub(crate) struct Composed {
     pub(crate) tasks: Vec<Background>,
 }
 
-/// Composes a process.
-pub(crate) async fn compose(settings: &Settings, duties: &Duties, shutdown: Shutdown) -> Result<Composed> {
+/// Composes a process that listens at an address.
+pub(crate) async fn compose(
+    settings: &Settings,
+    duties: &Duties,
+    address: SocketAddr,
+    shutdown: Shutdown,
+) -> Result<Composed> {
     let recorder = runtime::metrics::install()?;
     metrics::describe();
-    let mut parts = Parts::open(settings).await?;
+    let mut parts = Parts::open(settings, &address.to_string()).await?;
     parts.play(settings, duties).await?;
     parts.tasks.push(recorder.upkeep());
     parts.tasks.push(backends::lag(&parts.backing));
@@ -53,7 +57,7 @@ pub(crate) async fn compose(settings: &Settings, duties: &Duties, shutdown: Shut
 
 /// The documentation of all roles' routes.
 pub(crate) async fn document(settings: &Settings) -> Result<OpenApi> {
-    let mut parts = Parts::open(settings).await?;
+    let mut parts = Parts::open(settings, &settings.listen).await?;
     parts.play(settings, &Duties::all()).await?;
     let process = Process::new(Vec::new(), runtime::metrics::install()?, Shutdown::new());
     let (_, api) = process.around(parts.routes, &parts.authenticator, env!("CARGO_PKG_VERSION"));
@@ -75,11 +79,16 @@ struct Parts {
 }
 
 impl Parts {
-    async fn open(settings: &Settings) -> Result<Self> {
+    async fn open(settings: &Settings, address: &str) -> Result<Self> {
         let backing = backends::open(settings).await?;
         let clock = backing.clock.clone();
-        let name = settings.public_url.as_deref().unwrap_or(ISSUER);
-        let issuer = Issuer::own(name, AUDIENCE, Keys::new());
+        let address = format!("http://{address}");
+        let name = settings.public_url.as_deref().unwrap_or(&address);
+        let issuer = Issuer {
+            // Tokens outlive a restart at another port.
+            is_at_any_address: settings.public_url.is_none(),
+            ..Issuer::own(name, AUDIENCE, Keys::new())
+        };
         let revocations = Revocations::new(clock.clone());
         let storage = backends::storage_check(backing.objects.clone()).await;
         Ok(Self {

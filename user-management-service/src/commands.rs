@@ -1,19 +1,30 @@
-//! What `moocflix user` does to accounts: directly in the database, also while a server runs.
+//! What `moocflix user`, `client` and `keys` do: directly in the database, also while a server runs.
 
+use crate::StartError;
 use crate::config::LONGEST_ACCESS;
 use crate::models::accounts::actor::Actor;
 use crate::models::accounts::email::EmailAddress;
 use crate::models::accounts::user::{NewUser, User};
 use crate::models::sessions::attempt::Attempt;
 use crate::repositories::accounts::user_repository::UserRepository;
+use crate::repositories::clients::client_repository::ClientRepository;
+use crate::repositories::keys::key_repository::KeyRepository;
 use crate::services::account_service::{Applicant, check};
-use crate::services::error::AccountError;
+use crate::services::client_service;
+use crate::services::error::{AccountError, ClientError};
+use crate::services::key_service::{KeyError, KeyService};
 use crate::services::password_hasher::PasswordHasher;
+use crate::services::tokens::token_issuer::TokenIssuer;
 use backing::Clock;
 use backing::db::Db;
-use contracts::{Role, UserId};
+use contracts::{ClientId, Role, Timestamp, UserId};
+use runtime::Keys;
 use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+/// How long a key of `moocflix keys rotate` is published before it signs: twice as long as others may keep the keys.
+const NOTICE: Duration = Duration::from_secs(600);
 
 /// An account that the command line creates.
 pub struct NewAccount {
@@ -62,4 +73,43 @@ pub async fn set_role(db: &Db, clock: &Clock, email: &str, role: Role) -> Result
         .set_roles(&Actor::machine(), user.id, &role.into(), now, now + LONGEST_ACCESS)
         .await?;
     Ok(user)
+}
+
+/// Makes a client, and returns its id and its secret.
+///
+/// Errors: `Invalid`, or what the database reports
+pub async fn create_client(
+    db: &Db,
+    clock: &Clock,
+    name: &str,
+    scopes: &[String],
+) -> Result<(ClientId, SecretString), ClientError> {
+    let clients = ClientRepository::new(db.clone());
+    let made = client_service::create(&clients, clock, (name, scopes), &Actor::machine()).await?;
+    Ok((made.client.id, made.secret))
+}
+
+/// Adds a signing key, and returns its name and from when on it signs: in ten minutes, when every cache of keys has it, or
+/// `at_once`. A running server takes it up within a minute.
+///
+/// Errors: what the database reports, or no key can be made
+pub async fn rotate_keys(
+    db: &Db,
+    clock: &Clock,
+    secret: &[u8],
+    at_once: bool,
+) -> Result<(String, Timestamp), StartError> {
+    let now = clock.now();
+    let active_from = if at_once { now } else { now + NOTICE };
+    let issuer = TokenIssuer::new("", "", Duration::ZERO);
+    let failed = |error: KeyError| StartError::Keys(error.to_string());
+    let keys = KeyService::new(
+        KeyRepository::new(db.clone()),
+        Keys::new(),
+        issuer,
+        secret,
+        Duration::MAX,
+    );
+    let kid = keys.map_err(failed)?.rotate(now, active_from).await.map_err(failed)?;
+    Ok((kid, active_from))
 }

@@ -17,10 +17,10 @@ pub mod repositories;
 mod routes;
 mod services;
 
-pub use commands::{NewAccount, create_user, set_role};
+pub use commands::{NewAccount, create_client, create_user, rotate_keys, set_role};
 pub use config::{Config, Limits};
 pub use services::directory::Directory;
-pub use services::error::AccountError;
+pub use services::error::{AccountError, ClientError};
 
 use backing::db::{Db, DbError, Migration};
 use backing::{Backing, Clock};
@@ -28,6 +28,7 @@ use controllers::state::Api;
 use models::sessions::public_address::PublicAddress;
 use repositories::accounts::user_repository::UserRepository;
 use repositories::audit::audit_repository::AuditRepository;
+use repositories::clients::client_repository::ClientRepository;
 use repositories::keys::key_repository::KeyRepository;
 use repositories::sessions::revocation_repository::RevocationRepository;
 use repositories::sessions::session_repository::SessionRepository;
@@ -35,12 +36,13 @@ use runtime::{Authenticator, Background, Face, Issuer, RevocationFeed, Service};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::account_service::AccountService;
 use services::act_service::ActService;
-use services::key_service::KeyService;
+use services::client_service::ClientService;
+use services::key_service::{KeyError, KeyService};
 use services::limiter::Limiter;
 use services::password_hasher::PasswordHasher;
 use services::revocation_service::RevocationService;
 use services::session_service::SessionService;
-use services::token_issuer::TokenIssuer;
+use services::tokens::token_issuer::TokenIssuer;
 
 /// The service's name: its role, its schema, its database file.
 pub const NAME: &str = "users";
@@ -75,6 +77,13 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0004_addresses.sql"),
         postgres: include_str!("../migrations/postgres/0004_addresses.sql"),
     },
+    Migration {
+        number: 5,
+        name: "clients",
+        fill: None,
+        sqlite: include_str!("../migrations/sqlite/0005_clients.sql"),
+        postgres: include_str!("../migrations/postgres/0005_clients.sql"),
+    },
 ];
 
 /// What the service states about itself.
@@ -83,7 +92,7 @@ pub const FACE: Face = Face {
     defaults: config::DEFAULTS,
     migrations: MIGRATIONS,
     metrics: metric::METRICS,
-    does: "serves /api/v1/users, /.well-known/jwks.json",
+    does: "serves /api/v1/users, /.well-known/*",
     needs: &["content", "courses"],
 };
 
@@ -141,19 +150,12 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     }
     let issuer = TokenIssuer::new(&name, &audience, config.access_life());
     let revocations = RevocationService::new(RevocationRepository::new(db.clone()), revocations);
-    let key_service = KeyService::new(
-        KeyRepository::new(db.clone()),
-        keys.clone(),
-        issuer.clone(),
-        secret.expose_secret(),
-        config.key_period(),
-    )
-    .map_err(|error| StartError::Keys(error.to_string()))?;
-    let now = clock.now();
-    key_service
-        .refresh(now)
-        .await
-        .map_err(|error| StartError::Keys(error.to_string()))?;
+    let failed = |error: KeyError| StartError::Keys(error.to_string());
+    let stored = KeyRepository::new(db.clone());
+    let period = config.key_period();
+    let key_service = KeyService::new(stored, keys.clone(), issuer.clone(), secret.expose_secret(), period);
+    let (key_service, now) = (key_service.map_err(failed)?, clock.now());
+    key_service.refresh(now).await.map_err(failed)?;
     revocations.load(now).await?;
     let (users, sessions) = (UserRepository::new(db.clone()), SessionRepository::new(db.clone()));
     let acts = ActService::new(users.clone(), sessions.clone(), revocations.clone(), clock.clone());
@@ -168,8 +170,14 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         clock: clock.clone(),
         lives: (config.idle_life(), config.session_life()),
     };
-    let tasks = background(key_service, revocations, sessions.clone(), &clock);
+    let tasks = background(key_service, revocations.clone(), sessions.clone(), &clock);
     let api = Api {
+        clients: ClientService {
+            clients: ClientRepository::new(db.clone()),
+            issuer: sessions.issuer.clone(),
+            revocations,
+            clock,
+        },
         accounts: AccountService::beside(&sessions, AuditRepository::new(db), config.signup_role),
         sessions,
         keys,

@@ -4,8 +4,9 @@ use crate::controllers::accounts::{
     change_password, deactivate, fetch_profile, list_users, set_roles, signup, update_profile,
 };
 use crate::controllers::audit::list_audit;
-use crate::controllers::keys::publish_keys;
-use crate::controllers::sessions::{login, logout, refresh_token};
+use crate::controllers::clients::{create_client, delete_client, list_clients, renew_secret};
+use crate::controllers::keys::{publish_keys, publish_metadata};
+use crate::controllers::sessions::{login, logout, refresh_token, revoke_token};
 use crate::controllers::state::Api;
 use http::Method;
 use runtime::{Access, Authenticator, Policy, Routes, Table};
@@ -18,55 +19,42 @@ const CREDENTIALS_BYTES: usize = 16 * 1_024;
 /// A row for everybody that takes passwords or tokens.
 const CREDENTIALS: Policy = Access::Public.with_body_limit(CREDENTIALS_BYTES);
 
+/// A row for people who are signed in that takes passwords.
+const OWN_CREDENTIALS: Policy = Access::SignedIn.with_body_limit(CREDENTIALS_BYTES);
+
+#[rustfmt::skip]
 pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
     let users = Table::new(PREFIX, authenticator)
         .row(Method::POST, "/signup", CREDENTIALS, routes!(signup::sign_up))
         .row(Method::POST, "/login", CREDENTIALS, routes!(login::log_in))
-        .row(
-            Method::GET,
-            "/profile",
-            Access::SignedIn,
-            routes!(fetch_profile::fetch_profile),
-        )
-        .row(
-            Method::PUT,
-            "/profile/update",
-            Access::SignedIn,
-            routes!(update_profile::update_profile),
-        )
+        .row(Method::GET, "/profile", Access::SignedIn, routes!(fetch_profile::fetch_profile))
+        .row(Method::PUT, "/profile/update", Access::SignedIn, routes!(update_profile::update_profile))
         .row(Method::POST, "/logout", CREDENTIALS, routes!(logout::log_out))
-        .row(
-            Method::POST,
-            "/password/change",
-            Access::SignedIn.with_body_limit(CREDENTIALS_BYTES),
-            routes!(change_password::change_password),
-        )
-        .row(
-            Method::DELETE,
-            "/deactivate",
-            Access::SignedIn,
-            routes!(deactivate::deactivate),
-        )
+        .row(Method::POST, "/password/change", OWN_CREDENTIALS, routes!(change_password::change_password))
+        .row(Method::DELETE, "/deactivate", Access::SignedIn, routes!(deactivate::deactivate))
         .row(Method::GET, "/", Access::Admin, routes!(list_users::list_users))
         .row(Method::GET, "/audit", Access::Admin, routes!(list_audit::list_audit))
         .row(Method::PUT, "/{id}/roles", Access::Admin, routes!(set_roles::set_roles))
+        .row(Method::GET, "/clients", Access::Admin, routes!(list_clients::list_clients))
+        .row(Method::POST, "/clients", Access::Admin, routes!(create_client::create_client))
+        .row(Method::DELETE, "/clients/{id}", Access::Admin, routes!(delete_client::delete_client))
+        .row(Method::POST, "/clients/{id}/secret", Access::Admin, routes!(renew_secret::renew_secret))
         .with_state(api.clone());
+    users.merge(oauth(api, authenticator))
+}
+
+/// OAuth 2.0's endpoints, which ignore fields that they don't know.
+#[rustfmt::skip]
+fn oauth(api: Api, authenticator: &Authenticator) -> Routes {
     let tokens = Table::new(PREFIX, authenticator)
         .with_any_query()
-        .row(
-            Method::POST,
-            "/token",
-            CREDENTIALS,
-            routes!(refresh_token::refresh_token),
-        )
+        .row(Method::POST, "/token", CREDENTIALS, routes!(refresh_token::refresh_token))
+        .row(Method::POST, "/revoke", CREDENTIALS, routes!(revoke_token::revoke_token))
         .with_state(api.clone());
-    let keys = Table::new("", authenticator)
-        .row(
-            Method::GET,
-            "/.well-known/jwks.json",
-            Access::Public,
-            routes!(publish_keys::publish_keys),
-        )
+    let keys = Table::new("/.well-known", authenticator)
+        .row(Method::GET, "/jwks.json", Access::Public, routes!(publish_keys::publish_keys))
+        .row(Method::GET, "/oauth-authorization-server", Access::Public, routes!(publish_metadata::publish_metadata))
+        .row(Method::GET, "/openid-configuration", Access::Public, routes!(publish_metadata::publish_openid_metadata))
         .with_state(api);
-    users.merge(tokens).merge(keys)
+    tokens.merge(keys)
 }

@@ -96,4 +96,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0013_networks.sql"),
         postgres: include_str!("../../migrations/postgres/0013_networks.sql"),
     },
+    Migration {
+        number: 14,
+        name: "playback sessions that clients open",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0014_clients.sql"),
+        postgres: include_str!("../../migrations/postgres/0014_clients.sql"),
+    },
 ];

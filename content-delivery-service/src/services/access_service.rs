@@ -94,6 +94,11 @@ impl Asker {
             request: None,
         }
     }
+
+    /// A client that may read: it sees what admins see, and owns nothing.
+    pub(crate) fn of_client() -> Self {
+        Self::of_question(UserId::from(Uuid::nil()), true)
+    }
 }
 
 impl From<&Caller> for Asker {
@@ -296,6 +301,12 @@ impl AccessService {
             reason,
             until: found.until,
         })
+    }
+
+    /// Whether somebody's account is deactivated; who has none here is not.
+    pub(crate) async fn is_deactivated(&self, user: UserId) -> Result<bool, Failure> {
+        let people = self.directory.people(&[user]).await?;
+        Ok(people.iter().any(|person| person.id == user && !person.is_active))
     }
 
     /// What somebody may do with a lecture; no course is looked at for those who may administer it.

@@ -4,7 +4,8 @@
 //! that has changed since; a viewer with a fresh receipt of an enrolment makes it be asked about that course alone.
 
 use super::error::{Denied, PlaybackError};
-use super::stream_service::{Opened, Opening, StreamService};
+use super::stream_service::StreamService;
+use super::stream_service::opening::{Opened, Opening};
 use crate::metric;
 use backing::bus::After;
 use backing::{Clock, Db, DbError, Tx};
@@ -112,6 +113,11 @@ impl CourseService {
             metrics::counter!(metric::COURSE_CHANGES_REPAIRED).increment(1);
         }
         Ok(())
+    }
+
+    /// Opens and ends sessions, whatever the courses say.
+    pub(crate) fn streams(&self) -> &StreamService {
+        &self.0.streams
     }
 
     /// Opens a session. A viewer who is refused but has a fresh receipt of an enrolment is judged again by what

@@ -1,6 +1,6 @@
 //! Opens playback sessions for those who may watch, checks their tokens, and ends them.
 //!
-//! `stream_video` opens a session and hands out its token; every request of the media plane comes
+//! `stream_video` opens a session and hands out its token (in [`opening`]); every request of the media plane comes
 //! through [`StreamService::check`] before any cache is looked at. From its first media request a session holds one of its
 //! user's places, and keeps it while its player asks for media or sends heartbeats. A session ends with its sign-in,
 //! its user's account, its video or its viewer's right: at once in the process that learns of it, in the
@@ -8,41 +8,34 @@
 
 pub(crate) mod leases;
 pub(crate) mod open_playbacks;
+pub(crate) mod opening;
 pub(crate) mod playback_keys;
-pub(crate) mod playback_token;
 
 use crate::metric::{self, MediaCounters};
-use crate::models::playback::session::{NewPlayback, Places, RENEWAL, lifetime};
-use crate::models::videos::video::Video;
+use crate::models::playback::session::RENEWAL;
 use crate::repositories::playback::lease_repository::Begun;
 use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, Standing, end_all, end_by};
 use crate::repositories::videos::video_repository::VideoRepository;
-use crate::services::access_service::{AccessService, Asker, Basis, Entitlement, Right, Visit, entitlement};
-use crate::services::error::{Denied, PlaybackError};
+use crate::services::access_service::{AccessService, Asker, Entitlement, Right, Visit, entitlement};
 use crate::services::stream_service::leases::Leases;
 use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks, TokenHash};
 use crate::services::stream_service::playback_keys::PlaybackKeys;
-use crate::services::stream_service::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
 use backing::bus::After;
 use backing::space::Space;
 use backing::{Clock, Db, DbError, Tx};
-use contracts::events::VideoStreamedByAdmin;
-use contracts::{NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use contracts::{PlaybackId, Timestamp, VideoId};
 use entitlements::models::change::Affected;
-use entitlements::models::grounds::{Grounds, Viewing};
-use entitlements::models::sharing::Visibility;
+use entitlements::models::grounds::Viewing;
+use entitlements::models::places::Places;
+use entitlements::models::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
 use entitlements::repositories::grounds_repository::viewings;
 use media_store::media_bytes::MediaBytes;
 use media_store::media_path::MediaResource;
 use media_store::store::{MediaError, MediaStore};
-use renditions::models::lecture::Status;
-use runtime::{Authenticator, Caller, RequestId, Shutdown};
-use serde_json::json;
-use std::net::IpAddr;
+use runtime::{Authenticator, Shutdown};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-use uuid::Uuid;
 
 /// How much later than its time an end may become visible in the database.
 const OVERLAP: Duration = Duration::from_secs(10);
@@ -70,32 +63,6 @@ struct Inner {
     keys_read_at: AtomicI64,
 }
 
-/// What somebody wants to watch.
-#[derive(Debug)]
-pub(crate) struct Opening {
-    /// The video.
-    pub(crate) video: VideoId,
-    /// The name of the player.
-    pub(crate) device: String,
-    /// The network that the request comes from.
-    pub(crate) network: IpAddr,
-    /// The own session that ends in favour of this one.
-    pub(crate) take_over: Option<PlaybackId>,
-    /// The key of the lecture's link, if the viewer came by it.
-    pub(crate) key: Option<String>,
-}
-
-/// A session that was opened just now.
-#[derive(Debug)]
-pub(crate) struct Opened {
-    /// The session's id.
-    pub(crate) id: PlaybackId,
-    /// The token for its paths.
-    pub(crate) token: String,
-    /// When it runs out.
-    pub(crate) expires_at: Timestamp,
-}
-
 impl StreamService {
     /// Puts the service together.
     pub(crate) fn new(
@@ -119,97 +86,6 @@ impl StreamService {
             keys_read_at: AtomicI64::new(clock.now().0),
             clock,
         }))
-    }
-
-    /// Opens a session for the caller, or for somebody who is not signed in.
-    pub(crate) async fn open(
-        &self,
-        caller: Option<&Caller>,
-        request: &RequestId,
-        opening: &Opening,
-    ) -> Result<Opened, PlaybackError> {
-        let inner = &*self.0;
-        let asker = caller.map(|caller| Asker::by(caller, request));
-        let key = opening.key.as_deref();
-        let found = inner.videos.find(opening.video).await?;
-        let visit = Visit { asker, key };
-        let (video, entitlement) = inner.access.watched::<PlaybackError>(found, visit).await?;
-        let video = watchable(video)?;
-        let now = inner.clock.now();
-        // Only a key that was compared is kept.
-        let by_link = entitlement.basis == Basis::Sharing && video.visibility == Visibility::Link;
-        // Viewers from a network who are not signed in count as one.
-        let viewer = match caller {
-            Some(caller) => inner.keys.viewer(caller.user_id),
-            None => inner.keys.viewer_from(opening.network),
-        };
-        let playback = NewPlayback {
-            share_key: key.filter(|_| by_link).map(str::to_owned),
-            network: caller.is_none().then(|| i64::from_be_bytes(viewer)),
-            ..new_playback((&video, &opening.device), caller, &entitlement, now)
-        };
-        if let (Some(caller), Some(other)) = (caller, opening.take_over)
-            && inner.leases.take_over(other, caller.user_id, now).await?
-        {
-            inner.open.end(&[other], now);
-        }
-        inner.leases.demand_place(&playback).await?;
-        let mut opened = self.write(&playback, &video, asker).await;
-        if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
-            opened = self.write(&playback, &video, asker).await;
-        }
-        let Some(too_many) = opened? else {
-            return Err(asker.map_or(Denied::Unauthenticated, |_| Denied::NotFound).into());
-        };
-        inner.open.end(&too_many, now);
-        // A sign-in that ended meanwhile may have ended its sessions just before this one was written.
-        if caller.is_some_and(|caller| inner.authenticator.refuses(caller)) {
-            inner.playbacks.end(playback.id, now).await?;
-            return Err(Denied::Unauthenticated.into());
-        }
-        metrics::counter!(metric::PLAYBACKS_OPENED).increment(1);
-        let claims = Claims {
-            video: playback.video_id,
-            policy_version: version(playback.policy_version),
-            viewer,
-            playback: playback.id,
-            session: playback.session_id,
-            uses: USE_MEDIA,
-            max_height: 0,
-            expires_at: playback.expires_at,
-        };
-        Ok(Opened {
-            id: playback.id,
-            token: inner.keys.sign(&claims),
-            expires_at: playback.expires_at,
-        })
-    }
-
-    /// Writes a session; `None` if its viewer's right has ended meanwhile.
-    async fn write(
-        &self,
-        playback: &NewPlayback,
-        video: &Video,
-        asker: Option<Asker>,
-    ) -> Result<Option<Vec<PlaybackId>>, DbError> {
-        let inner = &*self.0;
-        let Some(handler) = asker.filter(|asker| asker.right(video.owner_id) >= Right::Administer) else {
-            let key = playback.share_key.as_deref();
-            let visit = Visit { asker, key };
-            let (now, until) = (playback.created_at, playback.expires_at);
-            let suffice = |grounds: &Grounds| lasts(&entitlement(grounds, visit, now), until);
-            let viewer = asker.map(|asker| asker.user);
-            return inner.playbacks.open_if(playback, viewer, &suffice).await;
-        };
-        let details = json!({ "playback_id": playback.id });
-        let audit = handler.audited("stream_video", (video.id, video.owner_id), details);
-        let audit = audit.map(|entry| {
-            let (owner_id, admin_id) = (video.owner_id, handler.user);
-            tracing::info!(video = %video.id, owner = %owner_id, admin = %admin_id, "an admin opens a stream");
-            let data = VideoStreamedByAdmin { owner_id, admin_id };
-            (NewEvent::of_video(video.id, data.into()), entry)
-        });
-        inner.playbacks.open(playback, audit.as_ref()).await
     }
 
     /// The session that a token opens for a video; `None` whatever is wrong with either.
@@ -430,32 +306,6 @@ impl StreamService {
     }
 }
 
-/// A session that begins now and does not outlive its viewer's right.
-fn new_playback(
-    (video, device): (&Video, &str),
-    caller: Option<&Caller>,
-    entitlement: &Entitlement,
-    now: Timestamp,
-) -> NewPlayback {
-    let duration = Duration::from_micros(video.duration_us.unwrap_or(0).unsigned_abs());
-    let longest = now + lifetime(duration);
-    let ends = entitlement.until.map_or(longest, |until| until.min(longest));
-    NewPlayback {
-        id: PlaybackId::generate(),
-        video_id: video.id,
-        user_id: caller.map_or(UserId::from(Uuid::nil()), |caller| caller.user_id),
-        session_id: caller.map_or(SessionId::from(Uuid::nil()), |caller| caller.session_id),
-        user_version: caller.map_or(0, |caller| caller.version),
-        policy_version: video.policy_version,
-        device: device.to_owned(),
-        as_admin: entitlement.right == Right::Administer,
-        share_key: None,
-        network: None,
-        created_at: now,
-        expires_at: Timestamp::from_seconds(ends.seconds()),
-    }
-}
-
 /// Whether a session's viewer may watch until it runs out.
 pub(crate) fn goes_on(viewing: &Viewing, now: Timestamp) -> bool {
     let asker = Some(viewing.user).filter(|user| !user.0.is_nil());
@@ -470,23 +320,6 @@ pub(crate) fn goes_on(viewing: &Viewing, now: Timestamp) -> bool {
 /// Whether a right to watch lasts until then.
 fn lasts(entitlement: &Entitlement, then: Timestamp) -> bool {
     entitlement.right >= Right::Watch && entitlement.until.is_none_or(|until| until >= then)
-}
-
-/// The video, if it can be watched now.
-fn watchable(video: Video) -> Result<Video, PlaybackError> {
-    match video.status {
-        Status::Playable | Status::Ready => Ok(video),
-        Status::Deleted => Err(Denied::Deleted.into()),
-        Status::Failed => Err(PlaybackError::VideoFailed(
-            video
-                .reason
-                .map_or_else(|| "the lecture can't be played".to_owned(), |r| r.message),
-        )),
-        // Its first piece may come any moment; a source that must be encoded first takes a little longer.
-        Status::Processing if video.reason.is_none() => Err(PlaybackError::NotPlayable { retry_after: 1 }),
-        Status::Processing => Err(PlaybackError::NotPlayable { retry_after: 2 }),
-        Status::Uploading => Err(PlaybackError::NotPlayable { retry_after: 30 }),
-    }
 }
 
 /// A policy version as tokens carry it.

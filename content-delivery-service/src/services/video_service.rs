@@ -97,7 +97,7 @@ impl VideoService {
             None => None,
         };
         match found {
-            None => Ok(Answer::refused("video_not_found")),
+            None => Ok(Answer::refused("not_found")),
             Some(video) if video.status == Status::Deleted => Ok(Answer::refused("video_deleted")),
             Some(video) => Ok(self.access.answer((video.id, video.owner_id), user).await?),
         }

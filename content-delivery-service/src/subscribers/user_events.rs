@@ -1,4 +1,4 @@
-//! Ends playbacks when a user's sign-ins end, and uploads when these or the role that uploads take end.
+//! Ends playbacks when a user's sign-ins end or the client that opened them is deleted, and uploads when these or the role that uploads take end.
 
 use crate::repositories::playback::playback_repository::Ending;
 use crate::services::stream_service::StreamService;
@@ -42,6 +42,7 @@ impl Handler for UserEvents {
     async fn apply(&self, tx: &mut Tx, event: &Event) -> Result<After, Refused> {
         let user = UserId::from(event.subject);
         let ending = match &event.data {
+            EventData::ClientDeleted(_) => Ending::Client(event.subject.into()),
             EventData::UserSessionEnded(ended) => Ending::SignIn(ended.session_id),
             EventData::UserSessionsEnded(ended) => Ending::Below(user, ended.version),
             EventData::UserDeactivated(ended) => Ending::Below(user, ended.version),

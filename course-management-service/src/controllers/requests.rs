@@ -5,7 +5,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use backing::once::Request;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use runtime::{Caller, Problem, RequestId};
+use runtime::{Caller, Principal, Problem, RequestId, scope_required};
 use serde::Serialize;
 use std::convert::Infallible;
 
@@ -19,19 +19,35 @@ impl<S: Sync + Send> FromRequestParts<S> for Asker {
     }
 }
 
-/// Somebody who is signed in or not; a bearer that is not valid is refused.
+/// Somebody who is signed in or not, or a client that may read courses; a bearer that is not valid is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Visitor(pub(crate) Option<Asker>);
+pub(crate) struct Visitor {
+    pub(crate) asker: Option<Asker>,
+    pub(crate) is_client: bool,
+}
+
+/// What a client needs to read a course.
+const READ: &str = "courses:read";
 
 impl<S: Sync + Send> FromRequestParts<S> for Visitor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         if !parts.headers.contains_key(AUTHORIZATION) {
-            return Ok(Self(None));
+            return Ok(Self {
+                asker: None,
+                is_client: false,
+            });
         }
-        let asker = Asker::from_request_parts(parts, state).await?;
-        Ok(Self(Some(asker)))
+        let (asker, is_client) = match Principal::from_request_parts(parts, state).await? {
+            Principal::User(_) => (Asker::from_request_parts(parts, state).await?, false),
+            Principal::Client { scopes, .. } if scopes.has(READ) => (Asker::of_client(), true),
+            Principal::Client { .. } => return Err(scope_required(READ)),
+        };
+        Ok(Self {
+            asker: Some(asker),
+            is_client,
+        })
     }
 }
 

@@ -152,6 +152,7 @@ fn rows(document: &Value) -> Result<Vec<(Method, String, String, String)>> {
             let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
             let access = operation["x-access"].as_str().unwrap_or_default();
             let (_, right) = access.split_once(':').with_context(|| format!("{name} has no right"))?;
+            let right = right.trim_end_matches("_or_client_read");
             rows.push((method, path.clone(), name.to_owned(), right.to_owned()));
         }
     }

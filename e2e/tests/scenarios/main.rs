@@ -14,6 +14,7 @@ mod lecture_rights;
 mod memory;
 mod metrics;
 mod names;
+mod other_services;
 mod policies;
 mod postgres;
 mod process;

@@ -54,8 +54,18 @@ fn by_service(access: &str) -> &'static str {
 /// Who has a right to what the path names.
 fn by_right(right: &str) -> &'static str {
     match right {
+        "client_access" => "clients with the scope `content:access`",
+        "lecture_watch_or_client_read" => {
+            "the lecture's owner; who may watch it: by a course, or because it is shared with them; clients with the scope `content:read`"
+        }
+        "lecture_watch_or_client_stream" => {
+            "the lecture's owner; who may watch it: by a course, or because it is shared with them; for the user whom they name, clients with the scope `content:stream`"
+        }
         "lecture_watch" => "the lecture's owner; who may watch it: by a course, or because it is shared with them",
         "lecture_administer" => "the lecture's owner",
+        "course_seen_or_client_read" => {
+            "members of the course; others while it is published, unless it is closed; clients with the scope `courses:read`"
+        }
         "course_seen" => "members of the course; others while it is published, unless it is closed",
         "course_learner" => "members of the course",
         "course_assistant" => "assistants, editors and the owner of the course",

@@ -1,9 +1,11 @@
 //! The commands that a person types.
 
 mod access_table;
+mod client;
 mod config;
 mod doctor;
 mod events;
+mod keys;
 mod migrate;
 mod openapi;
 mod serve;
@@ -33,6 +35,10 @@ enum Command {
     Upload(upload::UploadArgs),
     /// Create and change accounts on this machine.
     User(user::UserArgs),
+    /// Give other services credentials.
+    Client(client::ClientArgs),
+    /// Replace the keys that access tokens are signed with.
+    Keys(keys::KeysArgs),
     /// Inspect the events between services.
     Events(events::EventsArgs),
     /// Check this machine and suggest how to fix problems.
@@ -67,6 +73,8 @@ pub(crate) async fn run(cli: Cli) -> Result<ExitCode> {
         Command::Migrate(args) => migrate::run(args).await?,
         Command::Upload(args) => Box::pin(upload::run(args)).await?,
         Command::User(args) => Box::pin(user::run(args)).await?,
+        Command::Client(args) => client::run(args).await?,
+        Command::Keys(args) => keys::run(args).await?,
         Command::Events(args) => Box::pin(events::run(args)).await?,
         Command::Doctor(args) => return doctor::run(args).await,
         Command::Openapi(args) => Box::pin(openapi::run(args)).await?,

@@ -57,7 +57,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         handlers,
         metrics,
         tasks,
-    } = Box::pin(compose::compose(&settings, &duties, running.shutdown())).await?;
+    } = Box::pin(compose::compose(&settings, &duties, address, running.shutdown())).await?;
     if let Some(listener) = metrics_listener {
         tracing::info!(address = %listener.local_addr()?, "serving /metrics at an address of its own");
         // Whoever collects metrics may know the server by any name.

@@ -71,8 +71,13 @@ fn each_operation_has_a_unique_name_a_policy_and_responses() {
 }
 
 /// Error responses in other formats: RFC 6749 §5.2, and the readiness that a probe reads.
-const NOT_PROBLEMS: [(&str, &str); 6] = [
+const NOT_PROBLEMS: [(&str, &str); 11] = [
+    ("/api/v1/users/revoke", "400"),
+    ("/api/v1/users/revoke", "401"),
+    ("/api/v1/users/revoke", "503"),
+    ("/api/v1/users/revoke", "507"),
     ("/api/v1/users/token", "400"),
+    ("/api/v1/users/token", "401"),
     ("/api/v1/users/token", "403"),
     ("/api/v1/users/token", "429"),
     ("/api/v1/users/token", "503"),

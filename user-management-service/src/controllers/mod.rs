@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
+pub(crate) mod clients;
 pub(crate) mod errors;
 pub(crate) mod keys;
 pub(crate) mod sessions;

@@ -2,6 +2,7 @@
 
 use crate::models::sessions::public_address::PublicAddress;
 use crate::services::account_service::AccountService;
+use crate::services::client_service::ClientService;
 use crate::services::session_service::SessionService;
 use runtime::Keys;
 
@@ -10,6 +11,7 @@ use runtime::Keys;
 pub(crate) struct Api {
     pub(crate) accounts: AccountService,
     pub(crate) sessions: SessionService,
+    pub(crate) clients: ClientService,
     pub(crate) keys: Keys,
     pub(crate) public_address: PublicAddress,
 }

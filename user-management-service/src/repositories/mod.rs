@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod clients;
 pub mod keys;
 pub mod rows;
 pub mod sessions;

@@ -101,18 +101,23 @@ pub(crate) async fn take_turn(tx: &mut Tx, name: &'static str) -> Result<(), DbE
 
 /// Stores a revocation.
 pub(crate) async fn insert_revocation(tx: &mut Tx, revocation: &Revocation, now: Timestamp) -> Result<(), DbError> {
-    let (session, version) = match revocation.refused {
-        Refused::Session(session) => (Some(session), None),
-        Refused::Below(version) => (None, Some(version)),
-    };
+    let (mut session, mut version, mut client, mut token) = (None, None, None, None);
+    match revocation.refused {
+        Refused::Session(id) => session = Some(id),
+        Refused::Below(below) => version = Some(below),
+        Refused::Client(id) => client = Some(id),
+        Refused::Token(id) => token = Some(id),
+    }
     tx.run(
-        "INSERT INTO revocations (id, user_id, session_id, min_version, created_at, refused_until) \
-         VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO revocations (id, user_id, session_id, min_version, client_id, token_id, created_at, refused_until) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         args![
             revocation.id,
             revocation.user_id,
             session,
             version,
+            client,
+            token,
             now,
             revocation.until
         ],

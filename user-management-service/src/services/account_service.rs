@@ -17,7 +17,7 @@ use crate::repositories::audit::audit_repository::AuditRepository;
 use crate::repositories::rows::NotDone;
 use backing::Clock;
 use backing::once::Request;
-use contracts::{AuditId, Role, Roles, UserId, text};
+use contracts::{AuditId, Role, Roles, Timestamp, UserId, text};
 use runtime::Caller;
 use runtime::audit::AuditPage;
 use runtime::page::{Page, PageRequest};
@@ -25,7 +25,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// How recent a sign-in must be for changes that could lock the owner out.
+/// How recent a sign-in must be for changes that could lock the owner out, and for credentials that outlive it.
 const FRESH: Duration = Duration::from_secs(10 * 60);
 
 /// An account that a person asks for.
@@ -223,11 +223,17 @@ impl AccountService {
     }
 
     fn demand_fresh(&self, caller: &Caller) -> Result<(), AccountError> {
-        if self.clock.now().since(caller.auth_time) > FRESH {
-            return Err(AccountError::ReauthenticationRequired);
+        if is_fresh(caller, self.clock.now()) {
+            Ok(())
+        } else {
+            Err(AccountError::ReauthenticationRequired)
         }
-        Ok(())
     }
+}
+
+/// Whether a caller has given their password lately.
+pub(crate) fn is_fresh(caller: &Caller, now: Timestamp) -> bool {
+    now.since(caller.auth_time) <= FRESH
 }
 
 /// Checks all fields at once, so that a person can correct them all together.

@@ -2,7 +2,7 @@
 
 use super::limiter::Limited;
 use super::password_hasher::HashError;
-use super::token_issuer::NotSigned;
+use super::tokens::token_issuer::NotSigned;
 use crate::repositories::rows::NotDone;
 use backing::db::DbError;
 use runtime::secrets::SealError;
@@ -57,6 +57,29 @@ pub(crate) enum SessionError {
     Failed(Failure),
 }
 
+/// Why a request about a client, or by one, is refused or fails.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// Some fields have values that are not allowed.
+    #[error("{}", .0.iter().map(|(field, message)| format!("{field} {message}")).collect::<Vec<_>>().join("; "))]
+    Invalid(Vec<(&'static str, &'static str)>),
+    /// The sign-in is older than this act allows.
+    #[error("this needs a sign-in of the last 10 minutes")]
+    ReauthenticationRequired,
+    /// No client has this id.
+    #[error("there is no such client")]
+    NotFound,
+    /// The id or the secret is wrong; the reply does not reveal which.
+    #[error("the client's id or its secret is wrong")]
+    InvalidClient,
+    /// The client asks for a scope that it has not.
+    #[error("the client has no such scope")]
+    InvalidScope,
+    /// The request is fine but can't be served.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
 /// Why a request that is fine can't be served.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -81,6 +104,12 @@ pub enum Failure {
 }
 
 impl<E: Into<Failure>> From<E> for AccountError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl<E: Into<Failure>> From<E> for ClientError {
     fn from(error: E) -> Self {
         Self::Failed(error.into())
     }

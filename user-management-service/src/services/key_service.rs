@@ -1,6 +1,6 @@
 //! Signing keys: generated when they are due, published before they sign, kept while tokens carry their name.
 
-use super::token_issuer::{OpenKey, TokenIssuer};
+use super::tokens::token_issuer::{OpenKey, TokenIssuer};
 use crate::models::keys::signing_key::SealedKey;
 use crate::repositories::keys::key_repository::KeyRepository;
 use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
@@ -102,6 +102,14 @@ impl KeyService {
         self.published.publish(open.iter().filter_map(public).collect());
         self.issuer.take_keys(open);
         Ok(())
+    }
+
+    /// Adds a key that signs from this moment on, whatever keys there are; those before stay as long as tokens carry their
+    /// names. Returns its name.
+    pub(crate) async fn rotate(&self, now: Timestamp, active_from: Timestamp) -> Result<String, KeyError> {
+        let key = self.make(now, active_from).await?;
+        self.repository.add(&key, Some(Timestamp(i64::MAX))).await?;
+        Ok(key.kid)
     }
 
     async fn make(&self, now: Timestamp, active_from: Timestamp) -> Result<SealedKey, KeyError> {

@@ -2,13 +2,12 @@
 
 pub(crate) mod account_service;
 pub(crate) mod act_service;
+pub(crate) mod client_service;
 pub(crate) mod directory;
 pub(crate) mod error;
 pub(crate) mod key_service;
 pub(crate) mod limiter;
 pub(crate) mod password_hasher;
-pub(crate) mod refresh_token;
 pub(crate) mod revocation_service;
-pub(crate) mod secret_token;
 pub(crate) mod session_service;
-pub(crate) mod token_issuer;
+pub(crate) mod tokens;

@@ -48,6 +48,8 @@ impl RevocationService {
                 self.revocations
                     .end_user_below(revocation.user_id, version, revocation.until);
             }
+            Refused::Client(client) => self.revocations.end_client(client, revocation.until),
+            Refused::Token(token) => self.revocations.end_token(token, revocation.until),
         }
     }
 

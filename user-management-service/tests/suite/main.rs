@@ -5,6 +5,8 @@ mod accounts;
 #[cfg(test)]
 mod admins;
 #[cfg(test)]
+mod clients;
+#[cfg(test)]
 mod cookies;
 #[cfg(test)]
 mod directory;

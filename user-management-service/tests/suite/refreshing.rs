@@ -130,10 +130,7 @@ async fn what_is_no_refresh_is_refused_in_oauth_s_words() {
     let bearer = server.get("/profile", token).await;
     bearer.is_problem(401, "unauthenticated");
     assert_eq!(
-        server
-            .post("/token", json!({"grant_type": "client_credentials"}))
-            .await
-            .json["error"],
+        server.post("/token", json!({"grant_type": "password"})).await.json["error"],
         "unsupported_grant_type"
     );
 }

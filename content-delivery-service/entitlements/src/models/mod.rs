@@ -2,4 +2,6 @@
 
 pub mod change;
 pub mod grounds;
+pub mod places;
+pub mod playback_token;
 pub mod sharing;

@@ -1,14 +1,15 @@
 //! `GET /{video_id}/stream`
 
 use super::documents::{PlaybackDocument, TooManySessions};
-use crate::controllers::visitor::{Link, Named, Visitor};
+use crate::controllers::visitor::{Link, Named, Stream, Visitor};
 use crate::models::playback::device::device;
 use crate::models::playback::session::HEARTBEAT_INTERVAL;
 use crate::services::course_service::CourseService;
-use crate::services::stream_service::{Opened, Opening};
+use crate::services::error::Denied;
+use crate::services::stream_service::opening::{OnBehalf, Opened, Opening};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use contracts::{PlaybackId, VideoId};
+use contracts::{PlaybackId, UserId, VideoId};
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, USER_AGENT, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use runtime::{ClientAddress, Json, Problem, ProblemDocument, Query, RequestId, accept};
@@ -20,13 +21,16 @@ use serde::Deserialize;
 pub(crate) struct Parameters {
     /// The caller's session that ends, so that this one takes its place.
     take_over: Option<PlaybackId>,
+    /// Whom a client opens the session for; required of clients, and refused from people.
+    user: Option<UserId>,
 }
 
 /// What a new member sends, in case the enrolment is not known here yet.
 const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt");
 
 /// Opens a playback session for those who may watch the lecture; nobody has to sign in for one of a public course or
-/// that they have the link of.
+/// that they have the link of. A client with the scope `content:stream` opens one for the user whom it names, of any lecture
+/// that can be played.
 #[utoipa::path(
     get,
     path = "/{video_id}/stream",
@@ -43,7 +47,7 @@ const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt
         (status = 200, description = "The session, asked for by `Accept: application/json`", body = PlaybackDocument),
         (status = 307, description = "To the HLS multivariant playlist"),
         (status = 401, description = "No valid sign-in, and no public lecture (`unauthenticated`)", body = ProblemDocument),
-        (status = 403, description = "Listed, but not open to the caller now (`not_entitled`)", body = ProblemDocument),
+        (status = 403, description = "Listed, but not open to the caller now (`not_entitled`); a client without the scope (`scope_required`)", body = ProblemDocument),
         (status = 404, description = "No such lecture (`video_not_found`)", body = ProblemDocument),
         (status = 409, description = "Not yet playable (`not_playable`) or never (`video_failed`)", body = ProblemDocument),
         (status = 410, description = "Deleted (`video_deleted`)", body = ProblemDocument),
@@ -53,11 +57,11 @@ const ENROLMENT_RECEIPT: HeaderName = HeaderName::from_static("enrolment-receipt
 )]
 pub(crate) async fn stream_video(
     State(courses): State<CourseService>,
-    Named(Visitor(caller), video): Named,
+    Named { visitor, video, .. }: Named<Stream>,
     Query(link): Query<Link>,
     request: RequestId,
     from: ClientAddress,
-    Query(Parameters { take_over }): Query<Parameters>,
+    Query(Parameters { take_over, user }): Query<Parameters>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
@@ -68,8 +72,22 @@ pub(crate) async fn stream_video(
         take_over,
         key: link.s,
     };
-    let opened = courses.open(caller.as_ref(), &request, &opening, text(&ENROLMENT_RECEIPT));
-    let opened = opened.await?;
+    let receipt = text(&ENROLMENT_RECEIPT);
+    let opened = match (visitor, user) {
+        (Visitor::Client { id: client, token }, Some(user)) => {
+            let of = OnBehalf { client, token, user };
+            courses.streams().open_on_behalf(of, &request, &opening).await?
+        }
+        (Visitor::Client { .. }, None) => {
+            return Err(Problem::invalid().field("user", "must be the user whom a client opens the session for"));
+        }
+        (Visitor::Nobody, Some(_)) => return Err(Denied::Unauthenticated.into()),
+        (Visitor::Person(_), Some(_)) => {
+            return Err(Problem::invalid().field("user", "is only taken from clients"));
+        }
+        (Visitor::Person(caller), None) => courses.open(Some(&caller), &request, &opening, receipt).await?,
+        (Visitor::Nobody, None) => courses.open(None, &request, &opening, receipt).await?,
+    };
     // Players accept anything; only a client that names JSON gets it.
     let mut response = answer(video, &opened, accept::names(&headers, &ACCEPT, "application/json"));
     let headers = response.headers_mut();

@@ -24,7 +24,7 @@ pub(crate) struct AccessDocument {
     /// Whether they may watch it now.
     allowed: bool,
     /// What decides it: `owner`, `admin`, `course` or `shared`; `not_open` if a course will let or has let them watch, `nothing`,
-    /// `no_account`, `account_deactivated`, `video_not_found` or `video_deleted`.
+    /// `no_account`, `account_deactivated`, `not_found` or `video_deleted`.
     reason: &'static str,
     /// When the right ends; null if it is not known to end.
     until: Option<Timestamp>,
@@ -40,7 +40,8 @@ impl From<Answer> for AccessDocument {
     }
 }
 
-/// Shows whether a user may watch a lecture; an unknown lecture is one that nobody may watch.
+/// Shows whether a user may watch a lecture, to admins and to clients with the scope `content:access`; an unknown lecture is
+/// one that nobody may watch.
 #[utoipa::path(
     get,
     path = "/{video_id}/access",
@@ -49,6 +50,7 @@ impl From<Answer> for AccessDocument {
     params(("video_id" = String, Path, description = "The lecture; an id of none is answered as well"), Parameters),
     responses(
         (status = 200, description = "The answer.", body = AccessDocument),
+        (status = 403, description = "`admin_required`, `scope_required`", body = ProblemDocument),
         (status = 422, description = "A parameter is wrong.", body = ProblemDocument),
     )
 )]

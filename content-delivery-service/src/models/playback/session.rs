@@ -1,6 +1,6 @@
 //! A playback session: a viewer has opened a video's stream.
 
-use contracts::{PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use contracts::{ClientId, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 use std::time::Duration;
 
 /// How often a player should report that it is still there.
@@ -24,14 +24,16 @@ pub(crate) struct NewPlayback {
     pub(crate) video_id: VideoId,
     /// Who watches; nil without a sign-in.
     pub(crate) user_id: UserId,
-    /// The sign-in that opened it, with which the session ends; nil without one.
+    /// The sign-in that opened it, with which the session ends; nil without one, and unique for a client's.
     pub(crate) session_id: SessionId,
+    /// The client that opened it for the user, if one did.
+    pub(crate) client_id: Option<ClientId>,
     /// The version of the user's access that opened it; the session ends when a later one is asked for.
     pub(crate) user_version: i64,
     /// The video's policy at that moment; the session ends when it changes.
     pub(crate) policy_version: i64,
-    /// Whether it takes an admin's right.
-    pub(crate) as_admin: bool,
+    /// Whether courses and sharing don't matter to it: it takes an admin's right, or a client's word.
+    pub(crate) regardless: bool,
     /// The key of the link that its viewer came by.
     pub(crate) share_key: Option<String>,
     /// The name of the player that opened it.
@@ -59,42 +61,6 @@ pub(crate) struct LiveSession {
     pub(crate) seen_at: Timestamp,
 }
 
-/// How many sessions hold a place at once; 0 means any number.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Places {
-    /// Of one user.
-    pub(crate) of_user: u32,
-    /// Of one lecture, opened without a sign-in.
-    pub(crate) of_lecture: u32,
-}
-
-/// Where one more viewer without a sign-in finds a place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Admission {
-    /// A place is free.
-    Free,
-    /// This network has to give one up.
-    From(i64),
-    /// Nowhere.
-    Full,
-}
-
-/// Finds a place for a viewer from `network`. In a full lecture, a network that holds more than half of the places gives one
-/// up to viewers from others, so that one network can't keep everybody else out.
-///
-/// Shape: `crowd` has how many places each network holds
-pub(crate) fn admission(crowd: &[(i64, i64)], network: i64, places: u32) -> Admission {
-    let held: i64 = crowd.iter().map(|(_, count)| count).sum();
-    if places == 0 || held < i64::from(places) {
-        return Admission::Free;
-    }
-    let largest = crowd.iter().max_by_key(|(_, count)| *count);
-    match largest {
-        Some((other, count)) if *other != network && count * 2 > i64::from(places) => Admission::From(*other),
-        _ => Admission::Full,
-    }
-}
-
 /// How long a session lasts: one and a half times the lecture and a quarter of an hour, at most six hours.
 pub(crate) fn lifetime(duration: Duration) -> Duration {
     duration.saturating_add(duration / 2).saturating_add(SLACK).min(LONGEST)
@@ -103,18 +69,6 @@ pub(crate) fn lifetime(duration: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_full_lecture_takes_viewers_from_elsewhere_while_one_network_holds_more_than_half_of_it() {
-        let (a, b, c) = (-1, 2, 3);
-        assert_eq!(admission(&[], a, 1), Admission::Free);
-        assert_eq!(admission(&[(a, 7), (b, 2)], a, 10), Admission::Free);
-        assert_eq!(admission(&[(a, 8), (b, 2)], a, 10), Admission::Full);
-        assert_eq!(admission(&[(a, 8), (b, 2)], b, 10), Admission::From(a));
-        assert_eq!(admission(&[(a, 8), (b, 2)], c, 10), Admission::From(a));
-        assert_eq!(admission(&[(a, 5), (b, 5)], c, 10), Admission::Full);
-        assert_eq!(admission(&[(a, 900), (b, 900)], c, 0), Admission::Free);
-    }
 
     #[test]
     fn a_session_outlasts_its_lecture_but_never_six_hours() {

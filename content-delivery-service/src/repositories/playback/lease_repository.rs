@@ -1,11 +1,12 @@
 //! The places of a user's playback sessions: which sessions hold one, and who gets the next one.
 
 use crate::metric;
-use crate::models::playback::session::{Admission, LEASE, LiveSession, Places, admission};
+use crate::models::playback::session::{LEASE, LiveSession};
 use crate::repositories::rows;
 use backing::db::Sql;
 use backing::{Db, DbError, Tx, args, record};
 use contracts::{PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use entitlements::models::places::{Admission, Places, admission};
 use uuid::Uuid;
 
 /// The sessions of one sign-in and video, in one order everywhere: a change that ends sessions locks them by their ids.

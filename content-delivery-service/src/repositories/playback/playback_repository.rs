@@ -5,7 +5,7 @@ use crate::models::playback::session::NewPlayback;
 use backing::audit::{self, NewEntry};
 use backing::db::Sql;
 use backing::{Db, DbError, Tx, args, outbox, record};
-use contracts::{NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use contracts::{ClientId, NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 use entitlements::models::grounds::Grounds;
 use entitlements::repositories::grounds_repository::held;
 use serde_json::Value;
@@ -26,6 +26,7 @@ const FORGET_BEFORE: &str = "DELETE FROM playbacks WHERE expires_at < $1";
 const FORGET_ENDED: &str = "DELETE FROM playbacks WHERE user_id = $1 AND ended_at < $2";
 const END_OLDEST: &str = "UPDATE playbacks SET ended_at = $2 WHERE id IN (SELECT id FROM playbacks \
     WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3) RETURNING id";
+const END_OF_CLIENT: &str = "UPDATE playbacks SET ended_at = $1 WHERE client_id = $2 AND ended_at IS NULL RETURNING id";
 /// The list is JSON, so that one statement serves lists of any length.
 const END_ALL: Sql = Sql::both(
     "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL AND id IN (SELECT unhex(value) FROM json_each($2))",
@@ -77,7 +78,7 @@ record! {
     }
 }
 
-/// Which sessions of a user an event ends.
+/// Which sessions of a user or a client an event ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// Those of one sign-in.
@@ -86,6 +87,8 @@ pub(crate) enum Ending {
     Below(UserId, i64),
     /// Of those below the version, the ones of other people's videos.
     OthersBelow(UserId, i64),
+    /// Those that a client has opened.
+    Client(ClientId),
 }
 
 impl PlaybackRepository {
@@ -99,7 +102,7 @@ impl PlaybackRepository {
     pub(crate) async fn open(
         &self,
         playback: &NewPlayback,
-        audit: Option<&(NewEvent, NewEntry)>,
+        audit: Option<&(Option<NewEvent>, NewEntry)>,
     ) -> Result<Option<Vec<PlaybackId>>, DbError> {
         let tx = self.db.write().await?;
         open_in(tx, playback, audit).await
@@ -178,7 +181,7 @@ impl PlaybackRepository {
 async fn open_in(
     mut tx: Tx,
     playback: &NewPlayback,
-    audit: Option<&(NewEvent, NewEntry)>,
+    audit: Option<&(Option<NewEvent>, NewEntry)>,
 ) -> Result<Option<Vec<PlaybackId>>, DbError> {
     let sql = "SELECT id, policy_version FROM videos WHERE id = $1 AND policy_version = $2 AND deleted_at IS NULL";
     let policy = tx
@@ -188,8 +191,8 @@ async fn open_in(
         return Ok(None);
     }
     let sql = "INSERT INTO playbacks (id, video_id, user_id, session_id, user_version, policy_version, \
-               created_at, expires_at, last_seen_at, as_admin, share_key, device, network) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9, $10, $11, $12)";
+               created_at, expires_at, last_seen_at, as_admin, share_key, device, network, client_id) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9, $10, $11, $12, $13)";
     let values = args![
         playback.id,
         playback.video_id,
@@ -199,14 +202,17 @@ async fn open_in(
         playback.policy_version,
         playback.created_at,
         playback.expires_at,
-        playback.as_admin,
+        playback.regardless,
         playback.share_key.clone(),
         playback.device.as_str(),
-        playback.network
+        playback.network,
+        playback.client_id
     ];
     tx.run(sql, values).await?;
     if let Some((event, entry)) = audit {
-        outbox::push(&mut tx, event, playback.created_at).await?;
+        if let Some(event) = event {
+            outbox::push(&mut tx, event, playback.created_at).await?;
+        }
         audit::record(&mut tx, entry, playback.created_at).await?;
     }
     let too_many = make_room(&mut tx, playback).await?;
@@ -233,6 +239,7 @@ async fn make_room(tx: &mut Tx, opened: &NewPlayback) -> Result<Vec<PlaybackId>,
 /// Ends the sessions that an event of their user ends, and returns their ids.
 pub(crate) async fn end_by(tx: &mut Tx, ending: Ending, now: Timestamp) -> Result<Vec<PlaybackId>, DbError> {
     let ended = match ending {
+        Ending::Client(client) => tx.all::<PlaybackRow>(END_OF_CLIENT, args![now, client]).await?,
         Ending::SignIn(session) => {
             let sql = "UPDATE playbacks SET ended_at = $1 WHERE session_id = $2 AND ended_at IS NULL RETURNING id";
             tx.all::<PlaybackRow>(sql, args![now, session]).await?

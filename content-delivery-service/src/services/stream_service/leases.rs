@@ -1,12 +1,13 @@
 //! How many sessions one user may have at once, and one lecture without a sign-in.
 
 use crate::metric;
-use crate::models::playback::session::{Admission, LiveSession, NewPlayback, Places, admission};
+use crate::models::playback::session::{LiveSession, NewPlayback};
 use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
 use crate::services::error::PlaybackError;
 use backing::space::Space;
 use backing::{Db, DbError};
 use contracts::{PlaybackId, Timestamp, UserId};
+use entitlements::models::places::{Admission, Places, admission};
 
 /// The places of sessions.
 pub(crate) struct Leases {

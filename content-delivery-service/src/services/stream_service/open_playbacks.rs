@@ -5,9 +5,9 @@
 //! for a while, so that the older answer cannot bring the session back.
 
 use crate::models::playback::session::RENEWAL;
-use crate::services::stream_service::playback_token::Claims;
 use aws_lc_rs::digest::{SHA256, digest};
 use contracts::{PlaybackId, Timestamp, VideoId};
+use entitlements::models::playback_token::Claims;
 use media_store::unread_media::{MOST, MOST_OF_NETWORK, UnreadMedia};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -244,8 +244,8 @@ fn make_room(shard: &mut HashMap<TokenHash, Arc<OpenPlayback>>, now: Timestamp) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::services::stream_service::playback_token::USE_MEDIA;
     use contracts::SessionId;
+    use entitlements::models::playback_token::USE_MEDIA;
 
     fn claims(expires_at: Timestamp) -> Claims {
         Claims {

@@ -5,10 +5,10 @@
 //! time may each make one; both are good, and each node learns of the other's when it meets it.
 
 use crate::repositories::playback::playback_key_repository::{PlaybackKeyRepository, SealedKey};
-use crate::services::stream_service::playback_token::{Claims, Reading, SigningKey, VerifyingKey, read};
 use aws_lc_rs::hmac;
 use backing::DbError;
 use contracts::{Timestamp, UserId};
+use entitlements::models::playback_token::{Claims, Reading, SigningKey, VerifyingKey, read};
 use runtime::secrets::{SealError, Sealer, derive};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};

@@ -56,8 +56,8 @@ async fn admins_learn_who_may_watch_why_and_how_long() {
         assert_eq!(of(&learner).await, answer(false, "not_open", json!(null)));
         for (video, reason) in [
             (gone.to_string(), "video_deleted"),
-            (VideoId::generate().to_string(), "video_not_found"),
-            ("no-id".to_owned(), "video_not_found"),
+            (VideoId::generate().to_string(), "not_found"),
+            ("no-id".to_owned(), "not_found"),
         ] {
             assert_eq!(said(video, owner.id).await, answer(false, reason, json!(null)));
         }

@@ -1,3 +1,4 @@
 //! The public keys that access tokens are verified with.
 
 pub(crate) mod publish_keys;
+pub(crate) mod publish_metadata;

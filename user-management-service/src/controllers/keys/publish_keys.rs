@@ -9,7 +9,7 @@ use runtime::Json;
 
 /// Returns the public keys that verify access tokens.
 #[utoipa::path(
-    get, path = "/.well-known/jwks.json", operation_id = "publishKeys", tag = "users",
+    get, path = "/jwks.json", operation_id = "publishKeys", tag = "users",
     responses((status = 200, description = "A JSON Web Key Set (RFC 7517).", body = serde_json::Value))
 )]
 pub(crate) async fn publish_keys(State(api): State<Api>) -> Response {

@@ -2,8 +2,8 @@
 //! can read them.
 
 use crate::models::sessions::public_address::PublicAddress;
-use crate::services::refresh_token::RefreshToken;
-use crate::services::secret_token::DeviceToken;
+use crate::services::tokens::refresh_token::RefreshToken;
+use crate::services::tokens::secret_token::DeviceToken;
 use http::header::{COOKIE, HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};

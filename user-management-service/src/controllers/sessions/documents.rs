@@ -3,9 +3,10 @@
 use super::cookie;
 use crate::controllers::accounts::documents::UserDocument;
 use crate::models::sessions::public_address::PublicAddress;
+use crate::services::client_service::ClientToken;
 use crate::services::session_service::SignedIn;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER, SET_COOKIE};
+use http::header::{CACHE_CONTROL, PRAGMA, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use runtime::Json;
 use secrecy::ExposeSecret;
@@ -28,6 +29,45 @@ pub(crate) struct TokensDocument {
     /// The account that the tokens belong to.
     #[schema(value_type = UserDocument)]
     user: UserDocument,
+}
+
+/// A client's access token in OAuth 2.0's form.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ClientToken)]
+pub(crate) struct ClientTokenDocument {
+    /// The bearer token.
+    access_token: String,
+    /// Always `Bearer`.
+    token_type: &'static str,
+    /// How long the token is valid, in seconds.
+    expires_in: i64,
+    /// What it admits to: words with a space between two of them.
+    scope: String,
+}
+
+/// What the token endpoint gives: to people as to clients.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = TokenReply)]
+#[expect(dead_code, reason = "it describes the two replies, which are made one by one")]
+pub(crate) enum TokenReply {
+    /// For a refresh token.
+    Tokens(TokensDocument),
+    /// For a client's credentials.
+    Client(ClientTokenDocument),
+}
+
+/// The reply that gives a client its token.
+pub(crate) fn client_token(token: ClientToken) -> Response {
+    let view = ClientTokenDocument {
+        access_token: token.access_token.expose_secret().to_owned(),
+        token_type: "Bearer",
+        expires_in: i64::try_from(token.expires_in.as_secs()).unwrap_or(i64::MAX),
+        scope: token.scope,
+    };
+    let mut response = Json(view).into_response();
+    forbid_caching(&mut response);
+    response
 }
 
 /// The reply that gives tokens; with `in_cookie`, the refresh token is in the browser's cookie and not in the body.
@@ -79,6 +119,9 @@ pub(crate) struct TokenError {
     retry_after: Option<u64>,
 }
 
+/// How a client whose credentials are refused is asked for others.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"moocflix\"");
+
 impl TokenError {
     /// 400 with a code of the RFC.
     pub(crate) fn new(error: &'static str, description: &str) -> Self {
@@ -87,6 +130,14 @@ impl TokenError {
             error_description: description.to_owned(),
             status: StatusCode::BAD_REQUEST,
             retry_after: None,
+        }
+    }
+
+    /// 401: the client's credentials are missing or wrong.
+    pub(crate) fn invalid_client(description: &str) -> Self {
+        Self {
+            status: StatusCode::UNAUTHORIZED,
+            ..Self::new("invalid_client", description)
         }
     }
 
@@ -133,8 +184,12 @@ impl TokenError {
 impl IntoResponse for TokenError {
     fn into_response(self) -> Response {
         let (status, retry_after) = (self.status, self.retry_after);
+        let is_challenged = status == StatusCode::UNAUTHORIZED;
         let mut response = (status, Json(self)).into_response();
         forbid_caching(&mut response);
+        if is_challenged {
+            response.headers_mut().insert(WWW_AUTHENTICATE, CHALLENGE);
+        }
         if let Some(seconds) = retry_after {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -2,7 +2,7 @@
 
 use crate::controllers::errors::{unauthorized, whole_seconds};
 use crate::controllers::sessions::documents::TokenError;
-use crate::services::error::{Failure, SessionError as E};
+use crate::services::error::{ClientError, Failure, SessionError as E};
 use http::StatusCode as S;
 use runtime::Problem;
 
@@ -18,19 +18,41 @@ impl From<E> for Problem {
     }
 }
 
+impl From<ClientError> for TokenError {
+    fn from(error: ClientError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ClientError::InvalidClient => Self::invalid_client(&detail),
+            ClientError::InvalidScope => Self::new("invalid_scope", &detail),
+            ClientError::Failed(failure) => failure.into(),
+            ClientError::Invalid(_) | ClientError::NotFound | ClientError::ReauthenticationRequired => {
+                Self::new("invalid_request", &detail)
+            }
+        }
+    }
+}
+
+impl From<Failure> for TokenError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Limited(wait) => Self::limited(whole_seconds(wait)),
+            Failure::StorageFull => Self::storage_full(),
+            Failure::NotStored => Self::unavailable(5),
+            failure => {
+                tracing::error!(error = %failure, "a request for a token failed");
+                Self::unavailable(5)
+            }
+        }
+    }
+}
+
 impl From<E> for TokenError {
     fn from(error: E) -> Self {
         match error {
             E::InvalidGrant | E::InvalidCredentials | E::Deactivated => {
                 Self::new("invalid_grant", &E::InvalidGrant.to_string())
             }
-            E::Failed(Failure::Limited(wait)) => Self::limited(whole_seconds(wait)),
-            E::Failed(Failure::StorageFull) => Self::storage_full(),
-            E::Failed(Failure::NotStored) => Self::unavailable(5),
-            E::Failed(failure) => {
-                tracing::error!(error = %failure, "a refresh failed");
-                Self::unavailable(5)
-            }
+            E::Failed(failure) => failure.into(),
         }
     }
 }

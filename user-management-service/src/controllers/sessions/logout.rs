@@ -4,7 +4,7 @@ use super::cookie;
 use crate::controllers::state::Api;
 use crate::services::act_service::Leaving;
 use crate::services::error::SessionError;
-use crate::services::refresh_token::RefreshToken;
+use crate::services::tokens::refresh_token::RefreshToken;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};

@@ -1,6 +1,6 @@
 //! Access tokens that are refused before they expire.
 
-use contracts::{SessionId, Timestamp, UserId};
+use contracts::{ClientId, SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
 /// A rule that refuses tokens; it is kept until the last of them has expired.
@@ -8,15 +8,21 @@ use uuid::Uuid;
 pub struct Revocation {
     /// The rule's own id, so that each node applies it once.
     pub id: Uuid,
-    /// The owner of the tokens.
+    /// The user whose tokens they are; nil for clients.
     pub user_id: UserId,
-    /// Which of the owner's tokens.
+    /// Which tokens.
     pub refused: Refused,
     /// When the last such token has expired.
     pub until: Timestamp,
 }
 
 impl Revocation {
+    /// Makes a new rule about clients.
+    #[must_use]
+    pub fn of_clients(refused: Refused, until: Timestamp) -> Self {
+        Self::new(UserId::from(Uuid::nil()), refused, until)
+    }
+
     /// Makes a new rule.
     #[must_use]
     pub fn new(user_id: UserId, refused: Refused, until: Timestamp) -> Self {
@@ -29,11 +35,15 @@ impl Revocation {
     }
 }
 
-/// Which tokens of a user are refused.
+/// Which tokens are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     /// The tokens of one sign-in.
     Session(SessionId),
     /// The tokens below a version.
     Below(i64),
+    /// The tokens of a client.
+    Client(ClientId),
+    /// One token of a client, by its id.
+    Token(Uuid),
 }

@@ -3,7 +3,7 @@
 use crate::models::sessions::revocation::{Refused, Revocation};
 use backing::db::{Db, DbError};
 use backing::{args, record};
-use contracts::{SessionId, Timestamp, UserId};
+use contracts::{ClientId, SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
 record! {
@@ -12,17 +12,21 @@ record! {
         pub(crate) user_id: UserId,
         pub(crate) session_id: Option<SessionId>,
         pub(crate) min_version: Option<i64>,
+        pub(crate) client_id: Option<ClientId>,
+        pub(crate) token_id: Option<Uuid>,
         pub(crate) refused_until: Timestamp,
     }
 }
 
 impl RevocationRow {
-    /// Returns `None` for a row that names neither a sign-in nor a version; no code writes one.
+    /// Returns `None` for a row that names no token; no code writes one.
     fn read(self) -> Option<Revocation> {
-        let refused = match (self.session_id, self.min_version) {
-            (Some(session), _) => Refused::Session(session),
-            (None, Some(version)) => Refused::Below(version),
-            (None, None) => return None,
+        let refused = match (self.session_id, self.min_version, self.client_id, self.token_id) {
+            (Some(session), ..) => Refused::Session(session),
+            (None, Some(version), ..) => Refused::Below(version),
+            (None, None, Some(client), _) => Refused::Client(client),
+            (None, None, None, Some(token)) => Refused::Token(token),
+            (None, None, None, None) => return None,
         };
         Some(Revocation {
             id: self.id,
@@ -54,7 +58,7 @@ impl RevocationRepository {
             .db
             .read()
             .all::<RevocationRow>(
-                "SELECT id, user_id, session_id, min_version, refused_until FROM revocations \
+                "SELECT id, user_id, session_id, min_version, client_id, token_id, refused_until FROM revocations \
                  WHERE created_at > $1 AND refused_until > $2 ORDER BY created_at, id",
                 args![since, now],
             )

@@ -21,6 +21,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/.well-known/oauth-authorization-server": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Describes the OAuth 2.0 endpoints. */
+        get: operations["publishMetadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/.well-known/openid-configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Describes the same endpoints under the name that OpenID Connect gives to such a description. */
+        get: operations["publishOpenIdMetadata"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/content": {
         parameters: {
             query?: never;
@@ -125,7 +159,8 @@ export interface paths {
         };
         /**
          * Shows a lecture to those who may watch it; only its owner and admins see its upload and its file. Nobody has to sign in
-         *     for a lecture of a public course or by its link, and then sees no owner.
+         *     for a lecture of a public course or by its link, and then sees no owner. A client with the scope `content:read` sees every
+         *     lecture as admins do.
          */
         get: operations["fetchVideo"];
         put?: never;
@@ -144,7 +179,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Shows whether a user may watch a lecture; an unknown lecture is one that nobody may watch. */
+        /**
+         * Shows whether a user may watch a lecture, to admins and to clients with the scope `content:access`; an unknown lecture is
+         *     one that nobody may watch.
+         */
         get: operations["showAccess"];
         put?: never;
         post?: never;
@@ -200,7 +238,8 @@ export interface paths {
         };
         /**
          * Opens a playback session for those who may watch the lecture; nobody has to sign in for one of a public course or
-         *     that they have the link of.
+         *     that they have the link of. A client with the scope `content:stream` opens one for the user whom it names, of any lecture
+         *     that can be played.
          */
         get: operations["streamVideo"];
         put?: never;
@@ -305,7 +344,8 @@ export interface paths {
         };
         /**
          * Shows a course with its outline: a public one to everybody, a published one to everybody who is signed in, unless it is
-         *     closed, an archived one to its members, and a draft to those who teach it.
+         *     closed, an archived one to its members, and a draft to those who teach it. A client with the scope `courses:read` sees every
+         *     course as admins do, but for the code to join with.
          */
         get: operations["fetchCourse"];
         put?: never;
@@ -632,6 +672,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/clients": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists clients, for admins. */
+        get: operations["listClients"];
+        put?: never;
+        /** Makes a client with a secret, which is shown once; only for admins whose sign-in is of the last 10 minutes. */
+        post: operations["createClient"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/clients/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Deletes a client: its tokens are refused at once, and the playback sessions that it has opened end. Only for admins. */
+        delete: operations["deleteClient"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/clients/{id}/secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Gives a client a new secret, which is shown once; the old one is good for nothing from then on. Tokens that the client
+         *     has stay valid for their few minutes. Only for admins whose sign-in is of the last 10 minutes.
+         */
+        post: operations["renewClientSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/deactivate": {
         parameters: {
             query?: never;
@@ -734,6 +829,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ends a token. A person's token ends the sign-in that it belongs to; a client's access token takes the client's own
+         *     credentials. A token that is unknown, or ended before, is no error.
+         */
+        post: operations["revokeToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/signup": {
         parameters: {
             query?: never;
@@ -760,7 +875,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Exchanges a refresh token for an access token and the next refresh token. */
+        /** Exchanges a refresh token for an access token and the next refresh token, or a client's credentials for an access token. */
         post: operations["refreshToken"];
         delete?: never;
         options?: never;
@@ -1071,6 +1186,31 @@ export interface components {
             kind: string;
             owner_id?: components["schemas"]["UserId"] | null;
         };
+        /**
+         * @description What the authorization server is able to do, and where.
+         *
+         *     Source: RFC 8414 §2
+         */
+        AuthorizationServer: {
+            /** @description What tokens are given for. */
+            grant_types_supported: string[];
+            /** @description The `iss` of its tokens; its endpoints are below this address. */
+            issuer: string;
+            /** @description The keys that verify its access tokens. */
+            jwks_uri: string;
+            /** @description `none`: there is no authorization endpoint. */
+            response_types_supported: string[];
+            /** @description Where tokens are ended. */
+            revocation_endpoint: string;
+            /** @description The same where tokens are ended. */
+            revocation_endpoint_auth_methods_supported: string[];
+            /** @description The scopes that clients may have. */
+            scopes_supported: string[];
+            /** @description Where tokens are given. */
+            token_endpoint: string;
+            /** @description How clients show their credentials; people's programs have none. */
+            token_endpoint_auth_methods_supported: string[];
+        };
         /** @description Bytes of uploaded files; renditions do not count. */
         ByteUsage: {
             /**
@@ -1088,6 +1228,45 @@ export interface components {
              * @description Bytes that are stored.
              */
             used: number;
+        };
+        /** @description A client as admins see it. */
+        Client: {
+            /** @description Its id, by which it signs in. */
+            client_id: components["schemas"]["ClientId"];
+            /** @description When it was made. */
+            created_at: components["schemas"]["Timestamp"];
+            /** @description The name that admins know it by. */
+            name: string;
+            /** @description When it got its present secret. */
+            renewed_at: components["schemas"]["Timestamp"];
+            /** @description What it may do: `content:access`, `content:read`, `content:stream`, `courses:read`. */
+            scopes: string[];
+        };
+        /**
+         * Format: uuid
+         * @description Another service, with credentials of its own.
+         */
+        ClientId: string;
+        /** @description A page of clients, in the order in which they were made. */
+        ClientPage: {
+            /** @description The clients. */
+            items: components["schemas"]["Client"][];
+            /** @description The cursor of the next page; null on the last page. */
+            next_cursor?: string | null;
+        };
+        /** @description A client's access token in OAuth 2.0's form. */
+        ClientToken: {
+            /** @description The bearer token. */
+            access_token: string;
+            /**
+             * Format: int64
+             * @description How long the token is valid, in seconds.
+             */
+            expires_in: number;
+            /** @description What it admits to: words with a space between two of them. */
+            scope: string;
+            /** @description Always `Bearer`. */
+            token_type: string;
         };
         /** @description A course. */
         Course: {
@@ -1344,7 +1523,7 @@ export interface components {
             allowed: boolean;
             /**
              * @description What decides it: `owner`, `admin`, `course` or `shared`; `not_open` if a course will let or has let them watch, `nothing`,
-             *     `no_account`, `account_deactivated`, `video_not_found` or `video_deleted`.
+             *     `no_account`, `account_deactivated`, `not_found` or `video_deleted`.
              */
             reason: string;
             until?: components["schemas"]["Timestamp"] | null;
@@ -1386,11 +1565,23 @@ export interface components {
             /** @description The refresh token of the sign-in to end, where the request has no bearer token. */
             refresh_token?: string | null;
         };
+        /** @description A client that has just got a secret. */
+        MadeClient: components["schemas"]["Client"] & {
+            /** @description The secret, which is shown here once. */
+            client_secret: string;
+        };
         /**
          * Format: uuid
          * @description A part of a course.
          */
         ModuleId: string;
+        /** @description A client to make. */
+        NewClient: {
+            /** @description The name that admins know it by. */
+            name: string;
+            /** @description What it may do: `content:access`, `content:read`, `content:stream`, `courses:read`. */
+            scopes: string[];
+        };
         /** @description The course to create. */
         NewCourse: {
             access?: components["schemas"]["CourseAccess"] | null;
@@ -1552,6 +1743,17 @@ export interface components {
          * @enum {string}
          */
         RenditionState: "waiting" | "encoding" | "ready" | "failed";
+        /** @description The request to end a token. */
+        RevocationRequest: {
+            /** @description The id of the client whose token it is, unless `Authorization: Basic` has it. */
+            client_id?: string | null;
+            /** @description The client's secret, unless `Authorization: Basic` has it. */
+            client_secret?: string | null;
+            /** @description The refresh token or the access token. */
+            token: string;
+            /** @description `access_token` or `refresh_token`; the token itself shows which it is. */
+            token_type_hint?: string | null;
+        };
         /**
          * @description A platform-wide role.
          * @enum {string}
@@ -1605,14 +1807,22 @@ export interface components {
             /** @description What is wrong, in words. */
             error_description: string;
         };
+        /** @description What the token endpoint gives: to people as to clients. */
+        TokenReply: components["schemas"]["Tokens"] | components["schemas"]["ClientToken"];
         /** @description The token request. */
         TokenRequest: {
+            /** @description A client's id, unless `Authorization: Basic` has it. */
+            client_id?: string | null;
+            /** @description The client's secret, unless `Authorization: Basic` has it. */
+            client_secret?: string | null;
             /** @description Returns the next refresh token in a cookie, for browsers. */
-            cookie?: boolean;
-            /** @description `refresh_token`; optional where the cookie carries the token. */
+            cookie?: boolean | null;
+            /** @description `refresh_token` or `client_credentials`; optional where the cookie carries the token. */
             grant_type?: string | null;
             /** @description The refresh token; optional where the cookie carries it. */
             refresh_token?: string | null;
+            /** @description What the client's token shall admit to, of what the client may do; otherwise all of that. */
+            scope?: string | null;
         };
         /** @description Tokens in OAuth 2.0's form, with the account. */
         Tokens: {
@@ -1880,6 +2090,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publishMetadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Authorization server metadata (RFC 8414). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationServer"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publishOpenIdMetadata: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Authorization server metadata (RFC 8414). */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuthorizationServer"];
                 };
             };
             /** @description A problem document; its `code` says what was wrong. */
@@ -2427,7 +2695,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `not_entitled`: it is listed, but not open to the caller now. */
+            /** @description `not_entitled`: it is listed, but not open to the caller now; `scope_required`. */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2540,6 +2808,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LectureAccess"];
+                };
+            };
+            /** @description `admin_required`, `scope_required` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description A parameter is wrong. */
@@ -2667,6 +2944,8 @@ export interface operations {
                 s?: string;
                 /** @description The caller's session that ends, so that this one takes its place. */
                 take_over?: components["schemas"]["PlaybackId"];
+                /** @description Whom a client opens the session for; required of clients, and refused from people. */
+                user?: components["schemas"]["UserId"];
             };
             header?: {
                 /** @description `application/json` asks for the session itself */
@@ -2707,7 +2986,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Listed, but not open to the caller now (`not_entitled`) */
+            /** @description Listed, but not open to the caller now (`not_entitled`); a client without the scope (`scope_required`) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3194,6 +3473,15 @@ export interface operations {
             };
             /** @description `unauthenticated`: this is not public, or there is no such course. */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_required`: a client without the scope */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4689,6 +4977,243 @@ export interface operations {
             };
         };
     };
+    listClients: {
+        parameters: {
+            query?: {
+                /** @description The most entries to return; 20 by default. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of clients. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClientPage"];
+                };
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `admin_required` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClient"];
+            };
+        };
+        responses: {
+            /** @description The client and its secret. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeClient"];
+                };
+            };
+            /** @description `unauthenticated` or `reauthentication_required` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `admin_required` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteClient: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The client. */
+                id: components["schemas"]["ClientId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `unauthenticated` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `admin_required` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `client_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewClientSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The client. */
+                id: components["schemas"]["ClientId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The client and its new secret. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeClient"];
+                };
+            };
+            /** @description `unauthenticated` or `reauthentication_required` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `admin_required` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `client_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     deactivate: {
         parameters: {
             query?: never;
@@ -5047,6 +5572,73 @@ export interface operations {
             };
         };
     };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["RevocationRequest"];
+            };
+        };
+        responses: {
+            /** @description The token is good for nothing. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid_request`, `unauthorized_client` */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `invalid_client` */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `temporarily_unavailable` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `storage_full` */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     signUp: {
         parameters: {
             query?: never;
@@ -5132,17 +5724,26 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Tokens and the account. */
+            /** @description Tokens and the account, or a client's token. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Tokens"];
+                    "application/json": components["schemas"]["TokenReply"];
                 };
             };
-            /** @description `invalid_request`, `invalid_grant`, `unsupported_grant_type` */
+            /** @description `invalid_request`, `invalid_grant`, `invalid_scope`, `unsupported_grant_type` */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenError"];
+                };
+            };
+            /** @description `invalid_client` */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -161,8 +161,9 @@ export class Session {
     });
     try {
       const answer = await body(asked);
-      this.#keep(answer);
-      return true;
+      // A refresh token gives a person's tokens; only clients get others.
+      if ('user' in answer) this.#keep(answer);
+      return 'user' in answer;
     } catch (thrown) {
       const problem = Problem.of(thrown);
       // Only a refusal ends the sign-in; an unreachable server does not.

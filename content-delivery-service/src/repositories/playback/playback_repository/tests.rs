@@ -1,9 +1,9 @@
 use super::*;
 use crate::MIGRATIONS;
-use crate::models::playback::session::Places;
 use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
 use crate::repositories::playback::playback_key_repository::{PlaybackKeyRepository, SealedKey};
 use contracts::events::VideoStreamedByAdmin;
+use entitlements::models::places::Places;
 use testing::{TestDatabase, databases};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -30,7 +30,8 @@ fn session(video_id: VideoId, user_id: UserId) -> NewPlayback {
         session_id: SessionId::generate(),
         user_version: 1,
         policy_version: 1,
-        as_admin: false,
+        client_id: None,
+        regardless: false,
         share_key: None,
         network: None,
         device: "Firefox on Linux".to_owned(),
@@ -84,7 +85,7 @@ async fn no_session_is_opened_under_a_policy_that_is_over() {
             details: serde_json::json!({}),
             request: None,
         };
-        let audit = Some((event, entry));
+        let audit = Some((Some(event), entry));
         assert_eq!(
             playbacks.open(&old, audit.as_ref()).await.unwrap(),
             None,
@@ -289,6 +290,7 @@ async fn no_statement_of_sessions_reads_a_whole_table() {
             ("a network's oldest", FORGET_OPENED, args![video, 7_i64, MAX_OPENED]),
             ("ends", ENDED_SINCE, args![NOW]),
             ("policies", POLICIES_SINCE, args![NOW]),
+            ("a client's sessions", END_OF_CLIENT, args![NOW, ClientId::generate()]),
             ("what ran out", FORGET_BEFORE, args![NOW]),
         ] {
             test.reads_by_index(what, sql, values).await;

@@ -9,7 +9,7 @@ use aws_lc_rs::rsa::KeyPair;
 use aws_lc_rs::signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, UnparsedPublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use contracts::{Roles, SessionId, Timestamp, UserId};
+use contracts::{ClientId, Roles, SessionId, Timestamp, UserId};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -17,8 +17,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 const TYPE: &str = "at+jwt";
-/// The only client today: MoocFlix's own page and command line.
-const CLIENT: &str = "moocflix";
+/// The client of people's tokens: MoocFlix's own page and command line.
+pub(crate) const OWN_CLIENT: &str = "moocflix";
 
 /// A key that is ready to sign.
 pub(crate) struct OpenKey {
@@ -57,10 +57,28 @@ struct Claims<'a> {
     auth_time: i64,
 }
 
+#[derive(Serialize)]
+struct ClientClaims<'a> {
+    iss: &'a str,
+    aud: &'a str,
+    sub: ClientId,
+    client_id: ClientId,
+    iat: i64,
+    exp: i64,
+    jti: Uuid,
+    scope: &'a str,
+}
+
+/// The claims of a client's token that a revocation reads.
+#[derive(Deserialize)]
+struct ClientOrigin {
+    client_id: ClientId,
+    jti: Uuid,
+}
+
 /// The claims that a logout reads.
 #[derive(Deserialize)]
 struct Origin {
-    iss: String,
     sub: UserId,
     sid: SessionId,
     ver: i64,
@@ -101,8 +119,45 @@ impl TokenIssuer {
         self.keys().iter().map(|key| key.kid.as_str()).eq(kids)
     }
 
+    /// The issuer's name, the address that its endpoints are below.
+    pub(crate) fn name(&self) -> &str {
+        &self.issuer
+    }
+
     /// Signs a token for a sign-in, with the user's present roles and version.
     pub(crate) fn issue(&self, user: &User, session: &Session, now: Timestamp) -> Result<SecretString, NotSigned> {
+        let claims = Claims {
+            iss: &self.issuer,
+            aud: &self.audience,
+            sub: user.id,
+            client_id: OWN_CLIENT,
+            iat: now.seconds(),
+            exp: (now + self.lifetime).seconds(),
+            jti: Uuid::now_v7(),
+            sid: session.id,
+            ver: user.version,
+            roles: &user.roles,
+            auth_time: session.created_at.seconds(),
+        };
+        self.sign(&claims, now)
+    }
+
+    /// Signs a token for a client that may do what the scope says.
+    pub(crate) fn issue_to_client(&self, id: ClientId, scope: &str, now: Timestamp) -> Result<SecretString, NotSigned> {
+        let claims = ClientClaims {
+            iss: &self.issuer,
+            aud: &self.audience,
+            sub: id,
+            client_id: id,
+            iat: now.seconds(),
+            exp: (now + self.lifetime).seconds(),
+            jti: Uuid::now_v7(),
+            scope,
+        };
+        self.sign(&claims, now)
+    }
+
+    fn sign(&self, claims: &impl Serialize, now: Timestamp) -> Result<SecretString, NotSigned> {
         let keys = self.keys();
         let active = keys
             .iter()
@@ -114,20 +169,7 @@ impl TokenIssuer {
             typ: TYPE.to_owned(),
             kid: key.kid.clone(),
         };
-        let claims = Claims {
-            iss: &self.issuer,
-            aud: &self.audience,
-            sub: user.id,
-            client_id: CLIENT,
-            iat: now.seconds(),
-            exp: (now + self.lifetime).seconds(),
-            jti: Uuid::now_v7(),
-            sid: session.id,
-            ver: user.version,
-            roles: &user.roles,
-            auth_time: session.created_at.seconds(),
-        };
-        let text = format!("{}.{}", encode(&header)?, encode(&claims)?);
+        let text = format!("{}.{}", encode(&header)?, encode(claims)?);
         let mut signature = vec![0; key.pair.public_modulus_len()];
         key.pair
             .sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), text.as_bytes(), &mut signature)
@@ -141,6 +183,19 @@ impl TokenIssuer {
     /// The sign-in that one of this issuer's tokens belongs to, and the token's version; expired tokens included, for a
     /// logout needs no valid token.
     pub(crate) fn sign_in_of(&self, token: &str) -> Option<(UserId, SessionId, i64)> {
+        let origin: Origin = self.read(token)?;
+        Some((origin.sub, origin.sid, origin.ver))
+    }
+
+    /// The client and the id of one of this issuer's tokens, expired ones included.
+    pub(crate) fn client_of(&self, token: &str) -> Option<(ClientId, Uuid)> {
+        let origin: ClientOrigin = self.read(token)?;
+        Some((origin.client_id, origin.jti))
+    }
+
+    /// The claims of a token that one of these keys has signed, in whichever name: after a restart, the issuer may have
+    /// another address.
+    fn read<T: for<'de> Deserialize<'de>>(&self, token: &str) -> Option<T> {
         let (text, signature) = token.rsplit_once('.')?;
         let (header, claims) = text.split_once('.')?;
         let header: Header = decode(header)?;
@@ -152,8 +207,7 @@ impl TokenIssuer {
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key.pair.public_key().as_ref())
             .verify(text.as_bytes(), &URL_SAFE_NO_PAD.decode(signature).ok()?)
             .ok()?;
-        let origin: Origin = decode(claims)?;
-        (origin.iss == self.issuer).then_some((origin.sub, origin.sid, origin.ver))
+        decode(claims)
     }
 
     fn keys(&self) -> Arc<Vec<OpenKey>> {

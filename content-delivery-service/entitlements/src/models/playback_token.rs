@@ -19,43 +19,43 @@ const CLAIMS_LENGTH: usize = 74;
 const SIGNATURE_LENGTH: usize = 64;
 
 /// The length of every token's text.
-pub(crate) const TOKEN_LENGTH: usize = (CLAIMS_LENGTH + SIGNATURE_LENGTH) / 3 * 4;
+pub const TOKEN_LENGTH: usize = (CLAIMS_LENGTH + SIGNATURE_LENGTH) / 3 * 4;
 
 /// The use that lets a token fetch playlists and segments.
-pub(crate) const USE_MEDIA: u8 = 1;
+pub const USE_MEDIA: u8 = 1;
 
 /// Names a signing key inside a token: the start of its public half's SHA-256.
-pub(crate) type KeyId = [u8; 4];
+pub type KeyId = [u8; 4];
 
 /// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Claims {
+pub struct Claims {
     /// The only video that it opens.
-    pub(crate) video: VideoId,
+    pub video: VideoId,
     /// The video's policy when it was made; a later policy refuses it.
-    pub(crate) policy_version: u32,
+    pub policy_version: u32,
     /// The viewer, hashed: an address in a log or a cache reveals no id.
-    pub(crate) viewer: [u8; 8],
+    pub viewer: [u8; 8],
     /// The playback session that it belongs to.
-    pub(crate) playback: PlaybackId,
+    pub playback: PlaybackId,
     /// The sign-in that opened the session.
-    pub(crate) session: SessionId,
+    pub session: SessionId,
     /// What it may be used for, a bit each.
-    pub(crate) uses: u8,
+    pub uses: u8,
     /// The greatest picture height that it opens; 0 = no limit.
-    pub(crate) max_height: u16,
+    pub max_height: u16,
     /// When it runs out; whole seconds.
-    pub(crate) expires_at: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 /// A key pair that signs tokens.
-pub(crate) struct SigningKey {
+pub struct SigningKey {
     id: KeyId,
     pair: Ed25519KeyPair,
 }
 
 /// The public half of a key that signed tokens which are still about.
-pub(crate) struct VerifyingKey {
+pub struct VerifyingKey {
     id: KeyId,
     key: ParsedPublicKey,
 }
@@ -63,16 +63,16 @@ pub(crate) struct VerifyingKey {
 /// Bytes that are no key of ours.
 #[derive(Debug, thiserror::Error)]
 #[error("not an Ed25519 key pair")]
-pub(crate) struct BadKey;
+pub struct BadKey;
 
 impl SigningKey {
     /// Makes a new pair.
-    pub(crate) fn generate() -> Result<Self, BadKey> {
+    pub fn generate() -> Result<Self, BadKey> {
         Ed25519KeyPair::generate().map(Self::of).map_err(|_| BadKey)
     }
 
     /// Reads a pair that `to_pkcs8` wrote.
-    pub(crate) fn from_pkcs8(bytes: &[u8]) -> Result<Self, BadKey> {
+    pub fn from_pkcs8(bytes: &[u8]) -> Result<Self, BadKey> {
         Ed25519KeyPair::from_pkcs8(bytes).map(Self::of).map_err(|_| BadKey)
     }
 
@@ -84,24 +84,24 @@ impl SigningKey {
     }
 
     /// The whole pair; only ever stored sealed.
-    pub(crate) fn to_pkcs8(&self) -> Result<Vec<u8>, BadKey> {
+    pub fn to_pkcs8(&self) -> Result<Vec<u8>, BadKey> {
         let document = self.pair.to_pkcs8().map_err(|_| BadKey)?;
         Ok(document.as_ref().to_vec())
     }
 
     /// The key's name inside a token.
-    pub(crate) fn id(&self) -> KeyId {
+    pub fn id(&self) -> KeyId {
         self.id
     }
 
     /// The half that checks.
-    pub(crate) fn verifying(&self) -> Result<VerifyingKey, BadKey> {
+    pub fn verifying(&self) -> Result<VerifyingKey, BadKey> {
         let key = ParsedPublicKey::new(&ED25519, self.pair.public_key().as_ref()).map_err(|_| BadKey)?;
         Ok(VerifyingKey { id: self.id, key })
     }
 
     /// Writes claims as a token.
-    pub(crate) fn sign(&self, claims: &Claims) -> String {
+    pub fn sign(&self, claims: &Claims) -> String {
         let mut bytes = claims.encode(self.id).to_vec();
         bytes.extend_from_slice(self.pair.sign(&bytes).as_ref());
         URL_SAFE_NO_PAD.encode(bytes)
@@ -109,7 +109,7 @@ impl SigningKey {
 }
 
 /// What a text is that was taken for a token.
-pub(crate) enum Reading {
+pub enum Reading {
     /// A good token; whether its session still lives is another question.
     Good(Claims),
     /// Signed by a key that is not known here, perhaps because another node made it a moment ago.
@@ -119,7 +119,7 @@ pub(crate) enum Reading {
 }
 
 /// Checks a token's shape and signature; neither its time nor its session.
-pub(crate) fn read(token: &str, keys: &[VerifyingKey]) -> Reading {
+pub fn read(token: &str, keys: &[VerifyingKey]) -> Reading {
     let mut bytes = [0; CLAIMS_LENGTH + SIGNATURE_LENGTH];
     if token.len() != TOKEN_LENGTH
         || !matches!(URL_SAFE_NO_PAD.decode_slice(token, &mut bytes), Ok(n) if n == bytes.len())

@@ -1,0 +1,3 @@
+//! Other services and what they may do.
+
+pub mod client;

@@ -1,0 +1,3 @@
+//! Clients in the database.
+
+pub mod client_repository;
