@@ -33,6 +33,9 @@ export type CourseRole = Schemas['CourseRole'];
 export type CourseMember = Schemas['CourseMember'];
 /** What became of a line of a pasted list. */
 export type EnrolmentLine = Schemas['EnrolmentListLine'];
+/** Another service with credentials of its own; with its secret once, when it has just got one. */
+export type Client = Schemas['Client'];
+export type MadeClient = Schemas['MadeClient'];
 /** A playback session, and one that is in use in another place. */
 export type PlaybackSession = Schemas['PlaybackSession'];
 export type LiveSession = Schemas['LivePlaybackSession'];

@@ -7,6 +7,7 @@ export const to = {
   upload: '/upload',
   people: '/people',
   audit: '/people/audit',
+  clients: '/people/services',
   account: '/account',
   lecture: (id: string) => `/lectures/${id}`,
   course: (id: string) => `/courses/${id}`,
@@ -22,13 +23,13 @@ export const to = {
 } as const;
 
 export type Route =
-  | { name: 'home' | 'lectures' | 'upload' | 'people' | 'audit' | 'account' | 'notFound' }
+  | { name: 'home' | 'lectures' | 'upload' | 'people' | 'audit' | 'clients' | 'account' | 'notFound' }
   | { name: 'signIn' | 'signUp'; next: string }
   | { name: 'lecture'; id: string; key: string | null }
   | { name: 'course'; id: string; item: string | null; code: string | null; asLearner: boolean }
   | { name: 'builder' | 'members'; id: string };
 
-const plain = ['home', 'lectures', 'upload', 'people', 'audit', 'account'] as const;
+const plain = ['home', 'lectures', 'upload', 'people', 'audit', 'clients', 'account'] as const;
 
 /** The route of an address. */
 export function parse(path: string, search = ''): Route {
@@ -81,7 +82,8 @@ class Router {
   get room(): Route['name'] {
     const { name } = this.route;
     if (name === 'course' || name === 'builder' || name === 'members') return 'home';
-    return name === 'lecture' ? 'lectures' : name === 'audit' ? 'people' : name;
+    if (name === 'audit' || name === 'clients') return 'people';
+    return name === 'lecture' ? 'lectures' : name;
   }
 
   /** The page that somebody gets to by signing in: the one that is open, or the one from which they came to sign in. */
