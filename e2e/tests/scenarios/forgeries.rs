@@ -5,19 +5,20 @@ use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use e2e::api::{Account, Answer};
-use e2e::media;
+use e2e::process::until;
 use e2e::random::Random;
 use e2e::server::Start;
 use e2e::settings::rounds;
 use e2e::stage::{Stage, scenario};
 use e2e::tools::report;
+use e2e::{media, playlist};
 use futures::future::try_join_all;
 use futures::stream::{self, TryStreamExt};
 use reqwest::Method;
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Requests at once.
 const AT_ONCE: usize = 32;
@@ -172,6 +173,100 @@ async fn no_changed_playback_token_gets_a_byte() -> Result<()> {
             left -= batch;
         }
         stage.api.fetch(&index).await?.expect(200)?;
+        Ok(())
+    })
+    .await
+}
+
+/// A path of media under another token.
+fn under(path: &str, token: &str) -> String {
+    let mut parts: Vec<&str> = path.split('/').collect();
+    parts[2] = token;
+    parts.join("/")
+}
+
+fn token_of(path: &str) -> Result<&str> {
+    path.split('/').nth(2).context("a token in the path")
+}
+
+/// One request for media that its token must not open, by one of several methods and conditions.
+async fn gets_nothing(stage: &Stage, path: &str, way: u64) -> Result<()> {
+    let method = if way.is_multiple_of(4) {
+        Method::HEAD
+    } else {
+        Method::GET
+    };
+    let mut request = stage.api.request(method, path);
+    for (number, (name, value)) in [("range", "bytes=0-99"), ("if-none-match", "*"), ("range", "bytes=-1")]
+        .into_iter()
+        .enumerate()
+    {
+        if way / 4 % 4 == number as u64 {
+            request = request.header(name, value);
+        }
+    }
+    let answer = stage.api.send(request).await?;
+    ensure!(answer.status == 403, "{} for {path}", answer.status);
+    let text = answer.text();
+    let is_media = ["ftyp", "moof", "mdat", "#EXTM3U"].iter().any(|it| text.contains(it));
+    ensure!(
+        !is_media && answer.body.len() < 1_024,
+        "{} bytes for {path}",
+        answer.body.len()
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_mixed_requests_without_a_right_none_gets_a_byte_of_warm_media() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let (api, film) = (&stage.api, media::short().await?);
+        let (lecture, other) = (
+            api.playable(&film, &owner.token).await?,
+            api.playable(&film, &owner.token).await?,
+        );
+        let good = api.session(&lecture, &owner.token).await?.hls_url;
+        let gone = api.login(&owner.email, &owner.password).await?;
+        let ended = api.session(&lecture, &gone.token).await?.hls_url;
+        let elsewhere = api.session(&other, &owner.token).await?.hls_url;
+        for index in [&good, &ended, &elsewhere] {
+            api.fetch(index).await?.expect(200)?;
+        }
+        api.json(Method::POST, "/api/v1/users/logout", &gone.token, &json!({}))
+            .await?
+            .expect(204)?;
+        until("the sign-in's session ends", Duration::from_secs(3), async || {
+            Ok((api.fetch(&ended).await?.status == 403).then_some(()))
+        })
+        .await?;
+        let mut warm = vec![good.clone()];
+        for rendition in playlist::open(api, &good).await? {
+            warm.extend([rendition.playlist, rendition.init]);
+            warm.extend(rendition.segments);
+        }
+        let mut random = Random::start("mixed requests for media");
+        let mut left = rounds(5_000, 100_000);
+        while left > 0 {
+            let batch = left.min(5_000);
+            for path in &warm {
+                api.fetch(path).await?.expect(200)?;
+            }
+            let mut requests = Vec::new();
+            for _ in 0..batch {
+                let token = match random.within(0..4) {
+                    0 => token_of(&ended)?.to_owned(),
+                    1 => token_of(&elsewhere)?.to_owned(),
+                    _ => forged(&mut random, token_of(&good)?, 64)?,
+                };
+                let path = &warm[usize::try_from(random.within(0..warm.len() as u64))?];
+                requests.push((under(path, &token), random.number()));
+            }
+            stream::iter(requests.into_iter().map(Ok::<_, anyhow::Error>))
+                .try_for_each_concurrent(AT_ONCE, async |(path, way)| gets_nothing(stage, &path, way).await)
+                .await?;
+            left -= batch;
+        }
         Ok(())
     })
     .await
