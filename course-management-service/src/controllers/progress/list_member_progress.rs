@@ -4,6 +4,7 @@ use super::csv::{CSV, line};
 use super::documents::MemberProgressDocument;
 use crate::controllers::state::Api;
 use crate::services::access_service::Asker;
+use crate::services::error::EnrolmentError;
 use crate::services::progress_service::MemberProgress;
 use axum::body::Body;
 use axum::extract::State;
@@ -60,7 +61,7 @@ pub(crate) async fn list_member_progress(
         // What is wrong with the request shows at the first page; a later error cuts the table off.
         let first = pages.try_next().await?.unwrap_or_default();
         let begin = stream::once(ready(Ok(line(&HEADINGS) + &lines(first))));
-        let table = Body::from_stream(begin.chain(pages.map_ok(lines)));
+        let table = Body::from_stream(begin.chain(pages.inspect_err(cut_off).map_ok(lines)));
         let kind = [
             (CONTENT_TYPE, "text/csv; charset=utf-8"),
             (CONTENT_DISPOSITION, "attachment; filename=\"progress.csv\""),
@@ -73,6 +74,10 @@ pub(crate) async fn list_member_progress(
         next_cursor: found.next_cursor,
     };
     Ok((rules, Json(view)).into_response())
+}
+
+fn cut_off(error: &EnrolmentError) {
+    tracing::error!(%error, "a table of progress was cut off");
 }
 
 fn lines(members: Vec<MemberProgress>) -> String {
