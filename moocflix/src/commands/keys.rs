@@ -24,8 +24,8 @@ enum KeysCommand {
 struct RotateArgs {
     #[command(flatten)]
     overrides: Overrides,
-    /// Sign with it at once, as after a theft of the old key, instead of ten minutes after its publication; programs that
-    /// keep the public keys may refuse its tokens until they read them again.
+    /// Sign with it at once instead of ten minutes after its publication; programs that keep the public keys may refuse its
+    /// tokens until they read them again. Tokens of the old key are accepted for two more hours.
     #[arg(long)]
     now: bool,
 }

@@ -18,6 +18,9 @@ use runtime::page::{Page, PageRequest};
 use secrecy::SecretString;
 use std::time::Duration;
 
+/// How long after its end a token may still be accepted, because clocks differ.
+const SLACK: Duration = Duration::from_secs(60);
+
 /// The kind of clients' secrets.
 #[derive(Clone)]
 pub(crate) struct Secret;
@@ -82,9 +85,13 @@ impl ClientService {
 
     /// Deletes a client; its tokens are refused, and what it has opened ends.
     pub(crate) async fn delete(&self, id: ClientId, actor: &Actor) -> Result<(), ClientError> {
-        let now = self.clock.now();
-        let removed = self.clients.remove(id, actor, (now, now + LONGEST_ACCESS)).await?;
-        self.revocations.apply(&removed.ok_or(ClientError::NotFound)?);
+        let (now, until) = (self.clock.now(), self.clock.now() + LONGEST_ACCESS);
+        let removed = self.clients.remove(id, actor, (now, until)).await;
+        if removed.is_err() {
+            // It is in force in this process although it can't be stored now; its admin asks again.
+            self.revocations.feed().end_client(id, until);
+        }
+        self.revocations.apply(&removed?.ok_or(ClientError::NotFound)?);
         Ok(())
     }
 
@@ -113,16 +120,20 @@ impl ClientService {
 
     /// The client that got an access token, also one that has run out.
     pub(crate) fn owner_of(&self, token: &str) -> Option<ClientId> {
-        self.issuer.client_of(token).map(|(client, _)| client)
+        self.issuer.client_of(token).map(|(client, ..)| client)
     }
 
     /// Refuses a client's access token from now on.
     pub(crate) async fn revoke(&self, token: &str) -> Result<(), Failure> {
-        let Some((_, token)) = self.issuer.client_of(token) else {
+        let (now, until) = (self.clock.now(), self.clock.now() + LONGEST_ACCESS);
+        let Some((_, token, ends)) = self.issuer.client_of(token) else {
             return Ok(());
         };
-        let now = self.clock.now();
-        let revocation = Revocation::of_clients(Refused::Token(token), now + LONGEST_ACCESS);
+        if ends + SLACK < now {
+            return Ok(());
+        }
+        self.revocations.feed().end_token(token, until);
+        let revocation = Revocation::of_clients(Refused::Token(token), until);
         self.clients.refuse(&revocation, now).await?;
         self.revocations.apply(&revocation);
         Ok(())

@@ -106,7 +106,12 @@ impl KeyService {
 
     /// Adds a key that signs from this moment on, whatever keys there are; those before stay as long as tokens carry their
     /// names. Returns its name.
+    ///
+    /// Errors: `WrongSecret` if the keys in use are sealed with another secret, with which nobody could open the new one
     pub(crate) async fn rotate(&self, now: Timestamp, active_from: Timestamp) -> Result<String, KeyError> {
+        for key in self.repository.all().await? {
+            self.open(&key)?;
+        }
         let key = self.make(now, active_from).await?;
         self.repository.add(&key, Some(Timestamp(i64::MAX))).await?;
         Ok(key.kid)

@@ -407,6 +407,8 @@ async fn the_command_line_makes_clients_and_keys() {
     };
     let before = server.client_token(&client).await;
     assert!(create_client(&db, &server.clock, "", &[]).await.is_err());
+    let other = rotate_keys(&db, &server.clock, &[8; 32], true).await;
+    assert!(other.is_err(), "a key that the server can't open");
     let (announced, from) = rotate_keys(&db, &server.clock, &[7; 32], false).await.unwrap();
     assert_eq!(from, server.clock.now() + Duration::from_secs(600));
     let server = server.restarted().await;

@@ -36,13 +36,10 @@ impl Issuer {
         }
     }
 
-    /// Whether a token's `iss` names this issuer.
-    pub(crate) fn is_named(&self, name: &str) -> bool {
-        let is_address = || {
-            let address = name.strip_prefix("http://");
-            address.is_some_and(|address| address.parse::<SocketAddr>().is_ok())
-        };
-        self.name == name || self.is_at_any_address && is_address()
+    /// Whether a token's `iss`, which is no issuer's name, may have been this one's.
+    pub(crate) fn may_be(&self, name: &str) -> bool {
+        let address = name.strip_prefix("http://");
+        self.is_at_any_address && address.is_some_and(|address| address.parse::<SocketAddr>().is_ok())
     }
 
     /// Checks that this issuer has signed the token.

@@ -14,7 +14,7 @@ use runtime::Json;
 )]
 pub(crate) async fn publish_keys(State(api): State<Api>) -> Response {
     let mut response = Json(api.keys.jwks()).into_response();
-    // Much shorter than the day between a key's publication and its first signature.
+    // Shorter than the ten minutes, or the day, between a key's publication and its first signature.
     response
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));

@@ -74,6 +74,7 @@ struct ClientClaims<'a> {
 struct ClientOrigin {
     client_id: ClientId,
     jti: Uuid,
+    exp: i64,
 }
 
 /// The claims that a logout reads.
@@ -187,10 +188,10 @@ impl TokenIssuer {
         Some((origin.sub, origin.sid, origin.ver))
     }
 
-    /// The client and the id of one of this issuer's tokens, expired ones included.
-    pub(crate) fn client_of(&self, token: &str) -> Option<(ClientId, Uuid)> {
+    /// The client and the id of one of this issuer's tokens, and when it runs out; expired ones included.
+    pub(crate) fn client_of(&self, token: &str) -> Option<(ClientId, Uuid, Timestamp)> {
         let origin: ClientOrigin = self.read(token)?;
-        Some((origin.client_id, origin.jti))
+        Some((origin.client_id, origin.jti, Timestamp::from_seconds(origin.exp)))
     }
 
     /// The claims of a token that one of these keys has signed, in whichever name: after a restart, the issuer may have
