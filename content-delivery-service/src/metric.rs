@@ -59,7 +59,8 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         name: PLAYBACKS_ENDED,
         help: "playback sessions that were ended by their player, a sign-out, a deactivation, other roles, a deletion, the \
-               end of a right by a course or by sharing, another session in their place, or by opening too many",
+               end of a right by a course or by sharing, the end of the client that opened them, another session in their \
+               place, or by opening too many",
     },
     Metric {
         name: PLAYBACKS_REFUSED,

@@ -2,7 +2,7 @@
 //!
 //! `stream_video` opens a session and hands out its token (in [`opening`]); every request of the media plane comes
 //! through [`StreamService::check`] before any cache is looked at. From its first media request a session holds one of its
-//! user's places, and keeps it while its player asks for media or sends heartbeats. A session ends with its sign-in,
+//! user's places, and keeps it while its player asks for media or sends heartbeats. A session ends with its sign-in or client,
 //! its user's account, its video or its viewer's right: at once in the process that learns of it, in the
 //! others within two seconds, when they find the end in the database.
 

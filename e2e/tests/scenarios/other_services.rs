@@ -241,6 +241,8 @@ async fn what_streams_take(
     api.send(api.request(Method::GET, &path))
         .await?
         .problem(401, "unauthenticated")?;
+    let nil = "?user=00000000-0000-0000-0000-000000000000";
+    ask(api, token, &stream(nil)).await?.problem(422, "invalid_request")?;
     ask(api, token, &stream("?user=somebody"))
         .await?
         .problem(422, "invalid_request")?;
@@ -286,7 +288,10 @@ async fn sessions_that_a_client_opens_count_to_the_user_and_end_with_the_client(
             segments.push(segment);
         }
         let full = ask(api, &token, &path).await?.problem(429, "too_many_sessions")?.json();
-        let first = full["sessions"][2]["session_id"].as_str().context("a session")?;
+        // The third is another client's, which this one neither sees nor ends.
+        let listed = full["sessions"].as_array().context("sessions")?;
+        ensure!(listed.len() == 2, "{full}");
+        let first = listed[1]["session_id"].as_str().context("a session")?;
         ask(api, &token, &format!("{path}&take_over={first}"))
             .await?
             .expect(200)?;
@@ -358,6 +363,18 @@ async fn the_quick_start_for_course_services_runs_as_it_is_printed() -> Result<(
     .await
 }
 
+/// A segment of the lecture that the course service leads a player to.
+async fn watched(stage: &Stage, answer: &(u16, Option<String>)) -> Result<String> {
+    let (status, location) = answer;
+    ensure!(*status == 302, "{status}");
+    let index = location.as_deref().context("a location")?;
+    let path = index.strip_prefix(&stage.server.url()).context("a URL of the server")?;
+    stage.api.secret(path.split('/').nth(2).context("a token in the path")?);
+    let segment = playlist::open(&stage.api, path).await?[0].segments[0].clone();
+    stage.api.fetch(&segment).await?.expect(200)?;
+    Ok(segment)
+}
+
 /// The course service of the quick start: it plays for those whom it has enrolled, until its client is deleted.
 async fn course_service(
     stage: &Stage,
@@ -386,16 +403,13 @@ async fn course_service(
     let enrolment = format!("{address}/enrolments/{}", learner.id);
     ensure!(watch().await?.0 == 403, "nobody is enrolled");
     http.put(&enrolment).send().await?.error_for_status()?;
-    let (status, location) = watch().await?;
-    ensure!(status == 302, "{status}");
-    let index = location.context("a location")?;
-    let path = index.strip_prefix(&stage.server.url()).context("a URL of the server")?;
-    api.secret(path.split('/').nth(2).context("a token in the path")?);
-    let segment = playlist::open(api, path).await?[0].segments[0].clone();
-    api.fetch(&segment).await?.expect(200)?;
+    let segment = watched(stage, &watch().await?).await?;
     http.delete(&enrolment).send().await?.error_for_status()?;
     ensure!(watch().await?.0 == 403, "not enrolled any more");
+    let answer = api.fetch(&segment).await?;
+    ensure!(answer.status == 403 && answer.body.is_empty(), "what played goes on");
     http.put(&enrolment).send().await?.error_for_status()?;
+    let segment = watched(stage, &watch().await?).await?;
     client.delete(api, admin).await?;
     until("the learner is cut off", SOON, async || {
         let answer = api.fetch(&segment).await?;

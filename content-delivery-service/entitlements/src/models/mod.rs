@@ -1,6 +1,7 @@
 //! Plain data.
 
 pub mod change;
+pub mod device;
 pub mod grounds;
 pub mod places;
 pub mod playback_token;

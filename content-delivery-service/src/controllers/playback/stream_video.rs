@@ -2,7 +2,6 @@
 
 use super::documents::{PlaybackDocument, TooManySessions};
 use crate::controllers::visitor::{Link, Named, Stream, Visitor};
-use crate::models::playback::device::device;
 use crate::models::playback::session::HEARTBEAT_INTERVAL;
 use crate::services::course_service::CourseService;
 use crate::services::error::Denied;
@@ -10,6 +9,7 @@ use crate::services::stream_service::opening::{OnBehalf, Opened, Opening};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::{PlaybackId, UserId, VideoId};
+use entitlements::models::device::device;
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, USER_AGENT, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use runtime::{ClientAddress, Json, Problem, ProblemDocument, Query, RequestId, accept};
@@ -74,6 +74,9 @@ pub(crate) async fn stream_video(
     };
     let receipt = text(&ENROLMENT_RECEIPT);
     let opened = match (visitor, user) {
+        (Visitor::Client { .. }, Some(user)) if user.0.is_nil() => {
+            return Err(Problem::invalid().field("user", "names nobody"));
+        }
         (Visitor::Client { id: client, token }, Some(user)) => {
             let of = OnBehalf { client, token, user };
             courses.streams().open_on_behalf(of, &request, &opening).await?

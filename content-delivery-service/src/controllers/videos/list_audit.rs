@@ -10,7 +10,7 @@ use runtime::page::{PageParameters, PageRequest};
 use runtime::{Json, Problem, ProblemDocument};
 
 /// Lists what admins did to other people's lectures: `update_video`, `transcode_video`, `delete_video` and
-/// `stream_video`.
+/// `stream_video`; and the streams that clients opened for users, `stream_video_for_user`.
 #[utoipa::path(
     get,
     path = "/audit",

@@ -51,6 +51,8 @@ pub(crate) struct NewPlayback {
 pub(crate) struct LiveSession {
     /// The session's own id.
     pub(crate) id: PlaybackId,
+    /// The client that opened it, if one did.
+    pub(crate) client: Option<ClientId>,
     /// What is watched.
     pub(crate) video_id: VideoId,
     /// Its title.

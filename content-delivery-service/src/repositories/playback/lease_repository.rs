@@ -5,7 +5,7 @@ use crate::models::playback::session::{LEASE, LiveSession};
 use crate::repositories::rows;
 use backing::db::Sql;
 use backing::{Db, DbError, Tx, args, record};
-use contracts::{PlaybackId, SessionId, Timestamp, UserId, VideoId};
+use contracts::{ClientId, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 use entitlements::models::places::{Admission, Places, admission};
 use uuid::Uuid;
 
@@ -23,7 +23,7 @@ const REPLACE: &str = "UPDATE playbacks SET ended_at = $5 WHERE user_id = $1 AND
 const COUNT: &str = "SELECT COUNT(*) FROM playbacks WHERE user_id = $1 AND ended_at IS NULL AND started_at IS NOT NULL \
     AND last_seen_at > $2 AND expires_at > $3 AND id <> $4";
 /// A user's sessions that hold a place.
-const LIVE: &str = "SELECT p.id, p.video_id, v.title, p.device, p.last_seen_at \
+const LIVE: &str = "SELECT p.id, p.client_id, p.video_id, v.title, p.device, p.last_seen_at \
     FROM playbacks p JOIN videos v ON v.id = p.video_id \
     WHERE p.user_id = $1 AND p.ended_at IS NULL AND p.started_at IS NOT NULL AND p.last_seen_at > $2 \
     AND p.expires_at > $3 AND NOT (p.session_id = $4 AND p.video_id = $5) ORDER BY p.last_seen_at DESC, p.id DESC";
@@ -65,6 +65,7 @@ record! {
 record! {
     struct LiveRow {
         id: PlaybackId,
+        client_id: Option<ClientId>,
         video_id: VideoId,
         title: String,
         device: String,
@@ -76,6 +77,7 @@ impl From<LiveRow> for LiveSession {
     fn from(row: LiveRow) -> Self {
         Self {
             id: row.id,
+            client: row.client_id,
             video_id: row.video_id,
             title: row.title,
             device: row.device,
@@ -104,7 +106,7 @@ impl LeaseRepository {
                 begin_in_crowd(&mut tx, playback, (beginning.video_id, network), places.of_lecture, now).await?
             }
             // Opened by the version before.
-            None if beginning.user_id.0.is_nil() => Some(Vec::new()),
+            None if beginning.user_id.0.is_nil() && beginning.session_id.0.is_nil() => Some(Vec::new()),
             None => begin_of_user(&mut tx, playback, &beginning, places.of_user, now).await?,
         };
         let Some(replaced) = replaced else {
@@ -142,13 +144,19 @@ impl LeaseRepository {
         self.db.read().all(CROWD, args![video, now - LEASE, now, nobody]).await
     }
 
-    /// Ends a session of this user.
+    /// Ends a session of this user, and of this client if one is named.
     ///
-    /// Shape: `false` if it is no open session of this user
-    pub(crate) async fn end_own(&self, playback: PlaybackId, user: UserId, now: Timestamp) -> Result<bool, DbError> {
+    /// Shape: `false` if it is no open session of theirs
+    pub(crate) async fn end_own(
+        &self,
+        playback: PlaybackId,
+        (user, client): (UserId, Option<ClientId>),
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
-        let sql = "UPDATE playbacks SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL";
-        let ended = tx.run(sql, args![playback, user, now]).await?;
+        let sql = "UPDATE playbacks SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL \
+                   AND ($4 IS NULL OR client_id = $4)";
+        let ended = tx.run(sql, args![playback, user, now, client]).await?;
         tx.commit().await?;
         metrics::counter!(metric::PLAYBACKS_ENDED).increment(ended);
         Ok(ended > 0)

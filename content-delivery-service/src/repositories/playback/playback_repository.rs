@@ -26,7 +26,12 @@ const FORGET_BEFORE: &str = "DELETE FROM playbacks WHERE expires_at < $1";
 const FORGET_ENDED: &str = "DELETE FROM playbacks WHERE user_id = $1 AND ended_at < $2";
 const END_OLDEST: &str = "UPDATE playbacks SET ended_at = $2 WHERE id IN (SELECT id FROM playbacks \
     WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3) RETURNING id";
-const END_OF_CLIENT: &str = "UPDATE playbacks SET ended_at = $1 WHERE client_id = $2 AND ended_at IS NULL RETURNING id";
+/// In the order in which other changes lock sessions. SQLite needs no lock: it has one writer at a time.
+const END_OF_CLIENT: Sql = Sql::both(
+    "UPDATE playbacks SET ended_at = $1 WHERE client_id = $2 AND ended_at IS NULL RETURNING id",
+    "UPDATE playbacks SET ended_at = $1 WHERE id IN (SELECT id FROM playbacks WHERE client_id = $2 AND ended_at IS NULL \
+     ORDER BY id FOR UPDATE) RETURNING id",
+);
 /// The list is JSON, so that one statement serves lists of any length.
 const END_ALL: Sql = Sql::both(
     "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL AND id IN (SELECT unhex(value) FROM json_each($2))",

@@ -6,7 +6,7 @@ use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
 use crate::services::error::PlaybackError;
 use backing::space::Space;
 use backing::{Db, DbError};
-use contracts::{PlaybackId, Timestamp, UserId};
+use contracts::{PlaybackId, Timestamp};
 use entitlements::models::places::{Admission, Places, admission};
 
 /// The places of sessions.
@@ -26,21 +26,24 @@ impl Leases {
         }
     }
 
-    /// Ends the session whose place its user wants to use elsewhere; whether it was an open session of this user.
-    pub(crate) async fn take_over(&self, playback: PlaybackId, user: UserId, now: Timestamp) -> Result<bool, DbError> {
+    /// Ends the session whose place its user wants to use elsewhere; whether it was an open session of this user. A client
+    /// ends only those that it has opened.
+    pub(crate) async fn take_over(&self, other: PlaybackId, opening: &NewPlayback) -> Result<bool, DbError> {
+        let (user, client, now) = (opening.user_id, opening.client_id, opening.created_at);
         if user.0.is_nil() {
             return Ok(false);
         }
-        let mut ended = self.rows.end_own(playback, user, now).await;
+        let mut ended = self.rows.end_own(other, (user, client), now).await;
         if matches!(ended, Err(DbError::Full)) && self.space.release_ballast().await {
-            ended = self.rows.end_own(playback, user, now).await;
+            ended = self.rows.end_own(other, (user, client), now).await;
         }
         ended
     }
 
     /// Fails if no place is left for a session that is about to be opened.
     ///
-    /// Errors: `TooManySessions` with those of the same user that hold the places; `Crowded` without a sign-in
+    /// Errors: `TooManySessions` with those of the same user that hold the places, to a client its own; `Crowded` without a
+    /// sign-in
     pub(crate) async fn demand_place(&self, opening: &NewPlayback) -> Result<(), PlaybackError> {
         let (now, Places { of_user, of_lecture }) = (opening.created_at, self.places);
         let refusal = if let Some(network) = opening.network {
@@ -48,8 +51,9 @@ impl Leases {
             (admission(&crowd, network, of_lecture) == Admission::Full).then_some(PlaybackError::Crowded)
         } else {
             let slot = (opening.session_id, opening.video_id);
-            let live: Vec<LiveSession> = self.rows.live(opening.user_id, slot, now).await?;
+            let mut live: Vec<LiveSession> = self.rows.live(opening.user_id, slot, now).await?;
             let held = u32::try_from(live.len()).unwrap_or(u32::MAX);
+            live.retain(|it| opening.client_id.is_none() || it.client == opening.client_id);
             (of_user > 0 && held >= of_user).then_some(PlaybackError::TooManySessions(live))
         };
         refusal.map_or(Ok(()), |error| {

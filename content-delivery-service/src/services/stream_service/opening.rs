@@ -85,8 +85,7 @@ impl StreamService {
             network: caller.is_none().then(|| i64::from_be_bytes(viewer)),
             ..new_playback((&video, &opening.device), caller, &entitlement, now)
         };
-        self.find_place(caller.map(|caller| caller.user_id), opening, &playback)
-            .await?;
+        self.find_place(opening, &playback).await?;
         let mut opened = self.write(&playback, &video, asker).await;
         if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
             opened = self.write(&playback, &video, asker).await;
@@ -130,7 +129,7 @@ impl StreamService {
             regardless: true,
             ..new_playback((&video, &opening.device), None, &word, now)
         };
-        self.find_place(Some(of.user), opening, &playback).await?;
+        self.find_place(opening, &playback).await?;
         let entry = NewEntry {
             actor: None,
             act: "stream_video_for_user",
@@ -140,26 +139,35 @@ impl StreamService {
             details: json!({"client_id": of.client, "user_id": of.user, "playback_id": playback.id}),
             request: Some(request.as_str().to_owned()),
         };
-        let too_many = inner.playbacks.open(&playback, Some(&(None, entry))).await?;
-        inner.open.end(&too_many.ok_or(Denied::NotFound)?, now);
-        // A client that was deleted meanwhile may have lost its sessions just before this one was written.
-        if inner.authenticator.refuses_client(of.client, of.token) {
+        let audit = (None, entry);
+        let mut opened = inner.playbacks.open(&playback, Some(&audit)).await;
+        if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
+            opened = inner.playbacks.open(&playback, Some(&audit)).await;
+        }
+        inner.open.end(&opened?.ok_or(Denied::NotFound)?, now);
+        // A client that was deleted meanwhile, or an account that was deactivated, may have lost its sessions just before this
+        // one was written.
+        let denied = if inner.authenticator.refuses_client(of.client, of.token) {
+            Some(Denied::Unauthenticated)
+        } else {
+            inner
+                .access
+                .is_deactivated(of.user)
+                .await?
+                .then_some(Denied::NotEntitled)
+        };
+        if let Some(denied) = denied {
             inner.playbacks.end(playback.id, now).await?;
-            return Err(Denied::Unauthenticated.into());
+            return Err(denied.into());
         }
         Ok(self.handed_out(&playback, inner.keys.viewer(of.user)))
     }
 
     /// Ends the session that is taken over, and fails if there is no place for the new one.
-    async fn find_place(
-        &self,
-        user: Option<UserId>,
-        opening: &Opening,
-        playback: &NewPlayback,
-    ) -> Result<(), PlaybackError> {
+    async fn find_place(&self, opening: &Opening, playback: &NewPlayback) -> Result<(), PlaybackError> {
         let (inner, now) = (&*self.0, playback.created_at);
-        if let (Some(user), Some(other)) = (user, opening.take_over)
-            && inner.leases.take_over(other, user, now).await?
+        if let Some(other) = opening.take_over
+            && inner.leases.take_over(other, playback).await?
         {
             inner.open.end(&[other], now);
         }

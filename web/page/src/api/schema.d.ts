@@ -81,7 +81,7 @@ export interface paths {
         };
         /**
          * Lists what admins did to other people's lectures: `update_video`, `transcode_video`, `delete_video` and
-         *     `stream_video`.
+         *     `stream_video`; and the streams that clients opened for users, `stream_video_for_user`.
          */
         get: operations["listContentAudit"];
         put?: never;

@@ -284,14 +284,18 @@ async fn no_statement_of_sessions_reads_a_whole_table() {
     let (user, video, playback) = (UserId::generate(), VideoId::generate(), PlaybackId::generate());
     for test in each_engine().await {
         for (what, sql, values) in [
-            ("a session", STANDING, args![playback]),
-            ("a user's old ends", FORGET_ENDED, args![user, NOW]),
-            ("a user's oldest", END_OLDEST, args![user, NOW, MAX_OF_USER]),
-            ("a network's oldest", FORGET_OPENED, args![video, 7_i64, MAX_OPENED]),
-            ("ends", ENDED_SINCE, args![NOW]),
-            ("policies", POLICIES_SINCE, args![NOW]),
+            ("a session", STANDING.into(), args![playback]),
+            ("a user's old ends", FORGET_ENDED.into(), args![user, NOW]),
+            ("a user's oldest", END_OLDEST.into(), args![user, NOW, MAX_OF_USER]),
+            (
+                "a network's oldest",
+                FORGET_OPENED.into(),
+                args![video, 7_i64, MAX_OPENED],
+            ),
+            ("ends", ENDED_SINCE.into(), args![NOW]),
+            ("policies", POLICIES_SINCE.into(), args![NOW]),
             ("a client's sessions", END_OF_CLIENT, args![NOW, ClientId::generate()]),
-            ("what ran out", FORGET_BEFORE, args![NOW]),
+            ("what ran out", FORGET_BEFORE.into(), args![NOW]),
         ] {
             test.reads_by_index(what, sql, values).await;
         }

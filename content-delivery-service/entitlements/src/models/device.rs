@@ -1,4 +1,4 @@
-//! What people call the player that opened a stream.
+//! What people call the program and the device that somebody watches with.
 
 /// Software by a mark in `User-Agent`; the first mark that is found counts, since browsers also claim to be others.
 const SOFTWARE: [(&str, &str); 20] = [
@@ -41,7 +41,8 @@ const SYSTEMS: [(&str, &str); 12] = [
 ];
 
 /// A short name such as `Firefox on Windows`, made of the request's `User-Agent`; no text of the header is repeated.
-pub(crate) fn device(user_agent: &str) -> String {
+#[must_use]
+pub fn device(user_agent: &str) -> String {
     let known = |list: &[(&str, &'static str)]| {
         let found = list.iter().find(|(mark, _)| user_agent.contains(mark));
         found.map(|(_, name)| *name)
