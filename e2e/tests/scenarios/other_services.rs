@@ -407,7 +407,10 @@ async fn course_service(
     http.delete(&enrolment).send().await?.error_for_status()?;
     ensure!(watch().await?.0 == 403, "not enrolled any more");
     let answer = api.fetch(&segment).await?;
-    ensure!(answer.status == 403 && answer.body.is_empty(), "what played goes on");
+    ensure!(
+        answer.status == 403 && answer.body.is_empty(),
+        "the learner still watches"
+    );
     http.put(&enrolment).send().await?.error_for_status()?;
     let segment = watched(stage, &watch().await?).await?;
     client.delete(api, admin).await?;

@@ -24,8 +24,8 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// The plan of a statement, as its engine explains it. PostgreSQL scans small tables even where it has an index, unless it
-    /// is told not to.
+    /// The plan of a statement, as its engine explains it. PostgreSQL scans small tables even where it has an index, so
+    /// that is switched off here.
     pub async fn plan(&self, sql: impl Into<Sql>, values: Vec<Value>) -> String {
         let (sqlite, postgres) = sql.into().texts();
         let mut tx = sure(self.db.write().await);

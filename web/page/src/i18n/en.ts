@@ -317,7 +317,7 @@ export const en = {
   'clients.since': 'Added {made}, secret of {renewed}',
   'clients.renew': 'New secret',
   'clients.renewTitle': 'Give {name} a new secret?',
-  'clients.renewText': 'With the old secret, the service gets no further access: within minutes it stops working until it has the new one. What plays goes on.',
+  'clients.renewText': 'With the old secret, the service gets no further access: within minutes it stops working until it has the new one. Lectures that are playing keep playing.',
   'clients.remove': 'Remove',
   'clients.removeTitle': 'Remove {name}?',
   'clients.removeText': 'The service is shut out at once, and what people watch through it stops.',

@@ -21,7 +21,7 @@ class Own {
     try {
       return sessionStorage.getItem(name);
     } catch {
-      // Storage may be forbidden; then the session ends by itself.
+      // Storage may be forbidden; then the session expires later.
       return null;
     }
   }
