@@ -12,7 +12,7 @@ impl From<Failure> for Problem {
         let problem = |status, code| Self::new(status, code, detail.clone());
         match failure {
             Failure::Limited(wait) => problem(S::TOO_MANY_REQUESTS, "rate_limited").retry_after(whole_seconds(wait)),
-            Failure::Busy => problem(S::SERVICE_UNAVAILABLE, "busy").retry_after(2),
+            Failure::Busy => problem(S::SERVICE_UNAVAILABLE, "busy").retry_after(1),
             Failure::NotStored => problem(S::SERVICE_UNAVAILABLE, "unavailable").retry_after(5),
             Failure::StorageFull => problem(S::INSUFFICIENT_STORAGE, "storage_full"),
             Failure::Unavailable(_) => {

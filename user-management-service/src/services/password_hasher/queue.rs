@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How many requests may wait for a worker.
-pub(super) const PLACES: usize = 64;
+pub(super) const PLACES: usize = 128;
 /// How many of them may be tries on one account from one network.
 pub(super) const PLACES_OF_ONE: usize = 4;
 
