@@ -36,6 +36,7 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
         ["content-delivery-service", "transcoding-jobs" | "live"] => Tier::Worker,
         ["content-delivery-service", "renditions"] => Tier::Renditions,
         ["content-delivery-service", "quizzes" | "entitlements"] => Tier::Quizzes,
+        ["user-management-service", "passwords"] => Tier::Quizzes,
         ["content-delivery-service", "media-store"] => Tier::Served,
         ["web"] => Tier::Page,
         ["platform", "runtime"] => Tier::Runtime,

@@ -8,6 +8,7 @@ use axum::Router;
 use backing::tasks::Queue;
 use backing::{Backing, Db};
 use runtime::process::{Check, Process};
+use runtime::remote::{Fetch, Provider};
 use runtime::{
     Authenticator, Background, Face, Handlers, Issuer, Keys, RevocationFeed, Revocations, Routes, Service, Shutdown,
 };
@@ -71,6 +72,7 @@ struct Parts {
     issuer: Issuer,
     revocations: RevocationFeed,
     authenticator: Authenticator,
+    providers: Vec<Arc<Provider>>,
     /// The open schemas, by service.
     schemas: BTreeMap<&'static str, Db>,
     routes: Routes,
@@ -91,17 +93,48 @@ impl Parts {
         };
         let revocations = Revocations::new(clock.clone());
         let storage = backends::storage_check(backing.objects.clone()).await;
-        Ok(Self {
+        let mut parts = Self {
             revocations: revocations.feed(),
-            authenticator: Authenticator::new(vec![issuer.clone()], revocations, clock),
+            authenticator: Authenticator::new(vec![issuer.clone()], revocations.clone(), clock),
             issuer,
+            providers: Vec::new(),
             secret: data_dir::secret(&settings.data_dir, settings.secret_key.as_ref())?,
             checks: vec![storage.context("storage_url")?],
             schemas: BTreeMap::new(),
             routes: Routes::none(),
             tasks: Vec::new(),
             backing,
-        })
+        };
+        parts
+            .accept_providers(settings, revocations)
+            .await
+            .context("users.providers")?;
+        Ok(parts)
+    }
+
+    /// Accepts the tokens of the configured providers, too.
+    async fn accept_providers(&mut self, settings: &Settings, revocations: Revocations) -> Result<()> {
+        if settings.users.providers.is_empty() {
+            return Ok(());
+        }
+        let fetch = Fetch::new().map_err(|why| anyhow!(why))?;
+        let mut issuers = vec![self.issuer.clone()];
+        for (name, config) in &settings.users.providers {
+            let (provider, feed) = Provider::new(name, config.clone(), fetch.clone()).map_err(|why| anyhow!(why))?;
+            if issuers.iter().any(|it| it.name == provider.issuer()) {
+                bail!("{name}.issuer: {} is named twice", provider.issuer());
+            }
+            issuers.extend(provider.of_bearers());
+            let source = Arc::clone(&provider);
+            let follow = |shutdown| async move { source.follow_keys(feed, shutdown).await };
+            self.tasks.push(Background::new("provider-keys", follow));
+            self.providers.push(provider);
+        }
+        let db = self.schema(&user_management_service::FACE, settings).await?;
+        let clock = self.backing.clock.clone();
+        let identities = user_management_service::Identities::new(db, clock.clone(), &settings.users);
+        self.authenticator = Authenticator::with_identities(issuers, Arc::new(identities), revocations, clock);
+        Ok(())
     }
 
     async fn play(&mut self, settings: &Settings, duties: &Duties) -> Result<()> {
@@ -137,6 +170,7 @@ impl Parts {
             revocations: self.revocations.clone(),
             authenticator: self.authenticator.clone(),
             secret: self.secret.clone(),
+            providers: self.providers.clone(),
             config,
         };
         Ok(user_management_service::service(deps).await?)

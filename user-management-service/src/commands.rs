@@ -3,9 +3,7 @@
 use crate::StartError;
 use crate::config::LONGEST_ACCESS;
 use crate::models::accounts::actor::Actor;
-use crate::models::accounts::email::EmailAddress;
 use crate::models::accounts::user::{NewUser, User};
-use crate::models::sessions::attempt::Attempt;
 use crate::repositories::accounts::user_repository::UserRepository;
 use crate::repositories::clients::client_repository::ClientRepository;
 use crate::repositories::keys::key_repository::KeyRepository;
@@ -13,11 +11,13 @@ use crate::services::account_service::{Applicant, check};
 use crate::services::client_service;
 use crate::services::error::{AccountError, ClientError};
 use crate::services::key_service::{KeyError, KeyService};
-use crate::services::password_hasher::PasswordHasher;
 use crate::services::tokens::token_issuer::TokenIssuer;
 use backing::Clock;
 use backing::db::Db;
 use contracts::{ClientId, Role, Timestamp, UserId};
+use passwords::attempt::Attempt;
+use passwords::email::EmailAddress;
+use passwords::hasher::PasswordHasher;
 use runtime::Keys;
 use secrecy::SecretString;
 use std::net::{IpAddr, Ipv4Addr};
@@ -52,10 +52,11 @@ pub async fn create_user(db: &Db, clock: &Clock, account: NewAccount) -> Result<
     let password_hash = PasswordHasher::new(1).hash(applicant.password, &attempt).await?;
     let new = NewUser {
         id: UserId::generate(),
-        email,
+        email: Some(email),
+        email_verified: false,
         name,
         roles: account.role.into(),
-        password_hash,
+        password_hash: Some(password_hash),
     };
     let users = UserRepository::new(db.clone());
     Ok(users.insert_by_command(&new, clock.now()).await?)

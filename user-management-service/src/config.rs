@@ -1,7 +1,10 @@
 //! The service's section of the configuration.
 
 use contracts::Role;
-use serde::{Deserialize, Serialize};
+use passwords::limiter::Limits;
+use runtime::remote::ProviderConfig;
+use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The default of every key, with its meaning.
@@ -11,7 +14,7 @@ pub(crate) const DEFAULTS: &str = include_str!("../config/default.toml");
 pub(crate) const LONGEST_ACCESS: Duration = Duration::from_secs(3_600);
 
 /// The keys of `[users]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// How long an access token is valid.
@@ -36,23 +39,11 @@ pub struct Config {
     pub signup_role: Role,
     /// The limits on tries.
     pub limits: Limits,
+    /// Other issuers whose people have accounts here, by the names in the configuration.
+    pub providers: BTreeMap<String, ProviderConfig>,
     /// The address that browsers use: a copy of the top-level key of this name.
     #[serde(skip)]
     pub public_url: Option<String>,
-}
-
-/// The keys of `[users.limits]`; 0 means no limit.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Failed sign-ins of a client address on an account in 15 minutes; a known device has as many of its own.
-    pub failures_per_account: u64,
-    /// Accounts that a client address fails to sign in to in 15 minutes.
-    pub failures_per_address: u64,
-    /// Sign-ins per account in a minute.
-    pub signins_per_account: u64,
-    /// Sign-ups and changes of e-mail addresses per client address in an hour.
-    pub signups_per_address: u64,
 }
 
 impl Config {
@@ -81,6 +72,9 @@ impl Config {
         }
         if self.signup_role == Role::Admin {
             return Err("users.signup_role: must be learner or instructor; nobody signs up as an admin".to_owned());
+        }
+        for (name, provider) in &self.providers {
+            provider.validate(name)?;
         }
         Ok(())
     }

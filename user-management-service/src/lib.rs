@@ -18,31 +18,39 @@ mod routes;
 mod services;
 
 pub use commands::{NewAccount, create_client, create_user, rotate_keys, set_role};
-pub use config::{Config, Limits};
+pub use config::Config;
+pub use passwords::limiter::Limits;
 pub use services::directory::Directory;
 pub use services::error::{AccountError, ClientError};
+pub use services::identities::Identities;
 
 use backing::db::{Db, DbError, Migration};
 use backing::{Backing, Clock};
+use controllers::providers::finish_sign_in;
 use controllers::state::Api;
 use models::sessions::public_address::PublicAddress;
+use passwords::hasher::PasswordHasher;
+use passwords::limiter::Limiter;
 use repositories::accounts::user_repository::UserRepository;
 use repositories::audit::audit_repository::AuditRepository;
 use repositories::clients::client_repository::ClientRepository;
+use repositories::identities::identity_repository::IdentityRepository;
 use repositories::keys::key_repository::KeyRepository;
 use repositories::sessions::revocation_repository::RevocationRepository;
 use repositories::sessions::session_repository::SessionRepository;
+use runtime::remote::Provider;
 use runtime::{Authenticator, Background, Face, Issuer, RevocationFeed, Service};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::account_service::AccountService;
 use services::act_service::ActService;
 use services::client_service::ClientService;
+use services::identities::terms;
 use services::key_service::{KeyError, KeyService};
-use services::limiter::Limiter;
-use services::password_hasher::PasswordHasher;
+use services::provider_service::ProviderService;
 use services::revocation_service::RevocationService;
 use services::session_service::SessionService;
 use services::tokens::token_issuer::TokenIssuer;
+use std::sync::Arc;
 
 /// The service's name: its role, its schema, its database file.
 pub const NAME: &str = "users";
@@ -84,6 +92,13 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0005_clients.sql"),
         postgres: include_str!("../migrations/postgres/0005_clients.sql"),
     },
+    Migration {
+        number: 6,
+        name: "identities",
+        fill: None,
+        sqlite: include_str!("../migrations/sqlite/0006_identities.sql"),
+        postgres: include_str!("../migrations/postgres/0006_identities.sql"),
+    },
 ];
 
 /// What the service states about itself.
@@ -110,6 +125,8 @@ pub struct Deps {
     pub authenticator: Authenticator,
     /// The platform's secret; a key derived from it seals the signing keys.
     pub secret: SecretSlice<u8>,
+    /// The providers that people may sign in with.
+    pub providers: Vec<Arc<Provider>>,
     /// The service's section of the configuration.
     pub config: Config,
 }
@@ -141,6 +158,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         revocations,
         authenticator,
         secret,
+        providers,
         config,
     } = deps;
     config.validate().map_err(StartError::Config)?;
@@ -166,12 +184,22 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         hasher: PasswordHasher::new(config.hash_workers),
         limiter: Limiter::new(cache, clock.clone(), config.limits),
         issuer,
+        authenticator: authenticator.clone(),
         revocations: revocations.clone(),
         clock: clock.clone(),
         lives: (config.idle_life(), config.session_life()),
     };
     let tasks = background(key_service, revocations.clone(), sessions.clone(), &clock);
+    let identities = IdentityRepository::new(db.clone(), terms(&config));
+    let providers = ProviderService::new(
+        providers,
+        secret.expose_secret(),
+        identities,
+        sessions.clone(),
+        finish_sign_in::address,
+    );
     let api = Api {
+        providers: providers.map_err(|error| StartError::Keys(error.to_string()))?,
         clients: ClientService {
             clients: ClientRepository::new(db.clone()),
             issuer: sessions.issuer.clone(),

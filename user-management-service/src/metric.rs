@@ -1,13 +1,10 @@
 //! The names of this service's metrics, each written once.
 
 use backing::Metric;
+use passwords::metric::{PASSWORD_HASH_REFUSED, PASSWORD_HASH_WAITING, PASSWORD_HASHES, REFUSED};
 
 pub(crate) const LOGINS: &str = "moocflix_logins_total";
 pub(crate) const SIGNUPS: &str = "moocflix_signups_total";
-pub(crate) const PASSWORD_HASHES: &str = "moocflix_password_hashes_total";
-pub(crate) const PASSWORD_HASH_WAITING: &str = "moocflix_password_hash_waiting";
-pub(crate) const PASSWORD_HASH_REFUSED: &str = "moocflix_password_hash_refused_total";
-pub(crate) const REFUSED: &str = "moocflix_users_refused_total";
 pub(crate) const ACTS_WAITING: &str = "moocflix_security_acts_waiting";
 
 /// Every metric of this service.

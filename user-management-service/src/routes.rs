@@ -6,6 +6,7 @@ use crate::controllers::accounts::{
 use crate::controllers::audit::list_audit;
 use crate::controllers::clients::{create_client, delete_client, list_clients, renew_secret};
 use crate::controllers::keys::{publish_keys, publish_metadata};
+use crate::controllers::providers::{begin_sign_in, finish_sign_in, list_providers};
 use crate::controllers::sessions::{login, logout, refresh_token, revoke_token};
 use crate::controllers::state::Api;
 use http::Method;
@@ -39,6 +40,8 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::POST, "/clients", Access::Admin, routes!(create_client::create_client))
         .row(Method::DELETE, "/clients/{id}", Access::Admin, routes!(delete_client::delete_client))
         .row(Method::POST, "/clients/{id}/secret", Access::Admin, routes!(renew_secret::renew_secret))
+        .row(Method::GET, "/providers", Access::Public, routes!(list_providers::list_providers))
+        .row(Method::GET, "/providers/{name}/sign-in", Access::Public, routes!(begin_sign_in::begin_sign_in))
         .with_state(api.clone());
     users.merge(oauth(api, authenticator))
 }
@@ -50,6 +53,7 @@ fn oauth(api: Api, authenticator: &Authenticator) -> Routes {
         .with_any_query()
         .row(Method::POST, "/token", CREDENTIALS, routes!(refresh_token::refresh_token))
         .row(Method::POST, "/revoke", CREDENTIALS, routes!(revoke_token::revoke_token))
+        .row(Method::GET, "/providers/{name}/callback", Access::Public, routes!(finish_sign_in::finish_sign_in))
         .with_state(api.clone());
     let keys = Table::new("/.well-known", authenticator)
         .row(Method::GET, "/jwks.json", Access::Public, routes!(publish_keys::publish_keys))

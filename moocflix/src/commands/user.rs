@@ -88,7 +88,8 @@ async fn create(args: CreateArgs) -> Result<()> {
         password: password.into(),
     };
     let user = user_management_service::create_user(&db, &Clock::system(), account).await?;
-    print(&format!("created {} ({}, {})\n", user.email, user.roles, user.id))
+    let email = user.email.unwrap_or_default();
+    print(&format!("created {email} ({}, {})\n", user.roles, user.id))
 }
 
 async fn change(args: RoleArgs) -> Result<()> {
@@ -98,5 +99,5 @@ async fn change(args: RoleArgs) -> Result<()> {
         return Err(backends::no_data(&settings));
     };
     let user = user_management_service::set_role(&db, &Clock::system(), &args.email, args.role).await?;
-    print(&format!("{} is now {}\n", user.email, user.roles))
+    print(&format!("{} is now {}\n", args.email, user.roles))
 }

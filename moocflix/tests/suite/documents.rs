@@ -39,6 +39,64 @@ fn the_committed_table_of_roles_and_routes_matches_the_code() {
 }
 
 #[test]
+fn each_provider_in_the_page_about_them_is_a_valid_configuration() {
+    let page = include_str!("../../../docs/sign-in-providers.md");
+    let blocks: Vec<_> = page
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    assert_eq!(blocks.len(), 3);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("moocflix.toml");
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let words = [
+            "config",
+            "check",
+            "--data-dir",
+            folder.path().to_str().unwrap(),
+            "--config",
+        ];
+        let output = run(moocflix().args(words).arg(&file), "");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let (good, shown) = check(&blocks.concat());
+    assert!(
+        good && shown.contains("users.providers.firebase.audience = \"YOUR-PROJECT\""),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("console") && shown.contains("client_secret = \"(hidden)\""),
+        "{shown}"
+    );
+    for (key, value, blamed) in [
+        ("issuer", "\"http://login.university.example\"", "issuer"),
+        ("issuer", "\"\"", "issuer"),
+        ("algorithms", "[\"HS256\"]", "algorithms"),
+        ("algorithms", "[]", "algorithms"),
+        ("roles", "[\"staff=admin\"]", "roles"),
+        ("roles", "[]", "roles"),
+        ("jwks_url", "\"http://keys.example\"", "jwks_url"),
+        ("scopes", "\"profile\"", "scopes"),
+        ("client_id", "\"\"", "audience"),
+        ("secret", "\"\"", "secret"),
+    ] {
+        let kept = blocks[2].lines().filter(|line| !line.starts_with(&format!("{key} =")));
+        let text = kept
+            .chain([format!("{key} = {value}").as_str()])
+            .collect::<Vec<_>>()
+            .join("\n");
+        let (good, shown) = check(&text);
+        assert!(
+            !good && shown.contains(&format!("users.providers.university.{blamed}")),
+            "{key} = {value}: {shown}"
+        );
+    }
+}
+
+#[test]
 fn a_route_of_one_lecture_or_course_names_the_right_that_it_takes() {
     let document: Value = serde_json::from_str(include_str!("../../../openapi.json")).unwrap();
     for (path, item) in document["paths"].as_object().unwrap() {

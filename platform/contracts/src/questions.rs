@@ -1,7 +1,7 @@
 //! The questions that services ask each other: the answering service implements a trait, and composition hands it to the
 //! asking one.
 
-use crate::{CourseId, EventData, Roles, Timestamp, UserId, VideoId};
+use crate::{CourseId, EventData, Roles, SessionId, Timestamp, UserId, VideoId};
 use async_trait::async_trait;
 use std::time::Duration;
 use uuid::Uuid;
@@ -45,6 +45,46 @@ pub trait Directory: Send + Sync {
 
     /// The people with these ids, in any order; unknown ids are left out.
     async fn people(&self, ids: &[UserId]) -> Result<Vec<Person>, Unanswered>;
+}
+
+/// A person as a token of another issuer names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalIdentity {
+    /// The exact `iss`.
+    pub issuer: String,
+    /// The `sub`, which the issuer gives to nobody else.
+    pub subject: String,
+    /// When the token was issued.
+    pub issued_at: Timestamp,
+    /// When the person last signed in there, if the issuer says so.
+    pub auth_time: Option<Timestamp>,
+    /// The e-mail address, if the issuer has verified it.
+    pub email: Option<String>,
+    /// The name that other people see.
+    pub name: Option<String>,
+    /// The roles here that the configuration maps the issuer's claims to; none if it maps nothing.
+    pub roles: Option<Roles>,
+}
+
+/// The account of a person who comes with a token of another issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalAccount {
+    /// The account.
+    pub user_id: UserId,
+    /// The sign-in that the person's tokens of that issuer belong to; a logout ends it.
+    pub session_id: SessionId,
+    /// The platform-wide roles.
+    pub roles: Roles,
+    /// The account's version.
+    pub version: i64,
+}
+
+/// Answers who the people of other issuers are here; the users' service does.
+#[async_trait]
+pub trait Identities: Send + Sync {
+    /// The account of an identity, which is made at first sight. None if the account is deactivated, or has signed out
+    /// since the token was issued.
+    async fn account_of(&self, identity: &ExternalIdentity) -> Result<Option<LocalAccount>, Unanswered>;
 }
 
 /// A lecture as other services know it.

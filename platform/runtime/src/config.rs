@@ -2,7 +2,7 @@
 //!
 //! The defaults files name every key there is, so a key that none of them has is a mistake: an error in
 //! a file, a warning in the environment (where another program's variable may stand). An empty text
-//! means that a key is not set.
+//! means that a key is not set. A section `"*"` has the keys of sections that operators name themselves.
 
 use serde::de::DeserializeOwned;
 use std::fmt::Write;
@@ -12,6 +12,8 @@ use url::Url;
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "MOOCFLIX_";
+/// The section whose copies get the names that operators choose.
+const ANY: &str = "*";
 /// Variables of ours that are no configuration.
 const OTHERS: [&str; 3] = ["MOOCFLIX_TOKEN", "MOOCFLIX_TEST_POSTGRES", "MOOCFLIX_BIN"];
 
@@ -157,7 +159,7 @@ fn overlay(into: &mut Table, from: Table, section: &str, file: &str) -> Result<(
             format!("{section}.{name}")
         };
         let known: Vec<String> = into.keys().cloned().collect();
-        match (into.get_mut(&name), value) {
+        match (place(into, &name), value) {
             (None, _) => {
                 let known = known.join(", ");
                 return Err(ConfigError(format!(
@@ -225,12 +227,27 @@ fn kind(value: &Value) -> &'static str {
 
 fn find<'a>(table: &'a mut Table, key: &str) -> Option<&'a mut Value> {
     match key.split_once('.') {
-        Some((section, rest)) => find(table.get_mut(section)?.as_table_mut()?, rest),
-        None => table.get_mut(key).filter(|value| !value.is_table()),
+        Some((section, rest)) => find(place(table, section)?.as_table_mut()?, rest),
+        None => place(table, key).filter(|value| !value.is_table()),
     }
 }
 
+/// The value of a name; a name that an operator has chosen gets the keys that such sections have.
+fn place<'a>(table: &'a mut Table, name: &str) -> Option<&'a mut Value> {
+    let is_name = (1..=32).contains(&name.len())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_'));
+    if !table.contains_key(name)
+        && let Some(keys) = table.get(ANY).filter(|_| is_name).cloned()
+    {
+        table.insert(name.to_owned(), keys);
+    }
+    table.get_mut(name).filter(|_| is_name)
+}
+
 fn drop_unset(table: &mut Table) {
+    table.remove(ANY);
     table.retain(|_, value| value.as_str() != Some(""));
     for (_, value) in table.iter_mut() {
         if let Value::Table(inner) = value {

@@ -14,6 +14,7 @@ mod metric;
 pub mod metrics;
 pub mod process;
 pub mod receipts;
+pub mod remote;
 mod routing;
 mod running;
 pub mod secrets;
@@ -25,6 +26,7 @@ pub mod telemetry;
 
 pub use auth::auth_error::AuthError;
 pub use auth::authenticator::Authenticator;
+pub use auth::external::{ClaimNames, ExternalClaims, verified_email};
 pub use auth::issuer::Issuer;
 pub use auth::keys::{KeyFeed, Keys, NoKeys, PublicKey};
 pub use auth::principal::{Caller, Principal, Scopes};

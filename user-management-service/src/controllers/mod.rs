@@ -5,5 +5,6 @@ pub(crate) mod audit;
 pub(crate) mod clients;
 pub(crate) mod errors;
 pub(crate) mod keys;
+pub(crate) mod providers;
 pub(crate) mod sessions;
 pub(crate) mod state;

@@ -3,6 +3,7 @@
 use crate::models::sessions::public_address::PublicAddress;
 use crate::services::account_service::AccountService;
 use crate::services::client_service::ClientService;
+use crate::services::provider_service::ProviderService;
 use crate::services::session_service::SessionService;
 use runtime::Keys;
 
@@ -12,6 +13,7 @@ pub(crate) struct Api {
     pub(crate) accounts: AccountService,
     pub(crate) sessions: SessionService,
     pub(crate) clients: ClientService,
+    pub(crate) providers: ProviderService,
     pub(crate) keys: Keys,
     pub(crate) public_address: PublicAddress,
 }

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod clients;
+pub mod identities;
 pub mod keys;
 pub mod rows;
 pub mod sessions;

@@ -40,7 +40,7 @@ impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
         Self {
             id: row.id,
-            email: row.email,
+            email: given(row.email),
             name: row.name,
             bio: row.bio,
             locale: row.locale,
@@ -50,7 +50,7 @@ impl From<UserRow> for User {
                 .split(',')
                 .filter_map(|role| role.parse::<Role>().ok())
                 .collect(),
-            password_hash: row.password_hash,
+            password_hash: given(row.password_hash),
             email_verified: row.email_verified,
             version: row.version,
             revision: row.revision,
@@ -59,6 +59,11 @@ impl From<UserRow> for User {
             deactivated_at: row.deactivated_at,
         }
     }
+}
+
+/// Where the table has an empty text, the account has none: versions before could not do without.
+fn given(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
 }
 
 /// Why a change of an account was refused.
@@ -121,6 +126,22 @@ pub(crate) async fn insert_revocation(tx: &mut Tx, revocation: &Revocation, now:
             now,
             revocation.until
         ],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Stores a sign-in without refresh tokens.
+pub(crate) async fn insert_session(
+    tx: &mut Tx,
+    (id, user): (SessionId, UserId),
+    (created_at, now): (Timestamp, Timestamp),
+    (expires_at, ends_by): (Timestamp, Timestamp),
+) -> Result<(), DbError> {
+    tx.run(
+        "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, ends_by) \
+         VALUES ($1, $2, $3, $4, $5, $6)",
+        args![id, user, created_at, now, expires_at, ends_by],
     )
     .await
     .map(|_| ())

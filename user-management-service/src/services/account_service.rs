@@ -2,22 +2,22 @@
 
 use super::act_service::ActService;
 use super::error::{AccountError, Failure};
-use super::limiter::Limiter;
-use super::password_hasher::{Comparison, PasswordHasher};
 use super::session_service::SessionService;
 use crate::metric;
 use crate::models::accounts::actor::Actor;
-use crate::models::accounts::email::EmailAddress;
-use crate::models::accounts::password::check_password;
 use crate::models::accounts::profile::ProfileChange;
 use crate::models::accounts::user::{NewUser, User};
-use crate::models::sessions::attempt::Attempt;
 use crate::repositories::accounts::user_repository::UserRepository;
 use crate::repositories::audit::audit_repository::AuditRepository;
 use crate::repositories::rows::NotDone;
 use backing::Clock;
 use backing::once::Request;
 use contracts::{AuditId, Role, Roles, Timestamp, UserId, text};
+use passwords::attempt::Attempt;
+use passwords::email::EmailAddress;
+use passwords::hasher::{Comparison, PasswordHasher};
+use passwords::limiter::Limiter;
+use passwords::rules::check_password;
 use runtime::Caller;
 use runtime::audit::AuditPage;
 use runtime::page::{Page, PageRequest};
@@ -83,10 +83,11 @@ impl AccountService {
         let email_key = email.key().to_owned();
         let new = NewUser {
             id: UserId::generate(),
-            email,
+            email: Some(email),
+            email_verified: false,
             name,
             roles,
-            password_hash,
+            password_hash: Some(password_hash),
         };
         match self.users.insert(&new, request.as_ref(), self.clock.now()).await {
             Ok(user) => {
@@ -116,7 +117,7 @@ impl AccountService {
         if !is_repeated || user.deactivated_at.is_some() {
             return Err(AccountError::EmailTaken);
         }
-        let stored = Some(user.password_hash.clone());
+        let stored = user.password_hash.clone();
         match self.hasher.compare(password, stored, attempt).await? {
             Comparison::Wrong => Err(AccountError::EmailTaken),
             Comparison::Right | Comparison::Renewed(_) => Ok(user),
@@ -140,11 +141,14 @@ impl AccountService {
     ) -> Result<User, AccountError> {
         self.limiter.write(caller.user_id).await?;
         let before = self.profile(caller).await?;
-        let email = change.email.as_ref().filter(|email| email.text() != before.email);
+        let email = change
+            .email
+            .as_ref()
+            .filter(|email| Some(email.text()) != before.email.as_deref());
         if let Some(email) = email {
             self.demand_fresh(caller)?;
             // The reply shows whether the address is taken, as a sign-up's does; another spelling of the own one shows nothing.
-            if email.key() != before.email.to_ascii_lowercase() {
+            if email.key() != before.email_key() {
                 self.limiter.change_address(before.id, address).await?;
             }
         }
@@ -172,13 +176,16 @@ impl AccountService {
         self.demand_fresh(caller)?;
         self.limiter.write(caller.user_id).await?;
         let user = self.profile(caller).await?;
-        let email = EmailAddress::parse(&user.email).map_err(|why| Failure::Internal(why.to_owned()))?;
+        let Some(stored) = user.password_hash.clone() else {
+            return Err(AccountError::NoPassword);
+        };
+        let email = user.email.as_deref().unwrap_or_default();
+        let email = EmailAddress::parse(email).map_err(|why| Failure::Internal(why.to_owned()))?;
         check_password(new.expose_secret(), &email)
             .map_err(|why| AccountError::Invalid(vec![("new_password", why)]))?;
         let attempt = Attempt::new(email.key(), address).in_session(caller.session_id);
         self.limiter.check(&attempt).await?;
-        let stored = Some(user.password_hash.clone());
-        let comparison = self.hasher.compare(current, stored, &attempt).await?;
+        let comparison = self.hasher.compare(current, Some(stored), &attempt).await?;
         self.limiter.check(&attempt).await?;
         if comparison == Comparison::Wrong {
             self.limiter.failed(&attempt).await;
@@ -198,7 +205,7 @@ impl AccountService {
         let prefix = EmailAddress::prefix_key(prefix);
         let after = page.after.as_deref().unwrap_or_default();
         let users = self.users.list(&prefix, after, page.one_more()).await?;
-        Ok(page.cut(users, |user| user.email.to_ascii_lowercase()))
+        Ok(page.cut(users, User::email_key))
     }
 
     /// What admins and commands did to accounts, the latest first.

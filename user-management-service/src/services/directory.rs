@@ -1,11 +1,11 @@
 //! Answers what other services ask about people.
 
-use crate::models::accounts::email::EmailAddress;
 use crate::repositories::accounts::directory_repository::DirectoryRepository;
 use async_trait::async_trait;
 use backing::{Db, DbError};
 use contracts::UserId;
 use contracts::questions::{self, Addressee, Person, Unanswered};
+use passwords::email::EmailAddress;
 
 /// The answers of this service's own database.
 #[derive(Clone)]

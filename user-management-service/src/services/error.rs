@@ -1,10 +1,10 @@
 //! Why requests are refused or fail, in domain words: an enum a subject, and what any request can meet.
 
-use super::limiter::Limited;
-use super::password_hasher::HashError;
 use super::tokens::token_issuer::NotSigned;
 use crate::repositories::rows::NotDone;
 use backing::db::DbError;
+use passwords::hasher::HashError;
+use passwords::limiter::Limited;
 use runtime::secrets::SealError;
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ pub enum AccountError {
     /// The account changed since the caller read it.
     #[error("the profile has changed since it was read")]
     Stale,
+    /// The account has no password; its person signs in with a provider.
+    #[error("the account has no password: its person signs in with a provider")]
+    NoPassword,
     /// Without this account the platform would have no admin.
     #[error("the platform needs at least one admin")]
     LastAdmin,
@@ -55,6 +58,41 @@ pub(crate) enum SessionError {
     /// The request is fine but can't be served.
     #[error(transparent)]
     Failed(Failure),
+}
+
+/// Why nobody was signed in by a provider.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProviderError {
+    /// No provider has this name, or the page doesn't offer it.
+    #[error("there is no such provider")]
+    NotFound,
+    /// The address to return to is not on the page.
+    #[error("return_to must be a path of the page")]
+    Elsewhere,
+    /// The person said no at the provider.
+    #[error("the sign-in was cancelled at the provider")]
+    Cancelled,
+    /// The browser does not know of the sign-in, or no longer.
+    #[error("the sign-in took too long, or was begun in another browser")]
+    Expired,
+    /// The provider does not answer.
+    #[error("the provider does not answer: {0}")]
+    Unavailable(String),
+    /// The provider's answer is not in order.
+    #[error("the provider's answer is not in order: {0}")]
+    Wrong(String),
+    /// The account is deactivated.
+    #[error("the account is deactivated")]
+    Deactivated,
+    /// The request is fine but can't be served.
+    #[error(transparent)]
+    Failed(Failure),
+}
+
+impl<E: Into<Failure>> From<E> for ProviderError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 /// Why a request about a client, or by one, is refused or fails.
@@ -139,6 +177,15 @@ impl From<NotDone> for SessionError {
             NotDone::Db(error) => error.into(),
             // The account changed after the password was checked: what was valid then is not valid now.
             NotDone::Missing | NotDone::EmailTaken | NotDone::Stale | NotDone::LastAdmin => Self::InvalidCredentials,
+        }
+    }
+}
+
+impl From<NotDone> for ProviderError {
+    fn from(error: NotDone) -> Self {
+        match error {
+            NotDone::Db(error) => error.into(),
+            other => Self::Failed(Failure::Internal(other.to_string())),
         }
     }
 }

@@ -2,22 +2,23 @@
 
 use super::act_service::{ActService, Leaving, Named};
 use super::error::{Failure, SessionError};
-use super::limiter::Limiter;
-use super::password_hasher::{Comparison, PasswordHasher};
 use super::revocation_service::RevocationService;
 use super::tokens::refresh_token::RefreshToken;
 use super::tokens::secret_token::DeviceToken;
 use super::tokens::token_issuer::TokenIssuer;
 use crate::config::LONGEST_ACCESS;
 use crate::metric;
-use crate::models::accounts::email::EmailAddress;
 use crate::models::accounts::user::User;
-use crate::models::sessions::attempt::Attempt;
 use crate::models::sessions::session::{NewSession, Rotation, Session};
 use crate::repositories::accounts::user_repository::UserRepository;
 use crate::repositories::sessions::session_repository::SessionRepository;
 use backing::Clock;
 use contracts::{SessionId, Timestamp};
+use passwords::attempt::Attempt;
+use passwords::email::EmailAddress;
+use passwords::hasher::{Comparison, PasswordHasher};
+use passwords::limiter::Limiter;
+use runtime::{AuthError, Authenticator, Principal};
 use secrecy::SecretString;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -60,6 +61,8 @@ pub(crate) struct SessionService {
     pub(crate) hasher: PasswordHasher,
     pub(crate) limiter: Limiter,
     pub(crate) issuer: TokenIssuer,
+    /// Checks the tokens of other issuers.
+    pub(crate) authenticator: Authenticator,
     pub(crate) revocations: RevocationService,
     pub(crate) clock: Clock,
     /// How long a sign-in lasts without being used, and at most.
@@ -94,7 +97,7 @@ impl SessionService {
             // A new password, or a deactivation, is stored now.
             user = self.users.by_id(id).await?;
         }
-        let stored = user.as_ref().map(|user| user.password_hash.clone());
+        let stored = user.as_ref().and_then(|user| user.password_hash.clone());
         let comparison = self.hasher.compare(given.password, stored, &attempt).await?;
         // Concurrent tries that passed the first check before they were counted stop here.
         self.limiter.check(&attempt).await?;
@@ -109,13 +112,14 @@ impl SessionService {
             user = self.users.reactivate(user.id, self.clock.now()).await?;
         }
         if let Comparison::Renewed(hash) = comparison {
-            self.users.renew_hash(user.id, &user.password_hash, &hash).await?;
+            let old = user.password_hash.as_deref().unwrap_or_default();
+            self.users.renew_hash(user.id, old, &hash).await?;
         }
         let device = match device {
             None if given.remember => Some(DeviceToken::generate()?),
             known => known,
         };
-        let signed_in = self.open(user, device).await?;
+        let signed_in = self.open(user, device, None).await?;
         self.limiter.succeeded(&attempt).await;
         Ok(signed_in)
     }
@@ -130,33 +134,42 @@ impl SessionService {
         let attempt = Attempt::new(key, address);
         match device {
             Some(device) if self.sessions.knows_device(device.hash(), key).await? => {
-                Ok((attempt.on_device(device.hash()), Some(device)))
+                Ok((attempt.on_device(device.hash().0), Some(device)))
             }
             Some(_) | None => Ok((attempt, None)),
         }
     }
 
-    async fn open(&self, user: User, device: Option<DeviceToken>) -> Result<SignedIn, SessionError> {
+    /// Opens a sign-in of somebody who has shown who they are: now, or to their provider at `auth_time`.
+    pub(crate) async fn open(
+        &self,
+        user: User,
+        device: Option<DeviceToken>,
+        auth_time: Option<Timestamp>,
+    ) -> Result<SignedIn, SessionError> {
         let now = self.clock.now();
         let token = RefreshToken::generate()?;
         let (idle, most) = self.lives;
         let new = NewSession {
             id: SessionId::generate(),
             user_id: user.id,
-            created_at: now,
+            created_at: auth_time.map_or(now, |at| at.min(now)),
             expires_at: now + idle.min(most),
             ends_by: now + most,
             token: token.hash(),
             device: device.as_ref().map(DeviceToken::hash),
         };
-        let (user, ended) = self.sessions.open(&new, user.version, now + LONGEST_ACCESS).await?;
+        let (user, ended) = self
+            .sessions
+            .open(&new, user.version, (now, now + LONGEST_ACCESS))
+            .await?;
         for revocation in &ended {
             self.revocations.apply(revocation);
         }
         let session = Session {
             id: new.id,
             user_id: new.user_id,
-            created_at: now,
+            created_at: new.created_at,
             expires_at: new.expires_at,
             ends_by: new.ends_by,
             ended_at: None,
@@ -204,15 +217,18 @@ impl SessionService {
         Ok(self.acts.leave(Named::Refresh(token.hash()), leaving).await?)
     }
 
-    /// Ends the sign-in that an access token belongs to, or all sign-ins of its user.
+    /// Ends the sign-in that an access token belongs to, or all sign-ins of its user; a token of another issuer must be
+    /// valid.
     pub(crate) async fn leave_by_bearer(&self, token: &str, leaving: Leaving) -> Result<(), SessionError> {
-        match self.issuer.sign_in_of(token) {
-            Some((user, session, version)) => {
-                let named = Named::Bearer(user, session, version);
-                Ok(self.acts.leave(named, leaving).await?)
-            }
-            None => Ok(()),
-        }
+        let named = match self.issuer.sign_in_of(token) {
+            Some((user, session, version)) => Named::Bearer(user, session, version),
+            None => match self.authenticator.verify(token).await {
+                Ok(Principal::User(caller)) => Named::Bearer(caller.user_id, caller.session_id, caller.version),
+                Err(AuthError::Unavailable) => return Err(Failure::NotStored.into()),
+                Ok(Principal::Client { .. }) | Err(_) => return Ok(()),
+            },
+        };
+        Ok(self.acts.leave(named, leaving).await?)
     }
 
     /// Removes sign-ins that ended or expired more than a day ago.
@@ -243,13 +259,13 @@ impl SessionService {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Limits;
     use crate::models::accounts::user::NewUser;
     use crate::repositories::sessions::revocation_repository::RevocationRepository;
     use crate::{MIGRATIONS, NAME};
     use backing::cache::MemoryCache;
     use backing::db::Db;
     use contracts::{Role, UserId};
+    use passwords::limiter::Limits;
     use runtime::Revocations;
     use std::sync::Arc;
 
@@ -272,15 +288,16 @@ mod tests {
         let hash = hasher.hash("a long enough password".into(), &attempt);
         let new = NewUser {
             id: UserId::generate(),
-            email: EmailAddress::parse(EMAIL).unwrap(),
+            email: EmailAddress::parse(EMAIL).ok(),
             name: "Ada".to_owned(),
             roles: Role::Learner.into(),
-            password_hash: hash.await.unwrap(),
+            password_hash: Some(hash.await.unwrap()),
+            email_verified: false,
         };
         users.insert(&new, None, clock.now()).await.unwrap();
         let sessions = SessionRepository::new(db.clone());
-        let feed = Revocations::new(clock.clone()).feed();
-        let revocations = RevocationService::new(RevocationRepository::new(db), feed);
+        let refused = Revocations::new(clock.clone());
+        let revocations = RevocationService::new(RevocationRepository::new(db), refused.feed());
         SessionService {
             acts: ActService::new(users.clone(), sessions.clone(), revocations.clone(), clock.clone()),
             users,
@@ -288,6 +305,7 @@ mod tests {
             hasher,
             limiter: Limiter::new(cache, clock.clone(), limits),
             issuer: TokenIssuer::new("https://mooc.test", "moocflix", Duration::from_secs(300)),
+            authenticator: Authenticator::new(Vec::new(), refused, clock.clone()),
             revocations,
             clock,
             lives: (Duration::from_secs(60), Duration::from_secs(60)),

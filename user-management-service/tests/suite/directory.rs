@@ -2,9 +2,9 @@
 
 use contracts::questions::{Addressee, Directory as _};
 use contracts::{Role, Timestamp, UserId};
+use passwords::email::EmailAddress;
 use std::time::Duration;
 use testing::databases;
-use user_management_service::models::accounts::email::EmailAddress;
 use user_management_service::models::accounts::user::NewUser;
 use user_management_service::repositories::accounts::user_repository::UserRepository;
 use user_management_service::{Directory, MIGRATIONS, NAME};
@@ -14,10 +14,11 @@ const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 async fn made(users: &UserRepository, email: &str, role: Role) -> UserId {
     let new = NewUser {
         id: UserId::generate(),
-        email: EmailAddress::parse(email).unwrap(),
+        email: Some(EmailAddress::parse(email).unwrap()),
+        email_verified: false,
         name: format!("Name of {email}"),
         roles: role.into(),
-        password_hash: "hash".to_owned(),
+        password_hash: Some("hash".to_owned()),
     };
     users.insert(&new, None, NOW).await.unwrap().id
 }

@@ -15,6 +15,8 @@ mod durable;
 #[cfg(test)]
 mod forgeries;
 #[cfg(test)]
+mod identities;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod numbers;

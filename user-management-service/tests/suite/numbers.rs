@@ -17,15 +17,15 @@ async fn every_documented_number_is_there_after_some_work() {
     .await;
     server.signed_in("ada@example.org").await;
     let wrong = |n: usize| json!({"email": format!("guess-{n}@example.org"), "password": "not the password"});
-    let crowd = join_all((0..100).map(|n| server.post("/login", wrong(n)))).await;
+    let crowd = join_all((0..200).map(|n| server.post("/login", wrong(n)))).await;
     let busy: Vec<_> = crowd.iter().filter(|reply| reply.status == 503).collect();
     assert!(
         !busy.is_empty(),
-        "a hundred at once are too many for one worker and sixty-four places"
+        "two hundred at once are too many for one worker and 128 places"
     );
     for reply in &busy {
         reply.is_problem(503, "busy");
-        assert_eq!(reply.header("retry-after"), "2");
+        assert_eq!(reply.header("retry-after"), "1");
     }
     server.signed_up("bob@example.org").await;
     let many = json!({"email": "eve@example.org", "password": PASSWORD, "name": "Eve"});

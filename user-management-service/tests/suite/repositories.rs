@@ -4,10 +4,10 @@ use backing::args;
 use backing::db::Db;
 use contracts::{Role, Roles, SessionId, Timestamp, UserId};
 use futures::future::join_all;
+use passwords::email::EmailAddress;
 use std::time::Duration;
 use testing::databases;
 use user_management_service::models::accounts::actor::Actor;
-use user_management_service::models::accounts::email::EmailAddress;
 use user_management_service::models::accounts::profile::ProfileChange;
 use user_management_service::models::accounts::user::{NewUser, User};
 use user_management_service::models::keys::signing_key::SealedKey;
@@ -33,10 +33,11 @@ fn later(seconds: u64) -> Timestamp {
 fn new(email: &str, role: Role) -> NewUser {
     NewUser {
         id: UserId::generate(),
-        email: EmailAddress::parse(email).unwrap(),
+        email: Some(EmailAddress::parse(email).unwrap()),
+        email_verified: false,
         name: "Somebody".to_owned(),
         roles: role.into(),
-        password_hash: "hash".to_owned(),
+        password_hash: Some("hash".to_owned()),
     }
 }
 
@@ -58,7 +59,7 @@ async fn signed_in(db: &Db, user: &User, token: u8) -> SessionId {
         device: None,
     };
     SessionRepository::new(db.clone())
-        .open(&session, user.version, UNTIL)
+        .open(&session, user.version, (session.created_at, UNTIL))
         .await
         .unwrap();
     session.id
@@ -101,7 +102,7 @@ async fn an_account_is_found_by_id_and_address_and_an_address_is_taken_once() {
         let users = UserRepository::new(db.clone());
         let ada = made(&db, "Ada@Example.org", Role::Learner).await;
         assert_eq!(
-            (ada.email.as_str(), ada.version, ada.revision),
+            (ada.email.as_deref().unwrap(), ada.version, ada.revision),
             ("Ada@Example.org", 1, 1)
         );
         assert_eq!(users.by_id(ada.id).await.unwrap(), Some(ada.clone()));
@@ -131,7 +132,7 @@ async fn accounts_are_listed_by_the_beginning_of_their_address() {
         }
         let list = async |prefix: &str, after: &str, limit| -> Vec<String> {
             let found = users.list(prefix, after, limit).await.unwrap();
-            found.into_iter().map(|user| user.email).collect()
+            found.into_iter().filter_map(|user| user.email).collect()
         };
         assert_eq!(
             list("a", "", 9).await,
@@ -206,12 +207,15 @@ async fn a_new_password_ends_other_sign_ins_and_raises_the_version() {
         let stale = users.change_password(&ada, "new", here, later(1), UNTIL).await;
         assert!(matches!(stale, Err(NotDone::Stale)));
         let ada = users.by_id(ada.id).await.unwrap().unwrap();
-        assert_eq!((ada.password_hash.as_str(), ada.version), ("renewed", 1));
+        assert_eq!((ada.password_hash.as_deref().unwrap(), ada.version), ("renewed", 1));
         let revocation = users.change_password(&ada, "new", here, later(1), UNTIL).await.unwrap();
         assert_eq!((revocation.user_id, revocation.refused), (ada.id, Refused::Below(2)));
         assert_eq!(sessions.by_id(here).await.unwrap().unwrap().ended_at, None);
         assert_eq!(sessions.by_id(there).await.unwrap().unwrap().ended_at, Some(later(1)));
-        assert_eq!(users.by_id(ada.id).await.unwrap().unwrap().password_hash, "new");
+        assert_eq!(
+            users.by_id(ada.id).await.unwrap().unwrap().password_hash.unwrap(),
+            "new"
+        );
         assert_eq!(events(&db, "sessions_ended").await, 1);
 
         let everywhere = users.end_sessions(ada.id, later(2), UNTIL).await.unwrap();
@@ -326,8 +330,11 @@ async fn a_sign_in_opens_for_the_version_that_was_checked() {
             token: TokenHash([2; 32]),
             device: None,
         };
-        assert!(matches!(sessions.open(&late, 1, UNTIL).await, Err(NotDone::Stale)));
-        assert!(sessions.open(&late, 2, UNTIL).await.is_ok());
+        assert!(matches!(
+            sessions.open(&late, 1, (late.created_at, UNTIL)).await,
+            Err(NotDone::Stale)
+        ));
+        assert!(sessions.open(&late, 2, (late.created_at, UNTIL)).await.is_ok());
     }
 }
 
@@ -477,7 +484,10 @@ async fn an_account_has_fifty_live_sign_ins_and_the_oldest_ends() {
                 token: TokenHash([u8::try_from(at).unwrap(); 32]),
                 device: None,
             };
-            let (_, revoked) = sessions.open(&session, ada.version, UNTIL).await.unwrap();
+            let (_, revoked) = sessions
+                .open(&session, ada.version, (session.created_at, UNTIL))
+                .await
+                .unwrap();
             let refused: Vec<_> = revoked.iter().map(|revocation| revocation.refused).collect();
             let oldest = at.checked_sub(50).and_then(|at| live.get(usize::try_from(at).unwrap()));
             let expected: Vec<_> = oldest.map(|id| Refused::Session(*id)).into_iter().collect();
@@ -513,7 +523,10 @@ async fn an_account_knows_the_twenty_devices_that_were_used_last() {
                 token: TokenHash([u8::try_from(at).unwrap(); 32]),
                 device: Some(TokenHash([device; 32])),
             };
-            sessions.open(&session, user.version, UNTIL).await.unwrap();
+            sessions
+                .open(&session, user.version, (session.created_at, UNTIL))
+                .await
+                .unwrap();
         };
         for device in 0..20 {
             sign_in(&user, device, u64::from(device)).await;

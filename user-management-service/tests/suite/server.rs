@@ -134,6 +134,7 @@ impl Server {
         secret: &[u8],
     ) -> Result<Self, String> {
         let deps = Deps {
+            providers: Vec::new(),
             db: open(&folder).await,
             backing: back_ends(folder.path(), &identity.clock).await,
             issuer: identity.issuer(),

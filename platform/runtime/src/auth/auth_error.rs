@@ -22,6 +22,9 @@ pub enum AuthError {
     /// The sign-in has ended, or the account has changed since.
     #[error("the sign-in of this access token has ended")]
     Revoked,
+    /// The account of the token can't be looked up at the moment.
+    #[error("the account of this access token can't be looked up at the moment; try again")]
+    Unavailable,
 }
 
 impl From<AuthError> for Problem {
@@ -29,6 +32,10 @@ impl From<AuthError> for Problem {
         let challenge = match error {
             AuthError::Ambiguous => {
                 return Self::new(StatusCode::BAD_REQUEST, "ambiguous_credentials", error.to_string());
+            }
+            AuthError::Unavailable => {
+                let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error.to_string());
+                return problem.retry_after(5);
             }
             AuthError::Missing => "Bearer realm=\"moocflix\"".to_owned(),
             AuthError::Invalid | AuthError::Expired | AuthError::Revoked => {

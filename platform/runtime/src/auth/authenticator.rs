@@ -9,10 +9,13 @@
 use crate::auth::token::Token;
 use crate::{AuthError, Caller, Issuer, Principal, Revocations};
 use backing::Clock;
-use contracts::ClientId;
+use contracts::questions::{ExternalIdentity, Identities, LocalAccount};
+use contracts::{ClientId, Timestamp};
+use moka::future::Cache;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// Longer tokens are not looked at.
@@ -21,6 +24,10 @@ const MAX_TOKEN_BYTES: usize = 8 * 1_024;
 const LEEWAY_SECONDS: i64 = 30;
 /// How many tokens one half of the memory holds.
 const REMEMBERED: usize = 32 * 1_024;
+
+/// How long an account that a token of another issuer belongs to is not looked at again: well below the second within which
+/// its changes bite.
+const LOOKED_UP: Duration = Duration::from_millis(500);
 
 /// Checks bearers; clones share issuers, revocations and memory.
 #[derive(Clone)]
@@ -33,18 +40,45 @@ struct Inner {
     revocations: Revocations,
     clock: Clock,
     memory: Mutex<Memory>,
+    /// Knows the accounts of people who come with tokens of other issuers.
+    identities: Option<Arc<dyn Identities>>,
+    /// Those accounts, by the tokens' hashes, for a moment.
+    accounts: Cache<[u8; 32], Option<LocalAccount>>,
 }
 
 impl Authenticator {
     /// An authenticator that accepts the tokens of these issuers.
     #[must_use]
     pub fn new(issuers: Vec<Issuer>, revocations: Revocations, clock: Clock) -> Self {
+        Self::build(issuers, None, revocations, clock)
+    }
+
+    /// An authenticator that accepts tokens of other issuers, too, for the accounts that they belong to.
+    #[must_use]
+    pub fn with_identities(
+        issuers: Vec<Issuer>,
+        identities: Arc<dyn Identities>,
+        revocations: Revocations,
+        clock: Clock,
+    ) -> Self {
+        Self::build(issuers, Some(identities), revocations, clock)
+    }
+
+    fn build(
+        issuers: Vec<Issuer>,
+        identities: Option<Arc<dyn Identities>>,
+        revocations: Revocations,
+        clock: Clock,
+    ) -> Self {
+        let accounts = Cache::builder().max_capacity(REMEMBERED as u64).time_to_live(LOOKED_UP);
         Self {
             inner: Arc::new(Inner {
                 issuers,
                 revocations,
                 clock,
                 memory: Mutex::default(),
+                identities,
+                accounts: accounts.build(),
             }),
         }
     }
@@ -58,7 +92,7 @@ impl Authenticator {
         let edition = self.inner.issuers.iter().map(|issuer| issuer.keys.edition()).sum();
         let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
         let known = self.memory().find(edition, &hash);
-        let (principal, expires_at) = match known {
+        let known = match known {
             Some(known) => known,
             None => {
                 let read = self.check(token).await?;
@@ -66,9 +100,13 @@ impl Authenticator {
                 read
             }
         };
-        if self.inner.clock.now().seconds() >= expires_at.saturating_add(LEEWAY_SECONDS) {
+        if self.inner.clock.now().seconds() >= known.refused_from {
             return Err(AuthError::Expired);
         }
+        let principal = match known.bearer {
+            Bearer::Own(principal) => principal,
+            Bearer::External(identity) => Principal::User(self.caller(hash, &identity).await?),
+        };
         let is_revoked = match &principal {
             Principal::User(caller) => self.refuses(caller),
             Principal::Client { id, token, .. } => self.refuses_client(*id, *token),
@@ -78,6 +116,29 @@ impl Authenticator {
         } else {
             Ok(principal)
         }
+    }
+
+    /// The person of another issuer's token, with what their account says now.
+    async fn caller(&self, hash: [u8; 32], identity: &ExternalIdentity) -> Result<Caller, AuthError> {
+        let identities = self.inner.identities.as_ref().ok_or(AuthError::Invalid)?;
+        let account = self
+            .inner
+            .accounts
+            .try_get_with(hash, identities.account_of(identity))
+            .await;
+        let account = account.map_err(|why| {
+            tracing::error!(error = %why, "the account of another issuer's token can't be looked up");
+            AuthError::Unavailable
+        })?;
+        let account = account.ok_or(AuthError::Revoked)?;
+        Ok(Caller {
+            user_id: account.user_id,
+            session_id: account.session_id,
+            roles: account.roles,
+            // An issuer that says nothing of it has not checked a password for us.
+            auth_time: identity.auth_time.unwrap_or(Timestamp::from_seconds(0)),
+            version: account.version,
+        })
     }
 
     /// Whether a caller who was let through has been signed out since.
@@ -97,27 +158,53 @@ impl Authenticator {
     }
 
     /// Checks signature and claims; the expiry is the caller's to look at.
-    async fn check(&self, text: &str) -> Result<(Principal, i64), AuthError> {
+    async fn check(&self, text: &str) -> Result<Known, AuthError> {
         let token = Token::read(text)?;
         let name = token.issuer()?;
         let issuers = &self.inner.issuers;
         let named = issuers.iter().find(|issuer| issuer.name == name);
         let issuer = named.or_else(|| issuers.iter().find(|issuer| issuer.may_be(&name)));
         let issuer = issuer.ok_or(AuthError::Invalid)?;
+        let now = self.inner.clock.now();
+        if issuer.external.is_some() {
+            let claims = issuer.external_claims(&token, now).await?;
+            return Ok(Known {
+                refused_from: claims.refused_from().seconds(),
+                bearer: Bearer::External(Arc::new(claims.identity)),
+            });
+        }
         issuer.check_signature(&token).await?;
         let claims = token.claims()?;
-        let latest = self.inner.clock.now().seconds() + LEEWAY_SECONDS;
+        let latest = now.seconds() + LEEWAY_SECONDS;
         let begun = claims.iat <= latest && claims.nbf.unwrap_or(claims.iat) <= latest;
         let sane = claims.iat >= 0 && claims.exp > claims.iat;
         if claims.aud != issuer.audience || !begun || !sane {
             return Err(AuthError::Invalid);
         }
-        let expires_at = claims.exp;
-        Ok((claims.principal()?, expires_at))
+        let refused_from = claims.exp.saturating_add(LEEWAY_SECONDS);
+        Ok(Known {
+            bearer: Bearer::Own(claims.principal()?),
+            refused_from,
+        })
     }
 }
 
-type Known = (Principal, i64);
+/// A token that was checked.
+#[derive(Clone)]
+struct Known {
+    bearer: Bearer,
+    /// When it has run out, in seconds since 1970.
+    refused_from: i64,
+}
+
+/// Whom a token speaks for.
+#[derive(Clone)]
+enum Bearer {
+    /// The own issuer says who it is.
+    Own(Principal),
+    /// Another issuer names somebody whose account is looked up for each request.
+    External(Arc<ExternalIdentity>),
+}
 
 /// Tokens that were valid, in two halves: when the newer one is full, the older one is forgotten.
 #[derive(Default)]

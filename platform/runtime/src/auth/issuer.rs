@@ -1,13 +1,15 @@
 //! Whose access tokens are accepted.
 
-use crate::auth::token::Token;
+use crate::auth::external::{self, ClaimNames, ExternalClaims};
+use crate::auth::token::{Kind, Token};
 use crate::{AuthError, Keys};
+use contracts::Timestamp;
 use jsonwebtoken::Algorithm;
 use std::net::SocketAddr;
 
 /// An issuer whose tokens are accepted, and all that they are held to.
 ///
-/// What its tokens say of users, roles and scopes is believed.
+/// What the own issuer's tokens say of users, roles and scopes is believed.
 #[derive(Clone)]
 pub struct Issuer {
     /// The exact `iss` of its tokens.
@@ -21,6 +23,8 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// Its keys; another issuer's never check its tokens.
     pub keys: Keys,
+    /// How tokens of another issuer name people, who have accounts here; none for the own issuer.
+    pub external: Option<ClaimNames>,
 }
 
 impl Issuer {
@@ -33,6 +37,7 @@ impl Issuer {
             audience: audience.into(),
             algorithms: vec![Algorithm::RS256],
             keys,
+            external: None,
         }
     }
 
@@ -48,9 +53,42 @@ impl Issuer {
             return Err(AuthError::Invalid);
         }
         let key = self.keys.find(&token.kid).await.ok_or(AuthError::Invalid)?;
-        match jsonwebtoken::crypto::verify(token.signature, token.message.as_bytes(), &key, token.algorithm) {
+        if !key.is_for(token.algorithm) {
+            return Err(AuthError::Invalid);
+        }
+        match jsonwebtoken::crypto::verify(token.signature, token.message.as_bytes(), &key.key, token.algorithm) {
             Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(AuthError::Invalid),
         }
+    }
+
+    /// Checks an ID token that is said to be of this issuer, which is another than the platform's own.
+    ///
+    /// Errors: `Invalid`, or `Expired`
+    pub async fn read_id_token(&self, text: &str, now: Timestamp) -> Result<ExternalClaims, AuthError> {
+        let token = Token::read(text)?;
+        if token.issuer()? != self.name || token.kind == Kind::Access {
+            return Err(AuthError::Invalid);
+        }
+        let claims = self.checked_claims(&token, now).await?;
+        if now >= claims.refused_from() {
+            return Err(AuthError::Expired);
+        }
+        Ok(claims)
+    }
+
+    /// Checks all of a bearer but whether it has run out.
+    pub(crate) async fn external_claims(&self, token: &Token<'_>, now: Timestamp) -> Result<ExternalClaims, AuthError> {
+        if token.kind == Kind::Untyped {
+            return Err(AuthError::Invalid);
+        }
+        self.checked_claims(token, now).await
+    }
+
+    async fn checked_claims(&self, token: &Token<'_>, now: Timestamp) -> Result<ExternalClaims, AuthError> {
+        let names = self.external.as_ref().ok_or(AuthError::Invalid)?;
+        self.check_signature(token).await?;
+        let claims = token.external_claims()?;
+        external::read(&claims, (&self.name, &self.audience), names, now).ok_or(AuthError::Invalid)
     }
 }

@@ -1,7 +1,7 @@
 //! The public keys that access tokens are checked with.
 
-use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, PublicKeyUse};
+use jsonwebtoken::jwk::{AlgorithmParameters, Jwk, JwkSet, KeyAlgorithm, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -31,14 +31,37 @@ struct Shared {
     ring: RwLock<Ring>,
     /// Grows with each publication.
     edition: watch::Sender<u64>,
-    /// Reports names that are unknown, where keys come from elsewhere.
-    unknown: Option<Notify>,
+    /// Where keys come from elsewhere.
+    elsewhere: Option<Elsewhere>,
+}
+
+/// What is needed to bring keys when they are.
+struct Elsewhere {
+    /// Reports names that are unknown.
+    wanted: Notify,
+    /// Whether no keys are brought at the moment, whatever is asked for.
+    resting: watch::Sender<bool>,
 }
 
 #[derive(Default)]
 struct Ring {
     published: Vec<PublicKey>,
-    by_kid: HashMap<String, Arc<DecodingKey>>,
+    by_kid: HashMap<String, Arc<VerifyingKey>>,
+}
+
+/// A key that checks signatures.
+pub(crate) struct VerifyingKey {
+    pub(crate) key: DecodingKey,
+    /// The only algorithm that it is for, if its document says so.
+    algorithm: Option<KeyAlgorithm>,
+}
+
+impl VerifyingKey {
+    /// Whether signatures of this algorithm may be checked with it.
+    pub(crate) fn is_for(&self, algorithm: Algorithm) -> bool {
+        self.algorithm
+            .is_none_or(|it| it.to_string() == format!("{algorithm:?}"))
+    }
 }
 
 /// Brings keys that another process publishes as a document, such as `/.well-known/jwks.json`.
@@ -67,19 +90,23 @@ impl Keys {
         Self::with(None)
     }
 
-    /// No keys yet; the feed brings them. A token with an unknown key wakes the feed and waits up to a second.
+    /// No keys yet; the feed brings them. A token with an unknown key wakes the feed and waits up to a second, unless the
+    /// feed rests.
     #[must_use]
     pub fn from_elsewhere() -> (Self, KeyFeed) {
-        let keys = Self::with(Some(Notify::new()));
+        let keys = Self::with(Some(Elsewhere {
+            wanted: Notify::new(),
+            resting: watch::Sender::new(false),
+        }));
         (keys.clone(), KeyFeed(keys))
     }
 
-    fn with(unknown: Option<Notify>) -> Self {
+    fn with(elsewhere: Option<Elsewhere>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 ring: RwLock::default(),
                 edition: watch::Sender::new(0),
-                unknown,
+                elsewhere,
             }),
         }
     }
@@ -110,17 +137,28 @@ impl Keys {
     }
 
     /// The key of a name.
-    pub(crate) async fn find(&self, kid: &str) -> Option<Arc<DecodingKey>> {
+    pub(crate) async fn find(&self, kid: &str) -> Option<Arc<VerifyingKey>> {
         let mut editions = self.shared.edition.subscribe();
         if let Some(key) = self.known(kid) {
             return Some(key);
         }
-        self.shared.unknown.as_ref()?.notify_one();
-        tokio::time::timeout(PATIENCE, editions.changed()).await.ok()?.ok()?;
+        let elsewhere = self.shared.elsewhere.as_ref()?;
+        let mut resting = elsewhere.resting.subscribe();
+        if *resting.borrow() {
+            return None;
+        }
+        elsewhere.wanted.notify_one();
+        let brought = async {
+            tokio::select! {
+                _ = editions.changed() => (),
+                _ = resting.wait_for(|rests| *rests) => (),
+            }
+        };
+        tokio::time::timeout(PATIENCE, brought).await.ok()?;
         self.known(kid)
     }
 
-    fn known(&self, kid: &str) -> Option<Arc<DecodingKey>> {
+    fn known(&self, kid: &str) -> Option<Arc<VerifyingKey>> {
         let ring = self.shared.ring.read().unwrap_or_else(PoisonError::into_inner);
         ring.by_kid.get(kid).cloned()
     }
@@ -134,9 +172,21 @@ impl Keys {
 impl KeyFeed {
     /// Waits until a token names a key that is unknown; however many do meanwhile, they count once.
     pub async fn wanted(&self) {
-        if let Some(unknown) = &self.0.shared.unknown {
-            unknown.notified().await;
+        if let Some(elsewhere) = &self.0.shared.elsewhere {
+            elsewhere.wanted.notified().await;
         }
+    }
+
+    /// Sets whether unknown keys are refused at once, because none are brought for a while.
+    pub fn rest(&self, rests: bool) {
+        if let Some(elsewhere) = &self.0.shared.elsewhere {
+            elsewhere.resting.send_replace(rests);
+        }
+    }
+
+    /// Takes all keys away, those of an issuer that has not been heard of for too long.
+    pub fn clear(&self) {
+        self.0.publish(Vec::new());
     }
 
     /// Replaces all keys by those of a JSON Web Key Set; keys of kinds that are unknown or useless here are left out.
@@ -162,7 +212,7 @@ fn read(key: Value) -> Option<PublicKey> {
 }
 
 /// The key, if it is the public half of one that signs; a shared secret would let its holders make tokens.
-fn verifying(jwk: &Jwk) -> Option<DecodingKey> {
+fn verifying(jwk: &Jwk) -> Option<VerifyingKey> {
     let is_public = matches!(
         jwk.algorithm,
         AlgorithmParameters::RSA(_) | AlgorithmParameters::EllipticCurve(_) | AlgorithmParameters::OctetKeyPair(_)
@@ -172,5 +222,11 @@ fn verifying(jwk: &Jwk) -> Option<DecodingKey> {
         .public_key_use
         .as_ref()
         .is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
-    (is_public && signs).then(|| DecodingKey::from_jwk(jwk).ok()).flatten()
+    let key = (is_public && signs)
+        .then(|| DecodingKey::from_jwk(jwk).ok())
+        .flatten()?;
+    Some(VerifyingKey {
+        key,
+        algorithm: jwk.common.key_algorithm,
+    })
 }

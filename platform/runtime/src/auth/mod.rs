@@ -2,6 +2,7 @@
 
 pub(crate) mod auth_error;
 pub(crate) mod authenticator;
+pub(crate) mod external;
 pub(crate) mod identify;
 pub(crate) mod issuer;
 pub(crate) mod keys;

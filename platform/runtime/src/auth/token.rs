@@ -8,8 +8,10 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use contracts::{Roles, SessionId, Timestamp};
 use jsonwebtoken::Algorithm;
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use std::fmt;
 
 /// A token in its parts; nothing is believed before the signature is checked.
 pub(crate) struct Token<'a> {
@@ -18,21 +20,70 @@ pub(crate) struct Token<'a> {
     pub(crate) signature: &'a str,
     pub(crate) kid: String,
     pub(crate) algorithm: Algorithm,
+    /// What its header says that it is.
+    pub(crate) kind: Kind,
+    /// Whether the header is one of the platform's own tokens.
+    is_own_form: bool,
     claims: &'a str,
 }
 
+/// What a token's header says that it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// An access token of RFC 9068.
+    Access,
+    /// Some JWT; most issuers say no more of access tokens and of ID tokens.
+    Typed,
+    /// Nothing.
+    Untyped,
+}
+
 /// The header of an access token; a token with any other field (`jku`, `crit`, `zip`, …) is refused.
+///
+/// Others' tokens may name their key's certificate, too; here it is not looked at.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     alg: String,
-    typ: String,
+    typ: Option<String>,
     kid: String,
+    #[serde(default)]
+    x5t: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
 struct Origin {
     iss: String,
+}
+
+/// An object each of whose fields is there once: readers that don't agree on one of two could be played off against each
+/// other.
+struct EachOnce(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for EachOnce {
+    fn deserialize<D: Deserializer<'de>>(source: D) -> Result<Self, D::Error> {
+        source.deserialize_map(EachOnceVisitor).map(Self)
+    }
+}
+
+struct EachOnceVisitor;
+
+impl<'de> Visitor<'de> for EachOnceVisitor {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut source: A) -> Result<Self::Value, A::Error> {
+        let mut fields = Map::new();
+        while let Some((name, value)) = source.next_entry::<String, Value>()? {
+            if fields.insert(name, value).is_some() {
+                return Err(A::Error::custom("a field is there twice"));
+            }
+        }
+        Ok(fields)
+    }
 }
 
 /// The claims of both kinds of tokens: a user's has a sign-in (`sid`), a client's has a `scope`.
@@ -62,12 +113,18 @@ impl<'a> Token<'a> {
             return Err(AuthError::Invalid);
         }
         let header: Header = part(header)?;
-        if header.typ != "at+jwt" {
-            return Err(AuthError::Invalid);
-        }
+        let kind = match header.typ.as_deref() {
+            Some("at+jwt") => Kind::Access,
+            Some("JWT") => Kind::Typed,
+            None => Kind::Untyped,
+            Some(_) => return Err(AuthError::Invalid),
+        };
+        let is_own_form = kind == Kind::Access && header.x5t.is_none();
         Ok(Self {
             message,
             signature,
+            is_own_form,
+            kind,
             kid: header.kid,
             algorithm: header.alg.parse().map_err(|_| AuthError::Invalid)?,
             claims,
@@ -79,9 +136,18 @@ impl<'a> Token<'a> {
         part::<Origin>(self.claims).map(|origin| origin.iss)
     }
 
-    /// The claims, for when the signature was checked.
+    /// The claims of one of the platform's own tokens, for when the signature was checked.
     pub(crate) fn claims(&self) -> Result<Claims, AuthError> {
-        part(self.claims)
+        if self.is_own_form {
+            part(self.claims)
+        } else {
+            Err(AuthError::Invalid)
+        }
+    }
+
+    /// The claims of another issuer's token, for when the signature was checked.
+    pub(crate) fn external_claims(&self) -> Result<Map<String, Value>, AuthError> {
+        part::<EachOnce>(self.claims).map(|claims| claims.0)
     }
 }
 

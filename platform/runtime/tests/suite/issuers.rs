@@ -30,6 +30,7 @@ impl Two {
                 audience: "school-moocflix".to_owned(),
                 algorithms: algorithms.to_vec(),
                 keys,
+                external: None,
             },
         ];
         let authenticator = Authenticator::new(issuers, identity.revocations.clone(), identity.clock.clone());

@@ -27,6 +27,7 @@ pub(crate) struct Body {
     responses(
         (status = 204, description = "Changed."),
         (status = 401, description = "`unauthenticated`, `invalid_credentials` or `reauthentication_required`", body = ProblemDocument),
+        (status = 409, description = "`no_password`: the person signs in with a provider", body = ProblemDocument),
         (status = 422, description = "`invalid_request`", body = ProblemDocument),
         (status = 429, description = "`rate_limited`", body = ProblemDocument),
         (status = 503, description = "`busy`; `unavailable`: the access tokens are refused already, but the change is not stored yet", body = ProblemDocument),

@@ -17,10 +17,13 @@ pub(crate) struct UserDocument {
     /// The account's id.
     #[schema(value_type = UserId)]
     id: UserId,
-    /// The address as its owner wrote it.
-    email: String,
+    /// The address as its owner wrote it; null where somebody came with a provider's token that names none, one that is not
+    /// verified, or one that another account has.
+    email: Option<String>,
     /// Whether the owner has confirmed the address.
     email_verified: bool,
+    /// Whether the account has a password; without one, its person signs in with a provider.
+    has_password: bool,
     /// The name that other people see.
     name: String,
     /// A text about the person.
@@ -44,6 +47,7 @@ impl From<User> for UserDocument {
             id: user.id,
             email: user.email,
             email_verified: user.email_verified,
+            has_password: user.password_hash.is_some(),
             name: user.name,
             bio: user.bio,
             locale: user.locale,

@@ -18,6 +18,7 @@ impl From<E> for Problem {
             E::EmailTaken => Self::new(S::CONFLICT, "email_taken", detail),
             E::NotFound => Self::new(S::NOT_FOUND, "user_not_found", detail),
             E::Stale => Self::new(S::PRECONDITION_FAILED, "stale", detail),
+            E::NoPassword => Self::new(S::CONFLICT, "no_password", detail),
             E::LastAdmin => Self::new(S::CONFLICT, "last_admin", detail),
             E::Failed(failure) => failure.into(),
         }

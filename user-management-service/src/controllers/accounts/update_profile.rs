@@ -2,13 +2,13 @@
 
 use super::documents;
 use crate::controllers::state::Api;
-use crate::models::accounts::email::EmailAddress;
 use crate::models::accounts::profile::{ProfileChange, check_bio, check_locale};
 use crate::services::error::AccountError;
 use axum::extract::State;
 use axum::response::Response;
 use contracts::text;
 use http::StatusCode;
+use passwords::email::EmailAddress;
 use runtime::conditional::{IfMatch, version_tag};
 use runtime::{Caller, ClientAddress, Json, Problem, ProblemDocument};
 use serde::Deserialize;

@@ -1,5 +1,5 @@
-//! The cookies that keep a browser's refresh token, and the token by which an account knows the browser, where no script
-//! can read them.
+//! The cookies that keep a browser's refresh token, the token by which an account knows the browser, and a sign-in that was
+//! begun with a provider, where no script can read them.
 
 use crate::models::sessions::public_address::PublicAddress;
 use crate::services::tokens::refresh_token::RefreshToken;
@@ -24,6 +24,10 @@ const DEVICE: Name = Name {
     secure: "__Host-moocflix-device",
     plain: "moocflix-device",
 };
+const BEGUN: Name = Name {
+    secure: "__Host-moocflix-sign-in",
+    plain: "moocflix-sign-in",
+};
 /// How long a browser is known without a sign-in. Browsers keep no cookie for longer than 400 days.
 const DEVICE_LIFE: Duration = Duration::from_secs(365 * 24 * 3_600);
 
@@ -39,6 +43,21 @@ pub(crate) fn keep(address: &PublicAddress, token: &SecretString, life: Duration
 /// The header that sets the cookie of the device.
 pub(crate) fn keep_device(address: &PublicAddress, token: &DeviceToken) -> Option<HeaderValue> {
     header(address, &DEVICE, token.text().expose_secret(), DEVICE_LIFE)
+}
+
+/// The header that sets the cookie of a sign-in that was begun with a provider.
+pub(crate) fn keep_begun(address: &PublicAddress, text: &str, life: Duration) -> Option<HeaderValue> {
+    header(address, &BEGUN, text, life)
+}
+
+/// The header that deletes the cookie of a sign-in that was begun.
+pub(crate) fn clear_begun(address: &PublicAddress) -> Option<HeaderValue> {
+    header(address, &BEGUN, "", Duration::ZERO)
+}
+
+/// What the request's cookie keeps of a sign-in that was begun with a provider.
+pub(crate) fn read_begun<'a>(address: &PublicAddress, headers: &'a HeaderMap) -> Option<&'a str> {
+    value(address, &BEGUN, headers)
 }
 
 /// The header that deletes the cookie of the refresh token.

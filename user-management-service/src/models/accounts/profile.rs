@@ -8,7 +8,7 @@ pub struct ProfileChange {
     /// The new name.
     pub name: Option<String>,
     /// The new address.
-    pub email: Option<super::email::EmailAddress>,
+    pub email: Option<passwords::email::EmailAddress>,
     /// The new text about the person.
     pub bio: Option<Option<String>>,
     /// The new language of the page.

@@ -15,7 +15,7 @@ pub struct NewSession {
     pub id: SessionId,
     /// The user who signed in.
     pub user_id: UserId,
-    /// When the password was checked.
+    /// When the person showed who they are, to us or to their provider.
     pub created_at: Timestamp,
     /// When the sign-in ends unless it is used again.
     pub expires_at: Timestamp,

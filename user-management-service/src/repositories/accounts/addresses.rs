@@ -1,9 +1,9 @@
 //! Brings e-mail addresses from before they had one form into it.
 
-use crate::models::accounts::email::EmailAddress;
 use backing::db::{DbError, Sql, Tx};
 use backing::{args, record};
 use contracts::UserId;
+use passwords::email::EmailAddress;
 use std::pin::Pin;
 
 record! {

@@ -2,7 +2,7 @@
 
 use crate::models::accounts::actor::Actor;
 use crate::models::accounts::profile::ProfileChange;
-use crate::models::accounts::user::{NewUser, User};
+use crate::models::accounts::user::{NewUser, User, email_key};
 use crate::models::sessions::revocation::{Refused, Revocation};
 use crate::repositories::rows::{self, NotDone, UserRow, select_users, take_turn, user_in};
 use backing::audit::{self, NewEntry};
@@ -13,6 +13,7 @@ use contracts::events::{
     UserDeactivated, UserReactivated, UserRegistered, UserRolesChanged, UserSessionsEnded, UserUpdated,
 };
 use contracts::{EventData, NewEvent, Role, Roles, SessionId, Timestamp, UserId};
+use passwords::email::EmailAddress;
 use serde_json::json;
 
 /// Accounts in the database.
@@ -134,8 +135,8 @@ impl UserRepository {
             args![
                 id,
                 after.name.as_str(),
-                after.email.as_str(),
-                after.email.to_ascii_lowercase(),
+                after.email.clone().unwrap_or_default(),
+                after.email_key(),
                 after.bio.clone(),
                 after.locale.clone(),
                 after.email_verified,
@@ -179,7 +180,7 @@ impl UserRepository {
             .run(
                 "UPDATE users SET password_hash = $3, version = version + 1, revision = revision + 1, \
                  updated_at = $4 WHERE id = $1 AND password_hash = $2",
-                args![user.id, user.password_hash.as_str(), hash, now],
+                args![user.id, user.password_hash.clone().unwrap_or_default(), hash, now],
             )
             .await?;
         if changed == 0 {
@@ -261,33 +262,47 @@ impl UserRepository {
         take_turn(&mut tx, "admins").await?;
         lock(&mut tx, id).await?;
         let before = user_in(&mut tx, id).await?;
-        if before.roles == *roles {
-            return Ok((before, None));
-        }
         if before.roles.has(Role::Admin) && !roles.has(Role::Admin) && other_admins(&mut tx, id).await? == 0 {
             return Err(NotDone::LastAdmin);
         }
-        tx.run(
-            "UPDATE users SET roles = $2, is_admin = $3 WHERE id = $1",
-            args![id, roles.to_string(), roles.has(Role::Admin)],
-        )
-        .await?;
-        let user = raise_version(&mut tx, id, now).await?;
-        let changed = UserRolesChanged {
-            roles: roles.clone(),
-            version: user.version,
-        };
-        publish(&mut tx, id, changed, now).await?;
         let details = json!({"before": before.roles, "after": roles});
-        audit::record(&mut tx, &entry(actor, "change_roles", id, details), now).await?;
-        let revocation = refuse_below(&mut tx, id, user.version, now, until).await?;
+        let entry = entry(actor, "change_roles", id, details);
+        let done = set_roles_in(&mut tx, before, roles, &entry, (now, until)).await?;
         tx.commit().await?;
-        Ok((user, Some(revocation)))
+        Ok(done)
     }
 }
 
+/// Replaces an account's roles in the caller's transaction, which has locked the account.
+pub(crate) async fn set_roles_in(
+    tx: &mut Tx,
+    before: User,
+    roles: &Roles,
+    entry: &NewEntry,
+    (now, until): (Timestamp, Timestamp),
+) -> Result<(User, Option<Revocation>), NotDone> {
+    if before.roles == *roles {
+        return Ok((before, None));
+    }
+    let id = before.id;
+    tx.run(
+        "UPDATE users SET roles = $2, is_admin = $3 WHERE id = $1",
+        args![id, roles.to_string(), roles.has(Role::Admin)],
+    )
+    .await?;
+    let user = raise_version(tx, id, now).await?;
+    let changed = UserRolesChanged {
+        roles: roles.clone(),
+        version: user.version,
+    };
+    publish(tx, id, changed, now).await?;
+    audit::record(tx, entry, now).await?;
+    let revocation = refuse_below(tx, id, user.version, now, until).await?;
+    Ok((user, Some(revocation)))
+}
+
 /// An act on an account, for the audit.
-fn entry(actor: &Actor, act: &'static str, user: UserId, details: serde_json::Value) -> NewEntry {
+pub(crate) fn entry(actor: &Actor, act: &'static str, user: UserId, details: serde_json::Value) -> NewEntry {
     NewEntry {
         actor: actor.user,
         act,
@@ -300,19 +315,20 @@ fn entry(actor: &Actor, act: &'static str, user: UserId, details: serde_json::Va
 }
 
 /// Inserts an account and publishes it, in the caller's transaction.
-async fn insert_in(tx: &mut Tx, new: &NewUser, now: Timestamp) -> Result<User, NotDone> {
+pub(crate) async fn insert_in(tx: &mut Tx, new: &NewUser, now: Timestamp) -> Result<User, NotDone> {
+    let email = new.email.as_ref().map(EmailAddress::text);
     tx.run(
         "INSERT INTO users (id, email, email_key, name, roles, is_admin, password_hash, email_verified, version, \
          revision, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, 1, $9, $9)",
         args![
             new.id,
-            new.email.text(),
-            new.email.key(),
+            email.unwrap_or_default(),
+            email_key(new.id, email),
             new.name.as_str(),
             new.roles.to_string(),
             new.roles.has(Role::Admin),
-            new.password_hash.as_str(),
-            false,
+            new.password_hash.as_deref().unwrap_or_default(),
+            new.email_verified,
             now
         ],
     )
@@ -332,8 +348,8 @@ fn changed(before: &User, change: &ProfileChange) -> (User, Vec<String>) {
         after.name.clone_from(name);
     }
     if let Some(email) = &change.email {
-        email.text().clone_into(&mut after.email);
-        after.email_verified &= email.key() == before.email.to_ascii_lowercase();
+        after.email = Some(email.text().to_owned());
+        after.email_verified &= email.key() == before.email_key();
     }
     if let Some(bio) = &change.bio {
         after.bio.clone_from(bio);
@@ -368,7 +384,7 @@ async fn publish(tx: &mut Tx, id: UserId, data: impl Into<EventData>, now: Times
 }
 
 /// Locks the row until the transaction ends; an update does that on both engines.
-async fn lock(tx: &mut Tx, id: UserId) -> Result<(), DbError> {
+pub(crate) async fn lock(tx: &mut Tx, id: UserId) -> Result<(), DbError> {
     tx.run("UPDATE users SET revision = revision WHERE id = $1", args![id])
         .await
         .map(|_| ())

@@ -79,12 +79,14 @@ impl SessionRepository {
     /// Stores a sign-in with its first refresh token, unless the account's version has changed, and ends the oldest where
     /// the account has too many; returns the account and the revocations of those.
     ///
+    /// Shape: `until` is when a revocation may be forgotten
+    ///
     /// Errors: `Stale` when password, roles or state changed since `version` was read, `Missing`, or what the database reports
     pub async fn open(
         &self,
         session: &NewSession,
         version: i64,
-        until: Timestamp,
+        (now, until): (Timestamp, Timestamp),
     ) -> Result<(User, Vec<Revocation>), NotDone> {
         let mut tx = self.db.write().await?;
         // The lock keeps the password from changing between the check and the insert.
@@ -97,19 +99,13 @@ impl SessionRepository {
         if user.version != version || user.deactivated_at.is_some() {
             return Err(NotDone::Stale);
         }
-        tx.run(
-            "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, ends_by) \
-             VALUES ($1, $2, $3, $3, $4, $5)",
-            args![
-                session.id,
-                session.user_id,
-                session.created_at,
-                session.expires_at,
-                session.ends_by
-            ],
+        rows::insert_session(
+            &mut tx,
+            (session.id, session.user_id),
+            (session.created_at, now),
+            (session.expires_at, session.ends_by),
         )
         .await?;
-        let now = session.created_at;
         insert_token(&mut tx, session.token, session.id, now).await?;
         if let Some(device) = session.device {
             devices::remember(&mut tx, user.id, device, now).await?;
@@ -228,14 +224,16 @@ impl SessionRepository {
         Ok(revocation)
     }
 
-    /// Removes sign-ins that ended before `before`, with their refresh tokens; returns how many.
+    /// Removes sign-ins that ended before `before`, with their refresh tokens; returns how many. The last one of an identity
+    /// stays, because its end refuses the identity's older tokens.
     ///
     /// Errors: what the database reports
     pub async fn forget(&self, before: Timestamp) -> Result<u64, DbError> {
         let mut tx = self.db.write().await?;
         let gone = tx
             .run(
-                "DELETE FROM sessions WHERE expires_at < $1 OR ended_at < $1",
+                "DELETE FROM sessions WHERE (expires_at < $1 OR ended_at < $1) \
+                 AND NOT EXISTS (SELECT 1 FROM identities WHERE session_id = sessions.id)",
                 args![before],
             )
             .await?;

@@ -829,6 +829,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the OpenID Connect providers that people may sign in with. */
+        get: operations["listProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/providers/{name}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Where a provider sends the browser back to. It goes on to the page: signed in, or with the reason why not in the query
+         *     (`sign_in_problem`, `provider`).
+         */
+        get: operations["finishSignIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/providers/{name}/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sends the browser to a provider, which sends it back to the page. */
+        get: operations["beginSignIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/users/revoke": {
         parameters: {
             query?: never;
@@ -1699,6 +1753,20 @@ export interface components {
             /** @description The name that other people see; can't be cleared. */
             name?: string | null;
         };
+        /** @description A provider that people may sign in with. */
+        Provider: {
+            /** @description What to call it. */
+            label: string;
+            /** @description Its name in addresses. */
+            name: string;
+            /** @description Where a browser goes to sign in with it. */
+            sign_in_url: string;
+        };
+        /** @description The providers that people may sign in with. */
+        ProviderList: {
+            /** @description The providers, by name. */
+            items: components["schemas"]["Provider"][];
+        };
         /** Format: binary */
         RawBytes: string;
         /** @description Why a lecture failed or is waiting. */
@@ -1917,10 +1985,15 @@ export interface components {
             /** @description When the account was created. */
             created_at: components["schemas"]["Timestamp"];
             deactivated_at?: components["schemas"]["Timestamp"] | null;
-            /** @description The address as its owner wrote it. */
-            email: string;
+            /**
+             * @description The address as its owner wrote it; null where somebody came with a provider's token that names none, one that is not
+             *     verified, or one that another account has.
+             */
+            email?: string | null;
             /** @description Whether the owner has confirmed the address. */
             email_verified: boolean;
+            /** @description Whether the account has a password; without one, its person signs in with a provider. */
+            has_password: boolean;
             /** @description The account's id. */
             id: components["schemas"]["UserId"];
             /** @description The language of the page, a tag such as `pt-BR`. */
@@ -5415,6 +5488,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `no_password`: the person signs in with a provider */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request` */
             422: {
                 headers: {
@@ -5554,6 +5636,156 @@ export interface operations {
             };
             /** @description `rate_limited` */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listProviders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The providers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderList"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finishSignIn: {
+        parameters: {
+            query?: {
+                /** @description What the provider gives tokens for. */
+                code?: string;
+                /** @description What the sign-in was begun with. */
+                state?: string;
+                /** @description The provider's issuer. */
+                iss?: string;
+                /** @description Why the provider signs nobody in. */
+                error?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The provider's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the page (`Location`). */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `provider_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    beginSignIn: {
+        parameters: {
+            query?: {
+                /** @description Where to go then, a path of the page; `/` without one. */
+                return_to?: string;
+                /** @description Restores a deactivated account. */
+                reactivate?: boolean;
+                /** @description Lets the provider ask for the password again, for what needs a sign-in of the last 10 minutes. */
+                fresh?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The provider's name. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the provider (`Location`). */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `provider_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_failed` */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `provider_unavailable` */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -11,6 +11,8 @@ export type VideoChange = Schemas['VideoChange'];
 export type VideoStatus = Video['status'];
 /** Somebody with an account. */
 export type User = Schemas['User'];
+/** Another OpenID Connect provider that people can sign in with. */
+export type Provider = Schemas['Provider'];
 /** A person's role on this site. */
 export type Role = User['roles'][number];
 /** The tokens that signing in and renewing return. */

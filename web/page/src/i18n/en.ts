@@ -1,11 +1,13 @@
 import { building } from './en/building';
 import { courses } from './en/courses';
+import { providers } from './en/providers';
 import { sharing } from './en/sharing';
 
 /** Every text on the page. Another language is another folder of this shape. */
 export const en = {
   ...courses,
   ...building,
+  ...providers,
   ...sharing,
 
   'app.name': 'MoocFlix',
@@ -295,6 +297,7 @@ export const en = {
   'people.saveFor': 'Save the roles of {name}',
   'people.savedFor': 'The roles of {name} were saved.',
   'people.you': 'You',
+  'people.noEmail': 'No e-mail address',
   'people.joined': 'Since {date}',
   'people.deactivated': 'Deactivated',
   'people.needOne': 'Choose at least one role.',
@@ -386,6 +389,8 @@ export const en = {
   'account.deactivateConfirm': 'Deactivate',
   'account.deactivated': 'Your account is deactivated. Sign in again to restore it.',
   'account.signedInAs': 'Signed in as {email}',
+  'account.noEmail': 'Signed in as {name}, no e-mail address',
+  'account.noPassword': 'This account has no password: you sign in with your provider.',
   'account.reauthTitle': 'Please confirm that it’s you',
   'account.reauthText': 'You signed in more than ten minutes ago. Enter the password of {email} to continue.',
   'account.reauthConfirm': 'Confirm',

@@ -1,7 +1,7 @@
 //! Which passwords are allowed (long enough, not a common one, not the address itself), and the form that is hashed.
 
-use super::common_passwords;
-use super::email::EmailAddress;
+use crate::common_passwords;
+use crate::email::EmailAddress;
 use unicode_normalization::UnicodeNormalization;
 
 const MIN_CHARACTERS: usize = 12;
@@ -29,7 +29,7 @@ const fn plain_space(c: char) -> char {
 /// Checks a new password.
 ///
 /// Errors: what is wrong, to be shown after the field's name
-pub(crate) fn check_password(password: &str, email: &EmailAddress) -> Result<(), &'static str> {
+pub fn check_password(password: &str, email: &EmailAddress) -> Result<(), &'static str> {
     if password.len() > MAX_BYTES {
         return Err("must not be longer than 1,024 bytes");
     }

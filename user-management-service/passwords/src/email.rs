@@ -60,7 +60,7 @@ impl EmailAddress {
     }
 
     /// The beginning of keys that a person looks for.
-    pub(crate) fn prefix_key(written: &str) -> String {
+    pub fn prefix_key(written: &str) -> String {
         written.trim().nfc().collect::<String>().to_ascii_lowercase()
     }
 

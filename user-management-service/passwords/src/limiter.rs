@@ -5,12 +5,12 @@
 //! limited. A known device has failures of its own, and the others' don't concern it. All limits are checked before any
 //! password is hashed.
 
-use crate::config::Limits;
+use crate::attempt::{Attempt, network};
 use crate::metric;
-use crate::models::sessions::attempt::{Attempt, network};
 use backing::Clock;
 use backing::cache::{Cache, Count, MemoryCache};
 use contracts::{SessionId, UserId};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +30,25 @@ const REFRESHES_PER_MINUTE: u64 = 60;
 /// Memory for this node's own counters: room for some hundred thousand.
 const OWN_BYTES: usize = 32 * 1_024 * 1_024;
 
+/// The keys of `[users.limits]`; 0 means no limit.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Failed sign-ins of a client address on an account in 15 minutes; a known device has as many of its own.
+    pub failures_per_account: u64,
+    /// Accounts that a client address fails to sign in to in 15 minutes.
+    pub failures_per_address: u64,
+    /// Sign-ins per account in a minute.
+    pub signins_per_account: u64,
+    /// Sign-ups and changes of e-mail addresses per client address in an hour.
+    pub signups_per_address: u64,
+}
+
 /// The limit is reached; it ends after this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limited {
-    pub(crate) retry_after: Duration,
+pub struct Limited {
+    /// When the limit ends.
+    pub retry_after: Duration,
 }
 
 /// A counter whose window starts with the first count.
@@ -48,7 +63,7 @@ struct Counter {
 
 /// Counts tries.
 #[derive(Clone)]
-pub(crate) struct Limiter {
+pub struct Limiter {
     cache: Arc<dyn Cache>,
     /// Counts while a shared cache is down, so that an outage lifts no limit.
     own: Arc<MemoryCache>,
@@ -56,13 +71,15 @@ pub(crate) struct Limiter {
 }
 
 impl Limiter {
-    pub(crate) fn new(cache: Arc<dyn Cache>, clock: Clock, limits: Limits) -> Self {
+    /// A limiter whose nodes share the cache's counters.
+    #[must_use]
+    pub fn new(cache: Arc<dyn Cache>, clock: Clock, limits: Limits) -> Self {
         let own = Arc::new(MemoryCache::new(clock, OWN_BYTES));
         Self { cache, own, limits }
     }
 
     /// Whether a password may be tried; checked again after hashing, so that concurrent tries gain nothing.
-    pub(crate) async fn check(&self, attempt: &Attempt) -> Result<(), Limited> {
+    pub async fn check(&self, attempt: &Attempt) -> Result<(), Limited> {
         self.demand(&self.sign_ins(attempt)).await?;
         self.demand(&self.failures(attempt)).await?;
         if attempt.known.is_some() {
@@ -73,7 +90,7 @@ impl Limiter {
     }
 
     /// Counts a wrong password.
-    pub(crate) async fn failed(&self, attempt: &Attempt) {
+    pub async fn failed(&self, attempt: &Attempt) {
         let own = self.count(&self.failures(attempt), 1).await;
         if attempt.known.is_some() {
             return;
@@ -88,13 +105,13 @@ impl Limiter {
     }
 
     /// Counts a right password, and forgets this client's failures.
-    pub(crate) async fn succeeded(&self, attempt: &Attempt) {
+    pub async fn succeeded(&self, attempt: &Attempt) {
         self.count(&self.sign_ins(attempt), 1).await;
         self.forgive(attempt).await;
     }
 
     /// Forgets this client's failures on the account.
-    pub(crate) async fn forgive(&self, attempt: &Attempt) {
+    pub async fn forgive(&self, attempt: &Attempt) {
         let key = self.failures(attempt).key;
         let _ = self.own.delete(&key).await;
         let _ = self.cache.delete(&key).await;
@@ -103,7 +120,7 @@ impl Limiter {
     /// Counts a sign-up.
     ///
     /// Errors: `Limited` when there were too many from this address
-    pub(crate) async fn sign_up(&self, address: IpAddr) -> Result<(), Limited> {
+    pub async fn sign_up(&self, address: IpAddr) -> Result<(), Limited> {
         self.take(&Counter {
             limits: "signup",
             key: format!("users:signup:{}", network(address)),
@@ -116,7 +133,7 @@ impl Limiter {
     /// Counts a change of an account's e-mail address, which shows as a sign-up does whether an address is taken.
     ///
     /// Errors: `Limited` when there were too many of the account, or too many with sign-ups from this address
-    pub(crate) async fn change_address(&self, user: UserId, address: IpAddr) -> Result<(), Limited> {
+    pub async fn change_address(&self, user: UserId, address: IpAddr) -> Result<(), Limited> {
         self.take(&Counter {
             limits: "address_change",
             key: format!("users:address-changes:{user}"),
@@ -130,7 +147,7 @@ impl Limiter {
     /// Counts a change that a person makes to their account.
     ///
     /// Errors: `Limited` when there were too many
-    pub(crate) async fn write(&self, user: UserId) -> Result<(), Limited> {
+    pub async fn write(&self, user: UserId) -> Result<(), Limited> {
         self.take(&Counter {
             limits: "write",
             key: format!("users:writes:{user}"),
@@ -143,12 +160,12 @@ impl Limiter {
     /// Whether a sign-in may be refreshed.
     ///
     /// Errors: `Limited` when it was refreshed too often
-    pub(crate) async fn check_refresh(&self, session: SessionId) -> Result<(), Limited> {
+    pub async fn check_refresh(&self, session: SessionId) -> Result<(), Limited> {
         self.demand(&refreshes(session)).await
     }
 
     /// Counts a refresh that made a new token.
-    pub(crate) async fn refreshed(&self, session: SessionId) {
+    pub async fn refreshed(&self, session: SessionId) {
         self.count(&refreshes(session), 1).await;
     }
 
@@ -274,7 +291,6 @@ fn limited(counter: &Counter, count: Count) -> Limited {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::sessions::session::TokenHash;
     use contracts::Timestamp;
 
     fn clock() -> Clock {
@@ -339,7 +355,7 @@ mod tests {
             (FREE_FAILURES..FREE_FAILURES + 60).contains(&evaluated),
             "{evaluated} tries in a quarter of an hour"
         );
-        let owner = attempt("ada", 1).on_device(TokenHash([1; 32]));
+        let owner = attempt("ada", 1).on_device([1; 32]);
         assert_eq!(limiter.check(&owner).await, Ok(()));
         assert_eq!(
             limiter.check(&attempt("bob", 1)).await,
@@ -352,7 +368,7 @@ mod tests {
     async fn a_known_device_has_ten_tries_of_its_own() {
         let clock = clock();
         let limiter = limiter(&clock, limits(10, 1));
-        let device = attempt("ada", 1).on_device(TokenHash([1; 32]));
+        let device = attempt("ada", 1).on_device([1; 32]);
         limiter.failed(&attempt("eve", 1)).await;
         for _ in 0..10 {
             assert_eq!(

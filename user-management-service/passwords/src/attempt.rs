@@ -1,6 +1,5 @@
 //! A try of a password, as limits and queues see it: which account, from where, and whether the device is known.
 
-use super::session::TokenHash;
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,18 +8,18 @@ use std::net::IpAddr;
 
 /// A try of a password.
 #[derive(Debug, Clone)]
-pub(crate) struct Attempt {
+pub struct Attempt {
     /// The account, whether it exists or not; a hash has a fixed length and keeps addresses from the cache server.
-    pub(crate) account: String,
+    pub account: String,
     /// The client's network.
-    pub(crate) network: String,
+    pub network: String,
     /// What the client has shown to have been let into this account before, if it has.
-    pub(crate) known: Option<String>,
+    pub known: Option<String>,
 }
 
 impl Attempt {
     /// A try on the account of an address's key.
-    pub(crate) fn new(email_key: &str, address: IpAddr) -> Self {
+    pub fn new(email_key: &str, address: IpAddr) -> Self {
         let account = URL_SAFE_NO_PAD.encode(digest::digest(&digest::SHA256, email_key.as_bytes()));
         Self {
             account,
@@ -29,21 +28,21 @@ impl Attempt {
         }
     }
 
-    /// The try of somebody who has signed in to this account on this device before.
-    pub(crate) fn on_device(self, device: TokenHash) -> Self {
-        let known = Some(format!("device:{}", URL_SAFE_NO_PAD.encode(device.0)));
+    /// The try of somebody who has signed in to this account on this device before; the device is known by a hash.
+    pub fn on_device(self, device: [u8; 32]) -> Self {
+        let known = Some(format!("device:{}", URL_SAFE_NO_PAD.encode(device)));
         Self { known, ..self }
     }
 
     /// The try of somebody who is signed in to this account.
-    pub(crate) fn in_session(self, session: SessionId) -> Self {
+    pub fn in_session(self, session: SessionId) -> Self {
         let known = Some(format!("session:{session}"));
         Self { known, ..self }
     }
 }
 
 /// The network that counts as one client: an IPv6 client owns its whole /64.
-pub(crate) fn network(address: IpAddr) -> String {
+pub fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => {

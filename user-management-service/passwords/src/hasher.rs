@@ -2,9 +2,9 @@
 
 mod queue;
 
+use crate::attempt::Attempt;
 use crate::metric;
-use crate::models::accounts::password::opaque;
-use crate::models::sessions::attempt::Attempt;
+use crate::rules::opaque;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Why no hash was computed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum HashError {
+pub enum HashError {
     /// Too many requests are waiting.
     #[error("too many passwords are being checked")]
     Busy,
@@ -43,7 +43,7 @@ pub(crate) enum HashError {
 
 /// The result of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Comparison {
+pub enum Comparison {
     /// The password is wrong, or there is no account.
     Wrong,
     /// The password is right.
@@ -55,7 +55,7 @@ pub(crate) enum Comparison {
 
 /// The pool.
 #[derive(Clone)]
-pub(crate) struct PasswordHasher {
+pub struct PasswordHasher {
     pool: Arc<Pool>,
 }
 
@@ -69,7 +69,7 @@ struct Pool {
 
 impl PasswordHasher {
     /// A pool of this many workers; 0 means one per core.
-    pub(crate) fn new(workers: usize) -> Self {
+    pub fn new(workers: usize) -> Self {
         Self::with_patience(workers, PATIENCE)
     }
 
@@ -87,12 +87,12 @@ impl PasswordHasher {
     }
 
     /// Hashes a new password.
-    pub(crate) async fn hash(&self, password: SecretString, attempt: &Attempt) -> Result<String, HashError> {
+    pub async fn hash(&self, password: SecretString, attempt: &Attempt) -> Result<String, HashError> {
         self.work(attempt, move |pool| pool.fresh_hash(&form(&password))).await
     }
 
     /// Compares a password with a stored hash; without a hash it does the same work in vain.
-    pub(crate) async fn compare(
+    pub async fn compare(
         &self,
         password: SecretString,
         stored: Option<String>,
@@ -103,8 +103,8 @@ impl PasswordHasher {
     }
 
     /// How many hashes were computed so far.
-    #[cfg(test)]
-    pub(crate) fn made(&self) -> u64 {
+    #[must_use]
+    pub fn made(&self) -> u64 {
         self.pool.made.load(Ordering::Relaxed)
     }
 

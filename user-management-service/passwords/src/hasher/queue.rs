@@ -5,8 +5,8 @@
 //!
 //! Source: P. Goyal, H. Vin, H. Cheng, Start-time Fair Queueing (1996), with all requests of one length
 
+use crate::attempt::Attempt;
 use crate::metric;
-use crate::models::sessions::attempt::Attempt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;

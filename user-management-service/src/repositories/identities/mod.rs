@@ -1,0 +1,3 @@
+//! People of other issuers in the database.
+
+pub mod identity_repository;
