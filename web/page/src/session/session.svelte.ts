@@ -9,7 +9,7 @@ import { Question } from './question.svelte';
 
 type State = 'starting' | 'in' | 'out';
 /** Why somebody was signed out, if the sign-in page should explain it. */
-export type Farewell = 'expired' | 'deactivated' | null;
+export type Farewell = 'expired' | 'deactivated' | 'not_kept' | null;
 type News = { kind: 'signed-in' | 'signed-out' };
 
 const now = () => Date.now();
@@ -44,13 +44,17 @@ export class Session {
     });
   }
 
-  /** Finds out at the start whether this browser is signed in. */
-  async start(): Promise<void> {
-    if (!marker.isSet()) {
+  /** Finds out at the start whether this browser is signed in; after a sign-in with a provider it holds a new cookie. */
+  async start(isBack = false): Promise<void> {
+    if (isBack) marker.set();
+    else if (!marker.isSet()) {
       this.state = 'out';
       return;
     }
-    await this.renew();
+    const isIn = await this.renew();
+    if (!isBack) return;
+    if (isIn) this.#notify({ kind: 'signed-in' });
+    else this.farewell = 'not_kept';
   }
 
   is(role: Role): boolean {
@@ -69,7 +73,7 @@ export class Session {
   async signIn(email: string, password: string, reactivate = false): Promise<void> {
     const wish = reactivate ? { email, password, cookie: true, reactivate } : { email, password, cookie: true };
     const answer = await body(this.#plain.POST('/api/v1/users/login', { body: wish }));
-    this.#keep(answer);
+    this.#keep(answer, true);
     this.farewell = null;
     marker.set();
     this.#notify({ kind: 'signed-in' });
@@ -162,7 +166,7 @@ export class Session {
     try {
       const answer = await body(asked);
       // A refresh token gives a person's tokens; only clients get others.
-      if ('user' in answer) this.#keep(answer);
+      if ('user' in answer) this.#keep(answer, false);
       return 'user' in answer;
     } catch (thrown) {
       const problem = Problem.of(thrown);
@@ -182,7 +186,7 @@ export class Session {
     void this.question.ask('expired');
   }
 
-  #keep(tokens: Tokens): void {
+  #keep(tokens: Tokens, isFresh: boolean): void {
     const lifetime = tokens.expires_in;
     // Requests that wait belong to the user who made them.
     const isSame = this.user === null || this.user.id === tokens.user.id;
@@ -193,7 +197,8 @@ export class Session {
     this.#renewAt = now() + lifetime * renewAt * 1000;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#renewQuietly(), lifetime * renewAt * 1000);
-    this.question.answer(isSame);
+    // A renewed token confirms nobody's identity: its sign-in is as old as before.
+    if (isFresh || !isSame || this.#isLost) this.question.answer(isSame);
   }
 
   #renewQuietly(): void {
@@ -204,9 +209,18 @@ export class Session {
   async #hear(news: News): Promise<void> {
     const before = this.user?.id;
     if (news.kind === 'signed-out') this.end(null);
-    else await this.renew().catch(() => false);
+    else await this.#join();
     // The page still shows another user's data.
     if (before !== undefined && this.user !== null && this.user.id !== before) location.reload();
+  }
+
+  /** Takes over the sign-in of another tab, which is recent and therefore answers what is asked here. */
+  async #join(): Promise<void> {
+    const before = this.user?.id;
+    // A renewal that has begun may still use the cookie of the sign-in before.
+    await this.#renewing?.catch(() => false);
+    const isIn = await this.renew().catch(() => false);
+    if (isIn && this.user?.id === before) this.question.answer(true);
   }
 
   #notify(news: News): void {

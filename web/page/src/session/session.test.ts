@@ -93,6 +93,53 @@ test('a request for a recent sign-in asks for the password, and is sent again or
   expect(asked).not.toContain('/api/v1/users/token');
 });
 
+/** A session that is asked to confirm who uses it, and the request that waits for that. */
+async function asking(): Promise<{ session: Session; waiting: Promise<Response> }> {
+  const session = await signedIn();
+  answers['/api/v1/users/deactivate'] = (request) =>
+    bearer(request) === 'Bearer first' ? json(401, { code: 'reauthentication_required' }) : json(200, {});
+  const waiting = session.fetch(new Request('http://localhost/api/v1/users/deactivate', { method: 'DELETE' }));
+  await vi.waitFor(() => expect(session.question.kind).toBe('confirm'));
+  return { session, waiting };
+}
+
+test('a sign-in in another tab confirms who it is, and a renewed token does not', async () => {
+  const { session, waiting } = await asking();
+  await session.renew();
+  expect(session.question.kind).toBe('confirm');
+  const other = new Session();
+  await other.start(true);
+  expect((await waiting).status).toBe(200);
+  expect(session.question.kind).toBeNull();
+});
+
+test('a sign-in of somebody else in another tab confirms nothing', async () => {
+  vi.stubGlobal('location', { origin: location.origin, reload: vi.fn() });
+  const { waiting } = await asking();
+  const stranger = { ...user, id: 'u2' };
+  answers['/api/v1/users/token'] = () => json(200, { access_token: 'third', token_type: 'Bearer', expires_in: 300, user: stranger });
+  await new Session().start(true);
+  expect((await waiting).status).toBe(401);
+  await vi.waitFor(() => expect(location.reload).toHaveBeenCalled());
+  vi.unstubAllGlobals();
+});
+
+test('a browser that comes back from a provider is signed in, after a reload too, or learns that its cookie is missing', async () => {
+  const back = new Session();
+  await back.start(true);
+  expect([back.state, back.farewell]).toEqual(['in', null]);
+  const later = new Session();
+  await later.start();
+  expect(later.state).toBe('in');
+  answers['/api/v1/users/token'] = () => json(400, { error: 'invalid_grant' });
+  const without = new Session();
+  await without.start(true);
+  expect([without.state, without.farewell]).toEqual(['out', 'not_kept']);
+  asked = [];
+  await new Session().start();
+  expect(asked).toEqual([]);
+});
+
 /** A session whose sign-in the server has ended, so that both its tokens are refused until somebody signs in again. */
 async function lost(): Promise<{ session: Session; bodies: string[]; save: () => Promise<Response> }> {
   answers['/api/v1/users/login'] = () => tokens('first');

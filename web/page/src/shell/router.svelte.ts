@@ -9,6 +9,8 @@ export const to = {
   audit: '/people/audit',
   clients: '/people/services',
   account: '/account',
+  /** The end of a sign-in in a tab of its own, after which another tab goes on. */
+  signedIn: '/signed-in',
   lecture: (id: string) => `/lectures/${id}`,
   course: (id: string) => `/courses/${id}`,
   item: (course: string, item: string) => `/courses/${course}/items/${item}`,
@@ -20,16 +22,18 @@ export const to = {
   /** Signing in or up on the way to another page. */
   signInFor: (next: string) => entrance('/sign-in', next),
   signUpFor: (next: string) => entrance('/sign-up', next),
+  /** A page for signing in or up, when a provider sends the browser back to it. */
+  backFrom: (provider: string, page: string) => `${page}${page.includes('?') ? '&' : '?'}from=${encodeURIComponent(provider)}`,
 } as const;
 
 export type Route =
-  | { name: 'home' | 'lectures' | 'upload' | 'people' | 'audit' | 'clients' | 'account' | 'notFound' }
+  | { name: 'home' | 'lectures' | 'upload' | 'people' | 'audit' | 'clients' | 'account' | 'signedIn' | 'notFound' }
   | { name: 'signIn' | 'signUp'; next: string }
   | { name: 'lecture'; id: string; key: string | null }
   | { name: 'course'; id: string; item: string | null; code: string | null; asLearner: boolean }
   | { name: 'builder' | 'members'; id: string };
 
-const plain = ['home', 'lectures', 'upload', 'people', 'audit', 'clients', 'account'] as const;
+const plain = ['home', 'lectures', 'upload', 'people', 'audit', 'clients', 'account', 'signedIn'] as const;
 
 /** The route of an address. */
 export function parse(path: string, search = ''): Route {
@@ -54,7 +58,7 @@ function ofCourse(path: string, query: URLSearchParams): Route | null {
 }
 
 /** An address of this site; home for every other, so that no link leads through the sign-in to another site. */
-function within(next: string | null): string {
+export function within(next: string | null): string {
   try {
     const url = new URL(next ?? to.home, location.origin);
     return url.origin === location.origin ? url.pathname + url.search : to.home;
@@ -118,6 +122,8 @@ class Router {
       if (link === null || event.defaultPrevented || event.button !== 0) return;
       if (event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
       if (link.origin !== location.origin || link.target !== '' || link.hasAttribute('download')) return;
+      // The server's own addresses are no pages; one of them leads to another site, where people sign in.
+      if (link.pathname.startsWith('/api/')) return;
       // The browser follows links inside the page, such as the one that skips the navigation.
       if (link.getAttribute('href')?.startsWith('#')) return;
       event.preventDefault();

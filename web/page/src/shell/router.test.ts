@@ -33,7 +33,8 @@ test('the page that somebody wanted survives signing in and up, and other sites 
 test('a link to a page of ours is followed without loading the page, and others are left to the browser', () => {
   router.listen();
   document.body.innerHTML =
-    '<a id="ours" href="/courses/a?code=b">a</a><a id="inside" href="#content">b</a><a id="far" href="https://example.org/">c</a>';
+    '<a id="ours" href="/courses/a?code=b">a</a><a id="inside" href="#content">b</a><a id="far" href="https://example.org/">c</a>' +
+    '<a id="server" href="/api/v1/users/providers/school/sign-in">d</a>';
   const click = (id: string, more: MouseEventInit = {}) => {
     const event = new MouseEvent('click', { bubbles: true, cancelable: true, button: 0, ...more });
     // The test's browser would otherwise follow a link that the router leaves to it.
@@ -42,6 +43,7 @@ test('a link to a page of ours is followed without loading the page, and others 
     return router.address;
   };
   expect(click('far')).toBe('/');
+  expect(click('server')).toBe('/');
   expect(click('inside')).toBe('/');
   expect(click('ours', { ctrlKey: true })).toBe('/');
   expect(click('ours')).toBe('/courses/a?code=b');

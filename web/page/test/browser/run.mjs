@@ -12,6 +12,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeFiles } from './files.mjs';
+import { play } from './play.mjs';
 import { openBrowser } from './stage.mjs';
 import * as building from './building.mjs';
 import * as accounts from './accounts.mjs';
@@ -93,25 +94,6 @@ const scenes = [
   accounts.changePasswordLeaveAndComeBack,
 ];
 
-const wanted = process.argv.slice(2);
-const played = wanted.length === 0 ? scenes : scenes.filter((scene) => wanted.includes(scene.name));
-
-let failed = 0;
-for (const scene of played) {
-  const name = scene.name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
-  const begun = Date.now();
-  try {
-    await scene(world);
-    stage.expectQuiet();
-    console.log(`ok      ${name} (${((Date.now() - begun) / 1000).toFixed(1)} s)`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  ${name}\n${error.stack}`);
-    await stage.pictureOfFailure(scene.name);
-    break;
-  }
-}
-await stage.close();
+const isPlayed = await play(world, scenes, process.argv.slice(2));
 await rm(folder, { recursive: true, force: true });
-console.log(`page: ${played.length} scenes, ${failed === 0 ? 'all passed' : 'failed'}, skipped: ${scenes.length - played.length}`);
-process.exit(failed === 0 ? 0 : 1);
+process.exit(isPlayed ? 0 : 1);
