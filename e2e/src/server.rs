@@ -30,6 +30,8 @@ pub struct Start {
     pub arguments: Vec<String>,
     /// The data folder; default: a new one.
     pub data: Option<PathBuf>,
+    /// `127.0.0.1:PORT`; default: a free port.
+    pub listen: Option<String>,
     /// Other environment variables.
     pub environment: Vec<(String, String)>,
     /// A command that runs it, such as `unshare`.
@@ -48,6 +50,13 @@ impl Start {
     #[must_use]
     pub fn argument(mut self, it: impl Into<String>) -> Self {
         self.arguments.push(it.into());
+        self
+    }
+
+    /// Listens on this address, which others have to know before the start.
+    #[must_use]
+    pub fn listening(mut self, address: impl Into<String>) -> Self {
+        self.listen = Some(address.into());
         self
     }
 
@@ -111,7 +120,7 @@ impl Server {
     pub async fn start(start: Start) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let data = start.data.clone().unwrap_or_else(|| folder.path().join("data"));
-        let listen = "127.0.0.1:0".to_owned();
+        let listen = start.listen.clone().unwrap_or_else(|| "127.0.0.1:0".to_owned());
         let mut server = Self {
             start,
             folder,

@@ -4,6 +4,7 @@
 mod every_kind;
 mod field;
 mod page;
+mod provider;
 mod readme;
 mod viewer;
 
