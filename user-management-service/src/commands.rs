@@ -1,7 +1,7 @@
 //! What `moocflix user`, `client` and `keys` do: directly in the database, also while a server runs.
 
 use crate::StartError;
-use crate::config::LONGEST_ACCESS;
+use crate::config::LONGEST_REFUSAL;
 use crate::models::accounts::actor::Actor;
 use crate::models::accounts::user::{NewUser, User};
 use crate::repositories::accounts::user_repository::UserRepository;
@@ -71,7 +71,7 @@ pub async fn set_role(db: &Db, clock: &Clock, email: &str, role: Role) -> Result
     let user = users.by_email_key(email.key()).await?.ok_or(AccountError::NotFound)?;
     let now = clock.now();
     let (user, _) = users
-        .set_roles(&Actor::machine(), user.id, &role.into(), now, now + LONGEST_ACCESS)
+        .set_roles(&Actor::machine(), user.id, &role.into(), now, now + LONGEST_REFUSAL)
         .await?;
     Ok(user)
 }

@@ -10,8 +10,10 @@ use std::time::Duration;
 /// The default of every key, with its meaning.
 pub(crate) const DEFAULTS: &str = include_str!("../config/default.toml");
 
-/// The longest life that an access token can be given; revocations last as long.
-pub(crate) const LONGEST_ACCESS: Duration = Duration::from_secs(3_600);
+/// The longest life that an access token can be given.
+const LONGEST_ACCESS: Duration = Duration::from_secs(3_600);
+/// How long revocations last: longer than any token, whose end other clocks see half a minute late.
+pub(crate) const LONGEST_REFUSAL: Duration = Duration::from_secs(3_600 + 60);
 
 /// The keys of `[users]`.
 #[derive(Debug, Clone, Deserialize)]

@@ -102,6 +102,17 @@ impl PasswordHasher {
             .await
     }
 
+    /// Refuses an attempt that would find no place in the queue, before anything else is done for it.
+    ///
+    /// Errors: `Busy`
+    pub fn demand_room(&self, attempt: &Attempt) -> Result<(), HashError> {
+        if self.pool.queue.has_room(attempt) {
+            return Ok(());
+        }
+        metrics::counter!(metric::PASSWORD_HASH_REFUSED).increment(1);
+        Err(HashError::Busy)
+    }
+
     /// How many hashes were computed so far.
     #[must_use]
     pub fn made(&self) -> u64 {

@@ -5,7 +5,7 @@
 
 use super::error::{AccountError, Failure};
 use super::revocation_service::RevocationService;
-use crate::config::LONGEST_ACCESS;
+use crate::config::LONGEST_REFUSAL;
 use crate::metric;
 use crate::models::accounts::actor::Actor;
 use crate::models::accounts::user::User;
@@ -245,7 +245,7 @@ impl ActService {
 
     async fn store(&self, act: &Act) -> Result<Done, NotDone> {
         let now = self.clock.now();
-        let until = now + LONGEST_ACCESS;
+        let until = now + LONGEST_REFUSAL;
         let (revocation, user) = match act {
             Act::Leave(named, leaving) => {
                 let session = self

@@ -5,7 +5,7 @@ use super::error::{ClientError, Failure};
 use super::revocation_service::RevocationService;
 use super::tokens::secret_token::SecretToken;
 use super::tokens::token_issuer::TokenIssuer;
-use crate::config::LONGEST_ACCESS;
+use crate::config::LONGEST_REFUSAL;
 use crate::models::accounts::actor::Actor;
 use crate::models::clients::client::{Client, scopes};
 use crate::models::sessions::revocation::{Refused, Revocation};
@@ -85,7 +85,7 @@ impl ClientService {
 
     /// Deletes a client; its tokens are refused, and what it has opened ends.
     pub(crate) async fn delete(&self, id: ClientId, actor: &Actor) -> Result<(), ClientError> {
-        let (now, until) = (self.clock.now(), self.clock.now() + LONGEST_ACCESS);
+        let (now, until) = (self.clock.now(), self.clock.now() + LONGEST_REFUSAL);
         let removed = self.clients.remove(id, actor, (now, until)).await;
         if removed.is_err() {
             // It is in force in this process although it can't be stored now; its admin asks again.
@@ -125,7 +125,7 @@ impl ClientService {
 
     /// Refuses a client's access token from now on.
     pub(crate) async fn revoke(&self, token: &str) -> Result<(), Failure> {
-        let (now, until) = (self.clock.now(), self.clock.now() + LONGEST_ACCESS);
+        let (now, until) = (self.clock.now(), self.clock.now() + LONGEST_REFUSAL);
         let Some((_, token, ends)) = self.issuer.client_of(token) else {
             return Ok(());
         };

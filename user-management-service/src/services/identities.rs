@@ -1,6 +1,6 @@
 //! Answers who the people of other issuers are here.
 
-use crate::config::{Config, LONGEST_ACCESS};
+use crate::config::{Config, LONGEST_REFUSAL};
 use crate::repositories::identities::identity_repository::{IdentityRepository, Terms};
 use async_trait::async_trait;
 use backing::{Clock, Db};
@@ -29,7 +29,7 @@ pub(crate) fn terms(config: &Config) -> Terms {
     Terms {
         signup_role: config.signup_role,
         session_life: config.session_life(),
-        longest_access: LONGEST_ACCESS,
+        longest_access: LONGEST_REFUSAL,
     }
 }
 

@@ -6,7 +6,7 @@ use super::revocation_service::RevocationService;
 use super::tokens::refresh_token::RefreshToken;
 use super::tokens::secret_token::DeviceToken;
 use super::tokens::token_issuer::TokenIssuer;
-use crate::config::LONGEST_ACCESS;
+use crate::config::LONGEST_REFUSAL;
 use crate::metric;
 use crate::models::accounts::user::User;
 use crate::models::sessions::session::{NewSession, Rotation, Session};
@@ -89,6 +89,7 @@ impl SessionService {
         let email = EmailAddress::parse(&given.email).ok();
         let key = email.map_or_else(|| given.email.to_ascii_lowercase(), |email| email.key().to_owned());
         let (attempt, device) = self.attempt(&key, address, given.device).await?;
+        self.hasher.demand_room(&attempt)?;
         self.limiter.check(&attempt).await?;
         let mut user = self.users.by_email_key(&key).await?;
         if let Some(id) = user.as_ref().map(|user| user.id)
@@ -161,7 +162,7 @@ impl SessionService {
         };
         let (user, ended) = self
             .sessions
-            .open(&new, user.version, (now, now + LONGEST_ACCESS))
+            .open(&new, user.version, (now, now + LONGEST_REFUSAL))
             .await?;
         for revocation in &ended {
             self.revocations.apply(revocation);
@@ -187,7 +188,7 @@ impl SessionService {
         let now = self.clock.now();
         let (next, stored) = presented.successor()?;
         let lives = (self.lives.0, GRACE);
-        let until = now + LONGEST_ACCESS;
+        let until = now + LONGEST_REFUSAL;
         match self
             .sessions
             .rotate(presented.hash(), &stored, now, lives, until)

@@ -92,6 +92,11 @@ impl Queue {
         }
     }
 
+    /// Whether an attempt that came now would get a place.
+    pub(super) fn has_room(&self, attempt: &Attempt) -> bool {
+        self.state().has_room(attempt)
+    }
+
     /// Takes a place; the second value is the worker, when it is this place's turn.
     fn enter(&self, attempt: &Attempt) -> Result<(QueuePlace, oneshot::Receiver<Turn>), NoTurn> {
         let (sender, receiver) = oneshot::channel();
@@ -127,27 +132,11 @@ impl Queue {
 
 impl State {
     fn enter(&mut self, attempt: &Attempt, turn: oneshot::Sender<Turn>) -> Result<u64, NoTurn> {
-        let tickets = || self.waiting.iter().map(|it| &it.ticket);
-        let is_own = |it: &&Ticket| it.account == attempt.account && it.network == attempt.network;
-        if tickets().filter(is_own).count() >= PLACES_OF_ONE {
+        let is_own = |it: &&Waiting| it.ticket.account == attempt.account && it.ticket.network == attempt.network;
+        if self.waiting.iter().filter(is_own).count() >= PLACES_OF_ONE {
             return Err(NoTurn::Crowded);
         }
-        let all = || self.running.iter().chain(tickets());
-        let of_account = all()
-            .filter(|it| it.account == attempt.account)
-            .map(|it| it.start.0 + 1);
-        let of_network = all()
-            .filter(|it| it.network == attempt.network)
-            .map(|it| it.start.1 + 1);
-        let ticket = Ticket {
-            number: self.next,
-            account: attempt.account.clone(),
-            network: attempt.network.clone(),
-            start: (
-                of_account.max().unwrap_or_default().max(self.now.0),
-                of_network.max().unwrap_or_default().max(self.now.1),
-            ),
-        };
+        let ticket = self.ticket(attempt);
         self.next += 1;
         let number = ticket.number;
         self.waiting.push(Waiting { ticket, turn });
@@ -157,6 +146,35 @@ impl State {
             self.waiting.retain(|it| Some(it.ticket.rank()) != last);
         }
         Ok(number)
+    }
+
+    /// The ticket that an attempt gets.
+    fn ticket(&self, attempt: &Attempt) -> Ticket {
+        let all = || self.running.iter().chain(self.waiting.iter().map(|it| &it.ticket));
+        let of_account = all()
+            .filter(|it| it.account == attempt.account)
+            .map(|it| it.start.0 + 1);
+        let of_network = all()
+            .filter(|it| it.network == attempt.network)
+            .map(|it| it.start.1 + 1);
+        Ticket {
+            number: self.next,
+            account: attempt.account.clone(),
+            network: attempt.network.clone(),
+            start: (
+                of_account.max().unwrap_or_default().max(self.now.0),
+                of_network.max().unwrap_or_default().max(self.now.1),
+            ),
+        }
+    }
+
+    /// Whether an attempt would not leave the queue as soon as it came.
+    fn has_room(&self, attempt: &Attempt) -> bool {
+        if self.waiting.len() < PLACES {
+            return true;
+        }
+        let rank = self.ticket(attempt).rank();
+        self.waiting.iter().any(|it| it.ticket.rank() > rank)
     }
 
     fn take_first(&mut self) -> Option<Waiting> {
@@ -266,7 +284,9 @@ mod tests {
     #[test]
     fn a_full_queue_sends_away_whoever_would_be_served_last() {
         let queue = Queue::new(0);
+        assert!(queue.has_room(&attempt("guess", 1)));
         let mut crowd: Vec<Entered> = (0..PLACES).map(|n| enter(&queue, &format!("guess {n}"), 1)).collect();
+        assert!(!queue.has_room(&attempt("guess", 1)) && queue.has_room(&attempt("other", 2)));
         let (_place, mut late) = enter(&queue, "guess", 1);
         assert!(
             late.try_recv()
