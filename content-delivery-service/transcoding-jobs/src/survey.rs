@@ -86,9 +86,7 @@ pub async fn survey_tracks(
     let packets = Packets::new(zero, contiguous);
     let mut packets = list_packets(sandbox, &order(&PACKETS), &streams, packets).await?;
     let pixels = streams.video.as_ref().map_or(0, |video| video.pixels);
-    if pixels.saturating_mul(packets.pictures()) > MOST_DECODED_PIXELS {
-        return Err(SurveyError::PICTURES);
-    }
+    demand_pixels(pixels, packets.pictures())?;
     let video = picture(&streams, &mut packets);
     let audio = sounds(&streams, &mut packets);
     let ends = audio.iter().map(|it| it.end).chain(video.as_ref().map(|it| it.end));
@@ -104,6 +102,15 @@ pub async fn survey_tracks(
         video,
         audio,
     })
+}
+
+/// Refuses a picture of which so many of this size are too much work.
+fn demand_pixels(pixels: u64, pictures: u64) -> Result<(), SurveyError> {
+    if pixels.saturating_mul(pictures) > MOST_DECODED_PIXELS {
+        Err(SurveyError::PICTURES)
+    } else {
+        Ok(())
+    }
 }
 
 const STREAMS: [&str; 4] = [
@@ -276,6 +283,21 @@ fn rescale(value: i64, from: (u32, u32), to: (u32, u32)) -> i128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn twelve_hours_of_4k_at_sixty_frames_a_second_are_taken_and_twice_as_many_are_refused() {
+        let (pixels, pictures) = (3_840 * 2_160, 12 * 3_600 * 60);
+        assert!(demand_pixels(pixels, pictures).is_ok());
+        for (pixels, pictures) in [
+            (pixels, 2 * pictures),
+            (2 * pixels, pictures),
+            (16_000 * 16_000, 90_000),
+            (u64::MAX, 2),
+        ] {
+            let refused = demand_pixels(pixels, pictures).unwrap_err();
+            assert_eq!(refused.code(), "media_limits", "{pixels} × {pictures}");
+        }
+    }
 
     #[test]
     fn halves_go_away_from_zero_as_in_libavutil() {

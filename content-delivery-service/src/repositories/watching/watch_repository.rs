@@ -28,6 +28,11 @@ const OF_MANY: Sql = Sql::both(
      AND video_id IN (SELECT json_array_elements_text($2::json)::uuid)",
 );
 
+const SEEN: &str = "UPDATE watches SET seen = $3, seen_us = $4, completed_at = $5 WHERE user_id = $1 AND video_id = $2";
+const OF_ONE: &str = "SELECT position_us, seen_us, completed_at IS NOT NULL AS is_completed FROM watches \
+    WHERE user_id = $1 AND video_id = $2";
+const FORGET: &str = "DELETE FROM watches WHERE video_id = $1";
+
 /// Works on what was watched.
 #[derive(Clone)]
 pub struct WatchRepository {
@@ -106,10 +111,8 @@ impl WatchRepository {
         let completed = is_enough(seen_us, duration_us, share).then_some(now);
         let completed_at = held.completed_at.or(completed);
         if seen != before || completed_at != held.completed_at {
-            let sql = "UPDATE watches SET seen = $3, seen_us = $4, completed_at = $5 \
-                       WHERE user_id = $1 AND video_id = $2";
             let seen: Value = seen.into_iter().map(|(from, to)| Value::from(vec![from, to])).collect();
-            tx.run(sql, args![user, video, seen, seen_us, completed_at]).await?;
+            tx.run(SEEN, args![user, video, seen, seen_us, completed_at]).await?;
         }
         tx.commit().await?;
         Ok(true)
@@ -117,9 +120,7 @@ impl WatchRepository {
 
     /// How far a user has watched a lecture.
     pub async fn progress(&self, user: UserId, video: VideoId) -> Result<Progress, DbError> {
-        let sql = "SELECT position_us, seen_us, completed_at IS NOT NULL AS is_completed FROM watches \
-                   WHERE user_id = $1 AND video_id = $2";
-        let row = self.db.read().one::<ProgressRow>(sql, args![user, video]).await?;
+        let row = self.db.read().one::<ProgressRow>(OF_ONE, args![user, video]).await?;
         Ok(row.map_or_else(Progress::default, |row| Progress {
             position_us: row.position_us,
             seen_us: row.seen_us,
@@ -138,6 +139,42 @@ impl WatchRepository {
 
 /// Forgets who has watched a lecture, in the transaction that deletes it.
 pub(crate) async fn forget(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
-    tx.run("DELETE FROM watches WHERE video_id = $1", args![video]).await?;
+    tx.run(FORGET, args![video]).await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MIGRATIONS;
+    use serde_json::json;
+    use testing::databases;
+
+    #[tokio::test]
+    async fn no_statement_of_what_was_watched_reads_a_whole_table() {
+        let (user, video, now) = (
+            UserId::generate(),
+            VideoId::generate(),
+            Timestamp::from_seconds(1_800_000_000),
+        );
+        let list = |id: uuid::Uuid| json!([id.as_simple().to_string()]);
+        let (users, videos) = (list(user.0), list(video.0));
+        for test in databases("content", MIGRATIONS).await.unwrap() {
+            let seen = args![user, video, json!([]), 0_i64, now];
+            for (what, sql, values) in [
+                ("a lecture's length", LENGTH, args![video]),
+                ("the lock of a row", HOLD.into(), args![user, video, 0_i64, now]),
+                ("what was seen", SEEN.into(), seen),
+                ("one person and lecture", OF_ONE.into(), args![user, video]),
+                (
+                    "many people and lectures",
+                    OF_MANY,
+                    args![users.clone(), videos.clone()],
+                ),
+                ("a lecture's end", FORGET.into(), args![video]),
+            ] {
+                test.reads_by_index(what, sql, values).await;
+            }
+        }
+    }
 }

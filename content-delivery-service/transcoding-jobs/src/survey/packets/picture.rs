@@ -105,6 +105,17 @@ impl Picture {
         Ok(())
     }
 
+    /// As if this many pictures had been taken.
+    #[cfg(test)]
+    pub(super) fn pretend(&mut self, pictures: usize) {
+        let frame = |_| Frame {
+            time: 0,
+            key: true,
+            stretch: 0,
+        };
+        self.frames = (0..pictures).map(frame).collect();
+    }
+
     fn add(&mut self, time: i64, key: bool, stretch: u32) {
         self.frames.push(Frame { time, key, stretch });
         if self.latest.is_none_or(|(latest, _)| time > latest) {

@@ -180,3 +180,21 @@ fn silence_in_one_stream_is_no_gap_and_in_all_of_them_it_is_one() {
     }
     assert!(matches!(read(&text), Ok(false)));
 }
+
+#[test]
+fn twenty_million_packets_and_four_million_pictures_are_taken_and_no_more() {
+    let one = lines("1|0|0|1|K_\n");
+    let mut packets = Packets::new(0, false);
+    packets.count = 19_999_999;
+    packets.push(&one).unwrap();
+    assert!(matches!(packets.push(&one), Err(SurveyError::TooLarge("packets"))));
+
+    let mut packets = Packets::new(0, false);
+    packets.watch_video(0, Unit::new(1, 1_000).unwrap(), 0);
+    packets.video.as_mut().unwrap().pretend(3_999_999);
+    packets.push(&lines("0|9|9|1|K_\n")).unwrap();
+    assert!(matches!(
+        packets.push(&lines("0|10|10|1|__\n")),
+        Err(SurveyError::TooLarge("frames"))
+    ));
+}
