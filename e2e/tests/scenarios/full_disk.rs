@@ -194,6 +194,39 @@ async fn a_disk_filled_from_outside_stops_neither_playback_nor_deletion_and_lose
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lecture_is_made_private_on_a_full_disk_and_stops_playing() -> Result<()> {
+    let disk = tempfile::tempdir()?;
+    scenario(small_disk(disk.path(), 64, 8 * MIB), async |stage| {
+        let owner = sign_up(stage, "owner@example.org").await?;
+        let viewer = sign_up(stage, "viewer@example.org").await?;
+        let lecture = stage.api.playable(&media::short().await?, &owner.token).await?;
+        let path = format!("/api/v1/content/{lecture}");
+        let change = async |visibility: &str| {
+            let body = json!({ "visibility": visibility });
+            stage.api.json(Method::PATCH, &path, &owner.token, &body).await
+        };
+        change("signed_in").await?.expect(200)?;
+        let session = stage.api.session(&lecture, &viewer.token).await?;
+        let segment = playlist::open(&stage.api, &session.hls_url)
+            .await?
+            .remove(0)
+            .segments
+            .remove(0);
+        stage.api.fetch(&segment).await?.expect(200)?;
+
+        fill(stage, 0)?;
+        change("private").await?.expect(200)?;
+        let ended = process::until("the end of the playback", Duration::from_secs(3), async || {
+            Ok((stage.api.fetch(&segment).await?.status == 403).then_some(()))
+        });
+        ended.await?;
+        stage.api.get(&path, &viewer.token).await?.expect(404)?;
+        plays(stage, &owner, &lecture).await
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_sign_out_on_a_full_disk_is_in_force_at_once_and_acknowledged_once_it_is_stored() -> Result<()> {
     let disk = tempfile::tempdir()?;
     scenario(small_disk(disk.path(), 64, 8 * MIB), async |stage| {
