@@ -109,7 +109,9 @@ async fn a_client_may_do_what_its_scopes_say_and_nothing_else() -> Result<()> {
         let learner = stage.account("learner").await?;
         let api = &stage.api;
         let lecture = api.playable(&media::short().await?, &owner.token).await?;
-        let course = e2e::courses::Course::publish(api, &owner, &[&lecture], &json!({})).await?;
+        let course = e2e::courses::Course::publish(api, &owner, &[&lecture], &json!({"join": "code"})).await?;
+        let told = api.get(&course.path(""), &owner.token).await?.expect(200)?.json();
+        ensure!(told["code"].is_string(), "{told}");
         let paths = [
             ("content:read", format!("/api/v1/content/{lecture}")),
             (
@@ -128,7 +130,9 @@ async fn a_client_may_do_what_its_scopes_say_and_nothing_else() -> Result<()> {
             for (scope, path) in &paths {
                 let answer = ask(api, &token, path).await?;
                 if *scope == own {
-                    answer.expect(200)?;
+                    let told = answer.expect(200)?.json();
+                    // Whoever has the code could let anybody in.
+                    ensure!(told.get("code").is_none_or(serde_json::Value::is_null), "{told}");
                 } else {
                     answer
                         .problem(403, "scope_required")
@@ -198,6 +202,7 @@ async fn what_clients_are_told(
         (access(lecture, &owner.id), true, "owner"),
         (access(lecture, &admin.id), true, "admin"),
         (access(lecture, nobody), false, "no_account"),
+        (access(lecture, "ada@example.org"), false, "no_account"),
         (access(nobody, &learner.id), false, "not_found"),
         (access("no-id", &learner.id), false, "not_found"),
     ] {

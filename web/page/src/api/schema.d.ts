@@ -2862,8 +2862,8 @@ export interface operations {
     showAccess: {
         parameters: {
             query: {
-                /** @description The user's id. */
-                user: components["schemas"]["UserId"];
+                /** @description The user's id; a text that is no id has no account. */
+                user: string;
             };
             header?: never;
             path: {
