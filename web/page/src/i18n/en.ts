@@ -368,6 +368,7 @@ export const en = {
   'audit.act.delete_client': 'removed',
   'audit.act.create_user': 'created the account',
   'audit.act.change_roles': 'changed the roles of',
+  'audit.act.map_roles': 'changed, by its own roles, those of',
   'audit.act.deactivate_user': 'deactivated',
 
   'account.title': 'Account',

@@ -19,6 +19,7 @@ import * as accounts from './accounts.mjs';
 import * as learning from './learning.mjs';
 import * as looks from './looks.mjs';
 import * as playing from './playing.mjs';
+import * as services from './services.mjs';
 import * as sharing from './sharing.mjs';
 import * as typing from './typing.mjs';
 import * as watching from './watching.mjs';
@@ -87,6 +88,7 @@ const scenes = [
   typing.keepWhatWasTyped,
   typing.signInAgainOverThePage,
   accounts.givePeopleRoles,
+  services.giveAServiceCredentials,
   watching.readWhatAdminsDid,
   accounts.signOutInAllTabs,
   looks.lookAtEveryPage,
