@@ -18,7 +18,7 @@ use crate::repositories::playback::playback_repository::{Ending, PlaybackReposit
 use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::access_service::{AccessService, Asker, Entitlement, Right, Visit, entitlement};
 use crate::services::stream_service::leases::Leases;
-use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks, TokenHash};
+use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks};
 use crate::services::stream_service::playback_keys::PlaybackKeys;
 use backing::bus::After;
 use backing::space::Space;
@@ -100,10 +100,10 @@ impl StreamService {
             return Ok(None);
         };
         let inner = &*self.0;
-        let (hash, now) = (TokenHash::of(token), inner.clock.now());
-        let open = match inner.open.find(hash).filter(|open| !open.is_due(now)) {
+        let now = inner.clock.now();
+        let open = match inner.open.find(token).filter(|open| !open.is_due(now)) {
             Some(open) => Some(open),
-            None => Box::pin(self.first_sight(token, hash, video)).await?,
+            None => Box::pin(self.first_sight(token, video)).await?,
         };
         Ok(open.filter(|open| open.is_for(video, now)))
     }
@@ -114,17 +114,12 @@ impl StreamService {
             return None;
         }
         let now = self.0.clock.now();
-        let open = self.0.open.find(TokenHash::of(token))?;
+        let open = self.0.open.find(token)?;
         (!open.is_due(now) && open.is_for(video, now)).then_some(open)
     }
 
     /// Looks up a token that this process has not seen, or not for a while.
-    async fn first_sight(
-        &self,
-        token: &str,
-        hash: TokenHash,
-        video: VideoId,
-    ) -> Result<Option<Arc<OpenPlayback>>, DbError> {
+    async fn first_sight(&self, token: &str, video: VideoId) -> Result<Option<Arc<OpenPlayback>>, DbError> {
         let inner = &*self.0;
         let claims = match inner.keys.read(token) {
             Reading::Good(claims) => claims,
@@ -141,12 +136,12 @@ impl StreamService {
         if claims.video != video || claims.uses & USE_MEDIA == 0 || now >= claims.expires_at {
             return Ok(None);
         }
-        let _alone = inner.open.admission(hash).await;
-        if let Some(open) = inner.open.find(hash).filter(|open| !open.is_due(now)) {
+        let _alone = inner.open.admission(token).await;
+        if let Some(open) = inner.open.find(token).filter(|open| !open.is_due(now)) {
             return Ok(Some(open));
         }
         let seen_at = self.place(&claims, now).await?;
-        Ok(Some(inner.open.admit(hash, claims, seen_at, now)))
+        Ok(Some(inner.open.admit(token, claims, seen_at, now)))
     }
 
     /// The last sign of life, as the database has it, of a session that holds a place; `None` if it has ended or gets none.

@@ -1,11 +1,11 @@
-//! The playback sessions that this process has seen a token of, found by the token's hash.
+//! The playback sessions that this process has seen a token of, found by the token itself: a digest of it would cost more
+//! than all the rest of the look-up.
 //!
-//! The hot path is one hash, one shared lock for the time of a look-up, and a few atomic loads.
+//! The hot path is one shared lock for the time of a look-up, and a few atomic loads.
 //! An end that arrives while a token's session is still being looked up in the database is kept
 //! for a while, so that the older answer cannot bring the session back.
 
 use crate::models::playback::session::RENEWAL;
-use aws_lc_rs::digest::{SHA256, digest};
 use contracts::{PlaybackId, Timestamp, VideoId};
 use entitlements::models::playback_token::Claims;
 use media_store::unread_media::{MOST, MOST_OF_NETWORK, UnreadMedia};
@@ -20,7 +20,7 @@ const KEEP_ENDS: Duration = Duration::from_secs(600);
 
 /// A user, or a network, as tokens name them.
 type Viewer = [u8; 8];
-type Shard = RwLock<HashMap<TokenHash, Arc<OpenPlayback>>>;
+type Shard = RwLock<HashMap<Box<str>, Arc<OpenPlayback>>>;
 
 /// One session's state, shared by all requests that carry its token.
 pub(crate) struct OpenPlayback {
@@ -89,40 +89,30 @@ impl Ends {
     }
 }
 
-/// A token's hash, under which its session stands in the table.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct TokenHash([u8; 32]);
-
-impl TokenHash {
-    /// Hashes a token.
-    pub(crate) fn of(token: &str) -> Self {
-        let mut hash = [0; 32];
-        hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-        Self(hash)
-    }
-
-    fn shard(self) -> usize {
-        usize::from(self.0[0]) % SHARDS
-    }
+/// Which part of the table a token stands in: its last letters are of its signature, and as good as random.
+fn shard(token: &str) -> usize {
+    let letters = token.as_bytes();
+    let letter = letters.len().checked_sub(2).and_then(|at| letters.get(at));
+    usize::from(letter.copied().unwrap_or_default()) % SHARDS
 }
 
 impl OpenPlaybacks {
     /// The session of a token that was admitted before.
-    pub(crate) fn find(&self, hash: TokenHash) -> Option<Arc<OpenPlayback>> {
-        let shard = self.shards[hash.shard()].read().unwrap_or_else(PoisonError::into_inner);
-        shard.get(&hash).cloned()
+    pub(crate) fn find(&self, token: &str) -> Option<Arc<OpenPlayback>> {
+        let shard = self.shards[shard(token)].read().unwrap_or_else(PoisonError::into_inner);
+        shard.get(token).cloned()
     }
 
     /// Waits until no other request admits a token of the same shard, so that a crowd asks the database once.
-    pub(crate) async fn admission(&self, hash: TokenHash) -> tokio::sync::MutexGuard<'_, ()> {
-        self.admissions[hash.shard()].lock().await
+    pub(crate) async fn admission(&self, token: &str) -> tokio::sync::MutexGuard<'_, ()> {
+        self.admissions[shard(token)].lock().await
     }
 
     /// Adds a token whose signature is good, with the last sign of life of its session that the database has; none if the
     /// session does not live.
     pub(crate) fn admit(
         &self,
-        hash: TokenHash,
+        token: &str,
         claims: Claims,
         seen_at: Option<Timestamp>,
         now: Timestamp,
@@ -137,13 +127,13 @@ impl OpenPlaybacks {
             reported: AtomicI64::new(known),
             claims,
         });
-        let mut shard = self.shards[hash.shard()]
+        let mut shard = self.shards[shard(token)]
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         if shard.len() >= PER_SHARD {
             make_room(&mut shard, now);
         }
-        shard.insert(hash, Arc::clone(&open));
+        shard.insert(token.into(), Arc::clone(&open));
         open
     }
 
@@ -230,7 +220,7 @@ impl OpenPlaybacks {
 }
 
 /// Removes sessions that have run out; if those are few, some of the rest too: their next request looks them up again.
-fn make_room(shard: &mut HashMap<TokenHash, Arc<OpenPlayback>>, now: Timestamp) {
+fn make_room(shard: &mut HashMap<Box<str>, Arc<OpenPlayback>>, now: Timestamp) {
     shard.retain(|_, open| now < open.claims.expires_at);
     if shard.len() > PER_SHARD / 4 * 3 {
         let mut keep = false;
@@ -266,24 +256,24 @@ mod tests {
     #[test]
     fn a_session_lives_until_it_runs_out_or_is_ended() {
         let table = OpenPlaybacks::default();
-        let open = table.admit(TokenHash::of("a"), claims(LATER), Some(NOW), NOW);
-        assert!(table.find(TokenHash::of("b")).is_none());
-        assert!(table.find(TokenHash::of("a")).unwrap().lives(NOW));
+        let open = table.admit("a", claims(LATER), Some(NOW), NOW);
+        assert!(table.find("b").is_none());
+        assert!(table.find("a").unwrap().lives(NOW));
         assert!(!open.lives(LATER));
         table.end(&[open.claims.playback], NOW);
-        assert!(!table.find(TokenHash::of("a")).unwrap().lives(NOW));
+        assert!(!table.find("a").unwrap().lives(NOW));
     }
 
     #[test]
     fn a_new_policy_ends_what_was_opened_before_it_and_nothing_else() {
         let table = OpenPlaybacks::default();
-        let old = table.admit(TokenHash::of("old"), claims(LATER), Some(NOW), NOW);
+        let old = table.admit("old", claims(LATER), Some(NOW), NOW);
         let new = Claims {
             policy_version: 2,
             ..old.claims.clone()
         };
-        let new = table.admit(TokenHash::of("new"), new, Some(NOW), NOW);
-        let other = table.admit(TokenHash::of("other"), claims(LATER), Some(NOW), NOW);
+        let new = table.admit("new", new, Some(NOW), NOW);
+        let other = table.admit("other", claims(LATER), Some(NOW), NOW);
         table.end_below(&[(old.claims.video, 2)], NOW);
         assert_eq!([old.lives(NOW), new.lives(NOW), other.lives(NOW)], [false, true, true]);
     }
@@ -294,15 +284,15 @@ mod tests {
         let (one, two) = (claims(LATER), claims(LATER));
         table.end(&[one.playback], NOW);
         table.end_below(&[(two.video, 2)], NOW);
-        assert!(!table.admit(TokenHash::of("one"), one, Some(NOW), NOW).lives(NOW));
-        assert!(!table.admit(TokenHash::of("two"), two, Some(NOW), NOW).lives(NOW));
+        assert!(!table.admit("one", one, Some(NOW), NOW).lives(NOW));
+        assert!(!table.admit("two", two, Some(NOW), NOW).lives(NOW));
     }
 
     #[test]
     fn the_table_stays_bounded() {
         let table = OpenPlaybacks::default();
         for n in 0..SHARDS * PER_SHARD * 2 {
-            table.admit(TokenHash::of(&n.to_string()), claims(LATER), Some(NOW), NOW);
+            table.admit(&n.to_string(), claims(LATER), Some(NOW), NOW);
         }
         assert!(table.len() <= SHARDS * PER_SHARD);
     }
@@ -310,7 +300,7 @@ mod tests {
     #[test]
     fn a_sign_of_life_is_reported_once() {
         let table = OpenPlaybacks::default();
-        let open = table.admit(TokenHash::of("a"), claims(LATER), Some(NOW), NOW);
+        let open = table.admit("a", claims(LATER), Some(NOW), NOW);
         assert!(table.take_seen().is_empty());
         open.touch(LATER);
         assert_eq!(table.take_seen(), [(open.claims.playback, LATER)]);
@@ -320,7 +310,7 @@ mod tests {
     #[test]
     fn a_sign_of_life_that_others_do_not_know_of_is_due_before_they_give_the_session_up() {
         let table = OpenPlaybacks::default();
-        let open = table.admit(TokenHash::of("a"), claims(LATER), Some(NOW), NOW);
+        let open = table.admit("a", claims(LATER), Some(NOW), NOW);
         assert!(!open.is_due(NOW) && open.is_due(NOW + RENEWAL));
         open.touch(NOW + RENEWAL / 2);
         assert!(open.is_due(NOW + RENEWAL), "nobody else knows");
@@ -328,7 +318,7 @@ mod tests {
         assert!(!open.is_due(NOW + RENEWAL));
         table.end(&[open.claims.playback], NOW);
         assert!(!open.is_due(NOW + RENEWAL * 2), "what has ended is not looked up");
-        let dead = table.admit(TokenHash::of("b"), claims(LATER), None, NOW);
+        let dead = table.admit("b", claims(LATER), None, NOW);
         assert!(!dead.is_due(NOW + RENEWAL * 2) && !dead.lives(NOW));
     }
 }

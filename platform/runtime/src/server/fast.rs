@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use tokio::time::Instant;
+use std::time::Instant;
 
 /// The whole answer, logged and counted like that of a route; `None` if the routes have to answer.
 pub(super) fn answer<B: Body>(
