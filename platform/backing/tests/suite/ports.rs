@@ -27,7 +27,7 @@ async fn memory_is_a_cache() {
         clock.advance(span);
         std::future::ready(())
     };
-    suites::cache::suite(&memory, pass).await.unwrap();
+    suites::cache::suite([&memory, &memory], pass).await.unwrap();
 }
 
 #[tokio::test]
