@@ -15,7 +15,12 @@ const PREFIX: &str = "MOOCFLIX_";
 /// The section whose copies get the names that operators choose.
 const ANY: &str = "*";
 /// Variables of ours that are no configuration.
-const OTHERS: [&str; 3] = ["MOOCFLIX_TOKEN", "MOOCFLIX_TEST_POSTGRES", "MOOCFLIX_BIN"];
+const OTHERS: [&str; 4] = [
+    "MOOCFLIX_TOKEN",
+    "MOOCFLIX_TEST_POSTGRES",
+    "MOOCFLIX_TEST_REDIS",
+    "MOOCFLIX_BIN",
+];
 
 /// A configuration with what is worth telling about it.
 #[derive(Debug)]

@@ -119,6 +119,7 @@ fn an_unknown_variable_is_a_warning_and_the_variables_of_tests_and_tools_are_non
     let others = [
         ("MOOCFLIX_TOKEN", "x"),
         ("MOOCFLIX_TEST_POSTGRES", "x"),
+        ("MOOCFLIX_TEST_REDIS", "x"),
         ("MOOCFLIX_BIN", "x"),
     ];
     assert!(loaded("", &others).unwrap().warnings.is_empty());
