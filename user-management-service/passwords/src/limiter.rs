@@ -240,7 +240,7 @@ impl Limiter {
         let shared = match self.cache.increment(&counter.key, by, counter.window).await {
             Ok(count) => count,
             Err(error) => {
-                tracing::warn!(%error, "the cache does not answer: limits are counted on this node alone");
+                tracing::debug!(%error, "the cache does not answer: a limit is counted on this node alone");
                 none
             }
         };
