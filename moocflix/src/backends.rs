@@ -4,7 +4,7 @@ use crate::data_dir;
 use crate::settings::Settings;
 use anyhow::{Context, Result, anyhow};
 use backing::bus::{Bus, EmbeddedBus, Relay, report_lag};
-use backing::cache::MemoryCache;
+use backing::cache::{Cache, MemoryCache};
 use backing::db::Inspected;
 use backing::objects::{ObjectError, Objects};
 use backing::space::Space;
@@ -14,21 +14,39 @@ use runtime::process::Check;
 use runtime::{Background, Face};
 use std::sync::Arc;
 
-/// The cache's memory.
+/// The memory of a cache in this process.
 const CACHE_BYTES: usize = 64 * 1_024 * 1_024;
 
-/// Opens everything except the schemas, which belong to their services.
-pub(crate) async fn open(settings: &Settings) -> Result<Backing> {
+/// Opens everything except the schemas, which belong to their services; returns also the tasks that keep it open.
+pub(crate) async fn open(settings: &Settings) -> Result<(Backing, Vec<Background>)> {
     data_dir::prepare(&settings.data_dir)?;
     let clock = Clock::system();
     let objects = Objects::open(&settings.storage_url()).await.context("storage_url")?;
-    Ok(Backing {
-        cache: Arc::new(MemoryCache::new(clock.clone(), CACHE_BYTES)),
+    let (cache, tasks) = cache(settings, &clock).await?;
+    let backing = Backing {
+        cache,
         bus: bus(),
         space: Space::of(&settings.data_dir, objects.folder(), settings.disk_reserve()?),
         clock,
         objects,
-    })
+    };
+    Ok((backing, tasks))
+}
+
+/// Opens the cache. MoocFlix also starts without its server.
+async fn cache(settings: &Settings, clock: &Clock) -> Result<(Arc<dyn Cache>, Vec<Background>)> {
+    let Some(redis) = settings.redis_cache()?.map(Arc::new) else {
+        return Ok((Arc::new(MemoryCache::new(clock.clone(), CACHE_BYTES)), Vec::new()));
+    };
+    if let Err(error) = redis.connect().await {
+        tracing::warn!(%error, "cache_url: MoocFlix starts without the cache's server and goes on trying");
+    }
+    let kept = Arc::clone(&redis);
+    let keep = Background::new("cache", move |shutdown| async move {
+        kept.keep_connected(async move { shutdown.requested().await }).await;
+        Ok(())
+    });
+    Ok((redis, vec![keep]))
 }
 
 /// Opens the bus.
@@ -114,6 +132,15 @@ pub(crate) fn database_check(db: Db) -> Check {
         let db = db.clone();
         async move { ask(&db).await }
     })
+}
+
+/// Notes when the cache doesn't answer.
+pub(crate) fn cache_check(cache: Arc<dyn Cache>) -> Check {
+    let check = Check::new("cache", move || {
+        let cache = Arc::clone(&cache);
+        async move { cache.get("probe").await.map(|_| ()).map_err(|error| error.to_string()) }
+    });
+    check.noted()
 }
 
 /// Checks that the object store still has the object that the first start put there.

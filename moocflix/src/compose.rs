@@ -82,7 +82,7 @@ struct Parts {
 
 impl Parts {
     async fn open(settings: &Settings, address: &str) -> Result<Self> {
-        let backing = backends::open(settings).await?;
+        let (backing, tasks) = backends::open(settings).await?;
         let clock = backing.clock.clone();
         let address = format!("http://{address}");
         let name = settings.public_url.as_deref().unwrap_or(&address);
@@ -99,10 +99,13 @@ impl Parts {
             issuer,
             providers: Vec::new(),
             secret: data_dir::secret(&settings.data_dir, settings.secret_key.as_ref())?,
-            checks: vec![storage.context("storage_url")?],
+            checks: vec![
+                storage.context("storage_url")?,
+                backends::cache_check(Arc::clone(&backing.cache)),
+            ],
             schemas: BTreeMap::new(),
             routes: Routes::none(),
-            tasks: Vec::new(),
+            tasks,
             backing,
         };
         parts

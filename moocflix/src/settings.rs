@@ -1,6 +1,7 @@
 //! The configuration: this crate's keys, and a section for each service.
 
 use crate::roles::FACES;
+use adapters::RedisCache;
 use anyhow::{Context, Result, anyhow, bail};
 use backing::space::Reserve;
 use runtime::TrustedProxy;
@@ -14,6 +15,9 @@ use std::time::Duration;
 
 /// This program as it runs, even if the file at its path has been replaced.
 pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
+
+/// What all of MoocFlix's keys on a Redis server begin with.
+const REDIS_PREFIX: &str = "moocflix:";
 
 /// The defaults of every crate; together they contain every key.
 fn every_default() -> Vec<&'static str> {
@@ -135,7 +139,8 @@ impl Settings {
             &["sqlite", "postgres", "postgresql"],
         )?;
         supported("storage_url", &self.storage_url(), &["file"])?;
-        supported("cache_url", &self.cache_url, &["memory"])?;
+        supported("cache_url", &self.cache_url, &["memory", "redis", "rediss"])?;
+        self.redis_cache()?;
         supported("bus_url", &self.bus_url, &["embedded"])?;
         if self
             .secret_key
@@ -173,6 +178,15 @@ impl Settings {
         self.storage_url
             .clone()
             .unwrap_or_else(|| folder_url("file", &self.data_dir.join("objects")))
+    }
+
+    /// The cache that nodes share, unless each has its own in memory.
+    pub(crate) fn redis_cache(&self) -> Result<Option<RedisCache>> {
+        if self.cache_url.starts_with("memory:") {
+            return Ok(None);
+        }
+        let cache = RedisCache::new(&self.cache_url, REDIS_PREFIX);
+        cache.map(Some).map_err(|why| anyhow!("cache_url: {why}"))
     }
 
     /// How much of the disks uploads and encoders leave free.

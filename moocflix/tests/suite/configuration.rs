@@ -63,8 +63,12 @@ fn a_wrong_setting_is_refused_and_named() {
             "bus_url: this build supports embedded: but not `kafka:`",
         ),
         (
-            "cache_url = \"redis://r\"",
-            "cache_url: this build supports memory: but not `redis:`",
+            "cache_url = \"memcached://m\"",
+            "cache_url: this build supports memory:, redis:, rediss: but not `memcached:`",
+        ),
+        (
+            "cache_url = \"redis://r/database\"",
+            "cache_url: must be redis://USER:PASSWORD@HOST:PORT/DATABASE",
         ),
         (
             "storage_url = \"s3://bucket\"",

@@ -115,7 +115,7 @@ pub struct Health {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = std::collections::HashMap<String, String>)]
     checks: BTreeMap<&'static str, &'static str>,
-    /// By role, what is missing although the process is ready.
+    /// What is missing although the process is ready, by role or back end.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schema(value_type = std::collections::HashMap<String, String>)]
     notes: BTreeMap<&'static str, String>,

@@ -1559,7 +1559,7 @@ export interface components {
             checks?: {
                 [key: string]: string;
             };
-            /** @description By role, what is missing although the process is ready. */
+            /** @description What is missing although the process is ready, by role or back end. */
             notes?: {
                 [key: string]: string;
             };
