@@ -15,6 +15,7 @@ pub mod process;
 pub mod provider;
 pub mod random;
 pub mod raw;
+pub mod redis;
 pub mod segments;
 pub mod server;
 pub mod settings;

@@ -21,6 +21,7 @@ mod postgres;
 mod process;
 mod progress;
 mod provider_sign_in;
+mod redis;
 mod sessions;
 mod sharing;
 mod siege_media;
