@@ -17,6 +17,10 @@ const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(2);
 const WAIT_FOR_WRITER: Duration = Duration::from_secs(10);
 /// The longest pause between two statements of a transaction, after which its process counts as frozen.
 const FROZEN: &str = "60s";
+/// How long a statement in PostgreSQL waits for a lock that another process holds, and how long it may take in all; a request
+/// that waits for longer is of no use to anybody.
+const LONGEST_LOCK: &str = "10s";
+const LONGEST_STATEMENT: &str = "30s";
 /// How long to wait for SQLite's lock, which another process (a command, a second role) may hold.
 const WAIT_FOR_LOCK: Duration = Duration::from_secs(5);
 
@@ -163,6 +167,8 @@ async fn postgres(url: &str, service: &str) -> Result<PgPool, DbError> {
     let options = options.application_name("moocflix").options([
         ("search_path", service),
         ("idle_in_transaction_session_timeout", FROZEN),
+        ("lock_timeout", LONGEST_LOCK),
+        ("statement_timeout", LONGEST_STATEMENT),
     ]);
     // a ping before each use finds dead connections, which are replaced without an error
     let pool = PgPoolOptions::new()

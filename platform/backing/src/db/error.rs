@@ -71,11 +71,13 @@ fn of_sqlite(code: &str, error: sqlx::Error) -> DbError {
     }
 }
 
-/// Source: PostgreSQL 15, appendix A; class 08 connection, 53 resources, 57P shutdown, 40 try again
+/// Source: PostgreSQL 15, appendix A; class 08 connection, 53 resources, 57014 time limit, 57P shutdown, 40 try again
 fn of_postgres(code: &str, error: sqlx::Error) -> DbError {
     match code {
         "53100" => DbError::Full,
-        "40001" | "40P01" | "55P03" | "57P01" | "57P02" | "57P03" | "57P05" => DbError::Unavailable(error.to_string()),
+        "40001" | "40P01" | "55P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" => {
+            DbError::Unavailable(error.to_string())
+        }
         _ if code.starts_with("08") || code.starts_with("53") || code.starts_with("58") => {
             DbError::Unavailable(error.to_string())
         }

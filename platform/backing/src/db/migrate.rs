@@ -94,6 +94,9 @@ pub(super) fn check_order(migrations: &[Migration]) -> Result<(), DbError> {
 
 pub(super) async fn run(mut tx: Tx, service: &'static str, migrations: &[Migration]) -> Result<(), DbError> {
     if let TxInner::Postgres(connection) = &mut tx.inner {
+        // what changes a large table takes its time, and whoever starts meanwhile waits
+        connection.execute("SET LOCAL lock_timeout = 0").await?;
+        connection.execute("SET LOCAL statement_timeout = 0").await?;
         // one migrating process at a time, whichever schema; freed by the transaction's end
         connection.execute("SELECT pg_advisory_xact_lock(7883642510)").await?;
         let create = format!("CREATE SCHEMA IF NOT EXISTS \"{service}\"");

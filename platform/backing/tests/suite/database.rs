@@ -433,6 +433,25 @@ async fn a_locked_sqlite_database_is_waited_for_or_reported_as_unavailable() {
 }
 
 #[tokio::test]
+async fn a_lock_in_postgres_is_waited_for_or_reported_as_unavailable() {
+    let tests = each().await;
+    let db = &tests[1].db;
+    insert(db, &lecture("held")).await.unwrap();
+    let touch = "UPDATE lectures SET seconds = 1 WHERE slug = $1";
+    let mut held = db.write().await.unwrap();
+    held.run(touch, args!["held"]).await.unwrap();
+    let mut waits = db.write().await.unwrap();
+    let begun = std::time::Instant::now();
+    let refused = waits.run(touch, args!["held"]).await;
+    assert!(matches!(refused, Err(DbError::Unavailable(_))), "{refused:?}");
+    assert!((9..30).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    drop(waits);
+    held.commit().await.unwrap();
+    let mut after = db.write().await.unwrap();
+    assert_eq!(after.run(touch, args!["held"]).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn a_reader_cannot_write() {
     let tests = each().await;
     let written = tests[0]
