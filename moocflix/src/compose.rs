@@ -125,7 +125,7 @@ impl Parts {
         for (name, config) in &settings.users.providers {
             let (provider, feed) = Provider::new(name, config.clone(), fetch.clone()).map_err(|why| anyhow!(why))?;
             if issuers.iter().any(|it| it.name == provider.issuer()) {
-                bail!("{name}.issuer: {} is named twice", provider.issuer());
+                bail!("{name}.issuer: {} is this server's own", provider.issuer());
             }
             issuers.extend(provider.of_bearers());
             let source = Arc::clone(&provider);

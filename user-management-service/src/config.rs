@@ -4,7 +4,7 @@ use contracts::Role;
 use passwords::limiter::Limits;
 use runtime::remote::ProviderConfig;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// The default of every key, with its meaning.
@@ -75,8 +75,12 @@ impl Config {
         if self.signup_role == Role::Admin {
             return Err("users.signup_role: must be learner or instructor; nobody signs up as an admin".to_owned());
         }
+        let mut issuers = BTreeSet::new();
         for (name, provider) in &self.providers {
             provider.validate(name)?;
+            if !issuers.insert(&provider.issuer) {
+                return Err(format!("users.providers.{name}.issuer: another provider has the same"));
+            }
         }
         Ok(())
     }

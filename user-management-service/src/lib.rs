@@ -175,20 +175,8 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let (key_service, now) = (key_service.map_err(failed)?, clock.now());
     key_service.refresh(now).await.map_err(failed)?;
     revocations.load(now).await?;
-    let (users, sessions) = (UserRepository::new(db.clone()), SessionRepository::new(db.clone()));
-    let acts = ActService::new(users.clone(), sessions.clone(), revocations.clone(), clock.clone());
-    let sessions = SessionService {
-        users,
-        sessions,
-        acts,
-        hasher: PasswordHasher::new(config.hash_workers),
-        limiter: Limiter::new(cache, clock.clone(), config.limits),
-        issuer,
-        authenticator: authenticator.clone(),
-        revocations: revocations.clone(),
-        clock: clock.clone(),
-        lives: (config.idle_life(), config.session_life()),
-    };
+    let limiter = Limiter::new(cache, clock.clone(), config.limits);
+    let sessions = sign_ins(&db, limiter, &clock, (issuer, &authenticator), &revocations, &config);
     let tasks = background(key_service, revocations.clone(), sessions.clone(), &clock);
     let identities = IdentityRepository::new(db.clone(), terms(&config));
     let providers = ProviderService::new(
@@ -216,6 +204,31 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         routes: routes::routes(api, &authenticator),
         tasks,
     })
+}
+
+/// What opens, continues and ends sign-ins.
+fn sign_ins(
+    db: &Db,
+    limiter: Limiter,
+    clock: &Clock,
+    (issuer, authenticator): (TokenIssuer, &Authenticator),
+    revocations: &RevocationService,
+    config: &Config,
+) -> SessionService {
+    let (users, sessions) = (UserRepository::new(db.clone()), SessionRepository::new(db.clone()));
+    let acts = ActService::new(users.clone(), sessions.clone(), revocations.clone(), clock.clone());
+    SessionService {
+        users,
+        sessions,
+        acts,
+        hasher: PasswordHasher::new(config.hash_workers),
+        limiter,
+        issuer,
+        authenticator: authenticator.clone(),
+        revocations: revocations.clone(),
+        clock: clock.clone(),
+        lives: (config.idle_life(), config.session_life()),
+    }
 }
 
 /// The loops behind the routes.

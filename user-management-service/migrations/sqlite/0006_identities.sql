@@ -1,6 +1,7 @@
 -- People of other issuers. All tokens of an identity belong to one sign-in, whose end refuses those issued until then; newer
--- ones open another, and the end of the one before stays in `refused_until`. `granted` are the roles that the issuer's claims
--- gave last, in a token of `granted_at`.
+-- ones open another, and the end of the one before stays in `refused_until`. `newest` is when the
+-- newest token was issued, if the issuer's clock was ahead of ours. `granted` are the roles that the issuer's claims gave
+-- last, in a token of `granted_at`.
 -- Their accounts have an empty `email` and `password_hash` where they have none, and a key that no address has.
 CREATE TABLE identities (
     issuer        TEXT    NOT NULL,
@@ -8,6 +9,7 @@ CREATE TABLE identities (
     user_id       BLOB    NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     session_id    BLOB    NOT NULL,
     refused_until INTEGER,
+    newest        INTEGER,
     granted       TEXT    NOT NULL,
     granted_at    INTEGER NOT NULL,
     created_at    INTEGER NOT NULL,

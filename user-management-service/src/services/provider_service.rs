@@ -207,24 +207,28 @@ impl ProviderService {
             ));
         }
         let mut identity = claims.identity;
-        if begun.wish.fresh && identity.auth_time.is_none_or(|at| at + LEEWAY < begun.at) {
+        let oldest = if begun.wish.fresh { begun.at } else { now - OLDEST };
+        if identity.auth_time.map_or(begun.wish.fresh, |at| at + LEEWAY < oldest) {
             return Err(ProviderError::Wrong(
                 "it has not asked for the password again".to_owned(),
             ));
         }
         if let (None, Some(token), Some(url)) = (&identity.email, tokens.access_token, &metadata.userinfo_endpoint) {
             let asked = provider.fetch.get(url.clone()).bearer_auth(token);
-            let more: Map<String, Value> = provider
-                .fetch
-                .json(asked)
-                .await
-                .map_err(|why| unanswered(provider, &why))?;
-            if more.get("sub").and_then(Value::as_str) != Some(identity.subject.as_str()) {
-                return Err(ProviderError::Wrong("its claims are another person's".to_owned()));
+            let more: Map<String, Value> = provider.fetch.json(asked).await.unwrap_or_else(|why| {
+                // Only an address and a name were wanted.
+                tracing::warn!(provider = provider.name, error = %why, "a provider's claims can't be read");
+                Map::new()
+            });
+            match more.get("sub") {
+                Some(sub) if sub.as_str() == Some(identity.subject.as_str()) => {
+                    identity.email = runtime::verified_email(&more, provider.claims());
+                    let name = more.get(&provider.claims().name).and_then(Value::as_str);
+                    identity.name = identity.name.or_else(|| name.map(str::to_owned));
+                }
+                Some(_) => return Err(ProviderError::Wrong("its claims are another person's".to_owned())),
+                None => (),
             }
-            identity.email = runtime::verified_email(&more, provider.claims());
-            let name = more.get(&provider.claims().name).and_then(Value::as_str);
-            identity.name = identity.name.or_else(|| name.map(str::to_owned));
         }
         Ok(identity)
     }

@@ -163,6 +163,32 @@ async fn the_end_of_a_sign_in_refuses_the_tokens_that_were_issued_until_then() {
 }
 
 #[tokio::test]
+async fn a_sign_out_refuses_the_token_at_hand_although_the_issuers_clock_is_ahead() {
+    for fresh in databases(NAME, MIGRATIONS).await.unwrap() {
+        let (people, sessions) = (people(&fresh.db), SessionRepository::new(fresh.db.clone()));
+        let (ada, ahead) = (somebody("ada"), at(&somebody("ada"), later(30)));
+        people.account_of(&ada, NOW).await.unwrap().unwrap();
+        let first = people.account_of(&ahead, later(1)).await.unwrap().unwrap();
+        sessions.end(first.session_id, later(2), UNTIL).await.unwrap();
+        for issued_at in [NOW, later(10), later(30)] {
+            assert_eq!(people.account_of(&at(&ada, issued_at), later(3)).await.unwrap(), None);
+        }
+        let second = people
+            .account_of(&at(&ada, later(31)), later(32))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_ne!(second.session_id, first.session_id);
+        assert_eq!(
+            people.account_of(&ahead, later(33)).await.unwrap(),
+            None,
+            "{}",
+            fresh.name
+        );
+    }
+}
+
+#[tokio::test]
 async fn mapped_roles_come_and_go_with_the_tokens_and_others_stay() {
     for fresh in databases(NAME, MIGRATIONS).await.unwrap() {
         let (people, users) = (people(&fresh.db), UserRepository::new(fresh.db.clone()));
@@ -183,6 +209,19 @@ async fn mapped_roles_come_and_go_with_the_tokens_and_others_stay() {
             both,
             "nor does one of a time without a mapping"
         );
+
+        // Neither does an older token against a newer one that changed nothing, and in one second the loss counts.
+        let other = |seconds: u64, roles: &[Role]| ExternalIdentity {
+            subject: "bob".to_owned(),
+            ..says(seconds, roles)
+        };
+        assert_eq!(has(other(50, &[])).await, Role::Learner.into());
+        assert_eq!(has(other(40, &[Role::Instructor])).await, Role::Learner.into());
+        assert_eq!(has(other(60, &[Role::Instructor])).await, both);
+        assert_eq!(has(other(80, &[Role::Instructor])).await, both);
+        assert_eq!(has(other(70, &[])).await, both);
+        assert_eq!(has(other(80, &[])).await, Role::Learner.into());
+        assert_eq!(has(other(80, &[Role::Instructor])).await, Role::Learner.into());
 
         let id = people
             .user_of(&says(20, &[Role::Instructor]), later(1_000))

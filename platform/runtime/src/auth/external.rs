@@ -20,10 +20,13 @@ pub struct ClaimNames {
     pub email: String,
     /// Holds the name that other people see.
     pub name: String,
-    /// Holds the issuer's roles: a text, words in a text, or a list of texts.
+    /// Holds the issuer's roles: a text, words in a text, or a list of texts. Where no claim has this name, its parts between
+    /// dots name claims in claims, such as `realm_access.roles`.
     pub roles: Option<String>,
     /// The roles here, by the issuer's.
     pub mapped: BTreeMap<String, Role>,
+    /// Whether bearers may lack `typ`.
+    pub untyped: bool,
 }
 
 /// What a token of another issuer says, once its signature is checked.
@@ -35,6 +38,8 @@ pub struct ExternalClaims {
     pub expires_at: Timestamp,
     /// The value that the sign-in which asked for the token had chosen.
     pub nonce: Option<String>,
+    /// The client that it was made for, if it says so.
+    pub(crate) party: Option<String>,
 }
 
 impl ExternalClaims {
@@ -77,10 +82,11 @@ pub(crate) fn read(
             auth_time: auth_time.map(Timestamp::from_seconds),
             email: verified_email(claims, names),
             name: text(claims, &names.name),
-            roles: names.roles.as_deref().map(|claim| roles(claims.get(claim), names)),
+            roles: names.roles.as_deref().map(|claim| roles(named(claims, claim), names)),
         },
         expires_at: Timestamp::from_seconds(expires_at),
         nonce: text(claims, "nonce"),
+        party: text(claims, "azp"),
     })
 }
 
@@ -112,6 +118,14 @@ fn moment(claims: &Map<String, Value>, name: &str) -> Option<Option<i64>> {
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked before")]
 fn whole_seconds(seconds: f64) -> Option<i64> {
     (0.0..1e12).contains(&seconds).then_some(seconds as i64)
+}
+
+/// The claim of a name, or of a path of names.
+fn named<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    claims.get(name).or_else(|| {
+        let (first, rest) = name.split_once('.')?;
+        named(claims.get(first)?.as_object()?, rest)
+    })
 }
 
 fn roles(claim: Option<&Value>, names: &ClaimNames) -> Roles {

@@ -46,7 +46,8 @@ struct Elsewhere {
 #[derive(Default)]
 struct Ring {
     published: Vec<PublicKey>,
-    by_kid: HashMap<String, Arc<VerifyingKey>>,
+    /// Some issuers give keys of different kinds one name.
+    by_kid: HashMap<String, Vec<Arc<VerifyingKey>>>,
 }
 
 /// A key that checks signatures.
@@ -54,13 +55,22 @@ pub(crate) struct VerifyingKey {
     pub(crate) key: DecodingKey,
     /// The only algorithm that it is for, if its document says so.
     algorithm: Option<KeyAlgorithm>,
+    /// The algorithms that keys of its kind are for.
+    kind: &'static [Algorithm],
 }
+
+use Algorithm as A;
+const RSA: &[A] = &[A::RS256, A::RS384, A::RS512, A::PS256, A::PS384, A::PS512];
+const EC: &[A] = &[A::ES256, A::ES384];
+const ED: &[A] = &[A::EdDSA];
 
 impl VerifyingKey {
     /// Whether signatures of this algorithm may be checked with it.
     pub(crate) fn is_for(&self, algorithm: Algorithm) -> bool {
-        self.algorithm
-            .is_none_or(|it| it.to_string() == format!("{algorithm:?}"))
+        let is_named = self
+            .algorithm
+            .is_none_or(|it| it.to_string() == format!("{algorithm:?}"));
+        is_named && self.kind.contains(&algorithm)
     }
 }
 
@@ -113,10 +123,12 @@ impl Keys {
 
     /// Replaces all keys.
     pub fn publish(&self, keys: Vec<PublicKey>) {
-        let by_kid = keys
-            .iter()
-            .filter_map(|key| Some((key.kid.clone(), Arc::new(verifying(&key.jwk)?))))
-            .collect();
+        let mut by_kid: HashMap<String, Vec<_>> = HashMap::new();
+        for key in &keys {
+            if let Some(verifying) = verifying(&key.jwk) {
+                by_kid.entry(key.kid.clone()).or_default().push(Arc::new(verifying));
+            }
+        }
         *self.shared.ring.write().unwrap_or_else(PoisonError::into_inner) = Ring {
             published: keys,
             by_kid,
@@ -136,10 +148,10 @@ impl Keys {
         JwkSet { keys: keys.collect() }
     }
 
-    /// The key of a name.
-    pub(crate) async fn find(&self, kid: &str) -> Option<Arc<VerifyingKey>> {
+    /// The key of a name that checks signatures of an algorithm.
+    pub(crate) async fn find(&self, kid: &str, algorithm: Algorithm) -> Option<Arc<VerifyingKey>> {
         let mut editions = self.shared.edition.subscribe();
-        if let Some(key) = self.known(kid) {
+        if let Some(key) = self.known(kid, algorithm) {
             return Some(key);
         }
         let elsewhere = self.shared.elsewhere.as_ref()?;
@@ -155,12 +167,13 @@ impl Keys {
             }
         };
         tokio::time::timeout(PATIENCE, brought).await.ok()?;
-        self.known(kid)
+        self.known(kid, algorithm)
     }
 
-    fn known(&self, kid: &str) -> Option<Arc<VerifyingKey>> {
+    fn known(&self, kid: &str, algorithm: Algorithm) -> Option<Arc<VerifyingKey>> {
         let ring = self.shared.ring.read().unwrap_or_else(PoisonError::into_inner);
-        ring.by_kid.get(kid).cloned()
+        let named = ring.by_kid.get(kid)?;
+        named.iter().find(|key| key.is_for(algorithm)).cloned()
     }
 
     /// Grows with each publication.
@@ -191,12 +204,14 @@ impl KeyFeed {
 
     /// Replaces all keys by those of a JSON Web Key Set; keys of kinds that are unknown or useless here are left out.
     ///
-    /// Errors: no key would be left; those before stay
+    /// Errors: it is no such document, or has no key that is of use; those before stay. A document without any keys takes all
+    /// away
     /// Source: RFC 7517 §5
     pub fn replace(&self, document: &[u8]) -> Result<(), NoKeys> {
         let document: Document = serde_json::from_slice(document).map_err(|_| NoKeys)?;
+        let are_withdrawn = document.keys.is_empty();
         let keys: Vec<_> = document.keys.into_iter().filter_map(read).collect();
-        if keys.is_empty() {
+        if keys.is_empty() && !are_withdrawn {
             return Err(NoKeys);
         }
         self.0.publish(keys);
@@ -213,20 +228,21 @@ fn read(key: Value) -> Option<PublicKey> {
 
 /// The key, if it is the public half of one that signs; a shared secret would let its holders make tokens.
 fn verifying(jwk: &Jwk) -> Option<VerifyingKey> {
-    let is_public = matches!(
-        jwk.algorithm,
-        AlgorithmParameters::RSA(_) | AlgorithmParameters::EllipticCurve(_) | AlgorithmParameters::OctetKeyPair(_)
-    );
+    let kind = match jwk.algorithm {
+        AlgorithmParameters::RSA(_) => RSA,
+        AlgorithmParameters::EllipticCurve(_) => EC,
+        AlgorithmParameters::OctetKeyPair(_) => ED,
+        _ => return None,
+    };
     let signs = jwk
         .common
         .public_key_use
         .as_ref()
         .is_none_or(|purpose| *purpose == PublicKeyUse::Signature);
-    let key = (is_public && signs)
-        .then(|| DecodingKey::from_jwk(jwk).ok())
-        .flatten()?;
+    let key = signs.then(|| DecodingKey::from_jwk(jwk).ok()).flatten()?;
     Some(VerifyingKey {
         key,
         algorithm: jwk.common.key_algorithm,
+        kind,
     })
 }

@@ -49,6 +49,8 @@ struct Header {
     kid: String,
     #[serde(default)]
     x5t: Option<IgnoredAny>,
+    #[serde(default, rename = "x5t#S256")]
+    x5t_s256: Option<IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -113,13 +115,13 @@ impl<'a> Token<'a> {
             return Err(AuthError::Invalid);
         }
         let header: Header = part(header)?;
-        let kind = match header.typ.as_deref() {
-            Some("at+jwt") => Kind::Access,
-            Some("JWT") => Kind::Typed,
+        let kind = match header.typ.as_deref().map(str::to_ascii_lowercase).as_deref() {
+            Some("at+jwt" | "application/at+jwt") => Kind::Access,
+            Some("jwt") => Kind::Typed,
             None => Kind::Untyped,
             Some(_) => return Err(AuthError::Invalid),
         };
-        let is_own_form = kind == Kind::Access && header.x5t.is_none();
+        let is_own_form = header.typ.as_deref() == Some("at+jwt") && header.x5t.is_none() && header.x5t_s256.is_none();
         Ok(Self {
             message,
             signature,

@@ -11,47 +11,50 @@ const REST: Duration = Duration::from_secs(30);
 const SHORTEST: Duration = Duration::from_secs(5 * 60);
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
+/// The pause before a provider that has never given keys is asked again; each further one is twice as long, up to [`REST`].
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
 impl Provider {
     /// Fetches the keys as long as the process runs. While the provider is away its keys stay good for a day.
     ///
     /// Errors: none; the result fits a task of the process
     pub async fn follow_keys(&self, feed: KeyFeed, shutdown: Shutdown) -> Result<(), String> {
-        let mut fetched_at = Instant::now();
-        let mut is_asked = false;
+        let (mut away_since, mut is_asked) = (None, false);
+        let mut pause = FIRST_PAUSE;
         loop {
-            let fetched = tokio::select! {
+            let replaced = tokio::select! {
                 () = shutdown.requested() => return Ok(()),
-                fetched = self.keys() => fetched,
+                replaced = self.replace_keys(&feed) => replaced,
             };
-            let replaced = fetched.map_err(|why| why.to_string()).and_then(|it| {
-                let life = it.max_age.unwrap_or(SHORTEST).clamp(SHORTEST, LONGEST);
-                feed.replace(&it.bytes).map(|()| life).map_err(|why| why.to_string())
-            });
-            let life = match replaced {
-                Ok(life) => {
-                    fetched_at = Instant::now();
-                    Some(life)
-                }
+            match &replaced {
+                Ok(_) => (away_since, pause) = (None, REST),
                 Err(error) => {
                     tracing::warn!(provider = self.name, %error, "a provider's keys can't be fetched; trying again");
-                    if fetched_at.elapsed() > LONGEST {
+                    if away_since.get_or_insert_with(Instant::now).elapsed() > LONGEST {
                         feed.clear();
                     }
-                    None
                 }
-            };
-            if is_asked || life.is_none() {
+            }
+            if is_asked || replaced.is_err() {
                 feed.rest(true);
-                if !shutdown.pause(REST).await {
+                if !shutdown.pause(pause).await {
                     return Ok(());
                 }
                 feed.rest(false);
+                pause = (pause * 2).min(REST);
             }
             is_asked = tokio::select! {
                 () = shutdown.requested() => return Ok(()),
-                () = tokio::time::sleep(life.unwrap_or_default().saturating_sub(REST)) => false,
+                () = tokio::time::sleep(replaced.unwrap_or_default().saturating_sub(REST)) => false,
                 () = feed.wanted() => true,
             };
         }
+    }
+
+    /// Fetches the keys once; returns how long they may be kept.
+    async fn replace_keys(&self, feed: &KeyFeed) -> Result<Duration, String> {
+        let fetched = self.keys().await.map_err(|why| why.to_string())?;
+        feed.replace(&fetched.bytes).map_err(|why| why.to_string())?;
+        Ok(fetched.max_age.unwrap_or(SHORTEST).clamp(SHORTEST, LONGEST))
     }
 }

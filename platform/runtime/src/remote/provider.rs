@@ -14,6 +14,8 @@ use url::Url;
 
 /// How long metadata are kept.
 const KEPT: Duration = Duration::from_secs(3_600);
+/// How long a provider that gave none is not asked again: strangers decide how often it would be.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// What a provider says of itself.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,6 +43,8 @@ fn address<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Url>, D::Error
     text.map(|text| Url::parse(&text).map_err(D::Error::custom)).transpose()
 }
 
+type Asked = Result<Arc<Metadata>, Arc<FetchError>>;
+
 /// A provider.
 pub struct Provider {
     /// The name in the configuration and in addresses.
@@ -51,7 +55,7 @@ pub struct Provider {
     pub fetch: Fetch,
     checked: Checked,
     keys: Keys,
-    metadata: Mutex<Option<(Instant, Arc<Metadata>)>>,
+    metadata: Mutex<Option<(Instant, Asked)>>,
 }
 
 impl Provider {
@@ -110,13 +114,19 @@ impl Provider {
     /// What the provider says of itself; asked at most once an hour, and once for all who want to know.
     ///
     /// Errors: it doesn't answer, or with what can't be
-    pub async fn metadata(&self) -> Result<Arc<Metadata>, FetchError> {
+    pub async fn metadata(&self) -> Result<Arc<Metadata>, Arc<FetchError>> {
         let mut kept = self.metadata.lock().await;
-        if let Some((at, metadata)) = kept.as_ref()
-            && at.elapsed() < KEPT
+        if let Some((at, asked)) = kept.as_ref()
+            && at.elapsed() < if asked.is_ok() { KEPT } else { PAUSE }
         {
-            return Ok(Arc::clone(metadata));
+            return asked.clone();
         }
+        let asked = self.ask().await.map(Arc::new).map_err(Arc::new);
+        *kept = Some((Instant::now(), asked.clone()));
+        asked
+    }
+
+    async fn ask(&self) -> Result<Metadata, FetchError> {
         let url = format!(
             "{}/.well-known/openid-configuration",
             self.issuer().trim_end_matches('/')
@@ -136,13 +146,11 @@ impl Provider {
         if !named.into_iter().flatten().all(is_safe_url) {
             return Err(garbage("an address in it is not https"));
         }
-        let metadata = Arc::new(metadata);
-        *kept = Some((Instant::now(), Arc::clone(&metadata)));
         Ok(metadata)
     }
 
     /// Fetches the keys.
-    pub(super) async fn keys(&self) -> Result<Fetched, FetchError> {
+    pub(super) async fn keys(&self) -> Result<Fetched, Arc<FetchError>> {
         let url = match &self.checked.jwks_url {
             Some(url) => url.clone(),
             None => {
@@ -150,6 +158,7 @@ impl Provider {
                 found.ok_or_else(|| FetchError::Garbage(self.issuer().to_owned(), "it names no keys".to_owned()))?
             }
         };
-        self.fetch.bytes(self.fetch.get(url)).await.map(|(_, fetched)| fetched)
+        let fetched = self.fetch.bytes(self.fetch.get(url)).await;
+        fetched.map(|(_, fetched)| fetched).map_err(Arc::new)
     }
 }

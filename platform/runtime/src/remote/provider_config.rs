@@ -29,6 +29,8 @@ pub struct ProviderConfig {
     pub algorithms: Vec<String>,
     /// Where its keys are, if its metadata don't say so.
     pub jwks_url: Option<String>,
+    /// Whether the bearers that it makes may lack `typ`.
+    pub untyped_bearers: bool,
     /// The claim with the e-mail address.
     pub email_claim: String,
     /// The claim with the name.
@@ -66,6 +68,18 @@ impl ProviderConfig {
         if !is_address(issuer) {
             return wrong("issuer", ADDRESS);
         }
+        let named = [&self.audience, &self.client_id, &self.jwks_url, &self.roles_claim];
+        if named
+            .into_iter()
+            .flatten()
+            .chain([issuer])
+            .any(|text| text.trim() != text)
+        {
+            return wrong("issuer", "must not begin or end with a space, nor must the other names");
+        }
+        if self.client_secret.is_some() && self.client_id.is_none() {
+            return wrong("client_id", "must be set with client_secret");
+        }
         if self.audience.is_none() && self.client_id.is_none() {
             return wrong("audience", "must be set, or client_id, or both");
         }
@@ -97,6 +111,7 @@ impl ProviderConfig {
                 name: self.name_claim.clone(),
                 roles: self.roles_claim.clone(),
                 mapped,
+                untyped: self.untyped_bearers,
             },
         })
     }
@@ -107,7 +122,9 @@ const ALGORITHMS: &str = "must be some of RS256, RS384, RS512, PS256, PS384, PS5
 const ROLES: &str = "must be entries theirs=ours, ours learner or instructor; an admin is made on the machine";
 
 fn is_address(text: &str) -> bool {
-    Url::parse(text).is_ok_and(|url| is_safe_url(&url) && url.query().is_none() && url.fragment().is_none())
+    Url::parse(text).is_ok_and(|url| {
+        is_safe_url(&url) && url.username().is_empty() && url.query().is_none() && url.fragment().is_none()
+    })
 }
 
 /// An algorithm whose keys can be published; a shared secret would let its holders make tokens.

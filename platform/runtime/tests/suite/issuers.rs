@@ -143,16 +143,7 @@ async fn keys_from_elsewhere_replace_those_before_and_a_document_without_keys_re
     let mut nameless = serde_json::to_value(new.public().jwk).unwrap();
     nameless.as_object_mut().unwrap().remove("kid");
     let useless = json!({"keys": [for_encryption, nameless, {"kty": "lattice", "kid": "x"}, 7]}).to_string();
-    for bad in [
-        "",
-        "[]",
-        "{}",
-        r#"{"keys": []}"#,
-        r#"{"keys": {}}"#,
-        "<html>",
-        &secret,
-        &useless,
-    ] {
+    for bad in ["", "[]", "{}", r#"{"keys": {}}"#, "<html>", &secret, &useless] {
         assert_eq!(feed.replace(bad.as_bytes()), Err(NoKeys), "{bad}");
         assert!(accepted(&new_token).await, "{bad}");
     }
@@ -160,6 +151,14 @@ async fn keys_from_elsewhere_replace_those_before_and_a_document_without_keys_re
     let mixed = json!({"keys": [{"kty": "lattice", "kid": "x"}, mixed["keys"][0]]}).to_string();
     feed.replace(mixed.as_bytes()).unwrap();
     assert!(accepted(&old_token).await);
+    // Keys of two kinds with one name.
+    let both: Value = serde_json::from_str(&document(&[old])).unwrap();
+    let point = json!({"kty": "EC", "crv": "P-256", "kid": old.kid, "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU", "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"});
+    feed.replace(json!({"keys": [point, both["keys"][0]]}).to_string().as_bytes())
+        .unwrap();
+    assert!(accepted(&old_token).await);
+    feed.replace(br#"{"keys": []}"#).unwrap();
+    assert!(!accepted(&old_token).await, "all keys are withdrawn");
 }
 
 #[tokio::test]

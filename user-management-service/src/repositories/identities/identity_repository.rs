@@ -13,7 +13,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// The text that reads an identity with its sign-in and its account.
-pub const OF_IDENTITY: &str = "SELECT i.user_id, i.session_id, i.refused_until, i.granted, i.granted_at, s.expires_at, s.ended_at, u.roles, u.version, \
+pub const OF_IDENTITY: &str = "SELECT i.user_id, i.session_id, i.refused_until, i.newest, i.granted, i.granted_at, s.expires_at, s.ended_at, u.roles, u.version, \
     u.deactivated_at FROM identities i JOIN users u ON u.id = i.user_id LEFT JOIN sessions s ON s.id = i.session_id \
     WHERE i.issuer = $1 AND i.subject = $2";
 /// How often a person is looked for again who came twice at once.
@@ -24,6 +24,7 @@ record! {
         user_id: UserId,
         session_id: SessionId,
         refused_until: Option<Timestamp>,
+        newest: Option<Timestamp>,
         granted: String,
         granted_at: Timestamp,
         expires_at: Option<Timestamp>,
@@ -111,7 +112,7 @@ impl IdentityRepository {
                     inserted => inserted?,
                 },
             };
-            self.grant(&mut tx, identity, id, now).await?;
+            self.note(&mut tx, identity, id, now).await?;
             let user = user_in(&mut tx, id).await?;
             tx.commit().await?;
             return Ok(user);
@@ -135,7 +136,7 @@ impl IdentityRepository {
         if let Some(row) = known.filter(|row| row.is_over(now)) {
             self.open(&mut tx, identity, row.user_id, now).await?;
         }
-        self.grant(&mut tx, identity, id, now).await?;
+        self.note(&mut tx, identity, id, now).await?;
         let row = known_in(&mut tx, identity).await?.ok_or(NotDone::Missing)?;
         tx.commit().await?;
         Ok(Some(row.account()))
@@ -190,44 +191,44 @@ impl IdentityRepository {
     ) -> Result<(), DbError> {
         let (session, ends_by) = (SessionId::generate(), now + self.terms.session_life);
         tx.run(
-            "UPDATE identities SET refused_until = coalesce((SELECT ended_at FROM sessions WHERE id = session_id), refused_until), \
-             session_id = $3 WHERE issuer = $1 AND subject = $2",
+            "UPDATE identities SET session_id = $3, newest = NULL, refused_until = coalesce((SELECT CASE WHEN newest > ended_at \
+             THEN newest ELSE ended_at END FROM sessions WHERE id = session_id), refused_until) \
+             WHERE issuer = $1 AND subject = $2",
             args![identity.issuer.as_str(), identity.subject.as_str(), session],
         )
         .await?;
         rows::insert_session(tx, (session, user), (now, now), (ends_by, ends_by)).await
     }
 
-    /// Gives and takes roles where the token says others than the last one did; roles from elsewhere stay.
-    async fn grant(&self, tx: &mut Tx, identity: &ExternalIdentity, id: UserId, now: Timestamp) -> Result<(), NotDone> {
-        let known = known_in(tx, identity).await?;
-        let Some((row, granted)) = known.zip(identity.roles.as_ref()) else {
+    /// Notes the token if it is newer than all others, and gives and takes roles as it says; roles from elsewhere stay.
+    async fn note(&self, tx: &mut Tx, identity: &ExternalIdentity, id: UserId, now: Timestamp) -> Result<(), NotDone> {
+        let of = (identity.issuer.as_str(), identity.subject.as_str());
+        let Some(row) = known_in(tx, identity).await? else {
+            return Ok(());
+        };
+        if row.is_ahead(identity, now) {
+            let sql = "UPDATE identities SET newest = $3 WHERE issuer = $1 AND subject = $2";
+            tx.run(sql, args![of.0, of.1, identity.issued_at]).await?;
+        }
+        let Some(granted) = row.grants(identity) else {
             return Ok(());
         };
         let before = roles(&row.granted);
-        if *granted == before || identity.issued_at <= row.granted_at {
-            return Ok(());
+        if granted != before {
+            lock(tx, id).await?;
+            let user = user_in(tx, id).await?;
+            let kept = user.roles.iter().filter(|role| !before.has(*role));
+            let mut after: Roles = kept.chain(granted.iter()).collect();
+            if after.iter().next().is_none() {
+                after = self.terms.signup_role.into();
+            }
+            let details = json!({"issuer": identity.issuer, "before": user.roles, "after": after});
+            let entry = entry(&Actor::machine(), "map_roles", id, details);
+            set_roles_in(tx, user, &after, &entry, (now, now + self.terms.longest_access)).await?;
         }
-        lock(tx, id).await?;
-        let user = user_in(tx, id).await?;
-        let kept = user.roles.iter().filter(|role| !before.has(*role));
-        let mut after: Roles = kept.chain(granted.iter()).collect();
-        if after.iter().next().is_none() {
-            after = self.terms.signup_role.into();
-        }
-        let details = json!({"issuer": identity.issuer, "before": user.roles, "after": after});
-        let entry = entry(&Actor::machine(), "map_roles", id, details);
-        set_roles_in(tx, user, &after, &entry, (now, now + self.terms.longest_access)).await?;
-        tx.run(
-            "UPDATE identities SET granted = $3, granted_at = $4 WHERE issuer = $1 AND subject = $2",
-            args![
-                identity.issuer.as_str(),
-                identity.subject.as_str(),
-                granted.to_string(),
-                identity.issued_at
-            ],
-        )
-        .await?;
+        let sql = "UPDATE identities SET granted = $3, granted_at = $4 WHERE issuer = $1 AND subject = $2";
+        tx.run(sql, args![of.0, of.1, granted.to_string(), identity.issued_at])
+            .await?;
         Ok(())
     }
 }
@@ -259,16 +260,33 @@ fn roles(text: &str) -> Roles {
 
 impl KnownRow {
     fn standing(&self, identity: &ExternalIdentity, now: Timestamp) -> Standing {
-        let ends = [self.refused_until, self.ended_at];
+        let newest = self.ended_at.and(self.newest);
+        let ends = [self.refused_until, self.ended_at, newest];
         let has_left = ends.into_iter().flatten().any(|end| identity.issued_at <= end);
         if self.deactivated_at.is_some() || has_left {
             return Standing::Refused;
         }
-        let granted = identity.roles.as_ref().filter(|_| identity.issued_at > self.granted_at);
-        if self.is_over(now) || granted.is_some_and(|granted| *granted != roles(&self.granted)) {
+        if self.is_over(now) || self.is_ahead(identity, now) || self.grants(identity).is_some() {
             return Standing::Changed;
         }
         Standing::Good(self.account())
+    }
+
+    /// Whether the token is the newest one, of an issuer whose clock is ahead: the end of the sign-in has to refuse it, too.
+    fn is_ahead(&self, identity: &ExternalIdentity, now: Timestamp) -> bool {
+        identity.issued_at > now && self.newest.is_none_or(|newest| identity.issued_at > newest)
+    }
+
+    /// The roles that the token grants, if it is the newest one that says so; of two of the same second, the one that grants
+    /// less counts.
+    fn grants(&self, identity: &ExternalIdentity) -> Option<Roles> {
+        let granted = identity.roles.as_ref()?;
+        if identity.issued_at > self.granted_at {
+            return Some(granted.clone());
+        }
+        let before = roles(&self.granted);
+        let both: Roles = before.iter().filter(|role| granted.has(*role)).collect();
+        (identity.issued_at == self.granted_at && both != before).then_some(both)
     }
 
     /// Whether the sign-in has ended, so that a newer token needs another.
