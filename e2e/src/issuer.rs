@@ -9,9 +9,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 /// A signing key with its name.
 pub struct Key {
@@ -119,12 +120,12 @@ pub enum Manner {
     Slow(u64),
 }
 
-/// An issuer's server.
-#[derive(Clone)]
+/// An issuer's server; it ends when it is dropped.
 pub struct Issuer {
     /// Its address, `http://127.0.0.1:PORT`.
     pub address: String,
     shared: Arc<Shared>,
+    _serving: JoinSet<()>,
 }
 
 struct Shared {
@@ -152,14 +153,19 @@ impl Issuer {
             person: Mutex::default(),
             asked: Mutex::default(),
         });
-        let served = Arc::clone(&shared);
-        tokio::spawn(async move {
+        let (mut serving, served) = (JoinSet::new(), Arc::clone(&shared));
+        serving.spawn(async move {
+            let mut open = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let shared = Arc::clone(&served);
-                tokio::spawn(async move { answer(stream, &shared).await });
+                open.spawn(async move { answer(stream, &shared).await });
             }
         });
-        Ok(Self { address, shared })
+        Ok(Self {
+            address,
+            shared,
+            _serving: serving,
+        })
     }
 
     /// The `iss` of its tokens.
@@ -266,7 +272,7 @@ async fn reply(stream: &mut TcpStream, status: &str, more: &str, body: &[u8]) ->
 }
 
 /// The seconds since 1970.
-pub fn now() -> Result<i64> {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-    Ok(i64::try_from(since.as_secs())?)
+#[must_use]
+pub fn now() -> i64 {
+    time::UtcDateTime::now().unix_timestamp()
 }

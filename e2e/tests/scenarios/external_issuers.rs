@@ -4,7 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use e2e::api::Answer;
+use e2e::api::{Account, Answer};
 use e2e::issuer::{Issuer, Key, Manner, now};
 use e2e::media;
 use e2e::process::until;
@@ -54,7 +54,7 @@ impl World {
 
     /// What Auth0 says in an access token for an API.
     fn auth0_claims(&self, subject: &str) -> Result<Value> {
-        let (issuer, now) = (self.auth0.0.name(), now()?);
+        let (issuer, now) = (self.auth0.0.name(), now());
         Ok(json!({
             "iss": issuer, "sub": format!("auth0|{subject}"), "aud": [API, format!("{issuer}userinfo")], "iat": now,
             "exp": now + 86_400, "scope": "openid profile email", "azp": "Zq7kX2", "permissions": ["admin"],
@@ -64,7 +64,7 @@ impl World {
 
     /// What Firebase says in an ID token.
     fn firebase_claims(&self, subject: &str, email: &str) -> Result<Value> {
-        let now = now()?;
+        let now = now();
         Ok(json!({
             "name": "Grace Hopper", "iss": self.firebase.0.name(), "aud": PROJECT, "auth_time": now - 60,
             "user_id": subject, "sub": subject, "iat": now, "exp": now + 3_600, "email": email, "email_verified": true,
@@ -74,7 +74,7 @@ impl World {
 
     /// What a plain provider says in an access token of RFC 9068.
     fn school_claims(&self, subject: &str, groups: &[&str]) -> Result<Value> {
-        let now = now()?;
+        let now = now();
         Ok(json!({
             "iss": self.school.0.name(), "aud": API, "sub": subject, "client_id": "app", "jti": "1", "iat": now,
             "exp": now + 600, "groups": groups,
@@ -235,7 +235,7 @@ fn changed_headers(key: &Key, claims: &Value, others: &[&Key]) -> Result<Vec<(St
 
 /// Tokens with one claim changed, under the right signature.
 fn changed_claims(key: &Key, kind: &str, good: &Value, others: &[&str]) -> Result<Vec<(String, String)>> {
-    let (mut all, now) = (Vec::new(), now()?);
+    let (mut all, now) = (Vec::new(), now());
     let mut push = |field: &str, value: Option<Value>| -> Result<()> {
         let mut claims = good.clone();
         let what = format!("{field} {value:?}");
@@ -291,16 +291,22 @@ fn changed_claims(key: &Key, kind: &str, good: &Value, others: &[&str]) -> Resul
         push("nbf", Some(at.clone()))?;
         push("auth_time", Some(at))?;
     }
-    // A field that is there twice: readers that don't agree on one of them could be played off against each other.
-    let twice = good.to_string().replacen('{', "{\"sub\":\"somebody else\",", 1);
-    let header = json!({"alg": key.algorithm(), "typ": kind, "kid": key.kid}).to_string();
-    all.push(("a claim twice".to_owned(), key.sign(&header, &twice)?));
-    let twice = header.replacen('{', "{\"kid\":\"another\",", 1);
-    all.push((
-        "a field of the header twice".to_owned(),
-        key.sign(&twice, &good.to_string())?,
-    ));
+    all.extend(doubled(key, kind, good)?);
     Ok(all)
+}
+
+/// Tokens with a field that is there twice: readers that don't agree on one of them could be played off against each other.
+fn doubled(key: &Key, kind: &str, good: &Value) -> Result<[(String, String); 2]> {
+    let header = json!({"alg": key.algorithm(), "typ": kind, "kid": key.kid}).to_string();
+    let claims = good.to_string().replacen('{', "{\"sub\":\"somebody else\",", 1);
+    let twice = header.replacen('{', "{\"kid\":\"another\",", 1);
+    Ok([
+        ("a claim twice".to_owned(), key.sign(&header, &claims)?),
+        (
+            "a field of the header twice".to_owned(),
+            key.sign(&twice, &good.to_string())?,
+        ),
+    ])
 }
 
 /// Tokens with another signature, or in another spelling.
@@ -369,7 +375,7 @@ async fn no_changed_token_of_another_issuer_is_accepted() -> Result<()> {
                 are_refused(stage, changed_signatures(&mut random, &good, rounds(500, 20_000))?).await?,
             ];
             profile(stage, &good).await?;
-            report(&format!(
+            report(format!(
                 "{name} ({}): refused {counts:?} changed headers, claims and signatures",
                 issuer.fetches()
             ));
@@ -386,7 +392,123 @@ async fn refused_within(stage: &Stage, token: &str, what: &str) -> Result<()> {
         Ok((stage.api.get(PROFILE, token).await?.status == 401).then_some(()))
     })
     .await?;
-    report(&format!("{what}: refused after {} ms", begun.elapsed().as_millis()));
+    report(format!("{what}: refused after {} ms", begun.elapsed().as_millis()));
+    Ok(())
+}
+
+/// Signed out: every token issued before, and what plays by them.
+async fn sign_out(stage: &Stage, world: &World, lecture: &str) -> Result<()> {
+    let (first, second) = (world.auth0("ada")?, world.auth0("ada")?);
+    let whose = profile(stage, &first).await?["id"].clone();
+    profile(stage, &second).await?;
+    let playing = stage.api.session(lecture, &first).await?.hls_url;
+    stage.api.fetch(&playing).await?.expect(200)?;
+    stage
+        .api
+        .json(Method::POST, "/api/v1/users/logout", &first, &json!({}))
+        .await?
+        .expect(204)?;
+    refused_within(stage, &first, "signed out").await?;
+    refused_within(stage, &second, "signed out, another token").await?;
+    until("playback ends", Duration::from_secs(3), async || {
+        Ok((stage.api.fetch(&playing).await?.status == 403).then_some(()))
+    })
+    .await?;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    ensure!(
+        profile(stage, &world.auth0("ada")?).await?["id"] == whose,
+        "a newer token is the same person's"
+    );
+    refused_within(stage, &first, "signed out, then signed in again").await?;
+    Ok(())
+}
+
+/// Whose provider's clock is ahead is signed out as well.
+async fn sign_out_ahead(stage: &Stage, world: &World) -> Result<()> {
+    let mut claims = world.auth0_claims("carol")?;
+    claims["iat"] = json!(now() + 30);
+    let ahead = world.auth0.1.token("JWT", &claims)?;
+    profile(stage, &ahead).await?;
+    let everywhere = json!({"everywhere": true});
+    stage
+        .api
+        .json(Method::POST, "/api/v1/users/logout", &ahead, &everywhere)
+        .await?
+        .expect(204)?;
+    for _ in 0..15 {
+        stage.api.get(PROFILE, &ahead).await?.expect(401)?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Ok(())
+}
+
+/// A role that an admin takes away.
+async fn lose_a_role(stage: &Stage, world: &World, admin: &Account) -> Result<()> {
+    let token = world.school("bob", &["teachers"])?;
+    let bob = profile(stage, &token).await?;
+    let new = || {
+        stage
+            .api
+            .request(Method::POST, "/api/v1/content/upload")
+            .bearer_auth(&token)
+    };
+    let create = async || -> Result<Answer> {
+        let request = new().header("Tus-Resumable", "1.0.0").header("Upload-Length", "1000");
+        stage.api.send(request).await
+    };
+    create().await?.expect(201)?;
+    let path = format!("/api/v1/users/{}/roles", bob["id"].as_str().context("an id")?);
+    let learner = json!({"roles": ["learner"]});
+    stage
+        .api
+        .json(Method::PUT, &path, &admin.token, &learner)
+        .await?
+        .expect(200)?;
+    until("a role taken away", Duration::from_secs(3), async || {
+        Ok((create().await?.status == 403).then_some(()))
+    })
+    .await?;
+    ensure!(
+        profile(stage, &token).await?["roles"] == json!(["learner"]),
+        "the token goes on as a learner's"
+    );
+    profile(stage, &world.school("bob", &["teachers"])?).await?;
+    create().await?.expect(403)?;
+    Ok(())
+}
+
+/// Its issuer gives and takes roles by newer tokens.
+async fn follow_the_issuer(stage: &Stage, world: &World) -> Result<()> {
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let roles = profile(stage, &world.school("bob", &[])?).await?["roles"].clone();
+    ensure!(roles == json!(["learner"]), "{roles}");
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let roles = profile(stage, &world.school("bob", &["teachers"])?).await?["roles"].clone();
+    ensure!(
+        roles
+            .as_array()
+            .is_some_and(|roles| roles.contains(&json!("instructor"))),
+        "{roles}"
+    );
+    Ok(())
+}
+
+/// Deactivated.
+async fn deactivate(stage: &Stage, world: &World) -> Result<()> {
+    let token = world.firebase("eve", "eve@example.org")?;
+    profile(stage, &token).await?;
+    stage
+        .api
+        .delete("/api/v1/users/deactivate", &token)
+        .await?
+        .expect(204)?;
+    refused_within(stage, &token, "deactivated").await?;
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    stage
+        .api
+        .get(PROFILE, &world.firebase("eve", "eve@example.org")?)
+        .await?
+        .expect(401)?;
     Ok(())
 }
 
@@ -404,93 +526,36 @@ async fn a_change_of_the_account_bites_although_the_token_lives_on() -> Result<(
             .json(Method::PATCH, &path, &teacher.token, &visible)
             .await?
             .expect(200)?;
-
-        // Signed out: every token issued before, and what plays by them.
-        let (first, second) = (world.auth0("ada")?, world.auth0("ada")?);
-        let whose = profile(stage, &first).await?["id"].clone();
-        profile(stage, &second).await?;
-        let playing = stage.api.session(&id, &first).await?.hls_url;
-        stage.api.fetch(&playing).await?.expect(200)?;
-        stage
-            .api
-            .json(Method::POST, "/api/v1/users/logout", &first, &json!({}))
-            .await?
-            .expect(204)?;
-        refused_within(stage, &first, "signed out").await?;
-        refused_within(stage, &second, "signed out, another token").await?;
-        until("playback ends", Duration::from_secs(3), async || {
-            Ok((stage.api.fetch(&playing).await?.status == 403).then_some(()))
-        })
-        .await?;
-        tokio::time::sleep(Duration::from_millis(1_100)).await;
-        ensure!(
-            profile(stage, &world.auth0("ada")?).await?["id"] == whose,
-            "a newer token is the same person's"
-        );
-        refused_within(stage, &first, "signed out, then signed in again").await?;
-
-        // A role taken away.
-        let token = world.school("bob", &["teachers"])?;
-        let bob = profile(stage, &token).await?;
-        let new = || {
-            stage
-                .api
-                .request(Method::POST, "/api/v1/content/upload")
-                .bearer_auth(&token)
-        };
-        let create = async || -> Result<Answer> {
-            let request = new().header("Tus-Resumable", "1.0.0").header("Upload-Length", "1000");
-            stage.api.send(request).await
-        };
-        create().await?.expect(201)?;
-        let path = format!("/api/v1/users/{}/roles", bob["id"].as_str().context("an id")?);
-        let learner = json!({"roles": ["learner"]});
-        stage
-            .api
-            .json(Method::PUT, &path, &admin.token, &learner)
-            .await?
-            .expect(200)?;
-        until("a role taken away", Duration::from_secs(3), async || {
-            Ok((create().await?.status == 403).then_some(()))
-        })
-        .await?;
-        ensure!(
-            profile(stage, &token).await?["roles"] == json!(["learner"]),
-            "the token goes on as a learner's"
-        );
-        profile(stage, &world.school("bob", &["teachers"])?).await?;
-        create().await?.expect(403)?;
-        // Its issuer gives and takes roles by newer tokens.
-        tokio::time::sleep(Duration::from_millis(1_100)).await;
-        let roles = profile(stage, &world.school("bob", &[])?).await?["roles"].clone();
-        ensure!(roles == json!(["learner"]), "{roles}");
-        tokio::time::sleep(Duration::from_millis(1_100)).await;
-        let roles = profile(stage, &world.school("bob", &["teachers"])?).await?["roles"].clone();
-        ensure!(
-            roles
-                .as_array()
-                .is_some_and(|roles| roles.contains(&json!("instructor"))),
-            "{roles}"
-        );
-
-        // Deactivated.
-        let token = world.firebase("eve", "eve@example.org")?;
-        profile(stage, &token).await?;
-        stage
-            .api
-            .delete("/api/v1/users/deactivate", &token)
-            .await?
-            .expect(204)?;
-        refused_within(stage, &token, "deactivated").await?;
-        tokio::time::sleep(Duration::from_millis(1_100)).await;
-        stage
-            .api
-            .get(PROFILE, &world.firebase("eve", "eve@example.org")?)
-            .await?
-            .expect(401)?;
-        Ok(())
+        sign_out(stage, &world, &id).await?;
+        sign_out_ahead(stage, &world).await?;
+        lose_a_role(stage, &world, &admin).await?;
+        follow_the_issuer(stage, &world).await?;
+        deactivate(stage, &world).await
     })
     .await
+}
+
+/// Many tokens with keys that nobody knows.
+async fn flood(stage: &Stage, world: &World) -> Result<()> {
+    let before = world.auth0.0.fetches();
+    let (stranger, claims) = (Key::rsa("stranger")?, world.auth0_claims("eve")?.to_string());
+    let header = |kid: usize| json!({"alg": "RS256", "typ": "JWT", "kid": format!("unknown-{kid}")}).to_string();
+    let template = stranger.sign(&header(0), &claims)?;
+    let rest = template.split_once('.').context("a token")?.1.to_owned();
+    let count = rounds(5_000, 100_000);
+    let begun = Instant::now();
+    let asked = stream::iter(0..count).map(|kid| {
+        let token = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header(kid)));
+        async move { anyhow::Ok(stage.api.get(PROFILE, &token).await?.expect(401).map(|_| ())?) }
+    });
+    asked.buffer_unordered(64).try_collect::<()>().await?;
+    let fetches = world.auth0.0.fetches() - before;
+    report(format!(
+        "{count} unknown keys in {} ms: {fetches} fetches",
+        begun.elapsed().as_millis()
+    ));
+    ensure!((1..=2).contains(&fetches), "{fetches} fetches");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -510,24 +575,7 @@ async fn unknown_keys_cause_one_fetch_in_half_a_minute_and_a_bad_provider_slows_
         let local = stage.account("learner").await?;
         let (good, stage) = (world.auth0("ada")?, &*stage);
         profile(stage, &good).await?;
-        let before = world.auth0.0.fetches();
-        let (stranger, claims) = (Key::rsa("stranger")?, world.auth0_claims("eve")?.to_string());
-        let header = |kid: usize| json!({"alg": "RS256", "typ": "JWT", "kid": format!("unknown-{kid}")}).to_string();
-        let template = stranger.sign(&header(0), &claims)?;
-        let rest = template.split_once('.').context("a token")?.1.to_owned();
-        let count = rounds(5_000, 100_000);
-        let begun = Instant::now();
-        let asked = stream::iter(0..count).map(|kid| {
-            let token = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header(kid)));
-            async move { anyhow::Ok(stage.api.get(PROFILE, &token).await?.expect(401).map(|_| ())?) }
-        });
-        asked.buffer_unordered(64).try_collect::<()>().await?;
-        let fetches = world.auth0.0.fetches() - before;
-        report(&format!(
-            "{count} unknown keys in {} ms: {fetches} fetches",
-            begun.elapsed().as_millis()
-        ));
-        ensure!((1..=2).contains(&fetches), "{fetches} fetches");
+        flood(stage, &world).await?;
 
         // Their people wait a second for keys, and everybody else not at all.
         let tokens = bad.iter().flat_map(|(issuer, key)| {
@@ -536,8 +584,10 @@ async fn unknown_keys_cause_one_fetch_in_half_a_minute_and_a_bad_provider_slows_
         });
         let tokens = tokens.collect::<Result<Vec<_>>>()?;
         let crowd = async {
-            let asked =
-                stream::iter(tokens).map(|token| async move { stage.api.get(PROFILE, &token).await?.expect(401) });
+            let asked = stream::iter(tokens).map(|token| async move {
+                // Nobody knows yet whether they are good.
+                stage.api.get(PROFILE, &token).await?.problem(503, "unavailable")
+            });
             asked.buffer_unordered(40).try_collect::<Vec<_>>().await
         };
         let others = async {
@@ -552,13 +602,13 @@ async fn unknown_keys_cause_one_fetch_in_half_a_minute_and_a_bad_provider_slows_
         let (_, slowest) = futures::try_join!(crowd, others)?;
         for (issuer, _) in &bad {
             ensure!(
-                (1..=2).contains(&issuer.fetches()),
+                (1..=5).contains(&issuer.fetches()),
                 "{}: {} fetches",
                 issuer.name(),
                 issuer.fetches()
             );
         }
-        report(&format!(
+        report(format!(
             "beside a bad provider, the slowest request of others took {} ms",
             slowest.as_millis()
         ));
