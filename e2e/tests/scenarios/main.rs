@@ -1,5 +1,6 @@
 //! The promises of MoocFlix, one file for each, tested on the real binary as its users use it.
 
+mod changed_tokens;
 mod clients;
 mod command_line;
 mod contract;

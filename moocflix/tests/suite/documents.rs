@@ -80,7 +80,7 @@ fn each_provider_in_the_page_about_them_is_a_valid_configuration() {
         ("roles", "[]", "roles"),
         ("jwks_url", "\"http://keys.example\"", "jwks_url"),
         ("scopes", "\"profile\"", "scopes"),
-        ("client_id", "\"\"", "audience"),
+        ("client_id", "\"\"", "client_id"),
         ("secret", "\"\"", "secret"),
     ] {
         let kept = blocks[2].lines().filter(|line| !line.starts_with(&format!("{key} =")));
