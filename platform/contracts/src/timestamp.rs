@@ -87,12 +87,21 @@ impl Serialize for Timestamp {
     }
 }
 
+/// The last microsecond of the year 9999.
+const LAST: i64 = 253_402_300_799_999_999;
+
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        OffsetDateTime::parse(&text, &Rfc3339)
+        let moment: Self = OffsetDateTime::parse(&text, &Rfc3339)
             .map(Self::from)
-            .map_err(de::Error::custom)
+            .map_err(de::Error::custom)?;
+        // At the edges, a local time can be in a year of UTC that RFC 3339 has no form for.
+        if (0..=LAST).contains(&moment.0) {
+            Ok(moment)
+        } else {
+            Err(de::Error::custom("must be a moment of the years 1970 to 9999 in UTC"))
+        }
     }
 }
 
@@ -119,6 +128,26 @@ mod tests {
         let text = serde_json::to_string(&moment).unwrap();
         assert!(text.ends_with(".123456Z\""), "{text}");
         assert_eq!(serde_json::from_str::<Timestamp>(&text).unwrap(), moment);
+    }
+
+    #[test]
+    fn only_a_moment_that_can_be_written_again_is_read() {
+        let read = |text: &str| serde_json::from_value::<Timestamp>(text.into());
+        for text in [
+            "1970-01-01T00:00:00Z",
+            "9999-12-31T23:59:59.999999Z",
+            "9999-12-31T23:59:59+14:00",
+        ] {
+            let moment = read(text).unwrap();
+            assert_eq!(read(&moment.to_string()).unwrap(), moment, "{text}");
+        }
+        for text in [
+            "9999-12-31T23:59:59-14:00",
+            "0000-01-01T00:00:00+14:00",
+            "1969-12-31T23:59:59Z",
+        ] {
+            assert!(read(text).is_err(), "{text}");
+        }
     }
 
     #[test]
