@@ -32,6 +32,13 @@ pub(crate) struct View {
     pub(crate) now: Timestamp,
 }
 
+impl View {
+    /// Whether the viewer is shown which lectures a module has that opens at this time.
+    pub(crate) fn shows(&self, opens_at: Option<Timestamp>) -> bool {
+        self.teaches || self.may_watch && opens_at.is_none_or(|opens| opens <= self.now)
+    }
+}
+
 /// Works on courses.
 #[derive(Clone)]
 pub(crate) struct CourseService {
@@ -135,8 +142,9 @@ impl CourseService {
     }
 
     /// Replaces a course's code; invitation links with the old one no longer work.
-    pub(crate) async fn renew_code(&self, (id, asker): Act<'_>) -> Result<View, CourseError> {
+    pub(crate) async fn renew_code(&self, (id, asker): Act<'_>, if_match: &IfMatch) -> Result<View, CourseError> {
         let granted = self.granted(id, asker, CourseRole::Editor).await?;
+        version(&granted, if_match)?;
         let audit = granted.audited(asker, "renew_code", json!({}));
         let when = (self.clock.now(), audit.as_ref());
         self.courses.renew_code(id, &new_code()?, when).await?;
@@ -168,8 +176,9 @@ impl CourseService {
     }
 
     /// Deletes a draft.
-    pub(crate) async fn delete(&self, (id, asker): Act<'_>) -> Result<(), CourseError> {
+    pub(crate) async fn delete(&self, (id, asker): Act<'_>, if_match: &IfMatch) -> Result<(), CourseError> {
         let granted = self.granted(id, asker, CourseRole::Owner).await?;
+        version(&granted, if_match)?;
         let audit = granted.audited(asker, "delete_course", json!({}));
         if self.courses.delete_draft(id, audit.as_ref(), self.clock.now()).await? {
             Ok(())

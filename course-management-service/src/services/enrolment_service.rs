@@ -114,7 +114,11 @@ impl EnrolmentService {
             Some(Addressee::NoAddress) => {
                 return Err(EnrolmentError::BadField("email", "must look like name@example.org"));
             }
-            Some(Addressee::NoAccount) | None => return Err(EnrolmentError::NoAccount),
+            Some(Addressee::NoAccount) | None => {
+                // Who looks for addresses leaves a trace, as with a list.
+                self.enrol_all(&granted, asker, &[], 1).await?;
+                return Err(EnrolmentError::NoAccount);
+            }
         };
         let all = self.enrol_all(&granted, asker, &[user], 1).await?;
         self.admission(all.into_iter().next().unwrap_or(Enrolled::NoCourse))

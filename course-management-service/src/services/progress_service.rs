@@ -2,7 +2,7 @@
 
 use super::access_service::{Act, Asker, seen};
 use super::course_service::CourseService;
-use super::error::EnrolmentError;
+use super::error::{CourseError, EnrolmentError, Failure};
 use super::member_service::{Member, MemberService};
 use crate::models::progress::summary::{CourseProgress, Part, Totals, nothing, of_many, of_one, videos};
 use crate::repositories::outline::outline_repository::OutlineRepository;
@@ -10,6 +10,7 @@ use contracts::questions::{Lectures, Watching};
 use contracts::{CourseId, EnrolmentId, UserId};
 use futures::{Stream, stream};
 use runtime::page::{Page, PageRequest};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -53,14 +54,31 @@ impl ProgressService {
         seen(self.courses.find(id, asker.user).await?, Some(asker))?;
         let parts = self.parts(id).await?;
         let videos = videos(&parts);
-        if videos.is_empty() {
-            return Ok(of_one(&parts, Vec::new(), Vec::new()));
+        let (mut lectures, mut watched) = (Vec::new(), Vec::new());
+        if !videos.is_empty() {
+            // How long a lecture lasts is the same for everybody.
+            let nobody = UserId::from(Uuid::nil());
+            lectures = self.lectures.lectures(&videos, nobody, false).await?;
+            watched = self.watching.watched(&[asker.user], &videos).await?;
         }
-        // How long a lecture lasts is the same for everybody.
-        let nobody = UserId::from(Uuid::nil());
-        let lectures = self.lectures.lectures(&videos, nobody, false).await?;
-        let watched = self.watching.watched(&[asker.user], &videos).await?;
-        Ok(of_one(&parts, lectures, watched))
+        let mut progress = of_one(&parts, lectures, watched);
+        self.hide(&mut progress, (id, asker)).await?;
+        Ok(progress)
+    }
+
+    /// Leaves out what the course's page doesn't show either: which lectures it has that the asker may not watch yet.
+    async fn hide(&self, progress: &mut CourseProgress, (id, asker): Act<'_>) -> Result<(), EnrolmentError> {
+        let view = self.courses.view(id, Some(asker)).await.map_err(|why| match why {
+            CourseError::Denied(denied) => EnrolmentError::from(denied),
+            CourseError::Failed(failure) => EnrolmentError::Failed(failure),
+            other => EnrolmentError::Failed(Failure::Internal(other.to_string())),
+        })?;
+        let shown = view.modules.iter().filter(|module| view.shows(module.opens_at));
+        let shown: BTreeSet<_> = shown.flat_map(|module| &module.items).map(|item| item.id).collect();
+        for item in progress.items.iter_mut().filter(|item| !shown.contains(&item.item)) {
+            (item.video, item.duration) = (None, None);
+        }
+        Ok(())
     }
 
     /// How far the members of a course are, for its teachers, in the order in which they joined.

@@ -154,7 +154,12 @@ async fn a_deactivated_account_is_not_enrolled() {
             .await
             .is_problem(404, "no_account");
         let audit = server.read(&server.person(Role::Admin), "/audit").await;
-        assert!(column(&audit, "act").is_empty(), "nobody was enrolled");
+        assert_eq!(
+            column(&audit, "act"),
+            ["enrol_users"],
+            "who looks for addresses leaves a trace"
+        );
+        assert_eq!(audit.json["items"][0]["details"], json!({"lines": 1, "enrolled": []}));
     }
 }
 

@@ -61,9 +61,23 @@ async fn somebody_sees_how_far_they_are_with_each_item() {
         );
         assert_eq!((&mine.json["completed"], &mine.json["of"]), (&json!(1), &json!(2)));
 
-        // Whoever may see the course may ask, and a stranger to it may not.
+        // Whoever may see the course may ask, but not which lectures it has, and a stranger to it may not.
         let visitor = server.learner();
-        assert_eq!(server.read(&visitor, &path).await.is(200).json["completed"], 0);
+        let theirs = server.read(&visitor, &path).await;
+        assert_eq!(theirs.is(200).json["completed"], 0);
+        let named = |reply: &Reply| {
+            let items = reply.json["items"].as_array().unwrap().iter();
+            items
+                .filter(|item| !item["content_id"].is_null() || !item["duration"].is_null())
+                .count()
+        };
+        assert_eq!((named(&theirs), named(&mine)), (0, 2));
+        server
+            .patch(&owner, &course, json!({"opens_at": "2030-01-01T00:00:00Z"}))
+            .await
+            .is(200);
+        assert_eq!(named(&server.read(&learner, &path).await), 0, "it is not open yet");
+        assert_eq!(named(&server.read(&owner, &path).await), 2);
         let draft = server.course(&owner, json!({})).await;
         let empty = server.read(&owner, &format!("{draft}/progress")).await;
         assert_eq!(empty.is(200).json, json!({"items": [], "completed": 0, "of": 0}));

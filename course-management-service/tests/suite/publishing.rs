@@ -58,6 +58,29 @@ async fn a_course_goes_from_each_status_to_each_other() {
 }
 
 #[tokio::test]
+async fn a_stale_deletion_and_a_stale_new_code_are_refused() {
+    for server in Server::on_each_engine().await {
+        let owner = server.instructor();
+        let course = server.course(&owner, json!({"join": "code"})).await;
+        let before = server.read(&owner, &course).await;
+        server.patch(&owner, &course, json!({"title": "Another"})).await.is(200);
+        let code = format!("{course}/code");
+        for request in [(Method::DELETE, course.as_str()), (Method::POST, code.as_str())] {
+            let stale = server
+                .call_if(&owner, request.clone(), before.header("etag"), &json!({}))
+                .await;
+            stale.is_problem(412, "stale");
+        }
+        let now = server.read(&owner, &course).await;
+        assert_eq!(now.json["code"], before.json["code"]);
+        let deleted = server
+            .call_if(&owner, (Method::DELETE, &course), now.header("etag"), &json!({}))
+            .await;
+        deleted.is(204);
+    }
+}
+
+#[tokio::test]
 async fn the_same_status_again_is_no_edit_and_a_stale_one_is_refused() {
     for server in Server::on_each_engine().await {
         let owner = server.instructor();

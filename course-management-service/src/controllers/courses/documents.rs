@@ -117,8 +117,7 @@ impl From<View> for CourseDocument {
 }
 
 fn shown(module: Module, view: &View) -> ModuleDocument {
-    let is_open = module.opens_at.is_none_or(|opens| opens <= view.now);
-    let may_watch = view.teaches || view.may_watch && is_open;
+    let may_watch = view.shows(module.opens_at);
     let item = |item: Item| ItemDocument {
         id: item.id,
         kind: ItemKind::Video,

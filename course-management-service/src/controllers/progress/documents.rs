@@ -11,12 +11,13 @@ use utoipa::ToSchema;
 #[schema(as = CourseItemProgress)]
 pub(crate) struct ItemProgressDocument {
     item_id: ItemId,
-    content_id: VideoId,
+    /// Null as long as the caller may not watch it by this course.
+    content_id: Option<VideoId>,
     /// Where they stopped last, in seconds.
     position: f64,
     /// How much they have seen, in seconds; what they saw twice counts once.
     seconds: f64,
-    /// How long the lecture lasts, in seconds; null if that is not known.
+    /// How long the lecture lasts, in seconds; null if that is not known or not shown.
     duration: Option<f64>,
     completed: bool,
 }

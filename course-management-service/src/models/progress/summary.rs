@@ -18,7 +18,8 @@ pub(crate) struct Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ItemProgress {
     pub(crate) item: ItemId,
-    pub(crate) video: VideoId,
+    /// None if it is not shown.
+    pub(crate) video: Option<VideoId>,
     pub(crate) position: Duration,
     pub(crate) seen: Duration,
     /// None if it is not known yet, or if the lecture was deleted.
@@ -58,7 +59,7 @@ pub(crate) fn of_one(parts: &[Part], lectures: Vec<Lecture>, watched: Vec<Watche
         let seen = watched.get(&part.video).filter(|_| part.lives);
         ItemProgress {
             item: part.item,
-            video: part.video,
+            video: Some(part.video),
             position: seen.map_or(Duration::ZERO, |it| it.position),
             seen: seen.map_or(Duration::ZERO, |it| it.seen),
             duration: durations.get(&part.video).copied().flatten().filter(|_| part.lives),
