@@ -81,13 +81,27 @@ fn micros(seconds: f64) -> Option<i64> {
 
 /// Whether this much of a lecture is at least this share of it.
 pub(crate) fn is_enough(seen_us: i64, duration_us: Option<i64>, share: f64) -> bool {
-    let seconds = |us: i64| Duration::from_micros(us.unsigned_abs()).as_secs_f64();
-    duration_us.is_some_and(|duration| duration > 0 && seconds(seen_us) >= seconds(duration) * share)
+    // A length times a share of one is no exact number: half a microsecond must not count.
+    let needed = |duration: i64| {
+        Duration::from_micros(duration.unsigned_abs())
+            .mul_f64(share.max(0.0))
+            .as_micros()
+    };
+    duration_us.is_some_and(|duration| duration > 0 && u128::from(seen_us.unsigned_abs()) >= needed(duration))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nine_tenths_of_a_lecture_of_any_length_complete_it_and_a_millisecond_less_does_not() {
+        for seconds in 1..=7_200 {
+            let (length, seen) = (seconds * 1_000_000, seconds * 900_000);
+            assert!(is_enough(seen, Some(length), 0.9), "{seconds}");
+            assert!(!is_enough(seen - 1_000, Some(length), 0.9), "{seconds}");
+        }
+    }
 
     #[test]
     fn times_are_finite_and_not_negative() {

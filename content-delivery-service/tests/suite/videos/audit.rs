@@ -89,6 +89,11 @@ async fn an_admin_s_own_lectures_refused_acts_and_owners_leave_no_entry() {
         .request_by(&admin, Method::PATCH, &format!("/api/v1/content/{id}"))
         .header("if-match", "\"9.9\"");
     server.send(stale.json(&json!({ "title": "x" }))).await.is(412);
+    let path = format!("/api/v1/content/{id}/delete");
+    let stale = server
+        .request_by(&admin, Method::DELETE, &path)
+        .header("if-match", "\"9.9\"");
+    server.send(stale).await.is(412);
     assert_eq!(acts(&listed(&server, "").await), Vec::<Value>::new());
 }
 
