@@ -152,15 +152,25 @@ impl FileUpload<'_> {
             self.state.forget();
         }
         let what = if before { "already uploaded" } else { "uploaded" };
-        print(&format!(
-            "{what} {}: {}",
-            self.source.name,
-            self.server.lecture(&video_id)
-        ))?;
+        let address = self.address(&video_id, account).await;
+        print(&format!("{what} {}: {address}", self.source.name))?;
         if wait {
             self.wait(&video_id, account).await?;
         }
         Ok(())
+    }
+
+    /// Where the lecture is watched: by its link, if it was to have one.
+    async fn address(&self, video_id: &str, account: &mut Account) -> String {
+        let mut address = self.server.lecture(video_id);
+        if self.about.visibility == Some(Visibility::Link)
+            && let Ok(Some(video)) = account.video(video_id).await
+            && let Some(link) = video.share_url
+            && let Ok(link) = self.server.join(&link)
+        {
+            address = link.into();
+        }
+        address
     }
 
     async fn wait(&self, video_id: &str, account: &mut Account) -> Result<()> {
@@ -264,6 +274,8 @@ impl FileUpload<'_> {
 #[derive(Debug, Deserialize)]
 struct UploadingVideo {
     upload: Option<OpenUpload>,
+    /// The lecture's link, if it is shared by one.
+    share_url: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
