@@ -7,7 +7,7 @@ use e2e::api::Answer;
 use e2e::issuer::{Issuer, Key, now};
 use e2e::server::Start;
 use e2e::stage::{Stage, scenario};
-use reqwest::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -359,6 +359,16 @@ async fn no_other_answer_of_a_provider_signs_anybody_in() -> Result<()> {
             let answer = stage.api.send(stage.api.request(Method::GET, path)).await?;
             answer.problem(status, code)?;
         }
+        // A person in a browser goes back to the page.
+        let path = "/api/v1/users/providers/other/sign-in?return_to=/courses";
+        let followed = stage
+            .api
+            .request(Method::GET, path)
+            .header(ACCEPT, "text/html,*/*;q=0.8");
+        let answer = stage.api.send(followed).await?.expect(303)?;
+        let location = answer.header(LOCATION.as_str());
+        let expected = "/?sign_in_problem=provider_not_found&provider=other&return_to=%2Fcourses";
+        ensure!(location == expected, "{location}");
         Ok(())
     })
     .await

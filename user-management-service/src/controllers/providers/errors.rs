@@ -1,6 +1,7 @@
 //! From each error of a sign-in with a provider to status and stable code, and to what the page is told.
 
 use crate::services::error::{Failure, ProviderError as E};
+use crate::services::provider_service::Wish;
 use http::StatusCode as S;
 use runtime::Problem;
 
@@ -19,7 +20,7 @@ impl From<E> for Problem {
 }
 
 /// The code by which the page explains to a person why they are not signed in.
-pub(crate) const fn code(error: &E) -> &'static str {
+const fn code(error: &E) -> &'static str {
     match error {
         E::NotFound => "provider_not_found",
         E::Elsewhere => "invalid_request",
@@ -31,4 +32,16 @@ pub(crate) const fn code(error: &E) -> &'static str {
         E::Failed(Failure::StorageFull) => "storage_full",
         E::Failed(_) => "unavailable",
     }
+}
+
+/// The page's address with the reason in its query.
+pub(super) fn explanation(provider: &str, error: &E, wish: &Wish) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query
+        .append_pair("sign_in_problem", code(error))
+        .append_pair("provider", provider);
+    if let Some(path) = &wish.return_to {
+        query.append_pair("return_to", path);
+    }
+    format!("/?{}", query.finish())
 }

@@ -1,10 +1,10 @@
 //! `GET /providers/{name}/callback`
 
-use super::errors::code;
+use super::errors::explanation;
 use crate::controllers::sessions::cookie;
 use crate::controllers::state::Api;
 use crate::services::error::ProviderError;
-use crate::services::provider_service::{Answer, Wish};
+use crate::services::provider_service::Answer;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE};
@@ -69,16 +69,4 @@ pub(crate) async fn finish_sign_in(
         headers.append(SET_COOKIE, cookie);
     }
     Ok(response)
-}
-
-/// The page's address with the reason in its query.
-fn explanation(provider: &str, error: &ProviderError, wish: &Wish) -> String {
-    let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query
-        .append_pair("sign_in_problem", code(error))
-        .append_pair("provider", provider);
-    if let Some(path) = &wish.return_to {
-        query.append_pair("return_to", path);
-    }
-    format!("/?{}", query.finish())
 }
