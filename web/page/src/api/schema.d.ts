@@ -873,7 +873,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sends the browser to a provider, which sends it back to the page. */
+        /**
+         * Sends the browser to a provider, which sends it back to the page. If that is not possible, a browser goes back to the page
+         *     with the reason in the query (`sign_in_problem`, `provider`), and a program gets a problem document.
+         */
         get: operations["beginSignIn"];
         put?: never;
         post?: never;
@@ -1377,10 +1380,10 @@ export interface components {
         /** @description How far the caller is with an item. */
         CourseItemProgress: {
             completed: boolean;
-            content_id: components["schemas"]["VideoId"];
+            content_id?: components["schemas"]["VideoId"] | null;
             /**
              * Format: double
-             * @description How long the lecture lasts, in seconds; null if that is not known.
+             * @description How long the lecture lasts, in seconds; null if that is not known or not shown.
              */
             duration?: number | null;
             item_id: components["schemas"]["ItemId"];
@@ -2915,7 +2918,10 @@ export interface operations {
     deleteVideo: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` that the deletion is based on. */
+                "If-Match"?: string | null;
+            };
             path: {
                 video_id: components["schemas"]["VideoId"];
             };
@@ -2934,6 +2940,15 @@ export interface operations {
             };
             /** @description There is no such lecture that the caller may see. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The lecture has changed since it was read. */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3585,7 +3600,10 @@ export interface operations {
     deleteCourse: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` that the act is based on. */
+                "If-Match"?: string | null;
+            };
             path: {
                 course_id: components["schemas"]["CourseId"];
             };
@@ -3620,6 +3638,15 @@ export interface operations {
             };
             /** @description `not_a_draft` */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale` */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3776,7 +3803,10 @@ export interface operations {
     renewCourseCode: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The `ETag` that the act is based on. */
+                "If-Match"?: string | null;
+            };
             path: {
                 course_id: components["schemas"]["CourseId"];
             };
@@ -3813,6 +3843,15 @@ export interface operations {
             };
             /** @description `no_code`: nobody joins this course by code. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale` */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5750,7 +5789,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description To the provider (`Location`). */
+            /** @description To the provider, or back to the page (`Location`). */
             303: {
                 headers: {
                     [name: string]: unknown;

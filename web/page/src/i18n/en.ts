@@ -286,7 +286,7 @@ export const en = {
   'player.key.space': 'Space',
 
   'people.title': 'People',
-  'people.lead': 'Find a person by e-mail address and change their roles.',
+  'people.lead': 'Find a person by e-mail address and change their roles. Leave the field empty to list everyone, those without an address first.',
   'people.search': 'E-mail address or its first letters',
   'people.find': 'Find',
   'people.none': 'No account with this address was found.',
@@ -368,7 +368,7 @@ export const en = {
   'audit.act.delete_client': 'removed',
   'audit.act.create_user': 'created the account',
   'audit.act.change_roles': 'changed the roles of',
-  'audit.act.map_roles': 'changed, by its own roles, those of',
+  'audit.act.map_roles': 'gave or took roles of',
   'audit.act.deactivate_user': 'deactivated',
 
   'account.title': 'Account',

@@ -6,7 +6,7 @@ export const providers = {
   'providers.restore': 'Restore my account',
 
   'providers.problem.sign_in_cancelled': 'The sign-in was cancelled. Nothing has changed.',
-  'providers.problem.sign_in_expired': 'The sign-in took too long, or it was started in another browser. Please try again.',
+  'providers.problem.sign_in_expired': 'The sign-in took too long, or it was started in another browser or at another address of this site. Please try again.',
   'providers.problem.provider_unavailable': '{provider} can’t be reached right now. Please try again in a few minutes.',
   'providers.problem.provider_failed': '{provider} couldn’t sign you in. If this happens again, contact an administrator of this site.',
   'providers.problem.unavailable': 'The server can’t sign you in right now. Please try again in a few minutes.',
