@@ -155,11 +155,7 @@ async fn people_of_three_issuers_have_accounts_of_their_own() -> Result<()> {
 async fn are_refused(stage: &Stage, tokens: Vec<(String, String)>) -> Result<usize> {
     let count = tokens.len();
     let asked = stream::iter(tokens).map(|(what, token)| async move {
-        let answer = if token.bytes().all(|b| b.is_ascii_graphic()) {
-            stage.api.get(PROFILE, &token).await?
-        } else {
-            return Ok(());
-        };
+        let answer = stage.api.get(PROFILE, &token).await?;
         ensure!(answer.status == 401, "{what}: {}", answer.status);
         Ok(())
     });
