@@ -349,3 +349,45 @@ fn a_source_with_nothing_to_watch_gives_an_empty_plan() {
     survey.audio.clear();
     assert!(plan_of_survey(&survey, &LISTED).is_empty());
 }
+
+#[test]
+fn the_largest_plan_that_a_survey_can_lead_to_has_less_than_a_mebibyte() {
+    // Twelve hours with a key frame each two seconds, eight sounds with five hundred silences each, and a position for every
+    // half second: what the survey stops at.
+    const SECONDS: u64 = 12 * 3_600;
+    const HALF: u64 = 45_000;
+    let mut survey = film(1920, 1080, SECONDS);
+    let stretches: Vec<Stretch> = (0..2 * SECONDS)
+        .map(|n| Stretch {
+            from: n * HALF,
+            bytes: (u64::MAX / 2 + n)..(u64::MAX / 2 + n + 1),
+        })
+        .collect();
+    survey.zero = i64::MIN;
+    let video = survey.video.as_mut().unwrap();
+    for frame in &mut video.frames {
+        frame.stretch = u32::try_from(frame.time / HALF).unwrap().min(86_399);
+    }
+    video.stretches.clone_from(&stretches);
+    let sound = SurveyAudio {
+        silences: (0..500)
+            .map(|n| n * 86 * 90_000 + 1..n * 86 * 90_000 + 11 * 90_000)
+            .collect(),
+        stretches,
+        ..survey.audio.remove(0)
+    };
+    survey.audio = vec![sound; 8];
+    let plan = plan_of_survey(&survey, &LISTED);
+    let bytes = serde_json::to_vec(&plan).unwrap().len();
+    println!(
+        "{bytes} bytes, {} pieces, {} tasks",
+        plan.video.pieces.len(),
+        plan.tasks().len()
+    );
+    assert!(plan.video.pieces.iter().all(|piece| piece.bytes.is_some()));
+    assert_eq!(
+        plan.sounds.iter().map(|sound| sound.silences.len()).sum::<usize>(),
+        4_000
+    );
+    assert!(bytes < 1 << 20, "{bytes} bytes");
+}
