@@ -6,12 +6,21 @@ use backing::db::{DbError, Tx};
 use backing::{args, record};
 use contracts::{Role, SessionId, Timestamp, UserId};
 
+macro_rules! user_columns {
+    () => {
+        "id, email, name, bio, locale, roles, password_hash, email_verified, version, revision, created_at, updated_at, \
+         deactivated_at"
+    };
+}
+pub(crate) use user_columns;
+
 /// The text that reads accounts; the argument is its condition.
 macro_rules! select_users {
     ($which:literal) => {
         concat!(
-            "SELECT id, email, name, bio, locale, roles, password_hash, email_verified, version, revision, \
-             created_at, updated_at, deactivated_at FROM users ",
+            "SELECT ",
+            $crate::repositories::rows::user_columns!(),
+            " FROM users ",
             $which
         )
     };
@@ -95,6 +104,16 @@ pub(crate) async fn user_in(tx: &mut Tx, id: UserId) -> Result<User, NotDone> {
         .await?
         .map(User::from)
         .ok_or(NotDone::Missing)
+}
+
+/// An account, which nobody else changes before the end of the transaction.
+pub(crate) async fn locked_user(tx: &mut Tx, id: UserId) -> Result<User, NotDone> {
+    let sql = concat!(
+        "UPDATE users SET version = version WHERE id = $1 RETURNING ",
+        user_columns!()
+    );
+    let locked = tx.one::<UserRow>(sql, args![id]).await?;
+    locked.map(User::from).ok_or(NotDone::Missing)
 }
 
 /// Makes transactions that decide about many rows wait for each other.

@@ -11,8 +11,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How many requests may wait for a worker.
+/// How many requests may wait for each worker: so many that a place is served before its owner's patience ends.
 pub(super) const PLACES: usize = 128;
+/// Further workers add no places: memory limits what many of them do at once.
+const MOST_COUNTED: usize = 8;
 /// How many of them may be tries on one account from one network.
 pub(super) const PLACES_OF_ONE: usize = 4;
 
@@ -32,6 +34,7 @@ pub(super) struct Queue {
 }
 
 struct State {
+    places: usize,
     free: usize,
     next: u64,
     /// The virtual times of accounts and of networks: the latest start that was served.
@@ -64,6 +67,7 @@ pub(super) struct Turn {
 impl Queue {
     pub(super) fn new(workers: usize) -> Self {
         let state = State {
+            places: PLACES * workers.clamp(1, MOST_COUNTED),
             free: workers,
             next: 0,
             now: (0, 0),
@@ -140,7 +144,7 @@ impl State {
         self.next += 1;
         let number = ticket.number;
         self.waiting.push(Waiting { ticket, turn });
-        if self.waiting.len() > PLACES {
+        if self.waiting.len() > self.places {
             // Its owner sees the dropped sender; it may be the one who has just come.
             let last = self.waiting.iter().map(|it| it.ticket.rank()).max();
             self.waiting.retain(|it| Some(it.ticket.rank()) != last);
@@ -170,7 +174,7 @@ impl State {
 
     /// Whether an attempt would not leave the queue as soon as it came.
     fn has_room(&self, attempt: &Attempt) -> bool {
-        if self.waiting.len() < PLACES {
+        if self.waiting.len() < self.places {
             return true;
         }
         let rank = self.ticket(attempt).rank();

@@ -3,7 +3,7 @@
 use crate::models::accounts::user::User;
 use crate::models::sessions::revocation::{Refused, Revocation};
 use crate::models::sessions::session::{NewSession, Rotation, Session, Successor, TokenHash};
-use crate::repositories::rows::{self, NotDone, user_in};
+use crate::repositories::rows::{self, NotDone, locked_user, user_in};
 use crate::repositories::sessions::devices;
 use backing::db::{Db, DbError, Tx};
 use backing::{args, outbox, record};
@@ -90,12 +90,7 @@ impl SessionRepository {
     ) -> Result<(User, Vec<Revocation>), NotDone> {
         let mut tx = self.db.write().await?;
         // The lock keeps the password from changing between the check and the insert.
-        tx.run(
-            "UPDATE users SET version = version WHERE id = $1",
-            args![session.user_id],
-        )
-        .await?;
-        let user = user_in(&mut tx, session.user_id).await?;
+        let user = locked_user(&mut tx, session.user_id).await?;
         if user.version != version || user.deactivated_at.is_some() {
             return Err(NotDone::Stale);
         }
