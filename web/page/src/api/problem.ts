@@ -33,6 +33,11 @@ export class Problem extends Error {
     return this.code === 'reauthentication_required';
   }
 
+  /** Whether the user may not see what was asked for, or it is gone. */
+  get isBarred(): boolean {
+    return [401, 403, 404, 410].includes(this.status);
+  }
+
   /** The problem for a request without a response. */
   static network(): Problem {
     return new Problem(0, 'network', t('problem.network'));

@@ -271,6 +271,7 @@ export const en = {
   'player.errorMedia': 'The browser couldn’t decode this lecture.',
   'player.errorUnsupported': 'This browser can’t play streamed video. A current Firefox, Chrome, Edge or Safari can.',
   'player.errorLoad': 'The lecture couldn’t be loaded.',
+  'player.lost': 'You can’t watch this lecture any more: you were signed out or removed from its course, or it was taken back.',
   'player.errorRefused': 'The server repeatedly refused to play this lecture. Sign in again, or ask an administrator of this site.',
   'player.keysTitle': 'Keyboard shortcuts',
   'player.keysIntro': 'They work anywhere on this page, except where you type or press a button. ↑ and ↓ take a click on the player first.',

@@ -84,6 +84,14 @@ export class Playback {
     await this.open(null, true);
   }
 
+  /** Stops: the viewer may no longer watch the lecture, of which the player still has a part. */
+  lose(problem: Problem): void {
+    this.#generation += 1;
+    this.video.pause();
+    this.#giveUp(new Problem(problem.status, problem.code, t('player.lost')));
+    this.#stream = null;
+  }
+
   /** Notes the height of the server's tallest picture, which may be better than the open ones. */
   offer(tallest: number): void {
     if (tallest <= this.#tallest) return;
@@ -226,6 +234,10 @@ export class Playback {
       return;
     }
     const waits = problem.code === 'network' || problem.status === 429 || problem.status >= 500;
+    if (this.#began && problem.isBarred) {
+      this.lose(problem);
+      return;
+    }
     if (!waits || this.#attempt > 20) {
       this.#giveUp(problem);
       return;

@@ -9,6 +9,8 @@ const mostIntervals = 100;
 
 /** How far somebody has watched a lecture: where it resumes, and what is reported while it plays. */
 export class Watch {
+  /** Called when the server refuses a report because the viewer may no longer watch the lecture. */
+  onlost: (problem: Problem) => void = () => undefined;
   readonly #played = new Played();
   /** Whether the position changed since the last report. */
   #moved = false;
@@ -88,7 +90,9 @@ export class Watch {
       // The report outlives the page.
       await body(api.POST('/api/v1/content/{video_id}/watch', { params: this.#at, body: report, keepalive: true }));
     } catch (thrown) {
-      const { status } = Problem.of(thrown);
+      const problem = Problem.of(thrown);
+      const { status } = problem;
+      if (problem.isBarred) this.onlost(problem);
       // A refusal is final; a server that can't answer now gets it with the next report.
       if (status >= 400 && status < 500 && status !== 429) return;
       this.#played.giveBack(intervals);

@@ -141,7 +141,7 @@ export async function hideTheControls({ stage, pupilPage: page }) {
 
 /** With the keyboard alone, a teacher removes a learner, who stops watching, and no longer finds the course. */
 export async function removeALearner({ stage, course, pupil, pupilPage, teacherPage: page }) {
-  // The next segments are refused, and so is reopening.
+  // The next report and the next segments are refused, and so is reopening.
   stage.allow(/status of (403|404)/);
   await page.goto(`${stage.base}/courses/${course}/members`);
   await page.getByText(pupil.name).waitFor();
@@ -154,9 +154,9 @@ export async function removeALearner({ stage, course, pupil, pupilPage, teacherP
   await press(page, 'Remove');
   await until('the member is gone', async () => (await page.getByRole('button', { name: `Remove ${pupil.name}` }).count()) === 0);
   await expectFocus(page, 'the heading, since the button is gone', heading);
-  // What is loaded already still plays; the player needs another segment.
-  await pupilPage.keyboard.press('9');
-  await pupilPage.locator('.trouble').waitFor({ timeout: 30_000 });
+  // The player stops by itself, although it has loaded more, and says why.
+  await pupilPage.locator('.trouble').getByText(/removed from its course/).waitFor({ timeout: 30_000 });
+  assert.ok(await pupilPage.evaluate(() => document.querySelector('video').paused), 'it plays no more');
   await pupilPage.reload();
   await pupilPage.getByRole('heading', { name: /Join this course|Course not found/ }).waitFor();
   await pupilPage.context().close();
