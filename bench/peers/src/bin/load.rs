@@ -1,7 +1,8 @@
 //! Asks a server for paths in turn, on connections that stay open, and lets the kernel drop the bodies.
 //!
-//! `load ADDRESS CONNECTIONS SECONDS PATH...` prints one line of JSON: `requests`, `bytes` of bodies, `p50` and `p99` in
-//! milliseconds from a request to its last byte.
+//! `load ADDRESS CONNECTIONS SECONDS [--headers FILE] PATH...` prints one line of JSON: `requests`, `bytes` of bodies, `p50`
+//! and `p99` in milliseconds from a request to its last byte. Each line of FILE is a bearer's `Authorization`; connections
+//! take turns with them, and ask for JSON.
 //!
 //! A thread drives a connection with blocking calls. `MSG_TRUNC` makes TCP discard bytes instead of copying them, so that
 //! the client leaves the processors to the server.
@@ -22,6 +23,8 @@ const DROPPED: usize = 1_024 * 1_024;
 struct Wire {
     stream: TcpStream,
     host: String,
+    /// Further headers with their line ends, or nothing.
+    header: String,
     scratch: Vec<u8>,
 }
 
@@ -32,16 +35,21 @@ struct Tally {
 }
 
 impl Wire {
-    fn open(host: &str) -> Result<Self> {
+    fn open(host: &str, header: &str) -> Result<Self> {
         let stream = TcpStream::connect(host).with_context(|| host.to_owned())?;
         stream.set_nodelay(true)?;
-        let (host, scratch) = (host.to_owned(), vec![0; DROPPED]);
-        Ok(Self { stream, host, scratch })
+        Ok(Self {
+            stream,
+            host: host.to_owned(),
+            header: header.to_owned(),
+            scratch: vec![0; DROPPED],
+        })
     }
 
     /// Sends a GET request and receives the whole response; returns the body's length.
     fn get(&mut self, path: &str) -> Result<u64> {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.host);
+        let (host, header) = (&self.host, &self.header);
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{header}\r\n");
         self.stream.write_all(request.as_bytes())?;
         let (head, received) = self.head()?;
         let length = content_length(&head).with_context(|| head.clone())?;
@@ -78,8 +86,8 @@ fn content_length(head: &str) -> Option<u64> {
     lengths.next()?.1.trim().parse().ok()
 }
 
-fn drive(host: &str, first: usize, paths: &[String], until: Instant) -> Result<Tally> {
-    let mut wire = Wire::open(host)?;
+fn drive(host: &str, header: &str, first: usize, paths: &[String], until: Instant) -> Result<Tally> {
+    let mut wire = Wire::open(host, header)?;
     let mut tally = Tally::default();
     for path in paths.iter().cycle().skip(first % paths.len()) {
         let begun = Instant::now();
@@ -94,16 +102,22 @@ fn drive(host: &str, first: usize, paths: &[String], until: Instant) -> Result<T
 
 fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
-    let [host, connections, seconds, paths @ ..] = words.as_slice() else {
-        bail!("usage: load ADDRESS CONNECTIONS SECONDS PATH...");
+    let [host, connections, seconds, rest @ ..] = words.as_slice() else {
+        bail!("usage: load ADDRESS CONNECTIONS SECONDS [--headers FILE] PATH...");
     };
+    let (headers, paths) = match rest {
+        [word, file, paths @ ..] if word == "--headers" => (std::fs::read_to_string(file)?, paths),
+        paths => (String::new(), paths),
+    };
+    let headers: Vec<String> = headers.lines().map(|line| format!("Accept: application/json\r\n{line}\r\n")).collect();
     ensure!(!paths.is_empty(), "no PATH");
     let (host, paths) = (Arc::new(host.clone()), Arc::new(paths.to_vec()));
     let until = Instant::now() + Duration::try_from_secs_f64(seconds.parse()?)?;
     let threads: Vec<_> = (0..connections.parse()?)
         .map(|first| {
             let (host, paths) = (Arc::clone(&host), Arc::clone(&paths));
-            std::thread::spawn(move || drive(&host, first, &paths, until))
+            let header = headers.get(first % headers.len().max(1)).cloned().unwrap_or_default();
+            std::thread::spawn(move || drive(&host, &header, first, &paths, until))
         })
         .collect();
     let mut all = Tally::default();
