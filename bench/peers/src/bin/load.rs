@@ -109,7 +109,10 @@ fn main() -> Result<()> {
         [word, file, paths @ ..] if word == "--headers" => (std::fs::read_to_string(file)?, paths),
         paths => (String::new(), paths),
     };
-    let headers: Vec<String> = headers.lines().map(|line| format!("Accept: application/json\r\n{line}\r\n")).collect();
+    let headers: Vec<String> = headers
+        .lines()
+        .map(|line| format!("Accept: application/json\r\n{line}\r\n"))
+        .collect();
     ensure!(!paths.is_empty(), "no PATH");
     let (host, paths) = (Arc::new(host.clone()), Arc::new(paths.to_vec()));
     let until = Instant::now() + Duration::try_from_secs_f64(seconds.parse()?)?;

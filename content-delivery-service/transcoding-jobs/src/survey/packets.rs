@@ -6,7 +6,7 @@ use super::seconds::{LONGEST, Seconds};
 use super::silences::Silences;
 use super::stretches::{Found, Stretches};
 use super::{SurveyError, rescale, ticks};
-use picture::Picture;
+use picture::{FORGIVEN, Picture};
 use renditions::models::survey::{Stretch, SurveyFrame};
 use std::ops::Range;
 
@@ -161,6 +161,7 @@ impl Packets {
         }
         // Beside a sound, a gap in both is a gap, however long the picture claims to be shown.
         let lasts = self.audio.is_empty();
+        let is_alone = self.video.is_none();
         let duration = packet.duration.unwrap_or(0);
         let found = if let Some(video) = self.video.as_mut().filter(|it| it.stream == packet.stream) {
             video.take(&packet)?;
@@ -170,6 +171,10 @@ impl Packets {
                 .map(|time| (time.saturating_sub(video.zero), video.unit))
         } else {
             let sound = self.audio.iter_mut().find(|it| it.stream == packet.stream);
+            // Beside a picture, whose clock is checked, an encoder puts sound back in step.
+            if sound.as_ref().is_some_and(|sound| is_alone && sound.goes_back(&packet)) {
+                return Err(SurveyError::Timeline);
+            }
             sound.map(|sound| (sound.take(&packet).saturating_sub(sound.zero), sound.unit))
         };
         if let Some((time, unit)) = found {
@@ -257,6 +262,12 @@ impl Packet {
 }
 
 impl Sound {
+    /// Whether a packet lies so far before the last one that a recording begins anew with it.
+    fn goes_back(&self, packet: &Packet) -> bool {
+        let time = packet.pts.or(packet.dts);
+        time.is_some_and(|time| ticks(self.last.saturating_sub(time), self.unit) > FORGIVEN)
+    }
+
     /// Adds a packet; returns its time.
     fn take(&mut self, packet: &Packet) -> i64 {
         let time = packet.pts.or(packet.dts).unwrap_or(self.sum);

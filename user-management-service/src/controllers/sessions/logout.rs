@@ -18,6 +18,7 @@ const MAX_BODY: usize = 64 * 1_024;
 
 /// What to end; the bearer token or the cookie is enough without a body.
 #[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = Logout)]
 pub(crate) struct Body {
     /// The refresh token of the sign-in to end, where the request has no bearer token.
@@ -33,18 +34,21 @@ pub(crate) struct Body {
     post, path = "/logout", operation_id = "logOut", tag = "users", request_body = Option<Body>,
     responses(
         (status = 204, description = "Signed out, or was not signed in."),
+        (status = 422, description = "`validation_failed`: the body can't be read, and nothing else names a sign-in", body = ProblemDocument),
         (status = 503, description = "`unavailable`: the tokens are refused already, but that is not stored yet", body = ProblemDocument),
     )
 )]
 pub(crate) async fn log_out(State(api): State<Api>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    // A logout succeeds even with a body that can't be read.
-    let body: Body = to_bytes(body, MAX_BODY)
-        .await
-        .ok()
-        .and_then(|bytes| object_from_slice(&bytes).ok())
-        .unwrap_or_default();
     let ours = cookie::is_ours(&api.public_address, &parts.headers);
+    let is_named =
+        bearers(&parts.headers).next().is_some() || ours && cookie::is_there(&api.public_address, &parts.headers);
+    let body = match read(body).await {
+        Ok(body) => body,
+        // A logout with a bearer or a cookie succeeds even with a body that can't be read.
+        Err(_) if is_named => Body::default(),
+        Err(wrong) => return Err(wrong),
+    };
     // The browser keeps its cookie until the logout is stored, so that it can be repeated.
     leave(&api, &parts.headers, &body, ours).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
@@ -58,6 +62,16 @@ pub(crate) async fn log_out(State(api): State<Api>, request: Request) -> Result<
         response.headers_mut().append(SET_COOKIE, clear);
     }
     Ok(response)
+}
+
+/// Reads the body, which may be missing.
+async fn read(body: axum::body::Body) -> Result<Body, Problem> {
+    let wrong = |why: &str| Problem::invalid().field("body", why);
+    let bytes = to_bytes(body, MAX_BODY).await.map_err(|_| wrong("can't be read"))?;
+    if bytes.is_empty() {
+        return Ok(Body::default());
+    }
+    object_from_slice(&bytes).map_err(|error| wrong(&error.to_string()))
 }
 
 async fn leave(api: &Api, headers: &HeaderMap, body: &Body, ours: bool) -> Result<(), SessionError> {

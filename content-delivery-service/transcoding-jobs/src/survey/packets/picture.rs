@@ -8,7 +8,7 @@ use renditions::models::survey::SurveyFrame;
 /// The frames of the longest lecture: 18 hours at 60 a second.
 const MOST_FRAMES: usize = 4_000_000;
 /// How far times of decoding may go back before that counts as the beginning of another recording: a second.
-const FORGIVEN: i128 = 90_000;
+pub(super) const FORGIVEN: i128 = 90_000;
 /// How long a single frame is shown if its duration is unknown: a twenty-fifth of a second.
 pub(super) const USUAL_FRAME: u64 = 90_000 / 25;
 

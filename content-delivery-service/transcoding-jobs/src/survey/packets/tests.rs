@@ -63,6 +63,24 @@ fn a_clock_that_starts_again_in_the_middle_is_an_error() {
 }
 
 #[test]
+fn a_sound_alone_that_starts_again_in_the_middle_is_an_error_and_beside_a_picture_it_is_none() {
+    let again = |with_picture: bool| {
+        let mut packets = Packets::new(0, false);
+        if with_picture {
+            packets.watch_video(0, Unit::new(1, 30).unwrap(), 0);
+        }
+        packets.watch_audio(1, Unit::new(1, 48_000).unwrap());
+        // Half a second back is forgiven, more than a second isn't.
+        packets.push(&lines(
+            "1|0|0|96000|K_\n1|96000|96000|96000|K_\n1|72000|72000|96000|K_\n",
+        ))?;
+        packets.push(&lines("1|0|0|96000|K_\n"))
+    };
+    assert!(matches!(again(false), Err(SurveyError::Timeline)));
+    assert!(again(true).is_ok());
+}
+
+#[test]
 fn times_count_from_the_lecture_s_zero_and_nothing_comes_before_it() {
     let text = "0|30|30|1|K_\n0|31|31|1|__\n0|32|32|1|K_\n";
     assert_eq!(times(picture(text, 0, 1_033_333)), (vec![0, 1], 2));
