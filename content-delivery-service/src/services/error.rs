@@ -122,7 +122,7 @@ pub(crate) enum Failure {
     StorageFull,
     #[error("the database can't be reached: {0}")]
     Unavailable(String),
-    /// Another service does not answer.
+    /// Another service, or the store of the lectures, does not answer.
     #[error("{0}")]
     Unanswered(String),
     #[error("the database failed")]
@@ -184,6 +184,7 @@ impl From<ObjectError> for Failure {
     fn from(error: ObjectError) -> Self {
         match error {
             ObjectError::Full => Self::StorageFull,
+            error @ ObjectError::Unavailable(_) => Self::Unanswered(error.to_string()),
             other => Self::Store(other),
         }
     }

@@ -87,6 +87,10 @@ pub(crate) fn store(error: &ObjectError) -> Result<Done, JobError> {
             tracing::warn!("the object store is full: encoding waits");
             Ok(Done::Again(PAUSE))
         }
+        ObjectError::Unavailable(_) => {
+            tracing::warn!(%error, "encoding waits for the object store");
+            Ok(Done::Again(PAUSE))
+        }
         error => Err(JobError::Retry(format!("a piece could not be stored: {error}"))),
     }
 }

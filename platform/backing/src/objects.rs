@@ -37,6 +37,9 @@ pub struct SinkState {
     pub adapter: serde_json::Value,
 }
 
+/// The bytes that a sink stores at once, unless it has a better number.
+const BATCH: u64 = 4 << 20;
+
 /// Takes an object's bytes as they arrive, so that an upload survives a crash between any two calls.
 #[async_trait]
 pub trait UploadSink: Send + Sync {
@@ -49,6 +52,16 @@ pub trait UploadSink: Send + Sync {
     /// Errors: the state stays unchanged; [`ObjectError::Full`], or [`ObjectError::NotFound`] once
     /// the upload was finished or aborted
     async fn append(&self, key: &ObjectKey, state: &mut SinkState, bytes: Vec<Bytes>) -> Result<u64, ObjectError>;
+
+    /// How many bytes an append at this offset should have. Others are stored as well, but cost more.
+    fn batch(&self, _offset: u64) -> u64 {
+        BATCH
+    }
+
+    /// Takes note that the upload's row has this state, and deletes what only earlier ones needed.
+    ///
+    /// It is no error if that can't be deleted now: the end of the upload deletes all of it.
+    async fn noted(&self, _key: &ObjectKey, _state: &mut SinkState) {}
 
     /// Turns the upload into the object; may be called again after a crash.
     async fn finish(&self, key: &ObjectKey, state: &SinkState) -> Result<(), ObjectError>;
@@ -163,7 +176,6 @@ impl Objects {
 
     /// Deletes everything under a prefix until a listing is empty; returns the number of objects.
     pub async fn delete_prefix(&self, prefix: &ObjectPrefix) -> Result<usize, ObjectError> {
-        const AT_ONCE: usize = 8;
         let mut deleted = 0;
         loop {
             let keys = self.list(prefix).await?;
@@ -171,9 +183,11 @@ impl Objects {
                 return Ok(deleted);
             }
             deleted += keys.len();
-            futures::stream::iter(keys)
-                .map(|key| async move { gone_is_fine(self.store.delete(&parse(&key)?).await) })
-                .buffer_unordered(AT_ONCE)
+            let paths = keys.into_iter().map(|key| Ok(Path::parse(key)?));
+            // S3 deletes a thousand in a request
+            self.store
+                .delete_stream(futures::stream::iter(paths).boxed())
+                .map(|result| gone_is_fine(result.map(|_| ())))
                 .try_collect::<()>()
                 .await?;
         }

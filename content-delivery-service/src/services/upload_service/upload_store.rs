@@ -135,6 +135,11 @@ impl UploadStore {
         Ok(self.sink().begin(&ObjectKey::VideoSource(id)).await?)
     }
 
+    /// How many bytes should be stored at once behind this offset.
+    pub(crate) fn batch(&self, offset: u64) -> u64 {
+        self.sink().batch(offset)
+    }
+
     /// Stores bytes behind those that are there, and returns the new durable offset.
     ///
     /// Errors: `StorageFull` if they would touch the reserve
@@ -170,6 +175,11 @@ impl UploadStore {
         } else {
             Err(self.why_fenced(id).await)
         }
+    }
+
+    /// Deletes what a writer stored for states before this one, which the row has now.
+    pub(crate) async fn noted(&self, id: VideoId, state: &mut SinkState) {
+        self.sink().noted(&ObjectKey::VideoSource(id), state).await;
     }
 
     /// Notes that every byte is stored: from now on the upload will be finished, even after a crash.

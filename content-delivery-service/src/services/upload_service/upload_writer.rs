@@ -19,8 +19,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Bytes that are stored and synced at once; two batches at most are held of one upload.
-const BATCH: u64 = 4 << 20;
 /// How long bytes may wait for their batch to fill up, and the longest way between two checkpoints.
 const CHECKPOINT_TIME: Duration = Duration::from_secs(1);
 
@@ -51,6 +49,15 @@ struct Stored {
     offset: u64,
     sink: Option<SinkState>,
     head: Vec<u8>,
+}
+
+/// How many bytes a batch may have.
+#[derive(Clone, Copy)]
+struct Limit {
+    /// Bytes that may still come of the upload.
+    room: u64,
+    /// Bytes that are stored at once.
+    batch: u64,
 }
 
 /// What comes after a batch.
@@ -137,15 +144,16 @@ impl UploadWriter {
             memory: self.store.memory().clone(),
             next: None,
         };
-        let (mut batch, mut then) = reader.gather(self.room(0)).await;
+        let (mut batch, mut then) = reader.gather(self.limit(0)).await;
         loop {
             if let Some(check) = check.as_deref_mut() {
                 batch.parts().iter().for_each(|bytes| check.update(bytes));
             }
             match then {
                 Then::More => {
-                    let room = self.room(batch.length);
-                    let (stored, next) = futures::join!(self.store(batch, counts), reader.gather(room));
+                    // two batches at most are held of one upload
+                    let limit = self.limit(batch.length);
+                    let (stored, next) = futures::join!(self.store(batch, counts), reader.gather(limit));
                     stored?;
                     (batch, then) = next;
                 }
@@ -160,10 +168,14 @@ impl UploadWriter {
         }
     }
 
-    /// How many bytes may still come after those that are stored and `pending` ones.
-    fn room(&self, pending: u64) -> u64 {
+    /// The limits of the batch after the bytes that are stored and `pending` ones.
+    fn limit(&self, pending: u64) -> Limit {
+        let offset = self.stored.offset + pending;
         let most = self.length.unwrap_or_else(|| self.store.limits().max_bytes);
-        most.saturating_sub(self.stored.offset + pending)
+        Limit {
+            room: most.saturating_sub(offset),
+            batch: self.store.batch(offset),
+        }
     }
 
     /// Stores a batch; `counts` says that it may be noted before the body has ended.
@@ -272,6 +284,9 @@ impl UploadWriter {
             .store
             .checkpoint(self.video, self.fence, &progress, self.resumable, last);
         noted.await?;
+        if let Some(state) = &mut self.stored.sink {
+            self.store.noted(self.video, state).await;
+        }
         self.noted = self.stored.clone();
         self.noted_at = Instant::now();
         Ok(())
@@ -315,10 +330,10 @@ struct BodyReader<'a, 'b> {
 
 impl BodyReader<'_, '_> {
     /// Collects bytes until there are enough, they have waited long enough, the body ends, or memory is short.
-    async fn gather(&mut self, room: u64) -> (Batch, Then) {
+    async fn gather(&mut self, limit: Limit) -> (Batch, Then) {
         let mut batch = Batch::default();
         let mut first_at: Option<Instant> = None;
-        while batch.length < BATCH {
+        while batch.length < limit.batch {
             let frame = match self.next.take() {
                 Some(frame) => Some(Ok(frame)),
                 None => match self.frame(first_at).await {
@@ -336,22 +351,26 @@ impl BodyReader<'_, '_> {
                 None => return (batch, Then::End),
             };
             let length = u64::try_from(frame.len()).unwrap_or(u64::MAX);
-            if length > room.saturating_sub(batch.length) {
+            if length > limit.room.saturating_sub(batch.length) {
                 return (batch, Then::Broken(UploadError::LongerThanDeclared));
             }
-            let granted = match self.memory.try_take(&frame) {
+            // A batch has exactly its number of bytes, as the store wants it.
+            let fits = usize::try_from(limit.batch - batch.length).map_or(frame.len(), |most| most.min(frame.len()));
+            let part = frame.slice(..fits);
+            let granted = match self.memory.try_take(&part) {
                 Some(granted) => granted,
                 // Others wait, too: what this request has is stored first, so that its memory is free.
                 None if batch.length > 0 => {
                     self.next = Some(frame);
                     break;
                 }
-                None => match self.wait(&frame).await {
+                None => match self.wait(&part).await {
                     Ok(granted) => granted,
                     Err(error) => return (batch, Then::Broken(error)),
                 },
             };
-            batch.push(frame, granted);
+            batch.push(part, granted);
+            self.next = (fits < frame.len()).then(|| frame.slice(fits..));
             first_at.get_or_insert_with(Instant::now);
         }
         (batch, Then::More)
@@ -430,14 +449,38 @@ mod tests {
     use crate::services::upload_service::active_uploads::SILENCE;
     use futures::stream;
 
+    const LIMIT: Limit = Limit {
+        room: u64::MAX,
+        batch: 1 << 20,
+    };
+
+    #[tokio::test]
+    async fn a_batch_has_exactly_as_many_bytes_as_the_store_wants() {
+        let frames = (0..100_u8).map(|n| Ok(Bytes::from(vec![n; 10_000])));
+        let expected: Vec<u8> = (0..100_u8).flat_map(|n| vec![n; 10_000]).collect();
+        let mut body = stream::iter(frames);
+        let mut reader = body_reader(&mut body, UploadMemory::default());
+        let (mut gathered, mut lengths) = (Vec::new(), Vec::new());
+        for batch in [25_000, 3, 70_000] {
+            let (mut batch, _) = reader.gather(Limit { batch, ..LIMIT }).await;
+            lengths.push(batch.length);
+            gathered.extend(batch.parts().concat());
+        }
+        let (mut rest, then) = reader.gather(LIMIT).await;
+        gathered.extend(rest.parts().concat());
+        assert!(matches!(then, Then::End));
+        assert_eq!(lengths, [25_000, 3, 70_000]);
+        assert!(gathered == expected);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_sender_is_silent_since_its_last_byte_whenever_that_was_stored() {
         let mut body = stream::iter([Ok(Bytes::from_static(b"a"))]).chain(stream::pending());
         let mut reader = body_reader(&mut body, UploadMemory::default());
-        let (batch, _) = reader.gather(u64::MAX).await;
+        let (batch, _) = reader.gather(LIMIT).await;
         assert_eq!(batch.length, 1, "what has come is stored after a while");
         let rest = SILENCE - CHECKPOINT_TIME;
-        let more = tokio::time::timeout(rest, reader.gather(u64::MAX)).await;
+        let more = tokio::time::timeout(rest, reader.gather(LIMIT)).await;
         assert!(more.is_err(), "nothing more comes");
         assert!(reader.slot.is_silent());
     }
@@ -451,7 +494,7 @@ mod tests {
         .boxed();
         let mut reader = body_reader(&mut body, UploadMemory::default());
         for _ in 0..4 {
-            reader.gather(u64::MAX).await;
+            reader.gather(LIMIT).await;
             assert!(!reader.slot.is_silent());
         }
     }
@@ -461,16 +504,16 @@ mod tests {
         let memory = UploadMemory::new(10);
         let mut body = stream::iter((0..5_u8).map(|n| Ok(Bytes::from(vec![n; 4]))));
         let mut reader = body_reader(&mut body, memory.clone());
-        let (mut first, then) = reader.gather(u64::MAX).await;
+        let (mut first, then) = reader.gather(LIMIT).await;
         assert!(matches!(then, Then::More) && first.length == 8, "{}", first.length);
-        let (mut second, ()) = tokio::join!(reader.gather(u64::MAX), async {
+        let (mut second, ()) = tokio::join!(reader.gather(LIMIT), async {
             assert_eq!(first.parts().concat(), [0, 0, 0, 0, 1, 1, 1, 1]);
             drop(first);
         });
         assert_eq!(second.0.parts().concat(), [2, 2, 2, 2, 3, 3, 3, 3]);
         let held = memory.try_take(&Bytes::from_static(b"12"));
         assert!(held.is_some());
-        let (batch, then) = reader.gather(u64::MAX).await;
+        let (batch, then) = reader.gather(LIMIT).await;
         assert!(
             matches!(then, Then::Broken(UploadError::Busy)),
             "memory never comes back"

@@ -1,5 +1,6 @@
 //! Errors of the object store.
 
+use object_store::client::HttpError;
 use std::error::Error;
 use std::io;
 
@@ -12,6 +13,9 @@ pub enum ObjectError {
     /// The store is full; bytes beyond the last returned offset do not count.
     #[error("the object store is full")]
     Full,
+    /// The store is elsewhere and doesn't answer now; the same call may succeed later.
+    #[error("the object store does not answer: {0}")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
     /// The request is invalid for this object.
     #[error("invalid request: {0}")]
     Invalid(String),
@@ -43,13 +47,28 @@ impl From<object_store::Error> for ObjectError {
         }
         let mut cause: Option<&(dyn Error + 'static)> = error.source();
         while let Some(inner) = cause {
+            if inner.is::<HttpError>() {
+                return Self::Unavailable(Box::new(error));
+            }
             match inner.downcast_ref::<io::Error>().map(io::Error::kind) {
                 Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => return Self::Full,
                 _ => cause = inner.source(),
             }
         }
-        Self::Other(Box::new(error))
+        match status(&error) {
+            Some(507) => Self::Full,
+            Some(429 | 500..) => Self::Unavailable(Box::new(error)),
+            _ => Self::Other(Box::new(error)),
+        }
     }
+}
+
+/// The status that a server answered with; `object_store` has it only in the text.
+fn status(error: &object_store::Error) -> Option<u16> {
+    const BEFORE: &str = "status code: ";
+    let text = error.to_string();
+    let (_, after) = text.split_once(BEFORE)?;
+    after.get(..3)?.parse().ok()
 }
 
 impl From<tokio::task::JoinError> for ObjectError {
