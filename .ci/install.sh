@@ -42,6 +42,15 @@ rust_and_node() {
   at_least "${node#v}" 20.19.0 || die "Node 20.19 or newer is required, but this is $node"
 }
 
+# go_compiler: tests build servers with it that Debian has no packages of
+go_compiler() {
+  command -v go >/dev/null 2>&1 || [ ! -x /usr/local/go/bin/go ] || PATH=$PATH:/usr/local/go/bin
+  command -v go >/dev/null 2>&1 || die "Go 1.25 or newer is required for the tests: https://go.dev/dl"
+  local go
+  go=$(go env GOVERSION)
+  at_least "${go#go}" 1.25 || die "Go 1.25 or newer is required for the tests, but this is ${go#go}"
+}
+
 # node_packages FOLDER: installs the packages of package-lock.json if it has changed
 node_packages() {
   [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] \

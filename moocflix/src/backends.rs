@@ -21,7 +21,10 @@ const CACHE_BYTES: usize = 64 * 1_024 * 1_024;
 pub(crate) async fn open(settings: &Settings) -> Result<(Backing, Vec<Background>)> {
     data_dir::prepare(&settings.data_dir)?;
     let clock = Clock::system();
-    let objects = Objects::open(&settings.storage_url()).await.context("storage_url")?;
+    let objects = match settings.s3_objects()? {
+        Some(objects) => objects,
+        None => Objects::open(&settings.storage_url()).await.context("storage_url")?,
+    };
     let (cache, tasks) = cache(settings, &clock).await?;
     let backing = Backing {
         cache,
@@ -145,15 +148,27 @@ pub(crate) fn cache_check(cache: Arc<dyn Cache>) -> Check {
 
 /// Checks that the object store still has the object that the first start put there.
 pub(crate) async fn storage_check(objects: Objects) -> Result<Check, ObjectError> {
-    if let Err(ObjectError::NotFound) = objects.size(&ObjectKey::Probe).await {
-        let content = "MoocFlix looks for this object.\n".into();
-        objects.put(&ObjectKey::Probe, content).await?;
-    }
+    let is_away = match objects.size(&ObjectKey::Probe).await {
+        Err(ObjectError::NotFound) => {
+            put_probe(&objects).await?;
+            false
+        }
+        found => matches!(found, Err(ObjectError::Unavailable(_))),
+    };
     Ok(Check::new("storage", move || {
         let objects = objects.clone();
         async move {
-            let size = objects.size(&ObjectKey::Probe).await;
-            size.map(|_| ()).map_err(|error| error.to_string())
+            let found = match objects.size(&ObjectKey::Probe).await {
+                // the store did not answer at the start, which may have been the first
+                Err(ObjectError::NotFound) if is_away => put_probe(&objects).await,
+                size => size.map(|_| ()),
+            };
+            found.map_err(|error| error.to_string())
         }
     }))
+}
+
+async fn put_probe(objects: &Objects) -> Result<(), ObjectError> {
+    let content = "MoocFlix looks for this object.\n".into();
+    objects.put(&ObjectKey::Probe, content).await
 }

@@ -3,6 +3,7 @@
 use crate::roles::FACES;
 use adapters::RedisCache;
 use anyhow::{Context, Result, anyhow, bail};
+use backing::objects::Objects;
 use backing::space::Reserve;
 use runtime::TrustedProxy;
 use runtime::config::{self, Loaded};
@@ -138,7 +139,13 @@ impl Settings {
             &self.database_url(),
             &["sqlite", "postgres", "postgresql"],
         )?;
-        supported("storage_url", &self.storage_url(), &["file"])?;
+        supported("storage_url", &self.storage_url(), &["file", "s3"])?;
+        if self.s3_objects()?.is_some() && self.content.upload.max_bytes > adapters::LONGEST_S3_UPLOAD {
+            let most = adapters::LONGEST_S3_UPLOAD;
+            bail!(
+                "content.upload.max_bytes: must be at most {most} if storage_url is s3:, because S3 takes 10000 parts"
+            );
+        }
         supported("cache_url", &self.cache_url, &["memory", "redis", "rediss"])?;
         self.redis_cache()?;
         supported("bus_url", &self.bus_url, &["embedded"])?;
@@ -178,6 +185,16 @@ impl Settings {
         self.storage_url
             .clone()
             .unwrap_or_else(|| folder_url("file", &self.data_dir.join("objects")))
+    }
+
+    /// The objects on a server of S3, unless they are in a folder.
+    pub(crate) fn s3_objects(&self) -> Result<Option<Objects>> {
+        let url = self.storage_url();
+        if !url.starts_with("s3:") {
+            return Ok(None);
+        }
+        let objects = adapters::open_s3(&url, &config::variables("AWS_"));
+        objects.map(Some).map_err(|why| anyhow!("storage_url: {why}"))
     }
 
     /// The cache that nodes share, unless each has its own in memory.

@@ -71,8 +71,16 @@ fn a_wrong_setting_is_refused_and_named() {
             "cache_url: must be redis://USER:PASSWORD@HOST:PORT/DATABASE",
         ),
         (
-            "storage_url = \"s3://bucket\"",
-            "storage_url: this build supports file: but not `s3:`",
+            "storage_url = \"gs://bucket\"",
+            "storage_url: this build supports file:, s3: but not `gs:`",
+        ),
+        (
+            "storage_url = \"s3://bucket/folder\"",
+            "storage_url: must be s3://BUCKET",
+        ),
+        (
+            "storage_url = \"s3://bucket\"\n[content.upload]\nmax_bytes = 200000000000",
+            "content.upload.max_bytes: must be at most 134217728000",
         ),
         (
             "database_url = \"mysql://h/d\"",

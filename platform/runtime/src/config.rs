@@ -40,9 +40,15 @@ pub struct ConfigError(String);
 /// The variables of this process that may be configuration.
 #[must_use]
 pub fn environment() -> Vec<(String, String)> {
+    variables(PREFIX)
+}
+
+/// The environment variables whose names begin with `prefix`, with their values.
+#[must_use]
+pub fn variables(prefix: &str) -> Vec<(String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with(PREFIX))
+        .filter(|(name, _)| name.starts_with(prefix))
         .collect()
 }
 

@@ -6,3 +6,9 @@ mod failures;
 mod redis_cache;
 #[cfg(test)]
 mod redis_server;
+#[cfg(test)]
+mod s3;
+#[cfg(test)]
+mod s3_proxy;
+#[cfg(test)]
+mod s3_server;
