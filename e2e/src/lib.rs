@@ -16,6 +16,7 @@ pub mod provider;
 pub mod random;
 pub mod raw;
 pub mod redis;
+pub mod s3;
 pub mod segments;
 pub mod server;
 pub mod settings;

@@ -285,6 +285,12 @@ impl Server {
         for (name, value) in &self.start.settings {
             command.env(format!("MOOCFLIX_{name}"), value);
         }
+        let keys = self
+            .start
+            .environment
+            .iter()
+            .filter(|(name, _)| name.starts_with("AWS_"));
+        command.envs(keys.cloned());
         let output = crate::tools::output(&mut command, input.as_bytes()).await?;
         Ok(String::from_utf8_lossy(&output).into_owned())
     }

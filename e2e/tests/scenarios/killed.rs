@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Slows bytes down, so that there is time for a kill in between.
-fn paced(bytes: Bytes, block: usize, pause: Duration) -> reqwest::Body {
+pub(crate) fn paced(bytes: Bytes, block: usize, pause: Duration) -> reqwest::Body {
     let stream = futures::stream::unfold((bytes, 0), move |(bytes, at)| async move {
         if at >= bytes.len() {
             return None;

@@ -23,6 +23,7 @@ mod process;
 mod progress;
 mod provider_sign_in;
 mod redis;
+mod s3;
 mod sessions;
 mod sharing;
 mod siege_media;
