@@ -1,7 +1,9 @@
-import { expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
+import { api } from '../api/client';
 import type { AuditEntry, AuditPage } from '../api/wire';
 import { details } from './details';
 import { AuditLog } from './log.svelte';
+import { Names } from './names.svelte';
 
 const entry = (number: number) =>
   ({ id: String(number).padStart(4, '0'), at: new Date(number * 1000).toISOString(), actor_id: 'a', act: 'x', subject: { kind: 'user', id: 'u' }, details: {} }) as AuditEntry;
@@ -55,9 +57,38 @@ test('a failure loses nothing: the next try continues', async () => {
   expect(asked).toEqual(['first', '20']);
 });
 
+afterEach(() => vi.restoreAllMocks());
+
+test('what was deleted has the title of its deletion, in earlier entries too, and is not asked for', async () => {
+  const asked: string[] = [];
+  vi.spyOn(api, 'GET').mockImplementation(((path: string) => {
+    asked.push(path);
+    const data = path === '/api/v1/users' ? { items: [], next_cursor: null } : { title: 'Graph theory' };
+    return Promise.resolve({ data, response: new Response() });
+  }) as never);
+  const act = (name: string, kind: string, id: string, details = {}) => ({ ...entry(1), act: name, subject: { kind, id }, details }) as AuditEntry;
+  const names = new Names();
+  await names.load([
+    act('delete_video', 'video', 'v1', { title: 'Vectors' }),
+    act('stream_video', 'video', 'v1'),
+    act('delete_video', 'video', 'v2'),
+    act('update_course', 'course', 'c1'),
+  ]);
+  expect(names.works.get('v1')).toEqual({ title: 'Vectors', isGone: true });
+  expect(names.works.get('v2')).toEqual({ title: null, isGone: true });
+  expect(names.works.get('c1')).toEqual({ title: 'Graph theory', isGone: false });
+  expect(asked.filter((path) => path !== '/api/v1/users')).toEqual(['/api/v1/courses/{course_id}']);
+});
+
 test('details are words', () => {
   expect(details({ before: ['learner'], after: ['learner', 'instructor'] })).toBe('Roles: Learner → Learner, Instructor');
   expect(details({ fields: ['title'] })).toBe('Changed: title');
+  expect(details({ before: 'draft', after: 'published' })).toBe('Status: Draft → Published');
+  const name = (id: string) => id.toUpperCase();
+  expect(details({ user_id: 'u', before: 'learner', after: 'assistant' }, name)).toBe('Person: U; Role: Learner → Assistant');
+  expect(details({ lines: 3, enrolled: ['u', 'v'] }, name)).toBe('Enrolled: U, V');
+  expect(details({ lines: 9, enrolled: ['1', '2', '3', '4', '5', '6'] }, name)).toBe('Enrolled: 6 people');
+  expect(details({ change: 'add_item', content_id: 'c' })).toBe('Changed: a lecture was added');
   expect(details({ playback_id: 'p' })).toBeNull();
   expect(details(null)).toBeNull();
 });

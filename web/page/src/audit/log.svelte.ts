@@ -26,7 +26,7 @@ class Source {
 
 const query = (cursor: string | null) => ({ params: { query: { limit: pageSize, ...(cursor === null ? {} : { cursor }) } } });
 
-/** What administrators did, newest first, from every service. */
+/** What was done to others, newest first, from every service. */
 export class AuditLog {
   entries = $state.raw<AuditEntry[]>([]);
   problem = $state<Problem | null>(null);
@@ -39,6 +39,7 @@ export class AuditLog {
     readers = [
       (cursor: string | null) => body(api.GET('/api/v1/users/audit', query(cursor))),
       (cursor: string | null) => body(api.GET('/api/v1/content/audit', query(cursor))),
+      (cursor: string | null) => body(api.GET('/api/v1/courses/audit', query(cursor))),
     ],
   ) {
     this.#sources = readers.map((read) => new Source(read));

@@ -1,21 +1,46 @@
 import { api } from '../api/client';
 import { body, Problem } from '../api/problem';
+import type { AuditEntry } from '../api/wire';
+import { detail, peopleIn } from './details';
 
 /** How many pages of people are read to find names. */
 const mostPages = 10;
 
-/** The names of people and the titles of lectures in the log, loaded as they are needed. */
+/** A lecture or a course in the log; its title is null if nothing tells it. */
+export interface Work {
+  title: string | null;
+  isGone: boolean;
+}
+
+const titles = {
+  video: async (video_id: string) => {
+    const video = await body(api.GET('/api/v1/content/{video_id}', { params: { path: { video_id } } }));
+    return video.title || video.source.filename || null;
+  },
+  course: async (course_id: string) => (await body(api.GET('/api/v1/courses/{course_id}', { params: { path: { course_id } } }))).title,
+};
+const kinds: Readonly<Record<string, (id: string) => Promise<string | null>>> = titles;
+
+/** The names of people and the titles of lectures and courses in the log, loaded as they are needed. */
 export class Names {
   people = $state.raw<ReadonlyMap<string, string>>(new Map());
-  /** null: the lecture was deleted. */
-  lectures = $state.raw<ReadonlyMap<string, string | null>>(new Map());
+  works = $state.raw<ReadonlyMap<string, Work>>(new Map());
   #cursor: string | null | undefined;
   #pages = 0;
   #asked = new Set<string>();
 
-  /** Loads what is missing; a name that can't be loaded is replaced by an id on the page. */
-  async load(people: string[], lectures: string[]): Promise<void> {
-    await Promise.all([this.#loadPeople(people), this.#loadLectures(lectures)]).catch(() => undefined);
+  /** Loads what entries need; a name that can't be loaded is replaced by an id on the page. */
+  async load(entries: AuditEntry[]): Promise<void> {
+    const people = entries.flatMap(({ actor_id, subject, details }) => [
+      actor_id,
+      subject.owner_id,
+      subject.kind === 'user' ? subject.id : null,
+      ...peopleIn(details),
+    ]);
+    // What was deleted can't be loaded; the entry of its deletion tells its title, for earlier entries, too.
+    for (const { act, subject, details } of entries) if (isDeletion(act)) this.#know(subject.id, { title: detail(details, 'title'), isGone: true });
+    const loading = [this.#loadPeople(people.filter((id) => typeof id === 'string')), this.#loadTitles(entries)];
+    await Promise.all(loading).catch(() => undefined);
   }
 
   async #loadPeople(ids: string[]): Promise<void> {
@@ -29,22 +54,31 @@ export class Names {
     }
   }
 
-  async #loadLectures(ids: string[]): Promise<void> {
-    for (const id of new Set(ids)) {
-      if (this.#asked.has(id)) continue;
-      this.#asked.add(id);
-      const title = await titleOf(id);
-      if (title !== undefined) this.lectures = new Map([...this.lectures, [id, title]]);
+  async #loadTitles(entries: AuditEntry[]): Promise<void> {
+    for (const { subject } of entries) {
+      const read = kinds[subject.kind];
+      if (read === undefined || this.#asked.has(subject.id)) continue;
+      this.#asked.add(subject.id);
+      const work = await workOf(subject.id, read);
+      if (work !== null) this.#know(subject.id, work);
     }
+  }
+
+  #know(id: string, work: Work): void {
+    this.#asked.add(id);
+    this.works = new Map([...this.works, [id, work]]);
   }
 }
 
-async function titleOf(id: string): Promise<string | null | undefined> {
+function isDeletion(act: string): boolean {
+  return act === 'delete_video' || act === 'delete_course';
+}
+
+async function workOf(id: string, read: (id: string) => Promise<string | null>): Promise<Work | null> {
   try {
-    const video = await body(api.GET('/api/v1/content/{video_id}', { params: { path: { video_id: id } } }));
-    return video.title || video.source.filename || null;
+    return { title: await read(id), isGone: false };
   } catch (thrown) {
     const { status } = Problem.of(thrown);
-    return status === 404 || status === 410 ? null : undefined;
+    return status === 404 || status === 410 ? { title: null, isGone: true } : null;
   }
 }

@@ -1,3 +1,4 @@
+import { audit } from './en/audit';
 import { building } from './en/building';
 import { courses } from './en/courses';
 import { providers } from './en/providers';
@@ -5,6 +6,7 @@ import { sharing } from './en/sharing';
 
 /** Every text on the page. Another language is another folder of this shape. */
 export const en = {
+  ...audit,
   ...courses,
   ...building,
   ...providers,
@@ -333,44 +335,6 @@ export const en = {
   'clients.secret': 'Secret',
   'clients.secretCopied': 'The secret was copied.',
   'clients.kept': 'I have kept it',
-
-  'audit.title': 'Audit log',
-  'audit.open': 'What administrators did',
-  'audit.back': 'Back to people',
-  'audit.lead': 'What administrators, and services with credentials, did with other people’s accounts and lectures, newest first. Nobody can change these entries.',
-  'audit.empty': 'No administrator has changed or watched anything of somebody else’s yet.',
-  'audit.shown.one': '{count} entry shown',
-  'audit.shown.other': '{count} entries shown',
-  'audit.you': 'You',
-  'audit.machine': 'A command on the server',
-  'audit.service': 'service …{id}',
-  'audit.id': 'account …{id}',
-  'audit.lecture': 'lecture …{id}',
-  'audit.deletedSince': '(deleted since)',
-  'audit.of': 'of {name}',
-  'audit.change': 'Roles: {before} → {after}',
-  'audit.none': 'none',
-  'audit.request': 'Request {id}',
-  'audit.detail.fields': 'Changed',
-  'audit.detail.renditions': 'Qualities',
-  'audit.detail.roles': 'Roles',
-  'audit.detail.user_id': 'For account',
-  'audit.detail.name': 'Name',
-  'audit.detail.scopes': 'Scopes',
-  'audit.field.title': 'title',
-  'audit.field.description': 'description',
-  'audit.act.update_video': 'changed',
-  'audit.act.transcode_video': 'started another encoding of',
-  'audit.act.delete_video': 'deleted',
-  'audit.act.stream_video': 'watched',
-  'audit.act.stream_video_for_user': 'let somebody watch',
-  'audit.act.create_client': 'gave credentials to',
-  'audit.act.renew_client_secret': 'gave a new secret to',
-  'audit.act.delete_client': 'removed',
-  'audit.act.create_user': 'created the account',
-  'audit.act.change_roles': 'changed the roles of',
-  'audit.act.map_roles': 'gave or took roles of',
-  'audit.act.deactivate_user': 'deactivated',
 
   'account.title': 'Account',
   'account.profile': 'Profile',
