@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Video } from '../api/wire';
 import { EventReader } from './events';
+import { adviceFor, mayMend } from './failures';
 import { merge } from './list.svelte';
 import { isEncoding, isStuck, quarterReached, rungName, rungState, tallest, whyFailed } from './rungs';
 import { summary, unsettled } from './state';
@@ -45,6 +46,23 @@ test('a lecture is followed as long as the server may still change it', () => {
   expect(unsettled(video('ready'))).toBe(false);
   expect(summary(video('ready', 'piece_format', 'ready', 'failed'))).toEqual({ text: 'status.partly', tone: 'warn' });
   expect(unsettled(video('failed', 'media_truncated'))).toBe(false);
+});
+
+test('a failed lecture is offered another try only where that can help, and otherwise what does', () => {
+  const failed = (code: string) => ({ status: 'failed', reason: { code, message: '' }, renditions: [] }) as unknown as Video;
+  for (const code of ['media_codec', 'media_limits', 'media_timeline', 'media_malformed', 'media_encrypted', 'unsupported_media']) {
+    expect(mayMend(failed(code)), code).toBe(false);
+    expect(adviceFor(failed(code)), code).not.toBe('failed.again');
+  }
+  for (const code of ['encoder_failed', 'encoder_killed', 'media_undecodable', 'disk_full', 'scan_failed', 'a_new_code']) {
+    expect([mayMend(failed(code)), adviceFor(failed(code))], code).toEqual([true, 'failed.again']);
+  }
+  expect(adviceFor(failed('media_codec'))).toBe('failed.convert');
+  expect(adviceFor(failed('piece_format'))).toBe('failed.convert');
+  const partly = (...codes: string[]) =>
+    ({ status: 'playable', reason: null, renditions: codes.map((code) => ({ state: 'failed', reason: { code, message: '' } })) }) as unknown as Video;
+  expect(mayMend(partly('piece_format', 'media_too_slow'))).toBe(false);
+  expect(mayMend(partly('piece_format', 'encoder_stalled'))).toBe(true);
 });
 
 test('rendition states are shown in words', () => {

@@ -126,6 +126,25 @@ export async function watchWhileItIsEncoded({ stage, instructor, files }) {
   await page.context().close();
 }
 
+/** A file that fails each time: its owner reads what helps, and is offered no further try. */
+export async function adviseWhereNoRetryHelps({ stage, instructor, files }) {
+  const page = await stage.person();
+  await stage.signIn(page, instructor);
+  await page.getByRole('navigation').getByRole('link', { name: /Upload/ }).click();
+  await page.locator('input[type=file]').first().setInputFiles(files.exotic);
+  await page.getByRole('link', { name: 'Open the lecture' }).click();
+  await page.getByRole('heading', { name: 'This file can’t be played' }).waitFor();
+  await page.getByText('Convert it to MP4 with H.264 and AAC, and upload that.').waitFor();
+  await page.getByText(/Reason: .*snow/).waitFor();
+  assert.equal(await page.getByRole('button', { name: 'Try again' }).count(), 0, 'another try fails, too');
+  await stage.expectAccessible(page, 'a lecture in an exotic codec');
+  await stage.picture(page, 'exotic-lecture');
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: 'Delete the lecture' }).click();
+  await page.getByRole('heading', { name: 'My lectures', level: 1 }).waitFor();
+  await page.context().close();
+}
+
 /** A file that can't be played: its owner and an admin see why, find it in their lists, and can retry it. */
 export async function retryWhatFailed({ stage, instructor, admin, files }) {
   const why = (tab) => tab.getByText('Reason:').waitFor();

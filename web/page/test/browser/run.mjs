@@ -69,6 +69,7 @@ const scenes = [
   playing.retryWhatFailed,
   building.buildACourse,
   building.orderTheOutline,
+  playing.adviseWhereNoRetryHelps,
   building.setDates,
   building.dragTheOutline,
   building.editACourseTwice,
