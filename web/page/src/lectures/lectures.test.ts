@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Video } from '../api/wire';
 import { EventReader } from './events';
 import { adviceFor, mayMend } from './failures';
+import { codecName, frameRate } from './formats';
 import { merge } from './list.svelte';
 import { isEncoding, isStuck, quarterReached, rungName, rungState, tallest, whyFailed } from './rungs';
 import { summary, unsettled } from './state';
@@ -63,6 +64,13 @@ test('a failed lecture is offered another try only where that can help, and othe
     ({ status: 'playable', reason: null, renditions: codes.map((code) => ({ state: 'failed', reason: { code, message: '' } })) }) as unknown as Video;
   expect(mayMend(partly('piece_format', 'media_too_slow'))).toBe(false);
   expect(mayMend(partly('piece_format', 'encoder_stalled'))).toBe(true);
+});
+
+test('codecs have the names that people know, and rates those of cameras', () => {
+  expect(['h264', 'ffv1', 'mpeg4', 'mpeg2video', 'pcm_s16le', 'wmav2', 'opus'].map(codecName)).toEqual([
+    'H.264', 'FFV1', 'MPEG-4', 'MPEG-2', 'PCM', 'Windows Media Audio', 'Opus',
+  ]);
+  expect([24.95, 23.976, 29.97, 59.94, 30, 1, 12.5, 24.6].map(frameRate)).toEqual([25, 23.98, 29.97, 59.94, 30, 1, 12.5, 24.6]);
 });
 
 test('rendition states are shown in words', () => {
