@@ -4,7 +4,7 @@ import type { Video } from '../api/wire';
 import { t } from '../i18n/text';
 import { session } from '../session/session.svelte';
 import { announcer } from '../shell/announcer.svelte';
-import { next } from './failure';
+import { explain, next } from './failure';
 import { pieceFor, RateMeter } from './rate';
 import { forget, remember } from './samefile';
 
@@ -192,7 +192,7 @@ export class Transfer {
     const status = problem.code === 'network' ? null : problem.status;
     const what = problem.status === 401 && this.#url === null ? { kind: 'again', after: 1000 } : next(status, this.#attempt, problem.againAt);
     if (what.kind === 'over' || !('after' in what)) {
-      this.#fail(problem);
+      void this.#giveUp(problem);
       return;
     }
     if (this.#attempt === 2) announcer.say(t('upload.announceWaiting', { name: this.file.name }));
@@ -205,6 +205,12 @@ export class Transfer {
   async #again(problem: Problem): Promise<void> {
     if (problem.status === 401) await session.renew().catch(() => undefined);
     if (this.stage === 'waiting') this.#tus?.start();
+  }
+
+  async #giveUp(problem: Problem): Promise<void> {
+    const said = await explain(problem, this.file.size);
+    // Somebody may have cancelled or paused it meanwhile.
+    if (!this.isOver && this.stage !== 'paused') this.#fail(said);
   }
 
   #fail(problem: Problem): void {

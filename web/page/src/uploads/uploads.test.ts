@@ -1,11 +1,14 @@
-import { beforeEach, expect, test } from 'vitest';
-import type { Video } from '../api/wire';
-import { next } from './failure';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { api } from '../api/client';
+import { Problem } from '../api/problem';
+import type { Usage, Video } from '../api/wire';
+import { explain, next, spaceLeft, waitingFor } from './failure';
 import { pieceFor, RateMeter } from './rate';
 import { match, remember } from './samefile';
 import { titleOf } from './transfer.svelte';
 
 beforeEach(() => localStorage.clear());
+afterEach(() => vi.restoreAllMocks());
 
 const begun = { id: 'v1', source: { filename: 'algebra.mp4' }, upload: { length: 1000, offset: 400 } } as Video;
 const file = (more: Partial<File> = {}) => ({ name: 'algebra.mp4', size: 1000, lastModified: 7, ...more }) as File;
@@ -32,6 +35,31 @@ test('failures that may pass are retried, ever more slowly; all others are final
   expect(next(null, 50)).toEqual({ kind: 'again', after: 30_000 });
   const asked = next(503, 0, Date.now() + 9_500);
   expect(asked.kind === 'again' && asked.after > 9_000 && asked.after < 9_600, 'the server knows when').toBe(true);
+});
+
+test('a file that is too large for the space that is left says so, and a full space says that', async () => {
+  const usage = (used: number, declared: number, allowed: number | null) =>
+    ({ bytes: { used, declared, allowed }, uploads: { open: 0, allowed: null } }) as Usage;
+  expect(spaceLeft(usage(40e6, 5.6e6, 60e6))).toBeCloseTo(14.4e6);
+  expect([spaceLeft(usage(70e6, 0, 60e6)), spaceLeft(usage(1, 1, null))]).toEqual([0, null]);
+  const said = async (size: number, now: Usage | null) => {
+    const answer = now === null ? Promise.reject(new TypeError()) : Promise.resolve({ data: now, response: new Response() });
+    vi.spyOn(api, 'GET').mockReturnValue(answer as never);
+    return (await explain(Problem.from(403, { code: 'quota_exceeded' }), size)).message.replaceAll('\u00a0', ' ');
+  };
+  expect(await said(198e6, usage(40e6, 5.6e6, 60e6))).toMatch(/^This file \(198 MB\) is larger than the space that is left for your lectures \(14\.4 MB\)/);
+  expect(await said(198e6, usage(60e6, 0, 60e6))).toMatch(/^There is no space left/);
+  expect(await said(198e6, null)).toMatch(/^There is no space left/);
+  const other = Problem.network();
+  expect(await explain(other, 1)).toBe(other);
+});
+
+test('an upload that has not begun starts, and one that has begun resumes', () => {
+  const many = Problem.from(429, { code: 'too_many_uploads', detail: 'you send too much' });
+  expect(waitingFor(many, false)).toMatch(/starts when another is finished or cancelled/);
+  expect(waitingFor(many, true)).toBe('The server can’t accept it right now: You send too much. The upload resumes automatically.');
+  expect(waitingFor(Problem.from(503, { code: 'busy' }), false)).toMatch(/The upload starts automatically/);
+  expect(waitingFor(Problem.network(), true)).toMatch(/connection was lost/);
 });
 
 test('the rate covers the last seconds, and starts over when bytes are sent again', () => {

@@ -61,6 +61,8 @@ const scenes = [
   accounts.signInByKeyboardAlone,
   uploading.uploadThroughReloadAndLostConnection,
   uploading.refuseAFileThatIsNoLecture,
+  uploading.refuseAFileThatIsLargerThanTheSpace,
+  uploading.waitForAnUnfinishedUpload,
   uploading.cancelAnUpload,
   playing.playByKeyboard,
   playing.seek,

@@ -83,6 +83,52 @@ export async function refuseAFileThatIsNoLecture({ stage, page, files }) {
   await card.getByRole('button', { name: 'Remove from this list' }).click();
 }
 
+/** Answers the requests for new uploads, as a server does that has a quota. */
+async function refuseNewUploads(page, status, problem) {
+  const address = '**/api/v1/content/upload';
+  await page.route(address, (route) => {
+    if (route.request().method() !== 'POST') return route.fallback();
+    return route.fulfill({ status, contentType: 'application/problem+json', body: JSON.stringify({ status, ...problem }) });
+  });
+  return () => page.unroute(address);
+}
+
+/** A file that is too large for the space that is left is refused with both figures. */
+export async function refuseAFileThatIsLargerThanTheSpace({ stage, page, files }) {
+  stage.allow(/status of 403/);
+  const usage = { bytes: { used: 1_500_000, declared: 500_000, allowed: 3_000_000 }, uploads: { open: 1, allowed: 20 } };
+  await page.route('**/api/v1/content/usage', (route) => route.fulfill({ json: usage }));
+  const accept = await refuseNewUploads(page, 403, { code: 'quota_exceeded', detail: 'you may take 3000000 bytes in all' });
+  await toUpload(page);
+  await pick(page).setInputFiles(files.other);
+  const card = page.getByRole('article', { name: 'Other lecture.mp4' });
+  await card.getByText(/^This file \([\d.]+\sMB\) is larger than the space that is left for your lectures \(1\.0\sMB\)/).waitFor();
+  await stage.expectAccessible(page, 'a file that is too large');
+  await stage.picture(page, 'too-large');
+  await card.getByRole('button', { name: 'Remove from this list' }).click();
+  await accept();
+  await page.unroute('**/api/v1/content/usage');
+}
+
+/** With as many unfinished uploads as one may have, another one waits, says for what, and starts. */
+export async function waitForAnUnfinishedUpload({ stage, page, files }) {
+  stage.allow(/status of 429/);
+  const accept = await refuseNewUploads(page, 429, { code: 'too_many_uploads', detail: 'you have 20 unfinished uploads' });
+  await toUpload(page);
+  await pick(page).setInputFiles(files.third);
+  const card = page.getByRole('article', { name: 'Third lecture.mp4' });
+  await card.getByText(/This one starts when another is finished or cancelled/).waitFor();
+  await stage.picture(page, 'waits-for-another');
+  await accept();
+  const line = await slowLine(page, 400_000);
+  await until('it has begun', async () => (await card.getAttribute('data-stage')) === 'sending');
+  await card.getByRole('button', { name: 'Cancel upload' }).click();
+  await page.getByRole('dialog').getByRole('button', { name: 'Cancel the upload' }).click();
+  await card.getByText('Cancelled. The uploaded part was deleted.').waitFor();
+  await line.free();
+  await card.getByRole('button', { name: 'Remove from this list' }).click();
+}
+
 export async function cancelAnUpload({ stage, page, files }) {
   const line = await slowLine(page, 800_000);
   await toUpload(page);
