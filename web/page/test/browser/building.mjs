@@ -27,6 +27,10 @@ export async function buildACourse(world) {
   await press(page, 'New course');
   await until('the first field has the focus', () => page.evaluate(() => document.activeElement?.getAttribute('name') === 'title'));
   await page.keyboard.type('Graph theory');
+  await page.reload();
+  await press(page, 'New course');
+  await page.getByText('These are your changes from before').waitFor();
+  await expectFocus(page, 'the title as it was typed', "(element) => element.name === 'title' && element.value === 'Graph theory'");
   await stage.expectAccessible(page, 'a new course');
   await page.keyboard.press('Enter');
   await h1(page, 'Graph theory').waitFor();
