@@ -93,6 +93,39 @@ export async function orderTheOutline({ stage, teacherPage: page }) {
   await module(page, 'More').waitFor();
 }
 
+/** Escape takes back a title that was typed, and keeps it, so that it can be restored. */
+export async function keepATypedTitle({ stage, teacherPage: page }) {
+  const field = page.getByLabel('Title of the module “More”');
+  await type(page, 'Title of the module “More”', 'More and more', true);
+  await page.getByText('Not everything is saved yet.').waitFor();
+  await page.keyboard.press('Escape');
+  assert.equal(await field.inputValue(), 'More');
+  await page.getByText('Not saved: “More and more”').waitFor();
+  await page.getByText('Everything is saved.').waitFor();
+  await stage.expectAccessible(page, 'a title that was taken back');
+  await stage.picture(page, 'title-taken-back');
+  await press(page, 'Restore it');
+  await expectFocus(page, 'the field', called('Title of the module “More”'));
+  await page.keyboard.press('Enter');
+  await module(page, 'More and more').waitFor();
+  await type(page, 'Title of the module “More and more”', 'More');
+  await page.keyboard.press('Enter');
+  await module(page, 'More').waitFor();
+}
+
+/** A text that is restored after a reload is not saved, and the builder says so. */
+export async function sayWhatIsNotSaved({ stage, teacherPage: page }) {
+  await type(page, 'Description', 'Paths and circles');
+  await page.getByText('Not everything is saved yet.').waitFor();
+  await page.reload();
+  await page.getByText('These are your changes from before').waitFor();
+  await page.getByText('Not everything is saved yet.').waitFor();
+  assert.equal(await page.getByText('Everything is saved.').count(), 0);
+  await stage.picture(page, 'not-saved');
+  await press(page, 'Discard them');
+  await page.getByText('Everything is saved.').waitFor();
+}
+
 /** With the keyboard alone, a module and the course get times when they open and end. */
 export async function setDates({ stage, teacherPage: page }) {
   await press(page, 'When “More” opens');
