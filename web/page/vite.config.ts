@@ -18,6 +18,6 @@ export default defineConfig({
     // hls.js exceeds the usual limit; it is loaded when a lecture is opened.
     chunkSizeWarningLimit: 700,
   },
-  server: { proxy: { '/api': server, '/p': server, '/.well-known': server } },
+  server: { proxy: { '/api': server, '/p/': server, '/.well-known': server } },
   test: { environment: 'happy-dom', include: ['src/**/*.test.ts'] },
 });
