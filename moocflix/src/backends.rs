@@ -146,7 +146,7 @@ pub(crate) fn cache_check(cache: Arc<dyn Cache>) -> Check {
     check.noted()
 }
 
-/// Checks that the object store still has the object that the first start put there.
+/// Checks that the object store still has the object that the first start put there; only notes it if the store is remote.
 pub(crate) async fn storage_check(objects: Objects) -> Result<Check, ObjectError> {
     let is_away = match objects.size(&ObjectKey::Probe).await {
         Err(ObjectError::NotFound) => {
@@ -155,7 +155,8 @@ pub(crate) async fn storage_check(objects: Objects) -> Result<Check, ObjectError
         }
         found => matches!(found, Err(ObjectError::Unavailable(_))),
     };
-    Ok(Check::new("storage", move || {
+    let is_shared = objects.folder().is_none();
+    let check = Check::new("storage", move || {
         let objects = objects.clone();
         async move {
             let found = match objects.size(&ObjectKey::Probe).await {
@@ -165,7 +166,9 @@ pub(crate) async fn storage_check(objects: Objects) -> Result<Check, ObjectError
             };
             found.map_err(|error| error.to_string())
         }
-    }))
+    });
+    // Without a server that all nodes share, none is better than another, and what is in memory plays on.
+    Ok(if is_shared { check.noted() } else { check })
 }
 
 async fn put_probe(objects: &Objects) -> Result<(), ObjectError> {

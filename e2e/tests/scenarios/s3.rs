@@ -99,6 +99,11 @@ async fn hot_segments_play_on_while_s3_is_away_and_the_others_when_it_is_back() 
         let again = stage.api.fetch(hot).await?.expect(200)?.body;
         ensure!(seen == again, "the segment is another");
         stage.api.fetch(cold).await?.expect(503)?;
+        until("a note", Duration::from_secs(10), async || {
+            let health = stage.api.get("/health/ready", "").await?.expect(200)?.json();
+            Ok(health["notes"]["storage"].is_string().then_some(()))
+        })
+        .await?;
         s3.restart().await?;
         stage.api.fetch(cold).await?.expect(200)?;
         stage
