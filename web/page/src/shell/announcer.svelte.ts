@@ -1,3 +1,5 @@
+import { untrack } from 'svelte';
+
 const shownFor = 6000;
 
 /** The sentence that a screen reader reads without moving the focus; a new one replaces the last. */
@@ -9,7 +11,8 @@ class Announcer {
 
   say(sentence: string): void {
     // Screen readers skip an unchanged text, so a space makes it a different one.
-    this.sentence = sentence === this.sentence ? `${sentence}\u00a0` : sentence;
+    // An effect that says something must not run again because of it.
+    this.sentence = sentence === untrack(() => this.sentence) ? `${sentence}\u00a0` : sentence;
   }
 
   /** Says it, and shows it. */
