@@ -28,6 +28,8 @@ pub(crate) struct Composed {
     /// Only `/metrics`.
     pub(crate) metrics: Router,
     pub(crate) tasks: Vec<Background>,
+    /// The open schemas, which are to be closed at the end.
+    pub(crate) schemas: Vec<Db>,
 }
 
 /// Composes a process that listens at an address.
@@ -53,6 +55,7 @@ pub(crate) async fn compose(
         handlers: routes.into(),
         metrics: process.metrics_alone(),
         tasks: parts.tasks,
+        schemas: parts.schemas.into_values().collect(),
     })
 }
 

@@ -42,6 +42,7 @@ pub(super) async fn run(args: ClientArgs) -> Result<()> {
     };
     let clock = Clock::system();
     let (id, secret) = user_management_service::create_client(&db, &clock, &args.name, &args.scopes).await?;
+    db.close().await;
     let shown = json!({"client_id": id, "client_secret": secret.expose_secret()});
     print(&format!("{shown}\n"))
 }

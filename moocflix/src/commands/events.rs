@@ -61,11 +61,9 @@ pub(super) async fn run(args: EventsArgs) -> Result<()> {
 }
 
 async fn list(args: &ListArgs) -> Result<()> {
-    let letters: Vec<DeadLetter> = all(&args.overrides)
-        .await?
-        .into_iter()
-        .map(|(_, letter)| letter)
-        .collect();
+    let (schemas, found) = all(&args.overrides).await?;
+    close(&schemas).await;
+    let letters: Vec<DeadLetter> = found.into_iter().map(|(_, letter)| letter).collect();
     if letters.is_empty() {
         return print("no dead letters\n");
     }
@@ -73,7 +71,7 @@ async fn list(args: &ListArgs) -> Result<()> {
 }
 
 async fn replay(args: &ReplayArgs) -> Result<()> {
-    let letters = all(&args.overrides).await?;
+    let (schemas, letters) = all(&args.overrides).await?;
     let dead = |id: &EventId| letters.iter().any(|(_, letter)| letter.event_id == *id);
     let unknown: Vec<String> = args.ids.iter().filter(|id| !dead(id)).map(EventId::to_string).collect();
     if !unknown.is_empty() {
@@ -89,28 +87,35 @@ async fn replay(args: &ReplayArgs) -> Result<()> {
             replayed += 1;
         }
     }
+    close(&schemas).await;
     print(&match replayed {
         1 => "1 event will be delivered again\n".to_owned(),
         count => format!("{count} events will be delivered again\n"),
     })
 }
 
-/// The dead letters of every service, each with its schema.
-async fn all(overrides: &Overrides) -> Result<Vec<(Db, DeadLetter)>> {
+/// The schemas of all services, and their dead letters, each with its schema.
+async fn all(overrides: &Overrides) -> Result<(Vec<Db>, Vec<(Db, DeadLetter)>)> {
     let settings = settings::load(overrides, None)?.value;
-    let (mut all, mut found) = (Vec::new(), false);
+    let (mut schemas, mut all) = (Vec::new(), Vec::new());
     for face in roles::with_schema() {
         let Some(db) = backends::existing_schema(&settings, face).await? else {
             continue;
         };
-        found = true;
         let letters = dead_letters::list(&db).await?;
         all.extend(letters.into_iter().map(|letter| (db.clone(), letter)));
+        schemas.push(db);
     }
-    if found {
-        return Ok(all);
+    if schemas.is_empty() {
+        return Err(backends::no_data(&settings));
     }
-    Err(backends::no_data(&settings))
+    Ok((schemas, all))
+}
+
+async fn close(schemas: &[Db]) {
+    for db in schemas {
+        db.close().await;
+    }
 }
 
 /// One line per event, below a header.

@@ -40,5 +40,6 @@ pub(super) async fn run(args: KeysArgs) -> Result<()> {
     let secret = data_dir::secret(&settings.data_dir, settings.secret_key.as_ref())?;
     let (clock, secret) = (Clock::system(), secret.expose_secret());
     let (kid, active_from) = user_management_service::rotate_keys(&db, &clock, secret, args.now).await?;
+    db.close().await;
     print(&format!("added the key {kid}, which signs from {active_from}\n"))
 }

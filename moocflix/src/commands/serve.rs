@@ -6,13 +6,19 @@ use crate::data_dir;
 use crate::roles::Duties;
 use crate::settings::{self, Overrides};
 use anyhow::{Context, Result, anyhow, bail};
+use backing::Db;
 use clap::Args;
+use futures::future::join_all;
 use runtime::server::ServerLimits;
 use runtime::{Running, telemetry};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 use tokio::net::TcpListener;
+
+/// How long the schemas may take to close.
+const CLOSING: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub(crate) struct ServeArgs {
@@ -57,6 +63,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         handlers,
         metrics,
         tasks,
+        schemas,
     } = Box::pin(compose::compose(&settings, &duties, address, running.shutdown())).await?;
     if let Some(listener) = metrics_listener {
         tracing::info!(address = %listener.local_addr()?, "serving /metrics at an address of its own");
@@ -76,7 +83,22 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
         tracing::info!(role = face.name, does = face.does, "running a role");
     }
     tracing::info!(%address, data_dir = %settings.data_dir.display(), "serving");
-    running.wait().await.map_err(|why| anyhow!(why))
+    let result = running.wait().await.map_err(|why| anyhow!(why));
+    close(&schemas, CLOSING).await;
+    result
+}
+
+/// Closes the schemas, so that SQLite writes all data into their main files; a query that never ends can't hold the end up.
+async fn close(schemas: &[Db], within: Duration) {
+    let closing = schemas.iter().map(|db| async move {
+        if tokio::time::timeout(within, db.close()).await.is_err() {
+            tracing::warn!(
+                service = db.service(),
+                "the database was not closed in time; the next start recovers it"
+            );
+        }
+    });
+    join_all(closing).await;
 }
 
 async fn bind(key: &str, address: &str, data_dir: &Path) -> Result<TcpListener> {
@@ -110,5 +132,24 @@ fn raise_open_files() {
     };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!(%error, "cannot raise the limit of open files");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_query_that_does_not_end_holds_up_neither_the_end_nor_other_databases() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().display());
+        let stuck = Db::open(&url, "stuck", &[]).await.unwrap();
+        let other = Db::open(&url, "other", &[]).await.unwrap();
+        let _endless = stuck.write().await.unwrap();
+        let schemas = [stuck, other];
+        let closed = close(&schemas, Duration::from_millis(300));
+        tokio::time::timeout(Duration::from_secs(30), closed).await.unwrap();
+        let is_left = |name: &str| folder.path().join(name).exists();
+        assert!(is_left("stuck.sqlite-wal") && !is_left("other.sqlite-wal") && !is_left("other.sqlite-shm"));
     }
 }

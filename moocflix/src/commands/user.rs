@@ -88,6 +88,7 @@ async fn create(args: CreateArgs) -> Result<()> {
         password: password.into(),
     };
     let user = user_management_service::create_user(&db, &Clock::system(), account).await?;
+    db.close().await;
     let email = user.email.unwrap_or_default();
     print(&format!("created {email} ({}, {})\n", user.roles, user.id))
 }
@@ -99,5 +100,6 @@ async fn change(args: RoleArgs) -> Result<()> {
         return Err(backends::no_data(&settings));
     };
     let user = user_management_service::set_role(&db, &Clock::system(), &args.email, args.role).await?;
+    db.close().await;
     print(&format!("{} is now {}\n", args.email, user.roles))
 }

@@ -1,7 +1,9 @@
+use crate::accounts::{PASSWORD, create, sign_in};
 use crate::server::Server;
 use rustix::process::Signal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::Duration;
 
 #[test]
@@ -41,6 +43,59 @@ fn a_running_request_finishes_first_and_a_second_signal_does_not_wait() {
     wait_for(&server, "shutting down");
     server.signal(Signal::TERM);
     assert_eq!(server.ended(Duration::from_secs(10)).0.code(), Some(130));
+}
+
+#[tokio::test]
+async fn a_stopped_server_leaves_nothing_beside_its_databases_and_a_copy_of_them_has_everything() {
+    let mut idle = Server::start();
+    idle.signal(Signal::TERM);
+    assert_eq!(idle.ended(Duration::from_secs(90)).0.code(), Some(0), "{}", idle.log());
+    assert_eq!(beside_databases(&idle.data_dir()), [""; 0]);
+
+    let mut server = Server::start();
+    let made = create(&server.data_dir(), "teacher@example.org", "instructor", PASSWORD);
+    assert!(made.status.success());
+    sign_in(&server, "teacher@example.org").await;
+    let _open = TcpStream::connect(server.address()).unwrap();
+    server.signal(Signal::TERM);
+    assert_eq!(
+        server.ended(Duration::from_secs(90)).0.code(),
+        Some(0),
+        "{}",
+        server.log()
+    );
+    assert_eq!(beside_databases(&server.data_dir()), [""; 0]);
+    let made = create(&server.data_dir(), "learner@example.org", "learner", PASSWORD);
+    assert!(made.status.success());
+    assert_eq!(beside_databases(&server.data_dir()), [""; 0], "after a command");
+
+    let backup = tempfile::tempdir().unwrap();
+    let data = backup.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let files = names(&server.data_dir());
+    for name in files
+        .iter()
+        .filter(|name| name.ends_with(".sqlite") || *name == "secret.key")
+    {
+        std::fs::copy(server.data_dir().join(name), data.join(name)).unwrap();
+    }
+    let restored = Server::start_in(backup.path(), &[]);
+    for email in ["teacher@example.org", "learner@example.org"] {
+        sign_in(&restored, email).await;
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// The files that SQLite keeps beside open databases.
+fn beside_databases(folder: &Path) -> Vec<String> {
+    let is_beside = |name: &String| name.ends_with("-wal") || name.ends_with("-shm");
+    names(folder).into_iter().filter(is_beside).collect()
 }
 
 /// Sends a request without the rest of its body, once the server has asked for the body.
