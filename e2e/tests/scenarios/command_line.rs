@@ -262,6 +262,33 @@ async fn a_waiting_upload_that_is_stopped_in_any_phase_never_uploads_twice() -> 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wait_whose_sign_in_is_ended_elsewhere_says_that_the_lecture_is_uploaded() -> Result<()> {
+    // a size is missing and nothing encodes it, so that the lecture never becomes ready
+    let start = Start::default().set(RUNGS, "240").set(SLOTS, "0");
+    scenario(start, async |stage| {
+        let owner = stage.account("instructor").await?;
+        let cache = tempfile::tempdir()?;
+        let path = media::short().await?.to_string_lossy().into_owned();
+        let words = [path.as_str(), "--email", &owner.email, "--password-stdin", "--wait"];
+        let mut waiting = with_password(upload(stage, cache.path(), &words)?, &owner.password).await?;
+        line(&mut waiting, "ready to watch").await?;
+        let everywhere = serde_json::json!({ "everywhere": true });
+        stage
+            .api
+            .json(reqwest::Method::POST, "/api/v1/users/logout", &owner.token, &everywhere)
+            .await?
+            .expect(204)?;
+        let (well, output) = ended(waiting).await?;
+        ensure!(!well && output.contains("(unauthenticated)"), "{output}");
+        let continues = "the lecture is uploaded, and the server continues to encode it; run the same command again";
+        ensure!(output.contains(continues), "{output}");
+        ensure!(remembered(cache.path()).contains("uploaded"), "it waits on");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_password_is_asked_for_before_the_upload_or_not_at_all() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;

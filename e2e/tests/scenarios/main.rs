@@ -32,6 +32,7 @@ mod siege_sign_ins;
 mod siege_uploads;
 mod slow;
 mod strangers;
+mod terminal;
 mod transcoding;
 mod version_before;
 mod watch;

@@ -25,11 +25,11 @@ use self::progress::UploadProgress;
 use self::source::Source;
 use self::state::{CreatedUpload, Kept, State};
 use self::tus::{Refusal, Tus};
-use self::waiting::Verdict;
+use self::waiting::{GOES_ON, Verdict};
 use anyhow::{Result, anyhow, bail};
 use serde::Deserialize;
 use std::cell::Cell;
-use std::io::{Write, stderr};
+use std::io::{IsTerminal, Write, stderr};
 use std::path::PathBuf;
 use std::time::Duration;
 use uuid::Uuid;
@@ -94,15 +94,22 @@ pub(crate) async fn run(args: UploadArgs) -> Result<()> {
     };
     let result = tokio::select! {
         result = upload.run(args.wait, &mut account) => result,
-        _ = tokio::signal::ctrl_c() => Err(anyhow!(match phase.get() {
-            UploadPhase::Uploading => "interrupted; run the same command again to resume",
-            UploadPhase::Waiting => "interrupted; the lecture is uploaded, and the server continues to encode it; run the \
-                               same command again to wait for it",
-        })),
+        _ = tokio::signal::ctrl_c() => Err(interrupted(phase.get())),
     };
     // a sign-in that can't be ended now expires on its own
     let _ = tokio::time::timeout(SIGN_OUT, account.sign_out()).await;
     result
+}
+
+fn interrupted(phase: UploadPhase) -> anyhow::Error {
+    if stderr().is_terminal() {
+        // the terminal has written `^C`
+        note("");
+    }
+    match phase {
+        UploadPhase::Uploading => anyhow!("interrupted; run the same command again to resume"),
+        UploadPhase::Waiting => anyhow!("interrupted; {GOES_ON}"),
+    }
 }
 
 /// One file on its way to one server.
@@ -184,7 +191,7 @@ impl FileUpload<'_> {
 
     /// Sends the file's bytes and returns the lecture's id.
     async fn upload(&self, mut begun: CreatedUpload, account: &mut Account) -> Result<String> {
-        let progress = UploadProgress::new(self.source.length);
+        let (progress, _bar) = UploadProgress::new(self.source.length);
         let mut renewed = false;
         while let Err(refusal) = self.tus.send(&begun.url, &self.source, &progress).await {
             match refusal {

@@ -1,7 +1,7 @@
 //! Shows the progress of encoding: a bar for each rendition on a terminal, otherwise a line now and then.
 
 use super::lecture::{Lecture, RenditionState};
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Steps of a bar.
 const STEPS: u64 = 1_000;
 
-/// The progress of one lecture.
+/// The progress of one lecture. Dropped before its end, it leaves its bars as they were last seen.
 pub(super) struct Encoding(View);
 
 enum View {
@@ -102,9 +102,18 @@ impl Encoding {
     }
 }
 
+impl Drop for Encoding {
+    fn drop(&mut self) {
+        if let View::Bars { all, .. } = &self.0 {
+            // each bar would draw once more, over what the terminal has written below them
+            all.set_draw_target(ProgressDrawTarget::hidden());
+        }
+    }
+}
+
 fn bar(name: &str) -> ProgressBar {
     let bar = ProgressBar::new(STEPS).with_prefix(name.to_owned());
-    if let Ok(style) = ProgressStyle::with_template("{prefix:>8} {bar:32} {percent:>3} %  {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{prefix:>8} {bar:20} {percent:>3} %  {wide_msg}") {
         bar.set_style(style.progress_chars("█▉▊▋▌▍▎▏ "));
     }
     bar
@@ -123,8 +132,8 @@ fn summary(lecture: &Lecture) -> String {
 }
 
 fn time_left(lecture: &Lecture) -> Option<String> {
-    let left = Duration::from_secs(lecture.time_left?);
-    Some(format!("about {} left", HumanDuration(left)))
+    let left = lecture.time_left.filter(|seconds| *seconds > 0)?;
+    Some(format!("about {} left", HumanDuration(Duration::from_secs(left))))
 }
 
 fn percent(share: f64) -> u64 {
@@ -170,7 +179,9 @@ mod tests {
         };
         let line = "45 % encoded, about 3 minutes left (720p 12 %, 360p failed, 240p 100 %)";
         assert_eq!(summary(&lecture), line);
-        lecture.time_left = None;
-        assert!(summary(&lecture).starts_with("45 % encoded (720p"));
+        for unknown in [None, Some(0)] {
+            lecture.time_left = unknown;
+            assert!(summary(&lecture).starts_with("45 % encoded (720p"));
+        }
     }
 }

@@ -17,6 +17,9 @@ use std::time::Duration;
 const SILENCE: Duration = Duration::from_secs(45);
 /// Consecutive failures without an event before the command gives up.
 const TRIES: u32 = 12;
+/// What a person who can't wait any longer needs to know.
+pub(super) const GOES_ON: &str =
+    "the lecture is uploaded, and the server continues to encode it; run the same command again to wait for it";
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -54,10 +57,7 @@ pub(super) async fn until_settled(server: &Server, video_id: &str, account: &mut
             }
         };
         if misses >= TRIES {
-            return Err(error.context(
-                "gave up waiting; the lecture is uploaded, and the server continues to encode it; run the same command \
-                 again to wait for it",
-            ));
+            return Err(error.context(format!("gave up waiting; {GOES_ON}")));
         }
         let pause = (FIRST_PAUSE * 2_u32.pow(misses.min(6) - 1)).min(LONGEST_PAUSE);
         tokio::time::sleep(pause).await;
@@ -76,7 +76,7 @@ impl Waiting {
         let mut answer = match account.events(video_id).await {
             Ok(answer) => answer,
             Err(error) if error.is::<ServerUnreached>() => return Ok(WatchEnd::Broke(0, error)),
-            Err(error) => return Err(error),
+            Err(error) => bail!("{error:#}; {GOES_ON}"),
         };
         match answer.status() {
             StatusCode::OK => {}
@@ -86,8 +86,9 @@ impl Waiting {
             status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
                 return Ok(WatchEnd::Broke(0, anyhow::Error::msg(tus::problem(answer).await)));
             }
+            StatusCode::UNAUTHORIZED => bail!("{}; {GOES_ON}", tus::problem(answer).await),
             _ => bail!(
-                "{} does not report the progress: {}",
+                "{} does not report the progress: {}; {GOES_ON}",
                 server.as_str(),
                 tus::problem(answer).await
             ),
