@@ -52,19 +52,16 @@ pub(super) async fn run(args: DoctorArgs) -> Result<ExitCode> {
             vec![("configuration", Finding::Missing(format!("{error:#}"), remedy))]
         }
     };
-    let problems = findings
-        .iter()
-        .filter(|(_, finding)| matches!(finding, Finding::Missing(..)))
-        .count();
+    let is_problem = |(_, finding): &(_, Finding)| matches!(finding, Finding::Missing(..));
     print(&if args.json {
         as_json(&findings)
     } else {
-        as_text(&findings, problems)
+        as_text(&findings)
     })?;
-    Ok(if problems == 0 {
-        ExitCode::SUCCESS
-    } else {
+    Ok(if findings.iter().any(is_problem) {
         ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     })
 }
 
@@ -87,14 +84,31 @@ async fn check(settings: &Settings) -> Findings {
     findings
 }
 
-fn as_text(findings: &Findings, problems: usize) -> String {
+fn as_text(findings: &Findings) -> String {
     let lines: String = findings.iter().map(|(name, finding)| line(name, finding)).collect();
-    lines
-        + &match problems {
-            0 => "no problems found\n".to_owned(),
-            1 => "1 problem found\n".to_owned(),
-            more => format!("{more} problems found\n"),
+    lines + &verdict(findings)
+}
+
+/// `1 problem and 2 warnings found`
+fn verdict(findings: &Findings) -> String {
+    let (mut problems, mut warnings) = (0, 0);
+    for (_, finding) in findings {
+        match finding {
+            Finding::Good(_) => {}
+            Finding::Doubtful(..) => warnings += 1,
+            Finding::Missing(..) => problems += 1,
         }
+    }
+    let counted = [(problems, "problem"), (warnings, "warning")].map(|(count, name)| match count {
+        0 => None,
+        1 => Some(format!("1 {name}")),
+        more => Some(format!("{more} {name}s")),
+    });
+    let named: Vec<String> = counted.into_iter().flatten().collect();
+    if named.is_empty() {
+        return "no problems found\n".to_owned();
+    }
+    format!("{} found\n", named.join(" and "))
 }
 
 fn line(name: &str, finding: &Finding) -> String {
@@ -116,4 +130,22 @@ fn as_json(findings: &Findings) -> String {
         json!({"check": name, "state": state, "found": found, "remedy": remedy})
     });
     format!("{:#}\n", entries.collect::<serde_json::Value>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_counts_problems_and_warnings() {
+        let good = || ("a", Finding::Good(String::new()));
+        let doubtful = || ("b", Finding::Doubtful(String::new(), String::new()));
+        let missing = || ("c", Finding::Missing(String::new(), String::new()));
+        assert_eq!(verdict(&vec![good()]), "no problems found\n");
+        assert_eq!(verdict(&vec![good(), doubtful()]), "1 warning found\n");
+        assert_eq!(
+            verdict(&vec![missing(), doubtful(), doubtful()]),
+            "1 problem and 2 warnings found\n"
+        );
+    }
 }

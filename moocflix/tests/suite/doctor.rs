@@ -67,7 +67,7 @@ fn the_doctor_reports_problems_and_suggests_how_to_fix_them() {
     ] {
         assert!(text.contains(thing), "{thing} in {text}");
     }
-    assert!(text.contains("3 problems found"), "{text}");
+    assert!(text.contains("3 problems "), "{text}");
     let mut command = doctor("127.0.0.1:0", folder.path());
     command.arg("--json").env("PATH", "/nowhere");
     let (_, text) = result(command);
@@ -172,4 +172,64 @@ fn the_doctor_knows_a_running_moocflix_from_another_program() {
         text.contains(&format!("{address} is taken by another program")),
         "{text}"
     );
+}
+
+#[test]
+fn the_doctor_finds_a_disk_on_which_every_upload_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = doctor("127.0.0.1:0", folder.path());
+    command.env("MOOCFLIX_DISK_RESERVE", "9000000000000000000");
+    let (code, text) = result(command);
+    assert_eq!(code, Some(1), "{text}");
+    let line = text.lines().find(|line| line.contains("free space")).unwrap();
+    assert!(
+        line.starts_with("missing") && line.ends_with("every upload is refused"),
+        "{text}"
+    );
+    assert!(text.contains("lower disk_reserve"), "{text}");
+}
+
+#[test]
+fn the_doctor_tells_another_user_to_run_it_as_the_owner_and_claims_nothing_about_what_it_cannot_see() {
+    let server = Server::start();
+    let data = server.data_dir();
+    let here = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(here.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = here.path().join("moocflix");
+    let is_root = rustix::process::geteuid().is_root();
+    let mut command = if is_root {
+        // Its own folder may be closed to others.
+        std::fs::copy(env!("CARGO_BIN_EXE_moocflix"), &program).unwrap();
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
+            .arg(&program);
+        command.env_clear().env("PATH", "/usr/bin:/bin");
+        command
+    } else {
+        std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o000)).unwrap();
+        moocflix()
+    };
+    command
+        .args(["doctor", "--listen", server.address(), "--data-dir"])
+        .arg(&data);
+    let (code, text) = result(command);
+    std::fs::set_permissions(&data, std::fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!(code, Some(1), "{text}");
+    for check in ["data directory", "secret key", "database", "address"] {
+        let lines: Vec<&str> = text.lines().collect();
+        let at = lines
+            .iter()
+            .position(|line| line.get(9..).is_some_and(|rest| rest.starts_with(check)));
+        let remedy = lines[at.unwrap() + 1];
+        assert!(remedy.contains("as the owner of the data directory"), "{check}: {text}");
+    }
+    for wrong in [
+        "another data directory",
+        "restore the key",
+        "start the database",
+        "lacks user",
+    ] {
+        assert!(!text.contains(wrong), "{wrong} in {text}");
+    }
 }

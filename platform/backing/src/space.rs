@@ -50,7 +50,10 @@ impl FromStr for Reserve {
 
 impl Reserve {
     /// What it amounts to on a disk of this size.
-    fn of(self, size: u64) -> u64 {
+    ///
+    /// Units: bytes
+    #[must_use]
+    pub fn of(self, size: u64) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes,
             Self::Percent(percent) => (size / 100).saturating_mul(percent.into()).max(LEAST),

@@ -1,15 +1,15 @@
 //! The addresses to serve at, and who is there already.
 
 use super::Finding::{self, Doubtful, Good, Missing};
-use super::Findings;
 use super::server::{self, RunningServer};
+use super::{Findings, folder};
 use crate::settings::Settings;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 
 pub(super) async fn check(settings: &Settings, holder: Option<&str>) -> Findings {
-    let mut findings = vec![("address", address(&settings.listen, holder).await)];
+    let mut findings = vec![("address", address(settings, holder).await)];
     if let Some(listen) = &settings.metrics_listen {
         findings.push(("metrics", metrics(listen).await));
     }
@@ -17,13 +17,18 @@ pub(super) async fn check(settings: &Settings, holder: Option<&str>) -> Findings
     findings
 }
 
-async fn address(listen: &str, holder: Option<&str>) -> Finding {
+async fn address(settings: &Settings, holder: Option<&str>) -> Finding {
+    let listen = settings.listen.as_str();
     match TcpListener::bind(listen).await {
         Ok(_) => Good(holder.map_or_else(
             || format!("{listen} is free"),
             |process| format!("{listen} is free; MoocFlix (process {process}) runs at another address"),
         )),
         Err(error) if error.kind() == ErrorKind::AddrInUse => match server::running_at(listen).await {
+            Some(running) if holder.is_none() && folder::is_closed(&settings.data_dir) => Doubtful(
+                format!("{}; this user can't tell with which data directory", running.at(listen)),
+                "run this command as the owner of the data directory".to_owned(),
+            ),
             Some(running) => beside(listen, &running, holder),
             None => stranger(listen, holder),
         },
@@ -32,8 +37,7 @@ async fn address(listen: &str, holder: Option<&str>) -> Finding {
 }
 
 fn beside(listen: &str, running: &RunningServer, holder: Option<&str>) -> Finding {
-    let version = running.version.as_ref().map(|version| format!(" {version}"));
-    let name = format!("MoocFlix{} is running at {listen}", version.unwrap_or_default());
+    let name = running.at(listen);
     let Some(process) = holder else {
         return Doubtful(
             format!("{name} with another data directory"),

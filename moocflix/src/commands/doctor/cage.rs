@@ -34,8 +34,14 @@ async fn cage(required: bool) -> Finding {
         }
     };
     let mut text = format!("encoders run behind {}", names(&report.layers));
-    if !report.missing().is_empty() {
-        text = format!("{text}; this machine lacks {}", names(&report.missing()));
+    // This layer is the user's to have, not the machine's.
+    let (root, machine): (Vec<Layer>, Vec<Layer>) =
+        report.missing().into_iter().partition(|layer| *layer == Layer::User);
+    if !machine.is_empty() {
+        text = format!("{text}; this machine lacks {}", names(&machine));
+    }
+    if !root.is_empty() {
+        text = format!("{text}; {} needs root", names(&root));
     }
     if report.open.is_empty() {
         return Good(text);

@@ -5,13 +5,18 @@ use super::Findings;
 use crate::settings::Settings;
 use crate::{backends, data_dir, roles};
 use backing::db::Inspected;
+use backing::space::Reserve;
 use rustix::fs::{Access, FsWord, access, statfs, statvfs};
+use rustix::io::Errno;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
 const GIB: u64 = 1_024 * 1_024 * 1_024;
 /// Below this, a lecture may not fit.
 const LOW_SPACE: u64 = 5 * GIB;
+/// What helps where this user is not the one that MoocFlix runs as.
+const OWNER: &str = "run this command as the owner of the data directory, as MoocFlix itself does";
 /// How long to wait for the database.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -21,11 +26,34 @@ pub(super) async fn check(settings: &Settings, holder: Option<&str>) -> Findings
     // an absent folder will be on its parent's file system
     if let Some(existing) = data_dir.ancestors().find(|folder| folder.exists()) {
         findings.push(("file system", file_system(existing)));
-        findings.push(("free space", space(existing)));
+        let reserve = settings.disk_reserve().unwrap_or(Reserve::Bytes(0));
+        // what an upload takes is on this disk, or elsewhere
+        let without_room = if settings.storage_url().starts_with("file:") {
+            "every upload is refused"
+        } else {
+            "encoders wait"
+        };
+        findings.push(("free space", space(existing, reserve, without_room)));
     }
     findings.push(("secret key", secret(settings)));
     findings.push(("database", database(settings, holder).await));
     findings
+}
+
+/// Whether this user may not look into the folder, so that what is in it is unknown.
+pub(super) fn is_closed(folder: &Path) -> bool {
+    match folder.metadata() {
+        Ok(_) => access(folder, Access::READ_OK | Access::EXEC_OK) == Err(Errno::ACCESS),
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    }
+}
+
+/// The finding about what is in a folder that is closed to this user.
+fn closed() -> Finding {
+    Missing(
+        "this user may not look into the data directory".to_owned(),
+        OWNER.to_owned(),
+    )
 }
 
 fn folder(folder: &Path) -> Finding {
@@ -46,6 +74,10 @@ fn folder(folder: &Path) -> Finding {
     match access(existing, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK) {
         Ok(()) if existing == folder => Good(format!("{shown} is writable")),
         Ok(()) => Good(format!("{shown} does not exist yet; `serve` creates it")),
+        Err(_) if is_closed(folder) => Missing(
+            format!("{shown} is closed to this user"),
+            format!("{OWNER}, or {remedy}"),
+        ),
         Err(error) => Missing(format!("{} is not writable: {error}", existing.display()), remedy),
     }
 }
@@ -86,29 +118,46 @@ fn file_system(folder: &Path) -> Finding {
     }
 }
 
-fn space(folder: &Path) -> Finding {
+fn space(folder: &Path, reserve: Reserve, without_room: &str) -> Finding {
     match statvfs(folder) {
         Ok(stat) => {
-            let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-            let text = format!("{}.{} GiB", free / GIB, free % GIB * 10 / GIB);
-            if free < LOW_SPACE {
-                let remedy = "free some space; an hour of 1080p takes one to three GiB";
-                Doubtful(text, remedy.to_owned())
-            } else {
-                Good(text)
-            }
+            let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
+            room(bytes(stat.f_bavail), reserve.of(bytes(stat.f_blocks)), without_room)
         }
         Err(error) => Missing(format!("unknown: {error}"), "check the disk with df".to_owned()),
     }
+}
+
+/// Judges what is free beside what uploads and encoders leave free.
+fn room(free: u64, reserve: u64, without_room: &str) -> Finding {
+    let text = format!("{}; uploads and encoders leave {} free", in_gib(free), in_gib(reserve));
+    let room = free.saturating_sub(reserve);
+    if room == 0 {
+        let remedy = "free some space, or lower disk_reserve";
+        Missing(format!("{text}, so that {without_room}"), remedy.to_owned())
+    } else if room < LOW_SPACE {
+        let remedy = "free some space; an hour of 1080p takes one to three GiB";
+        Doubtful(text, remedy.to_owned())
+    } else {
+        Good(text)
+    }
+}
+
+fn in_gib(bytes: u64) -> String {
+    format!("{}.{} GiB", bytes / GIB, bytes % GIB * 10 / GIB)
 }
 
 fn secret(settings: &Settings) -> Finding {
     if settings.secret_key.is_some() {
         return Good("from the configuration".to_owned());
     }
+    if is_closed(&settings.data_dir) {
+        return closed();
+    }
     match data_dir::existing_secret(&settings.data_dir) {
         Ok(Some(_)) => Good("in the data directory".to_owned()),
         Ok(None) => Good("does not exist yet; `serve` generates it".to_owned()),
+        Err(error) if is_denied(&error) => Missing(format!("{error:#}"), OWNER.to_owned()),
         Err(error) => Missing(
             format!("{error:#}"),
             "restore the key from a backup; with a new key, everybody has to sign in again".to_owned(),
@@ -116,12 +165,18 @@ fn secret(settings: &Settings) -> Finding {
     }
 }
 
+fn is_denied(error: &anyhow::Error) -> bool {
+    let cause = error.root_cause().downcast_ref::<std::io::Error>();
+    cause.is_some_and(|cause| cause.kind() == ErrorKind::PermissionDenied)
+}
+
 /// Looks at every schema as `serve` would open it.
 async fn database(settings: &Settings, holder: Option<&str>) -> Finding {
-    let engine = if settings.database_url().starts_with("sqlite:") {
-        "SQLite"
-    } else {
-        "PostgreSQL"
+    let url = settings.database_url();
+    let engine = match url.strip_prefix("sqlite://") {
+        Some(folder) if is_closed(Path::new(folder)) => return closed(),
+        Some(_) => "SQLite",
+        None => "PostgreSQL",
     };
     let remedy = || {
         "start the database, or correct database_url; if it is not set, MoocFlix uses SQLite in the data directory"
@@ -171,6 +226,15 @@ fn summary(schemas: &[Inspected], holder: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_without_room_beyond_the_reserve_is_a_problem() {
+        let room = |free, reserve| room(free, reserve, "encoders wait");
+        let text = "55.0 GiB; uploads and encoders leave 126.0 GiB free, so that encoders wait";
+        assert!(matches!(room(55 * GIB, 126 * GIB), Missing(found, _) if found == text));
+        assert!(matches!(room(12 * GIB, 10 * GIB), Doubtful(..)));
+        assert!(matches!(room(55 * GIB, 5 * GIB), Good(_)));
+    }
 
     #[test]
     fn the_databases_state_is_one_sentence() {

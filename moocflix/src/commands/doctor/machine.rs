@@ -9,9 +9,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-const MIB: u64 = 1_024 * 1_024;
+const GIB: u64 = 1_024 * 1_024 * 1_024;
 /// Below this, the server and one encoder of 1080p don't fit.
-const LOW_MEMORY: u64 = 1_024 * MIB;
+const LOW_MEMORY: u64 = GIB;
 const LOW_OPEN_FILES: u64 = 4_096;
 /// How far a file's time may be ahead of the clock.
 const AHEAD: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ fn processors() -> Finding {
 
 fn memory() -> Option<Finding> {
     let available = available_memory(&fs::read_to_string("/proc/meminfo").ok()?)?;
-    let text = format!("{} MiB available", available / MIB);
+    let text = format!("{}.{} GiB available", available / GIB, available % GIB * 10 / GIB);
     Some(if available < LOW_MEMORY {
         Doubtful(
             text,

@@ -19,6 +19,14 @@ pub(super) struct RunningServer {
     pub(super) draining: bool,
 }
 
+impl RunningServer {
+    /// `MoocFlix 0.1.0 is running at 127.0.0.1:8080`
+    pub(super) fn at(&self, listen: &str) -> String {
+        let version = self.version.as_ref().map(|version| format!(" {version}"));
+        format!("MoocFlix{} is running at {listen}", version.unwrap_or_default())
+    }
+}
+
 #[derive(Deserialize)]
 struct HealthAnswer {
     status: String,
