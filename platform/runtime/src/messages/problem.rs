@@ -169,7 +169,12 @@ impl Problem {
 
 /// `not_playable` → `Not playable`, `malformed_json` → `Malformed JSON`.
 fn title(code: &str) -> String {
-    let words = code.replace("json", "JSON").replace('_', " ");
+    let words = code.split('_').map(|word| match word {
+        "json" => "JSON",
+        "uri" => "URI",
+        word => word,
+    });
+    let words = words.collect::<Vec<_>>().join(" ");
     let mut letters = words.chars();
     letters
         .next()

@@ -1,6 +1,7 @@
 //! Drives one connection: HTTP/1.1, or HTTP/2 by prior knowledge.
 
 use super::edge::{self, Edge, Peer};
+use super::head::MAX_HEADERS;
 use super::stream::WatchedStream;
 use super::watch::{Verdict, Watch, Wish};
 use crate::messages::client_address;
@@ -145,6 +146,8 @@ fn protocols(streams: u32) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
+        // hyper's own refusal has no body; a head that is a little too long gets ours
+        .max_headers(2 * MAX_HEADERS)
         .max_buf_size(256 * 1_024);
     builder
         .http2()

@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderValue, StatusCode, Uri, Version};
 
 const MAX_URI_BYTES: usize = 8 * 1_024;
 const MAX_HEAD_BYTES: usize = 32 * 1_024;
-const MAX_HEADERS: usize = 100;
+/// The most headers of a request.
+pub(super) const MAX_HEADERS: usize = 100;
 
 /// Why a head is refused, if it is.
 pub(super) fn refuse(uri: &Uri, version: Version, headers: &HeaderMap) -> Option<Problem> {

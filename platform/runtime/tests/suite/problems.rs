@@ -27,7 +27,11 @@ async fn every_refusal_is_a_problem_with_the_id_of_its_request() {
             431,
             "headers_too_large",
         ),
+        (many_headers(&client, &site, 101), 431, "headers_too_large"),
+        (many_headers(&client, &site, 150), 431, "headers_too_large"),
     ];
+    let most = many_headers(&client, &site, 100).send().await.unwrap();
+    assert_eq!(most.status(), 200);
     for (request, status, code) in cases {
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), status);
@@ -39,9 +43,17 @@ async fn every_refusal_is_a_problem_with_the_id_of_its_request() {
         assert_eq!(problem["request_id"], id);
         assert_eq!(problem["code"], code);
         assert_eq!(problem["status"], status);
-        assert!(problem["title"].is_string() && problem["detail"].is_string());
+        let title = problem["title"].as_str().unwrap().to_lowercase();
+        assert_eq!(title, code.replace('_', " "));
+        assert!(problem["detail"].is_string());
         assert!(!problem.to_string().contains("secret"), "{problem}");
     }
+}
+
+/// A request with so many headers over HTTP/1.1, two of which are the client's own.
+fn many_headers(client: &reqwest::Client, site: &Site, count: usize) -> reqwest::RequestBuilder {
+    let start = client.get(site.url("/open"));
+    (0..count - 2).fold(start, |request, n| request.header(format!("x-{n}"), "x"))
 }
 
 #[tokio::test]
