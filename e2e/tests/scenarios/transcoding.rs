@@ -5,4 +5,5 @@ mod caged;
 mod crowd;
 mod faults;
 mod killed;
+mod tall;
 mod workers;

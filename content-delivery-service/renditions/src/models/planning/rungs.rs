@@ -19,6 +19,10 @@ const MEASURED: f64 = 0.5;
 /// Source: ITU-T H.264 table A-1
 const MOST_BLOCKS: u32 = 36_864;
 const MOST_BLOCKS_A_SECOND: f64 = 983_040.0;
+/// The longest side that level 5.1 allows: the root of eight times its macroblocks.
+///
+/// Source: ITU-T H.264 §A.3.1 f, g
+const LONGEST_SIDE: u32 = 543 * 16;
 
 /// The configured rungs below the picture, and one of its own size on top if it is no larger than the highest.
 pub(super) fn all(video: &SurveyVideo, listed: &[u32]) -> Vec<Rung> {
@@ -31,23 +35,31 @@ pub(super) fn all(video: &SurveyVideo, listed: &[u32]) -> Vec<Rung> {
         rungs.retain(|rung| (rung.width, rung.height) != (own.width, own.height));
         rungs.push(own);
     }
-    fitting(rungs)
+    fitting(rungs, size, video.frame_rate)
 }
 
 /// The configured rungs below a picture.
 pub(super) fn below(size: (u32, u32), frame_rate: f64, listed: &[u32]) -> Vec<Rung> {
     let short_side = size.0.min(size.1);
     let sides = listed.iter().filter(|&&side| side < short_side);
-    fitting(sides.map(|&side| rung(side, size, frame_rate)).collect())
+    fitting(
+        sides.map(|&side| rung(side, size, frame_rate)).collect(),
+        size,
+        frame_rate,
+    )
 }
 
-/// Leaves out rungs that are too large for the highest level; the lowest stays.
-fn fitting(mut rungs: Vec<Rung>) -> Vec<Rung> {
+/// Leaves out rungs that are too large for the highest level; the lowest stays, and is made smaller if it is too long.
+fn fitting(mut rungs: Vec<Rung>, size: (u32, u32), frame_rate: f64) -> Vec<Rung> {
+    let is_too_long = |rung: &Rung| rung.width.max(rung.height) > LONGEST_SIDE;
     let mut place = 0_usize;
     rungs.retain(|rung| {
         place += 1;
-        place == 1 || blocks(rung.width, rung.height) <= MOST_BLOCKS
+        place == 1 || blocks(rung.width, rung.height) <= MOST_BLOCKS && !is_too_long(rung)
     });
+    if let Some(lowest) = rungs.first_mut().filter(|rung| is_too_long(rung)) {
+        *lowest = longest(size, frame_rate);
+    }
     rungs
 }
 
@@ -55,14 +67,31 @@ fn blocks(width: u32, height: u32) -> u32 {
     width.div_ceil(16).saturating_mul(height.div_ceil(16))
 }
 
-fn rung(side: u32, (width, height): (u32, u32), source_rate: f64) -> Rung {
+/// The size of a picture whose short side is scaled to a length.
+fn scaled(side: u32, (width, height): (u32, u32)) -> (u32, u32) {
     let short = width.min(height).max(1);
     let scaled = |length: u32| {
         let exact = (u64::from(length) * u64::from(side) + u64::from(short) / 2) / u64::from(short);
         let even = u32::try_from(exact).unwrap_or(u32::MAX) & !1;
         even.max(SMALLEST_SIDE)
     };
-    let (across, down) = (scaled(width), scaled(height));
+    (scaled(width), scaled(height))
+}
+
+fn rung(side: u32, size: (u32, u32), source_rate: f64) -> Rung {
+    of_size(side, scaled(side, size), source_rate)
+}
+
+/// The rung of a picture as long as the highest level allows.
+fn longest((width, height): (u32, u32), source_rate: f64) -> Rung {
+    let (short, long) = (width.min(height), width.max(height).max(1));
+    let side = u64::from(short) * u64::from(LONGEST_SIDE) / u64::from(long);
+    let side = u32::try_from(side).unwrap_or(u32::MAX).max(1);
+    let (across, down) = scaled(side, (width, height));
+    of_size(side, (across.min(LONGEST_SIDE), down.min(LONGEST_SIDE)), source_rate)
+}
+
+fn of_size(side: u32, (across, down): (u32, u32), source_rate: f64) -> Rung {
     let frame_rate = thinned(
         source_rate,
         FASTEST.min(MOST_BLOCKS_A_SECOND / f64::from(blocks(across, down))),

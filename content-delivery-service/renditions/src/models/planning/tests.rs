@@ -294,6 +294,31 @@ fn rungs_have_at_most_sixty_frames_a_second_and_no_more_than_the_highest_level_a
 }
 
 #[test]
+fn no_side_is_longer_than_the_highest_level_allows_and_the_shape_stays() {
+    assert_eq!(sizes(250, 9_200), [("236p".to_owned(), 236, 8_684)]);
+    assert_eq!(sizes(9_200, 250), [("236p".to_owned(), 8_684, 236)]);
+    assert_eq!(sizes(16, 9_000), [("15p".to_owned(), 16, 8_438)]);
+    assert_eq!(sizes(240, 8_688), [("240p".to_owned(), 240, 8_688)]);
+    assert_eq!(names(1_200, 29_000), ["240p"]);
+    for (width, height) in [
+        (1, 32_000),
+        (100, 32_000),
+        (1_080, 32_000),
+        (1_079, 8_690),
+        (400, 8_700),
+    ] {
+        let sizes = sizes(width, height);
+        assert!(!sizes.is_empty());
+        for (name, across, down) in sizes {
+            assert!(
+                across <= 8_688 && down <= 8_688,
+                "{width}x{height}: {name}: {across}x{down}"
+            );
+        }
+    }
+}
+
+#[test]
 fn frames_far_apart_make_long_segments_and_never_an_empty_one() {
     let mut survey = film(640, 360, 10);
     let video = survey.video.as_mut().unwrap();
