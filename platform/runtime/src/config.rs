@@ -82,9 +82,7 @@ pub fn load<T: DeserializeOwned>(
         let key = name.trim_start_matches(PREFIX).to_lowercase().replace("__", ".");
         match find(&mut tree, &key) {
             Some(place) => *place = read_variable(place, value).map_err(|must| wrong(name, &key, must))?,
-            None => warnings.push(format!(
-                "the environment variable {name} is not a MoocFlix setting (`{key}`)"
-            )),
+            None => warnings.push(unknown(&tree, name, &key)),
         }
     }
     let mut set = tree.clone();
@@ -116,6 +114,23 @@ impl<T> Loaded<T> {
     pub fn keys(&self) -> Vec<String> {
         flatten(&self.tree).into_iter().map(|(key, _)| key).collect()
     }
+}
+
+/// What to say of a variable that is no setting; with the one that is meant, if it is near.
+fn unknown(tree: &Table, name: &str, key: &str) -> String {
+    let keys = flatten(tree).into_iter().filter(|(key, _)| !key.contains(ANY));
+    let variables = keys.map(|(key, _)| variable(&key));
+    let near = variables
+        .map(|known| (strsim::damerau_levenshtein(name, &known), known))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| distance * 3 <= name.len().saturating_sub(PREFIX.len()));
+    let hint = near.map_or_else(String::new, |(_, known)| format!("; do you mean {known}?"));
+    format!("the environment variable {name} is not a MoocFlix setting (`{key}`){hint}")
+}
+
+/// The environment variable of a key.
+fn variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
 }
 
 fn is_secret(key: &str) -> bool {

@@ -126,6 +126,29 @@ fn an_unknown_variable_is_a_warning_and_the_variables_of_tests_and_tools_are_non
 }
 
 #[test]
+fn the_warning_of_an_unknown_variable_names_the_one_that_is_meant() {
+    for (wrong, right) in [
+        (
+            "MOOCFLIX_CONTENT_UPLOAD_MAX_BYTES",
+            "MOOCFLIX_CONTENT__UPLOAD__MAX_BYTES",
+        ),
+        (
+            "MOOCFLIX_CONTENT__UPLOAD__MAX_BYTE",
+            "MOOCFLIX_CONTENT__UPLOAD__MAX_BYTES",
+        ),
+        ("MOOCFLIX_LISTNE", "MOOCFLIX_LISTEN"),
+    ] {
+        let warnings = loaded("", &[(wrong, "7")]).unwrap().warnings;
+        assert!(
+            matches!(&warnings[..], [one] if one.contains(wrong) && one.ends_with(&format!("do you mean {right}?"))),
+            "{warnings:?}"
+        );
+    }
+    let warnings = loaded("", &[("MOOCFLIX_COLOUR_OF_THE_PAGE", "red")]).unwrap().warnings;
+    assert!(!warnings[0].contains("do you mean"), "{warnings:?}");
+}
+
+#[test]
 fn a_value_of_the_wrong_kind_is_an_error_that_names_its_key_and_place() {
     for (file, variable, parts) in [
         ("listen = 8080", None, ["`listen`", "a text"]),
