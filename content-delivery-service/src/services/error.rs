@@ -45,9 +45,10 @@ pub(crate) enum UploadError {
     TooLarge(u64),
     #[error("the checksum does not match the bytes")]
     ChecksumMismatch,
-    /// What the owner may have, in bytes.
-    #[error("your lectures and uploads may take {0} bytes in all; delete some, or ask an administrator for more")]
-    QuotaExceeded(u64),
+    /// What the owner may have, and what of it is free, in bytes.
+    #[error("your files may take {} in all, of which {} are free; delete some, or ask an administrator for more",
+        size(*.allowed), size(*.free))]
+    QuotaExceeded { allowed: u64, free: u64 },
     #[error("you have {0} unfinished uploads, which is as many as you may have; finish or delete some")]
     TooManyOpen(u32),
     #[error("you are sending {0} files, which is as many as you may send at the same time")]
@@ -132,6 +133,16 @@ pub(crate) enum Failure {
     /// A fault of this program.
     #[error("{0}")]
     Internal(String),
+}
+
+/// A number of bytes as the page shows it, never rounded up: `14.4 MB`.
+fn size(bytes: u64) -> String {
+    let units = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
+    let unit = units.into_iter().find(|(_, size)| bytes >= *size);
+    unit.map_or_else(
+        || format!("{bytes} bytes"),
+        |(name, size)| format!("{}.{} {name}", bytes / size, bytes % size * 10 / size),
+    )
 }
 
 impl<E: Into<Failure>> From<E> for VideoError {

@@ -158,7 +158,10 @@ impl UploadService {
             Ok(Once::First) => Ok(Begun::Now(id)),
             Ok(Once::Again(before)) => Ok(Begun::Before(before.into())),
             Ok(Once::Other) => Err(UploadError::KeyReused),
-            Err(Excess::Bytes) => Err(refused("bytes", UploadError::QuotaExceeded(quota.bytes))),
+            Err(Excess::Bytes(free)) => {
+                let allowed = quota.bytes;
+                Err(refused("bytes", UploadError::QuotaExceeded { allowed, free }))
+            }
             Err(Excess::Uploads) => Err(refused("uploads", UploadError::TooManyOpen(quota.uploads))),
             Err(Excess::Room) => Err(refused("room", Failure::StorageFull.into())),
         }

@@ -19,7 +19,7 @@ impl From<E> for Problem {
             }
             E::Locked => Self::new(S::LOCKED, "upload_locked", detail).retry_after(2),
             E::LongerThanDeclared | E::TooLarge(_) => Self::new(S::PAYLOAD_TOO_LARGE, "too_large", detail),
-            E::QuotaExceeded(_) => Self::new(S::FORBIDDEN, "quota_exceeded", detail),
+            E::QuotaExceeded { .. } => Self::new(S::FORBIDDEN, "quota_exceeded", detail),
             E::TooManyOpen(_) => Self::new(S::TOO_MANY_REQUESTS, "too_many_uploads", detail).retry_after(60),
             E::TooManyRequests(_) => Self::new(S::TOO_MANY_REQUESTS, "too_many_uploads", detail).retry_after(2),
             E::Busy => Self::new(S::SERVICE_UNAVAILABLE, "busy", detail).retry_after(5),

@@ -25,8 +25,8 @@ pub struct Allowance {
 /// What a new upload would exceed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Excess {
-    /// The owner's bytes.
-    Bytes,
+    /// The owner's bytes, of which so many are free.
+    Bytes(u64),
     /// The owner's unfinished uploads.
     Uploads,
     /// The room in the store.
@@ -51,12 +51,19 @@ impl Allowance {
         // An upload of unknown length needs a byte at least.
         let length = length.unwrap_or(1);
         if self.is_exceeded(owner, length) {
-            return Err(Excess::Bytes);
+            return Err(Excess::Bytes(self.free(owner)));
         }
         if declared_by_all.saturating_add(length) > self.room {
             return Err(Excess::Room);
         }
         Ok(())
+    }
+
+    /// How many bytes more an owner may have.
+    #[must_use]
+    pub fn free(&self, owner: Usage) -> u64 {
+        let taken = owner.stored.saturating_add(owner.declared);
+        self.bytes.unwrap_or(u64::MAX).saturating_sub(taken)
     }
 
     /// Whether an owner has more than is allowed with so many bytes more.

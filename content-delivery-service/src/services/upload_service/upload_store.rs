@@ -88,8 +88,12 @@ impl UploadStore {
             return Ok(());
         }
         let usage = self.videos.usage(owner).await?;
-        if self.allowance().is_exceeded(usage, unnoted) {
-            return Err(UploadError::QuotaExceeded(self.quota.bytes));
+        let allowance = self.allowance();
+        if allowance.is_exceeded(usage, unnoted) {
+            return Err(UploadError::QuotaExceeded {
+                allowed: self.quota.bytes,
+                free: allowance.free(usage),
+            });
         }
         Ok(())
     }

@@ -81,6 +81,17 @@ async fn what_is_stored_and_declared_counts_against_the_quota_until_it_is_delete
 }
 
 #[tokio::test]
+async fn a_refused_upload_learns_how_much_is_allowed_and_how_much_is_free() {
+    let server = with_quota(|quota| quota.bytes = 60_000_000).await;
+    let person = Person::instructor();
+    server.begin(&person, 45_600_000).await;
+    let refused = create(&server, &person, 198_000_000).await;
+    refused.is_problem(403, "quota_exceeded");
+    let detail = refused.json["detail"].as_str().unwrap();
+    assert!(detail.contains("60.0 MB in all, of which 14.4 MB are free"), "{detail}");
+}
+
+#[tokio::test]
 async fn a_body_of_unknown_length_can_t_exceed_the_quota() {
     let server = with_quota(|quota| quota.bytes = 3 << 20).await;
     let person = Person::instructor();
