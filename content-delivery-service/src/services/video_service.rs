@@ -257,12 +257,14 @@ impl VideoService {
 
     /// Deletes a lecture at any time of its life; repeating it is no error.
     pub(crate) async fn delete(&self, id: VideoId, asker: Asker) -> Result<(), VideoError> {
-        let owner = match self.find(id, asker).await {
-            Ok(video) => video.owner_id,
+        let video = match self.find(id, asker).await {
+            Ok(video) => video,
             Err(VideoError::Denied(Denied::Deleted)) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let audit = asker.audited("delete_video", (id, owner), json!({}));
+        // Without it, nobody could tell later which lecture it was.
+        let details = json!({ "title": video.title });
+        let audit = asker.audited("delete_video", (id, video.owner_id), details);
         Ok(self.remove(id, audit.as_ref()).await?)
     }
 

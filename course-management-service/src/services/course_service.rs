@@ -179,7 +179,9 @@ impl CourseService {
     pub(crate) async fn delete(&self, (id, asker): Act<'_>, if_match: &IfMatch) -> Result<(), CourseError> {
         let granted = self.granted(id, asker, CourseRole::Owner).await?;
         version(&granted, if_match)?;
-        let audit = granted.audited(asker, "delete_course", json!({}));
+        // Without it, nobody could tell later which course it was.
+        let details = json!({"title": granted.course.title});
+        let audit = granted.audited(asker, "delete_course", details);
         if self.courses.delete_draft(id, audit.as_ref(), self.clock.now()).await? {
             Ok(())
         } else {

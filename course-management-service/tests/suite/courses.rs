@@ -324,6 +324,7 @@ async fn what_an_admin_does_in_another_s_course_is_audited() {
             column(audit.is(200), "act"),
             ["delete_course", "update_outline", "update_course"]
         );
+        assert_eq!(audit.json["items"][0]["details"], json!({"title": "Graphs"}));
         let entry = &audit.json["items"][2];
         assert_eq!(
             entry["subject"],

@@ -21,7 +21,7 @@ pub struct NewEntry {
     pub subject: Uuid,
     /// Whose it is, unless the subject is the user.
     pub owner: Option<UserId>,
-    /// What else is worth knowing; never a secret, never somebody's text.
+    /// What else is worth knowing; never a secret, and of people's texts only the name of what a deletion removed.
     pub details: serde_json::Value,
     /// The id of the request, as answers and logs have it.
     pub request: Option<String>,

@@ -41,7 +41,7 @@ async fn each_write_and_stream_by_an_admin_is_recorded_with_its_request() {
     ];
     let found = listed(&server, "").await;
     let expected = [
-        ("delete_video", &watched, json!({})),
+        ("delete_video", &watched, json!({ "title": "Another" })),
         ("transcode_video", &broken, json!({ "renditions": [] })),
         (
             "stream_video",
