@@ -57,6 +57,8 @@ export async function leaveAndEnrolByCode({ stage, code, pupilPage: page }) {
   await page.keyboard.press('Enter');
   await h1(page, 'Linear algebra 1').waitFor();
   await expectFocus(page, 'the lecture', heading);
+  // Until the service of lectures has heard of the enrolment, it refuses the lecture, which the browser logs.
+  await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
 }
 
 /** A learner watches, closes the browser, and goes on in another one where they stopped. */
