@@ -8,17 +8,20 @@
 mod connect;
 mod error;
 mod inspect;
+mod many_rows;
 mod migrate;
 mod record;
 mod signals;
+mod transaction;
 mod value;
 
 pub use error::DbError;
 pub use inspect::Inspected;
 pub use migrate::{Fill, Migration};
 pub use record::{Column, Record, Row, parse};
-use signals::Brought;
 pub(crate) use signals::Signals;
+use transaction::TxInner;
+pub use transaction::{Snapshot, Tx};
 pub use value::Value;
 
 /// Why a row could not be read; services use it only through the macros.
@@ -26,7 +29,6 @@ pub type ColumnError = sqlx::Error;
 
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
-use sqlx::{Postgres, Sqlite, Transaction};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -63,12 +65,19 @@ enum Pools {
     Postgres(PgPool),
 }
 
+/// How many statements there were, for tests.
+#[derive(Debug, Default)]
+struct Counts {
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
 /// A service's own schema; clones share the connections.
 #[derive(Debug, Clone)]
 pub struct Db {
     pools: Pools,
     signals: Arc<Signals>,
-    statements: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     service: &'static str,
 }
 
@@ -81,12 +90,7 @@ impl Db {
     pub async fn open(url: &str, service: &'static str, migrations: &'static [Migration]) -> Result<Self, DbError> {
         migrate::check_order(migrations)?;
         let pools = connect::open(url, service).await?;
-        let db = Self {
-            pools,
-            signals: Arc::default(),
-            statements: Arc::default(),
-            service,
-        };
+        let db = Self::of(pools, service);
         migrate::run(db.write().await?, service, migrations).await?;
         Ok(db)
     }
@@ -109,33 +113,51 @@ impl Db {
         inspect::inspect(url, service, migrations).await
     }
 
+    fn of(pools: Pools, service: &'static str) -> Self {
+        Self {
+            pools,
+            signals: Arc::default(),
+            counts: Arc::default(),
+            service,
+        }
+    }
+
     /// Reads outside a transaction, without waiting for a writer.
     #[must_use]
     pub fn read(&self) -> Reader<'_> {
         Reader(self)
     }
 
+    /// Starts reading at one moment, without waiting for a writer, for results that several statements make together.
+    pub async fn snapshot(&self) -> Result<Snapshot, DbError> {
+        let inner = match &self.pools {
+            Pools::Sqlite { read, .. } => TxInner::reading_sqlite(read).await?,
+            Pools::Postgres(pool) => TxInner::reading_postgres(pool).await?,
+        };
+        Ok(Snapshot::new(inner, Arc::clone(&self.counts)))
+    }
+
     /// The number of reading statements so far; tests compare it with the size of the result.
     #[must_use]
     pub fn statements(&self) -> u64 {
-        self.statements.load(Ordering::Relaxed)
+        self.counts.reads.load(Ordering::Relaxed)
+    }
+
+    /// The number of statements of writing transactions so far; tests compare it with the number of rows.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.counts.writes.load(Ordering::Relaxed)
     }
 
     /// Starts a writing transaction, which is rolled back if dropped without a commit.
     ///
     /// SQLite has one writer at a time, which holds the lock from here on.
     pub async fn write(&self) -> Result<Tx, DbError> {
-        // boxed: opening a connection is a large future, which every caller's future would contain
         let inner = match &self.pools {
-            Pools::Sqlite { write, .. } => TxInner::Sqlite(Box::pin(connect::begin(write)).await?),
-            Pools::Postgres(pool) => TxInner::Postgres(Box::pin(pool.begin()).await?),
+            Pools::Sqlite { write, .. } => TxInner::writing_sqlite(write).await?,
+            Pools::Postgres(pool) => TxInner::writing_postgres(pool).await?,
         };
-        Ok(Tx {
-            inner,
-            signals: Arc::clone(&self.signals),
-            spoiled: false,
-            brought: Brought::default(),
-        })
+        Ok(Tx::new(inner, Arc::clone(&self.counts), Arc::clone(&self.signals)))
     }
 
     /// Whether the engine is PostgreSQL.
@@ -174,7 +196,7 @@ impl Reader<'_> {
     /// All rows.
     pub async fn all<T: Record>(self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Vec<T>, DbError> {
         let sql = sql.into();
-        self.0.statements.fetch_add(1, Ordering::Relaxed);
+        self.0.counts.reads.fetch_add(1, Ordering::Relaxed);
         match &self.0.pools {
             Pools::Sqlite { read, .. } => {
                 let rows = sqlx::query_with(sql.sqlite, value::sqlite(args)?)
@@ -194,7 +216,7 @@ impl Reader<'_> {
     /// The first row, if there is one.
     pub async fn one<T: Record>(self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Option<T>, DbError> {
         let sql = sql.into();
-        self.0.statements.fetch_add(1, Ordering::Relaxed);
+        self.0.counts.reads.fetch_add(1, Ordering::Relaxed);
         match &self.0.pools {
             Pools::Sqlite { read, .. } => {
                 let row = sqlx::query_with(sql.sqlite, value::sqlite(args)?)
@@ -209,111 +231,5 @@ impl Reader<'_> {
                 row.map(|row| record::read(&Row::Postgres(&row))).transpose()
             }
         }
-    }
-}
-
-#[derive(Debug)]
-enum TxInner {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
-}
-
-/// A transaction that writes.
-#[derive(Debug)]
-pub struct Tx {
-    inner: TxInner,
-    signals: Arc<Signals>,
-    /// SQLite has rolled it back: later statements would run outside it.
-    spoiled: bool,
-    brought: Brought,
-}
-
-impl Tx {
-    /// All rows of a statement, `RETURNING` included.
-    pub async fn all<T: Record>(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Vec<T>, DbError> {
-        let rows = self.fetch(sql.into(), args).await;
-        self.watched(rows)
-    }
-
-    /// The first row of a statement, if there is one; the statement runs to its end.
-    pub async fn one<T: Record>(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Option<T>, DbError> {
-        Ok(self.all(sql, args).await?.into_iter().next())
-    }
-
-    /// Runs a statement and returns how many rows it changed.
-    pub async fn run(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<u64, DbError> {
-        let changed = self.execute(sql.into(), args).await;
-        self.watched(changed)
-    }
-
-    async fn fetch<T: Record>(&mut self, sql: Sql, args: Vec<Value>) -> Result<Vec<T>, DbError> {
-        self.whole()?;
-        match &mut self.inner {
-            TxInner::Sqlite(tx) => {
-                let query = sqlx::query_with(sql.sqlite, value::sqlite(args)?);
-                let rows = query.fetch_all(&mut **tx).await?;
-                rows.iter().map(|row| record::read(&Row::Sqlite(row))).collect()
-            }
-            TxInner::Postgres(tx) => {
-                let query = sqlx::query_with(sql.postgres, value::postgres(args)?);
-                let rows = query.fetch_all(&mut **tx).await?;
-                rows.iter().map(|row| record::read(&Row::Postgres(row))).collect()
-            }
-        }
-    }
-
-    async fn execute(&mut self, sql: Sql, args: Vec<Value>) -> Result<u64, DbError> {
-        self.whole()?;
-        Ok(match &mut self.inner {
-            TxInner::Sqlite(tx) => {
-                let query = sqlx::query_with(sql.sqlite, value::sqlite(args)?);
-                query.execute(&mut **tx).await?.rows_affected()
-            }
-            TxInner::Postgres(tx) => {
-                let query = sqlx::query_with(sql.postgres, value::postgres(args)?);
-                query.execute(&mut **tx).await?.rows_affected()
-            }
-        })
-    }
-
-    fn whole(&self) -> Result<(), DbError> {
-        if self.spoiled { Err(DbError::Full) } else { Ok(()) }
-    }
-
-    fn watched<T>(&mut self, result: Result<T, DbError>) -> Result<T, DbError> {
-        self.spoiled |= matches!(result, Err(DbError::Full));
-        result
-    }
-
-    /// Makes the changes durable, then wakes the loops that wait for them.
-    pub async fn commit(self) -> Result<(), DbError> {
-        self.whole()?;
-        match self.inner {
-            TxInner::Sqlite(tx) => tx.commit().await?,
-            TxInner::Postgres(tx) => tx.commit().await?,
-        }
-        self.signals.committed(self.brought);
-        Ok(())
-    }
-
-    /// Rolls the changes back at once, instead of when the transaction is dropped.
-    pub async fn rollback(self) -> Result<(), DbError> {
-        match self.inner {
-            TxInner::Sqlite(tx) => tx.rollback().await?,
-            TxInner::Postgres(tx) => tx.rollback().await?,
-        }
-        Ok(())
-    }
-
-    pub(crate) fn mark_pushed(&mut self) {
-        self.brought.pushed = true;
-    }
-
-    pub(crate) fn mark_enqueued(&mut self) {
-        self.brought.enqueued = true;
-    }
-
-    pub(crate) fn mark_accepted(&mut self) {
-        self.brought.accepted = true;
     }
 }

@@ -13,10 +13,11 @@ mod worker;
 pub use queue::Queue;
 pub use worker::Worker;
 
-use crate::db::{DbError, Tx};
+use crate::db::{DbError, Sql, Tx};
 use crate::{Clock, args};
 use async_trait::async_trait;
 use contracts::{Timestamp, UserId};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -39,28 +40,54 @@ pub struct NewTask {
     pub subject: Option<Uuid>,
 }
 
+/// The keys of living tasks among many. The list is JSON, so that one statement serves lists of any length.
+const LIVING: Sql = Sql::both(
+    "SELECT live_key FROM tasks WHERE live_key IN (SELECT value FROM json_each($1))",
+    "SELECT live_key FROM tasks WHERE live_key = ANY (ARRAY(SELECT json_array_elements_text($1::json)))",
+);
+const INSERT: &str = "INSERT INTO tasks (id, kind, key, live_key, payload, state, priority, owner, start_tag, run_after, \
+    subject, fence) VALUES ($1, $2, $3, $3, $4, 'scheduled', $5, $6, $7, $8, $9, $10) ON CONFLICT (live_key) DO NOTHING";
+
 /// Enqueues a task in the caller's transaction; false if a task of its key is not done yet.
 pub async fn enqueue(tx: &mut Tx, task: &NewTask) -> Result<bool, DbError> {
-    if is_enqueued(tx, &task.key).await? {
-        return Ok(false);
+    Ok(enqueue_all(tx, std::slice::from_ref(task)).await? == 1)
+}
+
+/// Enqueues tasks in the caller's transaction, without those whose key has a task that is not done yet; returns the number
+/// of new ones. Many tasks of one owner, kind and priority take as many statements as one.
+pub async fn enqueue_all(tx: &mut Tx, new: &[NewTask]) -> Result<u64, DbError> {
+    if new.is_empty() {
+        return Ok(0);
     }
-    let tag = share::next_tag(tx, task).await?;
-    let insert = "INSERT INTO tasks (id, kind, key, live_key, payload, state, priority, owner, start_tag, run_after, subject, \
-        fence) VALUES ($1, $2, $3, $3, $4, 'scheduled', $5, $6, $7, $8, $9, $10) ON CONFLICT (live_key) DO NOTHING";
-    let values = args![
-        Uuid::now_v7(),
-        task.kind,
-        &task.key,
-        &task.payload,
-        task.priority,
-        task.owner,
-        tag,
-        task.run_after,
-        task.subject,
-        first_fence(task)
-    ];
-    let added = tx.run(insert, values).await? == 1;
-    if added {
+    let keys: serde_json::Value = new.iter().map(|task| task.key.as_str()).collect();
+    let living: Vec<(String,)> = tx.all(LIVING, args![keys]).await?;
+    let mut known: HashSet<&str> = living.iter().map(|(key,)| key.as_str()).collect();
+    let mut shares: BTreeMap<_, Vec<&NewTask>> = BTreeMap::new();
+    for task in new.iter().filter(|task| known.insert(&task.key)) {
+        let share = (task.kind, task.priority, task.owner.map(Uuid::from));
+        shares.entry(share).or_default().push(task);
+    }
+    let mut rows = Vec::new();
+    for tasks in shares.into_values() {
+        let mut tag = share::next_tag(tx, tasks[0], tasks.len()).await?;
+        for task in tasks {
+            rows.push(args![
+                Uuid::now_v7(),
+                task.kind,
+                &task.key,
+                &task.payload,
+                task.priority,
+                task.owner,
+                tag,
+                task.run_after,
+                task.subject,
+                first_fence(task)
+            ]);
+            tag += i64::from(task.owner.is_some());
+        }
+    }
+    let added = tx.run_all(INSERT, rows).await?;
+    if added > 0 {
         tx.mark_enqueued();
     }
     Ok(added)

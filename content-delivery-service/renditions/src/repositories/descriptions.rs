@@ -5,7 +5,7 @@ use crate::models::lecture::{Media, Rendition};
 use crate::models::plan::Plan;
 use crate::repositories::plan_rows;
 use backing::args;
-use backing::db::{ColumnError, DbError, Record, Row, Tx};
+use backing::db::{ColumnError, DbError, Record, Row, Tx, Value};
 use contracts::{RenditionName, VideoId};
 use std::pin::Pin;
 
@@ -52,6 +52,18 @@ impl Record for Description {
     }
 }
 
+const DESCRIBE: &str = concat!(
+    "INSERT INTO renditions (video_id, generation, ",
+    described!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
+     ON CONFLICT (video_id, generation, name) DO UPDATE SET place = excluded.place, kind = excluded.kind, \
+     width = excluded.width, height = excluded.height, frame_rate = excluded.frame_rate, \
+     channels = excluded.channels, language = excluded.language, bit_rate = excluded.bit_rate, \
+     bandwidth = excluded.bandwidth, longest_segment = excluded.longest_segment, \
+     planned_ticks = excluded.planned_ticks, planned_segments = excluded.planned_segments, cost = excluded.cost, \
+     stands_in = excluded.stands_in"
+);
+
 const PICTURE: &str = "picture";
 const SOUND: &str = "sound";
 
@@ -62,9 +74,8 @@ pub(crate) async fn describe_plan(
     generation: u32,
     descriptions: &[Description],
 ) -> Result<(), DbError> {
-    for one in descriptions {
-        describe(tx, video, generation, one).await?;
-    }
+    let rows = descriptions.iter().map(|one| described_row(video, generation, one));
+    tx.run_all(DESCRIBE, rows.collect()).await?;
     Ok(())
 }
 
@@ -85,18 +96,7 @@ pub(crate) async fn of_video_source(tx: &mut Tx, video: VideoId) -> Result<Vec<D
     tx.all(sql, args![video, FROM_SOURCE]).await
 }
 
-async fn describe(tx: &mut Tx, video: VideoId, generation: u32, one: &Description) -> Result<(), DbError> {
-    let sql = concat!(
-        "INSERT INTO renditions (video_id, generation, ",
-        described!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) \
-         ON CONFLICT (video_id, generation, name) DO UPDATE SET place = excluded.place, kind = excluded.kind, \
-         width = excluded.width, height = excluded.height, frame_rate = excluded.frame_rate, \
-         channels = excluded.channels, language = excluded.language, bit_rate = excluded.bit_rate, \
-         bandwidth = excluded.bandwidth, longest_segment = excluded.longest_segment, \
-         planned_ticks = excluded.planned_ticks, planned_segments = excluded.planned_segments, cost = excluded.cost, \
-         stands_in = excluded.stands_in"
-    );
+fn described_row(video: VideoId, generation: u32, one: &Description) -> Vec<Value> {
     let (kind, size, frame_rate) = match one.kind {
         RenditionKind::Picture {
             width,
@@ -109,7 +109,7 @@ async fn describe(tx: &mut Tx, video: VideoId, generation: u32, one: &Descriptio
         RenditionKind::Sound { channels, language } => (Some(*channels), language.clone()),
         RenditionKind::Picture { .. } => (None, None),
     };
-    let values = args![
+    args![
         video,
         generation,
         &one.name,
@@ -128,9 +128,7 @@ async fn describe(tx: &mut Tx, video: VideoId, generation: u32, one: &Descriptio
         one.segments,
         one.cost,
         one.stands_in
-    ];
-    tx.run(sql, values).await?;
-    Ok(())
+    ]
 }
 
 /// Describes renditions from before migration 5, from plans and from the media of lectures.

@@ -9,6 +9,16 @@ use bytes::Bytes;
 use contracts::{RenditionName, Timestamp, VideoId};
 use std::collections::HashMap;
 
+const SERVED: &str = "SELECT changes, generation, \
+    (SELECT MAX(generation) FROM renditions WHERE video_id = $1) AS latest FROM videos WHERE id = $1 AND status <> 'deleted'";
+const RENDITIONS: &str = concat!(
+    "SELECT generation, timescale, init, failure_code IS NOT NULL AS failed, ",
+    described!(),
+    " FROM renditions WHERE video_id = $1 AND generation IN ($2, $3) ORDER BY place"
+);
+const PIECES: &str = "SELECT rendition, piece, fence, first_segment, is_last, ticks, bytes, peak_bit_rate, segments, \
+    published_at FROM pieces WHERE video_id = $1 AND generation = $2 ORDER BY rendition, piece";
+
 /// Published renditions in the content database.
 #[derive(Clone)]
 pub struct LadderRepository {
@@ -20,6 +30,16 @@ record! {
         changes: i64,
         generation: i64,
         latest: Option<i64>,
+    }
+}
+
+impl From<ServedRow> for ServedVersion {
+    fn from(row: ServedRow) -> Self {
+        Self {
+            changes: row.changes,
+            generation: small(row.generation),
+            latest: small(row.latest.unwrap_or(0)),
+        }
     }
 }
 
@@ -67,31 +87,19 @@ impl LadderRepository {
 
     /// The version of a video that is served now; each publication counts as a change. None if the video is deleted.
     pub async fn version(&self, video: VideoId) -> Result<Option<ServedVersion>, DbError> {
-        let sql = "SELECT changes, generation, (SELECT MAX(generation) FROM renditions WHERE video_id = $1) AS latest \
-                   FROM videos WHERE id = $1 AND status <> 'deleted'";
-        let row = self.db.read().one::<ServedRow>(sql, args![video]).await?;
-        Ok(row.map(|row| ServedVersion {
-            changes: row.changes,
-            generation: small(row.generation),
-            latest: small(row.latest.unwrap_or(0)),
-        }))
+        let row = self.db.read().one::<ServedRow>(SERVED, args![video]).await?;
+        Ok(row.map(ServedVersion::from))
     }
 
     /// The published renditions of a generation; none if the video or the generation is deleted.
-    ///
-    /// The counter is read first: the result may contain later publications, but lacks no earlier one.
     pub async fn read(&self, video: VideoId, generation: u32) -> Result<Option<Ladder>, DbError> {
-        let Some(version) = self.version(video).await? else {
+        let mut snapshot = self.db.snapshot().await?;
+        let Some(served) = snapshot.one::<ServedRow>(SERVED, args![video]).await? else {
             return Ok(None);
         };
-        let reader = self.db.read();
-        let sql = concat!(
-            "SELECT generation, timescale, init, failure_code IS NOT NULL AS failed, ",
-            described!(),
-            " FROM renditions WHERE video_id = $1 AND generation IN ($2, $3) ORDER BY place"
-        );
-        let rows = reader
-            .all::<RenditionRow>(sql, args![video, FROM_SOURCE, generation])
+        let version = ServedVersion::from(served);
+        let rows = snapshot
+            .all::<RenditionRow>(RENDITIONS, args![video, FROM_SOURCE, generation])
             .await?;
         let (source, made): (Vec<_>, Vec<_>) = rows
             .into_iter()
@@ -104,9 +112,7 @@ impl LadderRepository {
         if made.is_empty() {
             return Ok(None);
         }
-        let sql = "SELECT rendition, piece, fence, first_segment, is_last, ticks, bytes, peak_bit_rate, segments, \
-                   published_at FROM pieces WHERE video_id = $1 AND generation = $2 ORDER BY rendition, piece";
-        let pieces = reader.all::<PieceRow>(sql, args![video, generation]).await?;
+        let pieces = snapshot.all::<PieceRow>(PIECES, args![video, generation]).await?;
         ladder.planned = made.iter().map(|row| row.description.clone()).collect();
         ladder.renditions = renditions(made, pieces);
         let whole = ladder.renditions.iter().filter(|one| one.complete).count();
@@ -160,4 +166,25 @@ fn rendition(row: RenditionRow, pieces: &[PieceRow]) -> Option<PublishedRenditio
 /// A number that was a `u32` when it was written.
 fn small(number: i64) -> u32 {
     u32::try_from(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::MIGRATIONS;
+    use testing::databases;
+
+    #[tokio::test]
+    async fn no_statement_of_a_ladder_reads_a_whole_table() {
+        let video = VideoId::generate();
+        for test in databases("content", MIGRATIONS).await.unwrap() {
+            for (what, sql, values) in [
+                ("the served version", SERVED, args![video]),
+                ("renditions", RENDITIONS, args![video, 0, 1]),
+                ("pieces", PIECES, args![video, 1]),
+            ] {
+                test.reads_by_index(what, sql, values).await;
+            }
+        }
+    }
 }

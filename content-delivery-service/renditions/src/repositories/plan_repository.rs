@@ -139,7 +139,7 @@ pub async fn enqueue_missing(
     let sql = "SELECT rendition, piece FROM pieces WHERE video_id = $1 AND generation = $2";
     let there: Vec<(RenditionName, i64)> = tx.all(sql, args![video, generation]).await?;
     let tallies = tallies::tallies(tx, video, generation).await?;
-    let mut added = 0;
+    let mut missing = Vec::new();
     for planned in plan.tasks() {
         let done = match &planned.work {
             Work::Audio(n) => plan
@@ -154,10 +154,9 @@ pub async fn enqueue_missing(
         if done {
             continue;
         }
-        let task = EncodeTask::task((video, generation), planned, owner, now);
-        added += u64::from(tasks::enqueue(tx, &task).await?);
+        missing.push(EncodeTask::task((video, generation), planned, owner, now));
     }
-    Ok(added)
+    tasks::enqueue_all(tx, &missing).await
 }
 
 #[cfg(test)]

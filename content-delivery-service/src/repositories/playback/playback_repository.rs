@@ -9,6 +9,7 @@ use contracts::{ClientId, NewEvent, PlaybackId, SessionId, Timestamp, UserId, Vi
 use entitlements::models::grounds::Grounds;
 use entitlements::repositories::grounds_repository::held;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How many sessions of a user live at once.
@@ -36,8 +37,15 @@ const END_OF_CLIENT: Sql = Sql::both(
 const END_ALL: Sql = Sql::both(
     "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL AND id IN (SELECT unhex(value) FROM json_each($2))",
     "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL \
-     AND id IN (SELECT json_array_elements_text($2::json)::uuid)",
+     AND id = ANY (ARRAY(SELECT json_array_elements_text($2::json)::uuid))",
 );
+/// In the order in which other changes lock sessions. SQLite needs no lock: it has one writer at a time.
+const LOCK_SEEN: Sql = Sql::both(
+    "SELECT id FROM playbacks WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+    "SELECT id FROM playbacks WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)) ORDER BY id FOR UPDATE",
+);
+const SAW: &str = "UPDATE playbacks SET last_seen_at = new.column2 FROM (VALUES ($1, $2)) AS new \
+    WHERE playbacks.id = new.column1 AND playbacks.last_seen_at < new.column2";
 /// Those of them that are too many. No process has served one of these, so nothing else has to know of their end.
 const FORGET_OPENED: &str = "DELETE FROM playbacks WHERE started_at IS NULL AND id IN (SELECT id FROM playbacks \
     WHERE video_id = $1 AND network IS NOT NULL AND started_at IS NULL AND network = $2 \
@@ -162,14 +170,16 @@ impl PlaybackRepository {
         if seen.is_empty() {
             return Ok(());
         }
-        let mut tx = self.db.write().await?;
-        // In one order everywhere: a change that ends sessions locks them by their ids.
-        let mut seen = seen.to_vec();
-        seen.sort_unstable();
-        for (playback, at) in seen {
-            let sql = "UPDATE playbacks SET last_seen_at = $2 WHERE id = $1 AND last_seen_at < $2";
-            tx.run(sql, args![playback, at]).await?;
+        let mut latest: BTreeMap<PlaybackId, Timestamp> = BTreeMap::new();
+        for &(playback, at) in seen {
+            let known = latest.entry(playback).or_insert(at);
+            *known = at.max(*known);
         }
+        let ids: Value = latest.keys().map(|id| id.0.as_simple().to_string()).collect();
+        let mut tx = self.db.write().await?;
+        tx.all::<PlaybackRow>(LOCK_SEEN, args![ids]).await?;
+        let rows = latest.into_iter().map(|(playback, at)| args![playback, at]);
+        tx.run_all(SAW, rows.collect()).await?;
         tx.commit().await
     }
 

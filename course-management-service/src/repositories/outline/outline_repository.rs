@@ -61,8 +61,9 @@ impl OutlineRepository {
 
     /// The modules and the items of a course, both in their order.
     pub async fn outline(&self, course: CourseId) -> Result<(Vec<StoredModule>, Vec<StoredItem>), DbError> {
-        let modules = self.db.read().all::<StoredModule>(MODULES, args![course]).await?;
-        let items = self.db.read().all::<StoredItem>(ITEMS, args![course]).await?;
+        let mut snapshot = self.db.snapshot().await?;
+        let modules = snapshot.all::<StoredModule>(MODULES, args![course]).await?;
+        let items = snapshot.all::<StoredItem>(ITEMS, args![course]).await?;
         Ok((modules, items))
     }
 

@@ -2,7 +2,6 @@
 
 use super::{Db, DbError, Migration, Pools, connect, migrate};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The state of a service's schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +40,7 @@ pub(super) async fn inspect(
             }
         },
     };
-    let db = Db {
-        pools,
-        signals: Arc::default(),
-        statements: Arc::default(),
-        service,
-    };
+    let db = Db::of(pools, service);
     let outstanding = migrate::count_outstanding(&db, migrations).await;
     db.close().await;
     outstanding.map(Inspected::Outstanding)

@@ -10,20 +10,23 @@ use super::NewTask;
 use crate::args;
 use crate::db::{DbError, Tx};
 
-pub(super) async fn next_tag(tx: &mut Tx, task: &NewTask) -> Result<i64, DbError> {
+/// The first start tag of some tasks like this one. The others follow it if the task has an owner, and have the same one
+/// otherwise.
+pub(super) async fn next_tag(tx: &mut Tx, task: &NewTask, count: usize) -> Result<i64, DbError> {
     let lane = "SELECT virtual_time FROM task_lanes WHERE kind = $1 AND priority = $2";
     let lane: Option<(i64,)> = tx.one(lane, args![task.kind, task.priority]).await?;
     let virtual_time = lane.map_or(0, |(time,)| time);
     let Some(owner) = task.owner else {
         return Ok(virtual_time);
     };
-    let take = "INSERT INTO task_shares (kind, priority, owner, next_tag) VALUES ($1, $2, $3, $4 + 1) \
-        ON CONFLICT (kind, priority, owner) DO UPDATE SET next_tag = 1 + \
+    let take = "INSERT INTO task_shares (kind, priority, owner, next_tag) VALUES ($1, $2, $3, $4 + $5) \
+        ON CONFLICT (kind, priority, owner) DO UPDATE SET next_tag = $5 + \
         CASE WHEN task_shares.next_tag > $4 THEN task_shares.next_tag ELSE $4 END RETURNING next_tag";
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
     let taken: Option<(i64,)> = tx
-        .one(take, args![task.kind, task.priority, owner, virtual_time])
+        .one(take, args![task.kind, task.priority, owner, virtual_time, count])
         .await?;
-    Ok(taken.map_or(virtual_time, |(next,)| next - 1))
+    Ok(taken.map_or(virtual_time, |(next,)| next - count))
 }
 
 pub(super) async fn advance(tx: &mut Tx, kind: &str, priority: i64, tag: i64) -> Result<(), DbError> {

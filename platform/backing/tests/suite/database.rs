@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::str::FromStr;
 use testing::{TestDatabase, databases, places};
 
+mod many_statements;
+
 static MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
     name: "lectures",

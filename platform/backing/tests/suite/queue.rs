@@ -1,7 +1,7 @@
 //! The task queue's promises, on both engines.
 
 use backing::db::Migration;
-use backing::tasks::{NewTask, Queue, Task, cancel, enqueue};
+use backing::tasks::{NewTask, Queue, Task, cancel, enqueue, enqueue_all};
 use backing::{Clock, args};
 use contracts::{Timestamp, UserId};
 use futures::future::join_all;
@@ -84,6 +84,41 @@ async fn a_key_has_one_task_until_it_is_done() {
         assert!(test.finish(&task).await);
         assert!(!test.finish(&task).await, "{}: finished twice", test.at.name);
         assert!(test.enqueue(test.task("scan:1")).await, "{}", test.at.name);
+    }
+}
+
+#[tokio::test]
+async fn many_tasks_take_as_many_statements_as_one_and_the_same_places() {
+    for test in each().await {
+        let (owner, other) = (UserId::generate(), UserId::generate());
+        let of = |owner: UserId, name: &str, n: usize| NewTask {
+            owner: Some(owner),
+            ..test.task(&format!("{name} {n}"))
+        };
+        assert!(test.enqueue(of(owner, "piece", 3)).await);
+        let pieces: Vec<NewTask> = (0..200).map(|n| of(owner, "piece", n)).collect();
+        let twice: Vec<NewTask> = pieces.iter().chain(&pieces).cloned().collect();
+        let before = test.at.db.writes();
+        let mut tx = test.at.db.write().await.unwrap();
+        assert_eq!(
+            enqueue_all(&mut tx, &twice).await.unwrap(),
+            199,
+            "{}: one was there",
+            test.at.name
+        );
+        assert_eq!(enqueue_all(&mut tx, &[]).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        assert_eq!(test.at.db.writes() - before, 4, "{}", test.at.name);
+        // another owner's tasks take turns with them
+        for n in 0..3 {
+            test.enqueue(of(other, "other", n)).await;
+        }
+        let order = test.order().await;
+        let own = order.iter().filter(|key| key.starts_with("piece"));
+        let expected = std::iter::once(3).chain((0..200).filter(|n| *n != 3));
+        assert!(own.eq(expected.map(|n| format!("piece {n}")).collect::<Vec<_>>().iter()));
+        let last = order.iter().rposition(|key| key.starts_with("other")).unwrap();
+        assert_eq!((order.len(), last < 7), (203, true), "{}: {order:?}", test.at.name);
     }
 }
 

@@ -43,8 +43,7 @@ static RENDITIONS: LazyLock<PerVideos> = LazyLock::new(|| {
     )
 });
 
-/// Published and running work in one statement, and so at one moment: a publication moves work from the one to the other,
-/// and two statements would miss it if it came between them.
+/// Published and running work.
 static WORK: LazyLock<PerVideos> = LazyLock::new(|| {
     PerVideos::new(
         "SELECT video_id, generation, rendition, COUNT(*) AS pieces, MAX(CASE WHEN is_last THEN piece END) AS last, \
@@ -161,13 +160,14 @@ impl PlanRepository {
         let mut all = HashMap::new();
         for page in videos.chunks(PAGE) {
             let ids = || padded(page).into_iter().map(Value::from);
-            let reader = self.db.read();
-            let plans = reader.all::<PlanRow>(PLANS.text(page), ids().collect()).await?;
-            let renditions = reader.all(RENDITIONS.text(page), ids().collect()).await?;
+            // A publication moves work from one table to the other: all of them are read at one moment.
+            let mut snapshot = self.db.snapshot().await?;
+            let plans = snapshot.all::<PlanRow>(PLANS.text(page), ids().collect()).await?;
+            let renditions = snapshot.all(RENDITIONS.text(page), ids().collect()).await?;
             // The last report of a dead worker is not progress.
             let since = args![now - QUIET].into_iter().chain(ids()).collect();
-            let work = reader.all(WORK.text(page), since).await?;
-            let moments = reader.all(MOMENTS.text(page), ids().collect()).await?;
+            let work = snapshot.all(WORK.text(page), since).await?;
+            let moments = snapshot.all(MOMENTS.text(page), ids().collect()).await?;
             let read = Read {
                 renditions,
                 work,
