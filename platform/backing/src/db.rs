@@ -86,12 +86,20 @@ impl Db {
     ///
     /// Shape: `sqlite:///dir` means the file `/dir/{service}.sqlite`; `postgres://…` the schema
     /// named like the service. Backing's own tables come first in each.
-    /// Errors: [`DbError::Migration`] if a migration was edited after it had run
+    /// Errors: [`DbError::Migration`] if a migration was edited after it had run, or a newer program has brought the schema
+    /// to a version that this one can't use
     pub async fn open(url: &str, service: &'static str, migrations: &'static [Migration]) -> Result<Self, DbError> {
-        migrate::check_order(migrations)?;
+        migrate::check(migrations)?;
         let pools = connect::open(url, service).await?;
         let db = Self::of(pools, service);
-        migrate::run(db.write().await?, service, migrations).await?;
+        let migrated = match db.write().await {
+            Ok(tx) => migrate::run(tx, service, migrations).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = migrated {
+            db.close().await;
+            return Err(error);
+        }
         Ok(db)
     }
 

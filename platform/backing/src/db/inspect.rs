@@ -41,9 +41,14 @@ pub(super) async fn inspect(
         },
     };
     let db = Db::of(pools, service);
-    let outstanding = migrate::count_outstanding(&db, migrations).await;
+    let outstanding = count(&db, migrations).await;
     db.close().await;
     outstanding.map(Inspected::Outstanding)
+}
+
+async fn count(db: &Db, migrations: &[Migration]) -> Result<usize, DbError> {
+    let mut snapshot = db.snapshot().await?;
+    migrate::count_outstanding(snapshot.inner(), db.service, migrations).await
 }
 
 async fn size(file: &Path) -> Result<Option<u64>, DbError> {

@@ -125,6 +125,10 @@ impl Snapshot {
         self.counts.reads.fetch_add(1, Ordering::Relaxed);
         self.inner.first(sql.into(), args).await
     }
+
+    pub(super) fn inner(&mut self) -> &mut TxInner {
+        &mut self.inner
+    }
 }
 
 /// A transaction that writes.

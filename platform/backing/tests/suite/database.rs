@@ -8,6 +8,7 @@ use std::str::FromStr;
 use testing::{TestDatabase, databases, places};
 
 mod many_statements;
+mod older_programs;
 
 static MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
