@@ -86,7 +86,8 @@ pub(crate) fn relay(name: &'static str, db: Db, backing: &Backing) -> Background
 
 /// Opens a service's schema and brings it up to date.
 pub(crate) async fn schema(settings: &Settings, face: &Face) -> Result<Db> {
-    let opened = Db::open(&settings.database_url(), face.name, face.migrations).await;
+    let connections = settings.connections_per_schema()?;
+    let opened = Db::open_within(&settings.database_url(), face.name, face.migrations, connections).await;
     opened.with_context(|| format!("database_url: cannot open the schema of {}", face.name))
 }
 

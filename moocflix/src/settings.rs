@@ -1,6 +1,6 @@
 //! The configuration: this crate's keys, and a section for each service.
 
-use crate::roles::FACES;
+use crate::roles::{FACES, with_schema};
 use adapters::RedisCache;
 use anyhow::{Context, Result, anyhow, bail};
 use backing::objects::Objects;
@@ -37,6 +37,7 @@ pub(crate) struct Settings {
     pub(crate) metrics_listen: Option<String>,
     pub(crate) public_url: Option<String>,
     database_url: Option<String>,
+    database_connections: u32,
     storage_url: Option<String>,
     cache_url: String,
     bus_url: String,
@@ -139,6 +140,7 @@ impl Settings {
             &self.database_url(),
             &["sqlite", "postgres", "postgresql"],
         )?;
+        self.connections_per_schema()?;
         supported("storage_url", &self.storage_url(), &["file", "s3"])?;
         if self.s3_objects()?.is_some() && self.content.upload.max_bytes > adapters::LONGEST_S3_UPLOAD {
             let most = adapters::LONGEST_S3_UPLOAD;
@@ -178,6 +180,16 @@ impl Settings {
         self.database_url
             .clone()
             .unwrap_or_else(|| folder_url("sqlite", &self.data_dir))
+    }
+
+    /// How many connections to PostgreSQL each schema has: with parts of their own, no service can take all of them.
+    pub(crate) fn connections_per_schema(&self) -> Result<u32> {
+        let connections = self.database_connections;
+        if !(6..=1_000).contains(&connections) {
+            bail!("database_connections = {connections}: must be 6 to 1000");
+        }
+        let schemas = u32::try_from(with_schema().count()).unwrap_or(u32::MAX);
+        Ok(connections / schemas.max(1))
     }
 
     /// The object store's URL, the default filled in.

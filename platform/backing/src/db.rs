@@ -59,6 +59,9 @@ impl From<&'static str> for Sql {
     }
 }
 
+/// How many connections to PostgreSQL a schema has, unless its opener decides.
+const CONNECTIONS: u32 = 6;
+
 #[derive(Debug, Clone)]
 enum Pools {
     Sqlite { read: SqlitePool, write: SqlitePool },
@@ -89,8 +92,18 @@ impl Db {
     /// Errors: [`DbError::Migration`] if a migration was edited after it had run, or a newer program has brought the schema
     /// to a version that this one can't use
     pub async fn open(url: &str, service: &'static str, migrations: &'static [Migration]) -> Result<Self, DbError> {
+        Self::open_within(url, service, migrations, CONNECTIONS).await
+    }
+
+    /// The same with at most this many connections to PostgreSQL, at least 2.
+    pub async fn open_within(
+        url: &str,
+        service: &'static str,
+        migrations: &'static [Migration],
+        connections: u32,
+    ) -> Result<Self, DbError> {
         migrate::check(migrations)?;
-        let pools = connect::open(url, service).await?;
+        let pools = connect::open(url, service, connections).await?;
         let db = Self::of(pools, service);
         let migrated = match db.write().await {
             Ok(tx) => migrate::run(tx, service, migrations).await,

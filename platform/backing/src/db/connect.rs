@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const READERS: u32 = 4;
-const POSTGRES_CONNECTIONS: u32 = 16;
+/// Fewer connections to PostgreSQL would make a transaction wait for a read that it needs.
+const LEAST_CONNECTIONS: u32 = 2;
 /// How long a request waits for a connection before it fails; otherwise requests would pile up.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(2);
 /// SQLite's single writer is a queue, so its waiters get more time.
@@ -24,13 +25,15 @@ const LONGEST_STATEMENT: &str = "30s";
 /// How long to wait for SQLite's lock, which another process (a command, a second role) may hold.
 const WAIT_FOR_LOCK: Duration = Duration::from_secs(5);
 
-pub(super) async fn open(url: &str, service: &str) -> Result<Pools, DbError> {
+pub(super) async fn open(url: &str, service: &str, connections: u32) -> Result<Pools, DbError> {
     if service.is_empty() || !service.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') {
         return Err(DbError::Migration(format!("`{service}` is not a valid schema name")));
     }
     match url.strip_prefix("sqlite://") {
         Some(folder) => sqlite(Path::new(folder), service).await,
-        None => Ok(Pools::Postgres(postgres(url, service).await?)),
+        None => Ok(Pools::Postgres(
+            postgres(url, service, connections.max(LEAST_CONNECTIONS)).await?,
+        )),
     }
 }
 
@@ -49,7 +52,7 @@ pub(super) async fn exists(url: &str, service: &str) -> Result<bool, DbError> {
 
 /// The connections to a schema in PostgreSQL, if the schema exists.
 pub(super) async fn existing_postgres(url: &str, service: &str) -> Result<Option<PgPool>, DbError> {
-    let pool = postgres(url, service).await?;
+    let pool = postgres(url, service, 1).await?;
     let named = sqlx::query("SELECT 1 FROM pg_namespace WHERE nspname = $1").bind(service);
     if named.fetch_optional(&pool).await?.is_some() {
         return Ok(Some(pool));
@@ -60,7 +63,7 @@ pub(super) async fn existing_postgres(url: &str, service: &str) -> Result<Option
 
 /// Checks that this user may create a schema in PostgreSQL.
 pub(super) async fn check_may_create(url: &str, service: &str) -> Result<(), DbError> {
-    let pool = postgres(url, service).await?;
+    let pool = postgres(url, service, 1).await?;
     let asked = sqlx::query_scalar("SELECT has_database_privilege(current_database(), 'CREATE')");
     let may_create: bool = asked.fetch_one(&pool).await?;
     pool.close().await;
@@ -154,7 +157,7 @@ async fn prepare(folder: PathBuf, name: String) -> Result<PathBuf, DbError> {
     }
 }
 
-async fn postgres(url: &str, service: &str) -> Result<PgPool, DbError> {
+async fn postgres(url: &str, service: &str, connections: u32) -> Result<PgPool, DbError> {
     if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
         return Err(DbError::Unavailable(
             "a database URL must start with sqlite:// or postgres://".to_owned(),
@@ -172,7 +175,7 @@ async fn postgres(url: &str, service: &str) -> Result<PgPool, DbError> {
     ]);
     // a ping before each use finds dead connections, which are replaced without an error
     let pool = PgPoolOptions::new()
-        .max_connections(POSTGRES_CONNECTIONS)
+        .max_connections(connections)
         .acquire_timeout(WAIT_FOR_CONNECTION)
         .test_before_acquire(true)
         .connect_with(options)
