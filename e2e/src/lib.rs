@@ -11,6 +11,7 @@ pub mod issuer;
 pub mod ladder;
 pub mod media;
 pub mod playlist;
+pub mod postgres;
 pub mod process;
 pub mod provider;
 pub mod random;

@@ -1,11 +1,13 @@
-//! The same lecture on PostgreSQL: only one URL is different.
+//! The same lecture on PostgreSQL: only one URL is different. PostgreSQL may die, and comes back.
 
 use anyhow::{Context, Result, ensure};
+use e2e::api::Api;
+use e2e::postgres::PostgresServer;
 use e2e::server::Start;
 use e2e::stage::scenario;
 use e2e::{media, playlist, process, tools};
 use reqwest::Method;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::process::Command;
 
 /// A new database on the server that `MOOCFLIX_TEST_POSTGRES` names; the server is removed after the tests.
@@ -65,6 +67,58 @@ async fn a_lecture_is_uploaded_watched_and_deleted_on_postgresql() -> Result<()>
             .get("/api/v1/users/profile", &owner.token)
             .await?
             .problem(401, "unauthenticated")?;
+        Ok(())
+    })
+    .await
+}
+
+/// Three times the promise of five seconds.
+const BACK: Duration = Duration::from_secs(15);
+/// Three times as long as a request waits for a connection.
+const REFUSED: Duration = Duration::from_secs(6);
+
+/// Checks that a request which needs the database is refused soon, and that readiness names the database.
+async fn misses_the_database(api: &Api, token: &str) -> Result<()> {
+    process::until("a refusal", REFUSED, async || {
+        let begun = Instant::now();
+        let answer = api.get("/api/v1/users/profile", token).await?;
+        ensure!(begun.elapsed() < REFUSED, "{:?}", begun.elapsed());
+        // the processes of a killed server end one by one
+        if answer.status == 200 {
+            return Ok(None);
+        }
+        answer.problem(503, "unavailable")?;
+        let health = api.get("/health/ready", "").await?;
+        let database = health.json()["checks"]["database"] == "failing";
+        Ok((health.status == 503 && database).then_some(()))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgresql_that_was_killed_is_used_again_and_work_goes_on() -> Result<()> {
+    let postgres = PostgresServer::start().await?;
+    let start = Start::default().set("DATABASE_URL", &postgres.url);
+    scenario(start, async |stage| {
+        let owner = stage.account("instructor").await?;
+        let first = stage.api.playable(&media::short().await?, &owner.token).await?;
+        for _ in 0..2 {
+            postgres.kill()?;
+            misses_the_database(&stage.api, &owner.token).await?;
+            postgres.restart().await?;
+            process::until("the database", BACK, async || {
+                let profile = stage.api.get("/api/v1/users/profile", &owner.token).await?;
+                let health = stage.api.get("/health/ready", "").await?;
+                Ok((profile.status == 200 && health.status == 200).then_some(()))
+            })
+            .await?;
+            // workers and relays go on
+            let next = stage.api.playable(&media::short().await?, &owner.token).await?;
+            for id in [&first, &next] {
+                let session = stage.api.session(id, &owner.token).await?;
+                playlist::open(&stage.api, &session.hls_url).await?;
+            }
+        }
         Ok(())
     })
     .await

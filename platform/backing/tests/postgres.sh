@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
 # A throw-away PostgreSQL for tests.
-#   postgres.sh start DIR   starts one in DIR (created if missing) on a free port and prints its superuser's URL
-#   postgres.sh stop DIR    stops it and removes what start created
-# If it already runs in DIR, start prints the same URL. Needs Debian's package postgresql.
+#   postgres.sh start DIR       starts one in DIR (created if missing) on a free port and prints its superuser's URL
+#   postgres.sh start DIR tls   the same with TLS, whose authority is DIR/ca.crt
+#   postgres.sh stop DIR        stops it and removes what start created
+# If it already runs in DIR, start prints the same URL; if it was killed, start uses the same port again. Needs Debian's
+# package postgresql, and openssl for TLS.
 set -euo pipefail
 
 die() { echo "postgres.sh: $*" >&2; exit 1; }
-usage() { echo "usage: $0 start|stop DIR" >&2; exit 2; }
-[ $# -eq 2 ] || usage
+usage() { echo "usage: $0 start DIR [tls] | stop DIR" >&2; exit 2; }
+[ $# -eq 2 ] || [ "$#:$1:${3-}" = 3:start:tls ] || usage
+tls=${3-}
 
 bin=
 for folder in /usr/lib/postgresql/*/bin; do
@@ -42,6 +45,25 @@ free_port() {
     die "no free port"
 }
 
+# An authority of its own, and the server's certificate.
+certify() {
+    local key=(-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes)
+    (
+        cd "$dir"
+        as_server openssl req -x509 "${key[@]}" -days 2 -subj "/CN=A throw-away authority" -keyout ca.key -out ca.crt
+        as_server openssl req "${key[@]}" -subj "/CN=127.0.0.1" -keyout server.key -out server.csr
+        as_server tee names <<<"subjectAltName = IP:127.0.0.1"
+        as_server openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -days 2 -extfile names -out server.crt
+    ) >>"$dir/log" 2>&1 || { tail -n 20 "$dir/log" >&2; die "openssl failed"; }
+}
+
+# The URL of the superuser. Without TLS it has no parameters, so that callers can put the name of another database at its end.
+url() {
+    local by=
+    [ -z "$tls" ] || by="?sslmode=verify-full&sslrootcert=$dir/ca.crt"
+    echo "postgres://moocflix@127.0.0.1:$1/postgres$by"
+}
+
 # Durable after a kill, but not after a power cut: tests need no more. The number of connections is PostgreSQL's default, so
 # that tests notice a process that opens too many.
 configure() {
@@ -58,6 +80,9 @@ shared_memory_type = mmap
 dynamic_shared_memory_type = mmap
 log_min_messages = warning
 timezone = 'UTC'
+${tls:+ssl = on
+ssl_cert_file = '$dir/server.crt'
+ssl_key_file = '$dir/server.key'}
 CONF
 }
 
@@ -81,7 +106,7 @@ start() {
     if running >/dev/null; then
         port=$(sed -n 4p "$dir/data/postmaster.pid")
         ready "$port" || die "the server in $dir does not answer"
-        echo "postgres://moocflix@127.0.0.1:$port/postgres"
+        url "$port"
         return
     fi
     if [ "$(id -u)" = 0 ]; then
@@ -94,13 +119,19 @@ start() {
         (cd / && as_server "$bin/initdb" -D "$dir/data" -U moocflix -A trust -E UTF8 --locale=C.UTF-8 -N) >>"$dir/log" 2>&1 \
             || { tail -n 20 "$dir/log" >&2; die "initdb failed"; }
     fi
-    for _ in 1 2 3 4 5; do
-        port=$(free_port)
-        configure "$port"
+    [ -z "$tls" ] || [ -s "$dir/server.crt" ] || certify
+    # the port of a server that was killed is still its own; its last processes may take a moment to end
+    port=$(sed -n 's/^port = //p' "$dir/data/postgresql.auto.conf")
+    for tries in 1 2 3 4 5 6 7 8 9; do
+        if [ -z "$port" ] || [ "$tries" -gt 4 ]; then
+            port=$(free_port)
+            configure "$port"
+        fi
         if launch "$port"; then
-            echo "postgres://moocflix@127.0.0.1:$port/postgres"
+            url "$port"
             return
         fi
+        sleep 0.2
     done
     tail -n 20 "$dir/log" >&2
     die "the server exited at its start"
@@ -118,7 +149,7 @@ stop() {
         done
         if running >/dev/null; then kill -KILL "$pid"; fi
     fi
-    rm -rf "$dir/data" "$dir/log"
+    rm -rf "$dir/data" "$dir"/{log,names,ca.key,ca.crt,ca.srl,server.key,server.csr,server.crt}
     rmdir --ignore-fail-on-non-empty "$dir"
 }
 

@@ -9,6 +9,7 @@ use testing::{TestDatabase, databases, places};
 
 mod many_statements;
 mod older_programs;
+mod server;
 
 static MIGRATIONS: &[Migration] = &[Migration {
     number: 1,
