@@ -1,7 +1,9 @@
 //! Values and counters that may be lost at any time; never the only copy.
 
+mod load;
 mod memory;
 
+pub use load::load;
 pub use memory::MemoryCache;
 
 use async_trait::async_trait;
@@ -22,7 +24,18 @@ pub struct Count {
     pub left: Duration,
 }
 
-/// Keeps small values for a limited time.
+/// Whether a member has a place in a set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lease {
+    /// It has one.
+    Granted,
+    /// Others have all of them; the one whose place ends first comes first.
+    Full(Vec<String>),
+}
+
+/// Keeps small values, counters and sets for a limited time. Answers come within a quarter of a second, or as an error.
+///
+/// A key is a value, a counter or a set for as long as it exists.
 #[async_trait]
 pub trait Cache: Send + Sync {
     /// Returns the value of a key, unless it is missing or expired.
@@ -30,6 +43,9 @@ pub trait Cache: Send + Sync {
 
     /// Keeps a value for at most `ttl`.
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), CacheError>;
+
+    /// Keeps a value for at most `ttl`, unless the key has one; returns whether it is kept. Of several nodes, one succeeds.
+    async fn add(&self, key: &str, value: Bytes, ttl: Duration) -> Result<bool, CacheError>;
 
     /// Deletes a key.
     async fn delete(&self, key: &str) -> Result<(), CacheError>;
@@ -39,4 +55,10 @@ pub trait Cache: Send + Sync {
     /// The counter's window of `ttl` starts with the first addition, and later ones don't extend it.
     /// Shape: `get` returns it as a decimal number
     async fn increment(&self, key: &str, by: u64, ttl: Duration) -> Result<Count, CacheError>;
+
+    /// Gives a member one of the `cap` places of a set for `ttl`, or keeps its place for `ttl` from now.
+    async fn lease(&self, set: &str, member: &str, cap: usize, ttl: Duration) -> Result<Lease, CacheError>;
+
+    /// Frees the place of a member, if it has one.
+    async fn release(&self, set: &str, member: &str) -> Result<(), CacheError>;
 }

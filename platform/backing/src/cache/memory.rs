@@ -1,6 +1,6 @@
 //! The cache of one process.
 
-use super::{Cache, CacheError, Count};
+use super::{Cache, CacheError, Count, Lease};
 use crate::Clock;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,6 +27,9 @@ struct Entries {
     bytes: usize,
 }
 
+/// The members of a set, and when their places end; the value of its key is JSON.
+type Members = HashMap<String, Timestamp>;
+
 #[derive(Debug)]
 struct Entry {
     value: Bytes,
@@ -43,6 +46,30 @@ impl Entries {
             self.bytes -= cost(&key, &entry.value);
             self.by_end.remove(&(entry.ends, key));
         }
+    }
+
+    fn living(&self, key: &str, now: Timestamp) -> Option<&Entry> {
+        self.by_key.get(key).filter(|entry| entry.ends > now)
+    }
+
+    /// The members of a set whose places have not ended.
+    fn members(&self, set: &str, now: Timestamp) -> Result<Members, CacheError> {
+        let Some(entry) = self.living(set, now) else {
+            return Ok(Members::new());
+        };
+        let members: Members =
+            serde_json::from_slice(&entry.value).map_err(|_| CacheError("the value is not a set".to_owned()))?;
+        Ok(members.into_iter().filter(|(_, ends)| *ends > now).collect())
+    }
+
+    fn put_members(&mut self, set: &str, members: &Members) -> Result<(), CacheError> {
+        let Some(last) = members.values().max() else {
+            self.remove(set);
+            return Ok(());
+        };
+        let value = serde_json::to_vec(members).map_err(|error| CacheError(error.to_string()))?;
+        self.put(set, value.into(), *last);
+        Ok(())
     }
 
     fn put(&mut self, key: &str, value: Bytes, ends: Timestamp) {
@@ -83,9 +110,7 @@ impl MemoryCache {
 impl Cache for MemoryCache {
     async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
         let now = self.clock.now();
-        let entries = self.entries();
-        let found = entries.by_key.get(key).filter(|entry| entry.ends > now);
-        Ok(found.map(|entry| entry.value.clone()))
+        Ok(self.entries().living(key, now).map(|entry| entry.value.clone()))
     }
 
     async fn set(&self, key: &str, value: Bytes, ttl: Duration) -> Result<(), CacheError> {
@@ -96,6 +121,17 @@ impl Cache for MemoryCache {
         Ok(())
     }
 
+    async fn add(&self, key: &str, value: Bytes, ttl: Duration) -> Result<bool, CacheError> {
+        let now = self.clock.now();
+        let mut entries = self.entries();
+        if entries.living(key, now).is_some() {
+            return Ok(false);
+        }
+        entries.put(key, value, now + ttl);
+        entries.shrink(now, self.max_bytes);
+        Ok(true)
+    }
+
     async fn delete(&self, key: &str) -> Result<(), CacheError> {
         self.entries().remove(key);
         Ok(())
@@ -104,8 +140,7 @@ impl Cache for MemoryCache {
     async fn increment(&self, key: &str, by: u64, ttl: Duration) -> Result<Count, CacheError> {
         let now = self.clock.now();
         let mut entries = self.entries();
-        let known = entries.by_key.get(key).filter(|entry| entry.ends > now);
-        let (count, ends) = match known {
+        let (count, ends) = match entries.living(key, now) {
             Some(entry) => (number(&entry.value)?, entry.ends),
             None => (0, now + ttl),
         };
@@ -118,6 +153,29 @@ impl Cache for MemoryCache {
             value,
             left: ends.since(now),
         })
+    }
+
+    async fn lease(&self, set: &str, member: &str, cap: usize, ttl: Duration) -> Result<Lease, CacheError> {
+        let now = self.clock.now();
+        let mut entries = self.entries();
+        let mut members = entries.members(set, now)?;
+        if !members.contains_key(member) && members.len() >= cap {
+            let mut by_end: Vec<_> = members.into_iter().map(|(member, ends)| (ends, member)).collect();
+            by_end.sort_unstable();
+            return Ok(Lease::Full(by_end.into_iter().map(|(_, member)| member).collect()));
+        }
+        members.insert(member.to_owned(), now + ttl);
+        entries.put_members(set, &members)?;
+        entries.shrink(now, self.max_bytes);
+        Ok(Lease::Granted)
+    }
+
+    async fn release(&self, set: &str, member: &str) -> Result<(), CacheError> {
+        let now = self.clock.now();
+        let mut entries = self.entries();
+        let mut members = entries.members(set, now)?;
+        members.remove(member);
+        entries.put_members(set, &members)
     }
 }
 

@@ -1,7 +1,8 @@
 //! The conformance suite of caches.
 
-use backing::cache::{Cache, CacheError};
+use backing::cache::{Cache, CacheError, Lease, load};
 use bytes::Bytes;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -20,7 +21,117 @@ pub async fn suite<F: Future<Output = ()>>(nodes: Nodes<'_>, pass: impl Fn(Durat
     values_are_kept_replaced_and_forgotten(nodes, &key("value")).await?;
     counters_count_and_read_as_decimal_numbers(nodes, &key("counter")).await?;
     what_is_no_number_cannot_be_counted(nodes, &key("text")).await?;
+    one_of_many_adds_a_value(nodes, &key("added")).await?;
+    sets_have_as_many_places_as_asked_for(nodes, &key("set")).await?;
+    one_of_many_loads_a_value(nodes, &key("loaded")).await?;
+    places_end(nodes, &key("places"), &pass).await?;
     values_and_windows_end(nodes, [&key("short value"), &key("replaced"), &key("window")], pass).await
+}
+
+async fn one_of_many_adds_a_value(nodes: Nodes<'_>, key: &str) -> Result<(), CacheError> {
+    let adds = (0..50).map(|n| nodes[n % 2].add(key, Bytes::from(n.to_string()), LONG));
+    let added = futures::future::try_join_all(adds).await?;
+    let winners: Vec<usize> = (0..50).filter(|n| added[*n]).collect();
+    assert_eq!(winners.len(), 1, "{winners:?}");
+    let [one, other] = nodes;
+    assert_eq!(one.get(key).await?, Some(Bytes::from(winners[0].to_string())));
+    one.delete(key).await?;
+    assert!(
+        other.add(key, Bytes::new(), LONG).await?,
+        "a deleted value is in the way"
+    );
+    other.delete(key).await
+}
+
+async fn sets_have_as_many_places_as_asked_for(nodes: Nodes<'_>, set: &str) -> Result<(), CacheError> {
+    let [one, other] = nodes;
+    let members: Vec<String> = (0..20).map(|n| format!("member {n}")).collect();
+    let leases = (0..20).map(|n| nodes[n % 2].lease(set, &members[n], 3, LONG));
+    let leases = futures::future::try_join_all(leases).await?;
+    let granted: Vec<&String> = (0..20)
+        .filter(|n| leases[*n] == Lease::Granted)
+        .map(|n| &members[n])
+        .collect();
+    assert_eq!(granted.len(), 3, "{leases:?}");
+    // whoever has a place keeps it, and the others learn who has one
+    for member in &granted {
+        assert_eq!(other.lease(set, member, 3, LONG).await?, Lease::Granted);
+    }
+    let Lease::Full(mut holders) = one.lease(set, "another", 3, LONG).await? else {
+        unreachable!("a fourth place");
+    };
+    holders.sort_unstable();
+    let mut expected: Vec<String> = granted.iter().map(|&member| member.clone()).collect();
+    expected.sort_unstable();
+    assert_eq!(holders, expected);
+    one.release(set, granted[0]).await?;
+    one.release(set, "nobody").await?;
+    assert_eq!(other.lease(set, "another", 3, LONG).await?, Lease::Granted);
+    assert!(matches!(one.lease(set, granted[0], 3, LONG).await?, Lease::Full(_)));
+    other.delete(set).await?;
+    assert_eq!(one.lease(set, granted[0], 1, LONG).await?, Lease::Granted);
+    one.delete(set).await
+}
+
+async fn places_end<F: Future<Output = ()>>(
+    [one, other]: Nodes<'_>,
+    set: &str,
+    pass: &impl Fn(Duration) -> F,
+) -> Result<(), CacheError> {
+    one.lease(set, "short", 2, SHORT).await?;
+    one.lease(set, "kept", 2, SHORT).await?;
+    pass(SHORT / 2).await;
+    assert_eq!(other.lease(set, "kept", 2, LONG).await?, Lease::Granted);
+    let full = Lease::Full(vec!["short".to_owned(), "kept".to_owned()]);
+    assert_eq!(other.lease(set, "late", 2, LONG).await?, full);
+    pass(SHORT).await;
+    assert_eq!(
+        one.lease(set, "late", 2, LONG).await?,
+        Lease::Granted,
+        "a place did not end"
+    );
+    let full = one.lease(set, "short", 2, LONG).await?;
+    assert!(matches!(full, Lease::Full(_)), "a place that was kept has ended");
+    one.delete(set).await
+}
+
+/// How often a value was loaded.
+#[derive(Default)]
+struct Source(AtomicUsize);
+
+impl Source {
+    async fn load(&self, takes: Duration) -> Result<Option<Bytes>, CacheError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(takes).await;
+        Ok(Some(Bytes::from_static(b"loaded")))
+    }
+
+    fn loads(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+async fn one_of_many_loads_a_value(nodes: Nodes<'_>, key: &str) -> Result<(), CacheError> {
+    let [one, other] = nodes;
+    let source = Source::default();
+    let loads = (0..50).map(|n| load(nodes[n % 2], key, LONG, source.load(Duration::from_millis(50))));
+    for value in futures::future::try_join_all(loads).await? {
+        assert_eq!(value.as_deref(), Some(&b"loaded"[..]));
+    }
+    assert_eq!(source.loads(), 1);
+    one.delete(key).await?;
+    // a node that died while it loaded holds nobody up for long, and a failed load lets the next one try
+    other.add(&format!("{key}:claim"), Bytes::new(), LONG).await?;
+    load(one, key, LONG, source.load(Duration::ZERO)).await?;
+    assert_eq!(source.loads(), 2);
+    one.delete(key).await?;
+    let failed = load(one, key, LONG, async { Err(CacheError("no source".to_owned())) }).await;
+    assert!(failed.is_err());
+    let absent = load::<CacheError>(other, key, LONG, async { Ok(None) }).await?;
+    assert_eq!(absent, None);
+    load(one, key, LONG, source.load(Duration::ZERO)).await?;
+    assert_eq!(source.loads(), 3);
+    one.delete(key).await
 }
 
 async fn values_are_kept_replaced_and_forgotten([one, other]: Nodes<'_>, key: &str) -> Result<(), CacheError> {
@@ -60,6 +171,7 @@ async fn what_is_no_number_cannot_be_counted([one, other]: Nodes<'_>, key: &str)
     one.set(key, Bytes::from_static(b"a text"), LONG).await?;
     assert!(other.increment(key, 1, LONG).await.is_err());
     assert!(other.increment(key, 0, LONG).await.is_err());
+    assert!(one.lease(key, "member", 1, LONG).await.is_err());
     // the cache still works
     assert_eq!(other.get(key).await?, Some(Bytes::from_static(b"a text")));
     one.delete(key).await
