@@ -103,4 +103,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0014_clients.sql"),
         postgres: include_str!("../../migrations/postgres/0014_clients.sql"),
     },
+    Migration {
+        number: 15,
+        name: "lists of one status",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0015_statuses.sql"),
+        postgres: include_str!("../../migrations/postgres/0015_statuses.sql"),
+    },
 ];

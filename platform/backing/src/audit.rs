@@ -3,7 +3,7 @@
 //! Each service's schema has its own. An entry is written by the transaction of the act, so that neither exists without
 //! the other, and the table refuses changes and deletions.
 
-use crate::db::{DbError, Reader, Tx};
+use crate::db::{DbError, Reader, Tx, before};
 use crate::{args, record};
 use contracts::{AuditId, Timestamp, UserId};
 use uuid::Uuid;
@@ -72,8 +72,8 @@ pub async fn record(tx: &mut Tx, entry: &NewEntry, now: Timestamp) -> Result<(),
 }
 
 /// Recorded acts, the latest first; those before an entry, if one is given.
-pub async fn entries(reader: Reader<'_>, before: Option<AuditId>, limit: i64) -> Result<Vec<RecordedEntry>, DbError> {
+pub async fn entries(reader: Reader<'_>, last: Option<AuditId>, limit: i64) -> Result<Vec<RecordedEntry>, DbError> {
     let sql = "SELECT id, at, actor_id, act, subject_kind, subject_id, owner_id, details, request_id FROM audit \
-               WHERE $1 IS NULL OR id < $1 ORDER BY id DESC LIMIT $2";
-    reader.all::<RecordedEntry>(sql, args![before, limit]).await
+               WHERE id < $1 ORDER BY id DESC LIMIT $2";
+    reader.all::<RecordedEntry>(sql, args![before(last), limit]).await
 }

@@ -4,6 +4,10 @@
 //! declared with [`record!`](crate::record). Column types for both engines: ids are BLOB or UUID,
 //! times and whole numbers INTEGER or BIGINT, booleans INTEGER or BOOLEAN, JSON is TEXT in both,
 //! bytes are BLOB or BYTEA. Where the dialects must differ, [`Sql::both`] takes two texts.
+//!
+//! A list of ids is one argument, a JSON array: `id IN (SELECT unhex(value) FROM json_each($1))` on SQLite, and
+//! `id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid))` on PostgreSQL. There, `IN (SELECT …)` counts as 100
+//! ids, for which PostgreSQL reads the whole of a table of 10,000 rows.
 
 mod connect;
 mod error;
@@ -22,7 +26,7 @@ pub use record::{Column, Record, Row, parse};
 pub(crate) use signals::Signals;
 use transaction::TxInner;
 pub use transaction::{Snapshot, Tx};
-pub use value::Value;
+pub use value::{Value, after, before};
 
 /// Why a row could not be read; services use it only through the macros.
 pub type ColumnError = sqlx::Error;

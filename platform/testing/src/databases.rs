@@ -24,13 +24,19 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    /// The plan of a statement, as its engine explains it. PostgreSQL scans small tables even where it has an index, so
-    /// that is switched off here.
+    /// The plan of a statement, as its engine explains it. PostgreSQL scans and sorts small tables even where it has an
+    /// index, so that is switched off here.
     pub async fn plan(&self, sql: impl Into<Sql>, values: Vec<Value>) -> String {
         let (sqlite, postgres) = sql.into().texts();
         let mut tx = sure(self.db.write().await);
         let lines: Vec<String> = if self.db.is_postgres() {
-            sure(tx.run("SET LOCAL enable_seqscan = off", Vec::new()).await);
+            for off in [
+                "SET LOCAL enable_seqscan = off",
+                "SET LOCAL enable_bitmapscan = off",
+                "SET LOCAL enable_sort = off",
+            ] {
+                sure(tx.run(off, Vec::new()).await);
+            }
             let explained: &'static str = format!("EXPLAIN {postgres}").leak();
             let lines = sure(tx.all::<(String,)>(explained, values).await);
             lines.into_iter().map(|(line,)| line).collect()
@@ -40,6 +46,19 @@ impl TestDatabase {
             lines.into_iter().map(|(_, _, _, line)| line).collect()
         };
         lines.join("\n")
+    }
+
+    /// Fails if the statement of a list's page reads a whole table, sorts, or begins before its bound (a condition such as
+    /// `id < $1`): all of these make pages slower with the size of the table. Returns the plan.
+    pub async fn pages_by_index(&self, what: &str, sql: impl Into<Sql>, values: Vec<Value>) -> String {
+        let plan = self.plan(sql, values).await;
+        let bounded = |line: &str| {
+            let begins = line.contains("SEARCH ") || line.contains("Index Cond: ");
+            begins && (line.contains("<?") || line.contains(">?") || line.contains(" < ") || line.contains(" > "))
+        };
+        let sorts = plan.contains("TEMP B-TREE") || plan.contains("Sort") || plan.contains("Seq Scan");
+        assert!(plan.lines().any(bounded) && !sorts, "{} of {what}: {plan}", self.name);
+        plan
     }
 
     /// Fails if a statement reads a whole table; `what` names it.

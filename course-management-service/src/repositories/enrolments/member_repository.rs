@@ -5,8 +5,14 @@ use crate::models::enrolments::enrolment::Enrolment;
 use crate::repositories::rows::{NotDone, begin_edit, commit_edit, publish_enrolment};
 use backing::args;
 use backing::audit::{self, NewEntry};
-use backing::db::{Db, DbError, Tx};
+use backing::db::{Db, DbError, Tx, after};
 use contracts::{CourseId, CourseRole, EnrolmentId, Timestamp, UserId};
+
+const MEMBERS: &str = concat!(
+    "SELECT ",
+    enrolment_columns!(),
+    " FROM enrolments WHERE course_id = $1 AND ended_at IS NULL AND id > $2 ORDER BY id LIMIT $3"
+);
 
 /// Members in the database.
 #[derive(Clone)]
@@ -25,18 +31,13 @@ impl MemberRepository {
     pub async fn list(
         &self,
         course: CourseId,
-        after: Option<EnrolmentId>,
+        last: Option<EnrolmentId>,
         limit: i64,
     ) -> Result<Vec<Enrolment>, DbError> {
-        let sql = concat!(
-            "SELECT ",
-            enrolment_columns!(),
-            " FROM enrolments WHERE course_id = $1 AND ended_at IS NULL AND ($2 IS NULL OR id > $2) ORDER BY id LIMIT $3"
-        );
         let rows = self
             .db
             .read()
-            .all::<EnrolmentRow>(sql, args![course, after, limit])
+            .all::<EnrolmentRow>(MEMBERS, args![course, after(last), limit])
             .await?;
         Ok(rows.into_iter().map(Enrolment::from).collect())
     }
@@ -147,4 +148,19 @@ async fn publish_living(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MIGRATIONS, NAME};
+    use testing::databases;
+
+    #[tokio::test]
+    async fn a_page_of_members_begins_at_its_bound() {
+        for test in databases(NAME, MIGRATIONS).await.unwrap() {
+            let values = args![CourseId::generate(), EnrolmentId::generate(), 20];
+            test.pages_by_index("members", MEMBERS, values).await;
+        }
+    }
 }

@@ -91,6 +91,21 @@ impl<const N: usize> From<&[u8; N]> for Value {
     }
 }
 
+/// The bound of a page, the latest first: the last id of the page before, or an id above all others.
+///
+/// The condition `id < $1` lets both engines begin at the bound. With `$1 IS NULL OR id < $1`, they would read all rows of the
+/// pages before.
+#[must_use]
+pub fn before<K>(last: Option<Id<K>>) -> Value {
+    Value::Uuid(Some(last.map_or(Uuid::max(), Uuid::from)))
+}
+
+/// The bound of a page, the oldest first: the last id of the page before, or an id below all others; see [`before`].
+#[must_use]
+pub fn after<K>(last: Option<Id<K>>) -> Value {
+    Value::Uuid(Some(last.map_or(Uuid::nil(), Uuid::from)))
+}
+
 pub(super) fn sqlite(values: Vec<Value>) -> Result<SqliteArguments, DbError> {
     let mut arguments = SqliteArguments::default();
     for value in values {

@@ -6,7 +6,7 @@ use crate::models::sessions::revocation::{Refused, Revocation};
 use crate::models::sessions::session::TokenHash;
 use crate::repositories::rows::insert_revocation;
 use backing::audit::{self, NewEntry};
-use backing::db::{Db, DbError, Tx};
+use backing::db::{Db, DbError, Tx, after};
 use backing::{args, outbox, record};
 use contracts::events::ClientDeleted;
 use contracts::{ClientId, NewEvent, Timestamp};
@@ -100,8 +100,8 @@ impl ClientRepository {
     ///
     /// Errors: what the database reports
     pub async fn page(&self, request: &PageRequest<ClientId>) -> Result<Page<Client>, DbError> {
-        let sql = select!("WHERE ($1 IS NULL OR id > $1) ORDER BY id LIMIT $2");
-        let values = args![request.after, request.one_more()];
+        let sql = select!("WHERE id > $1 ORDER BY id LIMIT $2");
+        let values = args![after(request.after), request.one_more()];
         let rows = self.db.read().all::<ClientRow>(sql, values).await?;
         let clients = rows.into_iter().map(Client::from).collect();
         Ok(request.cut(clients, |client| client.id))
