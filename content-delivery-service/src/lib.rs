@@ -128,7 +128,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
                 objects,
                 bus,
                 space,
-                ..
+                cache,
             },
         authenticator,
         directory,
@@ -149,7 +149,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         (VideoRepository::new(db.clone()), DeletionRepository::new(db.clone())),
         transcodes.clone(),
         (uploads.clone(), streams.clone()),
-        (objects, space),
+        (objects, space, cache),
         clock.clone(),
     );
     let receipts = Receipts::new(secret.expose_secret());

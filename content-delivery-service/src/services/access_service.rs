@@ -346,7 +346,7 @@ impl AccessService {
 
     /// A lecture, if it exists and somebody may watch it.
     ///
-    /// Errors: those of [`watched`], or the database's
+    /// Errors: those of [`may_watch`], or the database's
     pub(crate) async fn watched<E: From<Denied> + From<DbError>>(
         &self,
         video: Option<Video>,
@@ -356,16 +356,34 @@ impl AccessService {
             return Err(unseen(visit.asker).into());
         };
         let entitlement = self.entitlement((video.id, video.owner_id), visit).await?;
-        Ok((watched(video, entitlement.right, visit.asker)?, entitlement))
+        may_watch(entitlement.right, visit.asker)?;
+        Ok((video, entitlement))
+    }
+
+    /// The grounds of somebody who may watch a lecture, their right, and the lecture's version at that moment.
+    ///
+    /// Errors: those of [`may_watch`], or the database's
+    pub(crate) async fn may_watch<E: From<Denied> + From<DbError>>(
+        &self,
+        video: VideoId,
+        visit: Visit<'_>,
+    ) -> Result<(Grounds, Right, (i64, i64)), E> {
+        let viewer = visit.asker.map(|asker| asker.user);
+        let Some((grounds, version)) = self.grounds.with_version(video, viewer).await? else {
+            return Err(unseen(visit.asker).into());
+        };
+        let right = entitlement(&grounds, visit, self.clock.now()).right;
+        may_watch(right, visit.asker)?;
+        Ok((grounds, right, version))
     }
 }
 
-/// The lecture, if the right suffices to watch it.
+/// Checks that a right suffices to watch.
 ///
-/// Errors: `NotEntitled` for those who know of it, `Unauthenticated` without a sign-in, else `NotFound`
-fn watched(video: Video, right: Right, asker: Option<Asker>) -> Result<Video, Denied> {
+/// Errors: `NotEntitled` for those who know of the lecture, `Unauthenticated` without a sign-in, else `NotFound`
+fn may_watch(right: Right, asker: Option<Asker>) -> Result<(), Denied> {
     match right {
-        Right::Own | Right::Administer | Right::Watch => Ok(video),
+        Right::Own | Right::Administer | Right::Watch => Ok(()),
         Right::Know if asker.is_some() => Err(Denied::NotEntitled),
         Right::Know | Right::None => Err(unseen(asker)),
     }

@@ -13,6 +13,7 @@ use crate::models::videos::video_edit::VideoEdit;
 use crate::repositories::videos::deletion_repository::{DeletionRepository, SECOND_SWEEP};
 use crate::repositories::videos::video_repository::{Listing, Update, VideoRepository};
 use backing::audit::NewEntry;
+use backing::cache::Cache;
 use backing::objects::Objects;
 use backing::space::Space;
 use backing::{Clock, DbError};
@@ -23,6 +24,7 @@ use renditions::models::lecture::Status;
 use runtime::page::{Page, PageRequest};
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// Which lectures are asked for.
 #[derive(Debug, Clone)]
@@ -46,6 +48,7 @@ pub(crate) struct VideoService {
     streams: StreamService,
     objects: Objects,
     space: Space,
+    cache: Arc<dyn Cache>,
     clock: Clock,
 }
 
@@ -55,7 +58,7 @@ impl VideoService {
         (videos, deletions): (VideoRepository, DeletionRepository),
         transcodes: TranscodeService,
         (uploads, streams): (UploadService, StreamService),
-        (objects, space): (Objects, Space),
+        (objects, space, cache): (Objects, Space, Arc<dyn Cache>),
         clock: Clock,
     ) -> Self {
         Self {
@@ -67,6 +70,7 @@ impl VideoService {
             streams,
             objects,
             space,
+            cache,
             clock,
         }
     }
@@ -82,12 +86,13 @@ impl VideoService {
 
     /// A lecture for those who may watch it; nobody has to sign in for one that is public.
     pub(crate) async fn watched(&self, id: VideoId, visit: Visit<'_>) -> Result<(Video, Audience), VideoError> {
-        let found = self.videos.find(id).await?;
-        let (video, entitlement) = self.access.watched::<VideoError>(found, visit).await?;
+        let (grounds, right, version) = self.access.may_watch::<VideoError>(id, visit).await?;
+        let video = self.videos.at(id, version, &grounds, self.cache.as_ref()).await?;
+        let video = video.ok_or(Denied::NotFound)?;
         if video.status == Status::Deleted {
             return Err(Denied::Deleted.into());
         }
-        Ok((video, audience(entitlement.right, visit.asker)))
+        Ok((video, audience(right, visit.asker)))
     }
 
     /// Whether somebody may watch a lecture; without an id, one that does not exist.

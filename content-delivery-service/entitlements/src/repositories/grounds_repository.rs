@@ -29,7 +29,7 @@ macro_rules! by_courses {
 }
 
 const OF_LECTURE: &str = concat!(
-    "SELECT ",
+    "SELECT v.version, v.changes, ",
     columns!(),
     " FROM videos v",
     by_courses!("$2"),
@@ -60,7 +60,7 @@ macro_rules! viewings {
 
 const OF_VIEWERS: Sql = Sql::both(
     viewings!("p.video_id IN (SELECT unhex(value) FROM json_each($2))"),
-    viewings!("p.video_id IN (SELECT json_array_elements_text($2::json)::uuid)"),
+    viewings!("p.video_id = ANY (ARRAY(SELECT json_array_elements_text($2::json)::uuid))"),
 );
 const OF_MEMBER: &str =
     viewings!("p.user_id = $2 AND p.video_id IN (SELECT video_id FROM course_items WHERE course_id = $3)");
@@ -80,7 +80,7 @@ macro_rules! sessions {
 const LOCK_OF_VIEWERS: Sql = Sql::both(
     sessions!("video_id IN (SELECT unhex(value) FROM json_each($2))"),
     concat!(
-        sessions!("video_id IN (SELECT json_array_elements_text($2::json)::uuid)"),
+        sessions!("video_id = ANY (ARRAY(SELECT json_array_elements_text($2::json)::uuid))"),
         " FOR UPDATE"
     ),
 );
@@ -150,6 +150,20 @@ impl Record for Ground {
     }
 }
 
+struct VersionedRow {
+    version: (i64, i64),
+    ground: Ground,
+}
+
+impl Record for VersionedRow {
+    fn read(row: &Row<'_>) -> Result<Self, ColumnError> {
+        Ok(Self {
+            version: (row.named("version")?, row.named("changes")?),
+            ground: Ground::read(row)?,
+        })
+    }
+}
+
 struct ListedRow {
     video: VideoId,
     status: String,
@@ -214,6 +228,19 @@ impl GroundsRepository {
     pub async fn of(&self, video: VideoId, viewer: Option<UserId>) -> Result<Option<Grounds>, DbError> {
         let rows = self.db.read().all::<Ground>(OF_LECTURE, args![video, viewer]).await?;
         Ok(joined(rows))
+    }
+
+    /// The same with the lecture's version at that moment: its numbers of edits and of changes.
+    pub async fn with_version(
+        &self,
+        video: VideoId,
+        viewer: Option<UserId>,
+    ) -> Result<Option<(Grounds, (i64, i64))>, DbError> {
+        let rows = self.db.read().all::<VersionedRow>(OF_LECTURE, args![video, viewer]);
+        let rows = rows.await?;
+        let version = rows.first().map(|row| row.version);
+        let grounds = joined(rows.into_iter().map(|row| row.ground).collect());
+        Ok(grounds.zip(version))
     }
 
     /// The lectures of a course in the order of its outline, each with a viewer's grounds.

@@ -7,16 +7,20 @@ use crate::models::videos::video_edit::VideoEdit;
 use crate::repositories::playback::playback_repository::end_all;
 use crate::repositories::uploads::usage;
 use backing::audit::{self, NewEntry};
+use backing::cache::{Cache, load};
 use backing::db::{Db, DbError, Sql, Tx, Value, before};
 use backing::once::{self, Once, Request};
 use backing::{args, outbox, record};
+use bytes::Bytes;
 use contracts::events::{VideoCreated, VideoUpdated};
 use contracts::{NewEvent, PlaybackId, Timestamp, UserId, VideoId};
 use entitlements::models::change::Affected;
-use entitlements::models::grounds::Viewing;
+use entitlements::models::grounds::{Grounds, Viewing};
 use entitlements::models::sharing::{ShareKey, Visibility};
 use entitlements::repositories::grounds_repository::viewings;
 use renditions::models::lecture::{Media, Reason, Status};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 macro_rules! columns {
     () => {
@@ -106,7 +110,11 @@ pub struct Listing {
     pub limit: i64,
 }
 
+/// How long a lecture's row is kept in the cache. Every change has another key: this only bounds the memory.
+const KEPT: Duration = Duration::from_secs(60);
+
 record! {
+    #[derive(Serialize, Deserialize)]
     struct VideoRow {
         id: VideoId,
         owner_id: UserId,
@@ -172,6 +180,14 @@ impl From<VideoRow> for Video {
     }
 }
 
+/// What the cache keeps of a lecture: nothing of one that is deleted.
+fn kept(row: &VideoRow) -> Option<Bytes> {
+    let mut kept = serde_json::to_value(row).ok()?;
+    kept["share_key"] = serde_json::Value::Null;
+    let living = row.status != Status::Deleted.as_str();
+    living.then(|| kept.to_string().into())
+}
+
 /// How an edit of a lecture went.
 #[derive(Debug)]
 pub enum Update {
@@ -199,6 +215,36 @@ impl VideoRepository {
     /// A lecture, also a deleted one.
     pub async fn find(&self, id: VideoId) -> Result<Option<Video>, DbError> {
         Ok(self.db.read().one::<VideoRow>(FIND, args![id]).await?.map(Video::from))
+    }
+
+    /// A lecture at the version at which somebody's grounds were read, or later: from the cache that nodes share, if it is
+    /// there. Whoever may not know of it must not get here.
+    ///
+    /// The cache holds nothing that rights rest on, nor the key of its link: those come from the grounds.
+    pub async fn at(
+        &self,
+        id: VideoId,
+        (version, changes): (i64, i64),
+        grounds: &Grounds,
+        cache: &dyn Cache,
+    ) -> Result<Option<Video>, DbError> {
+        let key = format!("video:{id}:{version}.{changes}");
+        let mut read = None;
+        let kept = load(cache, &key, KEPT, async {
+            read = self.db.read().one::<VideoRow>(FIND, args![id]).await?;
+            Ok::<_, DbError>(read.as_ref().and_then(kept))
+        });
+        let kept = kept.await?.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let Some(row) = read.or(kept) else {
+            // Deleted, or kept by another version of this program.
+            return self.find(id).await;
+        };
+        Ok(Some(Video {
+            owner_id: grounds.owner,
+            visibility: grounds.visibility,
+            share_key: grounds.share_key.clone(),
+            ..Video::from(row)
+        }))
     }
 
     /// These lectures, in any order, without deleted ones.

@@ -1,3 +1,4 @@
+use crate::courses::classroom::Classroom;
 use crate::server::{Server, film, id};
 use reqwest::Method;
 use serde_json::Value;
@@ -52,4 +53,41 @@ async fn an_unchanged_video_is_not_sent_again() {
     let known = server.request_by(&person, Method::GET, &path);
     let again = server.send(known.header("if-none-match", first.header("etag"))).await;
     assert_eq!(again.is(304).header("etag"), first.header("etag"));
+}
+
+#[tokio::test]
+async fn a_lecture_that_others_watch_takes_one_statement_and_is_never_outdated() {
+    for server in Server::on_each_engine().await {
+        let owner = Person::instructor();
+        let video = server.lecture(&owner).await;
+        let learner = Classroom::open(&server, &[video]).await.learner().await;
+        let title = async |server: &Server| server.details(&learner, video).await.is(200).json["title"].clone();
+        title(&server).await;
+        let mut fewest = u64::MAX;
+        // loops in the background read now and then
+        for _ in 0..20 {
+            let before = server.db.statements();
+            title(&server).await;
+            fewest = fewest.min(server.db.statements() - before);
+        }
+        assert_eq!(fewest, 1, "the statement that finds the right");
+
+        let beside = server.beside().await;
+        let path = format!("/api/v1/content/{video}");
+        for (n, node) in [&server, &beside, &server].into_iter().enumerate() {
+            let words = format!("title {n}");
+            let edit = node.request_by(&owner, Method::PATCH, &path);
+            node.send(edit.json(&serde_json::json!({ "title": words })))
+                .await
+                .is(200);
+            for node in [&server, &beside] {
+                assert_eq!(title(node).await, words);
+            }
+        }
+        let gone = format!("{path}/delete");
+        beside.ask(&owner, Method::DELETE, &gone).await.is(202);
+        for node in [&server, &beside] {
+            node.details(&owner, video).await.is_problem(410, "video_deleted");
+        }
+    }
 }
