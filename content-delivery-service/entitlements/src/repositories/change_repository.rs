@@ -12,8 +12,8 @@ use uuid::Uuid;
 const KNOWN: Sql = Sql::both(
     "SELECT id, sequence FROM courses WHERE id IN (SELECT unhex(value) FROM json_each($1)) \
      UNION ALL SELECT id, sequence FROM course_members WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-    "SELECT id, sequence FROM courses WHERE id IN (SELECT json_array_elements_text($1::json)::uuid) \
-     UNION ALL SELECT id, sequence FROM course_members WHERE id IN (SELECT json_array_elements_text($1::json)::uuid)",
+    "SELECT id, sequence FROM courses WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)) \
+     UNION ALL SELECT id, sequence FROM course_members WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid))",
 );
 
 /// Reads and notes what was read.

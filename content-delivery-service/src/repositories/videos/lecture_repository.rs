@@ -10,7 +10,7 @@ const BY_IDS: Sql = Sql::both(
     "SELECT id, owner_id, title, status, duration_us FROM videos \
      WHERE status <> 'deleted' AND id IN (SELECT unhex(value) FROM json_each($1))",
     "SELECT id, owner_id, title, status, duration_us FROM videos \
-     WHERE status <> 'deleted' AND id IN (SELECT json_array_elements_text($1::json)::uuid)",
+     WHERE status <> 'deleted' AND id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid))",
 );
 
 record! {

@@ -24,8 +24,8 @@ const OF_MANY: Sql = Sql::both(
     "SELECT user_id, video_id, position_us, seen_us, completed_at IS NOT NULL AS is_completed, watched_at FROM watches \
      WHERE user_id IN (SELECT unhex(value) FROM json_each($1)) AND video_id IN (SELECT unhex(value) FROM json_each($2))",
     "SELECT user_id, video_id, position_us, seen_us, completed_at IS NOT NULL AS is_completed, watched_at FROM watches \
-     WHERE user_id IN (SELECT json_array_elements_text($1::json)::uuid) \
-     AND video_id IN (SELECT json_array_elements_text($2::json)::uuid)",
+     WHERE user_id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)) \
+     AND video_id = ANY (ARRAY(SELECT json_array_elements_text($2::json)::uuid))",
 );
 
 const SEEN: &str = "UPDATE watches SET seen = $3, seen_us = $4, completed_at = $5 WHERE user_id = $1 AND video_id = $2";

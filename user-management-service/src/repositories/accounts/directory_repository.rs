@@ -11,13 +11,13 @@ use std::collections::HashMap;
 const BY_KEYS: Sql = Sql::both(
     "SELECT id, email_key FROM users WHERE deactivated_at IS NULL AND email_key IN (SELECT value FROM json_each($1))",
     "SELECT id, email_key FROM users WHERE deactivated_at IS NULL \
-     AND email_key IN (SELECT json_array_elements_text($1::json))",
+     AND email_key = ANY (ARRAY(SELECT json_array_elements_text($1::json)))",
 );
 const BY_IDS: Sql = Sql::both(
     "SELECT id, name, roles, deactivated_at IS NULL AS is_active FROM users \
      WHERE id IN (SELECT unhex(value) FROM json_each($1))",
     "SELECT id, name, roles, deactivated_at IS NULL AS is_active FROM users \
-     WHERE id IN (SELECT json_array_elements_text($1::json)::uuid)",
+     WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid))",
 );
 
 record! {
