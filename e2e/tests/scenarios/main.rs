@@ -17,6 +17,7 @@ mod memory;
 mod metrics;
 mod names;
 mod other_services;
+mod plans;
 mod policies;
 mod postgres;
 mod process;
