@@ -143,7 +143,7 @@ class Moocflix:
         password, email = secrets.token_urlsafe(16), "bench@example.org"
         words = [str(binary), "user", "create", "--email", email, "--name", "Bench", "--role", "instructor"]
         words += ["--password-stdin"]
-        environment = {**os.environ, "MOOCFLIX_DATA_DIR": self.folder.name}
+        environment = {**os.environ, **(settings or {}), "MOOCFLIX_DATA_DIR": self.folder.name}
         subprocess.run(words, input=password, text=True, check=True, env=environment, stdout=subprocess.DEVNULL)
         self.sign_in = {"email": email, "password": password}
         self.wire = http.client.HTTPConnection(self.host, self.port)
