@@ -25,7 +25,7 @@ async fn send_until(
     let body = paced(rest, 64 << 10, Duration::from_millis(16));
     let (answered, happened) = futures::join!(tus::send(api, &upload.url, offset, body), happens);
     happened?;
-    Ok(answered.ok().map(|answer| answer.status))
+    Ok(answered.ok().map(|answer| answer.status.as_u16()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
