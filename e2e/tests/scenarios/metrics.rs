@@ -18,10 +18,11 @@ use std::time::Duration;
 
 /// Metrics that exist but stay as they are: the embedded bus empties its queues before they are counted and loses nothing that
 /// has to be repaired, and the machine and its encoder stay the same.
-const STILL: [&str; 5] = [
+const STILL: [&str; 6] = [
     "moocflix_course_changes_repaired_total",
     "moocflix_outbox_waiting",
     "moocflix_bus_lag",
+    "moocflix_bus_errors_total",
     "moocflix_encoder_memory_limit",
     "moocflix_encoder_missing",
 ];

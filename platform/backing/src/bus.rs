@@ -10,6 +10,7 @@ mod consumer;
 pub mod dead_letters;
 mod deliveries;
 mod embedded;
+mod errors;
 mod group;
 mod handler;
 pub mod inbox;
@@ -20,6 +21,8 @@ mod relay;
 
 pub use consumer::Consumer;
 pub use embedded::EmbeddedBus;
+pub use errors::count_error;
+pub use group::Group;
 pub use handler::{After, Handler, Refused};
 pub use lag::report_lag;
 pub use port::{Broadcast, Bus, BusError, Lag, Outgoing, Subscription};

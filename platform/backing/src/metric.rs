@@ -6,6 +6,7 @@ pub(crate) const OUTBOX_WAITING: &str = "moocflix_outbox_waiting";
 pub(crate) const EVENTS: &str = "moocflix_events_published_total";
 pub(crate) const EVENTS_HANDLED: &str = "moocflix_events_handled_total";
 pub(crate) const BUS_LAG: &str = "moocflix_bus_lag";
+pub(crate) const BUS_ERRORS: &str = "moocflix_bus_errors_total";
 pub(crate) const DISK_FREE: &str = "moocflix_disk_free";
 pub(crate) const HOT_HITS: &str = "moocflix_hot_hits_total";
 pub(crate) const HOT_MISSES: &str = "moocflix_hot_misses_total";
@@ -46,6 +47,10 @@ pub const METRICS: &[Metric] = &[
     Metric {
         name: BUS_LAG,
         help: "events that a group has not handled yet, by group",
+    },
+    Metric {
+        name: BUS_ERRORS,
+        help: "errors of the bus's broker, or of the connection to it",
     },
     Metric {
         name: DISK_FREE,

@@ -2,7 +2,7 @@
 //!
 //! A test of repositories takes [`databases`]: a fresh one on each engine. A test over HTTP serves its service as a
 //! [`Site`] on [`back_ends`] in a folder, makes requests as a [`Person`] whose tokens [`Identity`] signs, and looks at each
-//! [`Reply`]; [`Wire`] sends what no client library would send. An object store or a cache passes its suite from [`suites`].
+//! [`Reply`]; [`Wire`] sends what no client library would send. An object store, a cache or a bus passes its suite from [`suites`].
 //!
 //! Any failure of a site, a reply or a wire fails the test at once.
 

@@ -72,7 +72,7 @@ impl Bus for EmbeddedBus {
         // every group gets its turn, so that a failing group does not keep events from the others
         let accepted = join_all(groups.iter().map(|group| group.accept(batch))).await;
         for (group, accepted) in groups.iter().zip(accepted) {
-            accepted.map_err(|error| BusError(format!("group {}: {error}", group.name())))?;
+            accepted.map_err(|error| BusError::Refused(format!("group {}: {error}", group.name())))?;
         }
         self.broadcast(topic, batch);
         Ok(())
@@ -105,6 +105,6 @@ impl Bus for EmbeddedBus {
         let groups = self.subscribers().groups.clone();
         let lags = join_all(groups.iter().map(|group| group.lag())).await;
         let lags = lags.into_iter().collect::<Result<_, _>>();
-        lags.map_err(|error| BusError(error.to_string()))
+        lags.map_err(|error| BusError::Refused(error.to_string()))
     }
 }

@@ -1,4 +1,4 @@
-//! A member of a group: takes accepted events, one transaction each.
+//! A member of a group: accepts events durably, and handles accepted ones, one transaction each.
 //!
 //! The transaction is the claim: on PostgreSQL it locks the event's row, on SQLite it is the only writer. A member that
 //! dies or loses its connection releases the event at once, and a slow one keeps it until it commits. The later events of
@@ -33,8 +33,8 @@ const LAST_PAUSE: Duration = Duration::from_secs(60);
 /// After this many attempts, in about eight minutes, an event becomes a dead letter.
 pub(super) const TRIES: i64 = 16;
 
-/// This process's member of a group.
-pub(super) struct Group {
+/// This process's member of a group, which every bus has in common.
+pub struct Group {
     name: &'static str,
     topics: &'static [&'static str],
     db: Db,
@@ -43,8 +43,16 @@ pub(super) struct Group {
     under_way: AtomicUsize,
 }
 
+impl std::fmt::Debug for Group {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Group").field(&self.name).finish()
+    }
+}
+
 impl Group {
-    pub(super) fn new(subscription: Subscription) -> Self {
+    /// A member that neither accepts nor handles anything yet.
+    #[must_use]
+    pub fn new(subscription: Subscription) -> Self {
         Self {
             name: subscription.group,
             topics: subscription.topics,
@@ -55,23 +63,31 @@ impl Group {
         }
     }
 
-    pub(super) fn name(&self) -> &'static str {
+    /// The group's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// The topics whose events it receives.
+    #[must_use]
+    pub fn topics(&self) -> &'static [&'static str] {
+        self.topics
     }
 
     pub(super) fn hears(&self, topic: &str) -> bool {
         self.topics.contains(&topic)
     }
 
-    /// Accepts a batch durably.
-    pub(super) async fn accept(&self, batch: &[Outgoing]) -> Result<(), DbError> {
+    /// Accepts a batch durably, in its order per aggregate. Events that wait or were handled have no further effect.
+    pub async fn accept(&self, batch: &[Outgoing]) -> Result<(), DbError> {
         let mut tx = self.db.write().await?;
         deliveries::accept(&mut tx, self.name, batch, self.clock.now()).await?;
         tx.commit().await
     }
 
-    /// Counts the events that are not completely handled, including their effects in memory.
-    pub(super) async fn lag(&self) -> Result<Lag, DbError> {
+    /// Counts the accepted events that are not completely handled, including their effects in memory.
+    pub async fn lag(&self) -> Result<Lag, DbError> {
         let waiting = deliveries::waiting(&self.db, self.name).await?;
         let under_way = i64::try_from(self.under_way.load(Ordering::SeqCst)).unwrap_or(i64::MAX);
         Ok(Lag {
@@ -80,8 +96,8 @@ impl Group {
         })
     }
 
-    /// Handles events until `stop` resolves.
-    pub(super) async fn run(&self, stop: impl Future<Output = ()> + Send) {
+    /// Handles accepted events until `stop` resolves.
+    pub async fn run(&self, stop: impl Future<Output = ()> + Send) {
         let stop = stop.shared();
         let mut drained = pin!(async {
             stop.clone().await;

@@ -10,10 +10,16 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-/// A rejected batch, or a failed subscription.
+/// Why the bus did not do something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct BusError(pub String);
+pub enum BusError {
+    /// It refused this batch or this subscription, with the reason in words; others may pass.
+    #[error("{0}")]
+    Refused(String),
+    /// It can't be reached, with the reason in words; nothing passes until it is back.
+    #[error("{0}")]
+    Away(String),
+}
 
 /// An event on its way to the bus.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +96,11 @@ pub trait Bus: Send + Sync {
     /// Subscribes this process to a topic from now on; events may be lost on the way.
     async fn subscribe_broadcast(&self, topic: &'static str) -> Result<(Broadcast, Consumer), BusError>;
 
-    /// How far the groups of this process lag behind.
+    /// How far the groups of this process lag behind; takes seconds at most.
     async fn lag(&self) -> Result<Vec<Lag>, BusError>;
+
+    /// Whether the bus can be reached; takes a second at most.
+    async fn check(&self) -> Result<(), BusError> {
+        Ok(())
+    }
 }

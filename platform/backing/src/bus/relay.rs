@@ -1,6 +1,6 @@
 //! Publishes what stands in a service's outbox.
 
-use super::port::{Bus, Outgoing};
+use super::port::{Bus, BusError, Outgoing};
 use super::{dead_letters, inbox, outbox};
 use crate::db::{DbError, Sql, Tx};
 use crate::{Clock, Db, args, metric, once, record};
@@ -30,6 +30,8 @@ const RENEWAL: Duration = Duration::from_secs(1);
 const PUBLISHING: Duration = Duration::from_secs(10);
 /// A batch that is being published when the process stops gets this long.
 const DRAIN: Duration = Duration::from_secs(10);
+/// After finding the bus away, everything is tried again.
+const AWAY: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 /// How often waiting events are counted.
@@ -204,21 +206,23 @@ impl Relay {
                 () = tokio::time::sleep(RENEWAL) => self.renew(parcels).await?,
             }
         };
-        let failed = match sent {
-            Ok(result) => result.err().map(|error| error.to_string()),
-            Err(_) => Some("took too long".to_owned()),
-        };
-        if let Some(error) = &failed {
-            tracing::warn!(topic, events = batch.len(), error, "events not published");
-        }
-        let label = if failed.is_none() { "published" } else { "failed" };
+        let sent = sent.unwrap_or_else(|_| Err(BusError::Refused("took too long".to_owned())));
+        let label = if sent.is_ok() { "published" } else { "failed" };
         metrics::counter!(metric::EVENTS, "topic" => topic.to_owned(), "result" => label)
             .increment(u64::try_from(batch.len()).unwrap_or(0));
-        if failed.is_none() {
-            return self.settle(parcels).await;
-        }
         let claims: Vec<Claim> = parcels.iter().map(|parcel| parcel.claim).collect();
-        self.refuse(&claims).await
+        match sent {
+            Ok(()) => self.settle(parcels).await,
+            // the adapter reports a broker that is away, and less often
+            Err(BusError::Away(error)) => {
+                tracing::debug!(topic, events = batch.len(), error, "events not published");
+                self.put_back(&claims).await
+            }
+            Err(BusError::Refused(error)) => {
+                tracing::warn!(topic, events = batch.len(), error, "events not published");
+                self.refuse(&claims).await
+            }
+        }
     }
 
     async fn renew(&self, parcels: &[Parcel]) -> Result<(), DbError> {
@@ -254,6 +258,16 @@ impl Relay {
         for claim in claims {
             let attempt = claim.attempt + 1;
             release(&mut tx, claim, claim.published, now + pause(attempt), attempt).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Releases aggregates that nobody has refused: they stay in one batch, and none of them waits long for the bus's return.
+    async fn put_back(&self, claims: &[Claim]) -> Result<(), DbError> {
+        let due = self.clock.now() + AWAY;
+        let mut tx = self.db.write().await?;
+        for claim in claims {
+            release(&mut tx, claim, claim.published, due, claim.attempt).await?;
         }
         tx.commit().await
     }

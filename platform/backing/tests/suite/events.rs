@@ -8,6 +8,7 @@ use contracts::events::{CONTENT_TOPIC, Received, VideoDeleted, VideoReady};
 use contracts::{Event, NewEvent, Timestamp, UserId, VideoId};
 use futures::future::join_all;
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use testing::{TestDatabase, databases};
@@ -36,6 +37,7 @@ struct Shelf {
     batches: Mutex<Vec<Vec<Outgoing>>>,
     refused: Mutex<HashMap<Uuid, u32>>,
     stuck: bool,
+    away: AtomicBool,
     count: watch::Sender<usize>,
 }
 
@@ -71,10 +73,13 @@ impl Bus for Shelf {
         if self.stuck {
             std::future::pending::<()>().await;
         }
+        if self.away.load(Ordering::SeqCst) {
+            return Err(BusError::Away("away".to_owned()));
+        }
         for (video, times) in self.refused.lock().unwrap().iter_mut() {
             if *times > 0 && batch.iter().any(|outgoing| outgoing.key == *video) {
                 *times -= 1;
-                return Err(BusError("refused".to_owned()));
+                return Err(BusError::Refused("refused".to_owned()));
             }
         }
         self.batches.lock().unwrap().push(batch.to_vec());
@@ -83,11 +88,11 @@ impl Bus for Shelf {
     }
 
     async fn subscribe_group(&self, _: Subscription) -> Result<Consumer, BusError> {
-        Err(BusError("nobody listens".to_owned()))
+        Err(BusError::Refused("nobody listens".to_owned()))
     }
 
     async fn subscribe_broadcast(&self, _: &'static str) -> Result<(Broadcast, Consumer), BusError> {
-        Err(BusError("nobody listens".to_owned()))
+        Err(BusError::Refused("nobody listens".to_owned()))
     }
 
     async fn lag(&self) -> Result<Vec<Lag>, BusError> {
@@ -192,6 +197,27 @@ async fn a_refused_batch_is_retried_later_video_by_video() {
             .filter(|event| event.subject == Uuid::from(bad))
             .map(|event| event.sequence);
         assert!(of_bad.eq([1, 2, 3]), "{}: {seen:?}", test.name);
+    }
+}
+
+#[tokio::test]
+async fn a_bus_that_is_back_gets_everything_at_once_however_long_it_was_away() {
+    for test in each().await {
+        let (shelf, clock) = (Shelf::new(), fixed());
+        let relay = Relay::new(test.db.clone(), shelf.clone(), clock.clone());
+        for _ in 0..20 {
+            push(&test.db, &clock, VideoId::generate()).await;
+        }
+        shelf.away.store(true, Ordering::SeqCst);
+        for _ in 0..30 {
+            assert_eq!(relay.publish_due().await.unwrap(), 20, "{}", test.name);
+            assert_eq!(relay.publish_due().await.unwrap(), 0, "{}: no pause", test.name);
+            clock.advance(Duration::from_secs(1));
+        }
+        shelf.away.store(false, Ordering::SeqCst);
+        assert_eq!(relay.publish_due().await.unwrap(), 20, "{}", test.name);
+        assert_eq!(shelf.batches.lock().unwrap().len(), 1, "{}: one by one", test.name);
+        assert_eq!(shelf.seen().len(), 20, "{}", test.name);
     }
 }
 

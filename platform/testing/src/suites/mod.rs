@@ -1,6 +1,5 @@
-//! Conformance suites for adapters: one for object stores, one for caches.
-//!
-//! The suite of the bus is in the tests of `backing`.
+//! Conformance suites for adapters: one for object stores, one for caches, one for buses.
 
+pub mod bus;
 pub mod cache;
 pub mod objects;

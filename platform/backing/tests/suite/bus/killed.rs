@@ -1,22 +1,19 @@
 //! Processes that relay and handle events are killed in the middle of their work.
 
-use super::instances::{Answer, MIGRATIONS, Recorder, until};
 use backing::bus::{Bus as _, EmbeddedBus, Relay, Subscription};
-use backing::{Clock, Db, args, outbox};
-use contracts::events::{USERS_TOPIC, UserDeactivated};
-use contracts::{EventId, NewEvent, UserId};
-use std::collections::{BTreeMap, BTreeSet};
+use backing::{Clock, Db};
+use contracts::events::USERS_TOPIC;
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use testing::{TestDatabase, databases};
-use uuid::Uuid;
+use testing::databases;
+use testing::suites::bus::{Answer, Load, MIGRATIONS, Recorder, effects, until, waiting};
 
 /// The environment variable of a child with the URL of its database.
 const CHILD: &str = "MOOCFLIX_TEST_BUS_CHILD";
 const THIS: &str = "bus::killed::events_have_one_effect_in_order_however_often_processes_are_killed";
 const GROUP: &str = "killed";
-const KILLS: i64 = 20;
+const KILLS: usize = 20;
 const USERS: i64 = 40;
 
 /// One of two processes that do the same work.
@@ -43,29 +40,30 @@ async fn events_have_one_effect_in_order_however_often_processes_are_killed() {
         return work(url.to_str().unwrap()).await;
     }
     let long = std::env::var_os("MOOCFLIX_TEST_LONG").is_some();
-    let events = if long { 10_000 } else { 2_000 };
+    let parts = if long { 50 } else { 10 };
     for database in databases("content", MIGRATIONS).await.unwrap() {
+        let all = parts * 5 * usize::try_from(USERS).unwrap();
         let killing = async {
             let mut processes = [(); 2].map(|()| Process::start(&database.url));
             for kill in 1..=KILLS {
                 until("events are handled", async || {
-                    count(&database.db).await >= kill * events / (KILLS + 4)
+                    effects(&database.db).await >= kill * all / (KILLS + 4)
                 })
                 .await;
-                let slot = usize::try_from(kill % 2).unwrap();
-                std::mem::replace(&mut processes[slot], Process::start(&database.url)).kill();
+                std::mem::replace(&mut processes[kill % 2], Process::start(&database.url)).kill();
             }
             processes
         };
-        let (processes, ()) = tokio::join!(killing, push(&database.db, events));
-        until("all events are handled", async || {
-            let sql = "SELECT (SELECT COUNT(*) FROM outbox) + (SELECT COUNT(*) FROM deliveries)";
-            let left: Option<(i64,)> = database.db.read().one(sql, args![]).await.unwrap();
-            left == Some((0,))
-        })
-        .await;
+        let mut load = Load::new(USERS);
+        let pushing = async {
+            for _ in 0..parts {
+                load.push(&database.db, 5).await;
+            }
+        };
+        let (processes, ()) = tokio::join!(killing, pushing);
+        until("all events are handled", async || waiting(&database.db).await == 0).await;
         processes.into_iter().for_each(Process::kill);
-        check(&database, events).await;
+        load.check(&database).await;
     }
 }
 
@@ -88,45 +86,4 @@ async fn work(url: &str) {
     let relay = Relay::new(db, bus, clock);
     let (ended, ()) = tokio::join!(consumer.run(std::future::pending()), relay.run(std::future::pending()));
     ended.unwrap();
-}
-
-async fn push(db: &Db, events: i64) {
-    let (clock, users): (_, Vec<UserId>) = (Clock::system(), (0..USERS).map(|_| UserId::generate()).collect());
-    let numbers: Vec<i64> = (1..=events / USERS).collect();
-    for versions in numbers.chunks(5) {
-        for user in &users {
-            let mut tx = db.write().await.unwrap();
-            for version in versions {
-                let event = NewEvent::of_user(*user, UserDeactivated { version: *version }.into());
-                outbox::push(&mut tx, &event, clock.now()).await.unwrap();
-            }
-            tx.commit().await.unwrap();
-        }
-    }
-}
-
-async fn count(db: &Db) -> i64 {
-    let count: Option<(i64,)> = db.read().one("SELECT COUNT(*) FROM effects", args![]).await.unwrap();
-    count.unwrap().0
-}
-
-async fn check(database: &TestDatabase, events: i64) {
-    let sql = "SELECT event_id, subject, sequence FROM effects ORDER BY n";
-    let effects: Vec<(EventId, Uuid, i64)> = database.db.read().all(sql, args![]).await.unwrap();
-    let ids: BTreeSet<EventId> = effects.iter().map(|(id, ..)| *id).collect();
-    assert_eq!(i64::try_from(ids.len()).unwrap(), events, "{}: lost", database.name);
-    assert_eq!(ids.len(), effects.len(), "{}: effects twice", database.name);
-    let mut by_user: BTreeMap<Uuid, Vec<i64>> = BTreeMap::new();
-    for (_, user, sequence) in effects {
-        by_user.entry(user).or_default().push(sequence);
-    }
-    for numbers in by_user.into_values() {
-        assert!(
-            numbers.into_iter().eq(1..=events / USERS),
-            "{}: out of order",
-            database.name
-        );
-    }
-    let letters = backing::bus::dead_letters::list(&database.db).await.unwrap();
-    assert!(letters.is_empty(), "{}: {letters:?}", database.name);
 }

@@ -1,6 +1,7 @@
 //! The behaviour of every bus, for any adapter; each scenario gets two instances on one URL.
 
 use super::instances::{Answer, Pair, events, outgoing, until};
+use crate::sure;
 use async_trait::async_trait;
 use backing::bus::{After, Handler, Outgoing, Refused, dead_letters};
 use backing::db::Tx;
@@ -19,7 +20,8 @@ fn is_about(event: &Event, user: UserId) -> bool {
     event.subject == Uuid::from(user)
 }
 
-pub(crate) async fn each_group_handles_each_event_once_and_in_order_per_aggregate(pair: &Pair) {
+/// Two groups with two members each.
+pub async fn each_group_handles_each_event_once_and_in_order_per_aggregate(pair: &Pair) {
     let mut members = Vec::new();
     for group in [GROUP, OTHER] {
         members.push(pair.one.join(group, "one", |_| Answer::Take).await);
@@ -45,18 +47,20 @@ pub(crate) async fn each_group_handles_each_event_once_and_in_order_per_aggregat
     }
 }
 
-pub(crate) async fn events_wait_for_a_group_whose_members_are_away(pair: &Pair) {
+/// Nothing is lost while nobody works.
+pub async fn events_wait_for_a_group_whose_members_are_away(pair: &Pair) {
     let user = UserId::generate();
     pair.one.subscribe(GROUP).await;
     pair.one.publish(&events(user, 3)).await;
     assert!(pair.one.effects(GROUP).await.is_empty(), "{}", pair.name);
-    assert_eq!(pair.one.bus.lag().await.unwrap()[0].events, 3, "{}", pair.name);
+    assert_eq!(sure(pair.one.bus.lag().await)[0].events, 3, "{}", pair.name);
     let _member = pair.two.join(GROUP, "two", |_| Answer::Take).await;
     pair.two.idle(GROUP).await;
     assert_eq!(pair.two.sequences(GROUP, user).await, [1, 2, 3], "{}", pair.name);
 }
 
-pub(crate) async fn a_member_that_leaves_hands_over_its_events(pair: &Pair) {
+/// An orderly end in the middle of the work.
+pub async fn a_member_that_leaves_hands_over_its_events(pair: &Pair) {
     let leaving = pair
         .one
         .join(GROUP, "one", |_| Answer::TakeAfter(Duration::from_millis(10)))
@@ -79,7 +83,8 @@ pub(crate) async fn a_member_that_leaves_hands_over_its_events(pair: &Pair) {
     assert!(numbers.into_iter().eq(1..=30), "{}: out of order", pair.name);
 }
 
-pub(crate) async fn a_member_that_vanishes_during_an_event_releases_it(pair: &Pair) {
+/// A sudden end in the middle of an event.
+pub async fn a_member_that_vanishes_during_an_event_releases_it(pair: &Pair) {
     let begun = Arc::new(Notify::new());
     let begin = Arc::clone(&begun);
     let vanishing = pair
@@ -104,7 +109,8 @@ pub(crate) async fn a_member_that_vanishes_during_an_event_releases_it(pair: &Pa
     assert_eq!(pair.two.sequences(GROUP, user).await, [1, 2, 3], "{}", pair.name);
 }
 
-pub(crate) async fn a_permanently_refused_event_becomes_a_dead_letter_at_once(pair: &Pair) {
+/// `Refused::Never`.
+pub async fn a_permanently_refused_event_becomes_a_dead_letter_at_once(pair: &Pair) {
     let (user, other) = (UserId::generate(), UserId::generate());
     let _member = pair
         .one
@@ -122,7 +128,7 @@ pub(crate) async fn a_permanently_refused_event_becomes_a_dead_letter_at_once(pa
     pair.one.idle(GROUP).await;
     assert_eq!(pair.one.sequences(GROUP, user).await, [1, 3], "{}", pair.name);
     assert_eq!(pair.one.sequences(GROUP, other).await, [1, 2], "{}", pair.name);
-    let letters = dead_letters::list(&pair.two.db).await.unwrap();
+    let letters = sure(dead_letters::list(&pair.two.db).await);
     assert_eq!(letters.len(), 1, "{}", pair.name);
     let letter = &letters[0];
     assert_eq!(
@@ -138,17 +144,18 @@ pub(crate) async fn a_permanently_refused_event_becomes_a_dead_letter_at_once(pa
     pair.one.publish(&poisoned).await;
     pair.one.idle(GROUP).await;
     assert_eq!(pair.one.sequences(GROUP, user).await, [1, 3], "{}", pair.name);
-    assert_eq!(dead_letters::list(&pair.one.db).await.unwrap().len(), 1);
+    assert_eq!(sure(dead_letters::list(&pair.one.db).await).len(), 1);
 }
 
-pub(crate) async fn an_event_that_is_postponed_too_often_becomes_a_dead_letter(pair: &Pair) {
+/// `Refused::Later`, again and again.
+pub async fn an_event_that_is_postponed_too_often_becomes_a_dead_letter(pair: &Pair) {
     let (user, tries) = (UserId::generate(), Arc::new(Mutex::new(0)));
     let tried = Arc::clone(&tries);
     let _member = pair
         .one
         .join(GROUP, "one", move |event| {
             if is_about(event, user) && event.sequence == 1 {
-                *tried.lock().unwrap() += 1;
+                *sure(tried.lock()) += 1;
                 return Answer::Refuse(Refused::Later("not yet".to_owned()));
             }
             Answer::Take
@@ -158,16 +165,18 @@ pub(crate) async fn an_event_that_is_postponed_too_often_becomes_a_dead_letter(p
     let others = events(UserId::generate(), 200);
     let mut others = others.iter();
     loop {
-        let before = *tries.lock().unwrap();
+        let before = *sure(tries.lock());
         // another aggregate continues, which shows that the refused one had its turn
-        let other = others.next().unwrap();
+        let Some(other) = others.next() else {
+            unreachable!("never a dead letter")
+        };
         pair.one.publish(std::slice::from_ref(other)).await;
         until("others continue", async || {
             pair.one.effects(GROUP).await.iter().any(|(_, id, ..)| *id == other.id)
         })
         .await;
         let handled = pair.one.sequences(GROUP, user).await;
-        if !dead_letters::list(&pair.one.db).await.unwrap().is_empty() {
+        if !sure(dead_letters::list(&pair.one.db).await).is_empty() {
             break;
         }
         assert!(handled.is_empty(), "{}: overtaken", pair.name);
@@ -175,8 +184,8 @@ pub(crate) async fn an_event_that_is_postponed_too_often_becomes_a_dead_letter(p
         pair.clock.advance(Duration::from_secs(61));
     }
     pair.one.idle(GROUP).await;
-    assert_eq!(*tries.lock().unwrap(), 16, "{}", pair.name);
-    let letter = dead_letters::list(&pair.one.db).await.unwrap().remove(0);
+    assert_eq!(*sure(tries.lock()), 16, "{}", pair.name);
+    let letter = sure(dead_letters::list(&pair.one.db).await).remove(0);
     assert_eq!(
         (letter.code.as_str(), letter.reason.as_str(), letter.attempts),
         ("tried_too_often", "not yet", 16)
@@ -184,7 +193,8 @@ pub(crate) async fn an_event_that_is_postponed_too_often_becomes_a_dead_letter(p
     assert_eq!(pair.one.sequences(GROUP, user).await, [2], "{}", pair.name);
 }
 
-pub(crate) async fn a_refused_event_leaves_nothing_behind(pair: &Pair) {
+/// A refusal and a panic roll back.
+pub async fn a_refused_event_leaves_nothing_behind(pair: &Pair) {
     let well = Arc::new(AtomicBool::new(false));
     let now_well = Arc::clone(&well);
     let panicking = UserId::generate();
@@ -206,7 +216,7 @@ pub(crate) async fn a_refused_event_leaves_nothing_behind(pair: &Pair) {
     }
     until("both are postponed", async || {
         let sql = "SELECT COUNT(*) FROM deliveries WHERE attempt > 0";
-        let count: Option<(i64,)> = pair.one.db.read().one(sql, Vec::new()).await.unwrap();
+        let count: Option<(i64,)> = sure(pair.one.db.read().one(sql, Vec::new()).await);
         count == Some((2,))
     })
     .await;
@@ -219,7 +229,8 @@ pub(crate) async fn a_refused_event_leaves_nothing_behind(pair: &Pair) {
     }
 }
 
-pub(crate) async fn a_slow_handler_keeps_its_event(pair: &Pair) {
+/// Nobody else takes an event meanwhile.
+pub async fn a_slow_handler_keeps_its_event(pair: &Pair) {
     let slow = UserId::generate();
     let answer = move |event: &Event| {
         if is_about(event, slow) {
@@ -236,39 +247,42 @@ pub(crate) async fn a_slow_handler_keeps_its_event(pair: &Pair) {
     pair.one.idle(GROUP).await;
     assert_eq!(pair.one.sequences(GROUP, slow).await, [1, 2], "{}", pair.name);
     assert_eq!(pair.one.sequences(GROUP, quick).await, [1, 2], "{}", pair.name);
-    assert!(dead_letters::list(&pair.one.db).await.unwrap().is_empty());
+    assert!(sure(dead_letters::list(&pair.one.db).await).is_empty());
 }
 
-pub(crate) async fn an_unknown_kind_is_skipped(pair: &Pair) {
+/// A kind of a newer version.
+pub async fn an_unknown_kind_is_skipped(pair: &Pair) {
     let _member = pair.one.join(GROUP, "one", |_| Answer::Take).await;
     let user = UserId::generate();
     let all = events(user, 3);
     let mut batch: Vec<Outgoing> = all.iter().map(outgoing).collect();
-    let json = String::from_utf8(batch[1].bytes.to_vec()).unwrap();
+    let json = sure(String::from_utf8(batch[1].bytes.to_vec()));
     batch[1].bytes = json.replace("user.deactivated", "user.promoted").into();
-    pair.one.bus.publish(USERS_TOPIC, &batch).await.unwrap();
+    sure(pair.one.bus.publish(USERS_TOPIC, &batch).await);
     pair.one.idle(GROUP).await;
     assert_eq!(pair.one.sequences(GROUP, user).await, [1, 3], "{}", pair.name);
-    assert!(dead_letters::list(&pair.one.db).await.unwrap().is_empty());
+    assert!(sure(dead_letters::list(&pair.one.db).await).is_empty());
 }
 
-pub(crate) async fn bytes_that_are_no_event_become_a_dead_letter(pair: &Pair) {
+/// Garbage.
+pub async fn bytes_that_are_no_event_become_a_dead_letter(pair: &Pair) {
     let _member = pair.one.join(GROUP, "one", |_| Answer::Take).await;
     let garbage = Outgoing {
         key: UserId::generate().into(),
         id: EventId::generate(),
         bytes: vec![0, 159, 146, 150].into(),
     };
-    pair.one.bus.publish(USERS_TOPIC, &[garbage]).await.unwrap();
+    sure(pair.one.bus.publish(USERS_TOPIC, &[garbage]).await);
     pair.one.idle(GROUP).await;
-    let letter = dead_letters::list(&pair.one.db).await.unwrap().remove(0);
+    let letter = sure(dead_letters::list(&pair.one.db).await).remove(0);
     assert_eq!(
         (letter.code.as_str(), letter.event),
         ("unreadable", vec![0, 159, 146, 150])
     );
 }
 
-pub(crate) async fn an_event_published_again_has_no_further_effect(pair: &Pair) {
+/// Repetitions, by either instance, before and after the effect.
+pub async fn an_event_published_again_has_no_further_effect(pair: &Pair) {
     let user = UserId::generate();
     let all = events(user, 3);
     for instance in [&pair.one, &pair.two] {
@@ -284,7 +298,8 @@ pub(crate) async fn an_event_published_again_has_no_further_effect(pair: &Pair) 
     assert_eq!(pair.one.sequences(GROUP, user).await, [1, 2, 3], "{}", pair.name);
 }
 
-pub(crate) async fn a_replayed_dead_letter_has_its_effect_once(pair: &Pair) {
+/// A dead letter, twice.
+pub async fn a_replayed_dead_letter_has_its_effect_once(pair: &Pair) {
     let well = Arc::new(AtomicBool::new(false));
     let now_well = Arc::clone(&well);
     let _member = pair
@@ -300,31 +315,27 @@ pub(crate) async fn a_replayed_dead_letter_has_its_effect_once(pair: &Pair) {
     let user = UserId::generate();
     pair.one.publish(&events(user, 2)).await;
     pair.one.idle(GROUP).await;
-    let letters = dead_letters::list(&pair.two.db).await.unwrap();
+    let letters = sure(dead_letters::list(&pair.two.db).await);
     assert_eq!(letters.len(), 2, "{}", pair.name);
     let now = pair.clock.now();
     // still poison: it becomes a dead letter again
-    assert!(dead_letters::replay(&pair.two.db, &letters[0], now).await.unwrap());
+    assert!(sure(dead_letters::replay(&pair.two.db, &letters[0], now).await));
     pair.one.idle(GROUP).await;
-    assert_eq!(
-        dead_letters::list(&pair.two.db).await.unwrap().len(),
-        2,
-        "{}",
-        pair.name
-    );
+    assert_eq!(sure(dead_letters::list(&pair.two.db).await).len(), 2, "{}", pair.name);
     well.store(true, Ordering::SeqCst);
     for letter in &letters {
-        assert!(dead_letters::replay(&pair.two.db, letter, now).await.unwrap());
-        assert!(!dead_letters::replay(&pair.two.db, letter, now).await.unwrap());
+        assert!(sure(dead_letters::replay(&pair.two.db, letter, now).await));
+        assert!(!sure(dead_letters::replay(&pair.two.db, letter, now).await));
     }
     pair.one.idle(GROUP).await;
-    assert!(dead_letters::list(&pair.two.db).await.unwrap().is_empty());
+    assert!(sure(dead_letters::list(&pair.two.db).await).is_empty());
     let mut numbers = pair.one.sequences(GROUP, user).await;
     numbers.sort_unstable();
     assert_eq!(numbers, [1, 2], "{}", pair.name);
 }
 
-pub(crate) async fn effects_in_memory_follow_the_commit(pair: &Pair) {
+/// `After`.
+pub async fn effects_in_memory_follow_the_commit(pair: &Pair) {
     struct Following(Arc<Mutex<Vec<i64>>>);
     #[async_trait]
     impl Handler for Following {
@@ -332,7 +343,7 @@ pub(crate) async fn effects_in_memory_follow_the_commit(pair: &Pair) {
             let (seen, sequence) = (Arc::clone(&self.0), event.sequence);
             let both = [sequence * 10, sequence * 10 + 1].map(|n| {
                 let seen = Arc::clone(&seen);
-                After::then(move || seen.lock().unwrap().push(n))
+                After::then(move || sure(seen.lock()).push(n))
             });
             let [first, second] = both;
             Ok(first.and(second))
@@ -343,25 +354,29 @@ pub(crate) async fn effects_in_memory_follow_the_commit(pair: &Pair) {
     let all = events(UserId::generate(), 2);
     pair.one.publish(&all).await;
     pair.one.idle(GROUP).await;
-    assert_eq!(*seen.lock().unwrap(), [10, 11, 20, 21], "{}", pair.name);
+    assert_eq!(*sure(seen.lock()), [10, 11, 20, 21], "{}", pair.name);
     pair.one.publish(&all).await;
     pair.one.idle(GROUP).await;
-    assert_eq!(seen.lock().unwrap().len(), 4, "{}: a repetition", pair.name);
+    assert_eq!(sure(seen.lock()).len(), 4, "{}: a repetition", pair.name);
 }
 
-pub(crate) async fn a_broadcast_reaches_every_listener_of_its_topic(pair: &Pair) {
-    let (users, _) = pair.one.bus.subscribe_broadcast(USERS_TOPIC).await.unwrap();
-    let (again, _) = pair.one.bus.subscribe_broadcast(USERS_TOPIC).await.unwrap();
-    let (content, _) = pair.one.bus.subscribe_broadcast(CONTENT_TOPIC).await.unwrap();
-    let mut listeners = [users.listen(), users.listen(), again.listen()];
-    let mut elsewhere = content.listen();
+/// Several listeners in one process, and one of another topic.
+pub async fn a_broadcast_reaches_every_listener_of_its_topic(pair: &Pair) {
+    let users = pair.one.listen(USERS_TOPIC).await;
+    let again = pair.one.listen(USERS_TOPIC).await;
+    let content = pair.one.listen(CONTENT_TOPIC).await;
+    let mut listeners = [users.events.listen(), users.events.listen(), again.events.listen()];
+    let mut elsewhere = content.events.listen();
     let all = events(UserId::generate(), 5);
     pair.one.publish(&all).await;
     for listener in &mut listeners {
         for event in &all {
             let heard = tokio::time::timeout(Duration::from_secs(60), listener.recv()).await;
-            assert_eq!(heard.unwrap().unwrap(), *event, "{}", pair.name);
+            assert_eq!(sure(sure(heard)), *event, "{}", pair.name);
         }
     }
     assert!(elsewhere.try_recv().is_err(), "{}: another topic's event", pair.name);
+    for listening in [users, again, content] {
+        listening.member.leave().await;
+    }
 }
