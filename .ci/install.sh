@@ -51,6 +51,15 @@ go_compiler() {
   at_least "${go#go}" 1.25 || die "Go 1.25 or newer is required for the tests, but this is ${go#go}"
 }
 
+# java_and_maven: for the tests' Kafka
+java_and_maven() {
+  command -v java >/dev/null 2>&1 || packages java=openjdk-17-jre-headless
+  local java
+  java=$(java -version 2>&1 | sed -n 's/^[a-z]* version "\([0-9.]*\).*/\1/p')
+  at_least "${java:-0}" 17 || die "Java 17 or newer is required, but this is ${java:-unknown}"
+  packages mvn=maven
+}
+
 # node_packages FOLDER: installs the packages of package-lock.json if it has changed
 node_packages() {
   [ "$1/node_modules/.package-lock.json" -nt "$1/package-lock.json" ] \

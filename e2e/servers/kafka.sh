@@ -1,0 +1,210 @@
+#!/usr/bin/env bash
+# A throw-away Kafka for tests: one process that is both broker and controller.
+#   kafka.sh install        fetches Kafka into the cache folder, once; start does it, too
+#   kafka.sh start DIR      starts a broker in DIR (created if missing) on free ports and prints its URL as the last line
+#   kafka.sh stop DIR       ends it and removes what start created
+# If it already runs in DIR, start prints the same URL; if it was killed, start uses the same ports and data again. DIR/pid
+# has its process id. The cache is ~/.cache/moocflix/kafka (XDG_CACHE_HOME). Needs Java 17 or newer and, to install, Maven.
+set -euo pipefail
+
+version=4.4.0
+logging=2.25.5 # Kafka logs nothing without this binding
+
+die() { echo "kafka.sh: $*" >&2; exit 1; }
+usage() { echo "usage: $0 install | start DIR | stop DIR" >&2; exit 2; }
+
+cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/moocflix/kafka/$version
+lib=$cache/lib
+archive=$cache/classes.jsa
+
+# The process of this folder's server, if it is alive: a stale pid file may name another process.
+running() {
+    local pid
+    pid=$(cat "$dir/pid" 2>/dev/null) || return 1
+    [ -n "$pid" ] && [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$dir" ] && echo "$pid"
+}
+
+taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+free_port() {
+    local port
+    for port in $(shuf -i 20000-32000 -n 100); do
+        if ! taken "$port"; then echo "$port"; return; fi
+    done
+    die "no free port"
+}
+
+java_is_there() {
+    local java
+    command -v java >/dev/null || die "java is missing: Kafka needs Java 17 or newer (Debian's package openjdk-17-jre-headless)"
+    java=$(java -version 2>&1 | sed -n 's/^[a-z]* version "\([0-9]*\).*/\1/p')
+    [ "${java:-0}" -ge 17 ] || die "Kafka needs Java 17 or newer, but this is ${java:-unknown}"
+}
+
+# A killed broker is refused until its session ends, so sessions are short. Internal topics have one replica.
+configure() { # configure PORT CONTROLLER_PORT
+    cat >"$dir/server.properties" <<CONF
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$2
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:$1,CONTROLLER://127.0.0.1:$2
+advertised.listeners=PLAINTEXT://127.0.0.1:$1
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs=$dir/data
+auto.create.topics.enable=false
+default.replication.factor=1
+min.insync.replicas=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=4
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+num.network.threads=2
+num.io.threads=4
+log.segment.bytes=16777216
+log.index.size.max.bytes=262144
+log.cleaner.dedupe.buffer.size=16777216
+CONF
+    cat >"$dir/log4j2.properties" <<'CONF'
+status = error
+appender.out.type = Console
+appender.out.name = out
+appender.out.layout.type = PatternLayout
+appender.out.layout.pattern = %d{ISO8601} %-5p %c{1} %m%n
+rootLogger.level = warn
+rootLogger.appenderRef.out.ref = out
+logger.server.name = kafka.server.KafkaRaftServer
+logger.server.level = info
+CONF
+}
+
+port() { sed -n 's|^advertised.listeners=PLAINTEXT://127.0.0.1:||p' "$dir/server.properties"; }
+controller_port() { sed -n 's/^controller.quorum.voters=1@127.0.0.1://p' "$dir/server.properties"; }
+url() { echo "kafka://127.0.0.1:$(port)"; }
+
+# java_options: what all of its virtual machines get, one word a line
+java_options() {
+    printf '%s\n' -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Djava.awt.headless=true "-Djava.io.tmpdir=$dir/tmp" \
+        "-Dlog4j2.configurationFile=$dir/log4j2.properties" -Dlog4j2.disable.jmx=true
+}
+
+format() {
+    local options id
+    [ ! -s "$dir/data/meta.properties" ] || return 0
+    mkdir -p "$dir/data" "$dir/tmp"
+    mapfile -t options < <(java_options)
+    id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=') # 16 bytes in base64url
+    java -Xmx128m "${options[@]}" -cp "$lib/*" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" \
+        >"$dir/log" 2>&1 || { tail -n 20 "$dir/log" >&2; die "its storage could not be formatted"; }
+}
+
+# launch OPTION...: returns 0 once the broker is in service, 1 if it exited (a port was taken meanwhile)
+launch() {
+    local pid tries options
+    for tries in $(seq 100); do # a killed process may hold its ports for a moment
+        if ! taken "$(port)" && ! taken "$(controller_port)"; then break; fi
+        sleep 0.1
+    done
+    mapfile -t options < <(java_options)
+    (cd "$dir" && exec setsid java -Xms128m -Xmx512m "${options[@]}" "$@" -cp "$lib/*" kafka.Kafka "$dir/server.properties") \
+        >"$dir/log" 2>&1 </dev/null &
+    pid=$!
+    echo "$pid" >"$dir/pid"
+    for tries in $(seq 1800); do
+        kill -0 "$pid" 2>/dev/null || return 1
+        # the broker logs this once its listener is open and the controller has admitted it
+        if grep -q 'Kafka Server started' "$dir/log" && taken "$(port)"; then return 0; fi
+        sleep 0.05
+    done
+    tail -n 20 "$dir/log" >&2
+    die "the broker in $dir did not start in 90 s"
+}
+
+# fresh OPTION...: launches a new broker on free ports
+fresh() {
+    local _
+    for _ in 1 2 3; do
+        configure "$(free_port)" "$(free_port)"
+        rm -rf "$dir/data"
+        format
+        if launch "$@"; then return; fi
+    done
+    tail -n 20 "$dir/log" >&2
+    die "the broker exited at its start"
+}
+
+install() {
+    local trial
+    java_is_there
+    mkdir -p "$cache"
+    exec 9>"$cache/lock"
+    flock 9 # two tests may start at once
+    if [ -e "$cache/complete" ]; then exec 9>&-; return; fi
+    command -v mvn >/dev/null || die "mvn is missing: Maven fetches Kafka (Debian's package maven)"
+    rm -rf "$lib" "$archive"
+    cat >"$cache/pom.xml" <<POM
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>moocflix</groupId><artifactId>kafka-for-tests</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>
+    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>$version</version></dependency>
+    <dependency><groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId><version>$logging</version></dependency>
+  </dependencies>
+</project>
+POM
+    mvn -B -q -f "$cache/pom.xml" dependency:copy-dependencies -DoutputDirectory="$lib" >"$cache/log" 2>&1 \
+        || { tail -n 20 "$cache/log" >&2; die "Maven could not fetch Kafka $version"; }
+    # A first run writes an archive of its classes, with which later ones start in a third of the time.
+    trial=$(mktemp -d)
+    dir=$(cd "$trial" && pwd -P)
+    fresh "-XX:ArchiveClassesAtExit=$archive" 9>&-
+    stop
+    touch "$cache/complete"
+    exec 9>&-
+}
+
+start() {
+    local with=()
+    (install)
+    mkdir -p "$dir"
+    dir=$(cd "$dir" && pwd -P)
+    if running >/dev/null; then url; return; fi
+    [ ! -s "$archive" ] || with=("-XX:SharedArchiveFile=$archive" -Xlog:cds=off -Xlog:cds+dynamic=off)
+    if [ -s "$dir/data/meta.properties" ]; then
+        launch "${with[@]}" || { tail -n 20 "$dir/log" >&2; die "the broker did not start again"; }
+    else
+        fresh "${with[@]}"
+    fi
+    url
+}
+
+stop() {
+    local pid tries
+    [ -d "$dir" ] || return 0
+    dir=$(cd "$dir" && pwd -P)
+    if pid=$(running); then
+        kill -TERM "$pid"
+        for tries in $(seq 200); do
+            running >/dev/null || break
+            sleep 0.05
+        done
+        if running >/dev/null; then kill -KILL "$pid"; fi
+        while running >/dev/null; do sleep 0.01; done
+    fi
+    rm -rf "$dir"/{pid,log,tmp,data,server.properties,log4j2.properties}
+    rmdir --ignore-fail-on-non-empty "$dir"
+}
+
+case ${1:-} in
+install) [ $# -eq 1 ] || usage; install ;;
+start) [ $# -eq 2 ] || usage; dir=$2; start ;;
+stop) [ $# -eq 2 ] || usage; dir=$2; stop ;;
+*) usage ;;
+esac
