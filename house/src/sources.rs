@@ -91,7 +91,7 @@ pub(crate) fn spawning(tree: &Tree) -> Found {
         let free = matches!(tier, Some(Tier::Runtime | Tier::Scenarios)) || main;
         let blocks = matches!(
             tier,
-            Some(Tier::Backing | Tier::Service | Tier::Worker | Tier::Renditions | Tier::Quizzes)
+            Some(Tier::Backing | Tier::Adapters | Tier::Service | Tier::Worker | Tier::Renditions | Tier::Quizzes)
         );
         if spawns(&it.full) && !free || spawns_blocking(&it.full) && !free && !blocks {
             found.insert((at(&it.path, it.line), format!("starts {}", it.full.join("::"))));

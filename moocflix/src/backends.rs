@@ -2,7 +2,8 @@
 
 use crate::data_dir;
 use crate::settings::Settings;
-use anyhow::{Context, Result, anyhow};
+use adapters::KafkaBus;
+use anyhow::{Context, Result, anyhow, ensure};
 use backing::bus::{Bus, EmbeddedBus, Relay, report_lag};
 use backing::cache::{Cache, MemoryCache};
 use backing::db::Inspected;
@@ -10,6 +11,7 @@ use backing::objects::{ObjectError, Objects};
 use backing::space::Space;
 use backing::{Backing, Clock, Db, record};
 use contracts::ObjectKey;
+use contracts::events::TOPICS;
 use runtime::process::Check;
 use runtime::{Background, Face};
 use std::sync::Arc;
@@ -25,10 +27,12 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Backing, Vec<Background
         Some(objects) => objects,
         None => Objects::open(&settings.storage_url()).await.context("storage_url")?,
     };
-    let (cache, tasks) = cache(settings, &clock).await?;
+    let (cache, mut tasks) = cache(settings, &clock).await?;
+    let (bus, more) = bus(settings).await?;
+    tasks.extend(more);
     let backing = Backing {
         cache,
-        bus: bus(),
+        bus,
         space: Space::of(&settings.data_dir, objects.folder(), settings.disk_reserve()?),
         clock,
         objects,
@@ -52,9 +56,30 @@ async fn cache(settings: &Settings, clock: &Clock) -> Result<(Arc<dyn Cache>, Ve
     Ok((redis, vec![keep]))
 }
 
-/// Opens the bus.
-pub(crate) fn bus() -> Arc<dyn Bus> {
-    Arc::new(EmbeddedBus::new())
+/// Opens the bus. MoocFlix also starts without its broker, but not without the broker's topics.
+async fn bus(settings: &Settings) -> Result<(Arc<dyn Bus>, Vec<Background>)> {
+    let Some(address) = settings.kafka_bus()? else {
+        return Ok((Arc::new(EmbeddedBus::new()), Vec::new()));
+    };
+    let kafka = KafkaBus::new(address).context("bus_url")?;
+    match kafka.missing(TOPICS).await {
+        Ok(missing) => ensure!(
+            missing.is_empty(),
+            "bus_url: the broker has no topics {}; `moocflix migrate` makes them",
+            missing.join(", ")
+        ),
+        Err(error) => tracing::warn!(%error, "bus_url: MoocFlix starts without the bus's broker and goes on trying"),
+    }
+    Ok((Arc::new(kafka), Vec::new()))
+}
+
+/// Makes the bus's topics, unless they are there.
+pub(crate) async fn prepare_bus(settings: &Settings) -> Result<()> {
+    let Some(address) = settings.kafka_bus()? else {
+        return Ok(()); // nothing to make
+    };
+    let kafka = KafkaBus::new(address).context("bus_url")?;
+    kafka.prepare(TOPICS).await.context("bus_url")
 }
 
 /// Measures how far this process's consumer groups lag behind.
@@ -143,6 +168,15 @@ pub(crate) fn cache_check(cache: Arc<dyn Cache>) -> Check {
     let check = Check::new("cache", move || {
         let cache = Arc::clone(&cache);
         async move { cache.get("probe").await.map(|_| ()).map_err(|error| error.to_string()) }
+    });
+    check.noted()
+}
+
+/// Notes when the bus can't be reached: events wait in the outboxes meanwhile.
+pub(crate) fn bus_check(bus: Arc<dyn Bus>) -> Check {
+    let check = Check::new("bus", move || {
+        let bus = Arc::clone(&bus);
+        async move { bus.check().await.map_err(|error| error.to_string()) }
     });
     check.noted()
 }

@@ -105,6 +105,7 @@ impl Parts {
             checks: vec![
                 storage.context("storage_url")?,
                 backends::cache_check(Arc::clone(&backing.cache)),
+                backends::bus_check(Arc::clone(&backing.bus)),
             ],
             schemas: BTreeMap::new(),
             routes: Routes::none(),

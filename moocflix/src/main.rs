@@ -14,6 +14,10 @@ mod settings;
 use clap::Parser;
 use commands::Cli;
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long calls of client libraries may still take at the end.
+const LAST_CALLS: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -26,7 +30,10 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return commands::failed(&error.into()),
     };
-    match runtime.block_on(commands::run(cli)) {
+    let ended = runtime.block_on(commands::run(cli));
+    // everything has ended in order, and no client library may hold the process up
+    runtime.shutdown_timeout(LAST_CALLS);
+    match ended {
         Ok(code) => code,
         Err(error) => commands::failed(&error),
     }

@@ -1,7 +1,7 @@
 //! The configuration: this crate's keys, and a section for each service.
 
 use crate::roles::{FACES, with_schema};
-use adapters::RedisCache;
+use adapters::{KafkaAddress, RedisCache};
 use anyhow::{Context, Result, anyhow, bail};
 use backing::objects::Objects;
 use backing::space::Reserve;
@@ -150,7 +150,8 @@ impl Settings {
         }
         supported("cache_url", &self.cache_url, &["memory", "redis", "rediss"])?;
         self.redis_cache()?;
-        supported("bus_url", &self.bus_url, &["embedded"])?;
+        supported("bus_url", &self.bus_url, &["embedded", "kafka", "kafkas"])?;
+        self.kafka_bus()?;
         if self
             .secret_key
             .as_ref()
@@ -216,6 +217,15 @@ impl Settings {
         }
         let cache = RedisCache::new(&self.cache_url, REDIS_PREFIX);
         cache.map(Some).map_err(|why| anyhow!("cache_url: {why}"))
+    }
+
+    /// The cluster that carries events between processes, unless they stay in this one.
+    pub(crate) fn kafka_bus(&self) -> Result<Option<KafkaAddress>> {
+        if self.bus_url.starts_with("embedded:") {
+            return Ok(None);
+        }
+        let address = KafkaAddress::parse(&self.bus_url);
+        address.map(Some).map_err(|why| anyhow!("bus_url: {why}"))
     }
 
     /// How much of the disks uploads and encoders leave free.

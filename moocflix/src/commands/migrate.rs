@@ -3,7 +3,7 @@
 use super::print;
 use crate::settings::{self, Overrides};
 use crate::{backends, data_dir, roles};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -21,8 +21,5 @@ pub(super) async fn run(args: MigrateArgs) -> Result<()> {
         print(&format!("{}: at {newest}\n", face.name))?;
         db.close().await;
     }
-    backends::bus()
-        .prepare(contracts::events::TOPICS)
-        .await
-        .context("bus_url")
+    backends::prepare_bus(&settings).await
 }

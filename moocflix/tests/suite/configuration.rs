@@ -59,8 +59,12 @@ fn a_wrong_setting_is_refused_and_named() {
         ("trusted_proxies = [\"nowhere\"]", "`nowhere`"),
         ("log_format = \"yaml\"", "`log_format`"),
         (
-            "bus_url = \"kafka://k:9092\"",
-            "bus_url: this build supports embedded: but not `kafka:`",
+            "bus_url = \"amqp://k:5672\"",
+            "bus_url: this build supports embedded:, kafka:, kafkas: but not `amqp:`",
+        ),
+        (
+            "bus_url = \"kafka://k\"",
+            "bus_url: must be kafka://[USER:PASSWORD@]HOST:PORT,HOST:PORT",
         ),
         (
             "cache_url = \"memcached://m\"",

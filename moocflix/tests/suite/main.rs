@@ -17,6 +17,8 @@ mod documents;
 #[cfg(test)]
 mod folders;
 #[cfg(test)]
+mod kafka;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod postgres;

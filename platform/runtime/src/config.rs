@@ -15,10 +15,11 @@ const PREFIX: &str = "MOOCFLIX_";
 /// The section whose copies get the names that operators choose.
 const ANY: &str = "*";
 /// Variables of ours that are no configuration.
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 5] = [
     "MOOCFLIX_TOKEN",
     "MOOCFLIX_TEST_POSTGRES",
     "MOOCFLIX_TEST_REDIS",
+    "MOOCFLIX_TEST_KAFKA",
     "MOOCFLIX_BIN",
 ];
 
@@ -145,8 +146,17 @@ fn without_password(text: &str) -> String {
             let hidden = url.set_password(Some("hidden")).is_ok();
             if hidden { url.to_string() } else { "(hidden)".to_owned() }
         }
-        Ok(_) | Err(_) => text.to_owned(),
+        Ok(_) => text.to_owned(),
+        Err(_) => without_password_of_several(text).unwrap_or_else(|| text.to_owned()),
     }
+}
+
+/// A URL with several hosts, as Kafka has them, which is none by the standard.
+fn without_password_of_several(text: &str) -> Option<String> {
+    let (scheme, rest) = text.split_once("://")?;
+    let (user, _) = rest.rsplit_once('@')?;
+    let (name, _) = user.split_once(':')?;
+    Some(format!("{scheme}://{name}:hidden{}", rest.get(user.len()..)?))
 }
 
 fn flatten(table: &Table) -> Vec<(String, Value)> {

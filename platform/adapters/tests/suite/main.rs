@@ -3,6 +3,14 @@
 #[cfg(test)]
 mod failures;
 #[cfg(test)]
+mod kafka_bus;
+#[cfg(test)]
+mod kafka_failures;
+#[cfg(test)]
+mod kafka_killed;
+#[cfg(test)]
+mod kafka_server;
+#[cfg(test)]
 mod redis_cache;
 #[cfg(test)]
 mod redis_server;

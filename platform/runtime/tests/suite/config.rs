@@ -120,6 +120,7 @@ fn an_unknown_variable_is_a_warning_and_the_variables_of_tests_and_tools_are_non
         ("MOOCFLIX_TOKEN", "x"),
         ("MOOCFLIX_TEST_POSTGRES", "x"),
         ("MOOCFLIX_TEST_REDIS", "x"),
+        ("MOOCFLIX_TEST_KAFKA", "x"),
         ("MOOCFLIX_BIN", "x"),
     ];
     assert!(loaded("", &others).unwrap().warnings.is_empty());
@@ -182,4 +183,9 @@ fn secrets_and_passwords_are_hidden_where_the_configuration_is_shown() {
     assert!(!shown.contains("s3cr3t") && !shown.contains("pa55"), "{shown}");
     assert!(shown.contains("content.upload.max_bytes = 100"), "{shown}");
     assert!(shown.contains("u:hidden@h"), "{shown}");
+    // several hosts
+    let shown = loaded("database_url = \"kafkas://u:p@55@one:1,two:2?x=y\"", &[])
+        .unwrap()
+        .describe();
+    assert!(shown.contains("\"kafkas://u:hidden@one:1,two:2?x=y\""), "{shown}");
 }

@@ -1,0 +1,134 @@
+//! Kafka passes the suite of buses, and what only a broker brings.
+
+use crate::kafka_server::{kafka, same, url};
+use backing::bus::{Bus as _, BusError, Outgoing, dead_letters};
+use contracts::events::{CONTENT_TOPIC, TOPICS, USERS_TOPIC};
+use contracts::{EventId, UserId};
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Headers as _, Message as _};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use std::time::Duration;
+use testing::suites::bus::{Answer, events, outgoing, pairs, until};
+use uuid::Uuid;
+
+testing::bus_conforms!(same(&url()));
+
+/// A plain client of the broker, and what the names of topics begin with.
+fn plain(url: &str) -> (ClientConfig, String) {
+    let (server, query) = url.split_once('?').unwrap();
+    let prefix = query.split(['=', '&']).nth(1).unwrap();
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", server.trim_start_matches("kafka://"));
+    config.set("group.id", Uuid::now_v7().to_string());
+    (config, prefix.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_are_missing_until_they_are_made_by_however_many() {
+    let url = url();
+    let (one, two) = (kafka(&url), kafka(&url));
+    let (_, prefix) = plain(&url);
+    let names: Vec<String> = TOPICS.iter().map(|topic| format!("{prefix}{topic}")).collect();
+    assert_eq!(one.missing(TOPICS).await.unwrap(), names);
+    let lost = one
+        .publish(USERS_TOPIC, &[outgoing(&events(UserId::generate(), 1)[0])])
+        .await;
+    assert!(
+        matches!(&lost, Err(BusError::Away(why)) if why.contains("moocflix migrate") || why.contains("timed out")),
+        "{lost:?}"
+    );
+    let (first, second) = tokio::join!(one.prepare(TOPICS), two.prepare(TOPICS));
+    (first.unwrap(), second.unwrap());
+    one.prepare(TOPICS).await.unwrap();
+    assert!(two.missing(TOPICS).await.unwrap().is_empty());
+    two.check().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_cloud_events_whose_key_is_their_aggregate() {
+    let url = url();
+    let bus = kafka(&url);
+    bus.prepare(TOPICS).await.unwrap();
+    let all = events(UserId::generate(), 3);
+    let batch: Vec<Outgoing> = all.iter().map(outgoing).collect();
+    bus.publish(USERS_TOPIC, &batch).await.unwrap();
+    let (config, prefix) = plain(&url);
+    let read = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer = config.create().unwrap();
+        let mut from = TopicPartitionList::new();
+        from.add_partition_range(&format!("{prefix}{USERS_TOPIC}"), 0, 1);
+        from.set_all_offsets(Offset::Beginning).unwrap();
+        consumer.assign(&from).unwrap();
+        let next = || consumer.poll(Duration::from_secs(30)).unwrap().unwrap().detach();
+        [next(), next(), next()]
+    });
+    let read = read.await.unwrap();
+    for (record, event) in read.iter().zip(&batch) {
+        assert_eq!(record.key().unwrap(), event.key.to_string().as_bytes());
+        assert_eq!(record.payload().unwrap(), event.bytes);
+        assert_eq!(record.partition(), read[0].partition());
+        let headers = record.headers().unwrap();
+        let header = |name: &str| headers.iter().find(|it| it.key == name).unwrap().value.unwrap();
+        assert_eq!(header("content-type"), b"application/cloudevents+json; charset=UTF-8");
+        assert_eq!(header("ce_id"), event.id.to_string().as_bytes());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_another_program_becomes_a_dead_letter() {
+    let url = url();
+    let pairs = pairs(|| same(&url)).await;
+    let pair = &pairs[0];
+    let _member = pair.one.join("first", "one", |_| Answer::Take).await;
+    let (config, prefix) = plain(&url);
+    let producer: FutureProducer = config.create().unwrap();
+    let topic = format!("{prefix}{USERS_TOPIC}");
+    for payload in ["no event", "nor this"] {
+        let record = FutureRecord::<(), str>::to(&topic).payload(payload);
+        producer.send(record, Duration::from_secs(30)).await.unwrap();
+    }
+    let user = UserId::generate();
+    pair.two.publish(&events(user, 2)).await;
+    pair.one.idle("first").await;
+    assert_eq!(pair.one.sequences("first", user).await, [1, 2], "{}", pair.name);
+    let letters = dead_letters::list(&pair.one.db).await.unwrap();
+    let mut dead: Vec<&[u8]> = letters.iter().map(|letter| &letter.event[..]).collect();
+    dead.sort_unstable();
+    assert_eq!(dead, [b"no event", b"nor this"], "{}", pair.name);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_too_large_is_refused_and_others_pass() {
+    let bus = kafka(&url());
+    bus.prepare(TOPICS).await.unwrap();
+    let large = Outgoing {
+        key: UserId::generate().into(),
+        id: EventId::generate(),
+        bytes: vec![b' '; 3_000_000].into(),
+    };
+    let refused = bus.publish(USERS_TOPIC, &[large]).await;
+    assert!(matches!(refused, Err(BusError::Refused(_))), "{refused:?}");
+    let event = outgoing(&events(UserId::generate(), 1)[0]);
+    bus.publish(CONTENT_TOPIC, &[event]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_beyond_the_partitions_are_assigned_and_take_over() {
+    let url = url().replace("partitions=2", "partitions=1");
+    let pairs = pairs(|| same(&url)).await;
+    let pair = &pairs[0];
+    let one = pair.one.join("first", "one", |_| Answer::Take).await;
+    let _two = pair.two.join("first", "two", |_| Answer::Take).await;
+    let user = UserId::generate();
+    let all = events(user, 20);
+    pair.one.publish(&all[..10]).await;
+    pair.two.idle("first").await;
+    one.leave().await;
+    pair.two.publish(&all[10..]).await;
+    until("the other member has all of them", async || {
+        pair.two.effects("first").await.len() == 20
+    })
+    .await;
+    assert!(pair.two.sequences("first", user).await.into_iter().eq(1..=20));
+}
