@@ -26,6 +26,7 @@ mod probe;
 mod samples;
 mod scan;
 mod segment;
+mod slices;
 mod sniff;
 
 pub use choice::{Candidate, choose_picture, choose_sounds};
@@ -35,4 +36,5 @@ pub use piece::{AdtsReader, AudioConfig, Piece, PieceSegment, TICKS, audio_cuts,
 pub use probe::{AudioTrack, Probe, VideoTrack};
 pub use scan::{Limits, Scan, Scanner, Step, Verdict};
 pub use segment::plan::SegmentPlan;
+pub use slices::{Chunks, TopBox, TopKind, chunks, is_fragment, is_movable, move_chunks};
 pub use sniff::{Sniff, sniff};
