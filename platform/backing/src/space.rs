@@ -131,6 +131,12 @@ impl Space {
         self.0.objects.as_ref().is_none_or(|disk| disk.take(bytes))
     }
 
+    /// Whether so many bytes fit beside the data without touching the reserve.
+    #[must_use]
+    pub fn has_room_for_data(&self, bytes: u64) -> bool {
+        self.0.data.as_ref().is_none_or(|disk| disk.room() >= bytes)
+    }
+
     /// Whether the reserve is touched on any of the disks.
     #[must_use]
     pub fn is_low(&self) -> bool {
@@ -312,8 +318,8 @@ mod tests {
     async fn below_the_reserve_nothing_can_be_taken() {
         let folder = tempfile::tempdir().unwrap();
         let open = Space::of(folder.path(), Some(folder.path()), Reserve::Bytes(0));
-        assert!(open.take(1) && !open.is_low());
-        assert!(!open.take(u64::MAX));
+        assert!(open.take(1) && !open.is_low() && open.has_room_for_data(1));
+        assert!(!open.take(u64::MAX) && !open.has_room_for_data(u64::MAX));
         let full = Space::of(folder.path(), Some(folder.path()), Reserve::Bytes(u64::MAX));
         assert!(full.is_low() && full.room() == 0 && !full.take(1));
         assert!(Space::boundless().take(u64::MAX) && !Space::boundless().is_low());

@@ -1,0 +1,135 @@
+//! An object store that is not on this machine, in memory, for tests of what is fetched from one.
+
+use crate::sure;
+use async_trait::async_trait;
+use backing::objects::{ObjectError, Objects, SinkState, UploadSink};
+use bytes::Bytes;
+use contracts::ObjectKey;
+use futures::stream::BoxStream;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+};
+use std::fmt::{Display, Formatter};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A remote store in memory, and what happens in it.
+#[derive(Debug, Default)]
+pub struct RemoteStore {
+    store: InMemory,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    read: Vec<(String, u64)>,
+    written: Vec<String>,
+}
+
+impl RemoteStore {
+    /// An empty store; it takes no uploads.
+    #[must_use]
+    pub fn create() -> (Objects, Arc<Self>) {
+        let store = Arc::new(Self::default());
+        (Objects::new(Arc::<Self>::clone(&store), Arc::new(NoUploads)), store)
+    }
+
+    /// The bytes that were read of an object so far.
+    #[must_use]
+    pub fn bytes_read(&self, key: &ObjectKey) -> u64 {
+        let key = key.to_string();
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = seen.read.iter().filter(|(read, _)| *read == key);
+        own.map(|(_, bytes)| bytes).sum()
+    }
+
+    /// The keys that were written so far, each as often as it was.
+    #[must_use]
+    pub fn written(&self) -> Vec<String> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.written.clone()
+    }
+
+    /// The bytes of an object, which don't count.
+    pub async fn content(&self, key: &str) -> Vec<u8> {
+        let read = sure(self.store.get(&Path::from(key)).await);
+        sure(read.bytes().await).to_vec()
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Seen)) {
+        change(&mut self.seen.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Display for RemoteStore {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a remote store in memory")
+    }
+}
+
+#[async_trait]
+impl ObjectStore for RemoteStore {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
+        self.note(|seen| seen.written.push(location.to_string()));
+        self.store.put_opts(location, payload, opts).await
+    }
+
+    async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        self.store.put_multipart_opts(location, opts).await
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let has_bytes = !options.head;
+        let found = self.store.get_opts(location, options).await?;
+        if has_bytes {
+            let bytes = found.range.end - found.range.start;
+            self.note(|seen| seen.read.push((location.to_string(), bytes)));
+        }
+        Ok(found)
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.store.delete_stream(locations)
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.store.list(prefix)
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.store.list_with_delimiter(prefix).await
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.store.copy_opts(from, to, options).await
+    }
+}
+
+/// Takes no uploads.
+#[derive(Debug)]
+struct NoUploads;
+
+fn refused() -> ObjectError {
+    ObjectError::Invalid("this store takes no uploads".to_owned())
+}
+
+#[async_trait]
+impl UploadSink for NoUploads {
+    async fn begin(&self, _: &ObjectKey) -> std::result::Result<SinkState, ObjectError> {
+        Err(refused())
+    }
+
+    async fn append(&self, _: &ObjectKey, _: &mut SinkState, _: Vec<Bytes>) -> std::result::Result<u64, ObjectError> {
+        Err(refused())
+    }
+
+    async fn finish(&self, _: &ObjectKey, _: &SinkState) -> std::result::Result<(), ObjectError> {
+        Err(refused())
+    }
+
+    async fn abort(&self, _: &ObjectKey, _: &SinkState) -> std::result::Result<(), ObjectError> {
+        Err(refused())
+    }
+}
