@@ -1,5 +1,7 @@
 //! How ffmpeg reads containers: names of demuxers, their options, and where to aim jumps.
 
+pub(crate) mod ebml;
+
 use fmp4::TICKS;
 use renditions::models::plan::KeyFrame;
 

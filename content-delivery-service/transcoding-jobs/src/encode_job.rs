@@ -1,5 +1,6 @@
 //! Encodes a plan piece by piece, and publishes each piece as soon as it is stored.
 
+mod arguments;
 mod budget;
 mod picture;
 mod sound;
@@ -7,6 +8,7 @@ mod stretches;
 
 use crate::encoder::{FFMPEG, installed};
 use crate::failures;
+use crate::sources::Sources;
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::objects::Objects;
@@ -32,6 +34,7 @@ pub(crate) struct EncodeJob {
     /// The kind of tasks: those of [`EncodeTask::FIRST_KIND`] make a lecture playable.
     pub(crate) kind: &'static str,
     pub(crate) objects: Objects,
+    pub(crate) sources: Sources,
     pub(crate) ledger: Ledger,
     pub(crate) sandbox: Sandbox,
     pub(crate) staging: Staging,

@@ -2,12 +2,11 @@
 
 use crate::encoder::code;
 use crate::encoder::codecs::Refusal;
-use backing::objects::{ObjectError, Objects};
+use crate::sources::SourceError;
+use backing::objects::ObjectError;
 use backing::tasks::{Done, JobError, Task};
-use contracts::ObjectKey;
 use sandbox::RunError;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// How often an encoder may stall on the same work.
@@ -100,8 +99,8 @@ pub(crate) fn staging(error: &io::Error) -> JobError {
     JobError::Retry(format!("the staging folder can't be used: {error}"))
 }
 
-/// The path of the source: encoders read files, not stores.
-pub(crate) fn local(objects: &Objects, source: &ObjectKey) -> Result<PathBuf, JobError> {
-    let path = objects.local_path(source);
-    path.ok_or_else(|| JobError::Retry("the source is not on this machine".to_owned()))
+impl From<SourceError> for JobError {
+    fn from(error: SourceError) -> Self {
+        Self::Retry(error.to_string())
+    }
 }

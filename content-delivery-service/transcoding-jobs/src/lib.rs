@@ -5,10 +5,9 @@
 //! a complete lecture does not need. Jobs report through the ledger of the crate `renditions`, which writes their results
 //! only while the task is still this worker's.
 //!
-//! ffmpeg and ffprobe run in `sandbox`; `encoder` reads ffmpeg's progress, `arguments` writes its command lines, and
-//! `containers` knows its names and habits.
+//! ffmpeg and ffprobe run in `sandbox`; `encoder` reads ffmpeg's progress, `encode_job` writes its command lines, and
+//! `containers` knows its names and habits. `sources` hands both the source as files and pipes, wherever it is stored.
 
-mod arguments;
 mod cage_check;
 mod config;
 pub mod containers;
@@ -16,6 +15,7 @@ mod encode_job;
 pub mod encoder;
 mod failures;
 mod scan_job;
+mod sources;
 pub mod survey;
 mod survey_job;
 mod tidy_job;
@@ -37,6 +37,7 @@ use renditions::tasks::EncodeTask;
 use runtime::{Background, Face, Routes, Service};
 use sandbox::Sandbox;
 use sandbox::staging::Staging;
+use sources::Sources;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +69,7 @@ pub(crate) const ENCODE_SECONDS: &str = "moocflix_encode_seconds";
 pub(crate) const ENCODER_MISSING: &str = "moocflix_encoder_missing";
 const ENCODER_MEMORY: &str = "moocflix_encoder_memory_limit";
 pub(crate) const SOURCES_REFUSED: &str = "moocflix_sources_refused_total";
+pub(crate) const SOURCE_BYTES: &str = "moocflix_source_bytes_fetched_total";
 pub(crate) const PIECES_PUBLISHED: &str = "moocflix_pieces_published_total";
 
 /// Every metric of this crate.
@@ -91,6 +93,10 @@ const METRICS: &[Metric] = &[
     Metric {
         name: SOURCES_REFUSED,
         help: "sources, and parts of them, that can't be made playable, by the code of the reason",
+    },
+    Metric {
+        name: SOURCE_BYTES,
+        help: "bytes of sources that were fetched from a remote store, by purpose (survey, picture, sound)",
     },
     Metric {
         name: PIECES_PUBLISHED,
@@ -151,17 +157,23 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
     let queue = deps.queue.of_worker(staging.worker());
     let scan = ScanJob::new(objects.clone(), ledger.clone(), limits);
     let scans = Worker::new(queue.clone(), vec![Arc::new(scan)], SCAN_SLOTS, POLL);
-    let surveys = surveys(&objects, &ledger, &sandbox, &staging);
+    let sources = Sources::new(objects.clone(), space.clone(), staging.clone());
+    let surveys = surveys((&objects, &sources), &ledger, &sandbox, &staging);
     let surveys = Worker::new(queue.clone(), surveys, SURVEY_SLOTS, POLL);
     let mut tasks = vec![background("scans", scans), background("surveys", surveys)];
     tasks.push(installed::background());
     tasks.push(cage_check::background(sandbox.clone(), staging.clone(), required));
-    tasks.push(lost_workers(queue.clone(), staging.clone(), one_machine));
+    tasks.push(lost_workers(
+        queue.clone(),
+        (staging.clone(), sources.clone()),
+        one_machine,
+    ));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     if let Some(threads) = processors.checked_div(transcode.slots) {
         let later = EncodeJob {
             kind: EncodeTask::KIND,
             objects,
+            sources,
             ledger,
             sandbox,
             staging,
@@ -199,11 +211,17 @@ fn memory_of_each(share: f64, slots: usize) -> u64 {
 }
 
 /// The jobs that read a source as a whole, and those for which nobody waits.
-fn surveys(objects: &Objects, ledger: &Ledger, sandbox: &Sandbox, staging: &Staging) -> Vec<Arc<dyn Job>> {
+fn surveys(
+    (objects, sources): (&Objects, &Sources),
+    ledger: &Ledger,
+    sandbox: &Sandbox,
+    staging: &Staging,
+) -> Vec<Arc<dyn Job>> {
     let (objects, ledger) = (objects.clone(), ledger.clone());
     vec![
         Arc::new(SurveyJob {
             objects: objects.clone(),
+            sources: sources.clone(),
             ledger: ledger.clone(),
             sandbox: sandbox.clone(),
             staging: staging.clone(),
@@ -227,9 +245,10 @@ fn encoders(name: &'static str, worker: Worker, space: &Space) -> Background {
 
 /// Removes the staging folders of dead workers, puts back what their tools had borrowed and, if all workers of the queue are
 /// on this machine, returns their tasks to the queue before the leases expire.
-fn lost_workers(queue: Queue, staging: Staging, one_machine: bool) -> Background {
+fn lost_workers(queue: Queue, (staging, sources): (Staging, Sources), one_machine: bool) -> Background {
     Background::new("lost-workers", move |shutdown| async move {
         loop {
+            sources.tidy();
             let left = staging.clone();
             match tokio::task::spawn_blocking(move || left.sweep()).await {
                 Ok(Ok(())) | Err(_) => {}

@@ -18,6 +18,7 @@ pub use error::SurveyError;
 
 use crate::containers::{demuxer, past_damage};
 use crate::encoder::{FFPROBE, codecs};
+use crate::sources::Views;
 use fmp4::Sniff;
 use marks::Marks;
 use packets::{Packets, Unit};
@@ -56,12 +57,26 @@ pub async fn survey_tracks(
     (sniff, tracks): (Sniff, Option<ScannedTracks>),
     folder: &Path,
 ) -> Result<Survey, SurveyError> {
+    let length = tokio::fs::metadata(source).await.map_or(0, |it| it.len());
+    let views = Views::of_file(source.to_owned(), sniff, length);
+    survey_views(sandbox, &views, tracks, folder).await
+}
+
+/// Surveys a source that may be in a remote store.
+///
+/// Errors: it is not a media file, or could not be read
+pub(crate) async fn survey_views(
+    sandbox: &Sandbox,
+    views: &Views,
+    tracks: Option<ScannedTracks>,
+    folder: &Path,
+) -> Result<Survey, SurveyError> {
+    let sniff = views.kind;
     if !sniff.is_media() {
         return Err(SurveyError::Unreadable);
     }
-    let container = sniff.container();
-    let length = tokio::fs::metadata(source).await.map_or(0, |it| it.len());
-    let order = |what: &[&str]| order(source, container, folder, what, length);
+    let (container, source) = (sniff.container(), views.streams.path());
+    let order = |what: &[&str]| order(source, container, folder, what, views.length);
     let (text, messages) = list(sandbox, &order(&STREAMS)).await?;
     let described = Description::parse(&text)?;
     let count = order(&marks::COUNT);
@@ -72,11 +87,12 @@ pub async fn survey_tracks(
         },
         None => Marks::of(sandbox, (source, container), described.kinds(), &count).await?,
     };
-    let streams = described.choose(&marks).map_err(|error| match error {
+    let mut streams = described.choose(&marks).map_err(|error| match error {
         // ffprobe continues without a size that it refuses.
         SurveyError::Undecodable => SurveyError::refused(&messages).unwrap_or(error),
         other => other,
     })?;
+    streams.length = Some(views.length).filter(|&length| length > 0);
     // Times in MP4 and MOV count from the lecture's zero already: ffmpeg has applied their edit lists.
     let (zero, contiguous) = if sniff.is_scannable() {
         (0, true)
@@ -84,7 +100,7 @@ pub async fn survey_tracks(
         (streams.start, false)
     };
     let packets = Packets::new(zero, contiguous);
-    let mut packets = list_packets(sandbox, &order(&PACKETS), &streams, packets).await?;
+    let mut packets = list_packets(sandbox, (views, container, folder), &streams, packets).await?;
     let pixels = streams.video.as_ref().map_or(0, |video| video.pixels);
     demand_pixels(pixels, packets.pictures())?;
     let video = picture(&streams, &mut packets);
@@ -98,7 +114,7 @@ pub async fn survey_tracks(
         container: container.to_owned(),
         zero,
         duration,
-        cut: packets.is_cut() || ends_early(source, container).await,
+        cut: packets.is_cut() || ends_early(views, container).await,
         video,
         audio,
     })
@@ -185,9 +201,13 @@ async fn list(sandbox: &Sandbox, order: &Order) -> Result<(Vec<u8>, String), Sur
 }
 
 /// Whether the container's lengths tell that the end of the file is missing; false if they can't be read.
-async fn ends_early(source: &Path, container: &str) -> bool {
-    let (source, container) = (source.to_owned(), container.to_owned());
-    let read = spawn_blocking(move || ending::is_cut(&source, &container));
+async fn ends_early(views: &Views, container: &str) -> bool {
+    let (source, container) = (views.streams.path().to_owned(), container.to_owned());
+    let (edges, length) = (views.edges.clone(), views.length);
+    let read = spawn_blocking(move || match edges {
+        Some((first, last)) => ending::is_cut_between(&first, &last, length, &container),
+        None => ending::is_cut(&source, &container),
+    });
     let read = read.await.map_err(io::Error::other).flatten();
     read.unwrap_or_else(|error| {
         tracing::warn!(%error, "the end of a source could not be read");
@@ -197,7 +217,7 @@ async fn ends_early(source: &Path, container: &str) -> bool {
 
 async fn list_packets(
     sandbox: &Sandbox,
-    order: &Order,
+    (views, container, folder): (&Views, &str, &Path),
     streams: &Streams,
     mut packets: Packets,
 ) -> Result<Packets, SurveyError> {
@@ -207,7 +227,11 @@ async fn list_packets(
     for audio in &streams.audio {
         packets.watch_audio(audio.stream, audio.unit);
     }
-    let mut running = sandbox.start(order)?;
+    // A parser would look for frames in bytes that are not there.
+    let unparsed: &[&str] = if views.has_bytes { &[] } else { &["-fflags", "+noparse"] };
+    let what = [unparsed, &PACKETS].concat();
+    let order = order(views.packets.path(), container, folder, &what, views.length);
+    let mut running = views.packets.start(sandbox, &order)?;
     while let Some(bytes) = running.next().await? {
         packets.push(&bytes)?;
     }

@@ -2,25 +2,22 @@
 
 use crate::encoder::{FFPROBE, installed};
 use crate::failures;
-use crate::survey::{SurveyError, survey_tracks};
+use crate::sources::Sources;
+use crate::survey::{SurveyError, survey_views};
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
 use backing::objects::{ObjectError, Objects};
 use backing::tasks::{Done, Job, JobError, Task};
 use contracts::{ObjectKey, VideoId};
-use fmp4::sniff;
 use renditions::ledger::{Finding, Ledger};
 use renditions::tasks::{self, SurveyTask};
 use sandbox::staging::Staging;
 use sandbox::{RunError, Sandbox};
-use std::slice::from_ref;
-
-/// How many bytes are enough to recognise the kind of a file.
-const SNIFFED: u64 = 64 * 1_024;
 
 /// Runs tasks of the kind `survey`.
 pub(crate) struct SurveyJob {
     pub(crate) objects: Objects,
+    pub(crate) sources: Sources,
     pub(crate) ledger: Ledger,
     pub(crate) sandbox: Sandbox,
     pub(crate) staging: Staging,
@@ -35,22 +32,17 @@ impl Job for SurveyJob {
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
         let SurveyTask { video_id, tracks } = tasks::read(task)?;
         let source = ObjectKey::VideoSource(video_id);
-        let length = match self.objects.size(&source).await {
-            Ok(length) => length,
+        match self.objects.size(&source).await {
+            Ok(_) => {}
             Err(ObjectError::NotFound) => return self.record(video_id, &Finding::Missing, task).await,
             Err(error) => return Err(JobError::Retry(format!("the source could not be read: {error}"))),
-        };
-        let first = self
-            .objects
-            .get_ranges(&source, from_ref(&(0..length.min(SNIFFED))))
-            .await;
-        let first = first.map_err(|error| JobError::Retry(format!("the source could not be read: {error}")))?;
+        }
         if let Some(waits) = installed::wait_for(FFPROBE, &self.ledger, video_id).await? {
             return Ok(waits);
         }
-        let path = failures::local(&self.objects, &source)?;
         let folder = self.staging.task(task.id).map_err(|error| failures::staging(&error))?;
-        let found = survey_tracks(&self.sandbox, &path, (sniff(&first.concat()), tracks), folder.path()).await;
+        let views = self.sources.survey(&source, folder.path()).await?;
+        let found = survey_views(&self.sandbox, &views, tracks, folder.path()).await;
         match found {
             Ok(found) => self.record(video_id, &Finding::Surveyed(&found), task).await,
             Err(SurveyError::Encoder(error)) => failures::encoder(&error, task, "read"),

@@ -33,6 +33,8 @@ mod serving;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
+mod sources;
+#[cfg(test)]
 mod stage;
 #[cfg(test)]
 mod survey;

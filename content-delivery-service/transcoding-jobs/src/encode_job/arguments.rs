@@ -2,6 +2,7 @@
 
 use crate::containers::{can_jump, demuxer, past_damage};
 use crate::encoder::codecs;
+use crate::sources::SourceFile;
 use fmp4::TICKS;
 use renditions::models::plan::{Input, Rung, SOUND_BIT_RATE, Sound, Stream};
 use std::ffi::OsString;
@@ -22,7 +23,7 @@ const IN_STEP: &str = "async=1000:flags=res:min_comp=0.005:min_hard_comp=0.04";
 /// One piece of some rungs.
 pub(crate) struct PieceOrder<'a> {
     pub(crate) input: &'a Input,
-    pub(crate) source: &'a Path,
+    pub(crate) source: &'a SourceFile,
     /// The time to jump to before decoding begins.
     pub(crate) seek: Option<u64>,
     /// The piece's segment bounds.
@@ -67,7 +68,7 @@ pub(crate) fn piece(order: &PieceOrder<'_>) -> Vec<OsString> {
 /// Encodes a sound, from one of its samples to a time, to standard output as AAC in ADTS.
 ///
 /// The first packet primes the decoder; the second one begins with sample `from`.
-pub(crate) fn sound(of: &Input, source: &Path, sound: &Sound, (from, end): (u64, u64)) -> Vec<OsString> {
+pub(crate) fn sound(of: &Input, source: &SourceFile, sound: &Sound, (from, end): (u64, u64)) -> Vec<OsString> {
     let seconds = (from / u64::from(SAMPLE_RATE)).saturating_sub(2);
     let near = seconds * u64::from(TICKS);
     let mut args = quiet();
@@ -104,9 +105,9 @@ fn quiet() -> Vec<OsString> {
 ///
 /// `-start_at_zero` would subtract the start of only those streams that are encoded, so that sound and picture of one
 /// file would have different zeros; `-ss` without `-seek_timestamp` adds the container's start in its own way.
-fn input(of: &Input, source: &Path, seek: Option<u64>) -> Vec<OsString> {
+fn input(of: &Input, source: &SourceFile, seek: Option<u64>) -> Vec<OsString> {
     let mut args: Vec<OsString> = words("-copyts").collect();
-    if let Some(seek) = seek.filter(|&seek| seek > 0) {
+    if let Some(seek) = seek.filter(|&seek| seek > 0 && source.jumps()) {
         let zero = i128::from(of.zero);
         let micros = zero + i128::from(seek) * 1_000_000 / i128::from(TICKS);
         // The filters drop what lies before the piece.
@@ -119,7 +120,7 @@ fn input(of: &Input, source: &Path, seek: Option<u64>) -> Vec<OsString> {
     let demuxer = demuxer(&of.container);
     args.extend(codecs::bounds(demuxer).map(OsString::from));
     args.extend(words(&format!("-f {demuxer} -i")));
-    args.push(file_url(source));
+    args.push(file_url(source.path()));
     args
 }
 

@@ -1,10 +1,11 @@
 //! One piece of the picture: decoded once, encoded to every rung of its set.
 
+use super::arguments::{self, PieceOrder};
 use super::{Assignment, EncodeJob, Over, budget, hand_in};
-use crate::arguments::{self, PieceOrder};
 use crate::containers;
 use crate::encoder::{self, FFMPEG};
 use crate::failures;
+use crate::sources::SourceFile;
 use backing::tasks::JobError;
 use contracts::{ObjectKey, RenditionName};
 use fmp4::{Piece, PieceError, TICKS, video_piece};
@@ -47,11 +48,15 @@ impl EncodeJob {
         let Some(planned) = planned else {
             return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such piece".to_owned()).into());
         };
-        let source = failures::local(&self.objects, &ObjectKey::VideoSource(assignment.video))?;
         let folder = self
             .staging
             .task(assignment.task.id)
             .map_err(|error| failures::staging(&error))?;
+        let key = ObjectKey::VideoSource(assignment.video);
+        let source = self
+            .sources
+            .picture(&key, planned.bytes.as_ref(), folder.path())
+            .await?;
         let (made, failed) = self.each(assignment, planned, rungs, (&source, folder.path())).await?;
         let last = usize::try_from(number).is_ok_and(|n| n + 1 == pieces.len());
         let (mut handed_in, mut keys) = (Vec::new(), Vec::new());
@@ -78,7 +83,7 @@ impl EncodeJob {
         assignment: &Assignment<'_>,
         planned: &PlannedPiece,
         rungs: Vec<&'a Rung>,
-        paths: (&Path, &Path),
+        paths: (&SourceFile, &Path),
     ) -> Result<(Vec<(&'a Rung, Piece)>, Vec<(RenditionName, Reason)>), Over> {
         let whole = match self.set(assignment, planned, &rungs, paths).await {
             Ok(pieces) => return Ok((rungs.into_iter().zip(pieces).collect(), Vec::new())),
@@ -110,7 +115,7 @@ impl EncodeJob {
         assignment: &Assignment<'_>,
         planned: &PlannedPiece,
         rungs: &[&Rung],
-        paths: (&Path, &Path),
+        paths: (&SourceFile, &Path),
     ) -> Result<Vec<Piece>, Over> {
         if rungs.is_empty() {
             return Ok(Vec::new());
@@ -127,6 +132,12 @@ impl EncodeJob {
             && made.first().is_none_or(|piece| piece.frames < expected)
         {
             let seek = seek.checked_sub(FURTHER_BACK);
+            let whole = if paths.0.is_slice() {
+                Some(self.sources.whole(&ObjectKey::VideoSource(assignment.video)).await?)
+            } else {
+                None
+            };
+            let paths = (whole.as_ref().unwrap_or(paths.0), paths.1);
             let again = self.encode(assignment, planned, rungs, paths, seek).await?;
             let frames = |pieces: &[Piece]| pieces.first().map_or(0, |piece| piece.frames);
             if frames(&again) > frames(&made) {
@@ -146,7 +157,7 @@ impl EncodeJob {
         assignment: &Assignment<'_>,
         planned: &PlannedPiece,
         rungs: &[&Rung],
-        (source, folder): (&Path, &Path),
+        (source, folder): (&SourceFile, &Path),
         seek: Option<u64>,
     ) -> Result<Vec<Piece>, Over> {
         let plan = &assignment.plan;
@@ -165,7 +176,7 @@ impl EncodeJob {
                 threads: self.threads,
             }),
             folder: folder.to_owned(),
-            reads: vec![source.to_owned()],
+            reads: vec![source.path().to_owned()],
             writes: rungs
                 .iter()
                 .map(|rung| folder.join(arguments::file_name(rung)))

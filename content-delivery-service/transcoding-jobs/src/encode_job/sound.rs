@@ -1,9 +1,10 @@
 //! Encodes a sound, publishes its pieces one by one, and resumes after the last published one.
 
+use super::arguments::{self, SAMPLE_RATE};
 use super::{Assignment, EncodeJob, Over, budget, hand_in, stretches};
-use crate::arguments::{self, SAMPLE_RATE};
 use crate::encoder::FFMPEG;
 use crate::failures;
+use crate::sources::SourceFile;
 use backing::tasks::JobError;
 use bytes::Bytes;
 use contracts::ObjectKey;
@@ -57,7 +58,7 @@ impl EncodeJob {
         let published = self.ledger.published(video, generation, &sound.name).await?;
         let done: u64 = published.iter().map(|(_, frames)| frames.unsigned_abs()).sum();
         let mut cutter = Cutter::new(&plan.audio, published.len());
-        let source = failures::local(&self.objects, &ObjectKey::VideoSource(video))?;
+        let key = ObjectKey::VideoSource(video);
         let folder = self
             .staging
             .task(assignment.task.id)
@@ -68,11 +69,12 @@ impl EncodeJob {
                 self.keep_silent(assignment, sound, &mut cutter, stretch.first).await?;
                 let from = cutter.frames();
                 let back = from.min(WARMING_UP);
+                let source = self.sources.sound(&key, plan, ticks(from), folder.path()).await?;
                 let order = Order {
                     tool: FFMPEG.into(),
                     args: arguments::sound(&plan.input, &source, sound, ((from - back) * FRAME, stretch.end)),
                     folder: folder.path().to_owned(),
-                    reads: vec![source.clone()],
+                    reads: vec![source.path().to_owned()],
                     writes: Vec::new(),
                     limits: Limits {
                         cpu: Some(budget::of_sound(plan.end())),
@@ -80,7 +82,7 @@ impl EncodeJob {
                     },
                 };
                 // The first frame primes the decoder and comes before the sound begins.
-                self.follow(assignment, sound, (&mut cutter, &reached), (&order, 1 + back))
+                self.follow(assignment, sound, (&mut cutter, &reached), (&source, &order, 1 + back))
                     .await?;
             }
             self.finish(assignment, sound, &mut cutter).await
@@ -130,10 +132,10 @@ impl EncodeJob {
         assignment: &Assignment<'_>,
         sound: &Sound,
         (cutter, reached): (&mut Cutter, &AtomicU64),
-        (order, mut skip): (&Order, u64),
+        (source, order, mut skip): (&SourceFile, &Order, u64),
     ) -> Result<(), Over> {
         let failed = |error| Over::Ended(failures::encoder(&error, assignment.task, "encode"));
-        let mut running = self.sandbox.start(order).map_err(failed)?;
+        let mut running = source.start(&self.sandbox, order).map_err(failed)?;
         let mut reader = AdtsReader::new();
         loop {
             let chunk = match running.next().await {
@@ -278,8 +280,15 @@ impl Cutter {
     ///
     /// Units: 90 kHz
     fn waiting_ticks(&self) -> u64 {
-        u64::try_from(self.waiting.len()).unwrap_or(0) * FRAME * u64::from(TICKS) / u64::from(SAMPLE_RATE)
+        ticks(u64::try_from(self.waiting.len()).unwrap_or(0))
     }
+}
+
+/// The time of a frame.
+///
+/// Units: 90 kHz
+fn ticks(frames: u64) -> u64 {
+    frames * FRAME * u64::from(TICKS) / u64::from(SAMPLE_RATE)
 }
 
 /// The parameters of the encoded sound.

@@ -1,7 +1,7 @@
 //! The stretches of a sound between its long silences. Each is encoded by a run of its own; the silences between them are
 //! made of silent frames, so that no encoder holds hours of silence in memory.
 
-use crate::arguments::SAMPLE_RATE;
+use super::arguments::SAMPLE_RATE;
 use fmp4::TICKS;
 use std::ops::Range;
 

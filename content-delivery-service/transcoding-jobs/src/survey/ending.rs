@@ -16,14 +16,73 @@ const MOST_CHUNKS: u32 = 10_000;
 pub(super) fn is_cut(path: &Path, container: &str) -> io::Result<bool> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
-    let mut file = BufReader::new(file);
+    ends_early(&mut BufReader::new(file), length, container)
+}
+
+/// Whether a file of which only the first and the last bytes are known ends early.
+///
+/// Errors: that depends on other bytes
+pub(super) fn is_cut_between(first: &[u8], last: &[u8], length: u64, container: &str) -> io::Result<bool> {
+    let at = 0;
+    ends_early(
+        &mut Edges {
+            first,
+            last,
+            length,
+            at,
+        },
+        length,
+        container,
+    )
+}
+
+fn ends_early(file: &mut (impl Read + Seek), length: u64, container: &str) -> io::Result<bool> {
     match container {
-        "matroska" | "webm" => matroska::is_cut(&mut file, length),
-        "mpegts" => transport_stream(&mut file, length),
-        "flv" => flash(&mut file, length),
-        "avi" => riff(&mut file, length),
-        "ogg" => ogg(&mut file, length),
+        "matroska" | "webm" => matroska::is_cut(file, length),
+        "mpegts" => transport_stream(file, length),
+        "flv" => flash(file, length),
+        "avi" => riff(file, length),
+        "ogg" => ogg(file, length),
         _ => Ok(false),
+    }
+}
+
+/// The first and the last bytes of a file.
+struct Edges<'a> {
+    first: &'a [u8],
+    last: &'a [u8],
+    length: u64,
+    at: u64,
+}
+
+impl Read for Edges<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let last_at = self.length.saturating_sub(u64::try_from(self.last.len()).unwrap_or(0));
+        let place = |from: u64| usize::try_from(self.at.checked_sub(from)?).ok();
+        let known = match (place(0), place(last_at)) {
+            _ if self.at >= self.length => Some(&[][..]),
+            (_, Some(place)) => self.last.get(place..),
+            (Some(place), None) => self.first.get(place..).filter(|rest| !rest.is_empty()),
+            (None, None) => None,
+        };
+        let Some(mut known) = known else {
+            return Err(io::Error::other("the middle of the file is not known"));
+        };
+        let count = known.read(buffer)?;
+        self.at += u64::try_from(count).unwrap_or(0);
+        Ok(count)
+    }
+}
+
+impl Seek for Edges<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        }
+        .ok_or_else(|| io::Error::other("a file has no bytes before its first"))?;
+        Ok(self.at)
     }
 }
 
@@ -126,6 +185,12 @@ mod tests {
             for length in [whole.len() - 2, whole.len() - 77, whole.len() * 2 / 3 + 1] {
                 fs::write(&path, &whole[..length]).unwrap();
                 assert!(is_cut(&path, container).unwrap(), "{name} of {length} bytes");
+                let (first, last) = whole[..length].split_at(length / 2);
+                // The lengths of live recordings are everywhere in the file.
+                if !name.starts_with("live") {
+                    let cut = is_cut_between(first, last, length as u64, container);
+                    assert!(cut.unwrap(), "{name} of {length} bytes, by its edges");
+                }
             }
         }
     }

@@ -2,12 +2,9 @@
 //!
 //! Source: RFC 8794 (EBML), RFC 9559 (Matroska)
 
+use crate::containers::ebml::{CLUSTER, Element, HEADER, SEGMENT, TRACKS, parse};
 use std::io::{self, Read, Seek, SeekFrom};
 
-const HEADER: u32 = 0x1a45_dfa3;
-const SEGMENT: u32 = 0x1853_8067;
-const TRACKS: u32 = 0x1654_ae6b;
-const CLUSTER: u32 = 0x1f43_b675;
 const TRACK_ENTRY: u32 = 0xae;
 const TRACK_TYPE: u32 = 0x83;
 const FLAG_ENABLED: u32 = 0xb9;
@@ -17,14 +14,6 @@ const STREAMS: [u8; 4] = [1, 2, 0x11, 0x21];
 const MOST_TRACKS: u64 = 4 << 20;
 /// The most elements that are visited: more than a day of packets.
 const MOST_ELEMENTS: u32 = 8_000_000;
-
-/// An element's header, and where its data begins.
-struct Element {
-    id: u32,
-    start: u64,
-    /// Where it ends; none if its length was not known when it was written.
-    end: Option<u64>,
-}
 
 /// The streams, by their numbers, of tracks that are disabled.
 pub(super) fn disabled(file: &mut (impl Read + Seek)) -> io::Result<Vec<u32>> {
@@ -107,29 +96,7 @@ fn read(file: &mut (impl Read + Seek), at: u64) -> io::Result<Option<Element>> {
     let mut header = Vec::new();
     file.seek(SeekFrom::Start(at))?;
     file.take(12).read_to_end(&mut header)?;
-    Ok(parse(&header).map(|(id, size, length)| {
-        let start = at.saturating_add(u64::try_from(length).unwrap_or(0));
-        Element {
-            id,
-            start,
-            end: size.map(|size| start.saturating_add(size)),
-        }
-    }))
-}
-
-/// An element's id, its size if it is known, and the length of both.
-fn parse(bytes: &[u8]) -> Option<(u32, Option<u64>, usize)> {
-    let width = |first: u8, most: u32| Some(first.leading_zeros() + 1).filter(|&width| width <= most);
-    let number = |from: usize, width: usize| {
-        let bytes = bytes.get(from..from + width)?;
-        Some(bytes.iter().fold(0_u64, |sum, &byte| sum << 8 | u64::from(byte)))
-    };
-    let id_width = usize::try_from(width(*bytes.first()?, 4)?).ok()?;
-    let id = u32::try_from(number(0, id_width)?).ok()?;
-    let size_width = usize::try_from(width(*bytes.get(id_width)?, 8)?).ok()?;
-    let values = (1_u64 << (7 * size_width)) - 1;
-    let size = number(id_width, size_width)? & values;
-    Some((id, (size != values).then_some(size), id_width + size_width))
+    Ok(Element::at(&header, at))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ fn a_piece_is_decoded_once_for_all_its_rungs() {
     let (low, high) = (rung("240p", 426, 240), rung("360p", 640, 360));
     let args = piece(&PieceOrder {
         input: &input("matroska", -7_000),
-        source: Path::new("/data/a -f b"),
+        source: &SourceFile::stored("/data/a -f b".into()),
         seek: Some(900_000),
         bounds: &[900_900, 1_351_350, 1_801_800],
         rungs: &[&low, &high],
@@ -65,14 +65,21 @@ fn sound_goes_on_with_a_sample_and_begins_to_read_shortly_before() {
         language: None,
         silences: Vec::new(),
     };
-    let args = |from| text(&sound(&input("mp4", 0), Path::new("/s"), &sound_of, (from, 1_080_000)));
+    let args = |from| {
+        text(&sound(
+            &input("mp4", 0),
+            &SourceFile::stored("/s".into()),
+            &sound_of,
+            (from, 1_080_000),
+        ))
+    };
     assert!(!args(0).contains("-ss"));
     assert!(args(480_000).contains("-seek_timestamp 1 -noaccurate_seek -ss 8.000000"));
     assert!(args(480_000).contains("first_pts=480000"));
     for container in ["wav", "w64", "aiff", "au", "caf"] {
         let whole = text(&sound(
             &input(container, 0),
-            Path::new("/s"),
+            &SourceFile::stored("/s".into()),
             &sound_of,
             (480_000, 1_080_000),
         ));
@@ -127,7 +134,7 @@ fn a_late_picture_is_as_late_in_its_pieces() {
     ] {
         let order = PieceOrder {
             input: &input,
-            source: &folder.path().join("late.ts"),
+            source: &SourceFile::stored(folder.path().join("late.ts")),
             seek,
             bounds: &bounds,
             rungs: &[&low],
@@ -164,7 +171,12 @@ fn a_late_sound_is_as_late_from_wherever_it_is_encoded() {
     for (from, silent) in [(0, 24_000), (12_288, 24_000 - 12_288), (240_640, 0)] {
         let encoded = ffmpeg(
             folder.path(),
-            sound(&input, &folder.path().join("late.ts"), &of, (from, 9_000_000)),
+            sound(
+                &input,
+                &SourceFile::stored(folder.path().join("late.ts")),
+                &of,
+                (from, 9_000_000),
+            ),
         );
         std::fs::write(folder.path().join("sound.aac"), encoded).unwrap();
         let samples = ffmpeg(folder.path(), words("-nostdin -v error -i sound.aac -f s16le -"));
@@ -199,7 +211,7 @@ fn rung(width: u32, height: u32, frame_rate: f64, thinned: bool) -> Rung {
 fn encoded(folder: &Path, input: &Input, (name, seek): (&str, Option<u64>), bounds: &[u64], rung: &Rung) -> Vec<u64> {
     let order = PieceOrder {
         input,
-        source: &folder.join(name),
+        source: &SourceFile::stored(folder.join(name)),
         seek,
         bounds,
         rungs: &[rung],
@@ -309,7 +321,12 @@ fn sound_keeps_its_times_over_holes_and_with_another_clock() {
         let container = if name.ends_with("mp4") { "mp4" } else { "matroska" };
         let encoded = ffmpeg(
             folder.path(),
-            sound(&input(container, 0), &folder.path().join(name), &of, (0, 9_000_000)),
+            sound(
+                &input(container, 0),
+                &SourceFile::stored(folder.path().join(name)),
+                &of,
+                (0, 9_000_000),
+            ),
         );
         std::fs::write(folder.path().join("sound.aac"), encoded).unwrap();
         let samples = ffmpeg(folder.path(), words("-nostdin -v error -i sound.aac -f s16le -"));
