@@ -1,5 +1,6 @@
 //! The service's keys; `config/default.toml` states meaning, unit and range of each.
 
+use runtime::config::Faults;
 use serde::Deserialize;
 
 /// The section `content`.
@@ -59,37 +60,35 @@ pub struct PlaybackConfig {
 impl Config {
     /// Checks each key's range.
     ///
-    /// Errors: the first key that is out of its range, in words
-    pub fn validate(&self) -> Result<(), String> {
-        let range = |key: &str, fits: bool, bounds: &str| {
-            if fits {
-                Ok(())
-            } else {
-                Err(format!("content.{key} must be {bounds}"))
-            }
+    /// Errors: each key that is out of its range, in words
+    pub fn validate(&self) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        let mut range = |key: &str, fits: bool, bounds: &str| {
+            faults.unless(fits, || format!("content.{key} must be {bounds}"));
         };
         let upload = &self.upload;
-        range("upload.max_bytes", upload.max_bytes >= 1 << 20, "1048576 or more")?;
+        range("upload.max_bytes", upload.max_bytes >= 1 << 20, "1048576 or more");
         range(
             "upload.expires_days",
             (1..=365).contains(&upload.expires_days),
             "1 to 365",
-        )?;
+        );
         let checkpoints = 1 << 20..=1 << 30;
         range(
             "upload.checkpoint_bytes",
             checkpoints.contains(&upload.checkpoint_bytes),
             "1048576 to 1073741824",
-        )?;
+        );
         range(
             "playback.hot_bytes",
             self.playback.hot_bytes >= 1 << 20,
             "1048576 or more",
-        )?;
+        );
         range(
             "playback.completed_share",
             (0.1..=1.0).contains(&self.playback.completed_share),
             "0.1 to 1",
-        )
+        );
+        faults.into_result()
     }
 }

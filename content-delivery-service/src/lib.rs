@@ -44,6 +44,7 @@ use repositories::playback::playback_key_repository::PlaybackKeyRepository;
 use repositories::uploads::upload_repository::UploadRepository;
 use repositories::videos::deletion_repository::DeletionRepository;
 use repositories::videos::video_repository::VideoRepository;
+use runtime::config::Faults;
 use runtime::receipts::Receipts;
 use runtime::{Authenticator, Background, Face, Service, Spawner};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -105,8 +106,8 @@ pub struct Deps {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A value of the configuration is out of its range.
-    #[error("{0}")]
-    Config(String),
+    #[error(transparent)]
+    Config(#[from] Faults),
     /// The keys of playback tokens can't be read or made.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -136,7 +137,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         secret,
         config,
     } = deps;
-    config.validate().map_err(StartError::Config)?;
+    config.validate()?;
     let stores = (objects.clone(), space.clone(), clock.clone());
     let uploads = uploads(&db, stores, (config.upload, config.quota.clone()), &secret);
     let (keys, media) = playback(&db, (&objects, &clock), &secret, config.playback.hot_bytes).await?;

@@ -1,5 +1,6 @@
 //! The service's section of the configuration.
 
+use runtime::config::Faults;
 use serde::Deserialize;
 
 /// The default of every key, with its meaning.
@@ -18,17 +19,15 @@ pub struct Config {
 impl Config {
     /// Checks the ranges of all keys.
     ///
-    /// Errors: the key that is out of range, and its range
-    pub fn validate(&self) -> Result<(), String> {
-        let keys = [
+    /// Errors: each key that is out of range, and its range
+    pub fn validate(&self) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        for (key, value) in [
             ("enrolments_per_day", self.enrolments_per_day),
             ("owned_courses", self.owned_courses),
-        ];
-        for (key, value) in keys {
-            if !(1..=100_000).contains(&value) {
-                return Err(format!("courses.{key} = {value}: must be 1 to 100000"));
-            }
+        ] {
+            faults.within(&format!("courses.{key}"), value.into(), 1, 100_000);
         }
-        Ok(())
+        faults.into_result()
     }
 }

@@ -29,6 +29,7 @@ use repositories::enrolments::enrolment_repository::EnrolmentRepository;
 use repositories::enrolments::member_repository::MemberRepository;
 use repositories::outline::item_repository::ItemRepository;
 use repositories::outline::outline_repository::OutlineRepository;
+use runtime::config::Faults;
 use runtime::receipts::Receipts;
 use runtime::{Authenticator, Face, Service};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -97,8 +98,8 @@ pub struct Deps {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A value of the configuration is out of its range.
-    #[error("{0}")]
-    Config(String),
+    #[error(transparent)]
+    Config(#[from] Faults),
     /// The bus takes no subscription.
     #[error(transparent)]
     Bus(#[from] BusError),
@@ -108,7 +109,7 @@ pub enum StartError {
 ///
 /// Errors: a key that is out of its range, or a bus that takes no subscription
 pub async fn service(deps: Deps) -> Result<Service, StartError> {
-    deps.config.validate().map_err(StartError::Config)?;
+    deps.config.validate()?;
     let clock = deps.backing.clock.clone();
     let followed = followed_events::subscription(deps.db.clone(), clock.clone());
     let followed = deps.backing.bus.subscribe_group(followed).await?;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use backing::objects::Objects;
 use backing::space::Reserve;
 use runtime::TrustedProxy;
-use runtime::config::{self, Loaded};
+use runtime::config::{self, Faults, Loaded};
 use runtime::server::{PublicHost, ServerLimits};
 use runtime::telemetry::LogFormat;
 use secrecy::{ExposeSecret, SecretString};
@@ -111,7 +111,18 @@ pub(crate) struct Overrides {
 }
 
 /// Reads the configuration and checks it.
+///
+/// Errors: all faults, each in a line
 pub(crate) fn load(overrides: &Overrides, listen: Option<&str>) -> Result<Loaded<Settings>> {
+    load_for(overrides, listen, |_| Ok(()))
+}
+
+/// The same with one more check, whose faults are reported with all others.
+pub(crate) fn load_for(
+    overrides: &Overrides,
+    listen: Option<&str>,
+    check: impl FnOnce(&Settings) -> Result<(), Faults>,
+) -> Result<Loaded<Settings>> {
     let mut environment = config::environment();
     if let Some(folder) = &overrides.data_dir {
         let folder = folder.to_str().context("--data-dir: the path is not UTF-8")?;
@@ -120,9 +131,14 @@ pub(crate) fn load(overrides: &Overrides, listen: Option<&str>) -> Result<Loaded
     if let Some(listen) = listen {
         environment.push(("MOOCFLIX_LISTEN".to_owned(), listen.to_owned()));
     }
-    let mut loaded = config::load::<Settings>(&every_default(), overrides.config.as_deref(), &environment)?;
+    let file = overrides.config.as_deref();
+    let mut loaded = config::load_checked(&every_default(), file, &environment, |settings: &Settings| {
+        let mut faults = Faults::default();
+        faults.include(settings.validate());
+        faults.include(check(settings));
+        faults.into_result()
+    })?;
     loaded.value.data_dir = std::path::absolute(&loaded.value.data_dir).context("data_dir")?;
-    loaded.value.validate()?;
     Ok(loaded)
 }
 
@@ -134,46 +150,50 @@ pub(crate) fn defaults(folder: &Path) -> Result<Settings> {
 }
 
 impl Settings {
-    fn validate(&self) -> Result<()> {
-        supported(
-            "database_url",
-            &self.database_url(),
-            &["sqlite", "postgres", "postgresql"],
-        )?;
-        self.connections_per_schema()?;
-        supported("storage_url", &self.storage_url(), &["file", "s3"])?;
-        if self.s3_objects()?.is_some() && self.content.upload.max_bytes > adapters::LONGEST_S3_UPLOAD {
-            let most = adapters::LONGEST_S3_UPLOAD;
-            bail!(
-                "content.upload.max_bytes: must be at most {most} if storage_url is s3:, because S3 takes 10000 parts"
-            );
-        }
-        supported("cache_url", &self.cache_url, &["memory", "redis", "rediss"])?;
-        self.redis_cache()?;
-        supported("bus_url", &self.bus_url, &["embedded", "kafka", "kafkas"])?;
-        self.kafka_bus()?;
-        if self
-            .secret_key
-            .as_ref()
-            .is_some_and(|key| key.expose_secret().len() < 32)
+    fn validate(&self) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        let databases = ["sqlite", "postgres", "postgresql"];
+        faults.take(supported("database_url", &self.database_url(), &databases));
+        faults.take(self.connections_per_schema());
+        if faults
+            .take(supported("storage_url", &self.storage_url(), &["file", "s3"]))
+            .is_some()
         {
-            bail!("secret_key: must have at least 32 characters");
+            faults.include(self.check_s3());
         }
-        if !(1..=600).contains(&self.tasks.lease_seconds) {
-            bail!("tasks.lease_seconds = {}: must be 1 to 600", self.tasks.lease_seconds);
+        let cache = supported("cache_url", &self.cache_url, &["memory", "redis", "rediss"]);
+        if faults.take(cache).is_some() {
+            faults.take(self.redis_cache());
         }
-        self.disk_reserve()?;
-        self.limits()?;
-        let sections = [
-            self.users.validate(),
-            self.courses.validate(),
-            self.content.service().validate(),
-            self.workers().validate(),
-        ];
-        sections
-            .into_iter()
-            .collect::<Result<(), String>>()
-            .map_err(|why| anyhow!(why))
+        let bus = supported("bus_url", &self.bus_url, &["embedded", "kafka", "kafkas"]);
+        if faults.take(bus).is_some() {
+            faults.take(self.kafka_bus());
+        }
+        let secret = self.secret_key.as_ref().map(|key| key.expose_secret().len());
+        faults.unless(secret.is_none_or(|length| length >= 32), || {
+            "secret_key: must have at least 32 characters".to_owned()
+        });
+        faults.within("tasks.lease_seconds", self.tasks.lease_seconds, 1, 600);
+        faults.take(self.disk_reserve());
+        faults.include(self.read_limits().1);
+        faults.include(self.users.validate());
+        faults.include(self.courses.validate());
+        faults.include(self.content.service().validate());
+        faults.include(self.workers().validate());
+        faults.into_result()
+    }
+
+    /// Checks what only lectures on a server of S3 need.
+    fn check_s3(&self) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        let is_on_s3 = faults.take(self.s3_objects()).flatten().is_some();
+        let most = adapters::LONGEST_S3_UPLOAD;
+        faults.unless(!is_on_s3 || self.content.upload.max_bytes <= most, || {
+            format!(
+                "content.upload.max_bytes: must be at most {most} if storage_url is s3:, because S3 takes 10000 parts"
+            )
+        });
+        faults.into_result()
     }
 
     /// The database's URL, the default filled in.
@@ -245,36 +265,49 @@ impl Settings {
     }
 
     /// The server's limits.
-    pub(crate) fn limits(&self) -> Result<ServerLimits> {
-        let seconds = |key: &str, value: f64, low: f64, high: f64| {
-            if (low..=high).contains(&value) {
-                Ok(Duration::from_secs_f64(value))
-            } else {
-                bail!("server.{key} = {value}: must be {low} to {high} seconds")
-            }
-        };
+    ///
+    /// Errors: all that is wrong with them
+    pub(crate) fn limits(&self) -> Result<ServerLimits, Faults> {
+        let (limits, faults) = self.read_limits();
+        faults.map(|()| limits)
+    }
+
+    /// The limits, and what is wrong with them.
+    fn read_limits(&self) -> (ServerLimits, Result<(), Faults>) {
+        let (mut faults, server) = (Faults::default(), &self.server);
         let proxies = self.trusted_proxies.iter().map(|text| text.parse::<TrustedProxy>());
-        let server = &self.server;
-        let count = |key: &str, value: usize| {
-            if (1..=1_000_000).contains(&value) {
-                Ok(value)
-            } else {
-                bail!("server.{key} = {value}: must be 1 to 1000000")
-            }
-        };
+        let proxies = proxies.filter_map(|proxy| faults.take_of("trusted_proxies", proxy));
+        let trusted_proxies = proxies.collect();
         let public_host = self.public_url.as_deref().map(str::parse::<PublicHost>);
-        Ok(ServerLimits {
-            header_timeout: seconds("header_timeout", server.header_timeout, 0.1, 600.0)?,
-            idle_timeout: seconds("idle_timeout", server.idle_timeout, 0.1, 3_600.0)?,
-            body_idle_timeout: seconds("body_idle_timeout", server.body_idle_timeout, 0.1, 3_600.0)?,
-            write_timeout: seconds("write_timeout", server.write_timeout, 0.1, 3_600.0)?,
-            drain_timeout: seconds("drain_timeout", server.drain_timeout, 0.0, 25.0)?,
-            connections: count("connections", server.connections)?,
-            connections_per_address: count("connections_per_address", server.connections_per_address)?,
-            trusted_proxies: proxies.collect::<Result<_, _>>().context("trusted_proxies")?,
-            public_host: public_host.transpose().context("public_url")?,
+        let public_host = public_host.and_then(|host| faults.take_of("public_url", host));
+        let mut seconds = |key: &str, value: f64, low: f64, high: f64| {
+            let fits = (low..=high).contains(&value);
+            faults.unless(fits, || {
+                format!("server.{key} = {value}: must be {low} to {high} seconds")
+            });
+            Duration::from_secs_f64(if fits { value } else { low })
+        };
+        let limits = ServerLimits {
+            header_timeout: seconds("header_timeout", server.header_timeout, 0.1, 600.0),
+            idle_timeout: seconds("idle_timeout", server.idle_timeout, 0.1, 3_600.0),
+            body_idle_timeout: seconds("body_idle_timeout", server.body_idle_timeout, 0.1, 3_600.0),
+            write_timeout: seconds("write_timeout", server.write_timeout, 0.1, 3_600.0),
+            drain_timeout: seconds("drain_timeout", server.drain_timeout, 0.0, 25.0),
+            connections: server.connections,
+            connections_per_address: server.connections_per_address,
+            trusted_proxies,
+            public_host,
             ..ServerLimits::default()
-        })
+        };
+        for (key, value) in [
+            ("connections", server.connections),
+            ("connections_per_address", server.connections_per_address),
+        ] {
+            faults.unless((1..=1_000_000).contains(&value), || {
+                format!("server.{key} = {value}: must be 1 to 1000000")
+            });
+        }
+        (limits, faults.into_result())
     }
 }
 
@@ -284,7 +317,7 @@ fn folder_url(scheme: &str, folder: &Path) -> String {
 }
 
 /// Rejects a back end that this build has no adapter for, before anything is opened.
-fn supported(key: &str, url: &str, schemes: &[&str]) -> Result<()> {
+fn supported(key: &str, url: &str, schemes: &[&str]) -> Result<(), String> {
     let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
     if schemes.contains(&scheme) {
         return Ok(());
@@ -294,5 +327,5 @@ fn supported(key: &str, url: &str, schemes: &[&str]) -> Result<()> {
         .map(|scheme| format!("{scheme}:"))
         .collect::<Vec<_>>()
         .join(", ");
-    bail!("{key}: this build supports {known} but not `{scheme}:`")
+    Err(format!("{key}: this build supports {known} but not `{scheme}:`"))
 }

@@ -2,6 +2,7 @@
 
 use contracts::Role;
 use passwords::limiter::Limits;
+use runtime::config::Faults;
 use runtime::remote::ProviderConfig;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,38 +52,36 @@ pub struct Config {
 impl Config {
     /// Checks the ranges of all keys.
     ///
-    /// Errors: the key that is out of range, and its range
-    pub fn validate(&self) -> Result<(), String> {
-        let within = |key: &str, value: u64, low: u64, high: u64| {
-            if (low..=high).contains(&value) {
-                Ok(())
-            } else {
-                Err(format!("users.{key} = {value}: must be {low} to {high}"))
-            }
-        };
-        within(
-            "access_token_seconds",
-            self.access_token_seconds,
-            5,
-            LONGEST_ACCESS.as_secs(),
-        )?;
-        within("refresh_token_days", self.refresh_token_days, 1, 365)?;
-        within("session_days", self.session_days, 1, 365)?;
-        within("signing_key_days", self.signing_key_days, 2, 3_650)?;
-        if self.hash_workers > 1_024 {
-            return Err(format!("users.hash_workers = {}: must be 0 to 1024", self.hash_workers));
+    /// Errors: each key that is out of range, and its range
+    pub fn validate(&self) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        for (key, value, low, high) in [
+            (
+                "access_token_seconds",
+                self.access_token_seconds,
+                5,
+                LONGEST_ACCESS.as_secs(),
+            ),
+            ("refresh_token_days", self.refresh_token_days, 1, 365),
+            ("session_days", self.session_days, 1, 365),
+            ("signing_key_days", self.signing_key_days, 2, 3_650),
+        ] {
+            faults.within(&format!("users.{key}"), value, low, high);
         }
-        if self.signup_role == Role::Admin {
-            return Err("users.signup_role: must be learner or instructor; nobody signs up as an admin".to_owned());
-        }
+        faults.unless(self.hash_workers <= 1_024, || {
+            format!("users.hash_workers = {}: must be 0 to 1024", self.hash_workers)
+        });
+        faults.unless(self.signup_role != Role::Admin, || {
+            "users.signup_role: must be learner or instructor; nobody signs up as an admin".to_owned()
+        });
         let mut issuers = BTreeSet::new();
         for (name, provider) in &self.providers {
-            provider.validate(name)?;
-            if !issuers.insert(&provider.issuer) {
-                return Err(format!("users.providers.{name}.issuer: another provider has the same"));
-            }
+            faults.take(provider.validate(name));
+            faults.unless(provider.issuer.is_none() || issuers.insert(&provider.issuer), || {
+                format!("users.providers.{name}.issuer: another provider has the same")
+            });
         }
-        Ok(())
+        faults.into_result()
     }
 
     pub(crate) const fn access_life(&self) -> Duration {

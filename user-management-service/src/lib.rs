@@ -38,6 +38,7 @@ use repositories::identities::identity_repository::IdentityRepository;
 use repositories::keys::key_repository::KeyRepository;
 use repositories::sessions::revocation_repository::RevocationRepository;
 use repositories::sessions::session_repository::SessionRepository;
+use runtime::config::Faults;
 use runtime::remote::Provider;
 use runtime::{Authenticator, Background, Face, Issuer, RevocationFeed, Service};
 use secrecy::{ExposeSecret, SecretSlice};
@@ -135,8 +136,8 @@ pub struct Deps {
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The configuration is not valid.
-    #[error("{0}")]
-    Config(String),
+    #[error(transparent)]
+    Config(#[from] Faults),
     /// The signing keys can't be read or generated.
     #[error("signing keys: {0}")]
     Keys(String),
@@ -161,8 +162,8 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         providers,
         config,
     } = deps;
-    config.validate().map_err(StartError::Config)?;
-    let public_address = PublicAddress::new(config.public_url.as_deref()).map_err(StartError::Config)?;
+    config.validate()?;
+    let public_address = PublicAddress::new(config.public_url.as_deref()).map_err(Faults::from)?;
     if !public_address.is_secure() {
         tracing::warn!("public_url is not https: the browser's cookie lacks the Secure attribute");
     }

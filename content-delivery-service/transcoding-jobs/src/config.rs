@@ -1,5 +1,6 @@
 //! The workers' configuration; `config/default.toml` explains the keys.
 
+use runtime::config::Faults;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -70,25 +71,22 @@ const PRESETS: [&str; 9] = [
 impl Config {
     /// Checks each key's range.
     ///
-    /// Errors: a message about the first key out of range
-    pub fn validate(&self) -> Result<(), String> {
-        let range = |key: &str, fits: bool, bounds: &str| {
-            if fits {
-                Ok(())
-            } else {
-                Err(format!("content.{key} must be {bounds}"))
-            }
+    /// Errors: each key that is out of its range, in words
+    pub fn validate(&self) -> Result<(), Faults> {
+        let mut faults = Faults::default();
+        let mut range = |key: &str, fits: bool, bounds: &str| {
+            faults.unless(fits, || format!("content.{key} must be {bounds}"));
         };
         range(
             "instant.max_bit_rate",
             self.instant.max_bit_rate >= 100_000,
             "100000 or more",
-        )?;
+        );
         range(
             "instant.max_gap_seconds",
             (1.0..=60.0).contains(&self.instant.max_gap_seconds),
             "1 to 60",
-        )?;
+        );
         let transcode = &self.transcode;
         let rungs = &transcode.rungs;
         let ascending = rungs.iter().zip(rungs.iter().skip(1)).all(|(low, high)| low < high);
@@ -96,22 +94,23 @@ impl Config {
             "transcode.rungs",
             ascending && rungs.len() <= 12 && rungs.iter().all(|side| (16..=4320).contains(side)),
             "at most 12 ascending numbers from 16 to 4320",
-        )?;
-        range("transcode.slots", transcode.slots <= 256, "0 to 256")?;
+        );
+        range("transcode.slots", transcode.slots <= 256, "0 to 256");
         range(
             "transcode.preset",
             PRESETS.contains(&transcode.preset.as_str()),
             "a preset of libx264, such as veryfast",
-        )?;
+        );
         range(
             "transcode.stall_seconds",
             (1.0..=3600.0).contains(&transcode.stall_seconds),
             "1 to 3600",
-        )?;
+        );
         range(
             "transcode.memory_share",
             (0.05..=1.0).contains(&transcode.memory_share),
             "0.05 to 1",
-        )
+        );
+        faults.into_result()
     }
 }

@@ -101,6 +101,35 @@ fn a_wrong_setting_is_refused_and_named() {
 }
 
 #[test]
+fn all_that_is_wrong_is_reported_at_once_each_in_a_line_of_its_own() {
+    let file = "listne = \"x\"\nlog_format = \"yaml\"\ntrusted_proxies = [\"nowhere\", \"elsewhere\"]\nsecret_key = \"short\"\n\
+                [server]\nheader_timeout = 0\nconnections = 0\n[users]\naccess_token_seconds = 4\nsession_days = 0\n\
+                [content.upload]\nexpires_days = 0\n[content.transcode]\nslots = 1000";
+    let output = check(file, &[("MOOCFLIX_TASKS__LEASE_SECONDS", "soon")]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    let words = [
+        "`listne`",
+        "MOOCFLIX_TASKS__LEASE_SECONDS",
+        "`log_format`",
+        "`nowhere`",
+        "`elsewhere`",
+        "secret_key: must have",
+        "server.header_timeout",
+        "server.connections",
+        "users.access_token_seconds",
+        "users.session_days",
+        "content.upload.expires_days",
+        "content.transcode.slots",
+    ];
+    for word in words {
+        let lines = error.lines().filter(|line| line.contains(word)).count();
+        assert_eq!(lines, 1, "{word} in {error}");
+    }
+    assert_eq!(error.lines().count(), 1 + words.len(), "{error}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn a_split_that_the_embedded_bus_cannot_carry_is_refused() {
     for roles in ["users", "content", "content,transcode", "web", "live"] {
         let folder = tempfile::tempdir().unwrap();

@@ -2,7 +2,12 @@
 //!
 //! The defaults files name every key there is, so a key that none of them has is a mistake: an error in
 //! a file, a warning in the environment (where another program's variable may stand). An empty text
-//! means that a key is not set. A section `"*"` has the keys of sections that operators name themselves.
+//! means that a key is not set. A section `"*"` has the keys of sections that operators name themselves. A fault takes
+//! nothing from the search for others: all are reported at once.
+
+mod faults;
+
+pub use faults::Faults;
 
 use serde::de::DeserializeOwned;
 use std::fmt::Write;
@@ -33,11 +38,6 @@ pub struct Loaded<T> {
     tree: Table,
 }
 
-/// Why there is no configuration; the message names the key and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ConfigError(String);
-
 /// The variables of this process that may be configuration.
 #[must_use]
 pub fn environment() -> Vec<(String, String)> {
@@ -54,43 +54,97 @@ pub fn variables(prefix: &str) -> Vec<(String, String)> {
 }
 
 /// Puts defaults, file and environment together, the later over the earlier.
+///
+/// Errors: all faults
 pub fn load<T: DeserializeOwned>(
     defaults: &[&str],
     file: Option<&Path>,
     environment: &[(String, String)],
-) -> Result<Loaded<T>, ConfigError> {
-    let mut tree = Table::new();
+) -> Result<Loaded<T>, Faults> {
+    load_checked(defaults, file, environment, |_| Ok(()))
+}
+
+/// Puts them together and checks the result. A value that can't be read counts as its default for the check, which thus
+/// finds the faults of all other keys.
+///
+/// Errors: all faults
+pub fn load_checked<T: DeserializeOwned>(
+    defaults: &[&str],
+    file: Option<&Path>,
+    environment: &[(String, String)],
+    check: impl FnOnce(&T) -> Result<(), Faults>,
+) -> Result<Loaded<T>, Faults> {
+    let mut all = Table::new();
     for text in defaults {
-        let table = text
-            .parse()
-            .map_err(|error| ConfigError(format!("a defaults file is broken: {error}")))?;
-        join(&mut tree, table);
+        let table = text.parse::<Table>();
+        let table = table.map_err(|error| Faults::from(format!("a defaults file is broken: {error}")))?;
+        join(&mut all, table);
     }
+    let (mut tree, mut faults) = (all.clone(), Faults::default());
     if let Some(file) = file {
-        let name = file.display().to_string();
-        let text =
-            std::fs::read_to_string(file).map_err(|error| ConfigError(format!("cannot read {name}: {error}")))?;
-        let table = text
-            .parse::<Table>()
-            .map_err(|error| ConfigError(format!("{name} is not TOML: {error}")))?;
-        overlay(&mut tree, table, "", &name)?;
+        read_file(&mut tree, file, &mut faults);
     }
+    let warnings = read_environment(&mut tree, environment, &mut faults);
+    let value = read_tree(&mut tree, &mut all, &mut faults);
+    if let Some(value) = &value {
+        faults.include(check(value));
+    }
+    match (value, faults.is_empty()) {
+        (Some(value), true) => Ok(Loaded { value, warnings, tree }),
+        _ => Err(faults),
+    }
+}
+
+fn read_file(tree: &mut Table, file: &Path, faults: &mut Faults) {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).map_err(|error| format!("cannot read {name}: {error}"));
+    let table = text.and_then(|text| {
+        let table = text.parse::<Table>();
+        table.map_err(|error| format!("{name} is not TOML: {error}"))
+    });
+    if let Some(table) = faults.take(table) {
+        overlay(tree, table, "", &name, faults);
+    }
+}
+
+/// Returns warnings about variables that are no keys.
+fn read_environment(tree: &mut Table, environment: &[(String, String)], faults: &mut Faults) -> Vec<String> {
     let mut warnings = Vec::new();
     for (name, value) in environment {
         if OTHERS.contains(&name.as_str()) {
             continue;
         }
         let key = name.trim_start_matches(PREFIX).to_lowercase().replace("__", ".");
-        match find(&mut tree, &key) {
-            Some(place) => *place = read_variable(place, value).map_err(|must| wrong(name, &key, must))?,
-            None => warnings.push(unknown(&tree, name, &key)),
+        match find(tree, &key).map(|place| (read_variable(place, value), place)) {
+            Some((Ok(read), place)) => *place = read,
+            Some((Err(must), _)) => faults.add(wrong(name, &key, must)),
+            None => warnings.push(unknown(tree, name, &key)),
         }
     }
-    let mut set = tree.clone();
-    drop_unset(&mut set);
-    let value = serde_path_to_error::deserialize(Value::Table(set))
-        .map_err(|error| ConfigError(format!("`{}`: {}", error.path(), error.inner().message())))?;
-    Ok(Loaded { value, warnings, tree })
+    warnings
+}
+
+/// Reads the typed configuration; each value that can't be read is a fault and counts as its default from then on.
+fn read_tree<T: DeserializeOwned>(tree: &mut Table, defaults: &mut Table, faults: &mut Faults) -> Option<T> {
+    let mut wrong = Vec::new();
+    loop {
+        let mut set = tree.clone();
+        drop_unset(&mut set);
+        let error = match serde_path_to_error::deserialize(Value::Table(set)) {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        let path = error.path().to_string();
+        faults.add(format!("`{path}`: {}", error.inner().message()));
+        // Of a list, the whole value is replaced.
+        let key = path.split('[').next().unwrap_or_default().to_owned();
+        let default = find(defaults, &key).cloned();
+        let (Some(place), Some(default)) = (find(tree, &key), default.filter(|_| !wrong.contains(&key))) else {
+            return None;
+        };
+        *place = default;
+        wrong.push(key);
+    }
 }
 
 impl<T> Loaded<T> {
@@ -187,7 +241,7 @@ fn join(into: &mut Table, from: Table) {
     }
 }
 
-fn overlay(into: &mut Table, from: Table, section: &str, file: &str) -> Result<(), ConfigError> {
+fn overlay(into: &mut Table, from: Table, section: &str, file: &str, faults: &mut Faults) {
     for (name, value) in from {
         let key = if section.is_empty() {
             name.clone()
@@ -198,19 +252,19 @@ fn overlay(into: &mut Table, from: Table, section: &str, file: &str) -> Result<(
         match (place(into, &name), value) {
             (None, _) => {
                 let known = known.join(", ");
-                return Err(ConfigError(format!(
-                    "{file}: unknown key `{key}` (known here: {known})"
-                )));
+                faults.add(format!("{file}: unknown key `{key}` (known here: {known})"));
             }
-            (Some(Value::Table(old)), Value::Table(new)) => overlay(old, new, &key, file)?,
-            (Some(old), new) => *old = convert(old, new).map_err(|must| wrong(file, &key, must))?,
+            (Some(Value::Table(old)), Value::Table(new)) => overlay(old, new, &key, file, faults),
+            (Some(old), new) => match convert(old, new) {
+                Ok(value) => *old = value,
+                Err(must) => faults.add(wrong(file, &key, must)),
+            },
         }
     }
-    Ok(())
 }
 
-fn wrong(place: &str, key: &str, must: &str) -> ConfigError {
-    ConfigError(format!("{place}: `{key}` must be {must}"))
+fn wrong(place: &str, key: &str, must: &str) -> String {
+    format!("{place}: `{key}` must be {must}")
 }
 
 /// Takes a file's value where it is of the default's kind.

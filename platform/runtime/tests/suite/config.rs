@@ -1,6 +1,6 @@
 //! Configuration from defaults, a file and the environment.
 
-use runtime::config::{ConfigError, Loaded, load};
+use runtime::config::{Faults, Loaded, load, load_checked};
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -48,7 +48,7 @@ struct Instant {
     fast: bool,
 }
 
-fn loaded(file: &str, environment: &[(&str, &str)]) -> Result<Loaded<Config>, ConfigError> {
+fn loaded(file: &str, environment: &[(&str, &str)]) -> Result<Loaded<Config>, Faults> {
     let folder = tempfile::tempdir().unwrap();
     let path: PathBuf = folder.path().join("moocflix.toml");
     std::fs::write(&path, file).unwrap();
@@ -173,6 +173,42 @@ fn a_value_of_the_wrong_kind_is_an_error_that_names_its_key_and_place() {
     ] {
         let error = loaded(file, variable.as_slice()).unwrap_err().to_string();
         assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+    }
+}
+
+#[test]
+fn all_faults_are_reported_at_once_each_in_a_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("moocflix.toml");
+    let file =
+        "listne = \"x\"\nlisten = 8080\n[content.upload]\nmax_bytes = -1\nsizes = [-2]\n[content.instant]\nfast = 2";
+    std::fs::write(&path, file).unwrap();
+    let variables = [("MOOCFLIX_CONTENT__INSTANT__MAX_GAP_SECONDS", "long")];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let loaded = load_checked::<Config>(&[TOP, CONTENT], Some(&path), &variables, |config| {
+        let mut faults = Faults::default();
+        faults.within(
+            "content.upload.max_bytes",
+            config.content.upload.max_bytes.into(),
+            200,
+            300,
+        );
+        faults.into_result()
+    });
+    let error = loaded.unwrap_err().to_string();
+    let lines: Vec<_> = error.lines().collect();
+    assert_eq!(lines.len(), 8, "{error}");
+    for (line, part) in lines.iter().zip([
+        "the configuration has 7 faults:",
+        "unknown key `listne`",
+        "`listen` must be a text",
+        "`content.instant.fast` must be true or false",
+        "`content.instant.max_gap_seconds` must be a number",
+        "`content.upload.max_bytes`: ",
+        "`content.upload.sizes[0]`: ",
+        "content.upload.max_bytes = 100: must be 200 to 300",
+    ]) {
+        assert!(error.contains(part) && !line.is_empty(), "{part} in {error}");
     }
 }
 
