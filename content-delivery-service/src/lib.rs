@@ -80,6 +80,7 @@ pub const FACE: Face = Face {
     metrics: metric::METRICS,
     does: "serves /api/v1/content, /p",
     needs: &["users", "courses"],
+    asks: &["users", "courses"],
 };
 
 /// What the service is built from.
@@ -158,6 +159,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let followed = (&streams, &courses, &uploads);
     let (changes, followers) = follow(followed, bus.as_ref(), (db.clone(), clock.clone())).await?;
     let spawner = Spawner::new();
+    let questions = routes::questions(LectureAnswers::new(db.clone()), WatchAnswers::new(db.clone()));
     let api = Api {
         uploads: uploads.clone(),
         videos: videos.clone(),
@@ -173,6 +175,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     Ok(Service {
         name: NAME,
         routes: routes::videos(api, &authenticator).merge(routes::playback(courses, &streams, &authenticator)),
+        questions,
         tasks: tasks.into_iter().chain(followers).collect(),
     })
 }

@@ -12,15 +12,18 @@ use crate::controllers::videos::{
 use crate::controllers::watching::{record_watch, show_watch};
 use crate::middlewares::validate_stream;
 use crate::services::course_service::CourseService;
+use crate::services::lecture_answers::LectureAnswers;
 use crate::services::stream_service::StreamService;
+use crate::services::watch_answers::WatchAnswers;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, Method};
 use media_store::media_path::MediaResource;
-use runtime::{Access, Authenticator, Policy, Routes, Table, note_row};
+use runtime::{Access, Authenticator, Policy, Questions, Routes, Table, note_row};
 use std::convert::Infallible;
+use std::sync::Arc;
 use tower::service_fn;
 use utoipa_axum::routes;
 
@@ -99,6 +102,13 @@ pub(crate) fn playback(courses: CourseService, streams: &StreamService, authenti
         .row(Method::GET, "/{video_id}/stream", MAY_WATCH, routes!(stream_video::stream_video))
         .with_state(courses)
         .merge(plane)
+}
+
+/// What other services ask about lectures.
+pub(crate) fn questions(lectures: LectureAnswers, watches: WatchAnswers) -> Questions {
+    Questions::none()
+        .lectures(Arc::new(lectures))
+        .watching(Arc::new(watches))
 }
 
 /// The row of the media plane that a resource belongs to.

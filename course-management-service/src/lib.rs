@@ -72,6 +72,7 @@ pub const FACE: Face = Face {
     metrics: metric::METRICS,
     does: "serves /api/v1/courses",
     needs: &["users", "content"],
+    asks: &["users", "content"],
 };
 
 /// What the service is built from.
@@ -114,9 +115,11 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let followed = followed_events::subscription(deps.db.clone(), clock.clone());
     let followed = deps.backing.bus.subscribe_group(followed).await?;
     let authenticator = deps.authenticator.clone();
+    let questions = routes::questions(CourseAnswers::new(deps.db.clone()));
     Ok(Service {
         name: NAME,
         routes: routes::routes(api(deps, &clock), &authenticator),
+        questions,
         tasks: vec![followed.into()],
     })
 }

@@ -8,8 +8,10 @@ use crate::controllers::enrolments::{end_enrolment, enrol, enrol_list, list_memb
 use crate::controllers::outline::{add_item, add_module, change_item, change_module, order_outline};
 use crate::controllers::progress::{list_member_progress, show_progress};
 use crate::controllers::state::Api;
+use crate::services::course_answers::CourseAnswers;
 use http::Method;
-use runtime::{Access, Authenticator, Policy, Routes, Table};
+use runtime::{Access, Authenticator, Policy, Questions, Routes, Table};
+use std::sync::Arc;
 use utoipa_axum::routes;
 
 const PREFIX: &str = "/api/v1/courses";
@@ -57,4 +59,9 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::GET, "/{course_id}/progress", SEEN, routes!(show_progress::show_progress))
         .row(Method::PUT, "/{course_id}/members/{user_id}", OWNER, routes!(set_role::set_role))
         .with_state(api)
+}
+
+/// What other services ask about courses.
+pub(crate) fn questions(courses: CourseAnswers) -> Questions {
+    Questions::none().courses(Arc::new(courses))
 }

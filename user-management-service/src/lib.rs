@@ -40,7 +40,7 @@ use repositories::sessions::revocation_repository::RevocationRepository;
 use repositories::sessions::session_repository::SessionRepository;
 use runtime::config::Faults;
 use runtime::remote::Provider;
-use runtime::{Authenticator, Background, Face, Issuer, RevocationFeed, Service};
+use runtime::{Authenticator, Background, Face, Issuer, Questions, RevocationFeed, Service};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::account_service::AccountService;
 use services::act_service::ActService;
@@ -48,6 +48,7 @@ use services::client_service::ClientService;
 use services::identities::terms;
 use services::key_service::{KeyError, KeyService};
 use services::provider_service::ProviderService;
+use services::refusals::Refusals;
 use services::revocation_service::RevocationService;
 use services::session_service::SessionService;
 use services::tokens::token_issuer::TokenIssuer;
@@ -110,6 +111,7 @@ pub const FACE: Face = Face {
     metrics: metric::METRICS,
     does: "serves /api/v1/users, /.well-known/*",
     needs: &["content", "courses"],
+    asks: &[],
 };
 
 /// What the service is built from.
@@ -179,6 +181,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let limiter = Limiter::new(cache, clock.clone(), config.limits);
     let sessions = sign_ins(&db, limiter, &clock, (issuer, &authenticator), &revocations, &config);
     let tasks = background(key_service, revocations.clone(), sessions.clone(), &clock);
+    let questions = questions(&db, &clock, &config);
     let identities = IdentityRepository::new(db.clone(), terms(&config));
     let providers = ProviderService::new(
         providers,
@@ -203,8 +206,18 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     Ok(Service {
         name: NAME,
         routes: routes::routes(api, &authenticator),
+        questions,
         tasks,
     })
+}
+
+/// What other services ask.
+fn questions(db: &Db, clock: &Clock, config: &Config) -> Questions {
+    routes::questions(
+        Directory::new(db.clone()),
+        Identities::new(db.clone(), clock.clone(), config),
+        Refusals::new(db.clone(), clock.clone()),
+    )
 }
 
 /// What opens, continues and ends sign-ins.

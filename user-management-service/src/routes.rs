@@ -1,4 +1,4 @@
-//! The URL table: one line a route.
+//! The URL table: one line a route; and the questions of other services.
 
 use crate::controllers::accounts::{
     change_password, deactivate, fetch_profile, list_users, set_roles, signup, update_profile,
@@ -9,8 +9,12 @@ use crate::controllers::keys::{publish_keys, publish_metadata};
 use crate::controllers::providers::{begin_sign_in, finish_sign_in, list_providers};
 use crate::controllers::sessions::{login, logout, refresh_token, revoke_token};
 use crate::controllers::state::Api;
+use crate::services::directory::Directory;
+use crate::services::identities::Identities;
+use crate::services::refusals::Refusals;
 use http::Method;
-use runtime::{Access, Authenticator, Policy, Routes, Table};
+use runtime::{Access, Authenticator, Policy, Questions, Routes, Table};
+use std::sync::Arc;
 use utoipa_axum::routes;
 
 /// The prefix of the service's routes.
@@ -61,4 +65,12 @@ fn oauth(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::GET, "/openid-configuration", Access::Public, routes!(publish_metadata::publish_openid_metadata))
         .with_state(api);
     tokens.merge(keys)
+}
+
+/// What other services ask about people and their tokens.
+pub(crate) fn questions(directory: Directory, identities: Identities, refusals: Refusals) -> Questions {
+    Questions::none()
+        .directory(Arc::new(directory))
+        .identities(Arc::new(identities))
+        .refusals(Arc::new(refusals))
 }

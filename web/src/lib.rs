@@ -10,7 +10,7 @@ mod pages;
 
 use axum::Router;
 use axum::routing::get;
-use runtime::{Face, Routes, Service};
+use runtime::{Face, Questions, Routes, Service};
 
 /// The service's name: its role.
 pub const NAME: &str = "web";
@@ -23,6 +23,7 @@ pub const FACE: Face = Face {
     metrics: &[],
     does: "serves the page",
     needs: &["users", "content"],
+    asks: &[],
 };
 
 /// The service that serves the page.
@@ -31,6 +32,7 @@ pub fn service() -> Service {
     Service {
         name: NAME,
         routes: Routes::none().around(add),
+        questions: Questions::none(),
         tasks: Vec::new(),
     }
 }

@@ -34,7 +34,7 @@ use encoder::installed;
 use fmp4::Limits;
 use renditions::ledger::Ledger;
 use renditions::tasks::EncodeTask;
-use runtime::{Background, Face, Routes, Service};
+use runtime::{Background, Face, Questions, Routes, Service};
 use sandbox::Sandbox;
 use sandbox::staging::Staging;
 use sources::Sources;
@@ -112,6 +112,7 @@ pub const FACE: Face = Face {
     metrics: METRICS,
     does: "encodes lectures",
     needs: &[],
+    asks: &[],
 };
 
 /// The dependencies of the workers.
@@ -194,6 +195,7 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
     Ok(Service {
         name: NAME,
         routes: Routes::none(),
+        questions: Questions::none(),
         tasks,
     })
 }

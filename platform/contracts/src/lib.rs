@@ -3,6 +3,7 @@
 //! Pure data and its rules. Data that two services share is a type here; a question that one
 //! service asks another is a trait here.
 
+pub mod asked;
 mod courses;
 pub mod events;
 mod ids;

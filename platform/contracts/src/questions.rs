@@ -1,8 +1,10 @@
 //! The questions that services ask each other: the answering service implements a trait, and composition hands it to the
 //! asking one.
 
-use crate::{CourseId, EventData, Roles, SessionId, Timestamp, UserId, VideoId};
+use crate::timestamp::micros;
+use crate::{ClientId, CourseId, EventData, Roles, SessionId, Timestamp, UserId, VideoId};
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -12,7 +14,7 @@ use uuid::Uuid;
 pub struct Unanswered(pub String);
 
 /// A person as other services know them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
     /// The account.
     pub id: UserId,
@@ -25,7 +27,8 @@ pub struct Person {
 }
 
 /// What is known of an e-mail address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Addressee {
     /// An active account has it.
     Person(UserId),
@@ -48,7 +51,7 @@ pub trait Directory: Send + Sync {
 }
 
 /// A person as a token of another issuer names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExternalIdentity {
     /// The exact `iss`.
     pub issuer: String,
@@ -67,7 +70,7 @@ pub struct ExternalIdentity {
 }
 
 /// The account of a person who comes with a token of another issuer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalAccount {
     /// The account.
     pub user_id: UserId,
@@ -87,8 +90,40 @@ pub trait Identities: Send + Sync {
     async fn account_of(&self, identity: &ExternalIdentity) -> Result<Option<LocalAccount>, Unanswered>;
 }
 
+/// Which access tokens are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusedTokens {
+    /// The tokens of one sign-in.
+    Session(SessionId),
+    /// A user's tokens below a version.
+    Below(UserId, i64),
+    /// The tokens of a client.
+    Client(ClientId),
+    /// One token of a client, by its id.
+    Token(Uuid),
+}
+
+/// A rule that refuses access tokens before they expire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Which tokens.
+    pub refused: RefusedTokens,
+    /// When the last of them has expired.
+    pub until: Timestamp,
+}
+
+/// Answers which access tokens are refused; the users' service does.
+#[async_trait]
+pub trait Refusals: Send + Sync {
+    /// The rules in force that were written after a moment.
+    ///
+    /// A rule may appear with a time that is some seconds older than its commit.
+    async fn written_after(&self, since: Timestamp) -> Result<Vec<Refusal>, Unanswered>;
+}
+
 /// A lecture as other services know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lecture {
     /// The video.
     pub id: VideoId,
@@ -113,27 +148,29 @@ pub trait Lectures: Send + Sync {
 }
 
 /// The last event of an aggregate of course-management, as it says what the aggregate is now.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LastEvent {
     /// The course or the enrolment.
     pub subject: Uuid,
     /// The number of the event in the history of its aggregate.
     pub sequence: i64,
     /// The kind of event with its data.
+    #[serde(flatten)]
     pub data: EventData,
 }
 
 /// A place in the order in which courses and memberships have changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangePosition {
     /// When an aggregate last changed.
+    #[serde(with = "micros")]
     pub at: Timestamp,
     /// The aggregate.
     pub id: Uuid,
 }
 
 /// A part of what has changed.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Changes {
     /// The last events of aggregates that have changed.
     pub events: Vec<LastEvent>,
@@ -154,7 +191,7 @@ pub trait Courses: Send + Sync {
 }
 
 /// How far somebody has watched a lecture.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watched {
     /// Who.
     pub user: UserId,

@@ -105,6 +105,28 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
+/// Writes moments as numbers, for positions in an order, which may lie before 1970.
+///
+/// Units: microseconds since 1970-01-01 UTC
+pub(crate) mod micros {
+    use super::Timestamp;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Writes the number.
+    ///
+    /// Errors: the serializer's
+    pub(crate) fn serialize<S: Serializer>(moment: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+        moment.0.serialize(serializer)
+    }
+
+    /// Reads the number.
+    ///
+    /// Errors: something else
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
+        i64::deserialize(deserializer).map(Timestamp)
+    }
+}
+
 impl utoipa::PartialSchema for Timestamp {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
         use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};

@@ -17,4 +17,6 @@ pub struct Face {
     pub does: &'static str,
     /// The roles that must be played in the same process while the bus is embedded.
     pub needs: &'static [&'static str],
+    /// The roles that it asks questions, here or in other processes.
+    pub asks: &'static [&'static str],
 }

@@ -12,6 +12,11 @@ const SECONDS: &str = "moocflix_http_request_seconds";
 const CONNECTIONS: &str = "moocflix_http_connections";
 pub(crate) const CUT: &str = "moocflix_http_connections_cut_total";
 pub(crate) const REFUSED: &str = "moocflix_http_refused_total";
+const QUESTIONS: &str = "moocflix_questions_total";
+const QUESTION_SECONDS: &str = "moocflix_question_seconds";
+const ASKED_AGAIN: &str = "moocflix_questions_asked_again_total";
+const LEFT_ALONE: &str = "moocflix_roles_left_alone";
+const QUESTIONS_REFUSED: &str = "moocflix_questions_refused_total";
 /// Why connections and requests are refused before a handler sees them.
 pub(crate) const REFUSALS: [&str; 7] = [
     "connections",
@@ -45,6 +50,26 @@ pub const METRICS: &[Metric] = &[
         name: REFUSED,
         help: "connections and requests refused by a limit, by reason: connections, connections_of_address, head, host, \
                body, memory, memory_of_address",
+    },
+    Metric {
+        name: QUESTIONS,
+        help: "questions to roles in other processes, by role and result: answered, unanswered",
+    },
+    Metric {
+        name: QUESTION_SECONDS,
+        help: "seconds from a question to a role in another process to its answer, by question",
+    },
+    Metric {
+        name: ASKED_AGAIN,
+        help: "questions that were asked a second time because a role did not answer, by role",
+    },
+    Metric {
+        name: LEFT_ALONE,
+        help: "1 while a role in another process is left alone because it did not answer, by role",
+    },
+    Metric {
+        name: QUESTIONS_REFUSED,
+        help: "questions of other processes that were refused: signature, role",
     },
 ];
 
@@ -114,6 +139,28 @@ pub(crate) fn cut(reason: &'static str) {
 /// A connection or a request was refused by a limit.
 pub(crate) fn refused(reason: &'static str) {
     metrics::counter!(REFUSED, "reason" => reason).increment(1);
+}
+
+/// A role in another process was asked.
+pub(crate) fn question(path: &'static str, role: &'static str, elapsed: Duration, is_answered: bool) {
+    let result = if is_answered { "answered" } else { "unanswered" };
+    metrics::counter!(QUESTIONS, "role" => role, "result" => result).increment(1);
+    metrics::histogram!(QUESTION_SECONDS, "question" => path).record(elapsed.as_secs_f64());
+}
+
+/// A role was asked a second time.
+pub(crate) fn asked_again(role: &'static str) {
+    metrics::counter!(ASKED_AGAIN, "role" => role).increment(1);
+}
+
+/// Whether a role is left alone.
+pub(crate) fn left_alone(role: &'static str, is_left: bool) {
+    metrics::gauge!(LEFT_ALONE, "role" => role).set(f64::from(u8::from(is_left)));
+}
+
+/// A question of another process was refused.
+pub(crate) fn question_refused(reason: &'static str) {
+    metrics::counter!(QUESTIONS_REFUSED, "reason" => reason).increment(1);
 }
 
 /// Something that is open and counted as long as the value lives.

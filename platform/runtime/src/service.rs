@@ -1,6 +1,6 @@
 //! What a service hands to the process: its routes and the work that goes on behind them.
 
-use crate::Routes;
+use crate::{Questions, Routes};
 use backing::bus::Consumer;
 use futures::future::BoxFuture;
 use std::fmt;
@@ -14,6 +14,8 @@ pub struct Service {
     pub name: &'static str,
     /// Its URL table.
     pub routes: Routes,
+    /// What it answers to roles in other processes.
+    pub questions: Questions,
     /// Its work in the background.
     pub tasks: Vec<Background>,
 }

@@ -8,6 +8,7 @@ pub(crate) mod error;
 pub(crate) mod identities;
 pub(crate) mod key_service;
 pub(crate) mod provider_service;
+pub(crate) mod refusals;
 pub(crate) mod revocation_service;
 pub(crate) mod session_service;
 pub(crate) mod tokens;

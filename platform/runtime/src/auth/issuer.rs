@@ -54,7 +54,8 @@ impl Issuer {
         }
         let Some(key) = self.keys.find(&token.kid, token.algorithm).await else {
             // An issuer that has not been heard of since the start may have made it.
-            let is_unknown = self.external.is_some() && self.keys.edition() == 0;
+            let is_elsewhere = self.external.is_some() || self.keys.come_from_elsewhere();
+            let is_unknown = is_elsewhere && !self.keys.are_known();
             return Err(if is_unknown {
                 AuthError::Unavailable
             } else {

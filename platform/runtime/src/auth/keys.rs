@@ -121,6 +121,17 @@ impl Keys {
         }
     }
 
+    /// Whether they were published at least once.
+    #[must_use]
+    pub fn are_known(&self) -> bool {
+        self.edition() > 0
+    }
+
+    /// Whether a feed brings them.
+    pub(crate) fn come_from_elsewhere(&self) -> bool {
+        self.shared.elsewhere.is_some()
+    }
+
     /// Replaces all keys.
     pub fn publish(&self, keys: Vec<PublicKey>) {
         let mut by_kid: HashMap<String, Vec<_>> = HashMap::new();

@@ -4,6 +4,7 @@ pub(crate) mod auth_error;
 pub(crate) mod authenticator;
 pub(crate) mod external;
 pub(crate) mod identify;
+pub(crate) mod internal_keys;
 pub(crate) mod issuer;
 pub(crate) mod keys;
 pub(crate) mod principal;

@@ -1,35 +1,46 @@
-//! Brings a provider's keys: before they are asked for, and again when a token names one that is unknown.
+//! Brings an issuer's keys: before they are asked for, and again when a token names one that is unknown.
 
-use super::provider::Provider;
+use super::fetch::Fetched;
 use crate::{KeyFeed, Shutdown};
+use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// How long keys are not fetched again after a token named one that is unknown, or after the provider gave none: strangers
-/// decide what tokens name.
-const REST: Duration = Duration::from_secs(30);
-/// How long keys are used without being fetched again, whatever the provider says.
+/// How long keys are used without being fetched again, whatever the issuer says.
 const SHORTEST: Duration = Duration::from_secs(5 * 60);
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 
-/// The pause before a provider that has never given keys is asked again; each further one is twice as long, up to [`REST`].
+/// The pause before an issuer that has never given keys is asked again; each further one is twice as long, up to the rest.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-impl Provider {
-    /// Fetches the keys as long as the process runs. While the provider is away its keys stay good for a day.
-    ///
-    /// Errors: none; the result fits a task of the process
-    pub async fn follow_keys(&self, feed: KeyFeed, shutdown: Shutdown) -> Result<(), String> {
+/// An issuer whose keys are followed.
+pub(super) struct KeySource<'a, F> {
+    /// Its name in logs.
+    pub(super) name: &'a str,
+    /// Fetches the document.
+    pub(super) fetch: F,
+    /// How long keys are not fetched again after a token named one that is unknown, or after the issuer gave none: strangers
+    /// decide what tokens name.
+    pub(super) rest: Duration,
+}
+
+impl<F, A> KeySource<'_, F>
+where
+    F: Fn() -> A + Send + Sync,
+    A: Future<Output = Result<Fetched, String>> + Send,
+{
+    /// Fetches the keys as long as the process runs. While the issuer is away its keys stay good for a day.
+    pub(super) async fn follow(&self, feed: KeyFeed, shutdown: Shutdown) -> Result<(), String> {
         let (mut away_since, mut is_asked) = (None, false);
-        let mut pause = FIRST_PAUSE;
+        let mut pause = FIRST_PAUSE.min(self.rest);
         loop {
             let replaced = tokio::select! {
                 () = shutdown.requested() => return Ok(()),
                 replaced = self.replace_keys(&feed) => replaced,
             };
             match &replaced {
-                Ok(_) => (away_since, pause) = (None, REST),
+                Ok(_) => (away_since, pause) = (None, self.rest),
                 Err(error) => {
-                    tracing::warn!(provider = self.name, %error, "a provider's keys can't be fetched; trying again");
+                    tracing::warn!(issuer = self.name, %error, "an issuer's keys can't be fetched; trying again");
                     if away_since.get_or_insert_with(Instant::now).elapsed() > LONGEST {
                         feed.clear();
                     }
@@ -41,11 +52,11 @@ impl Provider {
                     return Ok(());
                 }
                 feed.rest(false);
-                pause = (pause * 2).min(REST);
+                pause = (pause * 2).min(self.rest);
             }
             is_asked = tokio::select! {
                 () = shutdown.requested() => return Ok(()),
-                () = tokio::time::sleep(replaced.unwrap_or_default().saturating_sub(REST)) => false,
+                () = tokio::time::sleep(replaced.unwrap_or_default().saturating_sub(self.rest)) => false,
                 () = feed.wanted() => true,
             };
         }
@@ -53,7 +64,7 @@ impl Provider {
 
     /// Fetches the keys once; returns how long they may be kept.
     async fn replace_keys(&self, feed: &KeyFeed) -> Result<Duration, String> {
-        let fetched = self.keys().await.map_err(|why| why.to_string())?;
+        let fetched = (self.fetch)().await?;
         feed.replace(&fetched.bytes).map_err(|why| why.to_string())?;
         Ok(fetched.max_age.unwrap_or(SHORTEST).clamp(SHORTEST, LONGEST))
     }

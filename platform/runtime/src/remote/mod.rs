@@ -1,10 +1,16 @@
-//! What this process asks of servers elsewhere.
+//! What this process asks of servers elsewhere: of other roles, and of other issuers.
 
+mod breaker;
 mod fetch;
 mod key_source;
+mod peer;
 mod provider;
 mod provider_config;
+mod questions;
+mod users_elsewhere;
 
 pub use fetch::{Fetch, FetchError, is_safe_url};
+pub use peer::Peer;
 pub use provider::{Metadata, Provider};
 pub use provider_config::ProviderConfig;
+pub use users_elsewhere::UsersElsewhere;

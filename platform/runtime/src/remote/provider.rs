@@ -3,8 +3,9 @@
 //! Source: OpenID Connect Discovery 1.0 §3 and §4
 
 use super::fetch::{Fetch, FetchError, Fetched, is_safe_url};
+use super::key_source::KeySource;
 use super::provider_config::{Checked, ProviderConfig};
-use crate::{ClaimNames, Issuer, KeyFeed, Keys};
+use crate::{ClaimNames, Issuer, KeyFeed, Keys, Shutdown};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use std::sync::Arc;
@@ -42,6 +43,9 @@ fn address<'de, D: Deserializer<'de>>(source: D) -> Result<Option<Url>, D::Error
     let text = Option::<String>::deserialize(source)?;
     text.map(|text| Url::parse(&text).map_err(D::Error::custom)).transpose()
 }
+
+/// How long keys are not fetched again after a token named one that is unknown, or after the provider gave none.
+const REST: Duration = Duration::from_secs(30);
 
 type Asked = Result<Arc<Metadata>, Arc<FetchError>>;
 
@@ -149,8 +153,20 @@ impl Provider {
         Ok(metadata)
     }
 
+    /// Fetches the keys as long as the process runs. While the provider is away its keys stay good for a day.
+    ///
+    /// Errors: none; the result fits a task of the process
+    pub async fn follow_keys(&self, feed: KeyFeed, shutdown: Shutdown) -> Result<(), String> {
+        let source = KeySource {
+            name: &self.name,
+            rest: REST,
+            fetch: || async move { self.keys().await.map_err(|why| why.to_string()) },
+        };
+        source.follow(feed, shutdown).await
+    }
+
     /// Fetches the keys.
-    pub(super) async fn keys(&self) -> Result<Fetched, Arc<FetchError>> {
+    async fn keys(&self) -> Result<Fetched, Arc<FetchError>> {
         let url = match &self.checked.jwks_url {
             Some(url) => url.clone(),
             None => {

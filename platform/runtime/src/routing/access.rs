@@ -19,6 +19,8 @@ pub enum Access {
     AdminOrScope(&'static str),
     /// Those whom the service itself admits, by what this name stands for in the `OpenAPI` document.
     ByService(&'static str),
+    /// These roles in other processes of the installation, which sign what they ask.
+    Internal(&'static [&'static str]),
 }
 
 /// What a row of a URL table demands of its requests.
@@ -79,12 +81,13 @@ impl Access {
             Self::Instructor => "instructor",
             Self::Admin => "admin",
             Self::AdminOrScope(_) => "admin",
+            Self::Internal(_) => "internal",
             Self::Scope(name) | Self::ByService(name) => name,
         }
     }
 
     /// Whether the platform refuses requests without a valid bearer.
     pub(crate) const fn needs_principal(self) -> bool {
-        !matches!(self, Self::Public | Self::ByService(_))
+        !matches!(self, Self::Public | Self::ByService(_) | Self::Internal(_))
     }
 }

@@ -52,7 +52,8 @@ pub(crate) async fn check(State(guard): State<Guard>, request: Request, next: Ne
 /// A scope admits clients alone, and a role people alone.
 fn refusal(access: Access, principal: &Principal) -> Option<Problem> {
     match (access, principal) {
-        (Access::Public | Access::ByService(_), _) => None,
+        // A table with an internal row does not start.
+        (Access::Public | Access::ByService(_) | Access::Internal(_), _) => None,
         (Access::Scope(scope) | Access::AdminOrScope(scope), Principal::Client { scopes, .. }) if scopes.has(scope) => {
             None
         }

@@ -5,5 +5,6 @@ pub(crate) mod fast_path;
 pub(crate) mod guard;
 pub(crate) mod matched_route;
 pub mod openapi;
+pub(crate) mod questions;
 pub(crate) mod routes;
 pub(crate) mod table;

@@ -62,7 +62,7 @@ pub(crate) fn describe_access(operation: &mut Operation, policy: Policy) {
 /// Documents that a row takes a bearer: always, or instead of what its service asks for.
 pub(crate) fn describe_bearer(operation: &mut Operation, access: Access) {
     let scopes = match access {
-        Access::Public => return,
+        Access::Public | Access::Internal(_) => return,
         Access::Scope(scope) | Access::AdminOrScope(scope) => vec![scope],
         Access::SignedIn | Access::Instructor | Access::Admin | Access::ByService(_) => Vec::new(),
     };

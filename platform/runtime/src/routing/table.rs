@@ -82,6 +82,11 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
                 "{method} {full} is `{policy}`, which an unguarded table does not check"
             ));
         }
+        if matches!(access, Access::Internal(_)) {
+            self.faults.push(format!(
+                "{method} {full} is `internal`, which only a table of questions checks"
+            ));
+        }
         if !self.seen.insert((method.clone(), full.clone())) {
             self.faults.push(format!("{method} {full} has two rows"));
             self.rows.push(Row {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Response};
 use reqwest::Client;
 use runtime::server::ServerLimits;
-use runtime::{Access, FastAnswer, RequestHead, Routes, Service, Table, routes};
+use runtime::{Access, FastAnswer, Questions, RequestHead, Routes, Service, Table, routes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use testing::{Identity, Site};
@@ -37,6 +37,7 @@ async fn site(limits: ServerLimits) -> (Site, Arc<AtomicUsize>) {
             (head.path == "/fast/known").then_some(FastAnswer { route: ROW, response })
         });
     let service = Service {
+        questions: Questions::none(),
         name: "site",
         routes,
         tasks: Vec::new(),

@@ -17,6 +17,8 @@ mod issuers;
 #[cfg(test)]
 mod problems;
 #[cfg(test)]
+mod questions;
+#[cfg(test)]
 mod routes;
 #[cfg(test)]
 mod shutdown;

@@ -10,8 +10,8 @@ use http::{Method, StatusCode};
 use http_body_util::BodyExt;
 use runtime::server::ServerLimits;
 use runtime::{
-    Access, Authenticator, Caller, ClientAddress, Json, PathId, Principal, Problem, Query, Routes, Service, Table,
-    broken_body, routes,
+    Access, Authenticator, Caller, ClientAddress, Json, PathId, Principal, Problem, Query, Questions, Routes, Service,
+    Table, broken_body, routes,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -279,6 +279,7 @@ impl Site {
             },
         );
         let service = Service {
+            questions: Questions::none(),
             name: "site",
             routes,
             tasks: Vec::new(),

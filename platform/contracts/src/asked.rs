@@ -1,0 +1,157 @@
+//! The questions of [`crate::questions`] as they travel between processes: JSON documents, each with its address at the
+//! answering service.
+//!
+//! A gateway never leads to these addresses. Nodes of two versions talk to each other while an installation is updated, so
+//! fields are only added, with a default.
+
+use crate::questions::{
+    Addressee, ChangePosition, Changes, ExternalIdentity, LastEvent, Lecture, LocalAccount, Person, Refusal, Watched,
+};
+use crate::timestamp::micros;
+use crate::{CourseId, Timestamp, UserId, VideoId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// What the addresses of all questions begin with.
+pub const PREFIX: &str = "/internal/";
+
+/// A question with the parameters of a trait's method.
+pub trait Question: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Its path at the answering service.
+    const PATH: &'static str;
+    /// The roles that may ask it.
+    const ASKERS: &'static [&'static str];
+    /// What answers it.
+    type Answer: Serialize + DeserializeOwned + Send + 'static;
+}
+
+macro_rules! questions {
+    ($($(#[$doc:meta])* $name:ident at $path:literal by $askers:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty),* $(,)? } -> $answer:ty;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type),* }
+
+        impl Question for $name {
+            const PATH: &'static str = $path;
+            const ASKERS: &'static [&'static str] = $askers;
+            type Answer = $answer;
+        }
+    )*};
+}
+
+/// Whoever checks access tokens.
+const ALL: &[&str] = &["courses", "content", "transcode", "web"];
+const COURSES: &[&str] = &["courses"];
+const CONTENT: &[&str] = &["content"];
+const BOTH: &[&str] = &["courses", "content"];
+
+questions! {
+    /// `Directory::at_addresses`
+    AddressesAsked at "/internal/v1/users/addresses" by BOTH {
+        /// The addresses.
+        addresses: Vec<String>,
+    } -> Vec<Addressee>;
+
+    /// `Directory::people`
+    PeopleAsked at "/internal/v1/users/people" by BOTH {
+        /// Their ids.
+        ids: Vec<UserId>,
+    } -> Vec<Person>;
+
+    /// `Identities::account_of`
+    AccountAsked at "/internal/v1/users/account" by ALL {
+        /// Whose account.
+        identity: ExternalIdentity,
+    } -> Option<LocalAccount>;
+
+    /// `Refusals::written_after`
+    RefusalsAsked at "/internal/v1/users/refusals" by ALL {
+        /// The moment.
+        #[serde(with = "micros")]
+        since: Timestamp,
+    } -> Vec<Refusal>;
+
+    /// `Lectures::lectures`
+    LecturesAsked at "/internal/v1/content/lectures" by COURSES {
+        /// Their ids.
+        ids: Vec<VideoId>,
+        /// Who may administer them or not.
+        user: UserId,
+        /// Whether that user is an admin.
+        is_admin: bool,
+    } -> Vec<Lecture>;
+
+    /// `Watching::watched`
+    WatchedAsked at "/internal/v1/content/watched" by COURSES {
+        /// Who.
+        users: Vec<UserId>,
+        /// What.
+        videos: Vec<VideoId>,
+    } -> Vec<Watched>;
+
+    /// `Courses::changed_after`
+    ChangesAsked at "/internal/v1/courses/changes" by CONTENT {
+        /// After what.
+        position: ChangePosition,
+    } -> Changes;
+
+    /// `Courses::last_events`
+    LastEventsAsked at "/internal/v1/courses/last-events" by CONTENT {
+        /// The course.
+        course: CourseId,
+        /// Whose membership.
+        user: UserId,
+    } -> Vec<LastEvent>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::EnrolmentEnded;
+    use crate::questions::RefusedTokens;
+    use std::fmt::Debug;
+    use uuid::Uuid;
+
+    fn travels<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: &T) {
+        let text = serde_json::to_string(document).unwrap();
+        assert_eq!(serde_json::from_str::<T>(&text).unwrap(), *document, "{text}");
+    }
+
+    #[test]
+    fn questions_and_answers_arrive_as_they_were_sent() {
+        let (course_id, user_id) = (CourseId::generate(), UserId::generate());
+        // before anything was read, the position lies before the epoch
+        let position = ChangePosition {
+            at: Timestamp(-60_000_000),
+            id: Uuid::nil(),
+        };
+        travels(&ChangesAsked { position });
+        travels(&RefusalsAsked {
+            since: Timestamp(i64::MIN),
+        });
+        travels(&Changes {
+            events: vec![LastEvent {
+                subject: Uuid::from_u128(7),
+                sequence: 3,
+                data: EnrolmentEnded { course_id, user_id }.into(),
+            }],
+            next: Some(position),
+        });
+        travels(&vec![
+            Addressee::Person(user_id),
+            Addressee::NoAccount,
+            Addressee::NoAddress,
+        ]);
+        travels(&vec![
+            Refusal {
+                refused: RefusedTokens::Below(user_id, 3),
+                until: Timestamp::from_seconds(9),
+            },
+            Refusal {
+                refused: RefusedTokens::Token(Uuid::from_u128(1)),
+                until: Timestamp::from_seconds(9),
+            },
+        ]);
+        travels(&None::<LocalAccount>);
+    }
+}

@@ -1,0 +1,67 @@
+//! The questions of services, asked over HTTP.
+
+use super::peer::Peer;
+use async_trait::async_trait;
+use contracts::asked::{
+    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LecturesAsked, PeopleAsked, RefusalsAsked,
+    WatchedAsked,
+};
+use contracts::questions::{
+    Addressee, ChangePosition, Changes, Courses, Directory, ExternalIdentity, Identities, LastEvent, Lecture, Lectures,
+    LocalAccount, Person, Refusal, Refusals, Unanswered, Watched, Watching,
+};
+use contracts::{CourseId, Timestamp, UserId, VideoId};
+
+#[async_trait]
+impl Directory for Peer {
+    async fn at_addresses(&self, addresses: &[String]) -> Result<Vec<Addressee>, Unanswered> {
+        let addresses = addresses.to_vec();
+        self.ask(&AddressesAsked { addresses }).await
+    }
+
+    async fn people(&self, ids: &[UserId]) -> Result<Vec<Person>, Unanswered> {
+        self.ask(&PeopleAsked { ids: ids.to_vec() }).await
+    }
+}
+
+#[async_trait]
+impl Identities for Peer {
+    async fn account_of(&self, identity: &ExternalIdentity) -> Result<Option<LocalAccount>, Unanswered> {
+        let identity = identity.clone();
+        self.ask(&AccountAsked { identity }).await
+    }
+}
+
+#[async_trait]
+impl Refusals for Peer {
+    async fn written_after(&self, since: Timestamp) -> Result<Vec<Refusal>, Unanswered> {
+        self.ask(&RefusalsAsked { since }).await
+    }
+}
+
+#[async_trait]
+impl Lectures for Peer {
+    async fn lectures(&self, ids: &[VideoId], user: UserId, is_admin: bool) -> Result<Vec<Lecture>, Unanswered> {
+        let ids = ids.to_vec();
+        self.ask(&LecturesAsked { ids, user, is_admin }).await
+    }
+}
+
+#[async_trait]
+impl Watching for Peer {
+    async fn watched(&self, users: &[UserId], videos: &[VideoId]) -> Result<Vec<Watched>, Unanswered> {
+        let (users, videos) = (users.to_vec(), videos.to_vec());
+        self.ask(&WatchedAsked { users, videos }).await
+    }
+}
+
+#[async_trait]
+impl Courses for Peer {
+    async fn changed_after(&self, position: ChangePosition) -> Result<Changes, Unanswered> {
+        self.ask(&ChangesAsked { position }).await
+    }
+
+    async fn last_events(&self, course: CourseId, user: UserId) -> Result<Vec<LastEvent>, Unanswered> {
+        self.ask(&LastEventsAsked { course, user }).await
+    }
+}
