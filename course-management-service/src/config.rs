@@ -10,6 +10,8 @@ pub(crate) const DEFAULTS: &str = include_str!("../config/default.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Where processes without this role reach it.
+    pub base_url: Option<String>,
     /// How many people a teacher may enrol in a day.
     pub enrolments_per_day: u32,
     /// How many courses one person may own.

@@ -2,17 +2,21 @@
 
 use crate::roles::Duties;
 use crate::settings::Settings;
+use crate::topology::Peers;
 use crate::{backends, data_dir, metrics};
 use anyhow::{Context, Result, anyhow, bail};
 use axum::Router;
 use backing::tasks::Queue;
 use backing::{Backing, Db};
+use contracts::events::USERS_TOPIC;
+use contracts::questions::{Courses, Directory, Identities, Lectures, Watching};
 use runtime::process::{Check, Process};
-use runtime::remote::{Fetch, Provider};
+use runtime::remote::{Fetch, Peer, Provider, UsersElsewhere};
 use runtime::{
-    Authenticator, Background, Face, Handlers, Issuer, Keys, RevocationFeed, Revocations, Routes, Service, Shutdown,
+    Authenticator, Background, Face, Handlers, InternalKeys, Issuer, KeyFeed, Keys, RevocationFeed, Revocations,
+    Routes, Row, Service, Shutdown,
 };
-use secrecy::SecretSlice;
+use secrecy::{ExposeSecret, SecretSlice};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -41,7 +45,7 @@ pub(crate) async fn compose(
 ) -> Result<Composed> {
     let recorder = runtime::metrics::install()?;
     metrics::describe();
-    let mut parts = Parts::open(settings, &address.to_string()).await?;
+    let mut parts = Parts::open(settings, duties, &address.to_string()).await?;
     parts.play(settings, duties).await?;
     parts.tasks.push(recorder.upkeep());
     parts.tasks.push(backends::lag(&parts.backing));
@@ -59,13 +63,13 @@ pub(crate) async fn compose(
     })
 }
 
-/// The documentation of all roles' routes.
-pub(crate) async fn document(settings: &Settings) -> Result<OpenApi> {
-    let mut parts = Parts::open(settings, &settings.listen).await?;
+/// The documentation of all roles' routes, and the questions between roles, which it leaves out.
+pub(crate) async fn document(settings: &Settings) -> Result<(OpenApi, Vec<Row>)> {
+    let mut parts = Parts::open(settings, &Duties::all(), &settings.listen).await?;
     parts.play(settings, &Duties::all()).await?;
     let process = Process::new(Vec::new(), runtime::metrics::install()?, Shutdown::new());
     let (_, api) = process.around(parts.routes, &parts.authenticator, env!("CARGO_PKG_VERSION"));
-    Ok(api)
+    Ok((api, parts.questions))
 }
 
 /// The parts of a process under composition.
@@ -79,20 +83,34 @@ struct Parts {
     /// The open schemas, by service.
     schemas: BTreeMap<&'static str, Db>,
     routes: Routes,
+    /// What roles in other processes may ask.
+    questions: Vec<Row>,
     tasks: Vec<Background>,
     checks: Vec<Check>,
+    peers: Peers,
 }
 
 impl Parts {
-    async fn open(settings: &Settings, address: &str) -> Result<Self> {
+    async fn open(settings: &Settings, duties: &Duties, address: &str) -> Result<Self> {
         let (backing, tasks) = backends::open(settings).await?;
         let clock = backing.clock.clone();
         let address = format!("http://{address}");
         let name = settings.public_url.as_deref().unwrap_or(&address);
+        let secret = data_dir::secret(&settings.data_dir, settings.secret_key.as_ref())?;
+        let internal = InternalKeys::new(secret.expose_secret(), clock.clone());
+        let peers = Peers::new(duties, settings, internal)?;
+        let users = peers.get(user_management_service::NAME);
+        let (keys, feed) = match &users {
+            Some(_) => {
+                let (keys, feed) = Keys::from_elsewhere();
+                (keys, Some(feed))
+            }
+            None => (Keys::new(), None),
+        };
         let issuer = Issuer {
             // Tokens outlive a restart at another port.
             is_at_any_address: settings.public_url.is_none(),
-            ..Issuer::own(name, AUDIENCE, Keys::new())
+            ..Issuer::own(name, AUDIENCE, keys)
         };
         let revocations = Revocations::new(clock.clone());
         let storage = backends::storage_check(backing.objects.clone()).await;
@@ -101,22 +119,54 @@ impl Parts {
             authenticator: Authenticator::new(vec![issuer.clone()], revocations.clone(), clock),
             issuer,
             providers: Vec::new(),
-            secret: data_dir::secret(&settings.data_dir, settings.secret_key.as_ref())?,
-            checks: vec![
-                storage.context("storage_url")?,
-                backends::cache_check(Arc::clone(&backing.cache)),
-                backends::bus_check(Arc::clone(&backing.bus)),
-            ],
+            secret,
+            checks: peers.checks(),
+            peers,
+            questions: Vec::new(),
             schemas: BTreeMap::new(),
             routes: Routes::none(),
             tasks,
             backing,
         };
+        parts.checks.push(storage.context("storage_url")?);
+        parts
+            .checks
+            .push(backends::cache_check(Arc::clone(&parts.backing.cache)));
+        parts.checks.push(backends::bus_check(Arc::clone(&parts.backing.bus)));
+        if let Some((users, feed)) = users.zip(feed) {
+            parts.follow_users(users, feed).await?;
+        }
         parts
             .accept_providers(settings, revocations)
             .await
             .context("users.providers")?;
         Ok(parts)
+    }
+
+    /// Takes keys and refused tokens from the users' service in another process.
+    async fn follow_users(&mut self, peer: Arc<Peer>, keys: KeyFeed) -> Result<()> {
+        let (events, hearing) = self.backing.bus.subscribe_broadcast(USERS_TOPIC).await?;
+        let elsewhere = UsersElsewhere {
+            peer,
+            revocations: self.revocations.clone(),
+            clock: self.backing.clock.clone(),
+        };
+        let following = elsewhere.follow(keys, events.listen()).map_err(|why| anyhow!(why))?;
+        self.tasks.push(hearing.into());
+        self.tasks.extend(following);
+        let keys = self.issuer.keys.clone();
+        // Without the keys no token can be checked; once they came, the process works while users are away.
+        self.checks.push(Check::new(user_management_service::NAME, move || {
+            let are_known = keys.are_known();
+            async move {
+                if are_known {
+                    Ok(())
+                } else {
+                    Err("its keys have not come yet".to_owned())
+                }
+            }
+        }));
+        Ok(())
     }
 
     /// Accepts the tokens of the configured providers, too.
@@ -137,10 +187,19 @@ impl Parts {
             self.tasks.push(Background::new("provider-keys", follow));
             self.providers.push(provider);
         }
-        let db = self.schema(&user_management_service::FACE, settings).await?;
         let clock = self.backing.clock.clone();
-        let identities = user_management_service::Identities::new(db, clock.clone(), &settings.users);
-        self.authenticator = Authenticator::with_identities(issuers, Arc::new(identities), revocations, clock);
+        let identities: Arc<dyn Identities> = match self.peers.get(user_management_service::NAME) {
+            Some(peer) => peer,
+            None => {
+                let db = self.schema(&user_management_service::FACE, settings).await?;
+                Arc::new(user_management_service::Identities::new(
+                    db,
+                    clock.clone(),
+                    &settings.users,
+                ))
+            }
+        };
+        self.authenticator = Authenticator::with_identities(issuers, identities, revocations, clock);
         Ok(())
     }
 
@@ -148,7 +207,9 @@ impl Parts {
         for face in duties.faces() {
             let service = self.build(face, settings).await.context(face.name)?;
             self.tasks.extend(service.tasks);
-            self.routes = std::mem::take(&mut self.routes).merge(service.routes);
+            self.questions.extend(service.questions.rows());
+            let routes = service.routes.merge(self.peers.answering(service.questions));
+            self.routes = std::mem::take(&mut self.routes).merge(routes);
         }
         Ok(())
     }
@@ -185,17 +246,16 @@ impl Parts {
 
     async fn courses(&mut self, settings: &Settings) -> Result<Service> {
         let db = self.schema(&course_management_service::FACE, settings).await?;
-        let users = self.schema(&user_management_service::FACE, settings).await?;
-        let content = self.schema(&content_delivery_service::FACE, settings).await?;
+        let (lectures, watching) = self.content_answers(settings).await?;
         self.tasks
             .push(backends::relay("courses-outbox", db.clone(), &self.backing));
         let deps = course_management_service::Deps {
             db,
             backing: self.backing.clone(),
             authenticator: self.authenticator.clone(),
-            directory: Arc::new(user_management_service::Directory::new(users)),
-            lectures: Arc::new(content_delivery_service::LectureAnswers::new(content.clone())),
-            watching: Arc::new(content_delivery_service::WatchAnswers::new(content)),
+            directory: self.directory(settings).await?,
+            lectures,
+            watching,
             secret: self.secret.clone(),
             config: settings.courses.clone(),
         };
@@ -204,8 +264,6 @@ impl Parts {
 
     async fn content(&mut self, settings: &Settings) -> Result<Service> {
         let db = self.schema(&content_delivery_service::FACE, settings).await?;
-        let courses = self.schema(&course_management_service::FACE, settings).await?;
-        let users = self.schema(&user_management_service::FACE, settings).await?;
         self.tasks
             .push(backends::relay("content-outbox", db.clone(), &self.backing));
         let deps = content_delivery_service::Deps {
@@ -213,8 +271,8 @@ impl Parts {
             db,
             backing: self.backing.clone(),
             authenticator: self.authenticator.clone(),
-            directory: Arc::new(user_management_service::Directory::new(users)),
-            courses: Arc::new(course_management_service::CourseAnswers::new(courses)),
+            directory: self.directory(settings).await?,
+            courses: self.course_answers(settings).await?,
             secret: self.secret.clone(),
             config: settings.content.service(),
         };
@@ -232,6 +290,37 @@ impl Parts {
         let encoder = Check::new(transcoding_jobs::NAME, || async { transcoding_jobs::check_encoder() });
         self.checks.push(encoder.noted());
         Ok(transcoding_jobs::service(deps).await?)
+    }
+
+    /// Who answers questions about people: this process, or another.
+    async fn directory(&mut self, settings: &Settings) -> Result<Arc<dyn Directory>> {
+        if let Some(peer) = self.peers.get(user_management_service::NAME) {
+            return Ok(peer);
+        }
+        let db = self.schema(&user_management_service::FACE, settings).await?;
+        Ok(Arc::new(user_management_service::Directory::new(db)))
+    }
+
+    /// Who answers questions about courses.
+    async fn course_answers(&mut self, settings: &Settings) -> Result<Arc<dyn Courses>> {
+        if let Some(peer) = self.peers.get(course_management_service::NAME) {
+            return Ok(peer);
+        }
+        let db = self.schema(&course_management_service::FACE, settings).await?;
+        Ok(Arc::new(course_management_service::CourseAnswers::new(db)))
+    }
+
+    /// Who answers questions about lectures and those who watch them.
+    async fn content_answers(&mut self, settings: &Settings) -> Result<(Arc<dyn Lectures>, Arc<dyn Watching>)> {
+        if let Some(peer) = self.peers.get(content_delivery_service::NAME) {
+            return Ok((peer.clone(), peer));
+        }
+        let db = self.schema(&content_delivery_service::FACE, settings).await?;
+        let lectures = content_delivery_service::LectureAnswers::new(db.clone());
+        Ok((
+            Arc::new(lectures),
+            Arc::new(content_delivery_service::WatchAnswers::new(db)),
+        ))
     }
 
     /// A service's schema, opened when the first role needs it. Roles that share it share its handle, so that a finished

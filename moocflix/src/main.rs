@@ -1,7 +1,7 @@
 //! MoocFlix's program: all roles and commands.
 //!
 //! `commands` holds the commands, `settings` the configuration; `roles` lists the services, `compose` builds those that
-//! a process runs, on the back ends that `backends` opens; `data_dir` reserves the data directory for one server.
+//! a process runs, on the back ends that `backends` opens; `topology` knows the roles of other processes; `data_dir` reserves the data directory for one server.
 
 mod backends;
 mod commands;
@@ -10,6 +10,7 @@ mod data_dir;
 mod metrics;
 mod roles;
 mod settings;
+mod topology;
 
 use clap::Parser;
 use commands::Cli;

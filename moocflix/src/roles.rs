@@ -28,7 +28,7 @@ impl Duties {
         Self(FACES.to_vec())
     }
 
-    /// Parses the names of roles; rejects unknown ones and sets that cannot work with the embedded bus.
+    /// Parses the names of roles; rejects unknown ones.
     pub(crate) fn parse(names: &[String]) -> Result<Self> {
         if names.is_empty() {
             return Ok(Self::all());
@@ -39,17 +39,20 @@ impl Duties {
             bail!("--roles: unknown role `{name}`; the roles are {known}");
         }
         let named = |name: &str| names.iter().any(|it| it == name);
-        let duties: Vec<_> = FACES.iter().copied().filter(|face| named(face.name)).collect();
-        for face in &duties {
-            if let Some(missing) = face.needs.iter().find(|need| !named(need)) {
-                bail!(
-                    "--roles: with the embedded bus `{}` needs `{missing}` in the same process; only `transcode` can run in a \
-                    process of its own, on the same data directory",
-                    face.name,
-                );
-            }
-        }
-        Ok(Self(duties))
+        Ok(Self(FACES.iter().copied().filter(|face| named(face.name)).collect()))
+    }
+
+    /// Whether a role is among them.
+    pub(crate) fn include(&self, role: &str) -> bool {
+        self.faces().any(|face| face.name == role)
+    }
+
+    /// The first of them that needs a role which is not among them, and that role.
+    pub(crate) fn first_apart(&self) -> Option<(&'static str, &'static str)> {
+        let mut needs = self
+            .faces()
+            .flat_map(|face| face.needs.iter().map(|need| (face.name, *need)));
+        needs.find(|(_, need)| !self.include(need))
     }
 
     /// The services that the process runs.
@@ -90,25 +93,21 @@ mod tests {
     }
 
     #[test]
-    fn only_a_worker_may_be_a_process_of_its_own() {
+    fn a_role_apart_is_named_with_the_one_that_it_needs() {
         assert!(parsed("transcode").unwrap().is_worker());
-        assert!(parsed("users,courses,content").is_ok());
+        assert_eq!(parsed("transcode").unwrap().first_apart(), None);
         assert_eq!(
             names(&parsed("web,content,users,courses,web").unwrap()),
             ["users", "courses", "content", "web"]
         );
-        for apart in [
-            "users",
-            "content",
-            "courses",
-            "web",
-            "users,web",
-            "users,content",
-            "content,transcode",
-            "transcode,web",
+        for (apart, expected) in [
+            ("users,courses,content", None),
+            ("users", Some(("users", "content"))),
+            ("content", Some(("content", "users"))),
+            ("users,content", Some(("users", "courses"))),
+            ("transcode,web", Some(("web", "users"))),
         ] {
-            let error = parsed(apart).unwrap_err().to_string();
-            assert!(error.contains("embedded bus") && error.contains("transcode"), "{error}");
+            assert_eq!(parsed(apart).unwrap().first_apart(), expected, "{apart}");
         }
     }
 
@@ -125,7 +124,10 @@ mod tests {
     fn every_needed_role_exists() {
         for face in FACES {
             assert!(
-                face.needs.iter().all(|need| FACES.iter().any(|it| it.name == *need)),
+                face.needs
+                    .iter()
+                    .chain(face.asks)
+                    .all(|need| FACES.iter().any(|it| it.name == *need)),
                 "{face:?}"
             );
         }

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use url::Url;
 
 /// This program as it runs, even if the file at its path has been replaced.
 pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -69,6 +70,7 @@ struct Server {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Content {
+    base_url: Option<String>,
     upload: content_delivery_service::UploadConfig,
     playback: content_delivery_service::PlaybackConfig,
     quota: content_delivery_service::QuotaConfig,
@@ -176,6 +178,9 @@ impl Settings {
         faults.within("tasks.lease_seconds", self.tasks.lease_seconds, 1, 600);
         faults.take(self.disk_reserve());
         faults.include(self.read_limits().1);
+        for url in FACES.iter().filter_map(|face| self.base_url(face.name)) {
+            faults.take(url);
+        }
         faults.include(self.users.validate());
         faults.include(self.courses.validate());
         faults.include(self.content.service().validate());
@@ -194,6 +199,40 @@ impl Settings {
             )
         });
         faults.into_result()
+    }
+
+    /// Where a role is, for processes without it; none if it is not said, or has no address.
+    pub(crate) fn base_url(&self, role: &str) -> Option<Result<Url, String>> {
+        let text = match role {
+            user_management_service::NAME => self.users.base_url.as_deref(),
+            course_management_service::NAME => self.courses.base_url.as_deref(),
+            content_delivery_service::NAME => self.content.base_url.as_deref(),
+            _ => None,
+        };
+        text.map(|text| {
+            let url = Url::parse(text).ok().filter(|url| {
+                let is_origin = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+                matches!(url.scheme(), "http" | "https") && url.has_host() && url.username().is_empty() && is_origin
+            });
+            url.ok_or_else(|| {
+                format!("{role}.base_url = {text}: must be http://HOST:PORT or https://HOST:PORT, without a path")
+            })
+        })
+    }
+
+    /// Whether the bus only joins roles of one process.
+    pub(crate) fn has_embedded_bus(&self) -> bool {
+        self.bus_url.starts_with("embedded:")
+    }
+
+    /// Whether the database is in a file, which one machine reads.
+    pub(crate) fn has_embedded_database(&self) -> bool {
+        self.database_url().starts_with("sqlite:")
+    }
+
+    /// Whether the lectures are stored where the configuration says, and not in this process's own folder.
+    pub(crate) const fn has_named_storage(&self) -> bool {
+        self.storage_url.is_some()
     }
 
     /// The database's URL, the default filled in.

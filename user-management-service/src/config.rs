@@ -20,6 +20,8 @@ pub(crate) const LONGEST_REFUSAL: Duration = Duration::from_secs(3_600 + 60);
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// Where processes without this role reach it.
+    pub base_url: Option<String>,
     /// How long an access token is valid.
     ///
     /// Units: seconds, 5 to 3600

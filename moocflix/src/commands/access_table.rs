@@ -1,5 +1,6 @@
 //! The table of roles and routes, made of the rows of the URL tables.
 
+use runtime::{Access, Row};
 use serde_json::Value;
 
 /// Who is looked at, beside those who have a part in what a path names.
@@ -26,6 +27,24 @@ pub(super) fn markdown(document: &Value) -> String {
         }
     }
     text
+}
+
+/// The lines of the questions between roles, which no API documents.
+///
+/// Shape: Markdown
+pub(super) fn internal(questions: &[Row]) -> String {
+    let nobody = COLUMNS.map(|_| "–").join(" | ");
+    let line = |row: &Row| {
+        let Access::Internal(askers) = row.access else {
+            return String::new();
+        };
+        let askers = askers.iter().map(|role| format!("`{role}`")).collect::<Vec<_>>();
+        let roles = format!("processes with the role {}, by a signature", askers.join(", "));
+        format!("| `{} {}` | {nobody} | {roles} |\n", row.method, row.path)
+    };
+    let mut lines: Vec<_> = questions.iter().map(line).collect();
+    lines.sort_unstable();
+    lines.concat()
 }
 
 /// Whether somebody without a part in what the path names is let in.

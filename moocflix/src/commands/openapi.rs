@@ -63,9 +63,11 @@ fn event_schemas() -> Value {
 
 async fn print_document(folder: &Path, access: bool) -> Result<()> {
     let settings = settings::defaults(folder)?;
-    let api = Box::pin(compose::document(&settings)).await?;
+    let (api, questions) = Box::pin(compose::document(&settings)).await?;
     if access {
-        return print(&access_table::markdown(&serde_json::to_value(api)?));
+        let mut table = access_table::markdown(&serde_json::to_value(api)?);
+        table.push_str(&access_table::internal(&questions));
+        return print(&table);
     }
     print(&format!("{}\n", api.to_pretty_json()?))
 }

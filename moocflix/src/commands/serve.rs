@@ -2,9 +2,9 @@
 
 use super::print;
 use crate::compose::{self, Composed};
-use crate::data_dir;
 use crate::roles::Duties;
-use crate::settings::{self, Overrides};
+use crate::settings::{self, Overrides, Settings};
+use crate::{data_dir, topology};
 use anyhow::{Context, Result, anyhow, bail};
 use backing::Db;
 use clap::Args;
@@ -34,7 +34,8 @@ pub(crate) struct ServeArgs {
 
 pub(super) async fn run(args: ServeArgs) -> Result<()> {
     let duties = Duties::parse(&args.roles)?;
-    let loaded = settings::load(&args.overrides, args.listen.as_deref())?;
+    let check = |settings: &Settings| topology::check(&duties, settings);
+    let loaded = settings::load_for(&args.overrides, args.listen.as_deref(), check)?;
     let settings = loaded.value;
     telemetry::init(settings.log_format, &settings.log_filter)?;
     for warning in &loaded.warnings {

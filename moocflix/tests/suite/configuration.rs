@@ -143,6 +143,62 @@ fn a_split_that_the_embedded_bus_cannot_carry_is_refused() {
     }
 }
 
+#[test]
+fn a_role_apart_names_all_that_it_lacks() {
+    let shared = [
+        "database_url: must be postgres:",
+        "secret_key: must be set",
+        "public_url: must be set",
+    ];
+    let cases: [(&str, &[&str]); 4] = [
+        ("users", &[]),
+        ("courses", &["users.base_url", "content.base_url"]),
+        ("content", &["users.base_url", "courses.base_url", "storage_url"]),
+        ("users,content,transcode", &["courses.base_url"]),
+    ];
+    for (roles, lacks) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = moocflix();
+        command
+            .args(["serve", "--listen", "127.0.0.1:0", "--roles", roles, "--data-dir"])
+            .arg(folder.path())
+            .env("MOOCFLIX_BUS_URL", "kafka://127.0.0.1:9")
+            .env("MOOCFLIX_CONTENT__UPLOAD__EXPIRES_DAYS", "0");
+        let output = run(&mut command, "");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{roles}: {error}");
+        for word in shared.iter().chain(lacks).chain(&["content.upload.expires_days"]) {
+            let lines = error.lines().filter(|line| line.contains(word)).count();
+            assert_eq!(lines, 1, "{roles}: {word} in {error}");
+        }
+        assert!(
+            lacks.contains(&"storage_url") || !error.contains("storage_url"),
+            "{error}"
+        );
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            0,
+            "nothing was written"
+        );
+    }
+}
+
+#[test]
+fn a_base_url_is_an_origin() {
+    for url in [
+        "users.internal:8080",
+        "http://users.internal/api",
+        "ftp://users.internal",
+        "http://u:p@users.internal",
+    ] {
+        let output = check("", &[("MOOCFLIX_USERS__BASE_URL", url)]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("users.base_url = "), "{url}: {error}");
+    }
+    let good = check("", &[("MOOCFLIX_CONTENT__BASE_URL", "http://content.internal:8080")]);
+    assert!(good.status.success(), "{}", String::from_utf8_lossy(&good.stderr));
+}
+
 #[tokio::test]
 async fn a_server_without_the_web_role_serves_no_page() {
     let server = Server::start_with(&["--roles", "users,courses,content"], &[]);
