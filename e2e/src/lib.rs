@@ -6,6 +6,7 @@
 pub mod api;
 pub mod courses;
 pub mod encoding;
+pub mod front;
 pub mod growing;
 pub mod issuer;
 pub mod ladder;
@@ -24,4 +25,5 @@ pub mod settings;
 pub mod siege;
 pub mod stage;
 pub mod tools;
+pub mod topology;
 pub mod tus;

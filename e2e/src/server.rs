@@ -280,20 +280,25 @@ impl Server {
 
     /// Runs another command of the program on this server's data.
     pub async fn moocflix(&self, arguments: &[&str], input: &str) -> Result<String> {
-        let mut command = tokio::process::Command::new(settings::binary()?);
-        command.args(arguments).env("MOOCFLIX_DATA_DIR", &self.data);
-        for (name, value) in &self.start.settings {
-            command.env(format!("MOOCFLIX_{name}"), value);
-        }
-        let keys = self
-            .start
-            .environment
-            .iter()
-            .filter(|(name, _)| name.starts_with("AWS_"));
-        command.envs(keys.cloned());
-        let output = crate::tools::output(&mut command, input.as_bytes()).await?;
-        Ok(String::from_utf8_lossy(&output).into_owned())
+        command_of(&self.start, &self.data, arguments, input).await
     }
+
+    /// Runs a command of the program before a server of these options is started.
+    pub async fn command_of(start: &Start, data: &Path, arguments: &[&str]) -> Result<String> {
+        command_of(start, data, arguments, "").await
+    }
+}
+
+async fn command_of(start: &Start, data: &Path, arguments: &[&str], input: &str) -> Result<String> {
+    let mut command = tokio::process::Command::new(settings::binary()?);
+    command.args(arguments).env("MOOCFLIX_DATA_DIR", data);
+    for (name, value) in &start.settings {
+        command.env(format!("MOOCFLIX_{name}"), value);
+    }
+    let keys = start.environment.iter().filter(|(name, _)| name.starts_with("AWS_"));
+    command.envs(keys.cloned());
+    let output = crate::tools::output(&mut command, input.as_bytes()).await?;
+    Ok(String::from_utf8_lossy(&output).into_owned())
 }
 
 impl Drop for Server {

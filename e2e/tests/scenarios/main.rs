@@ -34,6 +34,7 @@ mod siege_uploads;
 mod slow;
 mod strangers;
 mod terminal;
+mod topologies;
 mod transcoding;
 mod version_before;
 mod watch;
