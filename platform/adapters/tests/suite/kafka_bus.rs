@@ -39,7 +39,8 @@ async fn topics_are_missing_until_they_are_made_by_however_many() {
         "{lost:?}"
     );
     let (first, second) = tokio::join!(one.prepare(TOPICS), two.prepare(TOPICS));
-    (first.unwrap(), second.unwrap());
+    first.unwrap();
+    second.unwrap();
     one.prepare(TOPICS).await.unwrap();
     assert!(two.missing(TOPICS).await.unwrap().is_empty());
     two.check().await.unwrap();
