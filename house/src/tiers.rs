@@ -35,7 +35,7 @@ pub(crate) fn tier(package: &Package) -> Option<Tier> {
         [service] if service.ends_with("-service") => Tier::Service,
         ["content-delivery-service", "transcoding-jobs" | "live"] => Tier::Worker,
         ["content-delivery-service", "renditions"] => Tier::Renditions,
-        ["content-delivery-service", "quizzes" | "entitlements"] => Tier::Quizzes,
+        ["content-delivery-service", "quizzes" | "entitlements" | "watching"] => Tier::Quizzes,
         ["user-management-service", "passwords"] => Tier::Quizzes,
         ["content-delivery-service", "media-store"] => Tier::Served,
         ["web"] => Tier::Page,

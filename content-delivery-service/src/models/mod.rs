@@ -3,4 +3,3 @@
 pub(crate) mod playback;
 pub mod uploads;
 pub mod videos;
-pub mod watching;

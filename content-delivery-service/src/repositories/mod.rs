@@ -4,4 +4,3 @@ pub(crate) mod playback;
 pub(crate) mod rows;
 pub mod uploads;
 pub mod videos;
-pub mod watching;

@@ -1,10 +1,10 @@
 //! Answers what other services ask about what people have watched.
 
-use crate::repositories::watching::watch_repository::WatchRepository;
 use async_trait::async_trait;
 use backing::Db;
 use contracts::questions::{Unanswered, Watched, Watching};
 use contracts::{UserId, VideoId};
+use watching::repositories::watch_repository::WatchRepository;
 
 /// The answers of this service's own database.
 #[derive(Clone)]

@@ -3,10 +3,10 @@
 use super::access_service::{Asker, Visit};
 use super::error::{Denied, VideoError};
 use super::video_service::VideoService;
-use crate::models::watching::progress::{Progress, Report};
-use crate::repositories::watching::watch_repository::WatchRepository;
 use backing::{Clock, Db};
 use contracts::VideoId;
+use watching::models::progress::{Progress, Report};
+use watching::repositories::watch_repository::WatchRepository;
 
 /// Records and shows how far people have watched.
 #[derive(Clone)]

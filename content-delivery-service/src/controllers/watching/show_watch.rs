@@ -2,7 +2,6 @@
 
 use crate::controllers::state::Api;
 use crate::controllers::visitor::Link;
-use crate::models::watching::progress::Progress;
 use crate::services::access_service::Asker;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +10,7 @@ use http::header::CACHE_CONTROL;
 use runtime::{Caller, Json, PathId, Problem, ProblemDocument, Query};
 use serde::Serialize;
 use std::time::Duration;
+use watching::models::progress::Progress;
 
 /// How far the caller has watched a lecture.
 #[derive(Debug, Serialize, utoipa::ToSchema)]

@@ -2,7 +2,6 @@
 
 use crate::repositories::playback::playback_repository;
 use crate::repositories::uploads::upload_repository;
-use crate::repositories::watching::watch_repository;
 use backing::audit::{self, NewEntry};
 use backing::db::{Db, DbError, Tx};
 use backing::{args, once, outbox, record, tasks};
@@ -12,6 +11,7 @@ use renditions::models::lecture::Reason;
 use renditions::repositories::plan_repository;
 use renditions::tasks::{ScanTask, SweepPass, SweepTask};
 use std::time::Duration;
+use watching::repositories::watch_repository;
 
 /// How long after a deletion its objects are looked for again: a writer that began before it may still have been putting
 /// one in its place.

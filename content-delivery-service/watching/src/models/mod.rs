@@ -1,4 +1,4 @@
 //! How far people have watched lectures.
 
 pub mod progress;
-pub(crate) mod seen;
+pub mod seen;

@@ -15,7 +15,7 @@ pub struct Report {
 }
 
 /// Why a report is no report: the field and what is wrong with it.
-pub(crate) type BadReport = (&'static str, &'static str);
+pub type BadReport = (&'static str, &'static str);
 
 /// What is known of one user and one lecture; nothing watched by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,7 +37,9 @@ const MOST_SENT: usize = 100;
 
 impl Report {
     /// Reads what a player sent, in seconds.
-    pub(crate) fn read(position: f64, intervals: &[Vec<f64>]) -> Result<Self, BadReport> {
+    ///
+    /// Errors: what is wrong with it
+    pub fn read(position: f64, intervals: &[Vec<f64>]) -> Result<Self, BadReport> {
         let time = "must be a time in seconds, 0 or more";
         let position_us = micros(position).ok_or(("position", time))?;
         if intervals.len() > MOST_SENT {
@@ -59,7 +61,8 @@ impl Report {
     }
 
     /// The part of the report that lies in a lecture of this length; nothing while the length is unknown.
-    pub(crate) fn within(&self, duration_us: Option<i64>) -> Self {
+    #[must_use]
+    pub fn within(&self, duration_us: Option<i64>) -> Self {
         let Some(end) = duration_us else {
             return Self {
                 position_us: 0,
@@ -80,7 +83,8 @@ fn micros(seconds: f64) -> Option<i64> {
 }
 
 /// Whether this much of a lecture is at least this share of it.
-pub(crate) fn is_enough(seen_us: i64, duration_us: Option<i64>, share: f64) -> bool {
+#[must_use]
+pub fn is_enough(seen_us: i64, duration_us: Option<i64>, share: f64) -> bool {
     // A length times a share of one is no exact number: half a microsecond must not count.
     let needed = |duration: i64| {
         Duration::from_micros(duration.unsigned_abs())

@@ -1,7 +1,7 @@
 //! What parts of a lecture somebody has seen.
 
 /// From when to when; times are microseconds of the lecture.
-pub(crate) type Interval = (i64, i64);
+pub type Interval = (i64, i64);
 
 /// A gap that is no more than what players miss between two reports.
 const SMALL_GAP: i64 = 500_000;
@@ -9,14 +9,16 @@ const SMALL_GAP: i64 = 500_000;
 const MOST_KEPT: usize = 500;
 
 /// The parts of intervals before an end.
-pub(crate) fn clamped(intervals: &[Interval], end: i64) -> Vec<Interval> {
+#[must_use]
+pub fn clamped(intervals: &[Interval], end: i64) -> Vec<Interval> {
     let inside = intervals.iter().filter(|(from, _)| *from < end);
     inside.map(|(from, to)| (*from, (*to).min(end))).collect()
 }
 
 /// Everything that is in either list: in order, without overlaps, small gaps closed; if that is still too much to keep, the
 /// smallest gaps too.
-pub(crate) fn merged(seen: &[Interval], more: &[Interval]) -> Vec<Interval> {
+#[must_use]
+pub fn merged(seen: &[Interval], more: &[Interval]) -> Vec<Interval> {
     let filled = seen.iter().chain(more).filter(|(from, to)| from < to);
     let mut all: Vec<Interval> = filled.copied().collect();
     all.sort_unstable();
@@ -44,7 +46,8 @@ fn joined(sorted: &[Interval], gap: i64) -> Vec<Interval> {
 }
 
 /// How long intervals without overlaps last together.
-pub(crate) fn total(seen: &[Interval]) -> i64 {
+#[must_use]
+pub fn total(seen: &[Interval]) -> i64 {
     seen.iter().map(|(from, to)| to - from).sum()
 }
 

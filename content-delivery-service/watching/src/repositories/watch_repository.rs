@@ -1,7 +1,7 @@
 //! How far users have watched lectures.
 
-use crate::models::watching::progress::{Progress, Report, is_enough};
-use crate::models::watching::seen::{Interval, merged, total};
+use crate::models::progress::{Progress, Report, is_enough};
+use crate::models::seen::{Interval, merged, total};
 use backing::db::{Db, DbError, Sql, Tx};
 use backing::{args, record};
 use contracts::questions::Watched;
@@ -138,7 +138,7 @@ impl WatchRepository {
 }
 
 /// Forgets who has watched a lecture, in the transaction that deletes it.
-pub(crate) async fn forget(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
+pub async fn forget(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
     tx.run(FORGET, args![video]).await?;
     Ok(())
 }
@@ -146,7 +146,7 @@ pub(crate) async fn forget(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::MIGRATIONS;
+    use renditions::schema::MIGRATIONS;
     use serde_json::json;
     use testing::databases;
 
