@@ -5,7 +5,8 @@ production_processes=()
 
 # production_server SCRIPT NAME: starts a server and prints what its script prints
 production_server() {
-  "$1" start "$production_folder/$2" >"$production_folder/$2.url" 2>"$production_folder/$2.log" \
+  # their users read what the scripts write
+  (umask 022 && exec "$1" start "$production_folder/$2") >"$production_folder/$2.url" 2>"$production_folder/$2.log" \
     || { cat "$production_folder/$2.log" >&2; die "$2 did not start"; }
   cat "$production_folder/$2.url"
 }
@@ -34,7 +35,7 @@ production_role() {
     "$moocflix" serve --data-dir "$production_folder/$1" --roles "$1" --listen "127.0.0.1:$2" >"$output" &
   pid=$!
   production_processes+=("$pid")
-  until grep -q '^listening on ' "$output"; do
+  until grep -qs '^listening on ' "$output"; do
     kill -0 "$pid" 2>/dev/null || die "The role $1 did not start."
     sleep 0.05
   done
