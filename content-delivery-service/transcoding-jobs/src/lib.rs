@@ -139,10 +139,7 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
     } = deps.config;
     let space = deps.backing.space.clone();
     let Backing { clock, objects, .. } = deps.backing;
-    let limits = Limits {
-        max_bit_rate: instant.max_bit_rate,
-        max_key_frame_gap: Duration::try_from_secs_f64(instant.max_gap_seconds).unwrap_or(Duration::MAX),
-    };
+    let limits = playable(&instant);
     let stall = Duration::try_from_secs_f64(transcode.stall_seconds).unwrap_or(Duration::MAX);
     let required = transcode.sandbox == SandboxMode::Required;
     let memory = memory_of_each(transcode.memory_share, transcode.slots);
@@ -210,6 +207,14 @@ fn memory_of_each(share: f64, slots: usize) -> u64 {
     let encoders = if slots == 0 { 0 } else { slots + EXPRESS_SLOTS };
     let all = sandbox::available_memory().unwrap_or(SMALL_MACHINE) as f64 * share;
     ((all / (encoders + SURVEY_SLOTS) as f64) as u64).max(LEAST_MEMORY)
+}
+
+/// The limits of sources that are played without encoding.
+fn playable(instant: &InstantConfig) -> Limits {
+    Limits {
+        max_bit_rate: instant.max_bit_rate,
+        max_key_frame_gap: Duration::try_from_secs_f64(instant.max_gap_seconds).unwrap_or(Duration::MAX),
+    }
 }
 
 /// The jobs that read a source as a whole, and those for which nobody waits.

@@ -106,7 +106,7 @@ impl SourceFile {
     /// Errors: the guard cannot be started, or the order names paths that it does not list
     pub(crate) fn start(&self, sandbox: &Sandbox, order: &Order) -> Result<FedRun, RunError> {
         let feed = match &self.held {
-            Held::Pipe { recipe, fetcher, .. } => Some(Feed::start(recipe.clone(), fetcher.clone(), &self.path)?),
+            Held::Pipe { recipe, fetcher, .. } => Some(Feed::open(recipe.clone(), fetcher.clone(), &self.path)?),
             Held::Stored | Held::Slice { .. } | Held::Copy { .. } => None,
         };
         Ok(FedRun::new(sandbox.start(order)?, feed))

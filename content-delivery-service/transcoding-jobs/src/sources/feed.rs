@@ -7,14 +7,12 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::io::ioctl_fionread;
 use sandbox::{RunError, Running};
 use std::fs::Permissions;
-use std::future::pending;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::pin::Pin;
 use std::time::Duration;
 use tokio::net::unix::pipe::{OpenOptions, Receiver};
-use tokio::sync::oneshot;
-use tokio::task::JoinSet;
 
 /// How often to look whether the tool has read the rest.
 const LOOK: Duration = Duration::from_millis(5);
@@ -22,73 +20,50 @@ const LOOK: Duration = Duration::from_millis(5);
 /// A running tool, and what feeds it. Dropping it ends both.
 pub(crate) struct FedRun {
     running: Running,
+    /// Gone once everything is written, which closes the pipe.
     feed: Option<Feed>,
 }
 
 /// Writes a recipe into a pipe.
-pub(super) struct Feed {
-    /// Gone once everything is written.
-    failure: Option<oneshot::Receiver<SourceError>>,
-    /// Aborts the task when this is dropped.
-    _task: JoinSet<()>,
-}
+pub(super) struct Feed(Pin<Box<dyn Future<Output = Result<(), SourceError>> + Send>>);
 
 impl FedRun {
     pub(super) fn new(running: Running, feed: Option<Feed>) -> Self {
         Self { running, feed }
     }
 
-    /// Returns the next bytes of the tool's output; `None` when the tool has ended well.
+    /// Returns the next bytes of the tool's output; `None` when the tool has ended well. The tool is fed meanwhile.
     ///
-    /// Errors: the tool did not finish its work, or the source could not be read to its end
+    /// Errors: the tool did not finish its work, or the source could not be read to its end; it has ended, or has to
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, RunError> {
-        let Some(feed) = &mut self.feed else {
-            return self.running.next().await;
-        };
-        tokio::select! {
-            biased;
-            next = self.running.next() => next,
-            error = feed.failed() => Err(RunError::Io(io::Error::other(error))),
+        while let Some(Feed(feed)) = &mut self.feed {
+            let written = tokio::select! {
+                biased;
+                next = self.running.next() => return next,
+                written = feed.as_mut() => written,
+            };
+            self.feed = None;
+            // The tool takes a closed pipe for the end of the source, so its further output counts for nothing.
+            written.map_err(|error| RunError::Io(io::Error::other(error)))?;
         }
+        self.running.next().await
     }
 }
 
 impl Feed {
-    /// Starts to feed the pipe at `path`, which it makes.
-    pub(super) fn start(recipe: Recipe, fetcher: Fetcher, path: &Path) -> io::Result<Self> {
+    /// Makes the pipe at `path`, into which it writes when it is polled.
+    pub(super) fn open(recipe: Recipe, fetcher: Fetcher, path: &Path) -> io::Result<Self> {
         make_pipe(path)?;
         // With an end of its own for reading, the pipe can be written to before the tool has opened it, and while a guard
         // opens and closes it.
         let receiver = OpenOptions::new().open_receiver(path)?;
         let mut sender = OpenOptions::new().open_sender(path)?;
-        let (failed, failure) = oneshot::channel();
-        let mut task = JoinSet::new();
-        task.spawn(async move {
-            match recipe.pour(&fetcher, &mut sender).await {
-                // A pipe that closes before the tool has opened it would never let the tool in.
-                Ok(()) => drained(&receiver).await,
-                Err(error) => {
-                    let _ = failed.send(error);
-                    // The tool must not take a closed pipe for the end of the source.
-                    pending::<()>().await;
-                }
-            }
-        });
-        Ok(Self {
-            failure: Some(failure),
-            _task: task,
-        })
-    }
-
-    /// Returns once the source could not be read.
-    async fn failed(&mut self) -> SourceError {
-        if let Some(failure) = &mut self.failure
-            && let Ok(error) = failure.await
-        {
-            return error;
-        }
-        self.failure = None;
-        pending().await
+        Ok(Self(Box::pin(async move {
+            recipe.pour(&fetcher, &mut sender).await?;
+            // A pipe that closes before the tool has opened it would never let the tool in.
+            drained(&receiver).await;
+            Ok(())
+        })))
     }
 }
 
