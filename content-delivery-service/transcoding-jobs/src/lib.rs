@@ -161,11 +161,8 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
     let mut tasks = vec![background("scans", scans), background("surveys", surveys)];
     tasks.push(installed::background());
     tasks.push(cage_check::background(sandbox.clone(), staging.clone(), required));
-    tasks.push(lost_workers(
-        queue.clone(),
-        (staging.clone(), sources.clone()),
-        one_machine,
-    ));
+    let rooms = (staging.clone(), sources.clone());
+    tasks.push(lost_workers(queue.clone(), rooms, one_machine));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     if let Some(threads) = processors.checked_div(transcode.slots) {
         let later = EncodeJob {

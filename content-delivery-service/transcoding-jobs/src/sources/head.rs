@@ -65,7 +65,7 @@ impl Heads {
             let found = heads.iter().find(|(key, _)| key == fetcher.key());
             found.map(|(_, head)| Arc::clone(head))
         };
-        if let Some(head) = known(&*self.0.lock().await) {
+        if let Some(head) = known(&self.0.lock().await) {
             return Ok(head);
         }
         let head = Arc::new(Head::read(fetcher).await?);

@@ -98,7 +98,7 @@ mod tests {
         let unit = |id: &[u8]| [id, &[7; 1_000]].concat();
         let program = Bytes::from(unit(&[0, 0, 1, 0xba]).repeat(400));
         let opening = Stream::of(Sniff::MpegPs, &program).unwrap().opening;
-        assert!(opening.len() % 1_004 == 0 && opening.len() > OPENING - 1_004);
+        assert!(opening.len().is_multiple_of(1_004) && opening.len() > OPENING - 1_004);
         let tag: Vec<u8> = [&[8, 0, 0, 100, 0, 0, 0, 0, 0, 0, 0][..], &[1; 100], &[0, 0, 0, 111]].concat();
         let flash = Bytes::from([&b"FLV\x01\x05\0\0\0\x09\0\0\0\0"[..], &tag.repeat(30)].concat());
         assert_eq!(Stream::of(Sniff::Flv, &flash).unwrap().opening.len(), 13 + 29 * 115);

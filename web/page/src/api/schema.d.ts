@@ -5478,6 +5478,15 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description `validation_failed`: the body can't be read, and nothing else names a sign-in */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unavailable`: the tokens are refused already, but that is not stored yet */
             503: {
                 headers: {
