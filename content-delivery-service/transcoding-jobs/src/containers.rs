@@ -30,6 +30,12 @@ pub(crate) fn can_jump(container: &str) -> bool {
     !matches!(container, "wav" | "w64" | "aiff" | "au" | "caf")
 }
 
+/// Whether a sound has the form to the end that the container states at its beginning; in others, recordings of several
+/// forms follow each other.
+pub(crate) fn keeps_form(container: &str) -> bool {
+    matches!(container, "mp4" | "mov" | "wav" | "w64" | "aiff" | "au" | "caf")
+}
+
 /// How long before a key frame a jump is aimed in containers without an index, where it leads to any packet near that time,
 /// whether or not it is a key frame's.
 const RUN_UP: u64 = TICKS as u64;

@@ -4,6 +4,7 @@ mod budgets;
 mod caged;
 mod crowd;
 mod faults;
+mod forms;
 mod killed;
 mod tall;
 mod workers;

@@ -69,22 +69,65 @@ pub(crate) fn piece(order: &PieceOrder<'_>) -> Vec<OsString> {
 ///
 /// The first packet primes the decoder; the second one begins with sample `from`.
 pub(crate) fn sound(of: &Input, source: &SourceFile, sound: &Sound, (from, end): (u64, u64)) -> Vec<OsString> {
+    let (mut args, decoded) = decoding(of, source, sound, (from, end));
+    // The second `aresample` counts samples at its input's rate, which therefore has to be the output's rate.
+    args.extend(words(&format!("{decoded},{}", in_step(sound, from))));
+    args
+}
+
+/// Decodes a sound, from shortly before one of its samples to a time, to standard output: with its times, and in one form,
+/// whatever becomes of the source's.
+///
+/// Where a sound changes its form, ffmpeg makes its filters anew, and those that keep a sound in step would take all that
+/// came before for a gap, and fill it. So another run has them, which `encoded` describes.
+pub(crate) fn decoded(of: &Input, source: &SourceFile, sound: &Sound, (from, end): (u64, u64)) -> Vec<OsString> {
+    let (mut args, decoded) = decoding(of, source, sound, (from, end));
+    args.extend(words(&format!(
+        "{decoded} -ac {} -c:a pcm_f32le -f nut pipe:1",
+        sound.channels
+    )));
+    args
+}
+
+/// Encodes what `decoded` writes, as it is read at a path; the output is that of `sound`.
+pub(crate) fn encoded(path: &Path, sound: &Sound, from: u64) -> Vec<OsString> {
+    let mut args = quiet();
+    args.extend(words("-copyts"));
+    args.extend(codecs::bounds("nut").map(OsString::from));
+    args.extend(words("-f nut -i"));
+    args.push(file_url(path));
+    args.extend(words(&format!(
+        "-map 0:0 -map_metadata -1 -af {}",
+        in_step(sound, from)
+    )));
+    args
+}
+
+/// The beginning of a command line that decodes a sound, and its filters so far.
+fn decoding(of: &Input, source: &SourceFile, sound: &Sound, (from, end): (u64, u64)) -> (Vec<OsString>, String) {
     let seconds = (from / u64::from(SAMPLE_RATE)).saturating_sub(2);
     let near = seconds * u64::from(TICKS);
     let mut args = quiet();
     args.extend(input(of, source, Some(near).filter(|_| can_jump(&of.container))));
-    // The second `aresample` counts samples at its input's rate, which therefore has to be the output's rate.
     args.extend(words(&format!(
-        "-map 0:{} -vn -sn -dn -map_metadata -1 \
-         -af {}atrim=start={}:end={},aresample={SAMPLE_RATE},aresample={SAMPLE_RATE}:{IN_STEP}:first_pts={from} -ac {} \
-         -c:a aac -aac_coder fast -b:a {SOUND_BIT_RATE} -f adts pipe:1",
-        sound.stream,
+        "-map 0:{} -vn -sn -dn -map_metadata -1 -af",
+        sound.stream
+    )));
+    let filters = format!(
+        "{}atrim=start={}:end={},aresample={SAMPLE_RATE}",
         from_zero("asetpts", of.zero),
         time(near),
-        time(end),
+        time(end)
+    );
+    (args, filters)
+}
+
+/// The filter that begins a sound with a sample and keeps it in step, and the encoder behind it.
+fn in_step(sound: &Sound, from: u64) -> String {
+    format!(
+        "aresample={SAMPLE_RATE}:{IN_STEP}:first_pts={from} -ac {} -c:a aac -aac_coder fast -b:a {SOUND_BIT_RATE} -f adts pipe:1",
         sound.channels
-    )));
-    args
+    )
 }
 
 /// The frame rate from which the encoder chooses its level; otherwise ffmpeg guesses one, which may be a stream's finest

@@ -2,23 +2,27 @@
 
 use super::arguments::{self, SAMPLE_RATE};
 use super::{Assignment, EncodeJob, Over, budget, hand_in, stretches};
+use crate::containers::keeps_form;
 use crate::encoder::FFMPEG;
 use crate::failures;
-use crate::sources::SourceFile;
+use crate::sources::{FedRun, SourceFile};
 use backing::tasks::JobError;
 use bytes::Bytes;
 use contracts::ObjectKey;
 use fmp4::{AdtsReader, AudioConfig, PieceError, TICKS, audio_cuts, audio_piece};
-use renditions::models::plan::{Sound, Track};
-use sandbox::{Limits, Order};
+use renditions::models::plan::{Plan, Sound, Track};
+use sandbox::{Limits, Order, RunError};
+use std::ffi::OsString;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use uuid::Uuid;
 
 /// Samples in a frame.
 const FRAME: u64 = 1_024;
 /// Frames at the beginning of a run that sound different from those of a run that began earlier.
 const WARMING_UP: u64 = 2;
 /// Frames after the planned end that still belong to the last segment: a second of them.
-const PADDING: usize = 47;
+const PADDING: u16 = 47;
 /// The length of segments after the end of the plan, if the sound is longer than the survey found.
 const SEGMENT: u64 = 5 * TICKS as u64;
 /// The number of such segments in a piece.
@@ -63,26 +67,21 @@ impl EncodeJob {
             .staging
             .task(assignment.task.id)
             .map_err(|error| failures::staging(&error))?;
+        // What decodes has a folder of its own: each run may have its own user.
+        let beside = self.staging.task(Uuid::new_v4());
+        let beside = beside.map_err(|error| failures::staging(&error))?;
         let reached = AtomicU64::new(0);
         let work = async {
             for stretch in stretches::remaining(&sound.silences, plan.end(), done) {
                 self.keep_silent(assignment, sound, &mut cutter, stretch.first).await?;
                 let from = cutter.frames();
                 let back = from.min(WARMING_UP);
-                let source = self.sources.sound(&key, plan, ticks(from), folder.path()).await?;
-                let order = Order {
-                    tool: FFMPEG.into(),
-                    args: arguments::sound(&plan.input, &source, sound, ((from - back) * FRAME, stretch.end)),
-                    folder: folder.path().to_owned(),
-                    reads: vec![source.path().to_owned()],
-                    writes: Vec::new(),
-                    limits: Limits {
-                        cpu: Some(budget::of_sound(plan.end())),
-                        ..self.limits()
-                    },
-                };
+                let source = self.sources.sound(&key, plan, ticks(from), beside.path()).await?;
+                let span = ((from - back) * FRAME, stretch.end);
+                let run = self.start_sound(plan, sound, &source, span, (folder.path(), beside.path()));
+                let run = run.map_err(|error| Over::Ended(failures::encoder(&error, assignment.task, "encode")))?;
                 // The first frame primes the decoder and comes before the sound begins.
-                self.follow(assignment, sound, (&mut cutter, &reached), (&source, &order, 1 + back))
+                self.follow(assignment, sound, (&mut cutter, &reached), (run, 1 + back))
                     .await?;
             }
             self.finish(assignment, sound, &mut cutter).await
@@ -91,6 +90,37 @@ impl EncodeJob {
             ended = work => ended,
             () = self.watch(assignment, || reached.load(Ordering::Relaxed)) => Err(Over::Lost),
         }
+    }
+
+    /// Starts to encode a sound: in one run, or in one that decodes and one that encodes behind it.
+    fn start_sound(
+        &self,
+        plan: &Plan,
+        sound: &Sound,
+        source: &SourceFile,
+        span: (u64, u64),
+        (folder, beside): (&Path, &Path),
+    ) -> Result<FedRun, RunError> {
+        let order = |args: Vec<OsString>, folder: &Path, read: &Path| Order {
+            tool: FFMPEG.into(),
+            args,
+            folder: folder.to_owned(),
+            reads: vec![read.to_owned()],
+            writes: Vec::new(),
+            limits: Limits {
+                cpu: Some(budget::of_sound(plan.end())),
+                ..self.limits()
+            },
+        };
+        if keeps_form(&plan.input.container) {
+            let args = arguments::sound(&plan.input, source, sound, span);
+            return source.start(&self.sandbox, &order(args, beside, source.path()));
+        }
+        let args = arguments::decoded(&plan.input, source, sound, span);
+        let decoder = source.start(&self.sandbox, &order(args, beside, source.path()))?;
+        let pipe = folder.join("decoded");
+        let args = arguments::encoded(&pipe, sound, span.0);
+        decoder.into_pipe(&pipe, &self.sandbox, &order(args, folder, &pipe))
     }
 
     /// Adds silent frames up to a frame.
@@ -115,9 +145,7 @@ impl EncodeJob {
     async fn finish(&self, assignment: &Assignment<'_>, sound: &Sound, cutter: &mut Cutter) -> Result<(), Over> {
         if cutter.frames() > 0 {
             // The lecture may last longer than its sound; silence fills the rest.
-            let samples = u128::from(assignment.plan.end()) * u128::from(SAMPLE_RATE);
-            let all = samples.div_ceil(u128::from(FRAME) * u128::from(TICKS));
-            let all = u64::try_from(all).unwrap_or(u64::MAX);
+            let all = frames_until(assignment.plan.end());
             self.keep_silent(assignment, sound, cutter, all).await?;
         }
         let cut = cutter.rest().ok_or_else(|| {
@@ -132,10 +160,9 @@ impl EncodeJob {
         assignment: &Assignment<'_>,
         sound: &Sound,
         (cutter, reached): (&mut Cutter, &AtomicU64),
-        (source, order, mut skip): (&SourceFile, &Order, u64),
+        (mut running, mut skip): (FedRun, u64),
     ) -> Result<(), Over> {
         let failed = |error| Over::Ended(failures::encoder(&error, assignment.task, "encode"));
-        let mut running = source.start(&self.sandbox, order).map_err(failed)?;
         let mut reader = AdtsReader::new();
         loop {
             let chunk = match running.next().await {
@@ -151,6 +178,9 @@ impl EncodeJob {
                 }
             }
             reached.store(cutter.waiting_ticks(), Ordering::Relaxed);
+            if cutter.end_at(frames_until(assignment.plan.end()) + u64::from(PADDING)) {
+                break;
+            }
             if reader
                 .config()
                 .is_some_and(|read| config(sound).ok().as_ref() != Some(read))
@@ -201,6 +231,14 @@ impl Cutter {
         self.at(self.segment) + u64::try_from(self.waiting.len()).unwrap_or(0)
     }
 
+    /// Drops what lies behind a frame; true once there is something to drop. No file may make more sound than its lecture has.
+    fn end_at(&mut self, frame: u64) -> bool {
+        let room = usize::try_from(frame.saturating_sub(self.at(self.segment))).unwrap_or(usize::MAX);
+        let is_over = self.waiting.len() > room;
+        self.waiting.truncate(room);
+        is_over
+    }
+
     /// Adds bounds up to this number.
     fn reach(&mut self, segment: usize) {
         while self.cuts.len() <= segment {
@@ -226,7 +264,7 @@ impl Cutter {
         let frames = usize::try_from(self.at(next).saturating_sub(self.at(self.segment))).ok()?;
         // Frames after the planned end may be just an encoder's padding.
         let is_end = next + 1 >= self.planned_segments();
-        let padding = if is_end { PADDING } else { 0 };
+        let padding = if is_end { usize::from(PADDING) } else { 0 };
         (self.waiting.len() > frames + padding).then(|| self.take(next, frames))
     }
 
@@ -289,6 +327,13 @@ impl Cutter {
 /// Units: 90 kHz
 fn ticks(frames: u64) -> u64 {
     frames * FRAME * u64::from(TICKS) / u64::from(SAMPLE_RATE)
+}
+
+/// How many frames a sound needs to last until a time, in ticks.
+fn frames_until(end: u64) -> u64 {
+    let samples = u128::from(end) * u128::from(SAMPLE_RATE);
+    let all = samples.div_ceil(u128::from(FRAME) * u128::from(TICKS));
+    u64::try_from(all).unwrap_or(u64::MAX)
 }
 
 /// The parameters of the encoded sound.
@@ -358,6 +403,20 @@ mod tests {
         assert_eq!(cuts.len(), 3);
         assert_eq!((cuts[2].0, cuts[2].1, cuts[2].2), (2, 4, 937));
         assert_eq!(cuts[2].3.iter().sum::<u32>(), 401);
+    }
+
+    #[test]
+    fn sound_that_never_ends_is_cut_behind_the_lecture() {
+        let mut cutter = Cutter::new(&track(), 0);
+        for _ in 0..5_000 {
+            cutter.waiting.push(Bytes::from_static(b"x"));
+            if cutter.end_at(938 + u64::from(PADDING)) {
+                break;
+            }
+            cutter.cut();
+        }
+        assert_eq!(cutter.frames(), 938 + u64::from(PADDING));
+        assert!(!cutter.end_at(938 + u64::from(PADDING)));
     }
 
     #[test]
