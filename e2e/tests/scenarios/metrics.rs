@@ -17,14 +17,15 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 /// Metrics that exist but stay as they are: the embedded bus empties its queues before they are counted and loses nothing that
-/// has to be repaired, and the machine and its encoder stay the same.
-const STILL: [&str; 6] = [
+/// has to be repaired, the machine and its encoder stay the same, and sources are files.
+const STILL: [&str; 7] = [
     "moocflix_course_changes_repaired_total",
     "moocflix_outbox_waiting",
     "moocflix_bus_lag",
     "moocflix_bus_errors_total",
     "moocflix_encoder_memory_limit",
     "moocflix_encoder_missing",
+    "moocflix_source_bytes_fetched_total",
 ];
 
 /// Metrics of roles that run apart; `topologies` has a scenario about them.

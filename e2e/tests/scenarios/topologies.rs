@@ -158,7 +158,7 @@ async fn is_refused(api: &Api, segment: &str) -> Result<()> {
 async fn course(api: &Api, people: &People, lectures: [&str; 2], record: &mut Record) -> Result<()> {
     let course = Course::publish(api, &people.teacher, &lectures, &json!({"access": "enrolled"})).await?;
     let stream = format!("/api/v1/content/{}/stream", lectures[0]);
-    becomes(api, &stream, &people.learner.token, 403, record).await?;
+    becomes(api, &stream, &people.learner.token, 404, record).await?;
     record.note(
         "the course to a stranger",
         &api.get(&course.path(""), &people.stranger.token).await?,
@@ -192,7 +192,7 @@ async fn course(api: &Api, people: &People, lectures: [&str; 2], record: &mut Re
     let path = course.path(&format!("/enrolments/{}", people.learner.id));
     record.note("removed", &api.delete(&path, &people.teacher.token).await?);
     is_refused(api, &last).await?;
-    becomes(api, &stream, &people.learner.token, 403, record).await
+    becomes(api, &stream, &people.learner.token, 404, record).await
 }
 
 /// Shares by a link, without a sign-in, and takes it back.
