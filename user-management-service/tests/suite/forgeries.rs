@@ -209,7 +209,7 @@ async fn an_array_stands_for_no_object() {
     }
     let refresh = &ada.json["refresh_token"];
     let left = server.post("/logout", json!([refresh, true])).await;
-    left.is_problem(422, "validation_failed");
+    left.is_problem(422, "invalid_request");
     let exchanged = server.post("/token", json!(["refresh_token", refresh, false])).await;
     exchanged.is_oauth_error(400, "invalid_request");
     assert_eq!(

@@ -34,7 +34,7 @@ pub(crate) struct Body {
     post, path = "/logout", operation_id = "logOut", tag = "users", request_body = Option<Body>,
     responses(
         (status = 204, description = "Signed out, or was not signed in."),
-        (status = 422, description = "`validation_failed`: the body can't be read, and nothing else names a sign-in", body = ProblemDocument),
+        (status = 422, description = "`invalid_request`: the body can't be read, and nothing else names a sign-in", body = ProblemDocument),
         (status = 503, description = "`unavailable`: the tokens are refused already, but that is not stored yet", body = ProblemDocument),
     )
 )]

@@ -5478,7 +5478,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description `validation_failed`: the body can't be read, and nothing else names a sign-in */
+            /** @description `invalid_request`: the body can't be read, and nothing else names a sign-in */
             422: {
                 headers: {
                     [name: string]: unknown;
