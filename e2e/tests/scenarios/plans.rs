@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// Tables that never have many rows (counters, keys, one row for each kind of task), and the events that wait for the bus, which
-/// a metric counts.
+/// Tables that never have many rows (counters, keys, one row for each kind of task, or for each owner whose tasks wait), and the
+/// events that wait for the bus, which a metric counts.
 const SMALL: &[&str] = &[
     "course_changes_read",
     "outbox",
@@ -24,6 +24,7 @@ const SMALL: &[&str] = &[
     "schema_migrations",
     "signing_keys",
     "task_lanes",
+    "task_shares",
     "turns",
 ];
 
