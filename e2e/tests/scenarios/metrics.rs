@@ -206,7 +206,7 @@ async fn crowd(stage: &Stage) -> Result<()> {
     }
     // each for another account, because few tries on one account may wait
     let wrong = |n| json!({ "email": format!("nobody{n}@example.org"), "password": "not the password" });
-    let all = (0..120).map(async |n| stage.api.json(Method::POST, "/api/v1/users/login", "", &wrong(n)).await);
+    let all = (0..300).map(async |n| stage.api.json(Method::POST, "/api/v1/users/login", "", &wrong(n)).await);
     let answers = futures::future::try_join_all(all).await?;
     let busy = answers
         .into_iter()

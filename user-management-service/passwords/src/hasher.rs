@@ -26,7 +26,7 @@ const HASH_BYTES: usize = 32;
 
 /// How long a request waits before it is refused: longer than a full queue takes on one core or two, so that whoever has a
 /// place is served.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Why no hash was computed.
 #[derive(Debug, thiserror::Error)]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// How many requests may wait for each worker: so many that a place is served before its owner's patience ends.
-pub(super) const PLACES: usize = 128;
+pub(super) const PLACES: usize = 256;
 /// Further workers add no places: memory limits what many of them do at once.
 const MOST_COUNTED: usize = 8;
 /// How many of them may be tries on one account from one network.
