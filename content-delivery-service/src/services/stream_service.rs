@@ -23,6 +23,7 @@ use crate::services::stream_service::playback_keys::PlaybackKeys;
 use backing::bus::After;
 use backing::space::Space;
 use backing::{Clock, Db, DbError, Tx};
+use contracts::questions::RefusedTokens;
 use contracts::{PlaybackId, Timestamp, VideoId};
 use entitlements::models::change::Affected;
 use entitlements::models::grounds::Viewing;
@@ -269,6 +270,28 @@ impl StreamService {
         Ok(now - OVERLAP)
     }
 
+    /// Ends the sessions of those who were refused since the refusal of a number, and returns the number for the next time.
+    /// Their events do the same, and come later if the bus is away.
+    ///
+    /// A refusal below a version does not say whether a role changed, after which owners watch their own lectures on; so these
+    /// end with the event alone.
+    pub(crate) async fn end_refused(&self, number: u64) -> Result<u64, DbError> {
+        let inner = &*self.0;
+        let (number, refused) = inner.authenticator.refused_since(number);
+        let endings = refused.iter().filter_map(|refused| match refused {
+            RefusedTokens::Session(session) => Some(Ending::SignIn(*session)),
+            RefusedTokens::Below(user, version) => Some(Ending::OthersBelow(*user, *version)),
+            RefusedTokens::Client(client) => Some(Ending::Client(*client)),
+            RefusedTokens::Token(_) => None,
+        });
+        let endings: Vec<Ending> = endings.collect();
+        if !endings.is_empty() {
+            let now = inner.clock.now();
+            inner.open.end(&inner.playbacks.end_overdue(&endings, now).await?, now);
+        }
+        Ok(number)
+    }
+
     /// Writes down when sessions were last seen and forgets those that ran out long ago.
     pub(crate) async fn tidy(&self) -> Result<(), DbError> {
         let inner = &*self.0;
@@ -279,7 +302,7 @@ impl StreamService {
 
     /// Keeps up with other nodes until the process ends.
     pub(crate) async fn keep_up(self, shutdown: Shutdown) -> Result<(), String> {
-        let mut since = self.0.clock.now() - OVERLAP;
+        let (mut since, mut refused) = (self.0.clock.now() - OVERLAP, 0);
         let mut ticks = tokio::time::interval(KEY_REFRESH);
         let tidy_every = SEEN_EVERY.as_secs() / KEY_REFRESH.as_secs();
         for tick in 1_u64.. {
@@ -290,6 +313,10 @@ impl StreamService {
             match self.catch_up(since).await {
                 Ok(next) => since = next,
                 Err(error) => tracing::warn!(%error, "ended playbacks could not be looked up"),
+            }
+            match self.end_refused(refused).await {
+                Ok(number) => refused = number,
+                Err(error) => tracing::warn!(%error, "playbacks of ended sign-ins could not be ended"),
             }
             if tick.is_multiple_of(tidy_every)
                 && let Err(error) = self.tidy().await

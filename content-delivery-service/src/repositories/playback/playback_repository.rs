@@ -110,6 +110,26 @@ impl PlaybackRepository {
         Self { db }
     }
 
+    /// Ends the sessions that these end and no event of their users has ended; writes nothing if there are none.
+    pub(crate) async fn end_overdue(&self, endings: &[Ending], now: Timestamp) -> Result<Vec<PlaybackId>, DbError> {
+        let mut overdue = Vec::new();
+        for ending in endings {
+            if is_open(&self.db, *ending).await? {
+                overdue.push(*ending);
+            }
+        }
+        if overdue.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (mut tx, mut ended) = (self.db.write().await?, Vec::new());
+        for ending in overdue {
+            ended.extend(end_by(&mut tx, ending, now).await?);
+        }
+        tx.commit().await?;
+        metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
+        Ok(ended)
+    }
+
     /// Opens a session, unless the video's policy has changed since it was looked at; then `None`. Of a user's sessions,
     /// those that were not seen for the longest time end if there are too many; their ids are returned.
     pub(crate) async fn open(
@@ -249,6 +269,25 @@ async fn make_room(tx: &mut Tx, opened: &NewPlayback) -> Result<Vec<PlaybackId>,
     let ended = tx.all::<PlaybackRow>(END_OLDEST, values).await?;
     metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
     Ok(ended.into_iter().map(|row| row.id).collect())
+}
+
+/// Looks for a session that an ending would end.
+async fn is_open(db: &Db, ending: Ending) -> Result<bool, DbError> {
+    let open = match ending {
+        Ending::Client(client) => {
+            let sql = "SELECT id FROM playbacks WHERE client_id = $1 AND ended_at IS NULL LIMIT 1";
+            db.read().one::<PlaybackRow>(sql, args![client]).await?
+        }
+        Ending::SignIn(session) => {
+            let sql = "SELECT id FROM playbacks WHERE session_id = $1 AND ended_at IS NULL LIMIT 1";
+            db.read().one::<PlaybackRow>(sql, args![session]).await?
+        }
+        Ending::Below(user, version) | Ending::OthersBelow(user, version) => {
+            let sql = "SELECT id FROM playbacks WHERE user_id = $1 AND user_version < $2 AND ended_at IS NULL LIMIT 1";
+            db.read().one::<PlaybackRow>(sql, args![user, version]).await?
+        }
+    };
+    Ok(open.is_some())
 }
 
 /// Ends the sessions that an event of their user ends, and returns their ids.

@@ -100,6 +100,24 @@ async fn a_former_admin_stops_watching_lectures_of_others() {
 }
 
 #[tokio::test]
+async fn refused_tokens_end_playbacks_although_no_event_comes() {
+    let server = Server::with_worker().await;
+    let (owner, admin) = (Person::instructor(), Person::admin());
+    let (video, warm, cold) = playing(&server, &owner).await;
+    let spared = Urls::of(&server.index(&owner.on_another_device(), video).await);
+    let theirs = Urls::of(&server.index(&admin, video).await);
+    server.plays(&theirs).await;
+    let feed = server.identity.revocations.feed();
+    let until = server.clock.now() + std::time::Duration::from_secs(300);
+    feed.end_session(owner.session, until);
+    feed.end_user_below(admin.id, admin.version + 1, until);
+    server.refused_soon(&warm).await;
+    server.refuses(&cold).await;
+    server.refused_soon(&theirs).await;
+    server.plays(&spared).await;
+}
+
+#[tokio::test]
 async fn a_deleted_video_is_served_to_nobody() {
     let server = Server::with_worker().await;
     let owner = Person::instructor();

@@ -9,7 +9,7 @@
 use crate::auth::token::Token;
 use crate::{AuthError, Caller, Issuer, Principal, Revocations};
 use backing::Clock;
-use contracts::questions::{ExternalIdentity, Identities, LocalAccount};
+use contracts::questions::{ExternalIdentity, Identities, LocalAccount, RefusedTokens};
 use contracts::{ClientId, Timestamp};
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
@@ -151,6 +151,12 @@ impl Authenticator {
     #[must_use]
     pub fn refuses_client(&self, client: ClientId, token: Uuid) -> bool {
         self.inner.revocations.refuses_client(client, token)
+    }
+
+    /// What has been refused since the refusal of a number; see [`Revocations::since`].
+    #[must_use]
+    pub fn refused_since(&self, number: u64) -> (u64, Vec<RefusedTokens>) {
+        self.inner.revocations.since(number)
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {

@@ -5,6 +5,7 @@
 
 use crate::Caller;
 use backing::Clock;
+use contracts::questions::RefusedTokens;
 use contracts::{ClientId, SessionId, Timestamp, UserId};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,12 +31,22 @@ struct Inner {
     sets: RwLock<Sets>,
 }
 
+/// When a refusal ends, and its number in the order in which this process learned of them.
+#[derive(Clone, Copy)]
+struct Entry {
+    until: Timestamp,
+    number: u64,
+}
+
 #[derive(Default)]
 struct Sets {
-    sessions: HashMap<SessionId, Timestamp>,
-    users: HashMap<UserId, (i64, Timestamp)>,
-    /// Clients, and single tokens of clients, by their ids.
-    clients: HashMap<Uuid, Timestamp>,
+    /// The number of the last refusal.
+    number: u64,
+    sessions: HashMap<SessionId, Entry>,
+    users: HashMap<UserId, (i64, Entry)>,
+    clients: HashMap<ClientId, Entry>,
+    /// Single tokens of clients, by their ids.
+    tokens: HashMap<Uuid, Timestamp>,
     /// How many holds there are on each.
     held_sessions: HashMap<SessionId, usize>,
     held_users: HashMap<UserId, BTreeMap<i64, usize>>,
@@ -44,16 +55,18 @@ struct Sets {
 
 impl Sets {
     fn len(&self) -> usize {
-        self.sessions.len() + self.users.len() + self.clients.len()
+        self.sessions.len() + self.users.len() + self.clients.len() + self.tokens.len()
     }
 
     fn is_empty(&self) -> bool {
         self.sessions.is_empty() && self.users.is_empty() && self.held_sessions.is_empty() && self.held_users.is_empty()
     }
 
-    fn end(&mut self, client: Uuid, until: Timestamp) {
-        let entry = self.clients.entry(client).or_insert(until);
-        *entry = (*entry).max(until);
+    /// A new refusal.
+    fn entry(&mut self, until: Timestamp) -> Entry {
+        self.number += 1;
+        let number = self.number;
+        Entry { until, number }
     }
 
     fn holds(&self, caller: &Caller) -> bool {
@@ -131,8 +144,27 @@ impl Revocations {
     pub fn refuses_client(&self, client: ClientId, token: Uuid) -> bool {
         let sets = self.inner.sets.read().unwrap_or_else(PoisonError::into_inner);
         let now = self.inner.clock.now();
-        let ended = |id: &Uuid| sets.clients.get(id).is_some_and(|until| *until > now);
-        !sets.clients.is_empty() && (ended(&client.0) || ended(&token))
+        let client = || sets.clients.get(&client).is_some_and(|entry| entry.until > now);
+        let token = || sets.tokens.get(&token).is_some_and(|until| *until > now);
+        client() || token()
+    }
+
+    /// The sign-ins, users and clients whose tokens are refused and that became known after the refusal of a number, which is 0
+    /// at first; also returns the number for the next time.
+    #[must_use]
+    pub fn since(&self, number: u64) -> (u64, Vec<RefusedTokens>) {
+        let sets = self.inner.sets.read().unwrap_or_else(PoisonError::into_inner);
+        if sets.number == number {
+            return (number, Vec::new());
+        }
+        let is_new = |entry: &Entry| entry.number > number;
+        let sessions = sets.sessions.iter().filter(|(_, entry)| is_new(entry));
+        let users = sets.users.iter().filter(|(_, (_, entry))| is_new(entry));
+        let clients = sets.clients.iter().filter(|(_, entry)| is_new(entry));
+        let sessions = sessions.map(|(id, _)| RefusedTokens::Session(*id));
+        let users = users.map(|(id, (version, _))| RefusedTokens::Below(*id, *version));
+        let clients = clients.map(|(id, _)| RefusedTokens::Client(*id));
+        (sets.number, sessions.chain(users).chain(clients).collect())
     }
 
     /// Whether the caller's token is refused.
@@ -143,11 +175,10 @@ impl Revocations {
             return false;
         }
         let now = self.inner.clock.now();
-        let session = sets.sessions.get(&caller.session_id).is_some_and(|until| *until > now);
-        let user = sets
-            .users
-            .get(&caller.user_id)
-            .is_some_and(|(version, until)| *until > now && caller.version < *version);
+        let session = sets.sessions.get(&caller.session_id);
+        let session = session.is_some_and(|entry| entry.until > now);
+        let user = sets.users.get(&caller.user_id);
+        let user = user.is_some_and(|(version, entry)| entry.until > now && caller.version < *version);
         session || user || sets.holds(caller)
     }
 }
@@ -155,27 +186,39 @@ impl Revocations {
 impl RevocationFeed {
     /// Refuses a client's tokens until the given moment, when the last of them has run out.
     pub fn end_client(&self, client: ClientId, until: Timestamp) {
-        self.change(|sets| sets.end(client.0, until));
+        self.change(|sets| {
+            let new = sets.entry(until);
+            let entry = sets.clients.entry(client).or_insert(new);
+            entry.until = entry.until.max(until);
+        });
     }
 
     /// Refuses one token of a client until the given moment.
     pub fn end_token(&self, token: Uuid, until: Timestamp) {
-        self.change(|sets| sets.end(token, until));
+        self.change(|sets| {
+            let entry = sets.tokens.entry(token).or_insert(until);
+            *entry = (*entry).max(until);
+        });
     }
 
     /// Refuses the tokens of a sign-in until the given moment.
     pub fn end_session(&self, session: SessionId, until: Timestamp) {
         self.change(|sets| {
-            let entry = sets.sessions.entry(session).or_insert(until);
-            *entry = (*entry).max(until);
+            let new = sets.entry(until);
+            let entry = sets.sessions.entry(session).or_insert(new);
+            entry.until = entry.until.max(until);
         });
     }
 
     /// Refuses a user's tokens below a version until the given moment.
     pub fn end_user_below(&self, user: UserId, min_version: i64, until: Timestamp) {
         self.change(|sets| {
-            let entry = sets.users.entry(user).or_insert((min_version, until));
-            *entry = (entry.0.max(min_version), entry.1.max(until));
+            let new = sets.entry(until);
+            let (version, entry) = sets.users.entry(user).or_insert((min_version, new));
+            if min_version > *version {
+                (*version, entry.number) = (min_version, new.number);
+            }
+            entry.until = entry.until.max(until);
         });
     }
 
@@ -206,9 +249,10 @@ impl RevocationFeed {
         change(&mut sets);
         if sets.len() > sets.sweep_at {
             let now = self.inner.clock.now();
-            sets.sessions.retain(|_, until| *until > now);
-            sets.users.retain(|_, (_, until)| *until > now);
-            sets.clients.retain(|_, until| *until > now);
+            sets.sessions.retain(|_, entry| entry.until > now);
+            sets.users.retain(|_, (_, entry)| entry.until > now);
+            sets.clients.retain(|_, entry| entry.until > now);
+            sets.tokens.retain(|_, until| *until > now);
             sets.sweep_at = SWEEP_FROM.max(sets.len() * 2);
         }
     }
@@ -247,5 +291,28 @@ mod tests {
         feed.end_user_below(one.user_id, 2, Timestamp::from_seconds(1_800_000_300));
         drop(below_two);
         assert!(revocations.refuses(&one) && !revocations.refuses(&caller(2)));
+    }
+
+    #[test]
+    fn each_refusal_is_new_once_however_often_it_is_learned() {
+        let until = Timestamp::from_seconds(1_800_000_300);
+        let revocations = Revocations::new(Clock::fixed(Timestamp::from_seconds(1_800_000_000)));
+        let feed = revocations.feed();
+        let session = SessionId::from(uuid::Uuid::from_u128(1));
+        let user = UserId::from(uuid::Uuid::from_u128(2));
+        assert_eq!(revocations.since(0), (0, Vec::new()));
+        feed.end_session(session, until);
+        let (number, new) = revocations.since(0);
+        assert_eq!(new, [RefusedTokens::Session(session)]);
+        feed.end_session(session, until);
+        feed.end_user_below(user, 2, until);
+        let (number, new) = revocations.since(number);
+        assert_eq!(new, [RefusedTokens::Below(user, 2)]);
+        feed.end_user_below(user, 2, until);
+        feed.end_user_below(user, 1, until);
+        let (number, new) = revocations.since(number);
+        assert!(new.is_empty(), "{new:?}");
+        feed.end_user_below(user, 3, until);
+        assert_eq!(revocations.since(number).1, [RefusedTokens::Below(user, 3)]);
     }
 }
