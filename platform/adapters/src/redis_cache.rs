@@ -6,7 +6,7 @@
 mod link;
 
 use async_trait::async_trait;
-use backing::cache::{Cache, CacheError, Count, Lease};
+use backing::cache::{Cache, CacheError, Count};
 use bytes::Bytes;
 use link::Link;
 use redis::{Client, IntoConnectionInfo, RedisResult};
@@ -22,20 +22,6 @@ if left == -1 then
   left = tonumber(ARGV[2])
 end
 return {redis.call('GET', KEYS[1]), left}
-";
-
-/// Gives a member a place in a sorted set, whose scores are the ends of the places by the server's clock; returns all members
-/// if none is free. The set ends with its last place.
-const LEASE: &str = "
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
-if not redis.call('ZSCORE', KEYS[1], ARGV[1]) and redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[2]) then
-  return redis.call('ZRANGE', KEYS[1], 0, -1)
-end
-redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[1])
-redis.call('PEXPIREAT', KEYS[1], redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2])
-return nil
 ";
 
 /// A cache on a Redis server.
@@ -120,18 +106,6 @@ impl Cache for RedisCache {
             // negative if there is no such counter
             left: u64::try_from(left).map_or(ttl, Duration::from_millis),
         })
-    }
-
-    async fn lease(&self, set: &str, member: &str, cap: usize, ttl: Duration) -> Result<Lease, CacheError> {
-        let mut lease = redis::cmd("EVAL");
-        lease.arg(LEASE).arg(1).arg(self.key(set));
-        lease.arg(member).arg(cap).arg(millis(ttl));
-        let others: Option<Vec<String>> = self.link.ask(&lease).await?;
-        Ok(others.map_or(Lease::Granted, Lease::Full))
-    }
-
-    async fn release(&self, set: &str, member: &str) -> Result<(), CacheError> {
-        self.link.ask(redis::cmd("ZREM").arg(self.key(set)).arg(member)).await
     }
 }
 

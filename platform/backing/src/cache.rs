@@ -24,18 +24,9 @@ pub struct Count {
     pub left: Duration,
 }
 
-/// Whether a member has a place in a set.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lease {
-    /// It has one.
-    Granted,
-    /// Others have all of them; the one whose place ends first comes first.
-    Full(Vec<String>),
-}
-
-/// Keeps small values, counters and sets for a limited time. Answers come within a quarter of a second, or as an error.
+/// Keeps small values and counters for a limited time. Answers come within a quarter of a second, or as an error.
 ///
-/// A key is a value, a counter or a set for as long as it exists.
+/// A key is a value or a counter for as long as it exists.
 #[async_trait]
 pub trait Cache: Send + Sync {
     /// Returns the value of a key, unless it is missing or expired.
@@ -55,10 +46,4 @@ pub trait Cache: Send + Sync {
     /// The counter's window of `ttl` starts with the first addition, and later ones don't extend it.
     /// Shape: `get` returns it as a decimal number
     async fn increment(&self, key: &str, by: u64, ttl: Duration) -> Result<Count, CacheError>;
-
-    /// Gives a member one of the `cap` places of a set for `ttl`, or keeps its place for `ttl` from now.
-    async fn lease(&self, set: &str, member: &str, cap: usize, ttl: Duration) -> Result<Lease, CacheError>;
-
-    /// Frees the place of a member, if it has one.
-    async fn release(&self, set: &str, member: &str) -> Result<(), CacheError>;
 }

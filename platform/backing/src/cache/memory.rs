@@ -1,6 +1,6 @@
 //! The cache of one process.
 
-use super::{Cache, CacheError, Count, Lease};
+use super::{Cache, CacheError, Count};
 use crate::Clock;
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,9 +27,6 @@ struct Entries {
     bytes: usize,
 }
 
-/// The members of a set, and when their places end; the value of its key is JSON.
-type Members = HashMap<String, Timestamp>;
-
 #[derive(Debug)]
 struct Entry {
     value: Bytes,
@@ -50,26 +47,6 @@ impl Entries {
 
     fn living(&self, key: &str, now: Timestamp) -> Option<&Entry> {
         self.by_key.get(key).filter(|entry| entry.ends > now)
-    }
-
-    /// The members of a set whose places have not ended.
-    fn members(&self, set: &str, now: Timestamp) -> Result<Members, CacheError> {
-        let Some(entry) = self.living(set, now) else {
-            return Ok(Members::new());
-        };
-        let members: Members =
-            serde_json::from_slice(&entry.value).map_err(|_| CacheError("the value is not a set".to_owned()))?;
-        Ok(members.into_iter().filter(|(_, ends)| *ends > now).collect())
-    }
-
-    fn put_members(&mut self, set: &str, members: &Members) -> Result<(), CacheError> {
-        let Some(last) = members.values().max() else {
-            self.remove(set);
-            return Ok(());
-        };
-        let value = serde_json::to_vec(members).map_err(|error| CacheError(error.to_string()))?;
-        self.put(set, value.into(), *last);
-        Ok(())
     }
 
     fn put(&mut self, key: &str, value: Bytes, ends: Timestamp) {
@@ -153,29 +130,6 @@ impl Cache for MemoryCache {
             value,
             left: ends.since(now),
         })
-    }
-
-    async fn lease(&self, set: &str, member: &str, cap: usize, ttl: Duration) -> Result<Lease, CacheError> {
-        let now = self.clock.now();
-        let mut entries = self.entries();
-        let mut members = entries.members(set, now)?;
-        if !members.contains_key(member) && members.len() >= cap {
-            let mut by_end: Vec<_> = members.into_iter().map(|(member, ends)| (ends, member)).collect();
-            by_end.sort_unstable();
-            return Ok(Lease::Full(by_end.into_iter().map(|(_, member)| member).collect()));
-        }
-        members.insert(member.to_owned(), now + ttl);
-        entries.put_members(set, &members)?;
-        entries.shrink(now, self.max_bytes);
-        Ok(Lease::Granted)
-    }
-
-    async fn release(&self, set: &str, member: &str) -> Result<(), CacheError> {
-        let now = self.clock.now();
-        let mut entries = self.entries();
-        let mut members = entries.members(set, now)?;
-        members.remove(member);
-        entries.put_members(set, &members)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The conformance suite of caches.
 
-use backing::cache::{Cache, CacheError, Lease, load};
+use backing::cache::{Cache, CacheError, load};
 use bytes::Bytes;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -22,9 +22,7 @@ pub async fn suite<F: Future<Output = ()>>(nodes: Nodes<'_>, pass: impl Fn(Durat
     counters_count_and_read_as_decimal_numbers(nodes, &key("counter")).await?;
     what_is_no_number_cannot_be_counted(nodes, &key("text")).await?;
     one_of_many_adds_a_value(nodes, &key("added")).await?;
-    sets_have_as_many_places_as_asked_for(nodes, &key("set")).await?;
     one_of_many_loads_a_value(nodes, &key("loaded")).await?;
-    places_end(nodes, &key("places"), &pass).await?;
     values_and_windows_end(nodes, [&key("short value"), &key("replaced"), &key("window")], pass).await
 }
 
@@ -41,58 +39,6 @@ async fn one_of_many_adds_a_value(nodes: Nodes<'_>, key: &str) -> Result<(), Cac
         "a deleted value is in the way"
     );
     other.delete(key).await
-}
-
-async fn sets_have_as_many_places_as_asked_for(nodes: Nodes<'_>, set: &str) -> Result<(), CacheError> {
-    let [one, other] = nodes;
-    let members: Vec<String> = (0..20).map(|n| format!("member {n}")).collect();
-    let leases = (0..20).map(|n| nodes[n % 2].lease(set, &members[n], 3, LONG));
-    let leases = futures::future::try_join_all(leases).await?;
-    let granted: Vec<&String> = (0..20)
-        .filter(|n| leases[*n] == Lease::Granted)
-        .map(|n| &members[n])
-        .collect();
-    assert_eq!(granted.len(), 3, "{leases:?}");
-    // whoever has a place keeps it, and the others learn who has one
-    for member in &granted {
-        assert_eq!(other.lease(set, member, 3, LONG).await?, Lease::Granted);
-    }
-    let Lease::Full(mut holders) = one.lease(set, "another", 3, LONG).await? else {
-        unreachable!("a fourth place");
-    };
-    holders.sort_unstable();
-    let mut expected: Vec<String> = granted.iter().map(|&member| member.clone()).collect();
-    expected.sort_unstable();
-    assert_eq!(holders, expected);
-    one.release(set, granted[0]).await?;
-    one.release(set, "nobody").await?;
-    assert_eq!(other.lease(set, "another", 3, LONG).await?, Lease::Granted);
-    assert!(matches!(one.lease(set, granted[0], 3, LONG).await?, Lease::Full(_)));
-    other.delete(set).await?;
-    assert_eq!(one.lease(set, granted[0], 1, LONG).await?, Lease::Granted);
-    one.delete(set).await
-}
-
-async fn places_end<F: Future<Output = ()>>(
-    [one, other]: Nodes<'_>,
-    set: &str,
-    pass: &impl Fn(Duration) -> F,
-) -> Result<(), CacheError> {
-    one.lease(set, "short", 2, SHORT).await?;
-    one.lease(set, "kept", 2, SHORT).await?;
-    pass(SHORT / 2).await;
-    assert_eq!(other.lease(set, "kept", 2, LONG).await?, Lease::Granted);
-    let full = Lease::Full(vec!["short".to_owned(), "kept".to_owned()]);
-    assert_eq!(other.lease(set, "late", 2, LONG).await?, full);
-    pass(SHORT).await;
-    assert_eq!(
-        one.lease(set, "late", 2, LONG).await?,
-        Lease::Granted,
-        "a place did not end"
-    );
-    let full = one.lease(set, "short", 2, LONG).await?;
-    assert!(matches!(full, Lease::Full(_)), "a place that was kept has ended");
-    one.delete(set).await
 }
 
 /// How often a value was loaded.
@@ -171,7 +117,6 @@ async fn what_is_no_number_cannot_be_counted([one, other]: Nodes<'_>, key: &str)
     one.set(key, Bytes::from_static(b"a text"), LONG).await?;
     assert!(other.increment(key, 1, LONG).await.is_err());
     assert!(other.increment(key, 0, LONG).await.is_err());
-    assert!(one.lease(key, "member", 1, LONG).await.is_err());
     // the cache still works
     assert_eq!(other.get(key).await?, Some(Bytes::from_static(b"a text")));
     one.delete(key).await
