@@ -26,6 +26,8 @@ const RECORDS: usize = 500;
 const BYTES: usize = 1_048_576;
 /// How long a member may take to leave its group; others wait for the end of its session otherwise.
 const LEAVING: Duration = Duration::from_secs(3);
+/// The interval between looks whether there is room for events again.
+const FULL_PAUSE: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -94,17 +96,54 @@ impl Member {
         if let Err(error) = client.subscribe(&topics) {
             return error.to_string();
         }
+        let mut is_paused = false;
         loop {
-            let batch = match next(client).await {
+            let received = if is_paused {
+                // the library has to be asked meanwhile, or the other members wait for this one
+                timeout(FULL_PAUSE, next(client))
+                    .await
+                    .unwrap_or_else(|_| Ok(Batch::default()))
+            } else {
+                next(client).await
+            };
+            let batch = match received {
                 Ok(batch) => batch,
                 Err(error) => return error.to_string(),
             };
-            self.accept(&batch.events).await;
-            self.watch.succeeded();
-            if let Err(error) = batch.commit(client) {
-                tracing::debug!(group = self.name(), %error, "offsets not committed yet");
+            if !batch.events.is_empty() {
+                self.accept(&batch.events).await;
+                self.watch.succeeded();
+                if let Err(error) = batch.commit(client) {
+                    tracing::debug!(group = self.name(), %error, "offsets not committed yet");
+                }
+            }
+            match self.pause_if_full(client, is_paused).await {
+                Ok(paused) => is_paused = paused,
+                Err(error) => tracing::debug!(group = self.name(), error, "not paused or resumed"),
             }
         }
+    }
+
+    /// Leaves events on the broker while many wait in the schema; returns whether it does so now.
+    async fn pause_if_full(&self, client: &Client, is_paused: bool) -> Result<bool, String> {
+        let is_full = self.group.is_full().await.map_err(|error| error.to_string())?;
+        let changed = if is_full {
+            // also those partitions that this member got meanwhile
+            client.assignment().and_then(|held| client.pause(&held))
+        } else if is_paused {
+            client.assignment().and_then(|held| client.resume(&held))
+        } else {
+            Ok(())
+        };
+        changed.map_err(|error| error.to_string())?;
+        if is_full && !is_paused {
+            tracing::warn!(
+                group = self.name(),
+                limit = Group::FULL,
+                "more events wait than this; Kafka keeps the others"
+            );
+        }
+        Ok(is_full)
     }
 
     /// Accepts a batch, however long the database is away.

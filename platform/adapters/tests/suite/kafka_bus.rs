@@ -1,14 +1,15 @@
 //! Kafka passes the suite of buses, and what only a broker brings.
 
 use crate::kafka_server::{kafka, same, url};
-use backing::bus::{Bus as _, BusError, Outgoing, dead_letters};
+use backing::bus::{Bus as _, BusError, Group, Outgoing, dead_letters};
+use backing::{Db, args};
 use contracts::events::{CONTENT_TOPIC, TOPICS, USERS_TOPIC};
-use contracts::{EventId, UserId};
+use contracts::{Event, EventId, UserId};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use testing::suites::bus::{Answer, events, outgoing, pairs, until};
 use uuid::Uuid;
 
@@ -132,4 +133,38 @@ async fn members_beyond_the_partitions_are_assigned_and_take_over() {
     })
     .await;
     assert!(pair.two.sequences("first", user).await.into_iter().eq(1..=20));
+}
+
+/// The number of events that a group has accepted and not handled.
+async fn waiting(db: &Db) -> i64 {
+    let count: Option<(i64,)> = db.read().one("SELECT COUNT(*) FROM deliveries", args![]).await.unwrap();
+    count.unwrap().0
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_lags_behind_leaves_events_on_the_broker() {
+    const EVENTS: i64 = Group::FULL + 3_000;
+    let url = url();
+    let pairs = pairs(|| same(&url)).await;
+    let pair = pairs.iter().find(|pair| pair.one.db.is_postgres()).unwrap();
+    let _member = pair.one.join("first", "one", |_| Answer::Hang).await;
+    let all: Vec<Event> = (0..EVENTS).flat_map(|_| events(UserId::generate(), 1)).collect();
+    for some in all.chunks(1_000) {
+        pair.two.publish(some).await;
+    }
+    let db = &pair.two.db;
+    until("the group is full", async || waiting(db).await >= Group::FULL).await;
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(3) {
+        let waiting = waiting(db).await;
+        assert!(waiting < Group::FULL + 1_000, "{waiting} events were accepted");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // as if they were handled; those that are being handled are locked
+    let sql = "DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries FOR UPDATE SKIP LOCKED)";
+    let mut tx = db.write().await.unwrap();
+    let handled = tx.run(sql, args![]).await.unwrap();
+    tx.commit().await.unwrap();
+    let rest = EVENTS - i64::try_from(handled).unwrap();
+    until("the others come", async || waiting(db).await == rest).await;
 }

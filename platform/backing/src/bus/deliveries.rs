@@ -68,6 +68,13 @@ pub(super) async fn postpone(tx: &mut Tx, delivery: &Delivery, due: Timestamp) -
     Ok(())
 }
 
+/// Whether a group has accepted at least so many events that it has not handled.
+pub(super) async fn are_at_least(db: &Db, group: &str, count: i64) -> Result<bool, DbError> {
+    let sql = "SELECT id FROM deliveries WHERE consumer = $1 LIMIT 1 OFFSET $2";
+    let last = db.read().one::<(i64,)>(sql, args![group, count - 1]).await?;
+    Ok(last.is_some())
+}
+
 /// The number of events that a group has accepted but not handled.
 pub(super) async fn waiting(db: &Db, group: &str) -> Result<i64, DbError> {
     let sql = "SELECT COUNT(*) FROM deliveries WHERE consumer = $1";

@@ -50,6 +50,9 @@ impl std::fmt::Debug for Group {
 }
 
 impl Group {
+    /// The number of accepted events from which on a bus that keeps events by itself should keep them.
+    pub const FULL: i64 = 10_000;
+
     /// A member that neither accepts nor handles anything yet.
     #[must_use]
     pub fn new(subscription: Subscription) -> Self {
@@ -84,6 +87,11 @@ impl Group {
         let mut tx = self.db.write().await?;
         deliveries::accept(&mut tx, self.name, batch, self.clock.now()).await?;
         tx.commit().await
+    }
+
+    /// Whether so many accepted events wait that no more should be accepted.
+    pub async fn is_full(&self) -> Result<bool, DbError> {
+        deliveries::are_at_least(&self.db, self.name, Self::FULL).await
     }
 
     /// Counts the accepted events that are not completely handled, including their effects in memory.
