@@ -19,13 +19,15 @@ use std::sync::Arc;
 /// The memory of a cache in this process.
 const CACHE_BYTES: usize = 64 * 1_024 * 1_024;
 
-/// Opens everything except the schemas, which belong to their services; returns also the tasks that keep it open.
-pub(crate) async fn open(settings: &Settings) -> Result<(Backing, Vec<Background>)> {
+/// Opens everything except the schemas, which belong to their services, and the object store only for roles that keep objects;
+/// returns also the tasks that keep it open.
+pub(crate) async fn open(settings: &Settings, with_objects: bool) -> Result<(Backing, Vec<Background>)> {
     data_dir::prepare(&settings.data_dir)?;
     let clock = Clock::system();
-    let objects = match settings.s3_objects()? {
-        Some(objects) => objects,
-        None => Objects::open(&settings.storage_url()).await.context("storage_url")?,
+    let objects = if with_objects {
+        objects(settings).await?
+    } else {
+        Objects::nowhere()
     };
     let (cache, mut tasks) = cache(settings, &clock).await?;
     let (bus, more) = bus(settings).await?;
@@ -38,6 +40,13 @@ pub(crate) async fn open(settings: &Settings) -> Result<(Backing, Vec<Background
         objects,
     };
     Ok((backing, tasks))
+}
+
+async fn objects(settings: &Settings) -> Result<Objects> {
+    match settings.s3_objects()? {
+        Some(objects) => Ok(objects),
+        None => Objects::open(&settings.storage_url()).await.context("storage_url"),
+    }
 }
 
 /// Opens the cache. MoocFlix also starts without its server.

@@ -92,7 +92,8 @@ struct Parts {
 
 impl Parts {
     async fn open(settings: &Settings, duties: &Duties, address: &str) -> Result<Self> {
-        let (backing, tasks) = backends::open(settings).await?;
+        let with_objects = duties.keep_objects();
+        let (backing, tasks) = backends::open(settings, with_objects).await?;
         let clock = backing.clock.clone();
         let address = format!("http://{address}");
         let name = settings.public_url.as_deref().unwrap_or(&address);
@@ -113,7 +114,6 @@ impl Parts {
             ..Issuer::own(name, AUDIENCE, keys)
         };
         let revocations = Revocations::new(clock.clone());
-        let storage = backends::storage_check(backing.objects.clone()).await;
         let mut parts = Self {
             revocations: revocations.feed(),
             authenticator: Authenticator::new(vec![issuer.clone()], revocations.clone(), clock),
@@ -128,7 +128,10 @@ impl Parts {
             tasks,
             backing,
         };
-        parts.checks.push(storage.context("storage_url")?);
+        if with_objects {
+            let storage = backends::storage_check(parts.backing.objects.clone()).await;
+            parts.checks.push(storage.context("storage_url")?);
+        }
         parts
             .checks
             .push(backends::cache_check(Arc::clone(&parts.backing.cache)));

@@ -60,6 +60,16 @@ impl Duties {
         self.0.iter().copied()
     }
 
+    /// Whether one of them keeps objects.
+    pub(crate) fn keep_objects(&self) -> bool {
+        let without = [
+            user_management_service::NAME,
+            course_management_service::NAME,
+            web::NAME,
+        ];
+        self.faces().any(|face| !without.contains(&face.name))
+    }
+
     /// Whether this is a worker beside a server.
     pub(crate) fn is_worker(&self) -> bool {
         self.faces().map(|face| face.name).eq([transcoding_jobs::NAME])
@@ -89,13 +99,14 @@ mod tests {
             names(&parsed("").unwrap()),
             ["users", "courses", "content", "transcode", "web"]
         );
-        assert!(!Duties::all().is_worker());
+        assert!(!Duties::all().is_worker() && Duties::all().keep_objects());
     }
 
     #[test]
     fn a_role_apart_is_named_with_the_one_that_it_needs() {
         assert!(parsed("transcode").unwrap().is_worker());
         assert_eq!(parsed("transcode").unwrap().first_apart(), None);
+        assert!(parsed("transcode").unwrap().keep_objects() && !parsed("users,courses,web").unwrap().keep_objects());
         assert_eq!(
             names(&parsed("web,content,users,courses,web").unwrap()),
             ["users", "courses", "content", "web"]

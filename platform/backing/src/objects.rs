@@ -2,6 +2,7 @@
 
 mod error;
 mod file_sink;
+mod nowhere;
 mod ranges;
 
 pub use error::ObjectError;
@@ -105,6 +106,15 @@ impl Objects {
             })
         });
         opened.await?
+    }
+
+    /// An empty store in memory that takes no uploads, for processes whose roles keep no objects.
+    #[must_use]
+    pub fn nowhere() -> Self {
+        Self::new(
+            Arc::new(object_store::memory::InMemory::new()),
+            Arc::new(nowhere::Nowhere),
+        )
     }
 
     /// A store from its parts, for adapters in other crates.
