@@ -26,6 +26,9 @@ use utoipa::openapi::OpenApi;
 /// The audience of access tokens.
 const AUDIENCE: &str = "moocflix";
 
+/// The document of all roles: what a gateway puts on one origin is one API.
+const DOCUMENT: &str = include_str!("../../openapi.json");
+
 /// A composed process, ready to serve.
 pub(crate) struct Composed {
     pub(crate) handlers: Handlers,
@@ -51,6 +54,9 @@ pub(crate) async fn compose(
     parts.tasks.push(backends::lag(&parts.backing));
     parts.tasks.push(backends::space(&parts.backing));
     let process = Process::new(parts.checks, recorder, shutdown);
+    if !duties.are_all() {
+        process.show_document(DOCUMENT);
+    }
     let (routes, _) = process.around(parts.routes, &parts.authenticator, env!("CARGO_PKG_VERSION"));
     routes
         .check()

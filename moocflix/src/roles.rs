@@ -60,6 +60,11 @@ impl Duties {
         self.0.iter().copied()
     }
 
+    /// Whether no other process runs a role.
+    pub(crate) fn are_all(&self) -> bool {
+        self.0.len() == FACES.len()
+    }
+
     /// Whether one of them keeps objects.
     pub(crate) fn keep_objects(&self) -> bool {
         let without = [

@@ -349,6 +349,10 @@ async fn a_role_that_is_away_is_named_and_the_others_go_on() -> Result<()> {
     let session = api.session(&lecture, &teacher.token).await?;
     let segment = playlist::open(&api, &session.hls_url).await?[0].segments[0].clone();
     let content = Api::new(&site.role("content")?.url())?;
+    let document = api.get("/openapi.json", "").await?.expect(200)?.json();
+    for path in ["/api/v1/users/login", "/api/v1/courses", "/api/v1/content/upload"] {
+        ensure!(document["paths"][path].is_object(), "{path} is not documented");
+    }
 
     site.role("users")?.kill()?;
     until("content notes that users are away", SOON, async || {

@@ -40,6 +40,12 @@ impl Process {
         }
     }
 
+    /// Shows this as the document of the API, instead of one of this process's routes alone.
+    pub fn show_document(&self, document: &'static str) {
+        // Written once: a process composes itself once.
+        let _ = self.document.set(document.into());
+    }
+
     /// Puts its own routes beside the services', documented together.
     pub fn around(&self, services: Routes, authenticator: &Authenticator, version: &str) -> (Routes, OpenApi) {
         let polled = Table::new("", authenticator)
@@ -56,7 +62,7 @@ impl Process {
             .with_state(self.clone());
         let all = services.merge(polled).merge(documents);
         let api = openapi::document(&all, version);
-        // Written once: a process composes itself once.
+        // unless there is one already
         let _ = self.document.set(api.to_pretty_json().unwrap_or_default().into());
         (all, api)
     }
