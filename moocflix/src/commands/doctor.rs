@@ -8,6 +8,7 @@ mod folder;
 mod machine;
 mod programs;
 mod server;
+mod servers;
 
 use super::print;
 use crate::data_dir;
@@ -79,6 +80,7 @@ async fn check(settings: &Settings) -> Findings {
     let mut findings = programs::check().await;
     findings.extend(cage::check(settings).await);
     findings.extend(folder::check(settings, holder.as_deref()).await);
+    findings.extend(servers::check(settings).await);
     findings.extend(address::check(settings, holder.as_deref()).await);
     findings.extend(machine::check(settings));
     findings

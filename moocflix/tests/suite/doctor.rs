@@ -77,6 +77,60 @@ fn the_doctor_reports_problems_and_suggests_how_to_fix_them() {
         && one["remedy"] == "apt-get install ffmpeg"));
 }
 
+/// A server that all tests share.
+fn shared(name: &str) -> String {
+    let url = std::env::var_os(name).and_then(|url| url.into_string().ok());
+    url.unwrap_or_else(|| panic!("{name} is not set: CONTRIBUTING.md says which script prints it"))
+}
+
+#[test]
+fn the_doctor_asks_the_servers_that_the_configuration_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let bus = format!("{}?prefix={}.", shared("MOOCFLIX_TEST_KAFKA"), uuid::Uuid::now_v7());
+    let ask = |secret: &str| {
+        let mut command = doctor("127.0.0.1:0", folder.path());
+        command.env("AWS_ACCESS_KEY_ID", "moocflix-test");
+        command.env("AWS_SECRET_ACCESS_KEY", secret);
+        command.env("MOOCFLIX_STORAGE_URL", shared("MOOCFLIX_TEST_S3"));
+        command.env("MOOCFLIX_CACHE_URL", shared("MOOCFLIX_TEST_REDIS"));
+        command.env("MOOCFLIX_BUS_URL", &bus);
+        command.env("MOOCFLIX_USERS__PROVIDERS__SCHOOL__ISSUER", "http://127.0.0.1:1");
+        command.env("MOOCFLIX_USERS__PROVIDERS__SCHOOL__AUDIENCE", "moocflix");
+        result(command)
+    };
+    let begins = |text: &str, begin: &str| text.lines().any(|line| line.starts_with(begin));
+    let (code, text) = ask("moocflix-test-secret");
+    assert_eq!(code, Some(1), "{text}");
+    for begin in [
+        "ok       storage        the bucket answers",
+        "ok       cache          the server answers",
+        "missing  bus            the broker has no topics",
+        "warning  provider       school: ",
+    ] {
+        assert!(begins(&text, begin), "{begin} in {text}");
+    }
+    assert!(text.contains("run `moocflix migrate`"), "{text}");
+    let (_, text) = ask("another secret");
+    assert!(begins(&text, "missing  storage"), "{text}");
+    assert!(!text.contains("another secret"), "{text}");
+}
+
+#[test]
+fn the_doctor_notes_servers_that_are_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = doctor("127.0.0.1:0", folder.path());
+    command.env("MOOCFLIX_STORAGE_URL", "s3://lectures?endpoint=http://127.0.0.1:1");
+    command.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b");
+    command.env("MOOCFLIX_CACHE_URL", "redis://:pa55word@127.0.0.1:1");
+    command.env("MOOCFLIX_BUS_URL", "kafka://127.0.0.1:1");
+    let (code, text) = result(command);
+    for thing in ["storage", "cache", "bus"] {
+        let noted = |line: &str| line.starts_with(&format!("warning  {thing} "));
+        assert!(text.lines().any(noted), "{thing} in {text}");
+    }
+    assert!(code == Some(0) && !text.contains("pa55word"), "{text}");
+}
+
 #[test]
 fn the_doctor_names_missing_encoders() {
     let folder = tempfile::tempdir().unwrap();
