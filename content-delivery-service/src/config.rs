@@ -49,6 +49,8 @@ pub struct QuotaConfig {
 pub struct PlaybackConfig {
     /// Units: bytes
     pub hot_bytes: u64,
+    /// Units: bytes
+    pub disk_bytes: u64,
     /// Sessions that play at once, of one user; 0 means any number.
     pub sessions_per_user: u32,
     /// Sessions that play at once, of one lecture and without a sign-in; 0 means any number.

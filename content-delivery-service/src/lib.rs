@@ -142,6 +142,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let stores = (objects.clone(), space.clone(), clock.clone());
     let uploads = uploads(&db, stores, (config.upload, config.quota.clone()), &secret);
     let (keys, media) = playback(&db, (&objects, &clock), &secret, config.playback.hot_bytes).await?;
+    let media = media.with_disk(config.playback.disk_bytes, &space);
     let access = AccessService::new(GroundsRepository::new(db.clone()), directory, clock.clone());
     let viewers = (access.clone(), authenticator.clone(), places(&config.playback));
     let streams = StreamService::new(&db, keys, media, viewers, (space.clone(), clock.clone()));

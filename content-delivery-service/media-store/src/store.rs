@@ -8,6 +8,7 @@ mod index;
 mod instant;
 mod ladders;
 mod media_memory;
+mod segments_on_disk;
 mod tagged_playlist;
 
 use crate::media_bytes::{MediaBytes, MediaKind};
@@ -15,6 +16,7 @@ use crate::media_path::{JUST_IN_TIME, MediaResource};
 use backing::DbError;
 use backing::hot::Hot;
 use backing::objects::{ObjectError, Objects};
+use backing::space::Space;
 use bytes::Bytes;
 use contracts::{RenditionName, VideoId};
 use fmp4::IndexError;
@@ -22,6 +24,7 @@ use instant::Instants;
 use ladders::{CachedLadder, Ladders};
 use media_memory::MediaMemory;
 use renditions::repositories::ladder_repository::LadderRepository;
+use segments_on_disk::SegmentsOnDisk;
 use std::sync::Arc;
 use tagged_playlist::TaggedPlaylist;
 
@@ -35,6 +38,8 @@ pub struct MediaStore {
     memory: MediaMemory,
     /// Media that never changes, by its path.
     hot: Hot<(VideoId, MediaResource), MediaBytes>,
+    /// Segments of a remote store.
+    disk: Option<SegmentsOnDisk>,
 }
 
 /// Why media can't be served.
@@ -79,7 +84,23 @@ impl MediaStore {
             memory: MediaMemory::new(hot_bytes),
             hot: Hot::new(hot_bytes),
             objects,
+            disk: None,
         }
+    }
+
+    /// Also keeps at most `disk_bytes` of segments on this machine, if the objects are elsewhere; 0 keeps none.
+    ///
+    /// Errors: the folder can't be emptied; then it keeps none
+    #[must_use]
+    pub fn with_disk(mut self, disk_bytes: u64, space: &Space) -> Self {
+        let is_remote = self.objects.folder().is_none();
+        if let Some(folder) = space.folder("segments").filter(|_| is_remote && disk_bytes > 0) {
+            match SegmentsOnDisk::open(folder, disk_bytes, space.clone()) {
+                Ok(disk) => self.disk = Some(disk),
+                Err(error) => tracing::warn!(%error, "no segments are kept on this disk"),
+            }
+        }
+        self
     }
 
     /// Media of a video, from memory or made now; however many ask, it is made once.
@@ -111,6 +132,9 @@ impl MediaStore {
         self.instants.forget(video).await;
         self.ladders.forget(video).await;
         self.hot.forget_if(move |(of, _)| *of == video);
+        if let Some(disk) = &self.disk {
+            disk.forget(format!("{video}-")).await;
+        }
     }
 
     /// Media that never changes, if it is in memory.
@@ -133,7 +157,7 @@ impl MediaStore {
                 Ok(media_of(rendition, tag, bytes))
             }
             MediaResource::Segment(generation, rendition, n) => {
-                let bytes = self.segment(video, (*generation, rendition, *n)).await?;
+                let bytes = self.near_segment(video, (*generation, rendition, *n)).await?;
                 let tag = format!("\"{generation}-{rendition}-{n}-{:x}\"", bytes.len());
                 Ok(media_of(rendition, tag, bytes))
             }
@@ -141,6 +165,25 @@ impl MediaStore {
                 Err(MediaError::NoSuchResource)
             }
         }
+    }
+
+    /// A segment from this machine's disk, or from the store.
+    async fn near_segment(
+        &self,
+        video: VideoId,
+        (generation, rendition, n): (u32, &RenditionName, u32),
+    ) -> Result<Bytes, MediaError> {
+        let Some(disk) = &self.disk else {
+            return self.segment(video, (generation, rendition, n)).await;
+        };
+        let name = format!("{video}-{generation}-{rendition}-{n}");
+        if let Some(bytes) = disk.get(&name).await {
+            let held = self.memory.hold(bytes.len() as u64, self.hot.settle()).await?;
+            return Ok(held.with(bytes));
+        }
+        let bytes = self.segment(video, (generation, rendition, n)).await?;
+        disk.put(&name, &bytes).await;
+        Ok(bytes)
     }
 
     async fn segment(

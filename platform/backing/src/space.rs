@@ -119,6 +119,12 @@ impl Space {
         }))
     }
 
+    /// A folder beside the data, for what may be lost.
+    #[must_use]
+    pub fn folder(&self, name: &str) -> Option<PathBuf> {
+        self.0.data.as_ref().map(|disk| disk.folder.join(name))
+    }
+
     /// How many bytes of lectures there is room for right now.
     #[must_use]
     pub fn room(&self) -> u64 {

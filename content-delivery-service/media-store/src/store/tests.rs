@@ -2,6 +2,7 @@ use super::tagged_playlist::TAG_LENGTH;
 use super::*;
 use backing::Db;
 use backing::args;
+use backing::space::Reserve;
 use contracts::{ObjectKey, Timestamp, UserId};
 use fmp4::{Limits, Scanner, Step, Verdict};
 use futures::future::join_all;
@@ -9,9 +10,11 @@ use renditions::models::description::of_source;
 use renditions::models::lecture::{Media, Rendition, RenditionState};
 use renditions::repositories::descriptions::describe_source;
 use renditions::schema::MIGRATIONS;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
+use testing::RemoteStore;
 
 /// A lecture's row.
 async fn insert(db: &Db) -> VideoId {
@@ -40,7 +43,15 @@ async fn insert(db: &Db) -> VideoId {
 /// A store that holds one indexed lecture.
 async fn stored() -> (TempDir, MediaStore, VideoId) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("film.mp4");
+    let url = format!("file://{}", folder.path().join("objects").display());
+    let objects = Objects::open(&url).await.unwrap();
+    let (ladders, video) = film(folder.path(), &objects).await;
+    (folder, MediaStore::new(objects, ladders, 64 << 20), video)
+}
+
+/// Puts one indexed lecture into objects.
+async fn film(folder: &Path, objects: &Objects) -> (LadderRepository, VideoId) {
+    let path = folder.join("film.mp4");
     let made = Command::new("ffmpeg")
         .args([
             "-hide_banner",
@@ -69,10 +80,7 @@ async fn stored() -> (TempDir, MediaStore, VideoId) {
         .status();
     assert!(made.expect("ffmpeg must be installed").success());
     let film = std::fs::read(&path).unwrap();
-    let objects = Objects::open(&format!("file://{}", folder.path().join("objects").display()))
-        .await
-        .unwrap();
-    let db = Db::open(&format!("sqlite://{}", folder.path().display()), "content", MIGRATIONS)
+    let db = Db::open(&format!("sqlite://{}", folder.display()), "content", MIGRATIONS)
         .await
         .unwrap();
     let video = insert(&db).await;
@@ -84,11 +92,7 @@ async fn stored() -> (TempDir, MediaStore, VideoId) {
         .put(&ObjectKey::VideoSource(video), Bytes::from(film))
         .await
         .unwrap();
-    (
-        folder,
-        MediaStore::new(objects, LadderRepository::new(db), 64 << 20),
-        video,
-    )
+    (LadderRepository::new(db), video)
 }
 
 fn index_of(film: &[u8]) -> Vec<u8> {
@@ -126,6 +130,25 @@ async fn a_thousand_who_ask_at_once_share_one_load() {
             "{resource:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_segment_of_a_remote_store_is_fetched_once_although_memory_keeps_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (objects, remote) = RemoteStore::create();
+    let (ladders, video) = film(folder.path(), &objects).await;
+    let space = Space::of(folder.path(), None, Reserve::Bytes(0));
+    let store = MediaStore::new(objects, ladders, 0).with_disk(64 << 20, &space);
+    let source = ObjectKey::VideoSource(video);
+    let resource = MediaResource::Segment(0, RenditionName::source(), 1);
+    let media = store.media(video, &resource).await.unwrap();
+    let read = remote.bytes_read(&source);
+    assert!(read > 0);
+    assert_eq!(store.media(video, &resource).await.unwrap().bytes, media.bytes);
+    assert_eq!(remote.bytes_read(&source), read);
+    store.forget(video).await;
+    assert_eq!(store.media(video, &resource).await.unwrap().bytes, media.bytes);
+    assert!(remote.bytes_read(&source) > read, "it was not forgotten");
 }
 
 #[tokio::test]
