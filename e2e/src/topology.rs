@@ -30,7 +30,9 @@ pub struct Installation {
     pub servers: Vec<Server>,
     _front: Option<Front>,
     _s3: Option<S3Server>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    /// What the roles have in common if they run apart.
+    shared: Option<Start>,
     accounts: u32,
 }
 
@@ -84,26 +86,40 @@ impl Installation {
     /// Starts one with more settings, by their names without `MOOCFLIX_`.
     pub async fn start(topology: Topology, settings: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let with = |start: Start| {
-            settings
-                .iter()
-                .fold(start, |start, (name, value)| start.set(name, *value))
-        };
         let all = folder.path().join("all");
-        let (mut front, mut s3) = (None, None);
-        let servers = if topology == Topology::Embedded {
-            vec![Server::start(with(Start::default()).on(&all)).await?]
-        } else {
-            let start = with(production(s3.insert(S3Server::start().await?)).await?);
-            Server::command_of(&start, &all, &["migrate"]).await?;
-            if topology == Topology::ProductionInOne {
-                vec![Server::start(start.on(&all)).await?]
-            } else {
-                let (servers, proxy) = split(&start, &folder).await?;
-                front = Some(proxy);
-                servers
-            }
-        };
+        if topology == Topology::Embedded {
+            let server = Server::start(with(Start::default(), settings).on(&all)).await?;
+            return Self::of(vec![server], folder, (None, None, None));
+        }
+        let s3 = S3Server::start().await?;
+        let start = production(&s3).await?;
+        if topology == Topology::ProductionSplit {
+            return Self::split(start, settings, Some(s3)).await;
+        }
+        let start = with(start, settings);
+        Server::command_of(&start, &all, &["migrate"]).await?;
+        let server = Server::start(start.on(&all)).await?;
+        Self::of(vec![server], folder, (None, Some(s3), None))
+    }
+
+    /// Starts one whose roles run apart, on the back ends of these options.
+    pub async fn apart(start: Start, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::split(start, settings, None).await
+    }
+
+    async fn split(start: Start, settings: &[(&str, &str)], s3: Option<S3Server>) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let start = with(start, settings);
+        Server::command_of(&start, &folder.path().join("all"), &["migrate"]).await?;
+        let (servers, front, shared) = split(&start, &folder).await?;
+        Self::of(servers, folder, (Some(front), s3, Some(shared)))
+    }
+
+    fn of(
+        servers: Vec<Server>,
+        folder: tempfile::TempDir,
+        (front, s3, shared): (Option<Front>, Option<S3Server>, Option<Start>),
+    ) -> Result<Self> {
         let first = servers.first().context("no process")?.url();
         let origin = front.as_ref().map_or(first, |front| front.url.clone());
         Ok(Self {
@@ -111,9 +127,18 @@ impl Installation {
             servers,
             _front: front,
             _s3: s3,
-            _folder: folder,
+            folder,
+            shared,
             accounts: 0,
         })
+    }
+
+    /// Starts another process of a role, on another port and with a data folder of its own.
+    pub async fn another(&self, role: &str) -> Result<Server> {
+        let shared = self.shared.clone().context("the roles run in one process")?;
+        let folder = format!("{role}-{}", uuid::Uuid::new_v4().simple());
+        let start = shared.on(&self.folder.path().join(folder));
+        Server::start(start.roles(role)).await
     }
 
     /// Creates an account with the command line, as an operator does, and signs in.
@@ -138,6 +163,15 @@ impl Installation {
         self.api.login(&email, &password).await
     }
 
+    /// What the database answers to a query, one line a row, if the roles run apart.
+    pub async fn query(&self, sql: &str) -> Result<String> {
+        let shared = self.shared.as_ref().context("the roles run in one process")?;
+        let url = shared.settings.iter().find(|(name, _)| name == "DATABASE_URL");
+        let (_, url) = url.context("a database")?;
+        let answer = output(Command::new("psql").args([url.as_str(), "-qXtAc", sql]), b"").await?;
+        Ok(String::from_utf8(answer)?.trim().to_owned())
+    }
+
     /// The process with a role, if the roles run apart.
     pub fn role(&mut self, role: &str) -> Result<&mut Server> {
         let index = ROLES.iter().position(|it| *it == role).context("no such role")?;
@@ -154,7 +188,13 @@ impl Installation {
 /// The roles in the order of their processes.
 const ROLES: [&str; 5] = ["users", "courses", "content", "transcode", "web"];
 
-async fn split(start: &Start, folder: &tempfile::TempDir) -> Result<(Vec<Server>, Front)> {
+fn with(start: Start, settings: &[(&str, &str)]) -> Start {
+    let set = |start: Start, (name, value): &(&str, &str)| start.set(name, *value);
+    settings.iter().fold(start, set)
+}
+
+/// Starts each role; also returns the proxy before them, and their common options.
+async fn split(start: &Start, folder: &tempfile::TempDir) -> Result<(Vec<Server>, Front, Start)> {
     let addresses = free(ROLES.len() + 1)?;
     let url = |index: usize| format!("http://{}", addresses[index]);
     let roles = Roles {
@@ -180,5 +220,5 @@ async fn split(start: &Start, folder: &tempfile::TempDir) -> Result<(Vec<Server>
             .listening(address.to_string());
         servers.push(Server::start(start.roles(role)).await?);
     }
-    Ok((servers, front))
+    Ok((servers, front, start))
 }

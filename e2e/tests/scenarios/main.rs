@@ -16,6 +16,7 @@ mod lecture_rights;
 mod memory;
 mod metrics;
 mod names;
+mod nodes;
 mod other_services;
 mod plans;
 mod policies;
