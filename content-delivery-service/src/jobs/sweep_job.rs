@@ -1,5 +1,6 @@
 //! Deletes the objects of a deleted lecture.
 
+use crate::services::error::Failure;
 use crate::services::video_service::VideoService;
 use async_trait::async_trait;
 use backing::tasks::{Done, Job, JobError, Task};
@@ -22,11 +23,11 @@ impl Job for SweepJob {
 
     async fn run(&self, task: &Task) -> Result<Done, JobError> {
         let SweepTask { video_id } = tasks::read(task)?;
-        let swept = self.videos.sweep(video_id).await;
-        if swept.map_err(|error| JobError::Retry(error.to_string()))? {
-            Ok(Done::Complete)
-        } else {
-            Ok(Done::Again(AGAIN))
+        match self.videos.sweep(video_id).await {
+            Ok(true) => Ok(Done::Complete),
+            Ok(false) => Ok(Done::Again(AGAIN)),
+            Err(error @ (Failure::Unanswered(_) | Failure::StorageFull)) => Err(JobError::Wait(error.to_string())),
+            Err(error) => Err(JobError::Retry(error.to_string())),
         }
     }
 }

@@ -52,7 +52,7 @@ impl ScanJob {
         let look = match self.look(&source).await {
             Ok(look) => look,
             Err(ObjectError::NotFound) => return self.record(video, &Finding::Missing, task).await,
-            Err(error) => return Err(JobError::Retry(format!("the source could not be read: {error}"))),
+            Err(error) => return Err(JobError::store("the source could not be read", &error)),
         };
         let finding = match &look {
             ScanResult::OtherContainer(sniff) => Finding::OtherContainer(*sniff),
@@ -63,7 +63,7 @@ impl ScanJob {
                         .objects
                         .put(&ObjectKey::VideoSourceIndex(video), bytes.clone())
                         .await;
-                    stored.map_err(|error| JobError::Retry(format!("the index could not be stored: {error}")))?;
+                    stored.map_err(|error| JobError::store("the index could not be stored", &error))?;
                     Finding::Playable(&scan.probe, index)
                 }
                 (Verdict::NeedsTranscoding(obstacle), _) => Finding::Obstacle(&scan.probe, obstacle),

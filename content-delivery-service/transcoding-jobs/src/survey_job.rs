@@ -35,7 +35,7 @@ impl Job for SurveyJob {
         match self.objects.size(&source).await {
             Ok(_) => {}
             Err(ObjectError::NotFound) => return self.record(video_id, &Finding::Missing, task).await,
-            Err(error) => return Err(JobError::Retry(format!("the source could not be read: {error}"))),
+            Err(error) => return Err(JobError::store("the source could not be read", &error)),
         }
         if let Some(waits) = installed::wait_for(FFPROBE, &self.ledger, video_id).await? {
             return Ok(waits);

@@ -1,7 +1,7 @@
 //! Removes what a complete lecture does not need: unpublished pieces of lost workers, and older plans.
 
 use async_trait::async_trait;
-use backing::objects::Objects;
+use backing::objects::{ObjectError, Objects};
 use backing::tasks::{Done, Job, JobError, Task};
 use contracts::{ObjectKey, ObjectPrefix, VideoId};
 use renditions::ledger::Ledger;
@@ -30,7 +30,7 @@ impl Job for TidyJob {
             self.ledger.forget_before(video, generation).await?;
         }
         let keep = self.named(video).await?;
-        let retry = |error: backing::objects::ObjectError| JobError::Retry(error.to_string());
+        let retry = |error: ObjectError| JobError::store("unreferenced pieces could not be removed", &error);
         let stored = self.objects.list(&ObjectPrefix::Video(video)).await.map_err(retry)?;
         let mut removed = 0_u32;
         for key in stored.iter().filter(|key| !keep.contains(*key)) {

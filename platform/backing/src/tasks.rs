@@ -14,6 +14,7 @@ pub use queue::Queue;
 pub use worker::Worker;
 
 use crate::db::{DbError, Sql, Tx};
+use crate::objects::ObjectError;
 use crate::{Clock, args};
 use async_trait::async_trait;
 use contracts::{Timestamp, UserId};
@@ -203,6 +204,23 @@ pub enum JobError {
     /// A retry may help; the task is retried with growing pauses.
     #[error("{0}")]
     Retry(String),
+    /// Something that the work needs, such as a store or room on a disk, is not there now; the task runs again after a pause,
+    /// and the attempt doesn't count.
+    #[error("{0}")]
+    Wait(String),
+}
+
+impl JobError {
+    /// What an error of the object store means for a job that was `doing` something with it: a store that is away or full is
+    /// waited for.
+    #[must_use]
+    pub fn store(doing: &str, error: &ObjectError) -> Self {
+        let message = format!("{doing}: {error}");
+        match error {
+            ObjectError::Unavailable(_) | ObjectError::Full => Self::Wait(message),
+            _ => Self::Retry(message),
+        }
+    }
 }
 
 impl From<DbError> for JobError {

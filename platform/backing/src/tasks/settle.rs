@@ -30,6 +30,13 @@ pub(super) async fn retry(tx: &mut Tx, task: &Task, run_after: Timestamp, messag
     Ok(tx.run(retry, args![task.id, task.fence, run_after, message]).await? == 1)
 }
 
+/// Reschedules a task that could not do its work, as if it had not been claimed.
+pub(super) async fn wait(tx: &mut Tx, task: &Task, run_after: Timestamp, message: &str) -> Result<bool, DbError> {
+    let wait = "UPDATE tasks SET state = 'scheduled', lease_until = NULL, run_after = $3, attempt = attempt - 1, \
+        error_code = 'wait', error = $4 WHERE id = $1 AND fence = $2 AND state = 'running'";
+    Ok(tx.run(wait, args![task.id, task.fence, run_after, message]).await? == 1)
+}
+
 pub(super) async fn dead(tx: &mut Tx, task: &Task, now: Timestamp, code: &str, message: &str) -> Result<bool, DbError> {
     let dead = "UPDATE tasks SET state = 'dead', live_key = NULL, lease_until = NULL, finished_at = $3, \
         error_code = $4, error = $5 WHERE id = $1 AND fence = $2 AND state = 'running'";

@@ -20,6 +20,8 @@ const ATTEMPTS: i64 = 24;
 const LOSSES: i64 = 8;
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(300);
+/// The pause before a task that waits for something runs again.
+const WAIT: Duration = Duration::from_secs(5);
 /// How long running tasks usually may take to finish when the process stops.
 const GRACE: Duration = Duration::from_secs(10);
 const COUNTING: Duration = Duration::from_secs(5);
@@ -223,6 +225,13 @@ impl Worker {
                 };
                 tx.commit().await?;
                 return Ok(if held { label } else { "lost" });
+            }
+            Some(Err(JobError::Wait(message))) => {
+                tracing::warn!(task = %task.key, message, "the task waits for what it needs");
+                let mut tx = self.queue.db.write().await?;
+                let held = settle::wait(&mut tx, task, now + WAIT, message).await?;
+                tx.commit().await?;
+                return Ok(if held { "wait" } else { "lost" });
             }
             Some(Err(JobError::Retry(message))) if task.attempt < ATTEMPTS => {
                 tracing::warn!(task = %task.key, attempt = task.attempt, message, "the task will be retried");

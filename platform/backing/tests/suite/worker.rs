@@ -247,6 +247,26 @@ async fn a_failure_is_retried_after_a_growing_pause() {
 }
 
 #[tokio::test]
+async fn a_task_that_waits_for_a_store_runs_again_until_the_store_is_there_and_loses_no_attempt() {
+    const WAITS: usize = 40;
+    let away = || Step::Ends(Err(JobError::Wait("the store does not answer".to_owned())));
+    let script = || std::iter::repeat_with(away).take(WAITS).collect();
+    for mut test in each(script).await {
+        test.enqueue("patient").await;
+        beside(test.worker(1, OFTEN), async {
+            for _ in 0..WAITS {
+                assert_eq!(test.runs.recv().await.unwrap().attempt, 1, "{}", test.at.name);
+                test.until("scheduled").await;
+                test.clock.advance(Duration::from_secs(5));
+            }
+            assert_eq!(test.runs.recv().await.unwrap().attempt, 1, "{}", test.at.name);
+            test.until("done").await;
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_job_that_requests_it_runs_again_later_with_fresh_counts() {
     let script = || vec![Step::Ends(Ok(Done::Again(Duration::from_secs(600))))];
     for mut test in each(script).await {
