@@ -167,7 +167,7 @@ impl EncodeJob {
             Ok(()) => Ok(key),
             Err(error) => {
                 self.discard(std::slice::from_ref(&key)).await;
-                Err(Over::Ended(crate::failures::store(&error)))
+                Err(JobError::store("a piece could not be stored", &error).into())
             }
         }
     }

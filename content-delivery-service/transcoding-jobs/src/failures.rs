@@ -3,7 +3,6 @@
 use crate::encoder::code;
 use crate::encoder::codecs::Refusal;
 use crate::sources::SourceError;
-use backing::objects::ObjectError;
 use backing::tasks::{Done, JobError, Task};
 use sandbox::RunError;
 use std::io;
@@ -25,7 +24,7 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
     tracing::warn!(task = %task.key, attempt = task.attempt, %error, "an encoder failed");
     let (bearable, words) = match error {
         RunError::DiskFull | RunError::Missing(_) => return Ok(Done::Again(PAUSE)),
-        RunError::Io(error) => return Err(JobError::Retry(error.to_string())),
+        RunError::Io(error) => return Err(of_pipe(error)),
         RunError::Unlisted(_) => {
             let message = "the encoder was given a path that it may not use".to_owned();
             return Err(JobError::Permanent(code(error).to_owned(), message));
@@ -79,28 +78,36 @@ pub(crate) fn undecodable(task: &Task) -> JobError {
     JobError::Permanent("media_undecodable".to_owned(), message)
 }
 
-/// The outcome when an object can't be stored; a full store may have room later.
-pub(crate) fn store(error: &ObjectError) -> Result<Done, JobError> {
-    match error {
-        ObjectError::Full => {
-            tracing::warn!("the object store is full: encoding waits");
-            Ok(Done::Again(PAUSE))
-        }
-        ObjectError::Unavailable(_) => {
-            tracing::warn!(%error, "encoding waits for the object store");
-            Ok(Done::Again(PAUSE))
-        }
-        error => Err(JobError::Retry(format!("a piece could not be stored: {error}"))),
+/// The error for a staging folder that can't be created or read.
+pub(crate) fn staging(error: &io::Error) -> JobError {
+    let message = format!("the staging folder can't be used: {error}");
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => JobError::Wait(message),
+        _ => JobError::Retry(message),
     }
 }
 
-/// The error for a staging folder that can't be created or read.
-pub(crate) fn staging(error: &io::Error) -> JobError {
-    JobError::Retry(format!("the staging folder can't be used: {error}"))
+/// The error of a run that could not read or write; what feeds it may have failed to fetch the source.
+fn of_pipe(error: &io::Error) -> JobError {
+    let source = error.get_ref().and_then(|inner| inner.downcast_ref::<SourceError>());
+    source.map_or_else(|| JobError::Retry(error.to_string()), of_source)
+}
+
+fn of_source(error: &SourceError) -> JobError {
+    match error {
+        SourceError::Store(error) => JobError::store("the source could not be read", error),
+        SourceError::NoRoom(_) => JobError::Wait(error.to_string()),
+        SourceError::Staging(error) => staging(error),
+        SourceError::Indivisible(_) => {
+            let message = "the file is too large for a file of which no part can be read alone; convert it to MP4, and \
+                           upload it again";
+            JobError::Permanent("media_too_large".to_owned(), message.to_owned())
+        }
+    }
 }
 
 impl From<SourceError> for JobError {
     fn from(error: SourceError) -> Self {
-        Self::Retry(error.to_string())
+        of_source(&error)
     }
 }

@@ -4,9 +4,10 @@
 //! describes the streams. Sounds and surveys read the source once, through a named pipe; the survey of an MP4 reads its
 //! sample table alone. Nothing of this outlives its task.
 //!
-//! The exception are sources of which no part can be read alone, such as AVI: a worker keeps a copy of the last one for as
-//! long as its pieces are encoded.
+//! The exception are sources of which no part can be read alone, such as AVI files without an index: a worker keeps a copy of
+//! the last one for as long as its pieces are encoded. Sources beyond a size are refused instead.
 
+mod avi;
 mod clusters;
 mod copies;
 mod feed;
@@ -15,8 +16,8 @@ mod fragments;
 mod head;
 mod movie;
 mod recipe;
-mod search;
 mod streams;
+mod units;
 mod views;
 
 pub(crate) use feed::FedRun;
@@ -42,6 +43,8 @@ use std::sync::Arc;
 const NAME: &str = "source";
 /// The largest slice; a minute of the largest pictures is smaller.
 const MOST_SLICE: u64 = 8 << 30;
+/// The largest source of which a whole copy is made.
+const MOST_COPY: u64 = 8 << 30;
 
 /// The sources of lectures.
 #[derive(Clone)]
@@ -196,6 +199,8 @@ impl Sources {
                 let range = range.unwrap_or(movie.media());
                 head.slice(&fetcher, &range).await?
             }
+            // The slices of AVI have no sound.
+            (Shape::Avi(_), _) => None,
             (_, Some(range)) if range.start > 0 => head.slice(&fetcher, &range).await?,
             _ => None,
         };
@@ -208,6 +213,9 @@ impl Sources {
 
     async fn copy(&self, fetcher: &Fetcher, head: &Head) -> Result<SourceFile, SourceError> {
         let whole = head.whole();
+        if whole.length() > MOST_COPY {
+            return Err(SourceError::Indivisible(whole.length()));
+        }
         self.take(whole.weight())?;
         let copy = self.copies.of(fetcher, &whole, self.staging.path()).await?;
         Ok(SourceFile {

@@ -41,6 +41,9 @@ pub(crate) enum SourceError {
     /// The disk has no room for the part that is needed.
     #[error("there is no room on the disk for {0} bytes of the source")]
     NoRoom(u64),
+    /// No part of it can be read alone, and it is too large to be copied.
+    #[error("the source has {0} bytes, and no part of it can be read alone")]
+    Indivisible(u64),
 }
 
 /// Reads one source for one purpose.

@@ -1,17 +1,18 @@
 //! What is known of a source in a remote store before a part of it is fetched: its kind, and what every slice begins with.
 
-use super::clusters::Clusters;
+use super::avi::Avi;
 use super::fetch::{Begun, Fetcher, SourceError};
-use super::fragments::Fragments;
 use super::movie::Movie;
 use super::recipe::{Part, Recipe};
 use super::streams::Stream;
+use super::units::Units;
+use super::{clusters, fragments};
 use bytes::Bytes;
 use contracts::ObjectKey;
 use fmp4::{Sniff, sniff};
 use std::ops::Range;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 /// How much of the beginning of a source is kept.
 const BEGIN: u64 = 1 << 20;
@@ -36,10 +37,10 @@ pub(super) struct Head {
 pub(super) enum Shape {
     /// MP4 and MOV with a table of all samples.
     Movie(Box<Movie>),
-    /// MP4 and MOV in fragments.
-    Fragments(Fragments),
-    /// Matroska and WebM.
-    Clusters(Clusters),
+    /// MP4 and MOV in fragments, Matroska and WebM.
+    Units(Units),
+    /// AVI; none within if it has no index, which is looked for when the first slice is needed.
+    Avi(OnceCell<Option<Avi>>),
     /// A stream that can be read from anywhere, after this opening.
     Stream(Stream),
     /// It can be read from its beginning only.
@@ -97,9 +98,10 @@ impl Head {
         let shape = match kind {
             Sniff::Mp4 | Sniff::Mov => match Movie::read(&source).await? {
                 Some(movie) => Shape::Movie(Box::new(movie)),
-                None => Fragments::read(&source).await?.map_or(Shape::Whole, Shape::Fragments),
+                None => fragments::read(&source).await?.map_or(Shape::Whole, Shape::Units),
             },
-            Sniff::Matroska | Sniff::WebM => Clusters::read(&source).await?.map_or(Shape::Whole, Shape::Clusters),
+            Sniff::Matroska | Sniff::WebM => clusters::read(&source).await?.map_or(Shape::Whole, Shape::Units),
+            Sniff::Avi => Shape::Avi(OnceCell::new()),
             kind => Stream::of(kind, &begin).map_or(Shape::Whole, Shape::Stream),
         };
         Ok(Self {
@@ -113,8 +115,8 @@ impl Head {
     fn weight(&self) -> usize {
         let more = match &self.shape {
             Shape::Movie(movie) => movie.weight(),
-            Shape::Fragments(fragments) => fragments.weight(),
-            Shape::Clusters(clusters) => clusters.weight(),
+            Shape::Units(units) => units.weight(),
+            Shape::Avi(avi) => avi.get().and_then(Option::as_ref).map_or(0, Avi::weight),
             Shape::Stream(_) | Shape::Whole => 0,
         };
         self.begin.len() + more
@@ -126,14 +128,25 @@ impl Head {
         if range.is_empty() {
             return Ok(None);
         }
+        let source = Begun {
+            fetcher,
+            begin: &self.begin,
+            length: self.length,
+        };
         let (recipe, jumps) = match &self.shape {
             Shape::Movie(movie) => (movie.slice(&range), true),
-            Shape::Fragments(fragments) => (fragments.slice(fetcher, &range).await?, false),
-            Shape::Clusters(clusters) => (clusters.slice(fetcher, &range).await?, false),
+            Shape::Units(units) => (units.slice(&source, &range).await?, false),
+            Shape::Avi(avi) => {
+                let avi = avi.get_or_try_init(|| Avi::read(&source)).await?;
+                (avi.as_ref().map(|avi| avi.slice(&range)), true)
+            }
             Shape::Stream(stream) => (Some(stream.slice(&range)), false),
             Shape::Whole => (None, false),
         };
-        Ok(recipe.map(|recipe| Slice { recipe, jumps }))
+        Ok(recipe.map(|recipe| Slice {
+            recipe: recipe.begun(&self.begin),
+            jumps,
+        }))
     }
 
     /// The whole source, for a reader that reads it once.

@@ -135,20 +135,7 @@ impl Movie {
         let mut known = vec![(0, begin.clone()), (self.table_at, self.table.clone())];
         known.push((self.media, self.opening.clone()));
         known.extend(self.headers.iter().cloned());
-        known.sort_by_key(|(at, _)| *at);
-        let mut parts = Vec::new();
-        let mut end = 0;
-        for (at, bytes) in known {
-            let (from, to) = (at.max(end), at + size(&bytes));
-            if from < to {
-                parts.push(Part::Gap(from - end));
-                let behind = usize::try_from(from - at).unwrap_or(0);
-                parts.push(Part::Known(bytes.slice(behind..)));
-                end = to;
-            }
-        }
-        parts.push(Part::Gap(self.length.saturating_sub(end)));
-        Recipe::of(parts)
+        Recipe::sparse(known, &(0..0), self.length)
     }
 }
 
