@@ -25,6 +25,7 @@ pub struct Ledger {
     plans: PlanRepository,
     clock: Clock,
     rungs: Arc<[u32]>,
+    is_fetched: bool,
 }
 
 /// The reason of a lecture that waits for an encoder to be installed.
@@ -60,12 +61,22 @@ impl Ledger {
             plans: PlanRepository::new(db),
             clock,
             rungs: rungs.into(),
+            is_fetched: false,
         }
+    }
+
+    /// Plans for workers that fetch sources from elsewhere.
+    #[must_use]
+    pub fn fetching(self, is_fetched: bool) -> Self {
+        Self { is_fetched, ..self }
     }
 
     /// Records a finding about a video's source, plans what follows, and ends the task, in one transaction.
     pub async fn record(&self, video: VideoId, finding: &Finding<'_>, task: &Task) -> Result<Recorded, DbError> {
-        let outcome = outcome(finding, &self.rungs);
+        let mut outcome = outcome(finding, &self.rungs);
+        if let Outcome::Planned { plan, .. } = &mut outcome {
+            plan.is_fetched = self.is_fetched;
+        }
         self.repository.record(video, &outcome, task, self.clock.now()).await
     }
 

@@ -44,12 +44,13 @@ pub(crate) struct EncodeJob {
 }
 
 /// A task with its plan.
+#[derive(Clone)]
 struct Assignment<'a> {
     task: &'a Task,
     video: VideoId,
     generation: u32,
     work: Work,
-    plan: Plan,
+    plan: &'a Plan,
 }
 
 /// Why an assignment ended early.
@@ -89,7 +90,7 @@ impl Job for EncodeJob {
             video,
             generation,
             work,
-            plan,
+            plan: &plan,
         };
         let began = Instant::now();
         let ended = match &assignment.work {

@@ -151,7 +151,7 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
     }
     // With SQLite, every worker of this queue has its staging folder in this data directory.
     let one_machine = !deps.db.is_postgres();
-    let ledger = Ledger::new(deps.db, clock, &transcode.rungs);
+    let ledger = Ledger::new(deps.db, clock, &transcode.rungs).fetching(objects.folder().is_none());
     let queue = deps.queue.of_worker(staging.worker());
     let scan = ScanJob::new(objects.clone(), ledger.clone(), limits);
     let scans = Worker::new(queue.clone(), vec![Arc::new(scan)], SCAN_SLOTS, POLL);

@@ -32,6 +32,10 @@ pub struct Plan {
     pub sounds: Vec<Sound>,
     /// The picture as it was uploaded, if it can be played without encoding.
     pub source: Option<SourceRung>,
+    /// Whether workers fetch the source from elsewhere, so that one task encodes all rungs of a piece from the bytes that it
+    /// has fetched.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_fetched: bool,
 }
 
 /// What an encoder has to know about the source to read it.
@@ -265,6 +269,8 @@ impl Plan {
     }
 
     /// All tasks of the plan, the most urgent first.
+    ///
+    /// If the source is fetched, the lowest rung runs ahead in the first piece alone, with which the lecture becomes playable.
     #[must_use]
     pub fn tasks(&self) -> Vec<PlannedTask> {
         let sounds = (0..).zip(&self.sounds).map(|(n, _)| PlannedTask {
@@ -272,19 +278,24 @@ impl Plan {
             priority: FIRST,
         });
         let mut tasks: Vec<PlannedTask> = sounds.collect();
-        for (set, rungs) in self.sets().into_iter().enumerate() {
+        let sets = self.sets();
+        for (set, rungs) in sets.iter().enumerate() {
             let ahead = self.source.is_none() && set == 0;
-            tasks.extend((0..).zip(&self.video.pieces).map(|(number, _)| PlannedTask {
-                work: Work::Piece {
-                    number,
-                    rungs: rungs.clone(),
-                },
-                priority: match (ahead, number) {
-                    (true, 0) => FIRST,
-                    (true, _) | (false, 0) => AHEAD,
-                    (false, _) => REST,
-                },
-            }));
+            for (number, _) in (0..).zip(&self.video.pieces) {
+                let together = self.is_fetched && number > 0;
+                if together && set > 0 {
+                    continue;
+                }
+                let rungs = if together { sets.concat() } else { rungs.clone() };
+                tasks.push(PlannedTask {
+                    work: Work::Piece { number, rungs },
+                    priority: match (ahead, number) {
+                        (true, 0) => FIRST,
+                        (true, _) | (false, 0) => AHEAD,
+                        (false, _) => REST,
+                    },
+                });
+            }
         }
         tasks
     }

@@ -49,6 +49,7 @@ pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
         video,
         sounds: sounds.collect(),
         source: None,
+        is_fetched: false,
     }
 }
 
@@ -98,6 +99,7 @@ pub fn plan_below_source(probe: &Probe, index: &Index, listed: &[u32]) -> Plan {
             short_side,
             stays: listed.last().is_none_or(|&cap| short_side <= cap),
         }),
+        is_fetched: false,
     }
 }
 
@@ -118,6 +120,7 @@ impl Plan {
             rungs: Vec::new(),
             sounds: Vec::new(),
             source: None,
+            is_fetched: false,
         }
     }
 }

@@ -10,7 +10,7 @@ use backing::tasks::JobError;
 use contracts::{ObjectKey, RenditionName};
 use fmp4::{Piece, PieceError, TICKS, video_piece};
 use renditions::models::lecture::Reason;
-use renditions::models::plan::{PlannedPiece, Rung};
+use renditions::models::plan::{PlannedPiece, Rung, Work};
 use sandbox::{Limits, Order, RunError};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,15 +27,31 @@ const TERMINATED: i32 = 15;
 /// How many frames may be decoded before they are shown: B-frames, and B-frames that others depend on.
 const REORDERED: f64 = 2.0;
 
+/// The pieces of a set's rungs, and which rungs could not be made.
+type Results<'a> = (Vec<(&'a Rung, Piece)>, Vec<(RenditionName, Reason)>);
+
+impl Assignment<'_> {
+    /// The part of the assignment with this set of rungs, as which its progress is reported.
+    fn of_set(&self, number: u32, set: &[RenditionName]) -> Self {
+        Self {
+            work: Work::Piece {
+                number,
+                rungs: set.to_vec(),
+            },
+            ..self.clone()
+        }
+    }
+}
+
 impl EncodeJob {
-    /// Encodes, stores and publishes a piece.
+    /// Encodes, stores and publishes a piece: a set of rungs after the other.
     pub(super) async fn picture(
         &self,
         assignment: &Assignment<'_>,
         number: u32,
         names: &[RenditionName],
     ) -> Result<(), Over> {
-        let plan = &assignment.plan;
+        let plan = assignment.plan;
         let pieces = &plan.video.pieces;
         let planned = usize::try_from(number).ok().and_then(|n| pieces.get(n));
         // A rung that has failed, or whose piece an earlier attempt has published, is not encoded again.
@@ -43,22 +59,62 @@ impl EncodeJob {
             .ledger
             .lacking(assignment.video, assignment.generation, number)
             .await?;
-        let names = names.iter().filter(|name| lacking.contains(name));
-        let rungs: Vec<&Rung> = names.filter_map(|name| plan.rung(name.as_str())).collect();
+        let mut sets = plan.sets();
+        for set in &mut sets {
+            set.retain(|name| names.contains(name) && lacking.contains(name));
+        }
+        sets.retain(|set| !set.is_empty());
         let Some(planned) = planned else {
             return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such piece".to_owned()).into());
         };
+        if sets.is_empty() {
+            return self.publish(assignment, (Vec::new(), Vec::new()), &[], true).await;
+        }
         let folder = self
             .staging
             .task(assignment.task.id)
             .map_err(|error| failures::staging(&error))?;
         let key = ObjectKey::VideoSource(assignment.video);
-        let source = self
-            .sources
-            .picture(&key, planned.bytes.as_ref(), folder.path())
-            .await?;
-        let (made, failed) = self.each(assignment, planned, rungs, (&source, folder.path())).await?;
-        let last = usize::try_from(number).is_ok_and(|n| n + 1 == pieces.len());
+        let bytes = planned.bytes.as_ref();
+        let source = self.sources.picture(&key, bytes, folder.path()).await?;
+        let (mut failed, mut is_begun) = (Vec::new(), false);
+        for (n, set) in sets.iter().enumerate() {
+            let is_last = n + 1 == sets.len();
+            let of = assignment.of_set(number, set);
+            let rungs = set.iter().filter_map(|name| plan.rung(name.as_str())).collect();
+            let made = match self.each(&of, planned, rungs, (&source, folder.path())).await {
+                Ok((made, more)) => {
+                    failed.extend(more);
+                    made
+                }
+                // The other set does not fail with this one.
+                Err(Over::Ended(Err(JobError::Permanent(code, message)))) if is_begun || !is_last => {
+                    let reason = Reason { code, message };
+                    failed.extend(set.iter().map(|name| (name.clone(), reason.clone())));
+                    Vec::new()
+                }
+                Err(other) => return Err(other),
+            };
+            if is_last || !made.is_empty() {
+                let results = (made, std::mem::take(&mut failed));
+                self.hand_over_pictures(&of, (number, planned), results, is_last)
+                    .await?;
+                is_begun = true;
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores and publishes the pieces of a set, and which rungs failed.
+    async fn hand_over_pictures(
+        &self,
+        assignment: &Assignment<'_>,
+        (number, planned): (u32, &PlannedPiece),
+        (made, failed): Results<'_>,
+        finish: bool,
+    ) -> Result<(), Over> {
+        let pieces = assignment.plan.video.pieces.len();
+        let last = usize::try_from(number).is_ok_and(|n| n + 1 == pieces);
         let (mut handed_in, mut keys) = (Vec::new(), Vec::new());
         for (rung, mut piece) in made {
             handed_in.push(hand_in(&rung.name, number, (planned.first, last), TICKS, &piece));
@@ -71,7 +127,7 @@ impl EncodeJob {
                 }
             }
         }
-        self.publish(assignment, (handed_in, failed), &keys, true).await
+        self.publish(assignment, (handed_in, failed), &keys, finish).await
     }
 
     /// Encodes a piece to all rungs at once. If that fails permanently, encodes each alone, so that a rung that can't be
@@ -84,7 +140,7 @@ impl EncodeJob {
         planned: &PlannedPiece,
         rungs: Vec<&'a Rung>,
         paths: (&SourceFile, &Path),
-    ) -> Result<(Vec<(&'a Rung, Piece)>, Vec<(RenditionName, Reason)>), Over> {
+    ) -> Result<Results<'a>, Over> {
         let whole = match self.set(assignment, planned, &rungs, paths).await {
             Ok(pieces) => return Ok((rungs.into_iter().zip(pieces).collect(), Vec::new())),
             Err(Over::Ended(Err(error @ JobError::Permanent(..)))) if rungs.len() > 1 => error,
@@ -120,7 +176,7 @@ impl EncodeJob {
         if rungs.is_empty() {
             return Ok(Vec::new());
         }
-        let plan = &assignment.plan;
+        let plan = assignment.plan;
         let seek = planned.key_frame.map(|to| containers::jump(&plan.input.container, to));
         let mut made = self.encode(assignment, planned, rungs, paths, seek).await?;
         // The plan counts the frames of the lowest rung; large pictures may have fewer.
@@ -160,7 +216,7 @@ impl EncodeJob {
         (source, folder): (&SourceFile, &Path),
         seek: Option<u64>,
     ) -> Result<Vec<Piece>, Over> {
-        let plan = &assignment.plan;
+        let plan = assignment.plan;
         let bounds = plan.video.bounds_of(planned).unwrap_or_default();
         let start = bounds.first().copied().unwrap_or(0);
         let length = bounds.last().map_or(0, |end| end.saturating_sub(start));

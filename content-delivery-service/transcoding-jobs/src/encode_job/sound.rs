@@ -54,7 +54,7 @@ struct Cut {
 impl EncodeJob {
     /// Encodes and publishes the rest of a sound.
     pub(super) async fn sound(&self, assignment: &Assignment<'_>, n: u32) -> Result<(), Over> {
-        let plan = &assignment.plan;
+        let plan = assignment.plan;
         let Some(sound) = plan.sound(n) else {
             return Err(JobError::Permanent("bad_plan".to_owned(), "there is no such sound".to_owned()).into());
         };

@@ -356,6 +356,22 @@ fn the_lowest_rung_runs_ahead_where_nothing_else_can_be_watched() {
 }
 
 #[test]
+fn all_rungs_of_a_piece_are_one_task_if_the_source_is_fetched_but_for_the_first_piece() {
+    let mut plan = plan_of_survey(&film(1280, 720, 30), &LISTED);
+    plan.is_fetched = true;
+    let tasks = plan.tasks();
+    let pieces = tasks.iter().filter_map(|task| match &task.work {
+        Work::Piece { number, rungs } => Some((*number, rungs.len(), task.priority)),
+        Work::Audio(_) => None,
+    });
+    let all = plan.rungs.len();
+    assert_eq!(
+        pieces.collect::<Vec<_>>(),
+        [(0, 1, 30), (1, all, 20), (2, all, 20), (0, all - 1, 20)]
+    );
+}
+
+#[test]
 fn sound_alone_has_a_grid_of_its_own_and_no_rungs() {
     let mut survey = film(640, 360, 10);
     survey.video = None;
