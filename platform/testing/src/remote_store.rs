@@ -9,8 +9,8 @@ use futures::stream::BoxStream;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
+    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt as _, PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 use std::fmt::{Display, Formatter};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +26,10 @@ pub struct RemoteStore {
 struct Seen {
     read: Vec<(String, u64)>,
     written: Vec<String>,
+    /// How often it was asked for an object or for what it knows of one.
+    asked: usize,
+    /// Which of these times it does not answer.
+    silent: Vec<usize>,
 }
 
 impl RemoteStore {
@@ -50,6 +54,17 @@ impl RemoteStore {
     pub fn written(&self) -> Vec<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.written.clone()
+    }
+
+    /// Doesn't answer the readings with these numbers, counted from 0.
+    pub fn be_silent(&self, readings: impl IntoIterator<Item = usize>) {
+        self.note(|seen| seen.silent.extend(readings));
+    }
+
+    /// How often it was read, answered or not.
+    #[must_use]
+    pub fn readings(&self) -> usize {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).asked
     }
 
     /// The bytes of an object, which don't count.
@@ -82,6 +97,17 @@ impl ObjectStore for RemoteStore {
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
         let has_bytes = !options.head;
+        let mut is_silent = false;
+        self.note(|seen| {
+            is_silent = seen.silent.contains(&seen.asked);
+            seen.asked += 1;
+        });
+        if is_silent {
+            return Err(Error::Generic {
+                store: "remote",
+                source: "Server returned non-2xx status code: 503 Service Unavailable".into(),
+            });
+        }
         let found = self.store.get_opts(location, options).await?;
         if has_bytes {
             let bytes = found.range.end - found.range.start;

@@ -82,14 +82,14 @@ fn counted() -> Fetched {
     }
 }
 
-fn config(data_dir: &Path) -> transcoding_jobs::Config {
+fn config(data_dir: &Path, rungs: &[u32]) -> transcoding_jobs::Config {
     transcoding_jobs::Config {
         instant: InstantConfig {
             max_bit_rate: 12_000_000,
             max_gap_seconds: 10.0,
         },
         transcode: TranscodeConfig {
-            rungs: vec![180],
+            rungs: rungs.to_vec(),
             // With more than one thread, an encoder that keeps to a rate does not make the same bytes twice.
             slots: std::thread::available_parallelism().unwrap().get(),
             preset: "ultrafast".to_owned(),
@@ -103,24 +103,34 @@ fn config(data_dir: &Path) -> transcoding_jobs::Config {
 }
 
 impl Workers {
-    /// A worker beside a store in a folder.
-    pub(super) async fn local(source: &[u8]) -> Self {
+    /// A worker beside a store in a folder, which makes these rungs.
+    pub(super) async fn local(source: &[u8], rungs: &[u32]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("file://{}/objects", folder.path().display());
         let objects = Objects::open(&url).await.unwrap();
-        Self::start(objects, None, source, (folder, 1)).await
+        Self::start((objects, None), source, rungs, (folder, 1)).await
     }
 
     /// Workers of a remote store, which share nothing else but the database.
-    pub(super) async fn remote(source: &[u8], nodes: usize) -> Self {
-        let (objects, store) = RemoteStore::create();
-        Self::start(objects, Some(store), source, (tempfile::tempdir().unwrap(), nodes)).await
+    pub(super) async fn remote(source: &[u8], rungs: &[u32], nodes: usize) -> Self {
+        Self::beside(RemoteStore::create(), source, rungs, nodes).await
+    }
+
+    /// Workers of this store.
+    pub(super) async fn beside(
+        (objects, store): (Objects, Arc<RemoteStore>),
+        source: &[u8],
+        rungs: &[u32],
+        nodes: usize,
+    ) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::start((objects, Some(store)), source, rungs, (folder, nodes)).await
     }
 
     async fn start(
-        objects: Objects,
-        store: Option<Arc<RemoteStore>>,
+        (objects, store): (Objects, Option<Arc<RemoteStore>>),
         source: &[u8],
+        rungs: &[u32],
         (folder, nodes): (TempDir, usize),
     ) -> Self {
         let turn = turn().await;
@@ -140,7 +150,7 @@ impl Workers {
                 queue: Queue::new(db.clone(), Clock::system(), Duration::from_secs(40)),
                 db: db.clone(),
                 backing: backing(&objects),
-                config: config(shared.path()),
+                config: config(shared.path(), rungs),
             };
             drop(running.add(transcoding_jobs::service(worker).await.unwrap()));
         }
@@ -209,6 +219,13 @@ impl Workers {
         let counted = fetched.survey + fetched.picture + fetched.sound;
         assert!(counted <= read, "{counted} bytes were counted, and {read} read");
         fetched
+    }
+
+    /// The attempts of all tasks of a kind.
+    pub(super) async fn attempts(&self, kind: &str) -> Vec<i64> {
+        let sql = "SELECT attempt FROM tasks WHERE kind = $1";
+        let rows: Vec<(i64,)> = self.db.read().all(sql, args![kind]).await.unwrap();
+        rows.into_iter().map(|(attempt,)| attempt).collect()
     }
 
     /// The pieces that were written, each as often as it was.
