@@ -127,6 +127,20 @@ pub(crate) fn granted(found: Option<CourseOf>, asker: &Asker, least: CourseRole)
     })
 }
 
+/// The course, if the asker belongs to it, whether or not they see it at present.
+///
+/// Errors: for others, those of [`granted`]
+pub(crate) fn belonging(found: Option<CourseOf>, asker: &Asker) -> Result<Granted, Denied> {
+    match found {
+        Some(CourseOf { course, role }) if role.is_some() => Ok(Granted {
+            course,
+            role,
+            as_admin: false,
+        }),
+        other => granted(other, asker, CourseRole::Learner),
+    }
+}
+
 /// The id of a course that an act is about, with who acts.
 pub(crate) type Act<'a> = (CourseId, &'a Asker);
 

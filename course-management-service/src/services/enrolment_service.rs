@@ -230,9 +230,7 @@ impl EnrolmentService {
             asker.entry("enrol_users", &granted.course, details)
         };
         let now = self.courses.clock.now();
-        let all = self
-            .enrolments
-            .enrol_all(granted.course.id, users, asker.user, entry, now);
+        let all = self.enrolments.enrol_all(granted.course.id, users, entry, now);
         let all = all.await?;
         count(&all);
         Ok(all)

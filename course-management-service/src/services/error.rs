@@ -62,6 +62,8 @@ pub(crate) enum EnrolmentError {
     Ended,
     #[error("a course needs an owner: hand it over first")]
     OwnerStays,
+    #[error("the course has changed since it was read")]
+    Stale,
     /// The limit ends after this time.
     #[error("too many attempts; try again later")]
     TooManyTries(Duration),

@@ -1,7 +1,7 @@
 //! The members of a course: listing them, their roles, and their leaving.
 
-use super::access_service::{Act, Granted, granted};
-use super::course_service::CourseService;
+use super::access_service::{Act, Granted, belonging, granted};
+use super::course_service::{CourseService, version};
 use super::error::EnrolmentError;
 use crate::models::enrolments::enrolment::Enrolment;
 use crate::repositories::enrolments::enrolment_repository::EnrolmentRepository;
@@ -9,6 +9,7 @@ use crate::repositories::enrolments::member_repository::MemberRepository;
 use crate::repositories::rows::NotDone;
 use contracts::questions::{Directory, Person};
 use contracts::{CourseRole, EnrolmentId, UserId};
+use runtime::conditional::IfMatch;
 use runtime::page::{Page, PageRequest};
 use serde_json::json;
 use std::collections::HashMap;
@@ -57,15 +58,15 @@ impl MemberService {
         Ok(Page { items, next_cursor })
     }
 
-    /// Ends a membership: everybody may leave, assistants and editors remove learners, and the owner removes all others.
+    /// Ends a membership: everybody may leave, also a course that they don't see while it is not published; assistants and
+    /// editors remove learners, and the owner removes all others.
     pub(crate) async fn end(&self, (id, asker): Act<'_>, user: UserId) -> Result<(), EnrolmentError> {
         let is_self = user == asker.user;
-        let least = if is_self {
-            CourseRole::Learner
+        let granted = if is_self {
+            belonging(self.courses.find(id, asker.user).await?, asker)?
         } else {
-            CourseRole::Assistant
+            self.granted((id, asker), CourseRole::Assistant).await?
         };
-        let granted = self.granted((id, asker), least).await?;
         let member = self.members.find(id, user).await?.ok_or(EnrolmentError::NoMember)?;
         if member.role == CourseRole::Owner {
             return Err(EnrolmentError::OwnerStays);
@@ -92,9 +93,10 @@ impl MemberService {
         &self,
         (id, asker): Act<'_>,
         user: UserId,
-        role: CourseRole,
+        (role, if_match): (CourseRole, &IfMatch),
     ) -> Result<Member, EnrolmentError> {
         let granted = self.granted((id, asker), CourseRole::Owner).await?;
+        version(&granted, if_match).map_err(|_| EnrolmentError::Stale)?;
         let member = self.members.find(id, user).await?.ok_or(EnrolmentError::NoMember)?;
         if member.role != role {
             if member.role == CourseRole::Owner {

@@ -1,6 +1,6 @@
 //! The outline of a course: modules, their items, and the order of both.
 
-use super::access_service::Act;
+use super::access_service::{Act, Granted};
 use super::course_service::{CourseService, View, version};
 use super::error::CourseError;
 use super::lecture_states::LectureStates;
@@ -15,6 +15,9 @@ use serde_json::json;
 
 /// The act of all changes in the audit; the details say which.
 const ACT: &str = "update_outline";
+
+/// Less than the version of any course.
+const NO_VERSION: i64 = -1;
 
 /// Works on outlines.
 #[derive(Clone)]
@@ -44,12 +47,13 @@ impl OutlineService {
         &self,
         (id, asker): Act<'_>,
         (title, opens_at): (&str, Option<Timestamp>),
-        request: Option<Request>,
+        (if_match, request): (&IfMatch, Option<Request>),
     ) -> Result<(ModuleId, View), CourseError> {
         let granted = self.courses.granted(id, asker, CourseRole::Editor).await?;
+        let basis = (addition_to(&granted, if_match, request.as_ref())?, request.as_ref());
         let audit = granted.audited(asker, ACT, json!({"change": "add_module"}));
         let when = (self.courses.clock.now(), audit.as_ref());
-        let module = self.outlines.add_module(id, (title, opens_at), request.as_ref(), when);
+        let module = self.outlines.add_module(id, (title, opens_at), basis, when);
         Ok((module.await?, self.courses.view(id, Some(asker)).await?))
     }
 
@@ -90,9 +94,10 @@ impl OutlineService {
         (id, asker): Act<'_>,
         module: ModuleId,
         (video, title): (VideoId, Option<String>),
-        request: Option<Request>,
+        (if_match, request): (&IfMatch, Option<Request>),
     ) -> Result<(ItemId, View), CourseError> {
         let granted = self.courses.granted(id, asker, CourseRole::Editor).await?;
+        let basis = (addition_to(&granted, if_match, request.as_ref())?, request.as_ref());
         let lecture = self.lectures.administered(video, asker).await?;
         let lecture = lecture.ok_or_else(|| {
             let why = "must be the id of a lecture that you may administer";
@@ -102,7 +107,7 @@ impl OutlineService {
         let details = json!({"change": "add_item", "content_id": video});
         let audit = granted.audited(asker, ACT, details);
         let when = (self.courses.clock.now(), audit.as_ref());
-        let item = self.items.add((id, module), (video, &title), request.as_ref(), when);
+        let item = self.items.add((id, module), (video, &title), basis, when);
         Ok((item.await?, self.courses.view(id, Some(asker)).await?))
     }
 
@@ -151,5 +156,16 @@ impl OutlineService {
         let when = (self.courses.clock.now(), audit.as_ref());
         self.outlines.order(id, version, order, when).await?;
         self.courses.view(id, Some(asker)).await
+    }
+}
+
+/// The version that an addition is based on, if it names one.
+///
+/// A request that has a key may be the repetition of an earlier one, which has changed the version: it gets one that no course
+/// has, with which it only finds what the earlier one has added.
+fn addition_to(granted: &Granted, if_match: &IfMatch, request: Option<&Request>) -> Result<Option<i64>, CourseError> {
+    match version(granted, if_match) {
+        Err(CourseError::Stale) if request.is_some() => Ok(Some(NO_VERSION)),
+        based => based,
     }
 }

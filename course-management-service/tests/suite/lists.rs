@@ -62,6 +62,24 @@ async fn a_pasted_list_is_answered_line_by_line() {
 }
 
 #[tokio::test]
+async fn an_admin_who_was_removed_enrols_themselves_again_by_a_list() {
+    for server in Server::on_each_engine().await {
+        let (owner, admin) = (server.instructor(), server.person(Role::Admin));
+        let (course, _) = server.published(&owner, json!({})).await;
+        let path = format!("{course}/enrolments");
+        server.post(&owner, &path, json!({"user_id": admin.id})).await.is(201);
+        server.delete(&owner, &format!("{path}/{}", admin.id)).await.is(204);
+        let list = json!({"text": admin.id.to_string()});
+        for expected in ["enrolled", "already_enrolled"] {
+            let reply = server.post(&admin, &format!("{path}/list"), list.clone()).await;
+            assert_eq!(results(&reply), [expected]);
+        }
+        let members = server.read(&owner, &format!("{course}/members")).await;
+        assert_eq!(column(&members, "role"), ["owner", "learner"]);
+    }
+}
+
+#[tokio::test]
 async fn a_teacher_enrols_so_many_people_in_a_day_over_all_courses_and_a_list_beyond_it_enrols_nobody() {
     for server in Server::with(|config| config.enrolments_per_day = 5).await {
         let owner = server.instructor();

@@ -118,6 +118,46 @@ async fn the_owner_removes_everybody_and_others_remove_learners() {
 }
 
 #[tokio::test]
+async fn a_role_is_not_changed_on_the_basis_of_an_older_course() {
+    for server in Server::on_each_engine().await {
+        let owner = server.instructor();
+        let (course, _) = server.published(&owner, json!({})).await;
+        let learner = server.member(&owner, &course, "learner").await;
+        let before = server.read(&owner, &course).await.header("etag").to_owned();
+        server.patch(&owner, &course, json!({"title": "Other"})).await.is(200);
+        let member = format!("{course}/members/{}", learner.id);
+        let (put, promote) = ((reqwest::Method::PUT, member.as_str()), json!({"role": "editor"}));
+        let stale = server.call_if(&owner, put.clone(), &before, &promote).await;
+        stale.is_problem(412, "stale");
+        let now = server.read(&owner, &course).await.header("etag").to_owned();
+        server.call_if(&owner, put, &now, &promote).await.is(200);
+    }
+}
+
+#[tokio::test]
+async fn a_learner_leaves_a_course_that_is_not_published_at_present() {
+    for server in Server::on_each_engine().await {
+        let owner = server.instructor();
+        let (course, _) = server.published(&owner, json!({})).await;
+        let learner = server.member(&owner, &course, "learner").await;
+        server
+            .post(&owner, &format!("{course}/unpublish"), json!({}))
+            .await
+            .is(200);
+        let me = format!("{course}/enrolments/me");
+        server.read(&learner, &course).await.is_problem(404, "course_not_found");
+        server.delete(&learner, &me).await.is(204);
+        server.delete(&learner, &me).await.is_problem(404, "course_not_found");
+        server
+            .delete(&server.learner(), &me)
+            .await
+            .is_problem(404, "course_not_found");
+        let members = server.read(&owner, &format!("{course}/members")).await;
+        assert_eq!(column(&members, "role"), ["owner"]);
+    }
+}
+
+#[tokio::test]
 async fn a_course_is_handed_over_to_an_instructor() {
     for server in Server::on_each_engine().await {
         let owner = server.instructor();

@@ -166,6 +166,37 @@ async fn a_repeated_addition_with_a_key_adds_once() {
     }
 }
 
+#[tokio::test]
+async fn an_addition_to_an_older_course_is_refused_unless_it_is_a_repetition() {
+    for server in Server::on_each_engine().await {
+        let owner = server.instructor();
+        let course = server.course(&owner, json!({})).await;
+        let before = server.read(&owner, &course).await.header("etag").to_owned();
+        let add = |path: &str, key: &'static str, tag: &str, body: &Value| {
+            let request = server.request_by(&owner, Method::POST, &format!("/api/v1/courses{path}"));
+            let request = request.header("idempotency-key", key).header("if-match", tag);
+            server.send(request.json(body))
+        };
+        let (modules, body) = (format!("{course}/modules"), json!({"title": "One"}));
+        let first = add(&modules, "a", &before, &body).await;
+        let (module, now) = (first.is(201).id(), first.header("etag").to_owned());
+        assert_eq!(add(&modules, "a", &before, &body).await.is(201).id(), module);
+        add(&modules, "b", &before, &body).await.is_problem(412, "stale");
+        let without_key = (Method::POST, modules.as_str());
+        let stale = server.call_if(&owner, without_key, &before, &body).await;
+        stale.is_problem(412, "stale");
+        let video = server.world.film(&owner, "a", "ready");
+        let (items, body) = (
+            format!("{modules}/{module}/items"),
+            json!({"kind": "video", "content_id": video}),
+        );
+        add(&items, "c", &before, &body).await.is_problem(412, "stale");
+        let item = add(&items, "c", &now, &body).await.is(201).id();
+        assert_eq!(add(&items, "c", &now, &body).await.is(201).id(), item);
+        assert_eq!(titles(&server.read(&owner, &course).await), json!([["One", ["a"]]]));
+    }
+}
+
 /// The outline of a course as `PUT outline` takes it.
 fn order(course: &Reply) -> Vec<(Value, Vec<Value>)> {
     let modules = course.json["modules"].as_array().unwrap().iter();

@@ -109,7 +109,7 @@ async fn a_stale_edit_changes_nothing_and_counts_no_version() {
         assert!(matches!(stale, Err(NotDone::Stale)));
         let module = house
             .outlines
-            .add_module(id, ("One", None), None, (NOW, None))
+            .add_module(id, ("One", None), (None, None), (NOW, None))
             .await
             .unwrap();
         let change = ModuleChange {
@@ -151,12 +151,12 @@ async fn a_deleted_draft_leaves_nothing_of_its_outline_and_its_members() {
         let id = house.course().await;
         let module = house
             .outlines
-            .add_module(id, ("One", None), None, (NOW, None))
+            .add_module(id, ("One", None), (None, None), (NOW, None))
             .await
             .unwrap();
         house
             .items
-            .add((id, module), (VideoId::generate(), "a"), None, (NOW, None))
+            .add((id, module), (VideoId::generate(), "a"), (None, None), (NOW, None))
             .await
             .unwrap();
         assert!(house.courses.delete_draft(id, None, NOW).await.unwrap());
@@ -176,7 +176,7 @@ async fn an_end_that_comes_after_a_promotion_is_refused() {
         let (id, user) = (house.course().await, UserId::generate());
         let all = house
             .enrolments
-            .enrol_all(id, &[user], house.owner, |_| entry(id), NOW)
+            .enrol_all(id, &[user], |_| entry(id), NOW)
             .await
             .unwrap();
         assert!(matches!(all[..], [Enrolled::New(_)]));

@@ -18,6 +18,7 @@ impl From<E> for Problem {
             E::Closed => Self::new(S::FORBIDDEN, "enrolment_closed", detail),
             E::Removed => Self::new(S::FORBIDDEN, "removed_from_course", detail),
             E::Ended => Self::new(S::CONFLICT, "course_ended", detail),
+            E::Stale => Self::new(S::PRECONDITION_FAILED, "stale", detail),
             E::OwnerStays => Self::new(S::CONFLICT, "owner_stays", detail),
             E::TooManyTries(wait) => {
                 Self::new(S::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(whole_seconds(wait))

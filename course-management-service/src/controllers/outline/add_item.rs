@@ -10,6 +10,7 @@ use crate::services::error::CourseError;
 use axum::extract::State;
 use axum::response::Response;
 use contracts::{CourseId, ModuleId, VideoId, text};
+use runtime::conditional::IfMatch;
 use runtime::{Json, PathIds, Problem, ProblemDocument};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,6 +36,7 @@ pub(crate) struct Body {
     params(
         ("course_id" = CourseId, Path),
         ("module_id" = ModuleId, Path),
+        ("If-Match" = Option<String>, Header, description = "The course's `ETag` that the addition is based on; a repeated request is not compared."),
         ("Idempotency-Key" = Option<String>, Header, description = "For 30 days, a repeated request with the same key adds no second item."),
     ),
     responses(
@@ -42,6 +44,7 @@ pub(crate) struct Body {
         (status = 403, description = "`editor_required`", body = ProblemDocument),
         (status = 404, description = "`course_not_found` or `module_not_found`", body = ProblemDocument),
         (status = 409, description = "`too_many`: the course has as many items as it may.", body = ProblemDocument),
+        (status = 412, description = "`stale`", body = ProblemDocument),
         (status = 422, description = "`invalid_request`, or `idempotency_mismatch`", body = ProblemDocument),
     )
 )]
@@ -50,6 +53,7 @@ pub(crate) async fn add_item(
     asker: Asker,
     PathIds((id, module)): PathIds<(CourseId, ModuleId)>,
     named: Named,
+    if_match: IfMatch,
     Json(body): Json<Body>,
 ) -> Result<Response, Problem> {
     let request = named.request(&asker, &format!("addItem {id} {module}"), &body)?;
@@ -62,7 +66,7 @@ pub(crate) async fn add_item(
     } = body;
     let item = api
         .outlines
-        .add_item((id, &asker), module, (content_id, title), request);
+        .add_item((id, &asker), module, (content_id, title), (&if_match, request));
     let (item, view) = item.await?;
     Ok(added(item, &view))
 }

@@ -8,6 +8,7 @@ use crate::services::access_service::Asker;
 use axum::extract::State;
 use axum::response::Response;
 use contracts::{CourseId, Timestamp, text};
+use runtime::conditional::IfMatch;
 use runtime::{Json, PathId, Problem, ProblemDocument};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -29,6 +30,7 @@ pub(crate) struct Body {
     post, path = "/{course_id}/modules", operation_id = "addModule", tag = "courses", request_body = Body,
     params(
         ("course_id" = CourseId, Path),
+        ("If-Match" = Option<String>, Header, description = "The course's `ETag` that the addition is based on; a repeated request is not compared."),
         ("Idempotency-Key" = Option<String>, Header, description = "For 30 days, a repeated request with the same key adds no second module."),
     ),
     responses(
@@ -36,6 +38,7 @@ pub(crate) struct Body {
         (status = 403, description = "`editor_required`", body = ProblemDocument),
         (status = 404, description = "`course_not_found`", body = ProblemDocument),
         (status = 409, description = "`too_many`: the course has as many modules as it may.", body = ProblemDocument),
+        (status = 412, description = "`stale`", body = ProblemDocument),
         (status = 422, description = "`invalid_request`, or `idempotency_mismatch`", body = ProblemDocument),
     )
 )]
@@ -44,13 +47,16 @@ pub(crate) async fn add_module(
     asker: Asker,
     PathId(id): PathId<CourseId>,
     named: Named,
+    if_match: IfMatch,
     Json(body): Json<Body>,
 ) -> Result<Response, Problem> {
     let request = named.request(&asker, &format!("addModule {id}"), &body)?;
     let mut fields = Fields::default();
     let title = fields.check("title", text::title(&body.title)).unwrap_or_default();
     fields.finish()?;
-    let module = api.outlines.add_module((id, &asker), (&title, body.opens_at), request);
+    let module = api
+        .outlines
+        .add_module((id, &asker), (&title, body.opens_at), (&if_match, request));
     let (module, view) = module.await?;
     Ok(added(module, &view))
 }

@@ -61,7 +61,7 @@ impl EnrolmentRepository {
     /// Enrols somebody as a learner by their own wish, unless a teacher has removed them.
     pub async fn join(&self, course: CourseId, user: UserId, now: Timestamp) -> Result<Enrolled, DbError> {
         let mut tx = self.db.write().await?;
-        let enrolled = enrol(&mut tx, course, user, user, now).await?;
+        let enrolled = enrol(&mut tx, course, (user, true), now).await?;
         tx.commit().await?;
         Ok(enrolled)
     }
@@ -71,14 +71,13 @@ impl EnrolmentRepository {
         &self,
         course: CourseId,
         users: &[UserId],
-        teacher: UserId,
         audit: impl FnOnce(&[Enrolled]) -> NewEntry + Send,
         now: Timestamp,
     ) -> Result<Vec<Enrolled>, DbError> {
         let mut tx = self.db.write().await?;
         let mut all = Vec::with_capacity(users.len());
         for user in users {
-            all.push(enrol(&mut tx, course, *user, teacher, now).await?);
+            all.push(enrol(&mut tx, course, (*user, false), now).await?);
         }
         audit::record(&mut tx, &audit(&all), now).await?;
         tx.commit().await?;
@@ -133,14 +132,19 @@ impl EnrolmentRepository {
     }
 }
 
-/// Begins a membership, or lets one begin again that has ended.
-async fn enrol(tx: &mut Tx, course: CourseId, user: UserId, by: UserId, now: Timestamp) -> Result<Enrolled, DbError> {
+/// Begins a membership, or lets one begin again that has ended: whom a teacher has removed comes back by a teacher alone.
+async fn enrol(
+    tx: &mut Tx,
+    course: CourseId,
+    (user, by_oneself): (UserId, bool),
+    now: Timestamp,
+) -> Result<Enrolled, DbError> {
     let id = EnrolmentId::generate();
     let sql = "INSERT INTO enrolments (id, course_id, user_id, role, joined_at) \
                SELECT $1, id, $3, 'learner', $4 FROM courses WHERE id = $2 ON CONFLICT (course_id, user_id) DO NOTHING";
     let mut is_new = tx.run(sql, args![id, course, user, now]).await? == 1;
     if !is_new && let Some((ended_by,)) = tx.one::<(UserId,)>(END_OF, args![course, user]).await? {
-        if by == user && ended_by != user {
+        if by_oneself && ended_by != user {
             return Ok(Enrolled::Removed);
         }
         let sql = "UPDATE enrolments SET role = 'learner', joined_at = $3, ended_at = NULL, ended_by = NULL \

@@ -27,19 +27,19 @@ impl ItemRepository {
     /// Adds a lecture at the end of a module; returns the item's id, or the id of the one that a repeated request has added
     /// before.
     ///
-    /// Errors: `Missing`, `TooMany`, `KeyReused`, or what the database reports
+    /// Errors: `Missing`, `Stale`, `TooMany`, `KeyReused`, or what the database reports
     pub async fn add(
         &self,
         (course, module): (CourseId, ModuleId),
         (video, title): (VideoId, &str),
-        request: Option<&Request>,
+        (version, request): (Option<i64>, Option<&Request>),
         (now, audit): (Timestamp, Option<&NewEntry>),
     ) -> Result<ItemId, NotDone> {
         let (mut tx, id) = (self.db.write().await?, ItemId::generate());
         if let Some(before) = claimed(&mut tx, request, id.into(), now).await? {
             return Ok(before.into());
         }
-        begin_edit(&mut tx, course, None, now).await?;
+        begin_edit(&mut tx, course, version, now).await?;
         let there = "SELECT count(*) FROM modules WHERE id = $1 AND course_id = $2";
         let there = tx.one::<(i64,)>(there, args![module, course]).await?;
         if there.is_none_or(|(count,)| count == 0) {

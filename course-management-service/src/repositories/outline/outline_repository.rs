@@ -69,19 +69,19 @@ impl OutlineRepository {
 
     /// Adds a module at the end; returns its id, or the id of the one that a repeated request has added before.
     ///
-    /// Errors: `Missing`, `TooMany`, `KeyReused`, or what the database reports
+    /// Errors: `Missing`, `Stale`, `TooMany`, `KeyReused`, or what the database reports
     pub async fn add_module(
         &self,
         course: CourseId,
         (title, opens_at): (&str, Option<Timestamp>),
-        request: Option<&Request>,
+        (version, request): (Option<i64>, Option<&Request>),
         (now, audit): (Timestamp, Option<&NewEntry>),
     ) -> Result<ModuleId, NotDone> {
         let (mut tx, id) = (self.db.write().await?, ModuleId::generate());
         if let Some(before) = claimed(&mut tx, request, id.into(), now).await? {
             return Ok(before.into());
         }
-        begin_edit(&mut tx, course, None, now).await?;
+        begin_edit(&mut tx, course, version, now).await?;
         let present = "SELECT count(*) FROM modules WHERE course_id = $1";
         if count(&mut tx, present, course.into()).await? >= MAX_MODULES {
             return Err(NotDone::TooMany("modules in a course", MAX_MODULES));
