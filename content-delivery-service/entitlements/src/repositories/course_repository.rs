@@ -14,6 +14,8 @@ use uuid::Uuid;
 
 /// The status of a course that is gone; its row stays, so that no late event brings it back.
 const DELETED: &str = "deleted";
+/// More than any course has items.
+const MOST_ITEMS: i64 = 1 << 20;
 /// The kind of items that are lectures.
 const VIDEO: &str = "video";
 
@@ -74,7 +76,7 @@ async fn change_course(
         changed.ends_at
     ];
     tx.run(sql, values).await?;
-    let mut videos = remove_items(tx, course).await?;
+    let mut videos = replace_items(tx, course, sequence).await?;
     let modules = changed.modules.iter();
     let lectures = modules.flat_map(|module| {
         let lectures = module.items.iter().filter(|item| item.kind == VIDEO);
@@ -108,6 +110,19 @@ async fn delete_course(tx: &mut Tx, course: CourseId, sequence: i64) -> Result<C
         affected: Affected::Viewers(videos.into_iter().collect()),
         is_gap: sequence > before + 1,
     })
+}
+
+/// Removes the items of a course before it gets those of an event, and returns their lectures. Deleted lectures stay, before
+/// the others: who could watch one learns that it was deleted.
+async fn replace_items(tx: &mut Tx, course: CourseId, sequence: i64) -> Result<BTreeSet<VideoId>, DbError> {
+    let sql = "DELETE FROM course_items WHERE course_id = $1 AND NOT EXISTS (SELECT 1 FROM videos \
+               WHERE videos.id = course_items.video_id AND videos.status = 'deleted') RETURNING video_id";
+    let removed = tx.all::<(VideoId,)>(sql, args![course]).await?;
+    // Places before all others, in which no earlier event has put anything.
+    let sql = "UPDATE course_items SET place = place - $2 WHERE course_id = $1 AND place > 0";
+    let most = sequence.saturating_mul(MOST_ITEMS);
+    tx.run(sql, args![course, most]).await?;
+    Ok(removed.into_iter().map(|(video,)| video).collect())
 }
 
 /// Removes the items of a course, and returns their lectures.

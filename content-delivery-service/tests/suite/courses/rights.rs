@@ -74,6 +74,37 @@ async fn strangers_and_former_members_find_nothing() {
 }
 
 #[tokio::test]
+async fn learners_learn_that_a_lecture_of_their_course_was_deleted_and_strangers_do_not() {
+    for server in Server::on_each_engine().await {
+        let owner = Person::instructor();
+        let (video, other) = (server.lecture(&owner).await, server.lecture(&owner).await);
+        let mut classroom = Classroom::open(&server, &[video, other]).await;
+        let (learner, former) = (classroom.learner().await, classroom.learner().await);
+        classroom.remove(&former).await;
+        let delete = async |video: VideoId| {
+            let path = format!("/api/v1/content/{video}/delete");
+            server.ask(&owner, Method::DELETE, &path).await.is(202);
+        };
+        let (gone, nothing) = (refusal(410, "video_deleted"), refusal(404, "video_not_found"));
+        // The course's event has only the lectures that are left, each time.
+        for deleted in [video, other] {
+            delete(deleted).await;
+            assert_eq!(code(&server.details(&learner, deleted).await), gone);
+            classroom.change(|it| drop(it.modules.remove(0))).await;
+            classroom.change(|_| ()).await;
+            assert_eq!(code(&server.details(&learner, deleted).await), gone);
+            assert_eq!(server.streams(&learner, deleted).await, gone);
+            assert_eq!(code(&server.details(&former, deleted).await), nothing);
+        }
+        assert_eq!(code(&server.details(&learner, video).await), gone);
+        classroom.change(|it| it.status = CourseStatus::Draft).await;
+        assert_eq!(code(&server.details(&learner, video).await), nothing);
+        classroom.delete().await;
+        assert_eq!(code(&server.details(&learner, video).await), nothing);
+    }
+}
+
+#[tokio::test]
 async fn a_course_that_is_not_open_refuses_its_learners_and_not_its_teachers() {
     for server in Server::on_each_engine().await {
         let video = server.lecture(&Person::instructor()).await;
