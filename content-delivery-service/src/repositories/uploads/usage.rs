@@ -14,10 +14,15 @@ const OF_OWNER: &str = "SELECT \
     CAST(COALESCE(SUM(bytes_received), 0) AS BIGINT) AS received, \
     CAST(COALESCE(SUM(COALESCE(length, bytes_received) - bytes_received), 0) AS BIGINT) AS missing, COUNT(*) AS open \
     FROM uploads WHERE owner_id = $1 AND state IN ('open', 'finishing')";
-const MISSING: &str = "SELECT CAST(COALESCE(SUM(COALESCE(length, bytes_received) - bytes_received), 0) AS BIGINT) \
+/// Of an upload that rests, no more than came of it counts.
+const MISSING: &str = "SELECT CAST(COALESCE(SUM(CASE \
+    WHEN touched_at < $2 AND COALESCE(length, bytes_received) > 2 * bytes_received THEN bytes_received \
+    ELSE COALESCE(length, bytes_received) - bytes_received END), 0) AS BIGINT) \
     AS missing FROM uploads WHERE state IN ('open', 'finishing') AND touched_at >= $1";
-/// How long after its last byte an upload keeps the room that it has declared, so that nobody holds a disk by words alone.
+/// How long after its last byte an upload keeps room that it has declared.
 const HELD: Duration = Duration::from_secs(3_600);
+/// After this long without a byte, it keeps no more than it has filled, so that nobody holds a disk by words alone.
+const RESTS: Duration = Duration::from_secs(60);
 
 record! {
     struct UsageRow {
@@ -64,7 +69,7 @@ pub(crate) async fn check(
     }
     rows::one_by_one(tx, new.owner.0).await?;
     let owner = tx.one::<UsageRow>(OF_OWNER, args![new.owner]).await?;
-    let all = tx.one::<Missing>(MISSING, args![now - HELD]).await?;
+    let all = tx.one::<Missing>(MISSING, args![now - HELD, now - RESTS]).await?;
     let owner = owner.map(Usage::from).unwrap_or_default();
     let declared = all.map_or(0, |row| row.missing.unsigned_abs());
     Ok(allowance.check(new.length, owner, declared).err())
