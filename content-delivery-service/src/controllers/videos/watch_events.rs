@@ -2,8 +2,9 @@
 
 use super::documents::{Deletion, VideoDocument};
 use crate::controllers::state::Api;
+use crate::controllers::visitor::Link;
 use crate::metric;
-use crate::services::access_service::Asker;
+use crate::services::access_service::{Asker, Visit};
 use crate::services::error::{Denied, Failure, VideoError};
 use crate::services::places::UserPlace;
 use axum::extract::State;
@@ -11,7 +12,7 @@ use axum::response::{IntoResponse, Response, sse};
 use contracts::{Event, VideoId};
 use futures::stream;
 use http::header::CACHE_CONTROL;
-use runtime::{Caller, PathId, Problem, ProblemDocument};
+use runtime::{Caller, PathId, Problem, ProblemDocument, Query};
 use serde::Serialize;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -30,11 +31,12 @@ const COMMENT: Duration = Duration::from_secs(15);
     path = "/{video_id}/events",
     operation_id = "watchVideo",
     tag = "content",
-    params(("video_id" = VideoId, Path)),
+    params(("video_id" = VideoId, Path), Link),
     responses(
         (status = 200, description = "Server-sent events.", body = String, content_type = "text/event-stream"),
         (status = 403, description = "`not_entitled`: it is listed, but not open to the caller now.", body = ProblemDocument),
         (status = 404, description = "There is no such lecture that the caller may see.", body = ProblemDocument),
+        (status = 410, description = "The lecture was deleted.", body = ProblemDocument),
         (status = 429, description = "`too_many_event_streams`: the caller follows as many as one user may; ask for the lecture from time to time instead.", body = ProblemDocument),
     )
 )]
@@ -42,8 +44,14 @@ pub(crate) async fn watch_events(
     State(api): State<Api>,
     caller: Caller,
     PathId(id): PathId<VideoId>,
+    Query(link): Query<Link>,
 ) -> Result<Response, Problem> {
-    api.videos.watched(id, Some(Asker::from(&caller)).into()).await?;
+    let (asker, key) = (Some(Asker::from(&caller)), link.s);
+    let visit = Visit {
+        asker,
+        key: key.as_deref(),
+    };
+    api.videos.watched(id, visit).await?;
     let Some(place) = api.watchers.take(caller.user_id) else {
         metrics::counter!(metric::EVENT_STREAMS_REFUSED).increment(1);
         return Err(VideoError::TooManyStreams.into());
@@ -53,6 +61,7 @@ pub(crate) async fn watch_events(
         api,
         caller,
         id,
+        key,
         changes,
         shown: None,
         over: false,
@@ -71,6 +80,8 @@ struct Watch {
     api: Api,
     caller: Caller,
     id: VideoId,
+    /// The key of the lecture's link.
+    key: Option<String>,
     changes: Receiver<Event>,
     shown: Option<VideoDocument>,
     over: bool,
@@ -122,7 +133,8 @@ impl Watch {
     /// The lecture, if it has changed since it was last sent.
     async fn look(&mut self) -> Result<Option<sse::Event>, VideoError> {
         let asker = Some(Asker::from(&self.caller));
-        let (video, audience) = self.api.videos.watched(self.id, asker.into()).await?;
+        let key = self.key.as_deref();
+        let (video, audience) = self.api.videos.watched(self.id, Visit { asker, key }).await?;
         self.over = video.status.is_final();
         let document = VideoDocument::shown(self.api.videos.seen(video, asker).await?, audience);
         if self.shown.as_ref() == Some(&document) {

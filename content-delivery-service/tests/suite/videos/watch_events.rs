@@ -91,6 +91,30 @@ async fn the_event_stream_ends_with_the_sign_in_and_is_open_to_the_owner_alone()
 }
 
 #[tokio::test]
+async fn the_key_of_a_link_opens_the_event_stream_until_the_link_is_taken_back() {
+    let (server, owner) = (Server::start().await, Person::instructor());
+    let location = server.begin(&owner, 900).await;
+    let share = async |visibility: &str| {
+        let body = serde_json::json!({ "visibility": visibility });
+        let lecture = format!("/api/v1/content/{}", id(&location));
+        let request = server.request_by(&owner, Method::PATCH, &lecture).json(&body);
+        server.send(request).await.is(200).json["share_url"].clone()
+    };
+    let link = share("link").await;
+    let (_, key) = link.as_str().unwrap().split_once("?s=").unwrap();
+    let other = Person::learner();
+    for wrong in [path(&location), format!("{}?s=wrong", path(&location))] {
+        let refused = server.ask(&other, Method::GET, &wrong).await;
+        refused.is_problem(404, "video_not_found");
+    }
+    let mut events = Events::open(&server, &other, &format!("{}?s={key}", path(&location))).await;
+    let seen = events.next().await.unwrap();
+    assert_eq!((&seen["status"], &seen["upload"]), (&"uploading".into(), &Value::Null));
+    share("private").await;
+    assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
 async fn a_user_follows_no_more_lectures_at_the_same_time_than_allowed() {
     let (server, person) = (
         Server::with(|config| config.quota.event_streams = 2).await,

@@ -9,8 +9,8 @@ use contracts::{CourseId, UserId};
 use http::StatusCode;
 use runtime::{PathId, Problem, ProblemDocument};
 
-/// Ends a membership: everybody may leave, also a course that is not published at present; those who teach the course remove learners, and its owner removes everybody
-/// else. The owner stays.
+/// Ends a membership: everybody may leave, also a course that is not published at present; those who teach the course
+/// remove learners, and its owner removes everybody else. The owner stays.
 #[utoipa::path(
     delete, path = "/{course_id}/enrolments/{user_id}", operation_id = "endEnrolment", tag = "courses",
     params(

@@ -437,8 +437,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Ends a membership: everybody may leave, those who teach the course remove learners, and its owner removes everybody
-         *     else. The owner stays.
+         * Ends a membership: everybody may leave, also a course that is not published at present; those who teach the course
+         *     remove learners, and its owner removes everybody else. The owner stays.
          */
         delete: operations["endEnrolment"];
         options?: never;
@@ -2969,7 +2969,10 @@ export interface operations {
     };
     watchVideo: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The key of the lecture's link: whoever has it may watch, signed in or not. */
+                s?: string;
+            };
             header?: never;
             path: {
                 video_id: components["schemas"]["VideoId"];
@@ -2998,6 +3001,15 @@ export interface operations {
             };
             /** @description There is no such lecture that the caller may see. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The lecture was deleted. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4221,7 +4233,10 @@ export interface operations {
     setCourseRole: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The course's `ETag` that the act is based on. */
+                "If-Match"?: string | null;
+            };
             path: {
                 course_id: components["schemas"]["CourseId"];
                 user_id: components["schemas"]["UserId"];
@@ -4270,6 +4285,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `stale` */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `invalid_request` */
             422: {
                 headers: {
@@ -4294,6 +4318,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The course's `ETag` that the addition is based on; a repeated request is not compared. */
+                "If-Match"?: string | null;
                 /** @description For 30 days, a repeated request with the same key adds no second module. */
                 "Idempotency-Key"?: string | null;
             };
@@ -4337,6 +4363,15 @@ export interface operations {
             };
             /** @description `too_many`: the course has as many modules as it may. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale` */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4503,6 +4538,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The course's `ETag` that the addition is based on; a repeated request is not compared. */
+                "If-Match"?: string | null;
                 /** @description For 30 days, a repeated request with the same key adds no second item. */
                 "Idempotency-Key"?: string | null;
             };
@@ -4547,6 +4584,15 @@ export interface operations {
             };
             /** @description `too_many`: the course has as many items as it may. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `stale` */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };
