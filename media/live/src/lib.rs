@@ -1,0 +1,7 @@
+//! Live lectures, without I/O.
+//!
+//! A publisher's protocol (WebRTC, RTMP) turns what it receives into [`Frame`]s; packagers and viewers take them from there.
+
+mod frame;
+
+pub use frame::{Format, Frame, H264, Track};
