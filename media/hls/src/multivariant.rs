@@ -59,21 +59,66 @@ pub struct AudioRendition {
     pub default: bool,
 }
 
+/// The renditions of a lecture whose sound comes in several codecs, each of which makes a set of variants of its own.
+///
+/// Shape: groups in the order of preference, each with the one sound in one codec
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GroupedMultivariant {
+    /// Whether every segment begins with a key frame.
+    pub independent: bool,
+    /// The video renditions.
+    pub variants: Vec<Variant>,
+    /// The sound in each codec.
+    pub groups: Vec<AudioRendition>,
+}
+
+impl fmt::Display for GroupedMultivariant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HEADER)?;
+        if self.independent {
+            f.write_str(INDEPENDENT)?;
+        }
+        if self.variants.is_empty() {
+            return self.groups.iter().try_for_each(|audio| write_audio_variant(f, audio));
+        }
+        let groups: Vec<String> = (1..=self.groups.len()).map(|n| format!("{GROUP}-{n}")).collect();
+        for (audio, group) in self.groups.iter().zip(&groups) {
+            write_rendition(f, audio, group, &audio.name, true)?;
+        }
+        if groups.is_empty() {
+            return self
+                .variants
+                .iter()
+                .try_for_each(|variant| write_variant(f, variant, &[], GROUP));
+        }
+        for (audio, group) in self.groups.iter().zip(&groups) {
+            let own = std::slice::from_ref(audio);
+            self.variants
+                .iter()
+                .try_for_each(|variant| write_variant(f, variant, own, group))?;
+        }
+        Ok(())
+    }
+}
+
 const GROUP: &str = "audio";
+const HEADER: &str = "#EXTM3U\n#EXT-X-VERSION:7\n";
+const INDEPENDENT: &str = "#EXT-X-INDEPENDENT-SEGMENTS\n";
 
 impl fmt::Display for Multivariant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n")?;
+        f.write_str(HEADER)?;
+        f.write_str(INDEPENDENT)?;
         if self.variants.is_empty() {
             return self.audio.iter().try_for_each(|audio| write_audio_variant(f, audio));
         }
         let default = self.audio.iter().position(|audio| audio.default).unwrap_or(0);
         for (n, (audio, name)) in self.audio.iter().zip(self.names()).enumerate() {
-            write_rendition(f, audio, &name, n == default)?;
+            write_rendition(f, audio, GROUP, &name, n == default)?;
         }
         self.variants
             .iter()
-            .try_for_each(|variant| self.write_variant(f, variant))
+            .try_for_each(|variant| write_variant(f, variant, &self.audio, GROUP))
     }
 }
 
@@ -98,45 +143,51 @@ impl Multivariant {
         }
         names
     }
-
-    fn write_variant(&self, f: &mut fmt::Formatter<'_>, variant: &Variant) -> fmt::Result {
-        // RFC 8216 §4.3.4.2: the largest sum over every combination of renditions that can be played together.
-        let peak = self.audio.iter().map(|audio| audio.peak_bit_rate).max().unwrap_or(0);
-        write!(
-            f,
-            "#EXT-X-STREAM-INF:BANDWIDTH={}",
-            variant.peak_bit_rate.saturating_add(peak)
-        )?;
-        let averages: Option<Vec<u64>> = self.audio.iter().map(|audio| audio.average_bit_rate).collect();
-        if let (Some(average), Some(audio)) = (variant.average_bit_rate, averages) {
-            let audio = audio.into_iter().max().unwrap_or(0);
-            write!(f, ",AVERAGE-BANDWIDTH={}", average.saturating_add(audio))?;
-        }
-        let mut codecs = vec![variant.codec.as_str()];
-        for audio in &self.audio {
-            if !codecs.contains(&audio.codec.as_str()) {
-                codecs.push(&audio.codec);
-            }
-        }
-        write!(
-            f,
-            ",CODECS={},RESOLUTION={}x{}",
-            Quoted(&codecs.join(",")),
-            variant.width,
-            variant.height
-        )?;
-        if variant.frame_rate > 0.0 && variant.frame_rate.is_finite() {
-            write!(f, ",FRAME-RATE={:.3}", variant.frame_rate)?;
-        }
-        if !self.audio.is_empty() {
-            write!(f, ",AUDIO=\"{GROUP}\"")?;
-        }
-        writeln!(f, "\n{}", Uri(&variant.uri))
-    }
 }
 
-fn write_rendition(f: &mut fmt::Formatter<'_>, audio: &AudioRendition, name: &str, default: bool) -> fmt::Result {
-    write!(f, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{GROUP}\",NAME={}", Quoted(name))?;
+fn write_variant(f: &mut fmt::Formatter<'_>, variant: &Variant, audio: &[AudioRendition], group: &str) -> fmt::Result {
+    // RFC 8216 §4.3.4.2: the largest sum over every combination of renditions that can be played together.
+    let peak = audio.iter().map(|audio| audio.peak_bit_rate).max().unwrap_or(0);
+    write!(
+        f,
+        "#EXT-X-STREAM-INF:BANDWIDTH={}",
+        variant.peak_bit_rate.saturating_add(peak)
+    )?;
+    let averages: Option<Vec<u64>> = audio.iter().map(|audio| audio.average_bit_rate).collect();
+    if let (Some(average), Some(averages)) = (variant.average_bit_rate, averages) {
+        let sound = averages.into_iter().max().unwrap_or(0);
+        write!(f, ",AVERAGE-BANDWIDTH={}", average.saturating_add(sound))?;
+    }
+    let mut codecs = vec![variant.codec.as_str()];
+    for audio in audio {
+        if !codecs.contains(&audio.codec.as_str()) {
+            codecs.push(&audio.codec);
+        }
+    }
+    write!(
+        f,
+        ",CODECS={},RESOLUTION={}x{}",
+        Quoted(&codecs.join(",")),
+        variant.width,
+        variant.height
+    )?;
+    if variant.frame_rate > 0.0 && variant.frame_rate.is_finite() {
+        write!(f, ",FRAME-RATE={:.3}", variant.frame_rate)?;
+    }
+    if !audio.is_empty() {
+        write!(f, ",AUDIO=\"{group}\"")?;
+    }
+    writeln!(f, "\n{}", Uri(&variant.uri))
+}
+
+fn write_rendition(
+    f: &mut fmt::Formatter<'_>,
+    audio: &AudioRendition,
+    group: &str,
+    name: &str,
+    default: bool,
+) -> fmt::Result {
+    write!(f, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME={}", Quoted(name))?;
     if let Some(language) = audio.language.as_deref().filter(|language| is_language(language)) {
         write!(f, ",LANGUAGE=\"{language}\"")?;
     }
@@ -247,6 +298,33 @@ mod tests {
         assert_eq!(text.lines().count(), 6);
         assert!(text.contains("NAME=\"a'  #EXT-X-ENDLIST ',URI='http://evil/\",DEFAULT"));
         assert!(!text.contains("LANGUAGE"));
+    }
+
+    #[test]
+    fn each_codec_of_the_sound_has_variants_of_its_own() {
+        let opus = AudioRendition {
+            uri: "0/audio-opus/media.m3u8".into(),
+            codec: "opus".into(),
+            peak_bit_rate: 70_000,
+            average_bit_rate: None,
+            ..audio("Audio", None)
+        };
+        let text = GroupedMultivariant {
+            independent: true,
+            variants: vec![video()],
+            groups: vec![audio("Audio", None), opus],
+        }
+        .to_string();
+        let expected = "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n\
+            #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio-1\",NAME=\"Audio\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",\
+            URI=\"0/audio/media.m3u8\"\n\
+            #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio-2\",NAME=\"Audio\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",\
+            URI=\"0/audio-opus/media.m3u8\"\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=4130000,AVERAGE-BANDWIDTH=2628000,CODECS=\"avc1.640028,mp4a.40.2\",\
+            RESOLUTION=1920x1080,FRAME-RATE=29.970,AUDIO=\"audio-1\"\n0/source/media.m3u8\n\
+            #EXT-X-STREAM-INF:BANDWIDTH=4070000,CODECS=\"avc1.640028,opus\",\
+            RESOLUTION=1920x1080,FRAME-RATE=29.970,AUDIO=\"audio-2\"\n0/source/media.m3u8\n";
+        assert_eq!(text, expected);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub use video::video_piece;
 
 use crate::error::{IndexError, PieceError};
 use crate::samples::Block;
-use crate::segment::moof;
+use crate::segment::moof::{self, Media};
 
 /// Ticks per second of lecture times and of every encoded video track.
 pub const TICKS: u32 = 90_000;
@@ -82,8 +82,9 @@ impl Writer {
             .ok()
             .and_then(|place| self.first.checked_add(place)?.checked_add(1))
             .ok_or(PieceError::Asked("the number of a segment is out of range"))?;
-        let bytes = u32::try_from(moof::length(self.video, block)).map_err(|_| too_long)?;
-        let head = moof::head(sequence, decode_time, self.video, block);
+        let media = Media::of(self.video);
+        let bytes = u32::try_from(moof::length(media, block)).map_err(|_| too_long)?;
+        let head = moof::head(sequence, decode_time, media, block);
         self.bytes
             .extend(head.map_err(|_: IndexError| PieceError::Timeline("a segment is too long"))?);
         samples.for_each(|sample| self.bytes.extend_from_slice(sample));

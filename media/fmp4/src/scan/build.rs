@@ -9,7 +9,8 @@ use crate::error::{Obstacle, ScanError};
 use crate::index::{AudioShape, Index, IndexHead, IndexTrack, Segment, TrackKind, VideoShape, crc32};
 use crate::movie::{Movie, Track};
 use crate::samples::{Block, Sample, Samples};
-use crate::segment::{init, moof};
+use crate::segment::init;
+use crate::segment::moof::{self, Media};
 
 /// The largest segment that players and servers should have to hold.
 const MAX_SEGMENT: u64 = 32 << 20;
@@ -346,7 +347,7 @@ impl<'a> Writer<'a> {
         let Some(decode_time) = self.decode_time.take() else {
             return Ok(());
         };
-        let bytes = moof::length(self.video, &self.block);
+        let bytes = moof::length(Media::of(self.video), &self.block);
         if bytes > MAX_SEGMENT {
             return Err(Obstacle::BitRate.into());
         }

@@ -21,7 +21,7 @@ pub(crate) struct VideoInit<'a> {
     pub(crate) colour: Option<[u8; 7]>,
 }
 
-/// The audio track of an init segment.
+/// The AAC track of an init segment.
 pub(crate) struct AudioInit<'a> {
     pub(crate) channels: u16,
     pub(crate) sample_rate: u32,
@@ -29,6 +29,11 @@ pub(crate) struct AudioInit<'a> {
     pub(crate) peak: u64,
     pub(crate) average: u64,
 }
+
+/// The ticks per second of every Opus track.
+pub(crate) const OPUS_RATE: u16 = 48_000;
+/// The samples that an encoder of Opus looks ahead by default; a decoder has nothing to show for them.
+const OPUS_PRE_SKIP: u16 = 312;
 
 /// Writes the init segment of a video track.
 pub(crate) fn video(timescale: u32, language: Option<&str>, track: &VideoInit<'_>) -> Vec<u8> {
@@ -52,8 +57,17 @@ pub(crate) fn video(timescale: u32, language: Option<&str>, track: &VideoInit<'_
     )
 }
 
-/// Writes the init segment of an audio track.
+/// Writes the init segment of an AAC track.
 pub(crate) fn audio(timescale: u32, language: Option<&str>, track: &AudioInit<'_>) -> Vec<u8> {
+    sound(timescale, language, |out| put_audio_entry(out, track))
+}
+
+/// Writes the init segment of an Opus track.
+pub(crate) fn opus(channels: u8) -> Vec<u8> {
+    sound(OPUS_RATE.into(), None, |out| put_opus_entry(out, channels))
+}
+
+fn sound(timescale: u32, language: Option<&str>, entry: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let header = |out: &mut Vec<u8>| {
         Orientation::default().put(out, 0, 0);
         out.extend_from_slice(&[0; 8]);
@@ -68,7 +82,7 @@ pub(crate) fn audio(timescale: u32, language: Option<&str>, track: &AudioInit<'_
         0x100,
         header,
         info,
-        |out| put_audio_entry(out, track),
+        entry,
     )
 }
 
@@ -114,6 +128,25 @@ fn put_audio_entry(out: &mut Vec<u8>, track: &AudioInit<'_>) {
             u16::try_from(track.sample_rate).map_or(0, |rate| u32::from(rate) << 16),
         );
         put_esds(out, track.config, rate(track.peak), rate(track.average));
+    });
+}
+
+/// Source: Encapsulation of Opus in ISO Base Media File Format, §4.3.2
+fn put_opus_entry(out: &mut Vec<u8>, channels: u8) {
+    put_box(out, *b"Opus", |out| {
+        out.extend_from_slice(&[0, 0, 0, 0, 0, 0, 0, 1]);
+        out.extend_from_slice(&[0; 8]);
+        put_u16(out, channels.into());
+        put_u16(out, 16);
+        out.extend_from_slice(&[0; 4]);
+        put_u32(out, u32::from(OPUS_RATE) << 16);
+        put_box(out, *b"dOps", |out| {
+            out.extend_from_slice(&[0, channels]);
+            put_u16(out, OPUS_PRE_SKIP);
+            put_u32(out, OPUS_RATE.into());
+            // No gain; one stream of one or two channels.
+            out.extend_from_slice(&[0, 0, 0]);
+        });
     });
 }
 

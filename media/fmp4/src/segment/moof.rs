@@ -13,6 +13,22 @@ const KEY: u32 = 0x0200_0000;
 const DEPENDENT: u32 = 0x0101_0000;
 const MDAT_HEADER: u32 = 8;
 
+/// What the samples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    Audio,
+    /// The first sample is a key frame.
+    Video,
+    /// The first sample depends on samples before it.
+    VideoWithin,
+}
+
+impl Media {
+    pub(crate) fn of(video: bool) -> Self {
+        if video { Self::Video } else { Self::Audio }
+    }
+}
+
 /// The fields that each sample states individually.
 struct Layout {
     duration: Option<u32>,
@@ -23,13 +39,13 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(video: bool, block: &Block) -> Self {
+    fn of(media: Media, block: &Block) -> Self {
         let first = block.durations.first().copied();
-        let flags = video && !block.key_frames.is_empty();
+        let flags = media != Media::Audio && !block.key_frames.is_empty();
         Self {
             duration: first.filter(|first| block.durations.iter().all(|duration| duration == first)),
             flags,
-            first_flags: video && !flags,
+            first_flags: media == Media::Video && !flags,
             composition: block.offsets.iter().any(|&offset| offset != 0),
             count: wide(block.sizes.len()),
         }
@@ -45,17 +61,17 @@ impl Layout {
 }
 
 /// The length of a whole segment, without writing its head.
-pub(crate) fn length(video: bool, block: &Block) -> u64 {
-    Layout::of(video, block).length().saturating_add(block.data_length())
+pub(crate) fn length(media: Media, block: &Block) -> u64 {
+    Layout::of(media, block).length().saturating_add(block.data_length())
 }
 
 /// Writes the head of a segment.
 ///
 /// Shape:  one track with the id 1; composition offsets are signed
 /// Errors: if the data does not fit in a 32-bit box
-pub(crate) fn head(sequence: u32, decode_time: u64, video: bool, block: &Block) -> Result<Vec<u8>, IndexError> {
+pub(crate) fn head(sequence: u32, decode_time: u64, media: Media, block: &Block) -> Result<Vec<u8>, IndexError> {
     let too_long = IndexError::Damaged("a segment's length");
-    let layout = Layout::of(video, block);
+    let layout = Layout::of(media, block);
     let total = layout.length();
     let offset = u32::try_from(total).map_err(|_| too_long)?;
     let data = u32::try_from(block.data_length())
@@ -69,10 +85,10 @@ pub(crate) fn head(sequence: u32, decode_time: u64, video: bool, block: &Block) 
             put_full_box(out, *b"tfhd", 0, 0x2_0020 | duration_flag, |out| {
                 put_u32(out, 1);
                 layout.duration.into_iter().for_each(|duration| put_u32(out, duration));
-                put_u32(out, if video { DEPENDENT } else { KEY });
+                put_u32(out, if media == Media::Audio { KEY } else { DEPENDENT });
             });
             put_full_box(out, *b"tfdt", 1, 0, |out| put_u64(out, decode_time));
-            put_run(out, &layout, offset, block);
+            put_run(out, &layout, offset, media, block);
         });
     });
     put_u32(&mut out, data.ok_or(too_long)?);
@@ -80,7 +96,7 @@ pub(crate) fn head(sequence: u32, decode_time: u64, video: bool, block: &Block) 
     Ok(out)
 }
 
-fn put_run(out: &mut Vec<u8>, layout: &Layout, offset: u32, block: &Block) {
+fn put_run(out: &mut Vec<u8>, layout: &Layout, offset: u32, media: Media, block: &Block) {
     let flag = |set: bool, flag: u32| if set { flag } else { 0 };
     let flags = 0x201
         | flag(layout.first_flags, 0x4)
@@ -101,7 +117,8 @@ fn put_run(out: &mut Vec<u8>, layout: &Layout, offset: u32, block: &Block) {
             }
             put_u32(out, size);
             if layout.flags {
-                let key = place == 0 || keys.next_if_eq(&&place).is_some();
+                let first = place == 0 && media == Media::Video;
+                let key = first || keys.next_if_eq(&&place).is_some();
                 put_u32(out, if key { KEY } else { DEPENDENT });
             }
             if layout.composition {
@@ -123,7 +140,7 @@ mod tests {
             ([5, 5], [3, -3], true),
             ([6, 5], [0, 1], true),
         ] {
-            for video in [true, false] {
+            for media in [Media::Audio, Media::Video, Media::VideoWithin] {
                 let mut block = Block::default();
                 for (place, (duration, offset)) in (0..).zip(durations.into_iter().zip(offsets)) {
                     if keys {
@@ -131,8 +148,8 @@ mod tests {
                     }
                     block.push(duration, offset, place * 100..place * 100 + 7).unwrap();
                 }
-                let written = wide(head(1, 90_000, video, &block).unwrap().len());
-                assert_eq!(written + 14, length(video, &block));
+                let written = wide(head(1, 90_000, media, &block).unwrap().len());
+                assert_eq!(written + 14, length(media, &block));
             }
         }
     }

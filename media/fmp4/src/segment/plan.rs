@@ -1,6 +1,6 @@
 //! Plans a media segment of the source: its head, and the byte ranges behind it.
 
-use super::moof;
+use super::moof::{self, Media};
 use crate::bytes::{narrow, wide};
 use crate::error::IndexError;
 use crate::index::{Index, IndexHead, TrackKind, crc32};
@@ -23,7 +23,7 @@ impl IndexHead {
             .and_then(|n| n.checked_add(1))
             .ok_or(IndexError::NoSuchSegment)?;
         let video = matches!(track.kind, TrackKind::Video(_));
-        let head = moof::head(sequence, segment.decode_time, video, &block)?;
+        let head = moof::head(sequence, segment.decode_time, Media::of(video), &block)?;
         let plan = SegmentPlan {
             len: segment.bytes,
             head,

@@ -2,7 +2,20 @@
 
 use super::rendition::Rendition;
 use bytes::Bytes;
+use fmp4::PieceError;
 use serde::{Deserialize, Serialize};
+
+/// What a lecture's playlists look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// The plan generation, the first step of every path below the multivariant playlist.
+    pub generation: u32,
+    /// Whether playlists may leave out segments that a player knows (`CAN-SKIP-UNTIL`).
+    pub delta_updates: bool,
+    /// Whether the publisher sends key frames when it is asked. Without it, the first distance of key frames decides how
+    /// long segments are.
+    pub answers_requests: bool,
+}
 
 /// Something that the packager made, or asks for.
 ///
@@ -30,6 +43,13 @@ pub enum Made {
     },
     /// The publisher should send a key frame of this layer.
     KeyFrame(u8),
+    /// Frames of this format are left out of the playlists: browsers can't play it, or it can't be read.
+    Unplayable {
+        /// Its playlist.
+        rendition: Rendition,
+        /// Why.
+        reason: PieceError,
+    },
 }
 
 /// A part: one `moof` and one `mdat`.

@@ -91,7 +91,16 @@ mod tests {
         ] {
             assert_eq!(Rendition::parse(&rendition.to_string()), Some(rendition));
         }
-        for name in ["", "video-", "video-00", "video-+1", "video-256", "audio-2", "Audio", "720p"] {
+        for name in [
+            "",
+            "video-",
+            "video-00",
+            "video-+1",
+            "video-256",
+            "audio-2",
+            "Audio",
+            "720p",
+        ] {
             assert_eq!(Rendition::parse(name), None, "{name}");
         }
     }
