@@ -44,7 +44,7 @@ impl History {
 
     pub(super) fn push(&mut self, segment: SegmentState, parts: Vec<LivePart>) {
         self.places.push(self.lines.len());
-        let lines = self.lines_of(self.segments.last(), &segment, &[]);
+        let lines = Self::lines_of(self.segments.last(), &segment, &[]);
         self.lines.push_str(&lines);
         if !segment.is_gap() {
             self.rates.add(&segment);
@@ -60,9 +60,9 @@ impl History {
         self.inits.push(init);
     }
 
-    fn lines_of(&self, previous: Option<&SegmentState>, segment: &SegmentState, parts: &[LivePart]) -> String {
+    fn lines_of(previous: Option<&SegmentState>, segment: &SegmentState, parts: &[LivePart]) -> String {
         let uri = format!("{}.m4s", segment.sequence);
-        let init = self.init_uri(previous, segment.init);
+        let init = Self::init_uri(previous, segment.init);
         LiveSegment {
             discontinuity: previous.is_some_and(|previous| previous.discontinuities != segment.discontinuities),
             init: init.as_deref(),
@@ -78,7 +78,7 @@ impl History {
     }
 
     /// The URI of an init segment, if it is another than the previous segment's.
-    pub(super) fn init_uri(&self, previous: Option<&SegmentState>, init: u32) -> Option<String> {
+    pub(super) fn init_uri(previous: Option<&SegmentState>, init: u32) -> Option<String> {
         let same = previous.is_some_and(|previous| previous.init == init);
         (!same).then(|| format!("init-{init}.mp4"))
     }
@@ -99,7 +99,7 @@ impl History {
             let parts = self.recent.get(place.saturating_sub(offset));
             if let (Some(segment), Some(parts)) = (self.segments.get(place), parts) {
                 let previous = place.checked_sub(1).and_then(|place| self.segments.get(place));
-                out.push_str(&self.lines_of(previous, segment, parts));
+                out.push_str(&Self::lines_of(previous, segment, parts));
             }
         }
     }
@@ -153,14 +153,14 @@ impl History {
 
     /// Frames per second of what has media.
     pub(super) fn frame_rate(&self) -> Option<f64> {
+        let micros = self.rates.micros;
         let thousandths = self
             .rates
             .frames
             .saturating_mul(1_000_000_000)
-            .checked_div(self.rates.micros)?;
-        u32::try_from(thousandths)
-            .ok()
-            .map(|thousandths| f64::from(thousandths) / 1000.0)
+            .saturating_add(micros / 2);
+        let thousandths = u32::try_from(thousandths.checked_div(micros)?).ok()?;
+        Some(f64::from(thousandths) / 1000.0)
     }
 }
 

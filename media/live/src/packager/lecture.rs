@@ -14,6 +14,16 @@ use std::sync::Arc;
 /// Units: microseconds
 const HOLE: u64 = 100_000;
 
+/// No publisher's clock leaves out so much.
+/// Units: microseconds
+const JUMP: u64 = 10_000_000;
+/// Sound that is missing for longer is filled with silence; lost packets, and those that an encoder leaves out, are not.
+/// Units: microseconds
+const SILENCE: u64 = 500_000;
+/// Sound that is missing for longer is a gap.
+/// Units: microseconds
+const FILLED: u64 = 10_000_000;
+
 /// The renditions of one lecture and its clock.
 #[derive(Debug)]
 pub(super) struct Lecture {
@@ -111,6 +121,7 @@ impl Lecture {
 
     pub(super) fn interrupt(&mut self) -> Vec<Made> {
         let mut out = Vec::new();
+        self.begin(&mut out);
         if self.hold.is_none() {
             self.close_all(&mut out);
         }
@@ -170,7 +181,8 @@ impl Lecture {
             stream.newest = None;
         }
         for (frame, now) in hold.into_frames() {
-            self.take(&frame, now, out);
+            // A clock that jumps among them begins another epoch.
+            out.append(&mut self.push(&frame, now));
         }
     }
 
@@ -244,10 +256,18 @@ impl Lecture {
         };
         let rendition = Rendition::of(frame);
         let timescale = frame.format.timescale();
-        let Some(raw) = epoch.ticks(frame.decoded_at, timescale) else {
+        let before = self.streams.get(&rendition).and_then(|stream| stream.newest);
+        let raw = epoch.ticks(frame.decoded_at, timescale);
+        let at = raw.map(|raw| clock::micros(raw, timescale));
+        let (Some(raw), Some(at)) = (raw, at.filter(|&at| !self.jumps(at, before))) else {
+            // Sound before the first picture is left out; a clock that jumps begins anew.
+            let alone = rendition.is_picture() || self.boundary.is_none();
+            if alone && (before.is_some() || at.is_some()) {
+                out.append(&mut self.interrupt());
+                out.append(&mut self.push(frame, now));
+            }
             return;
         };
-        let at = clock::micros(raw, timescale);
         self.newest = self.newest.max(at);
         self.newest_now = now;
         let discontinuities = self.discontinuities;
@@ -256,6 +276,7 @@ impl Lecture {
             .entry(rendition)
             .or_insert_with(|| Stream::new(rendition, discontinuities, History::default()));
         stream.newest = Some(stream.newest.map_or(at, |newest| newest.max(at)));
+        self.fill_before(targets, at, rendition, out);
         self.close_absent(targets, at, rendition, out);
         if !self.admits(frame, rendition, now, out) || !self.change_format(frame, rendition, raw, now, out) {
             return;
@@ -263,6 +284,11 @@ impl Lecture {
         self.pack(frame, rendition, raw, out);
         self.ask_when_due(rendition, at, now, out);
         self.fill_absent(out);
+    }
+
+    /// Whether a time can't belong to the same clock as the times before it, of all tracks and of its own.
+    fn jumps(&self, at: u64, before: Option<u64>) -> bool {
+        at > self.newest.saturating_add(JUMP) || before.is_some_and(|before| at.saturating_add(JUMP) < before)
     }
 
     /// Whether a decoder could begin with a frame, or go on with it; otherwise asks for a key frame.
@@ -406,6 +432,17 @@ impl Lecture {
     pub(super) fn absence(&self, stream: &Stream) -> u64 {
         let from = self.epoch.map_or(0, |epoch| epoch.from);
         self.newest.saturating_sub(stream.newest.unwrap_or(from))
+    }
+
+    /// Fills the time before a packet of sound that comes after a while with silence.
+    fn fill_before(&mut self, targets: Targets, at: u64, rendition: Rendition, out: &mut Vec<Made>) {
+        let Some(stream) = self.streams.get(&rendition).filter(|stream| stream.open().is_some()) else {
+            return;
+        };
+        let missing = at.saturating_sub(stream.reached().unwrap_or(at));
+        if (SILENCE..FILLED).contains(&missing) && self.is_silenced(stream, targets) {
+            self.with(rendition, out, |stream, context| stream.add_silence(at, context));
+        }
     }
 
     /// Ends the segments of renditions that have had nothing for too long, before a frame at `at` is added to `present`.

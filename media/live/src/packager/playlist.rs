@@ -1,6 +1,6 @@
 //! The playlists of a lecture as text.
 
-use super::history;
+use super::history::{self, History};
 use super::made::{Settings, Targets};
 use super::rendition::Rendition;
 use super::stream::{Open, Stream};
@@ -82,7 +82,7 @@ pub(super) fn media(
     }
     if let Some(open) = open {
         let last = history.segments().last();
-        let init = history.init_uri(last, open.init);
+        let init = History::init_uri(last, open.init);
         let lines = LiveSegment {
             discontinuity: last.is_some_and(|last| last.discontinuities != open.discontinuities),
             init: init.as_deref(),

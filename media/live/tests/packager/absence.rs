@@ -4,7 +4,7 @@ use crate::studio::{Plan, Random, SECOND, SETTINGS, Studio, opus, packet, pictur
 use live::packager::{Rendition, SegmentState};
 
 /// Publishes 30 pictures a second of two layers and sound, of which some is missing.
-fn without(studio: &mut Studio, from: i64, until: i64, missing: impl Fn(i64, Rendition) -> bool) {
+pub(crate) fn without(studio: &mut Studio, from: i64, until: i64, missing: impl Fn(i64, Rendition) -> bool) {
     let (format, sound) = (crate::studio::h264(40), opus());
     let mut keys = [from * 30; 2];
     let mut next = from * 50;
@@ -44,7 +44,10 @@ fn gaps(segments: &[SegmentState]) -> (u64, usize) {
 
 fn is_whole(segments: &[SegmentState]) {
     for pair in segments.windows(2) {
-        assert!((pair[0].start + pair[0].duration).abs_diff(pair[1].start) < 110_000, "{pair:?}");
+        assert!(
+            (pair[0].start + pair[0].duration).abs_diff(pair[1].start) < 110_000,
+            "{pair:?}"
+        );
     }
 }
 
@@ -58,13 +61,16 @@ fn a_layer_that_stops_for_five_seconds_has_a_gap_and_no_other_has() {
     studio.end();
     let segments = &studio.files[&Rendition::Picture(1)].segments;
     let (length, count) = gaps(segments);
-    assert!((4_500_000..5_300_000).contains(&length) && count <= 3, "{length} in {count}");
+    assert!(
+        (4_500_000..5_300_000).contains(&length) && count <= 3,
+        "{length} in {count}"
+    );
     is_whole(segments);
     for rendition in [Rendition::Picture(0), Rendition::Opus] {
         let segments = &studio.files[&rendition].segments;
         assert_eq!(gaps(segments), (0, 0));
         assert!(segments.iter().all(|segment| segment.discontinuities == 0));
-        studio.check_samples(rendition, 0);
+        studio.check_samples(rendition);
         is_whole(segments);
     }
     assert!(segments.iter().all(|segment| segment.discontinuities == 0));
@@ -103,7 +109,7 @@ fn sound_that_stops_is_silence() {
     assert!((220..=300).contains(&silent), "{silent}");
     assert_eq!(samples.len() - silent, studio.given[&Rendition::Opus].len());
     assert!(files.segments.len() <= 15);
-    studio.check_samples(Rendition::Picture(0), 0);
+    studio.check_samples(Rendition::Picture(0));
 }
 
 #[test]
@@ -127,9 +133,10 @@ fn a_short_gap_is_only_a_long_picture() {
     for (rendition, files) in &studio.files {
         assert_eq!(gaps(&files.segments), (0, 0), "{rendition}");
         assert!(files.segments.iter().all(|segment| segment.discontinuities == 0));
-        studio.check_samples(*rendition, 0);
         is_whole(&files.segments);
     }
+    studio.check_samples(Rendition::Picture(0));
+    studio.check_samples(Rendition::Picture(1));
 }
 
 #[test]
@@ -147,7 +154,30 @@ fn a_rendition_that_another_publisher_does_not_send_keeps_a_playlist() {
     assert!((11_500_000..12_300_000).contains(&length), "{length}");
     is_whole(segments);
     for files in studio.files.values() {
-        let count = files.last.as_ref().unwrap().segments.iter().filter(|segment| segment.discontinuity).count();
+        let count = files
+            .last
+            .as_ref()
+            .unwrap()
+            .segments
+            .iter()
+            .filter(|segment| segment.discontinuity)
+            .count();
         assert_eq!(count, 2);
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_begins_anew() {
+    let mut studio = Studio::new(SETTINGS);
+    for from in [0, 3_000, 100] {
+        without(&mut studio, from, from + 6, |_, _| false);
+    }
+    studio.end();
+    for (rendition, files) in &studio.files {
+        is_whole(&files.segments);
+        let last = files.segments.last().unwrap();
+        assert_eq!(last.discontinuities, 2, "{rendition}");
+        assert!((17_900_000..18_100_000).contains(&(last.start + last.duration)));
+        studio.check_samples(*rendition);
     }
 }

@@ -45,14 +45,24 @@ pub(crate) fn samples(bytes: &[u8]) -> Vec<Found> {
         let tfdt = child(traf, b"tfdt");
         let mut at = u64::from_be_bytes(tfdt[4..12].try_into().unwrap());
         let run = child(traf, b"trun");
-        assert_eq!(usize::try_from(u32_at(run, 8)).unwrap(), moof.len() + 16, "the data offset");
+        assert_eq!(
+            usize::try_from(u32_at(run, 8)).unwrap(),
+            moof.len() + 16,
+            "the data offset"
+        );
         let mut data: &[u8] = mdat;
         for sample in run_samples(run, duration, flags) {
             let (own, rest) = data.split_at(sample.2);
             data = rest;
             let (duration, key, offset) = (sample.0, sample.1 & 0x1_0000 == 0, sample.3);
             let data = own.to_vec();
-            samples.push(Found { decoded_at: at, duration, offset, key, data });
+            samples.push(Found {
+                decoded_at: at,
+                duration,
+                offset,
+                key,
+                data,
+            });
             at += u64::from(duration);
         }
         assert!(data.is_empty());

@@ -38,7 +38,11 @@ fn playlists_at_twenty_minutes_and_at_two_hours() {
         while from < until {
             plan.publish(&mut studio, &mut random, from, from + 60);
             from += 60;
-            studio.packager.renditions().into_iter().for_each(|rendition| drop(studio.read(rendition)));
+            studio
+                .packager
+                .renditions()
+                .into_iter()
+                .for_each(|rendition| drop(studio.read(rendition)));
         }
         for rendition in studio.packager.renditions() {
             let whole = studio.packager.playlist(rendition, false).unwrap();
@@ -53,8 +57,16 @@ fn playlists_at_twenty_minutes_and_at_two_hours() {
         }
         let media = studio.read(Rendition::Picture(0));
         let length: f64 = media.segments.iter().map(|segment| segment.duration).sum();
-        assert!((length - f64::from(i32::try_from(until).unwrap())).abs() < 3.0, "{length}");
-        assert!(media.segments.iter().all(|segment| (1.4..2.6).contains(&segment.duration)));
+        assert!(
+            (length - f64::from(i32::try_from(until).unwrap())).abs() < 3.0,
+            "{length}"
+        );
+        assert!(
+            media
+                .segments
+                .iter()
+                .all(|segment| (1.4..2.6).contains(&segment.duration))
+        );
     }
     studio.end();
 }
@@ -72,7 +84,10 @@ fn making_parts_is_fast() {
     let spent = begun.elapsed();
     let parts = 120 * 3 * 2;
     let frames = 120 * (30 + 50);
-    println!("{spent:?} for {frames} frames in {parts} parts: {:?} each", spent / parts);
+    println!(
+        "{spent:?} for {frames} frames in {parts} parts: {:?} each",
+        spent / parts
+    );
     assert!(spent.as_secs() < 60);
     let begun = Instant::now();
     for _ in 0..1_000 {

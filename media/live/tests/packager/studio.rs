@@ -111,7 +111,9 @@ impl Files {
     /// All samples of complete segments.
     pub(crate) fn samples(&self) -> Vec<Found> {
         let segments = self.segments.iter();
-        segments.flat_map(|segment| boxes::samples(&self.segment(segment.sequence))).collect()
+        segments
+            .flat_map(|segment| boxes::samples(&self.segment(segment.sequence)))
+            .collect()
     }
 }
 
@@ -125,6 +127,8 @@ pub(crate) struct Studio {
     pub(crate) now: i64,
     /// Whether every playlist is read at every change, and all bytes are kept.
     pub(crate) strict: bool,
+    /// Playlists that were read, by their addresses.
+    pub(crate) texts: Vec<(String, String)>,
 }
 
 impl Studio {
@@ -136,6 +140,7 @@ impl Studio {
             asked: Vec::new(),
             now: NOON,
             strict: true,
+            texts: Vec::new(),
         }
     }
 
@@ -202,8 +207,14 @@ impl Studio {
     /// Reads and judges a playlist, whole and as a delta update.
     pub(crate) fn read(&mut self, rendition: Rendition) -> Media {
         let text = |bytes: Option<Bytes>| String::from_utf8(bytes.unwrap().to_vec()).unwrap();
-        let media = judge::judge(&text(self.packager.playlist(rendition, false)));
-        let delta = judge::judge(&text(self.packager.playlist(rendition, true)));
+        let whole = text(self.packager.playlist(rendition, false));
+        let media = judge::judge(&whole);
+        let delta = text(self.packager.playlist(rendition, true));
+        if self.strict {
+            self.texts.push((format!("{rendition}, whole"), whole));
+            self.texts.push((format!("{rendition}, delta"), delta.clone()));
+        }
+        let delta = judge::judge(&delta);
         judge::judge_delta(&delta, &media);
         let files = self.files.get_mut(&rendition).unwrap();
         if let Some(last) = &files.last {
@@ -213,15 +224,25 @@ impl Studio {
         media
     }
 
-    /// The samples of a rendition beside the frames given: equal data, one after the other, from the first key frame.
-    pub(crate) fn check_samples(&self, rendition: Rendition, skipped: usize) {
+    /// The samples of a rendition beside the frames given, from the first picture on.
+    pub(crate) fn check_samples(&self, rendition: Rendition) {
         let made = self.files[&rendition].samples();
-        let given = &self.given[&rendition][skipped..];
+        let pictures = self.given.iter().filter(|(given, _)| given.is_picture());
+        let first = pictures.filter_map(|(_, frames)| frames.first().map(time)).min();
+        let given = self.given[&rendition].iter();
+        let given: Vec<&Frame> = given
+            .skip_while(|frame| first.is_some_and(|first| time(frame) < first))
+            .collect();
         assert_eq!(made.len(), given.len(), "{rendition}");
         for (made, given) in made.iter().zip(given) {
             assert_eq!((&made.data[..], made.key), (&given.data[..], given.key), "{rendition}");
         }
     }
+}
+
+/// A frame's time in microseconds.
+pub(crate) fn time(frame: &Frame) -> i64 {
+    frame.decoded_at * SECOND / i64::from(frame.format.timescale())
 }
 
 /// What a publisher sends.
