@@ -20,9 +20,9 @@ mod services;
 mod subscribers;
 
 pub use config::{Config, PlaybackConfig, QuotaConfig, UploadConfig};
+pub use entitlements::services::playback_keys::KeyError;
 pub use renditions::schema::MIGRATIONS;
 pub use services::lecture_answers::LectureAnswers;
-pub use services::stream_service::playback_keys::KeyError;
 pub use services::watch_answers::WatchAnswers;
 
 use backing::bus::{Broadcast, Bus, BusError};
@@ -31,29 +31,34 @@ use backing::objects::Objects;
 use backing::space::Space;
 use backing::tasks::{Job, Queue, Worker};
 use backing::{Backing, Clock};
+use broadcasts::repositories::recording_repository::RecordingRepository;
 use contracts::events::CONTENT_TOPIC;
+use contracts::questions::live::{LiveDoor, LiveMedia};
 use contracts::questions::{Courses, Directory};
 use controllers::state::Api;
 use entitlements::models::places::Places;
 use entitlements::repositories::grounds_repository::GroundsRepository;
+use entitlements::repositories::playback_key_repository::PlaybackKeyRepository;
+use entitlements::services::playback_keys::PlaybackKeys;
 use jobs::sweep_job::SweepJob;
+use live_lectures::services::gate::Gate;
+use live_lectures::services::live_service::LiveService;
 use media_store::store::MediaStore;
 use renditions::repositories::ladder_repository::LadderRepository;
 use renditions::repositories::plan_repository::PlanRepository;
-use repositories::playback::playback_key_repository::PlaybackKeyRepository;
 use repositories::uploads::upload_repository::UploadRepository;
 use repositories::videos::deletion_repository::DeletionRepository;
 use repositories::videos::video_repository::VideoRepository;
 use runtime::config::Faults;
 use runtime::receipts::Receipts;
-use runtime::{Authenticator, Background, Face, Service, Spawner};
+use runtime::{Authenticator, Background, Face, Routes, Service, Spawner};
 use secrecy::{ExposeSecret, SecretSlice};
 use services::access_service::AccessService;
 use services::audit_service::AuditService;
 use services::course_service::CourseService;
+use services::live_gate::LiveGate;
 use services::places::UserPlaces;
 use services::stream_service::StreamService;
-use services::stream_service::playback_keys::PlaybackKeys;
 use services::transcode_service::TranscodeService;
 use services::upload_service::UploadService;
 use services::upload_service::upload_keys::UploadKeys;
@@ -93,14 +98,32 @@ pub struct Deps {
     pub backing: Backing,
     /// Checks the access tokens on this service's routes.
     pub authenticator: Authenticator,
-    /// Answers questions about people.
-    pub directory: Arc<dyn Directory>,
-    /// Answers questions about courses.
-    pub courses: Arc<dyn Courses>,
+    /// What other roles answer.
+    pub answers: Answers,
     /// The platform's secret, from which this service derives its keys.
     pub secret: SecretSlice<u8>,
     /// The section `content` of the settings.
     pub config: Config,
+}
+
+/// Who answers this service's questions to other roles.
+pub struct Answers {
+    /// Answers questions about people.
+    pub directory: Arc<dyn Directory>,
+    /// Answers questions about courses.
+    pub courses: Arc<dyn Courses>,
+    /// The role `live`.
+    pub live: Live,
+}
+
+/// What this service and the role `live` hand each other.
+pub struct Live {
+    /// The lectures that are live here.
+    pub media: Arc<dyn LiveMedia>,
+    /// Takes the door to live lectures.
+    pub take_door: Box<dyn FnOnce(Arc<dyn LiveDoor>) + Send>,
+    /// Where publishers come by RTMP.
+    pub rtmp_port: Option<u16>,
 }
 
 /// Why the service does not start.
@@ -133,8 +156,11 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
                 cache,
             },
         authenticator,
-        directory,
-        courses,
+        answers: Answers {
+            directory,
+            courses,
+            live,
+        },
         secret,
         config,
     } = deps;
@@ -143,12 +169,13 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let uploads = uploads(&db, stores, (config.upload, config.quota.clone()), &secret);
     let (keys, media) = playback(&db, (&objects, &clock), &secret, config.playback.hot_bytes).await?;
     let media = media.with_disk(config.playback.disk_bytes, &space);
-    let access = AccessService::new(GroundsRepository::new(db.clone()), directory, clock.clone());
+    let access = AccessService::new(GroundsRepository::new(db.clone()), directory.clone(), clock.clone());
     let viewers = (access.clone(), authenticator.clone(), places(&config.playback));
+    let media = (media, live.media.clone());
     let streams = StreamService::new(&db, keys, media, viewers, (space.clone(), clock.clone()));
     let transcodes = TranscodeService::new(PlanRepository::new(db.clone()), clock.clone());
     let videos = VideoService::new(
-        access,
+        access.clone(),
         (VideoRepository::new(db.clone()), DeletionRepository::new(db.clone())),
         transcodes.clone(),
         (uploads.clone(), streams.clone()),
@@ -157,6 +184,13 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     );
     let receipts = Receipts::new(secret.expose_secret());
     let courses = CourseService::new(db.clone(), courses, streams.clone(), receipts, clock.clone());
+    let gate = LiveGate {
+        videos: VideoRepository::new(db.clone()),
+        access,
+        courses: courses.clone(),
+    };
+    let door = (authenticator.clone(), clock.clone());
+    let live = open_door((&db, &secret), gate, (live, directory), door);
     let followed = (&streams, &courses, &uploads);
     let (changes, followers) = follow(followed, bus.as_ref(), (db.clone(), clock.clone())).await?;
     let spawner = Spawner::new();
@@ -175,10 +209,26 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let tasks = background((queue, videos), uploads, spawner);
     Ok(Service {
         name: NAME,
-        routes: routes::videos(api, &authenticator).merge(routes::playback(courses, &streams, &authenticator)),
+        routes: routes::videos(api, &authenticator)
+            .merge(routes::playback(courses, &streams, &authenticator))
+            .merge(live),
         questions,
         tasks: tasks.into_iter().chain(followers).collect(),
     })
+}
+
+/// The routes of live lectures; hands the door to them over.
+fn open_door(
+    (db, secret): (&Db, &SecretSlice<u8>),
+    gate: LiveGate,
+    (live, directory): (Live, Arc<dyn Directory>),
+    (authenticator, clock): (Authenticator, Clock),
+) -> Routes {
+    let asked = (Arc::new(gate) as Arc<dyn Gate>, live.media, directory);
+    let by = (authenticator.clone(), clock);
+    let lectures = LiveService::new(db, secret.expose_secret(), asked, by, live.rtmp_port);
+    (live.take_door)(Arc::new(lectures.clone()));
+    live_lectures::routes(lectures, &authenticator)
 }
 
 fn places(config: &PlaybackConfig) -> Places {
@@ -197,7 +247,8 @@ async fn playback(
 ) -> Result<(PlaybackKeys, MediaStore), KeyError> {
     let sealed = PlaybackKeyRepository::new(db.clone());
     let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
-    let media = MediaStore::new(objects.clone(), LadderRepository::new(db.clone()), hot_bytes);
+    let stored = (LadderRepository::new(db.clone()), RecordingRepository::new(db.clone()));
+    let media = MediaStore::new(objects.clone(), stored, hot_bytes);
     Ok((keys, media))
 }
 

@@ -117,7 +117,7 @@ const fn row(resource: &MediaResource) -> &'static str {
         MediaResource::Index => INDEX,
         MediaResource::Playlist(..) => PLAYLIST,
         MediaResource::Init(..) => INIT,
-        MediaResource::Segment(..) => SEGMENT,
+        MediaResource::NumberedInit(..) | MediaResource::Part(..) | MediaResource::Segment(..) => SEGMENT,
         MediaResource::Heartbeat => HEARTBEAT,
         MediaResource::End => END,
     }
@@ -131,7 +131,9 @@ async fn control(streams: StreamService, request: Request, resource: MediaResour
         MediaResource::Index => serve_index::serve_index(streams, request).await,
         MediaResource::Playlist(..) => serve_playlist::serve_playlist(streams, request).await,
         MediaResource::Init(..) => serve_init::serve_init(streams, request).await,
-        MediaResource::Segment(..) => serve_segment::serve_segment(streams, request).await,
+        MediaResource::NumberedInit(..) | MediaResource::Part(..) | MediaResource::Segment(..) => {
+            serve_segment::serve_segment(streams, request).await
+        }
         MediaResource::Heartbeat => heartbeat::heartbeat().await.into_response(),
         MediaResource::End => end_playback::end_playback(streams, request).await,
     }

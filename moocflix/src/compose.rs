@@ -8,8 +8,10 @@ use anyhow::{Context, Result, anyhow, bail};
 use axum::Router;
 use backing::tasks::Queue;
 use backing::{Backing, Db};
+use content_delivery_service::{Answers, Live};
 use contracts::events::USERS_TOPIC;
 use contracts::questions::{Courses, Directory, Identities, Lectures, Watching};
+use live_server::rooms::Rooms;
 use runtime::process::{Check, Process};
 use runtime::remote::{Fetch, Peer, Provider, UsersElsewhere};
 use runtime::{
@@ -23,6 +25,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use utoipa::openapi::OpenApi;
 
+/// How long a live lecture waits for its publisher to come back.
+const END_AFTER: Duration = Duration::from_secs(300);
 /// The audience of access tokens.
 const AUDIENCE: &str = "moocflix";
 
@@ -94,6 +98,9 @@ struct Parts {
     tasks: Vec<Background>,
     checks: Vec<Check>,
     peers: Peers,
+    /// This node's own address.
+    address: String,
+    rooms: Option<Rooms>,
 }
 
 impl Parts {
@@ -128,6 +135,8 @@ impl Parts {
             secret,
             checks: peers.checks(),
             peers,
+            address,
+            rooms: None,
             questions: Vec::new(),
             schemas: BTreeMap::new(),
             routes: Routes::none(),
@@ -280,12 +289,38 @@ impl Parts {
             db,
             backing: self.backing.clone(),
             authenticator: self.authenticator.clone(),
-            directory: self.directory(settings).await?,
-            courses: self.course_answers(settings).await?,
+            answers: Answers {
+                directory: self.directory(settings).await?,
+                courses: self.course_answers(settings).await?,
+                live: self.live(settings).await?,
+            },
             secret: self.secret.clone(),
             config: settings.content.service(),
         };
         Ok(content_delivery_service::service(deps).await?)
+    }
+
+    /// What content and the rooms of live lectures in this process hand each other.
+    async fn live(&mut self, settings: &Settings) -> Result<Live> {
+        let rooms = self.rooms(settings).await?;
+        let hung = rooms.clone();
+        Ok(Live {
+            media: Arc::new(rooms),
+            take_door: Box::new(move |door| hung.hang(door)),
+            rtmp_port: None,
+        })
+    }
+
+    /// The rooms of the lectures that are live here.
+    async fn rooms(&mut self, settings: &Settings) -> Result<Rooms> {
+        if let Some(rooms) = &self.rooms {
+            return Ok(rooms.clone());
+        }
+        let db = self.schema(&content_delivery_service::FACE, settings).await?;
+        let (objects, clock) = (self.backing.objects.clone(), self.backing.clock.clone());
+        let rooms = Rooms::new(&db, objects, clock, self.address.clone());
+        self.tasks.extend(rooms.background(END_AFTER));
+        Ok(self.rooms.insert(rooms).clone())
     }
 
     async fn transcode(&mut self, settings: &Settings) -> Result<Service> {

@@ -4,7 +4,8 @@
 //! The tables of courses follow the events of course-management: each event of a known sequence replaces all earlier ones
 //! of its aggregate (ADR 12, ADR 13). The rule itself is the content service's.
 //!
-//! `repositories` → `models`.
+//! `services` → `repositories` → `models`.
 
 pub mod models;
 pub mod repositories;
+pub mod services;

@@ -9,6 +9,8 @@ pub enum MediaKind {
     Playlist,
     /// A playlist that changes while its lecture is encoded.
     GrowingPlaylist,
+    /// A playlist of a lecture that is live: players wait for its next version.
+    LivePlaylist,
     /// Video bytes that never change under their URL.
     Video,
     /// Audio bytes that never change under their URL.
@@ -20,7 +22,7 @@ impl MediaKind {
     #[must_use]
     pub const fn content_type(self) -> &'static str {
         match self {
-            Self::Playlist | Self::GrowingPlaylist => "application/vnd.apple.mpegurl",
+            Self::Playlist | Self::GrowingPlaylist | Self::LivePlaylist => "application/vnd.apple.mpegurl",
             Self::Video => "video/mp4",
             Self::Audio => "audio/mp4",
         }
@@ -33,6 +35,8 @@ impl MediaKind {
             Self::Playlist => ("private, max-age=60", "public, max-age=60"),
             // Less than half of any target duration of something that grows.
             Self::GrowingPlaylist => ("private, max-age=1", "public, max-age=1"),
+            // A shared cache asks once for all who wait.
+            Self::LivePlaylist => ("no-cache", "public, max-age=1"),
             Self::Video | Self::Audio => (
                 "private, max-age=31536000, immutable",
                 "public, max-age=31536000, immutable",
@@ -48,7 +52,9 @@ pub struct MediaBytes {
     pub kind: MediaKind,
     /// The bytes themselves; clones share the memory.
     pub bytes: Bytes,
-    /// Their strong entity tag, as it stands in a header; clones share the memory.
+    /// Whether they are compressed with gzip.
+    pub is_packed: bool,
+    /// Their strong entity tag, as it stands in a header, or nothing; clones share the memory.
     pub tag: Bytes,
 }
 

@@ -17,6 +17,10 @@ pub enum MediaResource {
     Playlist(u32, RenditionName),
     /// A generation's rendition's init segment.
     Init(u32, RenditionName),
+    /// One of the init segments of a live lecture's rendition, by its number.
+    NumberedInit(u32, RenditionName, u32),
+    /// A part of a segment of a live lecture's rendition.
+    Part(u32, RenditionName, u32, u32),
     /// A generation's rendition's segment, counted from 0.
     Segment(u32, RenditionName, u32),
     /// A player's sign of life.
@@ -66,8 +70,14 @@ impl MediaResource {
             "media.m3u8" => Some(Self::Playlist(generation, rendition)),
             "init.mp4" => Some(Self::Init(generation, rendition)),
             _ => {
-                let n = number(file.strip_suffix(".m4s")?)?;
-                Some(Self::Segment(generation, rendition, n))
+                if let Some(n) = file.strip_prefix("init-").and_then(|file| file.strip_suffix(".mp4")) {
+                    return Some(Self::NumberedInit(generation, rendition, number(n)?));
+                }
+                let name = file.strip_suffix(".m4s")?;
+                Some(match name.split_once('-') {
+                    Some((n, part)) => Self::Part(generation, rendition, number(n)?, number(part)?),
+                    None => Self::Segment(generation, rendition, number(name)?),
+                })
             }
         }
     }
@@ -119,6 +129,14 @@ mod tests {
             Some(MediaResource::Playlist(12, name("audio-2")))
         );
         assert_eq!(
+            resource("1000000/video-0/init-2.mp4"),
+            Some(MediaResource::NumberedInit(1_000_000, name("video-0"), 2))
+        );
+        assert_eq!(
+            resource("1000000/video-0/17-3.m4s"),
+            Some(MediaResource::Part(1_000_000, name("video-0"), 17, 3))
+        );
+        assert_eq!(
             resource("4294967295/16p/0.m4s"),
             Some(MediaResource::Segment(u32::MAX, name("16p"), 0))
         );
@@ -143,6 +161,11 @@ mod tests {
             "+0/source/init.mp4",
             "0/source/01.m4s",
             "0/source/-1.m4s",
+            "0/source/1-.m4s",
+            "0/source/1-02.m4s",
+            "0/source/1-2-3.m4s",
+            "0/source/init-.mp4",
+            "0/source/init-01.mp4",
             "0/source/.m4s",
             "0/source/1%2e.m4s",
             "0/source/4294967296.m4s",

@@ -9,6 +9,7 @@ mod instant;
 mod ladders;
 mod media_memory;
 mod segments_on_disk;
+mod recordings;
 mod tagged_playlist;
 
 use crate::media_bytes::{MediaBytes, MediaKind};
@@ -17,12 +18,15 @@ use backing::DbError;
 use backing::hot::Hot;
 use backing::objects::{ObjectError, Objects};
 use backing::space::Space;
+use broadcasts::models::recording::GENERATION;
+use broadcasts::repositories::recording_repository::RecordingRepository;
 use bytes::Bytes;
 use contracts::{RenditionName, VideoId};
 use fmp4::IndexError;
 use instant::Instants;
 use ladders::{CachedLadder, Ladders};
 use media_memory::MediaMemory;
+use recordings::Recordings;
 use renditions::repositories::ladder_repository::LadderRepository;
 use segments_on_disk::SegmentsOnDisk;
 use std::sync::Arc;
@@ -34,6 +38,7 @@ pub struct MediaStore {
     objects: Objects,
     instants: Instants,
     ladders: Ladders,
+    recordings: Recordings,
     /// What may be loaded at the same time.
     memory: MediaMemory,
     /// Media that never changes, by its path.
@@ -48,6 +53,15 @@ pub enum MediaError {
     /// The video has no such rendition or segment.
     #[error("no such part of the video")]
     NoSuchResource,
+    /// The session has ended while its player waited.
+    #[error("the session has ended")]
+    Ended,
+    /// The player waits for a segment that is too far ahead.
+    #[error("the segment is too far ahead")]
+    TooFar,
+    /// What the player waits for has not come in time.
+    #[error("the segment has not come in time")]
+    Late,
     /// There is no memory for it now.
     #[error("too much media is being sent")]
     Busy,
@@ -70,17 +84,29 @@ impl MediaError {
     pub fn root(&self) -> &Self {
         match self {
             Self::Shared(inner) => inner.root(),
-            Self::NoSuchResource | Self::Busy | Self::Objects(_) | Self::Index(_) | Self::Database(_) => self,
+            Self::NoSuchResource
+            | Self::Ended
+            | Self::TooFar
+            | Self::Late
+            | Self::Busy
+            | Self::Objects(_)
+            | Self::Index(_)
+            | Self::Database(_) => self,
         }
     }
 }
 
 impl MediaStore {
     /// Keeps at most `hot_bytes` of media in memory.
-    pub fn new(objects: Objects, ladders: LadderRepository, hot_bytes: u64) -> Self {
+    pub fn new(
+        objects: Objects,
+        (ladders, recordings): (LadderRepository, RecordingRepository),
+        hot_bytes: u64,
+    ) -> Self {
         Self {
             instants: Instants::new(objects.clone()),
             ladders: Ladders::new(ladders),
+            recordings: Recordings::new(recordings),
             memory: MediaMemory::new(hot_bytes),
             hot: Hot::new(hot_bytes),
             objects,
@@ -110,12 +136,21 @@ impl MediaStore {
         match resource {
             MediaResource::Index => {
                 let index = async {
+                    if let Some(playlist) = self.recordings.index(video).await? {
+                        return Ok(playlist);
+                    }
                     let cached = self.ladders.current(video).await?;
                     self.index(video, &cached).await
                 };
                 Box::pin(index).await
             }
-            MediaResource::Playlist(JUST_IN_TIME, _) | MediaResource::Init(..) | MediaResource::Segment(..) => {
+            MediaResource::Playlist(GENERATION, rendition) => {
+                Box::pin(self.recordings.playlist(video, rendition)).await
+            }
+            MediaResource::Playlist(JUST_IN_TIME, _)
+            | MediaResource::Init(..)
+            | MediaResource::NumberedInit(..)
+            | MediaResource::Segment(..) => {
                 let key = (video, resource.clone());
                 let made = self.hot.get_or_load(key, || self.make(video, resource));
                 made.await.map_err(MediaError::Shared)
@@ -123,7 +158,7 @@ impl MediaStore {
             MediaResource::Playlist(generation, rendition) => {
                 Box::pin(self.ladders.playlist(video, *generation, rendition)).await
             }
-            MediaResource::Heartbeat | MediaResource::End => Err(MediaError::NoSuchResource),
+            MediaResource::Part(..) | MediaResource::Heartbeat | MediaResource::End => Err(MediaError::NoSuchResource),
         }
     }
 
@@ -131,6 +166,7 @@ impl MediaStore {
     pub async fn forget(&self, video: VideoId) {
         self.instants.forget(video).await;
         self.ladders.forget(video).await;
+        self.recordings.forget(video).await;
         self.hot.forget_if(move |(of, _)| *of == video);
         if let Some(disk) = &self.disk {
             disk.forget(format!("{video}-")).await;
@@ -156,14 +192,22 @@ impl MediaStore {
                 let tag = format!("\"{generation}-{rendition}-i-{:x}\"", bytes.len());
                 Ok(media_of(rendition, tag, bytes))
             }
+            MediaResource::NumberedInit(GENERATION, rendition, n) => {
+                let bytes = self.recordings.init(video, rendition, *n).await?;
+                let tag = format!("\"{GENERATION}-{rendition}-i{n}-{:x}\"", bytes.len());
+                Ok(media_of(rendition, tag, bytes))
+            }
             MediaResource::Segment(generation, rendition, n) => {
                 let bytes = self.near_segment(video, (*generation, rendition, *n)).await?;
                 let tag = format!("\"{generation}-{rendition}-{n}-{:x}\"", bytes.len());
                 Ok(media_of(rendition, tag, bytes))
             }
-            MediaResource::Playlist(..) | MediaResource::Index | MediaResource::Heartbeat | MediaResource::End => {
-                Err(MediaError::NoSuchResource)
-            }
+            MediaResource::Playlist(..)
+            | MediaResource::NumberedInit(..)
+            | MediaResource::Part(..)
+            | MediaResource::Index
+            | MediaResource::Heartbeat
+            | MediaResource::End => Err(MediaError::NoSuchResource),
         }
     }
 
@@ -196,6 +240,11 @@ impl MediaStore {
             let held = self.memory.hold(segment.len, self.hot.settle()).await?;
             return Ok(held.with(self.instants.read(video, &segment).await?));
         }
+        if generation == GENERATION {
+            let (key, length) = self.recordings.locate(video, rendition, n).await?;
+            let held = self.memory.hold(length, self.hot.settle()).await?;
+            return Ok(held.with(self.objects.get(&key).await?));
+        }
         let (key, range) = self.ladders.locate(video, generation, rendition, n).await?;
         let length = range.end.saturating_sub(range.start);
         let held = self.memory.hold(length, self.hot.settle()).await?;
@@ -226,8 +275,12 @@ fn media_of(rendition: &RenditionName, tag: String, bytes: Bytes) -> MediaBytes 
     } else {
         MediaKind::Video
     };
-    let tag = Bytes::from(tag);
-    MediaBytes { kind, bytes, tag }
+    MediaBytes {
+        kind,
+        bytes,
+        is_packed: false,
+        tag: Bytes::from(tag),
+    }
 }
 
 #[cfg(test)]

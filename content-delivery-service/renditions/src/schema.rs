@@ -110,4 +110,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0015_statuses.sql"),
         postgres: include_str!("../../migrations/postgres/0015_statuses.sql"),
     },
+    Migration {
+        number: 16,
+        name: "live lectures",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0016_live.sql"),
+        postgres: include_str!("../../migrations/postgres/0016_live.sql"),
+    },
 ];

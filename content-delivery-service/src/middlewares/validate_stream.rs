@@ -108,9 +108,12 @@ where
 fn methods(resource: &MediaResource) -> (&'static [Method], HeaderValue) {
     match resource {
         MediaResource::Heartbeat | MediaResource::End => (&WRITES, LISTED_WRITES),
-        MediaResource::Index | MediaResource::Playlist(..) | MediaResource::Init(..) | MediaResource::Segment(..) => {
-            (&READS, LISTED_READS)
-        }
+        MediaResource::Index
+        | MediaResource::Playlist(..)
+        | MediaResource::Init(..)
+        | MediaResource::NumberedInit(..)
+        | MediaResource::Part(..)
+        | MediaResource::Segment(..) => (&READS, LISTED_READS),
     }
 }
 

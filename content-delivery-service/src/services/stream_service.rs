@@ -7,9 +7,9 @@
 //! others within two seconds, when they find the end in the database.
 
 pub(crate) mod leases;
+pub(crate) mod live_streams;
 pub(crate) mod open_playbacks;
 pub(crate) mod opening;
-pub(crate) mod playback_keys;
 
 use crate::metric::{self, MediaCounters};
 use crate::models::playback::session::RENEWAL;
@@ -18,18 +18,20 @@ use crate::repositories::playback::playback_repository::{Ending, PlaybackReposit
 use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::access_service::{AccessService, Asker, Entitlement, Right, Visit, entitlement};
 use crate::services::stream_service::leases::Leases;
+use crate::services::stream_service::live_streams::{Asked, live_file};
 use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks};
-use crate::services::stream_service::playback_keys::PlaybackKeys;
 use backing::bus::After;
 use backing::space::Space;
 use backing::{Clock, Db, DbError, Tx};
 use contracts::questions::RefusedTokens;
+use contracts::questions::live::LiveMedia;
 use contracts::{PlaybackId, Timestamp, VideoId};
 use entitlements::models::change::Affected;
 use entitlements::models::grounds::Viewing;
 use entitlements::models::places::Places;
 use entitlements::models::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
 use entitlements::repositories::grounds_repository::viewings;
+use entitlements::services::playback_keys::PlaybackKeys;
 use media_store::media_bytes::MediaBytes;
 use media_store::media_path::MediaResource;
 use media_store::store::{MediaError, MediaStore};
@@ -57,6 +59,7 @@ struct Inner {
     open: OpenPlaybacks,
     leases: Leases,
     media: MediaStore,
+    live: Arc<dyn LiveMedia>,
     counters: MediaCounters,
     authenticator: Authenticator,
     space: Space,
@@ -69,7 +72,7 @@ impl StreamService {
     pub(crate) fn new(
         db: &Db,
         keys: PlaybackKeys,
-        media: MediaStore,
+        (media, live): (MediaStore, Arc<dyn LiveMedia>),
         (access, authenticator, places): (AccessService, Authenticator, Places),
         (space, clock): (Space, Clock),
     ) -> Self {
@@ -81,6 +84,7 @@ impl StreamService {
             open: OpenPlaybacks::default(),
             leases: Leases::new(db, places, space.clone()),
             media,
+            live,
             counters: MediaCounters::new(),
             authenticator,
             space,
@@ -200,7 +204,12 @@ impl StreamService {
     }
 
     /// Media of the video of a session that was checked.
-    pub(crate) async fn media(&self, open: &OpenPlayback, resource: &MediaResource) -> Result<MediaBytes, MediaError> {
+    pub(crate) async fn media(
+        &self,
+        open: &OpenPlayback,
+        resource: &MediaResource,
+        asked: Asked,
+    ) -> Result<MediaBytes, MediaError> {
         let busy = || {
             metrics::counter!(media_store::metric::MEDIA_REFUSED, "reason" => "viewer").increment(1);
             MediaError::Busy
@@ -208,7 +217,10 @@ impl StreamService {
         if open.unread.is_full() {
             return Err(busy());
         }
-        let media = self.0.media.media(open.claims.video, resource).await?;
+        let media = match live_file(resource) {
+            Some(file) => Box::pin(self.live(open, (resource, file), asked)).await?,
+            None => self.0.media.media(open.claims.video, resource).await?,
+        };
         let bytes = open.unread.count(media.bytes).ok_or_else(busy)?;
         Ok(MediaBytes { bytes, ..media })
     }

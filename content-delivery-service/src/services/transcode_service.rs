@@ -27,6 +27,10 @@ impl TranscodeService {
 
     /// Queues the renditions that are missing or failed; encodes all of them again if all are complete and one is named.
     pub(crate) async fn request(&self, video: &Video, names: &[String], asker: Asker) -> Result<(), VideoError> {
+        if video.is_recording() {
+            // what it is played from is what was published
+            return Ok(());
+        }
         let of = (video.id, video.owner_id);
         let audit = asker.audited("transcode_video", of, json!({ "renditions": names }));
         match self

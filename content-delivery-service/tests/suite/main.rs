@@ -14,6 +14,14 @@ mod courses {
 #[cfg(test)]
 mod lecture_answers;
 #[cfg(test)]
+mod live {
+    mod attendance;
+    mod lectures;
+    mod publisher;
+    mod publishing;
+    mod recordings;
+}
+#[cfg(test)]
 mod playback {
     pub(crate) mod films;
     mod media_plane;

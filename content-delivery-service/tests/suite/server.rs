@@ -10,9 +10,10 @@ use backing::tasks::Queue;
 use backing::{Backing, args};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use content_delivery_service::{Config, Deps, FACE, MIGRATIONS, NAME, service};
+use content_delivery_service::{Answers as Others, Config, Deps, FACE, Live, MIGRATIONS, NAME, service};
 use contracts::events::CONTENT_TOPIC;
 use contracts::{Event, EventData, EventId, NewEvent, UserId};
+use live_server::rooms::Rooms;
 use reqwest::{Method, RequestBuilder};
 use runtime::Background;
 use runtime::server::ServerLimits;
@@ -34,6 +35,8 @@ pub(crate) struct Server {
     site: Site,
     pub(crate) db: Db,
     pub(crate) bus: Arc<EmbeddedBus>,
+    /// The rooms of lectures that are live here.
+    pub(crate) rooms: Rooms,
     changes: Broadcast,
     data: Arc<Data>,
 }
@@ -71,6 +74,16 @@ impl Deref for Server {
 #[derive(serde::Deserialize)]
 struct Wrapped<C> {
     content: C,
+}
+
+/// What content and these rooms hand each other.
+fn live(rooms: &Rooms) -> Live {
+    let hung = rooms.clone();
+    Live {
+        media: Arc::new(rooms.clone()),
+        take_door: Box::new(move |door| hung.hang(door)),
+        rtmp_port: Some(1935),
+    }
 }
 
 /// The shipped defaults, changed.
@@ -169,23 +182,32 @@ impl Server {
     async fn open(data: Arc<Data>, identity: Identity, config: Config) -> Self {
         let db = Db::open(&data.database(), NAME, MIGRATIONS).await.unwrap();
         let (bus, clock) = (Arc::new(EmbeddedBus::new()), identity.clock.clone());
+        let backing = Backing {
+            bus: bus.clone(),
+            ..back_ends(data.folder.path(), &clock).await
+        };
+        let rooms = Rooms::new(&db, backing.objects.clone(), clock.clone(), "http://this".to_owned());
         let deps = Deps {
             db: db.clone(),
             queue: Queue::new(db.clone(), clock.clone(), Duration::from_secs(30)),
-            backing: Backing {
-                bus: bus.clone(),
-                ..back_ends(data.folder.path(), &clock).await
-            },
+            backing,
             authenticator: identity.authenticator(),
-            directory: data.courses.clone(),
-            courses: data.courses.clone(),
+            answers: Others {
+                directory: data.courses.clone(),
+                courses: data.courses.clone(),
+                live: live(&rooms),
+            },
             secret: vec![7; 32].into(),
             config,
         };
         let (changes, _) = bus.subscribe_broadcast(CONTENT_TOPIC).await.unwrap();
-        let site = Site::serve(identity, service(deps).await.unwrap(), ServerLimits::default()).await;
+        let mut site = Site::serve(identity, service(deps).await.unwrap(), ServerLimits::default()).await;
+        for task in rooms.background(Duration::from_secs(300)) {
+            site.running.start(task);
+        }
         Self {
             site,
+            rooms,
             db,
             bus,
             changes,

@@ -277,6 +277,11 @@ event_data! {
         /// The source's size in bytes.
         bytes: i64,
     }
+    /// A live lecture has begun.
+    VideoLive = "moocflix.content.video.live" on CONTENT_TOPIC {
+        /// Whose video it is.
+        owner_id: UserId,
+    }
     /// A video can be watched from its first second.
     VideoPlayable = "moocflix.content.video.playable" on CONTENT_TOPIC {
         /// Whose video it is.

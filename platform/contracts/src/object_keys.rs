@@ -132,6 +132,17 @@ pub enum ObjectKey {
         /// The fence of the task that made it, so that two workers never write the same object.
         fence: i64,
     },
+    /// A segment of a live lecture's recording.
+    LiveSegment {
+        /// The video.
+        video: VideoId,
+        /// The rendition.
+        rendition: RenditionName,
+        /// Its media sequence number.
+        sequence: u32,
+        /// The number of the lease under which it was made, so that two nodes never write the same object.
+        lease: i64,
+    },
 }
 
 impl fmt::Display for ObjectKey {
@@ -147,6 +158,12 @@ impl fmt::Display for ObjectKey {
                 piece,
                 fence,
             } => write!(f, "videos/{video}/{generation}/{rendition}/{piece}-{fence}.m4s"),
+            Self::LiveSegment {
+                video,
+                rendition,
+                sequence,
+                lease,
+            } => write!(f, "videos/{video}/live/{rendition}/{sequence}-{lease}.m4s"),
         }
     }
 }
@@ -182,7 +199,19 @@ mod tests {
             fence: 7,
         };
         assert!(piece.to_string().ends_with("/1/720p/3-7.m4s"), "{piece}");
-        for key in [ObjectKey::VideoSource(video), ObjectKey::VideoSourceIndex(video), piece] {
+        let live = ObjectKey::LiveSegment {
+            video,
+            rendition: RenditionName::sound(1),
+            sequence: 12,
+            lease: 2,
+        };
+        assert!(live.to_string().ends_with("/live/audio/12-2.m4s"), "{live}");
+        for key in [
+            ObjectKey::VideoSource(video),
+            ObjectKey::VideoSourceIndex(video),
+            piece,
+            live,
+        ] {
             assert!(key.to_string().starts_with(&prefix), "{key}");
         }
     }

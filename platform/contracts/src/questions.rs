@@ -1,6 +1,8 @@
 //! The questions that services ask each other: the answering service implements a trait, and composition hands it to the
 //! asking one.
 
+pub mod live;
+
 use crate::timestamp::micros;
 use crate::{ClientId, CourseId, EventData, Roles, SessionId, Timestamp, UserId, VideoId};
 use async_trait::async_trait;

@@ -34,6 +34,7 @@ impl TaggedPlaylist {
             } else {
                 MediaKind::Playlist
             },
+            is_packed: false,
             tag: self.0.slice(..behind),
             bytes: self.0.slice(behind..),
         }

@@ -3,6 +3,7 @@ use super::*;
 use backing::Db;
 use backing::args;
 use backing::space::Reserve;
+use broadcasts::repositories::recording_repository::RecordingRepository;
 use contracts::{ObjectKey, Timestamp, UserId};
 use fmp4::{Limits, Scanner, Step, Verdict};
 use futures::future::join_all;
@@ -45,12 +46,12 @@ async fn stored() -> (TempDir, MediaStore, VideoId) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("file://{}", folder.path().join("objects").display());
     let objects = Objects::open(&url).await.unwrap();
-    let (ladders, video) = film(folder.path(), &objects).await;
-    (folder, MediaStore::new(objects, ladders, 64 << 20), video)
+    let (rows, video) = film(folder.path(), &objects).await;
+    (folder, MediaStore::new(objects, rows, 64 << 20), video)
 }
 
 /// Puts one indexed lecture into objects.
-async fn film(folder: &Path, objects: &Objects) -> (LadderRepository, VideoId) {
+async fn film(folder: &Path, objects: &Objects) -> ((LadderRepository, RecordingRepository), VideoId) {
     let path = folder.join("film.mp4");
     let made = Command::new("ffmpeg")
         .args([
@@ -92,7 +93,10 @@ async fn film(folder: &Path, objects: &Objects) -> (LadderRepository, VideoId) {
         .put(&ObjectKey::VideoSource(video), Bytes::from(film))
         .await
         .unwrap();
-    (LadderRepository::new(db), video)
+    (
+        (LadderRepository::new(db.clone()), RecordingRepository::new(db)),
+        video,
+    )
 }
 
 fn index_of(film: &[u8]) -> Vec<u8> {
@@ -136,9 +140,9 @@ async fn a_thousand_who_ask_at_once_share_one_load() {
 async fn a_segment_of_a_remote_store_is_fetched_once_although_memory_keeps_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let (objects, remote) = RemoteStore::create();
-    let (ladders, video) = film(folder.path(), &objects).await;
+    let (rows, video) = film(folder.path(), &objects).await;
     let space = Space::of(folder.path(), None, Reserve::Bytes(0));
-    let store = MediaStore::new(objects, ladders, 0).with_disk(64 << 20, &space);
+    let store = MediaStore::new(objects, rows, 0).with_disk(64 << 20, &space);
     let source = ObjectKey::VideoSource(video);
     let resource = MediaResource::Segment(0, RenditionName::source(), 1);
     let media = store.media(video, &resource).await.unwrap();

@@ -9,6 +9,10 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    /// A live lecture that has not begun.
+    Scheduled,
+    /// It can be watched while it is published.
+    Live,
     /// Its upload is not complete.
     Uploading,
     /// Its bytes are stored; it can't be watched yet.
@@ -24,7 +28,9 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 8] = [
+        Self::Scheduled,
+        Self::Live,
         Self::Uploading,
         Self::Processing,
         Self::Playable,
@@ -37,6 +43,8 @@ impl Status {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Scheduled => "scheduled",
+            Self::Live => "live",
             Self::Uploading => "uploading",
             Self::Processing => "processing",
             Self::Playable => "playable",
@@ -49,7 +57,7 @@ impl Status {
     /// Whether it can be watched.
     #[must_use]
     pub const fn can_be_watched(self) -> bool {
-        matches!(self, Self::Playable | Self::Ready)
+        matches!(self, Self::Live | Self::Playable | Self::Ready)
     }
 
     /// Whether its status changes only when somebody acts.

@@ -7,19 +7,24 @@
 
 use crate::middlewares::validate_stream::{self, Grant};
 use crate::services::stream_service::StreamService;
+use crate::services::stream_service::live_streams::Asked;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use backing::objects::ObjectError;
 use bytes::Bytes;
-use http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, RETRY_AFTER};
+use contracts::questions::live::Reload;
+use http::header::{
+    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, RETRY_AFTER,
+    VARY,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use media_store::media_bytes::MediaBytes;
+use media_store::media_bytes::{MediaBytes, MediaKind};
 use media_store::media_path::MediaResource;
 use media_store::store::MediaError;
 use runtime::conditional::range::Wanted;
 use runtime::conditional::{IfMatch, IfNoneMatch, range_applies};
-use runtime::{FastAnswer, Problem, RequestHead};
+use runtime::{FastAnswer, Problem, RequestHead, accept};
 
 /// How many headers a reply has at least room for.
 const HEADERS: usize = 16;
@@ -33,7 +38,14 @@ pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'stat
         return StatusCode::FORBIDDEN.into_response();
     };
     streams.counters().request(kind);
-    match streams.media(&grant.open, &grant.resource).await {
+    let Ok(reload) = reload(parts.uri.query().unwrap_or_default()) else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let asked = Asked {
+        reload,
+        unpacks: accept::names(&parts.headers, &ACCEPT_ENCODING, "gzip"),
+    };
+    match streams.media(&grant.open, &grant.resource, asked).await {
         Ok(media) => {
             let response = reply(&parts.method, &parts.headers, &media);
             count_sent(streams, &parts.method, &response);
@@ -52,8 +64,8 @@ pub(crate) fn send_at_once(
     let Grant { open, resource } = validate_stream::grant_at_once(streams, head)?;
     let kind = match resource {
         MediaResource::Playlist(..) => "playlist",
-        MediaResource::Init(..) => "init",
-        MediaResource::Segment(..) => "segment",
+        MediaResource::Init(..) | MediaResource::NumberedInit(..) => "init",
+        MediaResource::Segment(..) | MediaResource::Part(..) => "segment",
         MediaResource::Index | MediaResource::Heartbeat | MediaResource::End => return None,
     };
     let route = row(&resource);
@@ -63,6 +75,23 @@ pub(crate) fn send_at_once(
     count_sent(streams, head.method, &response);
     validate_stream::complete(response.headers_mut());
     Some(FastAnswer { route, response })
+}
+
+/// What a player adds to a live playlist's address; other parameters have no meaning here.
+///
+/// Source: draft-pantos-hls-rfc8216bis, 6.2.5.2
+fn reload(query: &str) -> Result<Reload, ()> {
+    let mut reload = Reload::default();
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        match name {
+            "_HLS_msn" => reload.sequence = Some(value.parse().map_err(|_| ())?),
+            "_HLS_part" => reload.part = Some(value.parse().map_err(|_| ())?),
+            "_HLS_skip" => reload.skip = matches!(value, "YES" | "v2"),
+            _ => {}
+        }
+    }
+    let part_alone = reload.part.is_some() && reload.sequence.is_none();
+    if part_alone { Err(()) } else { Ok(reload) }
 }
 
 fn count_sent(streams: &StreamService, method: &Method, response: &Response<Bytes>) {
@@ -75,6 +104,13 @@ fn count_sent(streams: &StreamService, method: &Method, response: &Response<Byte
 fn failure(grant: &Grant, error: &MediaError) -> Response {
     match error.root() {
         MediaError::NoSuchResource => StatusCode::NOT_FOUND.into_response(),
+        MediaError::Ended => StatusCode::FORBIDDEN.into_response(),
+        MediaError::TooFar => StatusCode::BAD_REQUEST.into_response(),
+        MediaError::Late => {
+            let mut response = StatusCode::SERVICE_UNAVAILABLE.into_response();
+            insert(response.headers_mut(), RETRY_AFTER, "1");
+            response
+        }
         MediaError::Busy => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", MediaError::Busy.to_string())
             .retry_after(1)
             .into_response(),
@@ -142,8 +178,17 @@ fn describe(headers: &mut HeaderMap, media: &MediaBytes) {
     let (private, shared) = media.kind.cache_rules();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(private));
     headers.insert(CDN_CACHE_CONTROL, HeaderValue::from_static(shared));
-    if let Ok(tag) = HeaderValue::from_maybe_shared(media.tag.clone()) {
-        headers.insert(ETAG, tag);
+    if media.kind == MediaKind::LivePlaylist {
+        headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    }
+    if media.is_packed {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    match HeaderValue::from_maybe_shared(media.tag.clone()) {
+        Ok(tag) if !tag.is_empty() => {
+            headers.insert(ETAG, tag);
+        }
+        _ => {}
     }
 }
 
@@ -156,7 +201,6 @@ fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use media_store::media_bytes::MediaKind;
 
     fn ask(method: &Method, headers: &[(&str, &str)]) -> Response<Bytes> {
         let mut asked = HeaderMap::new();
@@ -167,6 +211,7 @@ mod tests {
         let media = MediaBytes {
             kind: MediaKind::Video,
             bytes: Bytes::from_static(b"0123456789"),
+            is_packed: false,
             tag: Bytes::from_static(b"\"x-1\""),
         };
         reply(method, &asked, &media)
@@ -179,6 +224,17 @@ mod tests {
             .get(CONTENT_RANGE)
             .map(|value| value.to_str().unwrap().to_owned());
         (response.status().as_u16(), content_range)
+    }
+
+    #[test]
+    fn a_player_waits_for_a_segment_or_a_part_of_it() {
+        let read = |query| reload(query).ok().map(|it| (it.sequence, it.part, it.skip));
+        assert_eq!(read(""), Some((None, None, false)));
+        assert_eq!(read("_HLS_msn=7&_HLS_part=0"), Some((Some(7), Some(0), false)));
+        assert_eq!(read("x=1&_HLS_msn=7&_HLS_skip=YES"), Some((Some(7), None, true)));
+        for wrong in ["_HLS_part=1", "_HLS_msn=-1", "_HLS_msn=", "_HLS_msn=1&_HLS_part=x"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -128,7 +128,7 @@ impl VideoDocument {
         match self.status {
             Status::Uploading => true,
             Status::Processing | Status::Playable => !self.renditions.is_empty(),
-            Status::Ready | Status::Failed | Status::Deleted => false,
+            Status::Scheduled | Status::Live | Status::Ready | Status::Failed | Status::Deleted => false,
         }
     }
 }

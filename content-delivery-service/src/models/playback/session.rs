@@ -13,7 +13,8 @@ pub(crate) const LEASE: Duration = Duration::from_secs(90);
 pub(crate) const RENEWAL: Duration = Duration::from_secs(45);
 
 const SLACK: Duration = Duration::from_secs(15 * 60);
-const LONGEST: Duration = Duration::from_secs(6 * 3_600);
+/// The longest time that a session lasts, and how long one of a lecture that is live does.
+pub(crate) const LONGEST: Duration = Duration::from_secs(6 * 3_600);
 
 /// A session as it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

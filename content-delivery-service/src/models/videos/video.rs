@@ -54,6 +54,12 @@ pub struct Video {
 }
 
 impl Video {
+    /// Whether it is a live lecture or the recording of one, which has no uploaded source.
+    #[must_use]
+    pub fn is_recording(&self) -> bool {
+        self.container.as_deref() == Some("live")
+    }
+
     /// The encoded share of all planned renditions, 0 to 1.
     #[must_use]
     pub fn progress(&self) -> f64 {

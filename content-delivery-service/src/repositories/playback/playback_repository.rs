@@ -23,7 +23,10 @@ const STANDING: &str = "SELECT p.video_id, p.started_at, p.last_seen_at, p.ended
     FROM playbacks p JOIN videos v ON v.id = p.video_id WHERE p.id = $1";
 const ENDED_SINCE: &str = "SELECT id FROM playbacks WHERE ended_at >= $1";
 const POLICIES_SINCE: &str = "SELECT id, policy_version FROM videos WHERE updated_at >= $1";
-const FORGET_BEFORE: &str = "DELETE FROM playbacks WHERE expires_at < $1";
+/// Those of a live lecture are its attendance.
+const FORGET_BEFORE: &str = "DELETE FROM playbacks WHERE expires_at < $1 AND NOT (started_at IS NOT NULL AND EXISTS \
+    (SELECT 1 FROM live_lectures l WHERE l.video_id = playbacks.video_id \
+    AND (l.ended_at IS NULL OR playbacks.started_at < l.ended_at)))";
 const FORGET_ENDED: &str = "DELETE FROM playbacks WHERE user_id = $1 AND ended_at < $2";
 const END_OLDEST: &str = "UPDATE playbacks SET ended_at = $2 WHERE id IN (SELECT id FROM playbacks \
     WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3) RETURNING id";

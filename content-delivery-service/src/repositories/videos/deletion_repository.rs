@@ -5,6 +5,7 @@ use crate::repositories::uploads::upload_repository;
 use backing::audit::{self, NewEntry};
 use backing::db::{Db, DbError, Tx};
 use backing::{args, once, outbox, record, tasks};
+use broadcasts::repositories::broadcast_repository;
 use contracts::events::VideoDeleted;
 use contracts::{NewEvent, Timestamp, UserId, VideoId};
 use renditions::models::lecture::Reason;
@@ -111,6 +112,7 @@ async fn delete_in(tx: &mut Tx, id: VideoId, reason: Option<&Reason>, now: Times
     tasks::cancel(tx, &ScanTask { video_id: id }.key(), now).await?;
     tasks::cancel_subject(tx, id.0, now).await?;
     plan_repository::forget(tx, id).await?;
+    broadcast_repository::forget(tx, id, now).await?;
     playback_repository::forget(tx, id, now).await?;
     watch_repository::forget(tx, id).await?;
     for (pass, run_after) in [

@@ -91,7 +91,7 @@ const BY_IDS: Sql = Sql::both(
 const SHARED: &str = concat!(
     "SELECT ",
     columns!(),
-    " FROM videos WHERE visibility = 'signed_in' AND status || '' IN ('playable', 'ready') AND owner_id <> $3 \
+    " FROM videos WHERE visibility = 'signed_in' AND status || '' IN ('live', 'playable', 'ready') AND owner_id <> $3 \
      AND id < $2 ORDER BY id DESC LIMIT $1"
 );
 

@@ -2,7 +2,7 @@
 
 use super::{StreamService, lasts, version};
 use crate::metric;
-use crate::models::playback::session::{NewPlayback, lifetime};
+use crate::models::playback::session::{LONGEST, NewPlayback, lifetime};
 use crate::models::videos::video::Video;
 use crate::services::access_service::{Asker, Basis, Entitlement, Right, Visit, entitlement};
 use crate::services::error::{Denied, PlaybackError};
@@ -230,7 +230,10 @@ fn new_playback(
     now: Timestamp,
 ) -> NewPlayback {
     let duration = Duration::from_micros(video.duration_us.unwrap_or(0).unsigned_abs());
-    let longest = now + lifetime(duration);
+    let longest = match video.status {
+        Status::Live => now + LONGEST,
+        _ => now + lifetime(duration),
+    };
     let ends = entitlement.until.map_or(longest, |until| until.min(longest));
     NewPlayback {
         id: PlaybackId::generate(),
@@ -252,7 +255,7 @@ fn new_playback(
 /// The video, if it can be watched now.
 fn watchable(video: Video) -> Result<Video, PlaybackError> {
     match video.status {
-        Status::Playable | Status::Ready => Ok(video),
+        Status::Live | Status::Playable | Status::Ready => Ok(video),
         Status::Deleted => Err(Denied::Deleted.into()),
         Status::Failed => Err(PlaybackError::VideoFailed(
             video
@@ -261,7 +264,7 @@ fn watchable(video: Video) -> Result<Video, PlaybackError> {
         )),
         // Its first piece may come any moment; a source that must be encoded first takes a little longer.
         Status::Processing if video.reason.is_none() => Err(PlaybackError::NotPlayable { retry_after: 1 }),
-        Status::Processing => Err(PlaybackError::NotPlayable { retry_after: 2 }),
+        Status::Processing | Status::Scheduled => Err(PlaybackError::NotPlayable { retry_after: 2 }),
         Status::Uploading => Err(PlaybackError::NotPlayable { retry_after: 30 }),
     }
 }

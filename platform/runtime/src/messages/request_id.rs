@@ -29,6 +29,12 @@ impl RequestId {
         Self(Some(text))
     }
 
+    /// The id of a request that another part of the program passes on; an unknown one if the text is none.
+    #[must_use]
+    pub fn passed_on(text: &str) -> Self {
+        Self(text.as_bytes().try_into().ok())
+    }
+
     /// The id as answers and logs show it; empty outside of the server.
     #[must_use]
     pub fn as_str(&self) -> &str {

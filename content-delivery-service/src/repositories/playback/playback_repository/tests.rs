@@ -1,9 +1,9 @@
 use super::*;
 use crate::MIGRATIONS;
 use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
-use crate::repositories::playback::playback_key_repository::{PlaybackKeyRepository, SealedKey};
 use contracts::events::VideoStreamedByAdmin;
 use entitlements::models::places::Places;
+use entitlements::repositories::playback_key_repository::{PlaybackKeyRepository, SealedKey};
 use testing::{TestDatabase, databases};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);

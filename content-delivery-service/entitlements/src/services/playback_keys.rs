@@ -4,17 +4,17 @@
 //! shares them and tokens outlive a restart. Two nodes that start on an empty database at the same
 //! time may each make one; both are good, and each node learns of the other's when it meets it.
 
-use crate::repositories::playback::playback_key_repository::{PlaybackKeyRepository, SealedKey};
+use crate::models::playback_token::{Claims, Reading, SigningKey, VerifyingKey, read};
+use crate::repositories::playback_key_repository::{PlaybackKeyRepository, SealedKey};
 use aws_lc_rs::hmac;
 use backing::DbError;
 use contracts::{Timestamp, UserId};
-use entitlements::models::playback_token::{Claims, Reading, SigningKey, VerifyingKey, read};
 use runtime::secrets::{SealError, Sealer, derive};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// Signs and verifies playback tokens.
-pub(crate) struct PlaybackKeys {
+pub struct PlaybackKeys {
     repository: PlaybackKeyRepository,
     sealing: Sealer,
     viewers: hmac::Key,
@@ -41,11 +41,7 @@ impl From<SealError> for KeyError {
 
 impl PlaybackKeys {
     /// Reads the stored keys; makes the first, or a new one where the secret opens none of them.
-    pub(crate) async fn open(
-        repository: PlaybackKeyRepository,
-        secret: &[u8],
-        now: Timestamp,
-    ) -> Result<Self, KeyError> {
+    pub async fn open(repository: PlaybackKeyRepository, secret: &[u8], now: Timestamp) -> Result<Self, KeyError> {
         let sealing = Sealer::new(&derive(secret, "moocflix playback key sealing"))?;
         let viewers = hmac::Key::new(hmac::HMAC_SHA256, &derive(secret, "moocflix playback viewers"));
         let mut known = unseal_all(&repository.all().await?, &sealing);
@@ -66,7 +62,7 @@ impl PlaybackKeys {
     }
 
     /// Looks for keys that other nodes have made.
-    pub(crate) async fn refresh(&self) -> Result<(), DbError> {
+    pub async fn refresh(&self) -> Result<(), DbError> {
         let known = unseal_all(&self.repository.all().await?, &self.sealing);
         let mut current = self.verifying.write().unwrap_or_else(PoisonError::into_inner);
         *current = verifying(&known);
@@ -74,23 +70,27 @@ impl PlaybackKeys {
     }
 
     /// Writes claims as a token.
-    pub(crate) fn sign(&self, claims: &Claims) -> String {
+    #[must_use]
+    pub fn sign(&self, claims: &Claims) -> String {
         self.signing.sign(claims)
     }
 
     /// Checks a token's shape and signature.
-    pub(crate) fn read(&self, token: &str) -> Reading {
+    #[must_use]
+    pub fn read(&self, token: &str) -> Reading {
         let keys = Arc::clone(&self.verifying.read().unwrap_or_else(PoisonError::into_inner));
         read(token, &keys)
     }
 
     /// The viewer's name inside tokens: the same for the same user, and no id.
-    pub(crate) fn viewer(&self, user: UserId) -> [u8; 8] {
+    #[must_use]
+    pub fn viewer(&self, user: UserId) -> [u8; 8] {
         self.named(user.0.as_bytes())
     }
 
     /// The name inside tokens of all viewers from a network who are not signed in: no address either.
-    pub(crate) fn viewer_from(&self, network: IpAddr) -> [u8; 8] {
+    #[must_use]
+    pub fn viewer_from(&self, network: IpAddr) -> [u8; 8] {
         self.named(network.to_string().as_bytes())
     }
 

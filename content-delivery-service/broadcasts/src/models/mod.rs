@@ -1,0 +1,5 @@
+//! Live lectures and their recordings as plain data.
+
+pub mod broadcast;
+pub mod recording;
+pub mod stream_key;

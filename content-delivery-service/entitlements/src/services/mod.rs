@@ -1,0 +1,3 @@
+//! The keys of playback tokens.
+
+pub mod playback_keys;

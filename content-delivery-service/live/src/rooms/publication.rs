@@ -1,0 +1,99 @@
+//! What one publisher holds of a room.
+
+use super::Audience;
+use super::key_frames::KeyFrames;
+use super::room::Room;
+use backing::Clock;
+use contracts::questions::live::PublishGrant;
+use live::Frame;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// What the room knows of its publisher.
+pub(super) struct Publishing {
+    pub(super) key_frames: KeyFrames,
+    pub(super) over: CancellationToken,
+    pub(super) grant: PublishGrant,
+    answers: Arc<AtomicBool>,
+}
+
+impl Publishing {
+    /// Whether the publisher sends key frames when it is asked.
+    pub(super) fn answers(&self) -> bool {
+        self.answers.load(Ordering::Relaxed)
+    }
+}
+
+/// A publisher's place in a room; dropped when the publisher has gone.
+pub struct Publication {
+    room: Arc<Room>,
+    grant: PublishGrant,
+    number: u64,
+    over: CancellationToken,
+    key_frames: Mutex<Option<mpsc::Receiver<u8>>>,
+    answers: Arc<AtomicBool>,
+    clock: Clock,
+}
+
+impl Publication {
+    pub(super) fn begin(room: Arc<Room>, grant: PublishGrant, clock: Clock) -> Option<Self> {
+        let (asking, asked) = KeyFrames::new();
+        let over = CancellationToken::new();
+        let answers = Arc::new(AtomicBool::new(false));
+        let publishing = Publishing {
+            key_frames: asking,
+            over: over.clone(),
+            grant: grant.clone(),
+            answers: Arc::clone(&answers),
+        };
+        let number = room.enter(publishing)?;
+        Some(Self {
+            room,
+            grant,
+            number,
+            over,
+            key_frames: Mutex::new(Some(asked)),
+            answers,
+            clock,
+        })
+    }
+
+    /// The right by which the lecture is published.
+    #[must_use]
+    pub fn grant(&self) -> &PublishGrant {
+        &self.grant
+    }
+
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &Arc<Room> {
+        &self.room
+    }
+
+    /// Passes a frame on, without waiting for anybody.
+    pub fn send(&self, frame: Frame, to: Audience) {
+        self.room.send(self.number, frame, to, self.clock.now().0);
+    }
+
+    /// Is cancelled when the publisher has to go: a newer one came, the right was withdrawn, or the lecture is over.
+    #[must_use]
+    pub fn taken_over(&self) -> CancellationToken {
+        self.over.clone()
+    }
+
+    /// The layers that the room wants a key frame of. The first call returns the receiver, later ones nothing. A publisher
+    /// that can't be asked never calls it: its segments are as long as the distance of its key frames.
+    pub fn key_frames(&self) -> Option<mpsc::Receiver<u8>> {
+        self.answers.store(true, Ordering::Relaxed);
+        self.key_frames.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Drop for Publication {
+    fn drop(&mut self) {
+        self.room.leave(self.number);
+        self.over.cancel();
+    }
+}

@@ -1,0 +1,292 @@
+//! The stream of one lecture: its packager, what of it is in memory, and those who wait for the next part.
+
+use super::listing::{Listed, Listing};
+use super::shelf::Shelf;
+use broadcasts::models::recording::{GENERATION, Recording};
+use broadcasts::repositories::recording_repository::Fact;
+use bytes::Bytes;
+use contracts::RenditionName;
+use contracts::questions::live::{LiveFile, LiveReply, Reload};
+use live::Frame;
+use live::packager::{Made, Packager, Ready, Rendition, Settings, Targets};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
+
+/// How long a player may wait for a lecture's first part.
+const FIRST: Duration = Duration::from_secs(6);
+
+/// What is to be stored.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A fact about the recording; of a segment, with its bytes.
+    Store(Fact, Option<Bytes>),
+    /// The lecture is over: its recording is complete.
+    Complete,
+}
+
+/// One lecture's stream.
+pub(super) struct Stream {
+    state: Mutex<State>,
+    /// Changes with every playlist.
+    news: watch::Sender<u64>,
+}
+
+struct State {
+    packager: Option<Packager>,
+    shelves: HashMap<Rendition, Shelf>,
+    listed: HashMap<(Rendition, bool), Listed>,
+    news: HashMap<Rendition, watch::Sender<u64>>,
+    noted: Option<Targets>,
+    is_over: bool,
+    /// None once nothing more is to be stored.
+    jobs: Option<mpsc::UnboundedSender<Job>>,
+}
+
+/// What a reader gets now, or what it has to wait for.
+enum Found {
+    Reply(LiveReply),
+    Listing(Arc<Listing>),
+    /// It may come with the next change of this.
+    Wait(watch::Receiver<u64>, Duration),
+}
+
+impl Stream {
+    /// A stream that goes on where its recording ends.
+    pub(super) fn new(recording: &Recording, jobs: mpsc::UnboundedSender<Job>) -> Self {
+        let mut shelves: HashMap<Rendition, Shelf> = HashMap::new();
+        for (rendition, stored) in &recording.renditions {
+            let shelf = shelves.entry(*rendition).or_default();
+            for (number, (_, bytes)) in &stored.inits {
+                shelf.add_init(*number, bytes.clone());
+            }
+        }
+        let state = State {
+            packager: recording
+                .state()
+                .map(|before| Packager::restore(settings(true), before)),
+            shelves,
+            listed: HashMap::new(),
+            news: HashMap::new(),
+            noted: recording.targets,
+            is_over: false,
+            jobs: Some(jobs),
+        };
+        Self {
+            state: Mutex::new(state),
+            news: watch::Sender::new(0),
+        }
+    }
+
+    /// Takes a frame; `answers` is whether its publisher sends key frames when it is asked. Returns the layers that need one.
+    pub(super) fn push(&self, frame: &Frame, answers: bool, now: i64) -> Vec<u8> {
+        self.change(|state| {
+            if state.is_over {
+                return Vec::new();
+            }
+            let packager = state.packager.get_or_insert_with(|| Packager::new(settings(answers)));
+            packager.set_answers_requests(answers);
+            packager.push(frame, now)
+        })
+    }
+
+    /// Lets time pass. Returns the layers that need a key frame.
+    pub(super) fn tick(&self, now: i64) -> Vec<u8> {
+        self.change(|state| state.packager.as_mut().map(|it| it.tick(now)).unwrap_or_default())
+    }
+
+    /// Notes that the publisher has gone, or that another one comes.
+    pub(super) fn interrupt(&self) {
+        self.change(|state| state.packager.as_mut().map(Packager::interrupt).unwrap_or_default());
+    }
+
+    /// Ends the lecture; its playlists become those of the recording.
+    pub(super) fn end(&self) {
+        self.change(|state| {
+            state.is_over = true;
+            state.packager.as_mut().map(Packager::end).unwrap_or_default()
+        });
+        let mut state = self.state();
+        if let Some(jobs) = state.jobs.take() {
+            // without a receiver, nothing is recorded any more
+            let _ = jobs.send(Job::Complete);
+        }
+    }
+
+    /// Gives the lecture up, as far as this node is concerned; what is complete is still stored.
+    pub(super) fn abandon(&self) {
+        self.interrupt();
+        let mut state = self.state();
+        state.is_over = true;
+        state.jobs = None;
+    }
+
+    /// Applies what the packager makes, and wakes those who wait for it.
+    fn change(&self, make: impl FnOnce(&mut State) -> Vec<Made>) -> Vec<u8> {
+        let mut state = self.state();
+        let made = make(&mut state);
+        if made.is_empty() {
+            return Vec::new();
+        }
+        let (changed, asked) = state.take(made);
+        for rendition in changed {
+            state.news(rendition).send_modify(|count| *count += 1);
+        }
+        self.news.send_modify(|count| *count += 1);
+        asked
+    }
+
+    /// A file of the stream; waits for one that is about to come.
+    pub(super) async fn read(&self, file: &LiveFile, reload: Reload) -> LiveReply {
+        let begun = Instant::now();
+        loop {
+            match self.find(file, reload) {
+                Found::Reply(reply) => return reply,
+                // compressed without the lock
+                Found::Listing(listing) => return listing.reply(),
+                Found::Wait(mut news, at_most) => {
+                    let changed = timeout_at(begun + at_most, news.changed()).await;
+                    if !matches!(changed, Ok(Ok(()))) {
+                        return LiveReply::Late;
+                    }
+                }
+            }
+        }
+    }
+
+    fn find(&self, file: &LiveFile, reload: Reload) -> Found {
+        let mut state = self.state();
+        let missing = || Found::Reply(LiveReply::Missing);
+        match file {
+            LiveFile::Index => match state.packager.as_ref().and_then(Packager::multivariant) {
+                Some(bytes) => Found::Reply(LiveReply::File { bytes, packed: None }),
+                None if state.is_over => missing(),
+                None => Found::Wait(self.news.subscribe(), FIRST),
+            },
+            LiveFile::Playlist(name) => parse(name).map_or_else(missing, |it| state.playlist(it, reload)),
+            LiveFile::Init(name, number) => found(state.shelf(name).and_then(|shelf| shelf.init(*number))),
+            LiveFile::Segment(name, sequence) => found(state.shelf(name).and_then(|shelf| shelf.segment(*sequence))),
+            LiveFile::Part(name, sequence, part) => match state.shelf(name).and_then(|it| it.part(*sequence, *part)) {
+                Some(bytes) => found(Some(bytes)),
+                None => parse(name).map_or_else(missing, |it| state.part_to_come(it, *sequence, *part)),
+            },
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Keeps and records what was made. Returns the renditions whose playlists have changed, and the layers that need a key
+    /// frame.
+    fn take(&mut self, made: Vec<Made>) -> (BTreeSet<Rendition>, Vec<u8>) {
+        let (mut changed, mut asked) = (BTreeSet::new(), Vec::new());
+        let targets = self.packager.as_ref().and_then(Packager::targets);
+        if let Some(targets) = targets.filter(|_| self.noted != targets) {
+            self.noted = Some(targets);
+            self.store(Fact::Targets(targets), None);
+        }
+        for made in made {
+            match made {
+                Made::Init { rendition, init, bytes } => {
+                    self.shelves
+                        .entry(rendition)
+                        .or_default()
+                        .add_init(init.number, bytes.clone());
+                    self.store(Fact::Init(rendition, init, bytes), None);
+                }
+                Made::Part(part) => {
+                    let shelf = self.shelves.entry(part.rendition).or_default();
+                    shelf.add_part(part.sequence, part.bytes);
+                    changed.insert(part.rendition);
+                }
+                Made::Segment { rendition, segment } => {
+                    let shelf = self.shelves.entry(rendition).or_default();
+                    let whole = shelf.complete(segment.sequence).filter(|_| !segment.is_gap());
+                    self.store(Fact::Segment(rendition, segment), whole);
+                    changed.insert(rendition);
+                }
+                Made::KeyFrame(layer) => asked.push(layer),
+                Made::Unplayable { rendition, reason } => {
+                    tracing::warn!(%rendition, %reason, "a part of a live lecture is left out of its playlists");
+                }
+            }
+        }
+        (changed, asked)
+    }
+
+    fn store(&self, fact: Fact, bytes: Option<Bytes>) {
+        if let Some(jobs) = &self.jobs {
+            // without a receiver, nothing is recorded any more
+            let _ = jobs.send(Job::Store(fact, bytes));
+        }
+    }
+
+    fn shelf(&self, name: &RenditionName) -> Option<&Shelf> {
+        self.shelves.get(&parse(name)?)
+    }
+
+    fn news(&mut self, rendition: Rendition) -> &watch::Sender<u64> {
+        self.news.entry(rendition).or_insert_with(|| watch::Sender::new(0))
+    }
+
+    fn patience(&self) -> Duration {
+        let targets = self.packager.as_ref().and_then(Packager::targets);
+        targets.map_or(FIRST, |targets| Duration::from_secs(3 * u64::from(targets.segment)))
+    }
+
+    fn playlist(&mut self, rendition: Rendition, reload: Reload) -> Found {
+        let Some(packager) = &mut self.packager else {
+            return Found::Reply(LiveReply::Elsewhere);
+        };
+        let ready = match reload.sequence {
+            Some(sequence) => packager.ready(rendition, sequence, reload.part),
+            None => Ready::Now,
+        };
+        match ready {
+            Ready::Now => match packager.playlist(rendition, reload.skip) {
+                Some(plain) => Found::Listing(self.listed.entry((rendition, reload.skip)).or_default().of(plain)),
+                None => Found::Reply(LiveReply::Missing),
+            },
+            Ready::Wait => self.wait(rendition),
+            Ready::TooFar => Found::Reply(LiveReply::TooFar),
+            Ready::Unknown => Found::Reply(LiveReply::Missing),
+        }
+    }
+
+    /// The part that a playlist hints at is worth waiting for.
+    fn part_to_come(&mut self, rendition: Rendition, sequence: u32, part: u32) -> Found {
+        let next = self.packager.as_ref().and_then(|it| it.next_part(rendition));
+        let is_next = |(segment, next)| (segment, next) == (sequence, part) || (segment + 1, 0) == (sequence, part);
+        if self.is_over || !next.is_some_and(is_next) {
+            return Found::Reply(LiveReply::Missing);
+        }
+        self.wait(rendition)
+    }
+
+    fn wait(&mut self, rendition: Rendition) -> Found {
+        let at_most = self.patience();
+        Found::Wait(self.news(rendition).subscribe(), at_most)
+    }
+}
+
+fn settings(answers_requests: bool) -> Settings {
+    Settings {
+        generation: GENERATION,
+        delta_updates: true,
+        answers_requests,
+    }
+}
+
+fn parse(name: &RenditionName) -> Option<Rendition> {
+    Rendition::parse(name.as_str())
+}
+
+/// What is not in memory may be in the store.
+fn found(bytes: Option<Bytes>) -> Found {
+    Found::Reply(bytes.map_or(LiveReply::Elsewhere, |bytes| LiveReply::File { bytes, packed: None }))
+}

@@ -1,0 +1,152 @@
+//! What rooms need while time passes: their packagers' clock, the check of their publishers' rights, their leases, and the end
+//! of lectures that nobody ends.
+
+use super::Rooms;
+use super::recorder::{Recorded, Recorder, Store};
+use super::room::Room;
+use backing::DbError;
+use broadcasts::models::broadcast::Broadcast;
+use contracts::questions::live::PublishGrant;
+use runtime::{Background, Shutdown};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{interval, timeout};
+
+const TICK: Duration = Duration::from_millis(250);
+/// Every so many ticks, the rights of publishers are checked.
+const CHECK: u64 = 2;
+/// Every so many ticks, leases are renewed.
+const RENEW: u64 = 20;
+/// How long the last segments may take when the process ends.
+const LAST: Duration = Duration::from_secs(5);
+
+impl Rooms {
+    /// The work in the background; `end_after` is how long a lecture waits for its publisher to come back.
+    #[must_use]
+    pub fn background(&self, end_after: Duration) -> Vec<Background> {
+        let (upkeep, recording) = (self.clone(), self.clone());
+        vec![
+            Background::new("live-rooms", move |shutdown| upkeep.keep(end_after, shutdown)),
+            Background::new("live-recordings", move |shutdown| recording.record(shutdown)),
+        ]
+    }
+
+    async fn keep(self, end_after: Duration, shutdown: Shutdown) -> Result<(), String> {
+        let mut ticks = interval(TICK);
+        for tick in 0_u64.. {
+            tokio::select! {
+                () = shutdown.requested() => break,
+                _ = ticks.tick() => {}
+            }
+            let now = self.0.clock.now().0;
+            for room in self.rooms() {
+                room.tick(now);
+            }
+            if tick.is_multiple_of(CHECK) {
+                self.check().await;
+            }
+            if tick.is_multiple_of(RENEW)
+                && let Some(store) = &self.0.store
+                && let Err(error) = self.renew(store, end_after).await
+            {
+                tracing::warn!(%error, "the leases of live lectures could not be renewed");
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends publishers away whose right was withdrawn.
+    async fn check(&self) {
+        let Some(door) = self.0.door.get() else { return };
+        let published = |room: &Arc<Room>| Some((room.grant()?, Arc::clone(room)));
+        let (grants, rooms): (Vec<PublishGrant>, Vec<_>) = self.rooms().iter().filter_map(published).unzip();
+        if grants.is_empty() {
+            return;
+        }
+        match door.withdrawn(grants.clone()).await {
+            Ok(withdrawn) => {
+                for at in withdrawn {
+                    if let (Some(room), Some(grant)) = (rooms.get(at), grants.get(at)) {
+                        room.withdraw(grant);
+                    }
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the rights of publishers could not be checked"),
+        }
+    }
+
+    /// Renews the leases of this node, leaves lectures that other nodes have taken, and ends those that are over.
+    async fn renew(&self, store: &Store, end_after: Duration) -> Result<(), DbError> {
+        for room in self.rooms() {
+            let of = (room.video, room.lease);
+            if !store
+                .broadcasts
+                .renew(of, room.is_published(), store.clock.now())
+                .await?
+            {
+                self.forget(&room);
+                room.abandon();
+            }
+        }
+        for broadcast in store.broadcasts.open().await? {
+            self.look_after(store, &broadcast, end_after).await?;
+        }
+        Ok(())
+    }
+
+    async fn look_after(&self, store: &Store, broadcast: &Broadcast, end_after: Duration) -> Result<(), DbError> {
+        let now = store.clock.now();
+        if broadcast.is_overdue(end_after, now) {
+            store.broadcasts.end(broadcast.id, now).await?;
+        } else if broadcast.ended_at.is_none() {
+            return Ok(());
+        }
+        if let Some(room) = self.held(broadcast.id) {
+            room.end();
+            return Ok(());
+        }
+        // Its node has died, or nobody has published it here since this process began.
+        let is_held = broadcast
+            .lease
+            .as_ref()
+            .is_some_and(|lease| lease.until > now && lease.node != store.node);
+        if !is_held {
+            store.complete(broadcast.id).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores the recordings of all rooms until the process ends, and then what is left of them.
+    async fn record(self, shutdown: Shutdown) -> Result<(), String> {
+        let Some(mut recorders) = self.take_recorders() else {
+            return Ok(());
+        };
+        let mut running = JoinSet::new();
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => break,
+                recorder = recorders.recv() => match recorder {
+                    Some((recorder, room)) => { running.spawn(self.clone().follow(recorder, room)); }
+                    None => break,
+                },
+                Some(_) = running.join_next(), if !running.is_empty() => {}
+            }
+        }
+        for room in self.rooms() {
+            room.abandon();
+        }
+        let all = async { while running.join_next().await.is_some() {} };
+        let _ = timeout(LAST, all).await;
+        Ok(())
+    }
+
+    async fn follow(self, recorder: Recorder, room: Arc<Room>) {
+        let recorded = recorder.run().await;
+        if recorded != Recorded::Completely {
+            room.abandon();
+        }
+        self.forget(&room);
+        room.is_stored.send_replace(true);
+    }
+}

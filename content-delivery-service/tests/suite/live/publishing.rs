@@ -1,0 +1,116 @@
+//! Who may publish, and for how long.
+
+use super::publisher::{Publisher, of};
+use crate::server::Server;
+use contracts::questions::live::{Bearer, Publisher as By, Refused};
+use contracts::{Roles, VideoId};
+use reqwest::Method;
+use serde_json::Value;
+use std::time::Duration;
+use testing::Person;
+use tokio::time::timeout;
+
+/// Three times the promise.
+const OUT: Duration = Duration::from_secs(3);
+
+fn bearer(person: &Person) -> By {
+    By::Person(Bearer {
+        user: person.id,
+        session: person.session,
+        roles: Roles::from(person.role),
+        version: person.version,
+    })
+}
+
+#[tokio::test]
+async fn the_owner_an_admin_and_whoever_has_the_key_may_publish_and_nobody_else() {
+    let server = Server::start().await;
+    let owner = Person::instructor();
+    let (key, id) = of(&server.announce(&owner).await);
+    let (other, _) = of(&server.announce(&owner).await);
+    for (video, publisher) in [
+        (Some(id), bearer(&owner)),
+        (Some(id), bearer(&Person::admin())),
+        (Some(id), By::Key(key.clone())),
+        (None, By::Key(key.clone())),
+    ] {
+        assert_eq!(server.may_publish(video, publisher).await.unwrap().video, id);
+    }
+    for (video, publisher, refused) in [
+        (Some(id), bearer(&Person::instructor()), Refused::NotFound),
+        (Some(id), By::Key(other), Refused::Unauthenticated),
+        (Some(id), By::Key(String::new()), Refused::Unauthenticated),
+        (
+            None,
+            By::Key(key.replace(&key[20..], &"A".repeat(key.len() - 20))),
+            Refused::Unauthenticated,
+        ),
+        (Some(VideoId::generate()), bearer(&owner), Refused::NotFound),
+    ] {
+        assert_eq!(
+            server.may_publish(video, publisher.clone()).await,
+            Err(refused),
+            "{publisher:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_new_key_throws_the_publisher_with_the_old_one_out() {
+    let server = Server::start().await;
+    let owner = Person::instructor();
+    let (key, id) = of(&server.announce(&owner).await);
+    let mut publisher = Publisher::come(&server, &key).await;
+    publisher.send(1).await;
+    let rotated = server
+        .live(&owner, Method::POST, &format!("/{id}/key"), &Value::Null)
+        .await;
+    let (new, _) = of(&rotated.is(200).json);
+    assert_ne!(new, key);
+    timeout(OUT, publisher.publication.taken_over().cancelled())
+        .await
+        .expect("it is out");
+    assert_eq!(
+        server.may_publish(None, By::Key(key)).await,
+        Err(Refused::Unauthenticated)
+    );
+    Publisher::come(&server, &new).await.send(1).await;
+}
+
+#[tokio::test]
+async fn a_deleted_lecture_throws_its_publisher_out_and_leaves_nothing() {
+    let server = Server::start().await;
+    let owner = Person::instructor();
+    let (key, id) = of(&server.announce(&owner).await);
+    let mut publisher = Publisher::come(&server, &key).await;
+    publisher.send(7).await;
+    let index = server.index_of(&owner, id).await;
+    server.text(&index).await;
+    server.delete(&owner, id).await;
+    timeout(OUT, publisher.publication.taken_over().cancelled())
+        .await
+        .expect("it is out");
+    let refused = || async { server.get(&index).await.status == 403 };
+    testing::until("the stream is refused", refused).await;
+    drop(publisher);
+    // the sweeps wait for writers that began before the deletion
+    server.clock.advance(Duration::from_secs(200));
+    server.emptied().await;
+}
+
+#[tokio::test]
+async fn nobody_for_five_minutes_ends_a_lecture() {
+    let server = Server::start().await;
+    let owner = Person::instructor();
+    let (key, id) = of(&server.announce(&owner).await);
+    let mut publisher = Publisher::come(&server, &key).await;
+    publisher.send(5).await;
+    drop(publisher);
+    server.clock.advance(Duration::from_secs(301));
+    let ended = || async {
+        let video = server.ask(&owner, Method::GET, &format!("/api/v1/content/{id}")).await;
+        video.json["status"] == "ready"
+    };
+    testing::until("it is a video", ended).await;
+    assert_eq!(server.may_publish(None, By::Key(key)).await, Err(Refused::Ended));
+}
