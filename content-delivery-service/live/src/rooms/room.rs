@@ -2,7 +2,6 @@
 
 use super::Audience;
 use super::kept::Kept;
-use super::key_frames::KeyFrames;
 use super::listener::Listener;
 use super::publication::Publishing;
 use super::stream::{Job, Stream};

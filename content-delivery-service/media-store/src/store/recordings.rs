@@ -52,10 +52,19 @@ impl Kept {
             answers_requests: true,
         };
         let mut packager = Packager::restore(settings, state);
-        if kept.is_complete() {
+        let is_complete = kept.is_complete();
+        if is_complete {
             packager.end();
         }
-        let text = |bytes: &Bytes| TaggedPlaylist::new(&String::from_utf8_lossy(bytes));
+        let text = |bytes: &Bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let text = if is_complete {
+                text.into_owned()
+            } else {
+                without_parts(&text)
+            };
+            TaggedPlaylist::new(&text)
+        };
         kept.index = packager.multivariant().as_ref().map(text);
         for rendition in packager.renditions() {
             if let Some(playlist) = packager.playlist(rendition, false) {
@@ -174,6 +183,18 @@ impl Recordings {
         let entry = read.await?.into_entry().ok_or(MediaError::NoSuchResource)?;
         Ok(entry.into_value())
     }
+}
+
+/// Leaves out what only the node that holds the lecture has: parts, and playlists that wait for them.
+fn without_parts(playlist: &str) -> String {
+    const OF_PARTS: [&str; 4] = [
+        "#EXT-X-PART",
+        "#EXT-X-SERVER-CONTROL",
+        "#EXT-X-PRELOAD-HINT",
+        "#EXT-X-RENDITION-REPORT",
+    ];
+    let is_kept = |line: &&str| !OF_PARTS.iter().any(|tag| line.starts_with(tag));
+    playlist.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect()
 }
 
 fn parse(name: &RenditionName) -> Result<Rendition, MediaError> {

@@ -39,7 +39,7 @@ async fn a_teacher_sees_who_attended_from_when_to_when_also_as_a_table() {
     assert_eq!(items[0]["until"], json!(came + Duration::from_secs(20)));
     let table = server.request_by(&owner, Method::GET, &format!("{LIVE}/{id}/attendance"));
     let table = server.send(table.header("accept", "text/csv")).await;
-    let text = String::from_utf8(table.bytes.clone()).unwrap();
+    let text = String::from_utf8(table.bytes.to_vec()).unwrap();
     assert_eq!(text.lines().count(), 2, "{text}");
     assert!(
         text.lines()

@@ -221,7 +221,7 @@ impl Server {
     pub(super) async fn text(&self, path: &str) -> String {
         let reply = self.get(path).await;
         assert_eq!(reply.status, 200, "{path}: {reply:?}");
-        String::from_utf8(reply.bytes.clone()).unwrap()
+        String::from_utf8(reply.bytes.to_vec()).unwrap()
     }
 }
 
