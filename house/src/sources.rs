@@ -166,6 +166,8 @@ pub(crate) fn addresses(tree: &Tree) -> Found {
 fn acts(full: &[String]) -> bool {
     let parts: Vec<&str> = full.iter().map(String::as_str).collect();
     match parts.as_slice() {
+        // an address alone is data
+        ["std", "net", "IpAddr" | "Ipv4Addr" | "Ipv6Addr", ..] => false,
         ["std", "fs" | "net" | "env" | "process" | "thread" | "os", ..]
         | ["std", "time", "Instant" | "SystemTime", ..]
         | ["std", "io", "stdin" | "stdout" | "stderr", ..] => true,

@@ -7,18 +7,16 @@
 
 mod kept;
 mod key_frames;
-mod listener;
 mod listing;
-mod publication;
 mod recorder;
 mod room;
 mod shelf;
 mod stream;
 mod upkeep;
 
-pub use listener::{Heard, Listener};
-pub use publication::Publication;
 pub use room::Room;
+pub use room::listener::{Heard, Listener};
+pub use room::publication::Publication;
 
 use async_trait::async_trait;
 use backing::objects::Objects;

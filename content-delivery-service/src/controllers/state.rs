@@ -1,13 +1,13 @@
 //! The state behind the routes of uploads and lectures.
 
 use crate::services::audit_service::AuditService;
-use crate::services::places::UserPlaces;
 use crate::services::transcode_service::TranscodeService;
 use crate::services::upload_service::UploadService;
 use crate::services::video_service::VideoService;
 use crate::services::watch_service::WatchService;
 use axum::extract::FromRef;
 use backing::bus::Broadcast;
+use entitlements::services::user_places::UserPlaces;
 use runtime::{Authenticator, Spawner};
 
 /// What the controllers work with.

@@ -6,7 +6,6 @@ pub(crate) mod course_service;
 pub(crate) mod error;
 pub(crate) mod lecture_answers;
 pub(crate) mod live_gate;
-pub(crate) mod places;
 pub(crate) mod stream_service;
 pub(crate) mod transcode_service;
 pub(crate) mod upload_service;

@@ -1,14 +1,17 @@
 //! One lecture that is live on this node.
 
+pub(super) mod listener;
+pub(super) mod publication;
+
 use super::Audience;
 use super::kept::Kept;
-use super::listener::Listener;
-use super::publication::Publishing;
 use super::stream::{Job, Stream};
 use broadcasts::models::recording::Recording;
 use contracts::VideoId;
 use contracts::questions::live::PublishGrant;
+use listener::Listener;
 use live::{Frame, Track};
+use publication::Publishing;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, mpsc, watch};

@@ -7,10 +7,9 @@ use super::room::Room;
 use backing::DbError;
 use broadcasts::models::broadcast::Broadcast;
 use contracts::questions::live::PublishGrant;
-use runtime::{Background, Shutdown};
+use runtime::{Background, Shutdown, Spawner};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 
 const TICK: Duration = Duration::from_millis(250);
@@ -122,22 +121,21 @@ impl Rooms {
         let Some(mut recorders) = self.take_recorders() else {
             return Ok(());
         };
-        let mut running = JoinSet::new();
+        let running = Spawner::new();
         loop {
             tokio::select! {
                 () = shutdown.requested() => break,
                 recorder = recorders.recv() => match recorder {
-                    Some((recorder, room)) => { running.spawn(self.clone().follow(recorder, room)); }
+                    // it comes to its end whether or not somebody waits for it
+                    Some((recorder, room)) => drop(running.run(self.clone().follow(recorder, room))),
                     None => break,
                 },
-                Some(_) = running.join_next(), if !running.is_empty() => {}
             }
         }
         for room in self.rooms() {
             room.abandon();
         }
-        let all = async { while running.join_next().await.is_some() {} };
-        let _ = timeout(LAST, all).await;
+        let _ = timeout(LAST, running.finished()).await;
         Ok(())
     }
 

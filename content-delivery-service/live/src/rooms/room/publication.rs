@@ -1,8 +1,8 @@
 //! What one publisher holds of a room.
 
-use super::Audience;
-use super::key_frames::KeyFrames;
-use super::room::Room;
+use super::Room;
+use crate::rooms::Audience;
+use crate::rooms::key_frames::KeyFrames;
 use backing::Clock;
 use contracts::questions::live::PublishGrant;
 use live::Frame;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// What the room knows of its publisher.
-pub(super) struct Publishing {
+pub(in crate::rooms) struct Publishing {
     pub(super) key_frames: KeyFrames,
     pub(super) over: CancellationToken,
     pub(super) grant: PublishGrant,
@@ -38,7 +38,7 @@ pub struct Publication {
 }
 
 impl Publication {
-    pub(super) fn begin(room: Arc<Room>, grant: PublishGrant, clock: Clock) -> Option<Self> {
+    pub(in crate::rooms) fn begin(room: Arc<Room>, grant: PublishGrant, clock: Clock) -> Option<Self> {
         let (asking, asked) = KeyFrames::new();
         let over = CancellationToken::new();
         let answers = Arc::new(AtomicBool::new(false));

@@ -6,20 +6,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The places of all users in this process; clones share them.
 #[derive(Clone)]
-pub(crate) struct UserPlaces {
+pub struct UserPlaces {
     /// How many one user may take; 0 means any number.
     most: u32,
     taken: Arc<Mutex<HashMap<UserId, u32>>>,
 }
 
 /// A place, free again when this is dropped.
-pub(crate) struct UserPlace {
+pub struct UserPlace {
     user: UserId,
     taken: Arc<Mutex<HashMap<UserId, u32>>>,
 }
 
 impl UserPlaces {
-    pub(crate) fn new(most: u32) -> Self {
+    /// Places of which each user may take so many; 0 means any number.
+    #[must_use]
+    pub fn new(most: u32) -> Self {
         Self {
             most,
             taken: Arc::default(),
@@ -27,7 +29,8 @@ impl UserPlaces {
     }
 
     /// Takes a place; `None` if the user has as many as allowed.
-    pub(crate) fn take(&self, user: UserId) -> Option<UserPlace> {
+    #[must_use]
+    pub fn take(&self, user: UserId) -> Option<UserPlace> {
         let mut taken = lock(&self.taken);
         let count = taken.entry(user).or_default();
         if self.most > 0 && *count >= self.most {

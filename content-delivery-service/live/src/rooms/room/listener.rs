@@ -1,6 +1,6 @@
 //! What one viewer hears of a room.
 
-use super::room::Room;
+use super::Room;
 use live::{Frame, Track};
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
