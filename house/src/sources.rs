@@ -169,7 +169,7 @@ fn acts(full: &[String]) -> bool {
         // an address alone is data
         ["std", "net", "IpAddr" | "Ipv4Addr" | "Ipv6Addr", ..] => false,
         ["std", "fs" | "net" | "env" | "process" | "thread" | "os", ..]
-        | ["std", "time", "Instant" | "SystemTime", ..]
+        | ["std", "time", "Instant" | "SystemTime", "now" | "elapsed", ..]
         | ["std", "io", "stdin" | "stdout" | "stderr", ..] => true,
         [first, ..] => matches!(
             *first,

@@ -88,7 +88,18 @@ pub(super) fn doors() -> Result<Vec<Plant>> {
     plants.push((
         pure,
         "contracts read a clock",
-        and("platform/contracts/src/now.rs", "use std::time::SystemTime;")?,
+        and(
+            "platform/contracts/src/now.rs",
+            "use std::time::SystemTime; fn f() { SystemTime::now(); }",
+        )?,
+    ));
+    plants.push((
+        pure,
+        "media reads a clock",
+        and(
+            "media/fmp4/src/now.rs",
+            "fn f() { let it = std::time::Instant::now(); }",
+        )?,
     ));
     Ok(plants)
 }
