@@ -155,8 +155,7 @@ impl<T> Loaded<T> {
         for (key, value) in flatten(&self.tree) {
             let shown = match value {
                 Value::String(secret) if !secret.is_empty() && is_secret(&key) => Value::from("(hidden)"),
-                Value::String(text) => Value::from(without_password(&text)),
-                other => other,
+                value => without_passwords(value),
             };
             // Writing into a string cannot fail.
             let _ = writeln!(text, "{key} = {shown}");
@@ -192,6 +191,15 @@ fn is_secret(key: &str) -> bool {
     ["secret", "password", "token_key"]
         .iter()
         .any(|word| key.rsplit('.').next().is_some_and(|name| name.contains(word)))
+}
+
+/// The same value with the passwords of its URLs hidden.
+fn without_passwords(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::from(without_password(&text)),
+        Value::Array(values) => values.into_iter().map(without_passwords).collect::<Vec<_>>().into(),
+        other => other,
+    }
 }
 
 fn without_password(text: &str) -> String {

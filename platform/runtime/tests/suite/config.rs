@@ -224,4 +224,12 @@ fn secrets_and_passwords_are_hidden_where_the_configuration_is_shown() {
         .unwrap()
         .describe();
     assert!(shown.contains("\"kafkas://u:hidden@one:1,two:2?x=y\""), "{shown}");
+    // a list
+    let shown = loaded("trusted_proxies = [\"turn://:pa55@h:1\"]", &[])
+        .unwrap()
+        .describe();
+    assert!(
+        shown.contains("turn://:hidden@h:1") && !shown.contains("pa55"),
+        "{shown}"
+    );
 }
