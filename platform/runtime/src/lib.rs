@@ -34,7 +34,7 @@ pub use auth::principal::{Caller, Principal, Scopes};
 pub use auth::revocations::{Hold, RevocationFeed, Revocations};
 pub use face::Face;
 pub use jsonwebtoken::Algorithm;
-pub use messages::body::{BodyTimedOut, broken as broken_body, is_timeout as is_body_timeout};
+pub use messages::body::{BodyTimedOut, broken as broken_body, is_timeout as is_body_timeout, read_all as read_body};
 pub use messages::client_address::{ClientAddress, NoNetwork, TrustedProxy};
 pub use messages::extract::{Form, PathId, PathIds, Query};
 pub use messages::json::{Json, object_from_slice};

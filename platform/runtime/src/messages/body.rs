@@ -67,7 +67,9 @@ fn too_large(limit: usize) -> Problem {
 }
 
 /// Reads the whole body of a request, as large as its row allows, and counts the memory that it takes.
-pub(crate) async fn read_all(request: Request) -> Result<Bytes, Problem> {
+///
+/// Errors: it is too large, or has not come whole
+pub async fn read_all(request: Request) -> Result<Bytes, Problem> {
     let held = request.extensions().get::<HeldBytes>().cloned();
     let limit = held.as_ref().map_or(DEFAULT_LIMIT, HeldBytes::limit);
     let mut body = request.into_body();

@@ -3,8 +3,10 @@
 use crate::routing::fast_path::FastPath;
 use crate::{Access, FastAnswer, RequestHead};
 use axum::Router;
+use axum::extract::Request;
 use http::Method;
 use std::collections::HashSet;
+use tower::{ServiceExt, service_fn};
 use utoipa::openapi::path::Paths;
 use utoipa::openapi::{Info, OpenApi};
 
@@ -34,15 +36,24 @@ impl From<Router> for Handlers {
 
 impl From<Routes> for Handlers {
     fn from(routes: Routes) -> Self {
-        let Routes { router, fast_paths, .. } = routes;
+        let fast_paths = routes.fast_paths.clone();
+        let router = routes.into_router();
         Self { router, fast_paths }
     }
+}
+
+/// A router for paths below a prefix that another router answers as a whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Front {
+    is_for: fn(&str) -> bool,
+    router: Router,
 }
 
 /// A service's routes with their documentation.
 #[must_use]
 pub struct Routes {
     pub(crate) router: Router,
+    pub(crate) fronts: Vec<Front>,
     pub(crate) fast_paths: Vec<FastPath>,
     pub(crate) api: OpenApi,
     pub(crate) rows: Vec<Row>,
@@ -53,6 +64,7 @@ impl Default for Routes {
     fn default() -> Self {
         Self {
             router: Router::new(),
+            fronts: Vec::new(),
             fast_paths: Vec::new(),
             api: OpenApi::new(Info::new("", ""), Paths::new()),
             rows: Vec::new(),
@@ -87,6 +99,7 @@ impl Routes {
                 .iter()
                 .map(|row| format!("{} {} is in two tables", row.method, row.path)),
         );
+        self.fronts.extend(other.fronts);
         self.fast_paths.extend(other.fast_paths);
         self.api.merge(other.api);
         self.rows.extend(other.rows);
@@ -97,6 +110,14 @@ impl Routes {
     /// Puts something of the service's own around all its routes, such as a check that comes before each of them.
     pub fn around(mut self, wrap: impl FnOnce(Router) -> Router) -> Self {
         self.router = wrap(self.router);
+        self
+    }
+
+    /// Gives these routes the paths that `is_for` returns true for, before any other routes. Only they can stand beside another
+    /// service's that answer everything below a prefix.
+    pub fn in_front(mut self, is_for: fn(&str) -> bool) -> Self {
+        let router = std::mem::take(&mut self.router);
+        self.fronts.push(Front { is_for, router });
         self
     }
 
@@ -134,6 +155,15 @@ impl Routes {
 
     /// The routes as a router, without the fast paths.
     pub fn into_router(self) -> Router {
-        self.router
+        self.fronts
+            .into_iter()
+            .fold(self.router, |behind, Front { is_for, router }| {
+                let choose = move |request: Request| {
+                    let is_first = is_for(request.uri().path());
+                    let chosen = if is_first { router.clone() } else { behind.clone() };
+                    chosen.oneshot(request)
+                };
+                Router::new().fallback_service(service_fn(choose))
+            })
     }
 }

@@ -125,6 +125,7 @@ impl<S: Clone + Send + Sync + 'static> Table<S> {
         api.components = Some(components);
         Routes {
             router: self.router.with_state(state),
+            fronts: Vec::new(),
             fast_paths: Vec::new(),
             api,
             rows: self.rows,

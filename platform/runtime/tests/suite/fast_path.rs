@@ -137,3 +137,30 @@ async fn it_answers_http_2_and_request_after_request() {
     }
     site.stop().await;
 }
+
+#[utoipa::path(get, path = "/fast/{name}/first", operation_id = "first", responses((status = 200)))]
+async fn in_front() -> &'static str {
+    "in front"
+}
+
+#[tokio::test]
+async fn routes_in_front_are_asked_before_those_that_answer_everything_below_a_prefix() {
+    let identity = Identity::new();
+    let behind = Table::new("", &identity.authenticator())
+        .with_state(())
+        .around(|_| axum::Router::new().route("/fast/{*rest}", axum::routing::any(by_route)));
+    let front = Table::new("", &identity.authenticator())
+        .row(Method::GET, "/fast/{name}/first", Access::Public, routes!(in_front))
+        .with_state(())
+        .in_front(|path| path.ends_with("/first"));
+    let service = Service {
+        questions: Questions::none(),
+        name: "site",
+        routes: behind.merge(front),
+        tasks: Vec::new(),
+    };
+    let site = Site::serve(identity, service, ServerLimits::default()).await;
+    assert_eq!(site.get("/fast/a/first").await.text, "in front");
+    assert_eq!(site.get("/fast/a/second").await.text, "by route");
+    assert_eq!(site.get("/elsewhere/first").await.status, 404);
+}
