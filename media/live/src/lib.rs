@@ -4,5 +4,6 @@
 
 mod frame;
 pub mod packager;
+pub mod webrtc;
 
 pub use frame::{Format, Frame, H264, Track};

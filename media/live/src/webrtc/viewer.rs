@@ -1,0 +1,280 @@
+//! The session of a viewer: packets of frames in, WebRTC out.
+
+mod burst;
+mod line;
+
+use super::connector::{Connector, OfferError};
+use super::layers::Layers;
+use super::link::{Arrival, Departure, Link, Step};
+use super::packetiser::Packets;
+use crate::frame::Track;
+use burst::Burst;
+use line::Line;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use str0m::Event;
+use str0m::bwe::{Bitrate, BweKind};
+use str0m::media::{MediaAdded, MediaKind};
+
+/// What a connection is taken to bear before it has been measured.
+const FIRST_ESTIMATE: u64 = 2_000_000;
+/// A viewer whose connection is behind by this much goes on at the next key frame.
+const MOST_BEHIND: Duration = Duration::from_millis(1_500);
+/// Packets of pictures that can be sent again: more than a second of the largest layer.
+const REPAIRABLE: usize = 512;
+/// How often the layer is chosen anew.
+const CHOOSES: Duration = Duration::from_millis(250);
+
+/// What a viewer's session has to say.
+#[derive(Debug)]
+pub enum Shown {
+    /// A packet to send.
+    Send(Departure),
+    /// The viewer is connected: it is time to begin.
+    Connected,
+    /// The viewer needs a key frame of this layer.
+    AskKeyFrame(u8),
+    /// Nothing happens before this moment unless something arrives.
+    Wait(Instant),
+    /// The viewer has gone.
+    Ended,
+}
+
+/// A viewer's session.
+pub struct Viewer {
+    link: Link,
+    picture: Option<Line>,
+    sound: Option<Line>,
+    layers: Layers,
+    /// The layer that the viewer gets.
+    current: Option<u8>,
+    /// The layer that it should get from the next key frame on.
+    target: Option<u8>,
+    chosen: Option<Instant>,
+    /// What was sent last can't be followed by anything but a key frame.
+    broken: bool,
+    burst: Burst,
+    /// When a packet of time 0 is shown.
+    origin: Option<Instant>,
+    asks: Option<u8>,
+    /// The connection is there, and what is told about it first is not read yet.
+    connected: bool,
+    /// What was told to the bandwidth estimation.
+    desired: u64,
+    /// Bytes of pictures that the connection has not borne yet by its estimate.
+    debt: (f64, Option<Instant>),
+}
+
+impl Viewer {
+    /// Answers the offer of a viewer.
+    ///
+    /// Errors: it can't be read, or has nothing to send to
+    pub fn accept(connector: &Connector, offer: &str, now: Instant) -> Result<(Self, String, String), OfferError> {
+        let config = Connector::config()
+            .set_rtp_mode(true)
+            .set_send_buffer_video(REPAIRABLE)
+            .enable_bwe(Some(Bitrate::bps(FIRST_ESTIMATE)));
+        let accepted = connector.accept(config, offer, now)?;
+        let viewer = Self {
+            link: Link::new(accepted.rtc, now),
+            picture: None,
+            sound: None,
+            layers: Layers::default(),
+            current: None,
+            target: None,
+            chosen: None,
+            broken: true,
+            burst: Burst::default(),
+            origin: None,
+            asks: None,
+            connected: false,
+            desired: 0,
+            debt: (0.0, None),
+        };
+        Ok((viewer, accepted.answer, accepted.ufrag))
+    }
+
+    /// Takes a packet from the viewer.
+    pub fn receive(&mut self, now: Instant, arrival: Arrival<'_>) {
+        self.link.receive(now, arrival);
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, now: Instant) {
+        while let Some((packets, time)) = self.burst.due(now) {
+            self.send_picture(&packets, time);
+        }
+        self.link.tick(now);
+    }
+
+    /// Begins with what a [`Packetiser`](super::Packetiser) has kept.
+    pub fn begin(&mut self, now: Instant, kept: &[Arc<Packets>]) {
+        let Some(newest) = kept.iter().map(|packets| packets.time).max() else {
+            return;
+        };
+        for packets in kept {
+            if let Track::Picture(layer) = packets.track {
+                self.layers.note(now, layer, packets.bit_rate);
+            }
+        }
+        self.choose(now);
+        let of_target =
+            |packets: &&Arc<Packets>| matches!(packets.track, Track::Picture(it) if Some(it) == self.target);
+        let group: Vec<Arc<Packets>> = kept.iter().filter(of_target).map(Arc::clone).collect();
+        self.set_origin(now, newest);
+        if self.picture.is_some()
+            && group.first().is_some_and(|first| first.key)
+            && self.burst.begin(now, group, newest)
+        {
+            self.current = self.target;
+            self.broken = false;
+        } else {
+            self.asks = self.target;
+        }
+        self.tick(now);
+    }
+
+    /// Takes the packets of a new frame.
+    pub fn show(&mut self, now: Instant, packets: &Arc<Packets>) {
+        self.set_origin(now, packets.time);
+        match packets.track {
+            Track::Sound => {
+                if let Some(line) = &mut self.sound {
+                    line.write(&mut self.link.rtc, packets, packets.time, self.origin);
+                }
+                self.link.tick(now);
+            }
+            Track::Picture(layer) => {
+                self.layers.note(now, layer, packets.bit_rate);
+                if self.chosen.is_none_or(|chosen| now.duration_since(chosen) >= CHOOSES) {
+                    self.choose(now);
+                }
+                if self.is_wanted(layer, packets) {
+                    let Some(packets) = self.burst.queue(packets) else {
+                        return;
+                    };
+                    self.send_picture(packets, packets.time);
+                    self.owe(now, packets.bytes);
+                    self.link.tick(now);
+                }
+            }
+        }
+    }
+
+    /// Frames were lost on their way here, or the connection is full: pictures go on at a key frame.
+    pub fn lose(&mut self) {
+        self.burst.clear();
+        self.broken = true;
+        self.asks = self.target.or(self.current);
+    }
+
+    /// Says good-bye; what [`Viewer::next`] returns until it has ended is to be sent.
+    pub fn close(&mut self) {
+        self.link.close();
+    }
+
+    /// What to do next; to be asked after everything else until the answer is to wait, or that it has ended.
+    pub fn next(&mut self) -> Shown {
+        loop {
+            if let Some(layer) = self.asks.take() {
+                return Shown::AskKeyFrame(layer);
+            }
+            match self.link.step() {
+                Step::Send(departure) => return Shown::Send(departure),
+                Step::Event(event) => self.note(&event),
+                Step::Wait(_) if !self.link.is_alive() => return Shown::Ended,
+                Step::Wait(_) if std::mem::take(&mut self.connected) => return Shown::Connected,
+                Step::Wait(at) => return Shown::Wait(self.burst.next().map_or(at, |burst| burst.min(at))),
+            }
+        }
+    }
+
+    fn note(&mut self, event: &Event) {
+        match event {
+            Event::Connected => self.connected = true,
+            Event::MediaAdded(added) => self.add(added),
+            Event::KeyframeRequest(_) => self.asks = self.current,
+            Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) if estimate.as_u64() != FIRST_ESTIMATE => {
+                self.layers.estimated(estimate.as_u64());
+            }
+            Event::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => self.layers.estimated(estimate.as_u64()),
+            _ => {}
+        }
+    }
+
+    fn add(&mut self, added: &MediaAdded) {
+        let line = Line::new(&mut self.link.rtc, added.mid);
+        match added.kind {
+            MediaKind::Video => self.picture = line,
+            MediaKind::Audio => self.sound = line,
+        }
+    }
+
+    fn set_origin(&mut self, now: Instant, time: i64) {
+        if self.origin.is_none() {
+            let since = Duration::from_micros(u64::try_from(time).unwrap_or(0));
+            // Frames that come early must not be shown in the future.
+            let margin = Duration::from_secs(1);
+            self.origin = now.checked_sub(since + margin).or(Some(now));
+        }
+    }
+
+    /// Chooses the layer that the viewer should get.
+    fn choose(&mut self, now: Instant) {
+        self.chosen = Some(now);
+        let target = self.layers.choose(now, self.current);
+        if target.is_some() && target != self.current && self.current.is_some() {
+            self.asks = target;
+        }
+        self.target = target.or(self.target);
+        if let Some(desired) = self.layers.desired()
+            && desired.abs_diff(self.desired) > self.desired / 4
+        {
+            self.desired = desired;
+            let wish = Bitrate::bps(desired + desired / 4);
+            self.link.rtc.bwe().set_bitrate(Bitrate::ZERO, wish);
+        }
+    }
+
+    /// Whether a picture is to be sent; a key frame may be where another layer begins.
+    fn is_wanted(&mut self, layer: u8, packets: &Packets) -> bool {
+        if packets.key && Some(layer) == self.target && self.picture.is_some() {
+            if self.current != self.target {
+                self.burst.clear();
+            }
+            self.current = self.target;
+            self.broken = false;
+        }
+        if Some(layer) != self.current || self.broken {
+            return false;
+        }
+        if !packets.key && self.is_behind() {
+            self.lose();
+            return false;
+        }
+        true
+    }
+
+    fn is_behind(&self) -> bool {
+        let Some(estimate) = self.layers.estimate() else {
+            return false;
+        };
+        self.debt.0 * 8.0 > estimate as f64 * MOST_BEHIND.as_secs_f64()
+    }
+
+    fn send_picture(&mut self, packets: &Packets, time: i64) {
+        if let Some(line) = &mut self.picture {
+            line.write(&mut self.link.rtc, packets, time, self.origin);
+        }
+    }
+
+    fn owe(&mut self, now: Instant, bytes: usize) {
+        let (debt, since) = self.debt;
+        let passed = since.map_or(0.0, |since| now.saturating_duration_since(since).as_secs_f64());
+        let borne = self
+            .layers
+            .estimate()
+            .map_or(f64::MAX, |estimate| estimate as f64 / 8.0 * 1.2 * passed);
+        self.debt = ((debt - borne).max(0.0) + bytes as f64, Some(now));
+    }
+}
