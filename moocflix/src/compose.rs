@@ -25,8 +25,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use utoipa::openapi::OpenApi;
 
-/// How long a live lecture waits for its publisher to come back.
-const END_AFTER: Duration = Duration::from_secs(300);
 /// The audience of access tokens.
 const AUDIENCE: &str = "moocflix";
 
@@ -237,6 +235,7 @@ impl Parts {
             user_management_service::NAME => self.users(settings).await,
             course_management_service::NAME => self.courses(settings).await,
             content_delivery_service::NAME => self.content(settings).await,
+            live_server::NAME => self.live_sessions(settings).await,
             transcoding_jobs::NAME => self.transcode(settings).await,
             web::NAME => Ok(web::service()),
             _ => bail!("it has no builder"),
@@ -318,9 +317,28 @@ impl Parts {
         }
         let db = self.schema(&content_delivery_service::FACE, settings).await?;
         let (objects, clock) = (self.backing.objects.clone(), self.backing.clock.clone());
-        let rooms = Rooms::new(&db, objects, clock, self.address.clone());
-        self.tasks.extend(rooms.background(END_AFTER));
+        let node = settings.live.base_url.as_ref().unwrap_or(&self.address).clone();
+        let rooms = Rooms::new(&db, objects, clock, node);
+        let end_after = Duration::from_secs(settings.live.end_after);
+        self.tasks.extend(rooms.background(end_after));
         Ok(self.rooms.insert(rooms).clone())
+    }
+
+    /// The sessions of those who publish and watch live lectures.
+    async fn live_sessions(&mut self, settings: &Settings) -> Result<Service> {
+        let rooms = self.rooms(settings).await?;
+        let door = rooms
+            .door()
+            .context("it needs the role `content` in the same process")?;
+        let deps = live_server::Deps {
+            rooms,
+            door,
+            authenticator: self.authenticator.clone(),
+            clock: self.backing.clock.clone(),
+            listen: settings.listen.clone(),
+            config: settings.live.clone(),
+        };
+        Ok(live_server::service(deps)?)
     }
 
     async fn transcode(&mut self, settings: &Settings) -> Result<Service> {

@@ -9,6 +9,7 @@ pub(crate) const FACES: &[&Face] = &[
     &user_management_service::FACE,
     &course_management_service::FACE,
     &content_delivery_service::FACE,
+    &live_server::FACE,
     &transcoding_jobs::FACE,
     &web::FACE,
 ];
@@ -102,7 +103,7 @@ mod tests {
     fn without_names_a_process_runs_every_role() {
         assert_eq!(
             names(&parsed("").unwrap()),
-            ["users", "courses", "content", "transcode", "web"]
+            ["users", "courses", "content", "live", "transcode", "web"]
         );
         assert!(!Duties::all().is_worker() && Duties::all().keep_objects());
     }
@@ -129,9 +130,9 @@ mod tests {
 
     #[test]
     fn an_unknown_role_is_refused_with_the_list_of_roles() {
-        let error = parsed("users,live").unwrap_err().to_string();
+        let error = parsed("users,alive").unwrap_err().to_string();
         assert!(
-            error.contains("`live`") && error.contains("users, courses, content, transcode, web"),
+            error.contains("`alive`") && error.contains("users, courses, content, live, transcode, web"),
             "{error}"
         );
     }

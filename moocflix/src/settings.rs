@@ -52,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) users: user_management_service::Config,
     pub(crate) courses: course_management_service::Config,
     pub(crate) content: Content,
+    pub(crate) live: live_server::Config,
 }
 
 #[derive(Debug, Deserialize)]
@@ -184,6 +185,7 @@ impl Settings {
         faults.include(self.users.validate());
         faults.include(self.courses.validate());
         faults.include(self.content.service().validate());
+        faults.include(self.live.validate());
         faults.include(self.workers().validate());
         faults.into_result()
     }
@@ -207,6 +209,7 @@ impl Settings {
             user_management_service::NAME => self.users.base_url.as_deref(),
             course_management_service::NAME => self.courses.base_url.as_deref(),
             content_delivery_service::NAME => self.content.base_url.as_deref(),
+            live_server::NAME => self.live.base_url.as_deref(),
             _ => None,
         };
         text.map(|text| {

@@ -1,3 +1,112 @@
 //! The role `live`: holds the rooms of live lectures, and gives `media/live` its sockets.
+//!
+//! A request of WHIP or WHEP (`controllers`) asks the door of the content service for the right and opens a session
+//! (`sessions`), which is a task of its own. `network` has the sockets that all sessions share. A publisher's session puts
+//! frames into the lecture's room (`rooms`); viewers' sessions, and the room's own stream, take them from there.
 
+mod config;
+mod controllers;
+mod ice_servers;
+mod metric;
+mod network;
 pub mod rooms;
+mod routes;
+mod sessions;
+
+pub use config::Config;
+
+use backing::Clock;
+use contracts::questions::live::LiveDoor;
+use controllers::state::Api;
+use ice_servers::IceServer;
+use network::{Mux, Network};
+use rooms::Rooms;
+use runtime::config::Faults;
+use runtime::{Authenticator, Background, Face, Questions, Service, Shutdown};
+use sessions::Sessions;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// The role's name.
+pub const NAME: &str = "live";
+
+/// What the role states about itself.
+pub const FACE: Face = Face {
+    name: NAME,
+    defaults: include_str!("../config/default.toml"),
+    migrations: &[],
+    metrics: metric::METRICS,
+    does: "serves live lectures by WebRTC",
+    needs: &["content"],
+    asks: &[],
+};
+
+/// What the role is built from.
+pub struct Deps {
+    /// The rooms of the lectures that are live on this node.
+    pub rooms: Rooms,
+    /// Answers who may publish and watch.
+    pub door: Arc<dyn LiveDoor>,
+    /// Checks access tokens.
+    pub authenticator: Authenticator,
+    /// The time.
+    pub clock: Clock,
+    /// Where the process serves HTTP, `HOST:PORT`.
+    pub listen: String,
+    /// The section `live` of the settings.
+    pub config: Config,
+}
+
+/// Builds the role.
+///
+/// Errors: a key that is out of its range
+pub fn service(deps: Deps) -> Result<Service, Faults> {
+    let Deps {
+        rooms,
+        door,
+        authenticator,
+        clock,
+        listen,
+        config,
+    } = deps;
+    config.validate()?;
+    let servers = config.ice_servers.iter().filter_map(|server| server.parse().ok());
+    let ice_servers: Arc<[IceServer]> = servers.collect();
+    let mux = Mux::default();
+    let (opened, network) = watch::channel(None);
+    let (sessions, tasks) = Sessions::new(
+        (rooms, Arc::clone(&door)),
+        (mux.clone(), network),
+        config.webrtc_viewers,
+    );
+    let api = Api {
+        sessions,
+        door,
+        authenticator: authenticator.clone(),
+        ice_servers,
+        clock,
+    };
+    let sockets = Background::new("live-sockets", move |shutdown| {
+        receive(opened, (config, listen), mux, shutdown)
+    });
+    Ok(Service {
+        name: NAME,
+        routes: routes::table(api, &authenticator),
+        questions: Questions::none(),
+        tasks: tasks.into_iter().chain([sockets]).collect(),
+    })
+}
+
+/// Opens the sockets and receives until the shutdown is asked for.
+async fn receive(
+    opened: watch::Sender<Option<Arc<Network>>>,
+    (config, listen): (Config, String),
+    mux: Mux,
+    shutdown: Shutdown,
+) -> Result<(), String> {
+    let network = Network::open(config.udp_listen.as_deref(), &listen, &config.public_addresses, mux);
+    let network = Arc::new(network.await?);
+    opened.send_replace(Some(Arc::clone(&network)));
+    network.receive(shutdown).await;
+    Ok(())
+}

@@ -66,6 +66,7 @@ fn by_service(access: &str) -> &'static str {
     match access {
         "upload_key" => "the upload's owner; who has the upload's key",
         "playback_token" => "who has the playback token",
+        "live_session" => "who knows the session's address",
         _ => "",
     }
 }
@@ -82,6 +83,7 @@ fn by_right(right: &str) -> &'static str {
         }
         "lecture_watch" => "the lecture's owner; who may watch it: by a course, or because it is shared with them",
         "lecture_administer" => "the lecture's owner",
+        "lecture_administer_or_stream_key" => "the lecture's owner; who has the lecture's stream key",
         "course_seen_or_client_read" => {
             "members of the course; others while it is published, unless it is closed; clients with the scope `courses:read`"
         }

@@ -1,0 +1,48 @@
+//! The names of this role's metrics, each written once.
+
+use backing::Metric;
+
+pub(crate) const SESSIONS: &str = "moocflix_live_webrtc_sessions";
+pub(crate) const OPENED: &str = "moocflix_live_webrtc_opened_total";
+pub(crate) const REFUSED: &str = "moocflix_live_webrtc_refused_total";
+pub(crate) const ENDED: &str = "moocflix_live_webrtc_ended_total";
+pub(crate) const PACKETS: &str = "moocflix_live_webrtc_packets_total";
+pub(crate) const BYTES: &str = "moocflix_live_webrtc_bytes_total";
+pub(crate) const DROPPED: &str = "moocflix_live_webrtc_dropped_total";
+pub(crate) const KEY_FRAMES: &str = "moocflix_live_key_frame_requests_total";
+
+/// Every metric of this role.
+pub(crate) const METRICS: &[Metric] = &[
+    Metric {
+        name: SESSIONS,
+        help: "open WebRTC sessions, by kind (publisher, viewer)",
+    },
+    Metric {
+        name: OPENED,
+        help: "WebRTC sessions that were opened, by kind",
+    },
+    Metric {
+        name: REFUSED,
+        help: "requests for a WebRTC session that were refused, by code",
+    },
+    Metric {
+        name: ENDED,
+        help: "WebRTC sessions that have ended, by kind and reason",
+    },
+    Metric {
+        name: PACKETS,
+        help: "packets of WebRTC, by direction (in, out) and transport (udp, tcp)",
+    },
+    Metric {
+        name: BYTES,
+        help: "bytes of WebRTC's packets, by direction and transport",
+    },
+    Metric {
+        name: DROPPED,
+        help: "packets of WebRTC that were dropped: of nobody known, or where a queue was full",
+    },
+    Metric {
+        name: KEY_FRAMES,
+        help: "key frames that publishers were asked for",
+    },
+];

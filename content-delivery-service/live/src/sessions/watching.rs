@@ -1,0 +1,105 @@
+//! The session of one viewer.
+
+use super::feed::{Feed, Item};
+use crate::network::{Network, Registration};
+use live::webrtc::{Departure, Shown, Viewer};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+pub(super) struct Session {
+    viewer: Viewer,
+    registration: Registration,
+    network: Arc<Network>,
+    out: Vec<Departure>,
+    /// What comes; none before the viewer is connected.
+    live: Option<broadcast::Receiver<Item>>,
+}
+
+/// What wakes a session.
+enum Woken {
+    Packet,
+    Time,
+    Item(Item),
+    End(&'static str),
+}
+
+impl Session {
+    pub(super) fn new(viewer: Viewer, registration: Registration, network: Arc<Network>) -> Self {
+        Self {
+            viewer,
+            registration,
+            network,
+            out: Vec::new(),
+            live: None,
+        }
+    }
+
+    /// Runs until the viewer has gone or has to go, or the lecture has ended; returns why.
+    pub(super) async fn run(mut self, feed: Arc<Feed>, end: CancellationToken) -> &'static str {
+        let mut wake = self.drain(&feed);
+        loop {
+            if self.network.send(&mut self.out).await {
+                // A connection of TCP is full.
+                self.viewer.lose();
+            }
+            let Some(at) = wake else { return "gone" };
+            let woken = tokio::select! {
+                biased;
+                () = end.cancelled() => Woken::End("closed"),
+                woken = next(&mut self.live) => woken,
+                Some(packet) = self.registration.packets.recv() => {
+                    self.viewer.receive(packet.at, packet.arrival());
+                    Woken::Packet
+                }
+                () = tokio::time::sleep_until(at.into()) => Woken::Time,
+            };
+            let now = Instant::now();
+            match woken {
+                Woken::Packet => {}
+                Woken::Time => self.viewer.tick(now),
+                Woken::Item(Item::Packets(packets)) => self.viewer.show(now, &packets),
+                Woken::Item(Item::Lost) => self.viewer.lose(),
+                Woken::End(reason) => {
+                    self.viewer.close();
+                    self.drain(&feed);
+                    self.network.send(&mut self.out).await;
+                    return reason;
+                }
+            }
+            wake = self.drain(&feed);
+        }
+    }
+
+    /// Does what there is to do; returns when to wake, or none if the viewer has gone.
+    fn drain(&mut self, feed: &Feed) -> Option<Instant> {
+        loop {
+            match self.viewer.next() {
+                Shown::Send(departure) => self.out.push(departure),
+                Shown::Connected => {
+                    // Without a feed the lecture has ended meanwhile.
+                    let (kept, live) = feed.join()?;
+                    self.live = Some(live);
+                    self.viewer.begin(Instant::now(), &kept);
+                }
+                Shown::AskKeyFrame(layer) => feed.ask_key_frame(layer),
+                Shown::Wait(at) => return Some(at),
+                Shown::Ended => return None,
+            }
+        }
+    }
+}
+
+/// The next item; a viewer that is too slow goes on at a key frame.
+async fn next(live: &mut Option<broadcast::Receiver<Item>>) -> Woken {
+    let Some(live) = live else {
+        return std::future::pending().await;
+    };
+    match live.recv().await {
+        Ok(item) => Woken::Item(item),
+        Err(RecvError::Lagged(_)) => Woken::Item(Item::Lost),
+        Err(RecvError::Closed) => Woken::End("lecture_ended"),
+    }
+}
