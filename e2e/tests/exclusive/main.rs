@@ -7,6 +7,7 @@ mod page;
 mod provider;
 mod readme;
 mod viewer;
+mod webrtc;
 
 use anyhow::Result;
 use e2e::server::Start;

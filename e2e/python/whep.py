@@ -1,0 +1,48 @@
+"""Watches a lecture by WHEP with aiortc: whep.py URL BEARER SECONDS. Prints {"pictures": N, "sounds": N, "gap": S}."""
+
+import asyncio
+import json
+import sys
+import time
+import urllib.request
+
+from aiortc import RTCPeerConnection, RTCSessionDescription
+
+
+async def main(url: str, bearer: str, seconds: float) -> None:
+    peer = RTCPeerConnection()
+    seen = {"pictures": 0, "sounds": 0, "gap": 0.0}
+    readers = []
+
+    async def read(track):
+        last = None
+        while True:
+            await track.recv()
+            now = time.monotonic()
+            if track.kind == "video":
+                seen["pictures"] += 1
+                seen["gap"] = max(seen["gap"], now - last) if last else 0.0
+                last = now
+            else:
+                seen["sounds"] += 1
+
+    peer.on("track", lambda track: readers.append(asyncio.ensure_future(read(track))))
+    peer.addTransceiver("video", direction="recvonly")
+    peer.addTransceiver("audio", direction="recvonly")
+    await peer.setLocalDescription(await peer.createOffer())
+    headers = {"content-type": "application/sdp", "authorization": f"Bearer {bearer}"}
+    offer = urllib.request.Request(url, peer.localDescription.sdp.encode(), headers)
+    with await asyncio.to_thread(urllib.request.urlopen, offer) as reply:
+        answer, location = reply.read().decode(), reply.headers["location"]
+    await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+    await asyncio.sleep(seconds)
+    for reader in readers:
+        reader.cancel()
+    await peer.close()
+    origin = "/".join(url.split("/")[:3])
+    end = urllib.request.Request(origin + location, method="DELETE")
+    await asyncio.to_thread(urllib.request.urlopen, end)
+    print(json.dumps(seen))
+
+
+asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
