@@ -120,6 +120,28 @@ impl Lecture {
     }
 }
 
+/// Checks that the metrics of WebRTC have counted a publisher and a viewer.
+async fn counted(stage: &mut Stage) -> Result<()> {
+    let admin = stage.account("admin").await?;
+    let metrics = stage.api.get("/metrics", &admin.token).await?.expect(200)?.text();
+    for series in [
+        "webrtc_opened_total{kind=\"publisher\"}",
+        "webrtc_opened_total{kind=\"viewer\"}",
+        "webrtc_ended_total{kind=\"viewer\"",
+        "webrtc_packets_total{direction=\"in\",transport=\"udp\"}",
+        "webrtc_packets_total{direction=\"out\",transport=\"udp\"}",
+        "webrtc_bytes_total{direction=\"out\",transport=\"udp\"}",
+        "webrtc_sessions{kind=\"publisher\"}",
+        "key_frame_requests_total",
+    ] {
+        let name = format!("moocflix_live_{series}");
+        let mut lines = metrics.lines().filter(|line| line.starts_with(&name));
+        let value = lines.find_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
+        ensure!(value.is_some(), "{name}: {value:?}");
+    }
+    Ok(())
+}
+
 /// The median of numbers.
 fn median(numbers: &Value) -> Option<f64> {
     let mut numbers: Vec<f64> = numbers.as_array()?.iter().filter_map(Value::as_f64).collect();
@@ -149,7 +171,7 @@ async fn what_a_browser_publishes_another_one_sees_and_hears() -> Result<()> {
         ensure!(number(&seen, "frames")? >= 100.0, "{seen}");
         ensure!(number(&seen, "gap")? <= GAP, "{seen}");
         ensure!(number(&seen, "heard")? >= 5.0, "{seen}");
-        Ok(())
+        counted(stage).await
     })
     .await
 }
