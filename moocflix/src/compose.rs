@@ -11,6 +11,7 @@ use backing::{Backing, Db};
 use content_delivery_service::{Answers, Live};
 use contracts::events::USERS_TOPIC;
 use contracts::questions::{Courses, Directory, Identities, Lectures, Watching};
+use live_server::encoders::Encoders;
 use live_server::rooms::Rooms;
 use runtime::process::{Check, Process};
 use runtime::remote::{Fetch, Peer, Provider, UsersElsewhere};
@@ -306,7 +307,7 @@ impl Parts {
         Ok(Live {
             media: Arc::new(rooms),
             take_door: Box::new(move |door| hung.hang(door)),
-            rtmp_port: None,
+            rtmp_port: settings.live.rtmp_address().map(|address| address.port()),
         })
     }
 
@@ -321,6 +322,9 @@ impl Parts {
         let rooms = Rooms::new(&db, objects, clock, node);
         let end_after = Duration::from_secs(settings.live.end_after);
         self.tasks.extend(rooms.background(end_after));
+        let config = settings.workers();
+        let is_required = settings.content.must_cage();
+        rooms.equip(Encoders::open(config.program, &config.data_dir, is_required)?);
         Ok(self.rooms.insert(rooms).clone())
     }
 

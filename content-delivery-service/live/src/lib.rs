@@ -2,15 +2,19 @@
 //!
 //! A request of WHIP or WHEP (`controllers`) asks the door of the content service for the right and opens a session
 //! (`sessions`), which is a task of its own. `network` has the sockets that all sessions share. A publisher's session puts
-//! frames into the lecture's room (`rooms`); viewers' sessions, and the room's own stream, take them from there.
+//! frames into the lecture's room (`rooms`); viewers' sessions, and the room's own stream, take them from there. `rtmp` is the
+//! other way to publish. `encoders` make of a publisher's sound and pictures what one kind of viewers needs.
 
 mod config;
 mod controllers;
+pub mod encoders;
 mod ice_servers;
 mod metric;
 mod network;
 pub mod rooms;
 mod routes;
+pub mod rtmp;
+mod second_sound;
 mod sessions;
 
 pub use config::Config;
@@ -21,6 +25,7 @@ use controllers::state::Api;
 use ice_servers::IceServer;
 use network::{Mux, Network};
 use rooms::Rooms;
+use rtmp::Ingest;
 use runtime::config::Faults;
 use runtime::{Authenticator, Background, Face, Questions, Service, Shutdown};
 use sessions::Sessions;
@@ -72,6 +77,10 @@ pub fn service(deps: Deps) -> Result<Service, Faults> {
     config.validate()?;
     let servers = config.ice_servers.iter().filter_map(|server| server.parse().ok());
     let ice_servers: Arc<[IceServer]> = servers.collect();
+    let rtmp = config.rtmp_address().map(|address| {
+        let (rooms, door) = (rooms.clone(), Arc::clone(&door));
+        Ingest { door, rooms }.listen(address)
+    });
     let mux = Mux::default();
     let (opened, network) = watch::channel(None);
     let (sessions, tasks) = Sessions::new(
@@ -93,7 +102,7 @@ pub fn service(deps: Deps) -> Result<Service, Faults> {
         name: NAME,
         routes: routes::table(api, &authenticator),
         questions: Questions::none(),
-        tasks: tasks.into_iter().chain([sockets]).collect(),
+        tasks: tasks.into_iter().chain([sockets]).chain(rtmp).collect(),
     })
 }
 

@@ -10,6 +10,9 @@ pub(crate) const PACKETS: &str = "moocflix_live_webrtc_packets_total";
 pub(crate) const BYTES: &str = "moocflix_live_webrtc_bytes_total";
 pub(crate) const DROPPED: &str = "moocflix_live_webrtc_dropped_total";
 pub(crate) const KEY_FRAMES: &str = "moocflix_live_key_frame_requests_total";
+pub(crate) const ENCODERS_FAILED: &str = "moocflix_live_encoders_failed_total";
+pub(crate) const RTMP_CONNECTIONS: &str = "moocflix_live_rtmp_connections";
+pub(crate) const RTMP_REFUSED: &str = "moocflix_live_rtmp_refused_total";
 
 /// Every metric of this role.
 pub(crate) const METRICS: &[Metric] = &[
@@ -44,5 +47,17 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         name: KEY_FRAMES,
         help: "key frames that publishers were asked for",
+    },
+    Metric {
+        name: ENCODERS_FAILED,
+        help: "encoders of live lectures that ended and were started again, by kind (opus-to-aac, aac-to-opus, pictures)",
+    },
+    Metric {
+        name: RTMP_CONNECTIONS,
+        help: "connections by RTMP that are open",
+    },
+    Metric {
+        name: RTMP_REFUSED,
+        help: "publishers by RTMP that were refused, by reason (connections, key, protocol, media, unavailable)",
     },
 ];

@@ -18,6 +18,7 @@ pub use room::Room;
 pub use room::listener::{Heard, Listener};
 pub use room::publication::Publication;
 
+use crate::encoders::Encoders;
 use async_trait::async_trait;
 use backing::objects::Objects;
 use backing::{Clock, Db, DbError};
@@ -72,6 +73,7 @@ struct Inner {
     recorders: mpsc::UnboundedSender<(Recorder, Arc<Room>)>,
     waiting: Mutex<Option<mpsc::UnboundedReceiver<(Recorder, Arc<Room>)>>>,
     door: OnceLock<Arc<dyn LiveDoor>>,
+    encoders: OnceLock<Encoders>,
 }
 
 impl Default for Rooms {
@@ -105,6 +107,7 @@ impl Rooms {
             recorders,
             waiting: Mutex::new(Some(waiting)),
             door: OnceLock::new(),
+            encoders: OnceLock::new(),
         }))
     }
 
@@ -120,12 +123,24 @@ impl Rooms {
         self.0.door.get().map(Arc::clone)
     }
 
+    /// Gives the rooms their encoders; composition does. Without any, each kind of viewers gets only what publishers send.
+    pub fn equip(&self, encoders: Encoders) {
+        // the first ones stay
+        let _ = self.0.encoders.set(encoders);
+    }
+
+    /// The encoders.
+    #[must_use]
+    pub fn encoders(&self) -> Option<&Encoders> {
+        self.0.encoders.get()
+    }
+
     /// Begins to publish. Whoever has published the lecture until now is out.
     ///
     /// Errors: the lecture has ended meanwhile
     pub async fn publish(&self, grant: &PublishGrant) -> Result<Publication, RoomError> {
         let room = self.open(grant.video).await?;
-        let publication = Publication::begin(room, grant.clone(), self.0.clock.clone());
+        let publication = Publication::begin(room, grant.clone(), self.0.clock.clone(), self.encoders());
         publication.ok_or(RoomError::Ended)
     }
 

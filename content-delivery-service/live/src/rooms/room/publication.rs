@@ -1,8 +1,10 @@
 //! What one publisher holds of a room.
 
 use super::Room;
+use crate::encoders::{Encoders, Sink};
 use crate::rooms::Audience;
 use crate::rooms::key_frames::KeyFrames;
+use crate::second_sound::SecondSound;
 use backing::Clock;
 use contracts::questions::live::PublishGrant;
 use live::Frame;
@@ -35,10 +37,17 @@ pub struct Publication {
     key_frames: Mutex<Option<mpsc::Receiver<u8>>>,
     answers: Arc<AtomicBool>,
     clock: Clock,
+    /// AAC beside its Opus, for playlists.
+    aac: Option<Mutex<SecondSound>>,
 }
 
 impl Publication {
-    pub(in crate::rooms) fn begin(room: Arc<Room>, grant: PublishGrant, clock: Clock) -> Option<Self> {
+    pub(in crate::rooms) fn begin(
+        room: Arc<Room>,
+        grant: PublishGrant,
+        clock: Clock,
+        encoders: Option<&Encoders>,
+    ) -> Option<Self> {
         let (asking, asked) = KeyFrames::new();
         let over = CancellationToken::new();
         let answers = Arc::new(AtomicBool::new(false));
@@ -49,6 +58,7 @@ impl Publication {
             answers: Arc::clone(&answers),
         };
         let number = room.enter(publishing)?;
+        let aac = encoders.map(|encoders| SecondSound::begin(encoders, sink(&room, number, &clock)));
         Some(Self {
             room,
             grant,
@@ -57,6 +67,7 @@ impl Publication {
             key_frames: Mutex::new(Some(asked)),
             answers,
             clock,
+            aac: aac.map(Mutex::new),
         })
     }
 
@@ -74,6 +85,9 @@ impl Publication {
 
     /// Passes a frame on, without waiting for anybody.
     pub fn send(&self, frame: Frame, to: Audience) {
+        if let Some(aac) = self.aac.as_ref().filter(|_| to != Audience::Realtime) {
+            aac.lock().unwrap_or_else(PoisonError::into_inner).push(&frame);
+        }
         self.room.send(self.number, frame, to, self.clock.now().0);
     }
 
@@ -89,6 +103,16 @@ impl Publication {
         self.answers.store(true, Ordering::Relaxed);
         self.key_frames.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// The way of a publisher's second sound into its room's playlists.
+fn sink(room: &Arc<Room>, number: u64, clock: &Clock) -> Sink {
+    let (room, clock) = (Arc::downgrade(room), clock.clone());
+    Box::new(move |frame| {
+        if let Some(room) = room.upgrade() {
+            room.send(number, frame, Audience::Segments, clock.now().0);
+        }
+    })
 }
 
 impl Drop for Publication {
