@@ -10,6 +10,7 @@ pub mod front;
 pub mod growing;
 pub mod issuer;
 pub mod ladder;
+pub mod live;
 pub mod media;
 pub mod playlist;
 pub mod postgres;
