@@ -98,6 +98,7 @@ impl Classroom {
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             udp_listen: Some("127.0.0.1:0".to_owned()),
+            rtmp_listen: None,
             public_addresses: Vec::new(),
             ice_servers: Vec::new(),
             webrtc_viewers: 100,
