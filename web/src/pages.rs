@@ -11,10 +11,11 @@ use runtime::accept;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
 connect-src 'self'; media-src 'self' blob:; worker-src 'self'; font-src 'self'; manifest-src 'self'; \
 base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
-trusted-types svelte-trusted-html";
-/// The page uses none of these features, so nothing in it may. Later parts (live lectures) allow what they need.
-const PERMISSIONS: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
-magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
+trusted-types svelte-trusted-html moocflix-worker";
+/// Teachers go live from the page with a camera, a microphone and a screen. It uses no other feature, so nothing in it
+/// may.
+const PERMISSIONS: &str = "accelerometer=(), camera=(self), display-capture=(self), geolocation=(), gyroscope=(), \
+magnetometer=(), microphone=(self), midi=(), payment=(), usb=()";
 /// First segments of addresses that belong to other services, even if they do not know the address.
 const OTHERS: [&str; 8] = [
     "api",
