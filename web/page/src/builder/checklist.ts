@@ -20,7 +20,7 @@ export function todos(course: CourseDetails, now: number): Todo[] {
     if (item.state === 'deleted') must(t('check.deleted', { title: item.title }));
     if (item.state === 'failed') must(t('check.failed', { title: item.title }));
   }
-  const isPlayable = (state: string | null | undefined) => state === 'playable' || state === 'ready';
+  const isPlayable = (state: string | null | undefined) => state === 'playable' || state === 'ready' || state === 'live';
   if (items.length > 0 && !items.some((item) => isPlayable(item.state))) must(t('check.nonePlayable'));
   const waiting = items.filter((item) => item.state === 'uploading' || item.state === 'processing');
   if (waiting.length > 0 && found.length === 0) found.push({ text: plural('check.waiting', waiting.length), kind: 'should' });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CourseDetails, CourseProgress } from '../api/wire';
-import { neighbour, opening, places, share, startWith } from './outline';
+import { neighbour, opening, opens, places, share, startWith } from './outline';
 
 const now = Date.parse('2026-11-30T12:00:00Z');
 const later = '2026-12-07T08:00:00Z';
@@ -28,6 +28,16 @@ test('each item shows what can be done with it, to teachers and to learners', ()
   expect(places(graph, true, now).map(({ look }) => look).slice(3)).toEqual(['locked', 'locked']);
   expect(places(graph, true, Date.parse(later)).map(({ look }) => look).slice(3)).toEqual(['ready', 'failed']);
   expect(places(course([{ id: 'one', items: [item('a', null)] }]), true, now)[0]?.look).toBe('locked');
+});
+
+test('what is live comes first, and what is scheduled can be opened', () => {
+  const all = places(course([{ id: 'one', items: [item('a', 'scheduled'), item('b'), item('c', 'live')] }]), true, now);
+  expect(all.map(({ look }) => look)).toEqual(['scheduled', 'ready', 'live']);
+  expect(all.every(({ look }) => opens(look))).toBe(true);
+  expect(at(null, all)).toBe('c');
+  expect(at(of(['b', 40, false]), all)).toBe('c');
+  expect(at(null, all.slice(0, 1))).toBe('a');
+  expect(neighbour(all, 'b', 'previous')).toBeNull();
 });
 
 test('a module opens when both it and its course are open', () => {

@@ -10,7 +10,12 @@ export interface Place {
 }
 
 /** What somebody can do with an item now. */
-export type Look = 'ready' | 'preparing' | 'failed' | 'deleted' | 'locked';
+export type Look = 'ready' | 'live' | 'scheduled' | 'preparing' | 'failed' | 'deleted' | 'locked';
+
+/** Whether an item can be opened: it plays, or it says when it begins. */
+export function opens(look: Look): boolean {
+  return look === 'ready' || look === 'live' || look === 'scheduled';
+}
 
 /** All items of a course in their order; for a learner's eyes, those of modules that are not open yet are locked. */
 export function places(course: CourseDetails, asLearner: boolean, now: number): Place[] {
@@ -25,6 +30,7 @@ function look({ content_id, state }: CourseItem): Look {
   if (state === 'deleted') return 'deleted';
   if (!content_id) return 'locked';
   if (state === 'failed') return 'failed';
+  if (state === 'live' || state === 'scheduled') return state;
   return state === 'playable' || state === 'ready' ? 'ready' : 'preparing';
 }
 
@@ -35,15 +41,17 @@ export function opening(course: CourseDetails, module: CourseModule, now: number
   return last > now ? last : null;
 }
 
-/** Where a learner continues: what was begun last, else what follows the last completed item, else the first item. */
+/** Where a learner continues: what is live now, else what was begun last, else what follows the last completed item, else the first item. */
 export function startWith(all: Place[], progress: CourseProgress | null): Place | null {
+  const live = all.find((place) => place.look === 'live');
+  if (live !== undefined) return live;
   const open = all.filter((place) => place.look === 'ready');
   const of = new Map(progress?.items.map((each) => [each.item_id, each]));
   const state = (place: Place) => of.get(place.item.id);
   const begun = open.findLast((place) => (state(place)?.seconds ?? 0) > 0 && !state(place)?.completed);
   if (begun !== undefined) return begun;
   const last = open.findLastIndex((place) => state(place)?.completed);
-  return open.slice(last + 1).find((place) => !state(place)?.completed) ?? open.find((place) => !state(place)?.completed) ?? open[0] ?? null;
+  return open.slice(last + 1).find((place) => !state(place)?.completed) ?? open.find((place) => !state(place)?.completed) ?? open[0] ?? all.find((place) => place.look === 'scheduled') ?? null;
 }
 
 /** The nearest item after or before another one that can be watched. */
@@ -51,7 +59,7 @@ export function neighbour(all: Place[], id: string, where: 'next' | 'previous'):
   const at = all.findIndex((place) => place.item.id === id);
   if (at < 0) return null;
   const rest = where === 'next' ? all.slice(at + 1) : all.slice(0, at).reverse();
-  return rest.find((place) => place.look === 'ready') ?? null;
+  return rest.find((place) => place.look === 'ready' || place.look === 'live') ?? null;
 }
 
 /** The watched share of an item, 0 to 1. */

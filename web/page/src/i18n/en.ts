@@ -1,6 +1,7 @@
 import { audit } from './en/audit';
 import { building } from './en/building';
 import { courses } from './en/courses';
+import { live } from './en/live';
 import { providers } from './en/providers';
 import { sharing } from './en/sharing';
 
@@ -9,6 +10,7 @@ export const en = {
   ...audit,
   ...courses,
   ...building,
+  ...live,
   ...providers,
   ...sharing,
 

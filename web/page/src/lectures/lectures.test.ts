@@ -33,6 +33,8 @@ test('a lecture is followed as long as the server may still change it', () => {
   const rendition = (state: string) => ({ name: '240p', state, progress: 0.5, height: 240 });
   const video = (status: string, code?: string, ...states: string[]) =>
     ({ status, reason: code ? { code, message: '' } : null, renditions: states.map(rendition) }) as Video;
+  expect(summary(video('live')).tone).toBe('live');
+  expect([unsettled(video('live')), unsettled(video('scheduled'))]).toEqual([true, true]);
   expect(summary(video('processing', 'needs_transcoding'))).toEqual({ text: 'status.converting', tone: 'busy' });
   expect(unsettled(video('processing', 'needs_transcoding'))).toBe(true);
   expect(summary(video('processing', 'encoder_missing'))).toEqual({ text: 'status.waiting', tone: 'warn' });

@@ -2,11 +2,13 @@ import type { Key } from '../i18n/text';
 import type { Video } from '../api/wire';
 import { isStuck } from './rungs';
 
-/** How a state looks: work in progress, all well, attention needed, or failed. */
-export type Tone = 'busy' | 'good' | 'warn' | 'bad';
+/** How a state looks: work in progress, all well, attention needed, failed, or live. */
+export type Tone = 'busy' | 'good' | 'warn' | 'bad' | 'live';
 
 /** A lecture's state in words. */
 export function summary(video: Video): { text: Key; tone: Tone } {
+  if (isScheduled(video)) return { text: 'status.scheduled', tone: 'busy' };
+  if (isLive(video)) return { text: 'status.live', tone: 'live' };
   switch (video.status) {
     case 'uploading':
       return { text: 'status.uploading', tone: 'busy' };
@@ -34,6 +36,14 @@ export function waitsForServer(video: Video): boolean {
   return video.status === 'processing' && video.reason?.code === 'encoder_missing';
 }
 
+export function isScheduled({ status }: { status: string }): boolean {
+  return status === 'scheduled';
+}
+
+export function isLive({ status }: { status: string }): boolean {
+  return status === 'live';
+}
+
 export function canPlay(video: Video): boolean {
   return video.status === 'playable' || video.status === 'ready';
 }
@@ -41,6 +51,7 @@ export function canPlay(video: Video): boolean {
 /** Whether the server may still change this lecture on its own. */
 export function unsettled(video: Video): boolean {
   if (video.status === 'playable' && isStuck(video)) return false;
+  if (isScheduled(video) || isLive(video)) return true;
   return video.status === 'uploading' || video.status === 'processing' || video.status === 'playable';
 }
 

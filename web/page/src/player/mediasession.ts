@@ -5,7 +5,7 @@ export function announceMedia(player: PlayerState, title: string, onnext: (() =>
   const media = navigator.mediaSession as MediaSession | undefined;
   if (media === undefined) return () => undefined;
   media.metadata = new MediaMetadata({ title });
-  const jump = (by: number) => player.seek((player.video?.currentTime ?? 0) + by);
+  const jump = (by: number) => player.seek(player.at + by);
   const acts: [MediaSessionAction, MediaSessionActionHandler | null][] = [
     ['play', () => player.toggle()],
     ['pause', () => player.toggle()],

@@ -48,6 +48,11 @@ export class PlayerState {
     return this.total || this.given().duration;
   }
 
+  /** The position that a jump starts from. */
+  get at(): number {
+    return this.video?.currentTime ?? 0;
+  }
+
   /** Applies volume and speed to the media, and remembers them. */
   apply(): void {
     const video = this.video;
@@ -113,7 +118,7 @@ export class PlayerState {
       case 'previous':
         return this.leave(act.do);
       case 'seek':
-        this.seek((this.video?.currentTime ?? 0) + act.by);
+        this.seek(this.at + act.by);
         return this.#show(t(act.by < 0 ? 'player.back' : 'player.ahead', { seconds: Math.abs(act.by) }));
       case 'seekTo':
         this.seek(this.length * act.share);

@@ -12,6 +12,8 @@ export const to = {
   /** The end of a sign-in in a tab of its own, after which another tab goes on. */
   signedIn: '/signed-in',
   lecture: (id: string) => `/lectures/${id}`,
+  /** Where a live lecture is broadcast from. */
+  studio: (id: string) => `/lectures/${id}/studio`,
   course: (id: string) => `/courses/${id}`,
   item: (course: string, item: string) => `/courses/${course}/items/${item}`,
   builder: (id: string) => `/courses/${id}/edit`,
@@ -31,7 +33,7 @@ export type Route =
   | { name: 'signIn' | 'signUp'; next: string }
   | { name: 'lecture'; id: string; key: string | null }
   | { name: 'course'; id: string; item: string | null; code: string | null; asLearner: boolean }
-  | { name: 'builder' | 'members'; id: string };
+  | { name: 'builder' | 'members' | 'studio'; id: string };
 
 const plain = ['home', 'lectures', 'upload', 'people', 'audit', 'clients', 'account', 'signedIn'] as const;
 
@@ -46,6 +48,8 @@ export function parse(path: string, search = ''): Route {
   if (trimmed === to.signUp) return { name: 'signUp', next: within(query.get('next')) };
   const lecture = /^\/lectures\/([\w-]+)$/.exec(trimmed)?.[1];
   if (lecture !== undefined) return { name: 'lecture', id: lecture, key: query.get('s') };
+  const studio = /^\/lectures\/([\w-]+)\/studio$/.exec(trimmed)?.[1];
+  if (studio !== undefined) return { name: 'studio', id: studio };
   return ofCourse(trimmed, query) ?? { name: 'notFound' };
 }
 
@@ -87,7 +91,7 @@ class Router {
     const { name } = this.route;
     if (name === 'course' || name === 'builder' || name === 'members') return 'home';
     if (name === 'audit' || name === 'clients') return 'people';
-    return name === 'lecture' ? 'lectures' : name;
+    return name === 'lecture' || name === 'studio' ? 'lectures' : name;
   }
 
   /** The page that somebody gets to by signing in: the one that is open, or the one from which they came to sign in. */

@@ -10,6 +10,7 @@ test('each address shows its page, with or without a slash at the end', () => {
   expect(parse('/lectures')).toEqual({ name: 'lectures' });
   expect(parse(to.lecture('0198-ab'))).toEqual({ name: 'lecture', id: '0198-ab', key: null });
   expect(parse(to.lecture('0198-ab'), '?s=a_b-c')).toEqual({ name: 'lecture', id: '0198-ab', key: 'a_b-c' });
+  expect(parse(to.studio('0198-ab'))).toEqual({ name: 'studio', id: '0198-ab' });
   expect(parse(to.course('0198-ab'))).toEqual(course);
   expect(parse(to.course('0198-ab'), '?code=AB%2BC')).toEqual({ ...course, code: 'AB+C' });
   expect(parse(to.course('0198-ab'), '?as=learner')).toEqual({ ...course, asLearner: true });

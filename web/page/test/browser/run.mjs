@@ -17,6 +17,7 @@ import { openBrowser } from './stage.mjs';
 import * as building from './building.mjs';
 import * as accounts from './accounts.mjs';
 import * as learning from './learning.mjs';
+import * as live from './live.mjs';
 import * as looks from './looks.mjs';
 import * as playing from './playing.mjs';
 import * as services from './services.mjs';
@@ -90,6 +91,17 @@ const scenes = [
   sharing.watchByALink,
   sharing.playInTooManyPlaces,
   sharing.freeThePlaceOfAClosedPage,
+  live.goLiveByKeyboard,
+  live.watchLive,
+  live.watchLiveBehindAFirewall,
+  live.watchLiveInAFullRoom,
+  live.rewindAndReturn,
+  live.broadcastFromAnotherPlace,
+  live.showTheScreen,
+  live.readTheAttendance,
+  live.lookAtLive,
+  live.endTheLecture,
+  live.beginAScheduledLecture,
   typing.keepWhatWasTyped,
   typing.signInAgainOverThePage,
   accounts.givePeopleRoles,

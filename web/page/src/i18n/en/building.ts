@@ -43,6 +43,7 @@ export const building = {
   'builder.movedModule': '“{title}” is now module {place} of {of}.',
   'builder.ready': 'Ready',
   'builder.open': 'Open the lecture “{title}”',
+  'builder.studio': 'Open the studio of “{title}”',
   'builder.openShort': 'Open the lecture',
   'builder.remove': 'Remove “{title}” from the course',
   'builder.removeShort': 'Remove from the course',

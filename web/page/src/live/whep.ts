@@ -1,0 +1,74 @@
+import { Problem } from '../api/problem';
+import { t } from '../i18n/text';
+import { receipt } from '../player/receipt';
+import type { Source } from '../player/stream';
+import { session } from '../session/session.svelte';
+import { connected, lost, negotiate, type Loss, type Negotiated } from '../webrtc/negotiate';
+
+/** How long WebRTC may take before segments are faster. Units: milliseconds */
+const patience = 3000;
+
+/** A connection that receives a live lecture. */
+export class Whep {
+  /** Resolves when it has been lost, or the server has ended it. */
+  readonly lost: Promise<Loss>;
+
+  private constructor(
+    private readonly peer: RTCPeerConnection,
+    readonly stream: MediaStream,
+    private readonly kept: Negotiated,
+  ) {
+    this.lost = lost(peer);
+  }
+
+  /** Connects; resolves as soon as media can flow. */
+  static async open(source: Source): Promise<Whep> {
+    if (typeof RTCPeerConnection === 'undefined') throw blocked();
+    const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' });
+    const stream = new MediaStream();
+    peer.ontrack = ({ track }) => stream.addTrack(track);
+    for (const kind of ['video', 'audio']) peer.addTransceiver(kind, { direction: 'recvonly' });
+    let kept: Negotiated | null = null;
+    try {
+      kept = await negotiate(peer, (sdp) => post(source, sdp));
+      if (await connected(peer, patience)) return new Whep(peer, stream, kept);
+      throw blocked();
+    } catch (thrown) {
+      peer.close();
+      if (kept !== null) void end(kept);
+      throw thrown;
+    }
+  }
+
+  /** Counts what has arrived, so that silence is noticed. */
+  async received(): Promise<number> {
+    let bytes = 0;
+    (await this.peer.getStats()).forEach((each: { type: string; bytesReceived?: number }) => {
+      if (each.type === 'inbound-rtp') bytes += each.bytesReceived ?? 0;
+    });
+    return bytes;
+  }
+
+  /** Resolves when the server knows. */
+  async close(): Promise<void> {
+    this.peer.close();
+    await end(this.kept);
+  }
+}
+
+/** The network lets no media through. */
+function blocked(): Problem {
+  return new Problem(0, 'no_media', t('live.opening'));
+}
+
+function post({ videoId, key }: Source, sdp: string): Promise<Response> {
+  const proof = receipt.fresh;
+  const headers = { 'Content-Type': 'application/sdp', ...(proof === null ? {} : { 'Enrolment-Receipt': proof }) };
+  const query = key ? `?s=${encodeURIComponent(key)}` : '';
+  return session.fetch(new Request(`/api/v1/content/live/${videoId}/whep${query}`, { method: 'POST', headers, body: sdp }));
+}
+
+/** The token in the address is enough; the place is free at once. */
+async function end({ url }: Negotiated): Promise<void> {
+  await fetch(url, { method: 'DELETE', keepalive: true, signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+}
