@@ -147,31 +147,22 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let Deps {
         db,
         queue,
-        backing:
-            Backing {
-                clock,
-                objects,
-                bus,
-                space,
-                cache,
-            },
+        backing,
         authenticator,
-        answers: Answers {
-            directory,
-            courses,
-            live,
-        },
+        answers,
         secret,
         config,
     } = deps;
     config.validate()?;
+    let (clock, objects, space) = (backing.clock, backing.objects, backing.space);
+    let directory = answers.directory;
     let stores = (objects.clone(), space.clone(), clock.clone());
     let uploads = uploads(&db, stores, (config.upload, config.quota.clone()), &secret);
     let (keys, media) = playback(&db, (&objects, &clock), &secret, config.playback.hot_bytes).await?;
     let media = media.with_disk(config.playback.disk_bytes, &space);
     let access = AccessService::new(GroundsRepository::new(db.clone()), directory.clone(), clock.clone());
     let viewers = (access.clone(), authenticator.clone(), places(&config.playback));
-    let media = (media, live.media.clone());
+    let media = (media, answers.live.media.clone());
     let streams = StreamService::new(&db, keys, media, viewers, (space.clone(), clock.clone()));
     let transcodes = TranscodeService::new(PlanRepository::new(db.clone()), clock.clone());
     let videos = VideoService::new(
@@ -179,20 +170,16 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         (VideoRepository::new(db.clone()), DeletionRepository::new(db.clone())),
         transcodes.clone(),
         (uploads.clone(), streams.clone()),
-        (objects, space, cache),
+        (objects, space, backing.cache),
         clock.clone(),
     );
     let receipts = Receipts::new(secret.expose_secret());
-    let courses = CourseService::new(db.clone(), courses, streams.clone(), receipts, clock.clone());
-    let gate = LiveGate {
-        videos: VideoRepository::new(db.clone()),
-        access,
-        courses: courses.clone(),
-    };
+    let courses = CourseService::new(db.clone(), answers.courses, streams.clone(), receipts, clock.clone());
+    let gate = LiveGate::new(&db, access, courses.clone());
     let door = (authenticator.clone(), clock.clone());
-    let live = open_door((&db, &secret), gate, (live, directory), door);
+    let live = open_door((&db, &secret), gate, (answers.live, directory), door);
     let followed = (&streams, &courses, &uploads);
-    let (changes, followers) = follow(followed, bus.as_ref(), (db.clone(), clock.clone())).await?;
+    let (changes, followers) = follow(followed, backing.bus.as_ref(), (db.clone(), clock.clone())).await?;
     let spawner = Spawner::new();
     let questions = routes::questions(LectureAnswers::new(db.clone()), WatchAnswers::new(db.clone()));
     let api = Api {

@@ -41,6 +41,8 @@ pub(crate) fn axum(tree: &Tree) -> Found {
                 Some("routes" | "middlewares" | "controllers" | "lib")
             )
         }
+        // of a role that has routes of its own
+        Some(Tier::Worker) => matches!(room(tree, &it.package, &it.path), Some("routes" | "controllers")),
         _ => false,
     })
 }

@@ -14,7 +14,6 @@ const ADMINISTER: Policy = Access::SignedIn.with_right("lecture_administer");
 
 /// Live lectures.
 #[rustfmt::skip]
-#[must_use]
 pub fn routes(live: LiveService, authenticator: &Authenticator) -> Routes {
     Table::new(PREFIX, authenticator)
         .row(Method::POST, "/live", Access::Instructor, routes!(create_live::create_live))

@@ -63,6 +63,9 @@ pub enum RoomError {
 #[derive(Clone)]
 pub struct Rooms(Arc<Inner>);
 
+/// A recording that is to be stored, with its room.
+type Work = (Recorder, Arc<Room>);
+
 struct Inner {
     rooms: Mutex<HashMap<VideoId, Arc<Room>>>,
     /// Rooms are opened one after the other.
@@ -70,8 +73,8 @@ struct Inner {
     /// None where nothing is recorded.
     store: Option<Store>,
     clock: Clock,
-    recorders: mpsc::UnboundedSender<(Recorder, Arc<Room>)>,
-    waiting: Mutex<Option<mpsc::UnboundedReceiver<(Recorder, Arc<Room>)>>>,
+    recorders: mpsc::UnboundedSender<Work>,
+    waiting: Mutex<Option<mpsc::UnboundedReceiver<Work>>>,
     door: OnceLock<Arc<dyn LiveDoor>>,
     encoders: OnceLock<Encoders>,
 }
@@ -211,7 +214,7 @@ impl Rooms {
         }
     }
 
-    fn take_recorders(&self) -> Option<mpsc::UnboundedReceiver<(Recorder, Arc<Room>)>> {
+    fn take_recorders(&self) -> Option<mpsc::UnboundedReceiver<Work>> {
         self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

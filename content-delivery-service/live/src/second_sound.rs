@@ -2,20 +2,20 @@
 
 use crate::encoders::{Encoders, Feed, Sink};
 use live::{Format, Frame};
-use tokio::task::JoinSet;
+use runtime::TaskSet;
 
 /// Encodes a publisher's sound a second time. Dropping it ends the encoder.
 pub(crate) struct SecondSound {
     feed: Feed,
-    _work: JoinSet<()>,
+    _work: TaskSet,
 }
 
 impl SecondSound {
     /// Begins for a publisher. A child of ffmpeg starts with the first frame of Opus, so other publishers have none.
     pub(crate) fn begin(encoders: &Encoders, sink: Sink) -> Self {
         let (feed, encoding) = encoders.opus_to_aac(sink);
-        let mut work = JoinSet::new();
-        work.spawn(encoding);
+        let mut work = TaskSet::new();
+        work.run(encoding);
         Self { feed, _work: work }
     }
 

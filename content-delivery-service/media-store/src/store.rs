@@ -8,8 +8,8 @@ mod index;
 mod instant;
 mod ladders;
 mod media_memory;
-mod segments_on_disk;
 mod recordings;
+mod segments_on_disk;
 mod tagged_playlist;
 
 use crate::media_bytes::{MediaBytes, MediaKind};

@@ -6,6 +6,7 @@ use super::error::{Denied, Failure, PlaybackError};
 use super::stream_service::opening::Opening;
 use crate::repositories::videos::video_repository::VideoRepository;
 use async_trait::async_trait;
+use backing::Db;
 use contracts::questions::Unanswered;
 use contracts::questions::live::{Bearer, Refused, Watch, WatchAsked, WatchGrant};
 use contracts::{Timestamp, VideoId};
@@ -16,9 +17,9 @@ use runtime::{Caller, RequestId};
 
 /// The gate of this service.
 pub(crate) struct LiveGate {
-    pub(crate) videos: VideoRepository,
-    pub(crate) access: AccessService,
-    pub(crate) courses: CourseService,
+    videos: VideoRepository,
+    access: AccessService,
+    courses: CourseService,
 }
 
 #[async_trait]
@@ -88,6 +89,14 @@ impl Gate for LiveGate {
 }
 
 impl LiveGate {
+    pub(crate) fn new(db: &Db, access: AccessService, courses: CourseService) -> Self {
+        Self {
+            videos: VideoRepository::new(db.clone()),
+            access,
+            courses,
+        }
+    }
+
     async fn may_watch(&self, video: VideoId, visit: Visit<'_>) -> Result<Result<(), Refused>, Unanswered> {
         let seen = self.access.may_watch::<PlaybackError>(video, visit).await;
         judged(seen.map(|_| ()))

@@ -3,7 +3,6 @@
 
 pub(crate) mod active_uploads;
 pub(crate) mod upload_keys;
-pub(crate) mod upload_memory;
 pub(crate) mod upload_store;
 pub(crate) mod upload_writer;
 

@@ -52,8 +52,9 @@ impl Format {
 
 /// The sample rate of an `AudioSpecificConfig`; 48,000 where it can't be read.
 fn aac_rate(config: &[u8]) -> u32 {
-    const RATES: [u32; 13] =
-        [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+    const RATES: [u32; 13] = [
+        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350,
+    ];
     let (Some(first), Some(second)) = (config.first(), config.get(1)) else {
         return 48_000;
     };

@@ -4,6 +4,7 @@ mod error;
 mod file_sink;
 mod nowhere;
 mod ranges;
+pub mod upload_memory;
 
 pub use error::ObjectError;
 use file_sink::FileSink;

@@ -54,5 +54,5 @@ pub use running::Running;
 pub use server::Quiet;
 pub use service::{Background, Service, Shutdown};
 pub use signals::signals;
-pub use spawner::{Spawner, WorkLost};
+pub use spawner::{Spawner, TaskSet, WorkLost};
 pub use utoipa_axum::routes;

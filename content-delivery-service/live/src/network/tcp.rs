@@ -5,6 +5,7 @@
 use super::mux::{Mux, Packet};
 use crate::metric;
 use live::webrtc::{Connector, Departure, Transport};
+use runtime::TaskSet;
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
@@ -14,7 +15,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 /// Connections at once; each viewer has one.
 const MOST_CONNECTIONS: usize = 4_096;
@@ -47,11 +47,11 @@ impl TcpPort {
 
     /// Serves connections as long as it is polled.
     pub(super) async fn receive(&self, mux: &Mux, connector: &Connector) {
-        let mut connections = JoinSet::new();
+        let mut connections = TaskSet::new();
         loop {
             let accepted = tokio::select! {
-                accepted = self.listener.accept(), if connections.len() < MOST_CONNECTIONS => accepted,
-                Some(_) = connections.join_next() => continue,
+                accepted = self.listener.accept(), if connections.count() < MOST_CONNECTIONS => accepted,
+                Some(_) = connections.ended() => continue,
             };
             let Ok((stream, peer)) = accepted else {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -67,7 +67,7 @@ impl TcpPort {
                     peer,
                     destination,
                 };
-                connections.spawn(connection.run(stream));
+                connections.run(connection.run(stream));
             }
         }
     }

@@ -76,7 +76,9 @@ impl Recorder {
         let fact = match job {
             Job::Complete => {
                 let completed = self.store.complete(self.video).await;
-                return completed.map(|()| Some(Recorded::Completely)).map_err(text);
+                return completed
+                    .map(|()| Some(Recorded::Completely))
+                    .map_err(|error| error.to_string());
             }
             Job::Store(fact, bytes) => {
                 if let (Fact::Segment(rendition, segment), Some(bytes)) = (fact, bytes) {
@@ -85,7 +87,12 @@ impl Recorder {
                 fact
             }
         };
-        let is_ours = self.store.recordings.note(of, fact).await.map_err(text)?;
+        let is_ours = self
+            .store
+            .recordings
+            .note(of, fact)
+            .await
+            .map_err(|error| error.to_string())?;
         Ok((!is_ours).then_some(Recorded::Left))
     }
 
@@ -192,8 +199,4 @@ fn sound(recording: &Recording) -> Option<AudioTrack> {
         channels: u16::from(init.channels),
         language: None,
     })
-}
-
-fn text(error: DbError) -> String {
-    error.to_string()
 }

@@ -4,13 +4,13 @@ use super::Ingest;
 use super::session::Session;
 use super::tries::Tries;
 use crate::metric::{RTMP_CONNECTIONS, RTMP_REFUSED};
-use runtime::{ClientAddress, Shutdown};
+use runtime::{ClientAddress, Shutdown, TaskSet};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{Id, JoinError, JoinSet};
+use tokio::task::{Id, JoinError};
 use tokio::time::{sleep, timeout};
 
 /// Connections at once.
@@ -27,14 +27,14 @@ pub(super) async fn serve(listener: TcpListener, ingest: Ingest, shutdown: Shutd
     let mut sessions = Sessions {
         ingest,
         tries: Arc::default(),
-        running: JoinSet::new(),
+        running: TaskSet::new(),
         addresses: HashMap::new(),
         shutdown: shutdown.clone(),
     };
     loop {
         tokio::select! {
             () = shutdown.requested() => break,
-            Some(ended) = sessions.running.join_next_with_id() => sessions.ended(ended),
+            Some(ended) = sessions.running.ended() => sessions.ended(ended),
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => sessions.begin(stream, ClientAddress(peer.ip().to_canonical()).subnet()),
                 Err(error) => {
@@ -45,7 +45,7 @@ pub(super) async fn serve(listener: TcpListener, ingest: Ingest, shutdown: Shutd
         }
     }
     drop(listener);
-    let goodbye = async { while sessions.running.join_next().await.is_some() {} };
+    let goodbye = sessions.running.finished();
     // Those that are left are dropped.
     let _ = timeout(GRACE, goodbye).await;
 }
@@ -53,7 +53,7 @@ pub(super) async fn serve(listener: TcpListener, ingest: Ingest, shutdown: Shutd
 struct Sessions {
     ingest: Ingest,
     tries: Arc<Tries>,
-    running: JoinSet<()>,
+    running: TaskSet,
     addresses: HashMap<Id, IpAddr>,
     shutdown: Shutdown,
 }
@@ -61,19 +61,19 @@ struct Sessions {
 impl Sessions {
     fn begin(&mut self, stream: TcpStream, address: IpAddr) {
         let same = self.addresses.values().filter(|known| **known == address).count();
-        if self.running.len() >= MOST_PUBLISHERS || same >= MOST_OF_ADDRESS {
+        if self.running.count() >= MOST_PUBLISHERS || same >= MOST_OF_ADDRESS {
             metrics::counter!(RTMP_REFUSED, "reason" => "connections").increment(1);
             return;
         }
         let session = Session::new(stream, address, self.ingest.clone(), Arc::clone(&self.tries));
-        let task = self.running.spawn(session.run(self.shutdown.clone()));
-        self.addresses.insert(task.id(), address);
+        let task = self.running.run(session.run(self.shutdown.clone()));
+        self.addresses.insert(task, address);
         self.count();
     }
 
-    fn ended(&mut self, ended: Result<(Id, ()), JoinError>) {
+    fn ended(&mut self, ended: Result<Id, JoinError>) {
         let id = match &ended {
-            Ok((id, ())) => *id,
+            Ok(id) => *id,
             Err(error) => error.id(),
         };
         if let Err(error) = ended {
@@ -84,6 +84,6 @@ impl Sessions {
     }
 
     fn count(&self) {
-        metrics::gauge!(RTMP_CONNECTIONS).set(self.running.len() as f64);
+        metrics::gauge!(RTMP_CONNECTIONS).set(self.running.count() as f64);
     }
 }

@@ -3,9 +3,9 @@
 use crate::encoders::{Encoders, Feed, Sink};
 use crate::rooms::{Audience, Publication};
 use live::{Frame, Track};
+use runtime::TaskSet;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// How often to look whether somebody watches.
@@ -34,7 +34,7 @@ pub(super) struct Realtime {
 struct Feeds {
     pictures: Feed,
     sound: Feed,
-    _work: JoinSet<()>,
+    _work: TaskSet,
 }
 
 impl Realtime {
@@ -94,11 +94,11 @@ impl Realtime {
                 }
             })
         };
-        let mut work = JoinSet::new();
+        let mut work = TaskSet::new();
         let (pictures, encoding) = self.encoders.pictures(sink());
-        work.spawn(encoding);
+        work.run(encoding);
         let (sound, encoding) = self.encoders.aac_to_opus(sink());
-        work.spawn(encoding);
+        work.run(encoding);
         Feeds {
             pictures,
             sound,

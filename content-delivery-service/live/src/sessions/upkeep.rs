@@ -1,10 +1,9 @@
 //! Runs sessions, and ends those whose viewers may not watch any more.
 
 use super::{Sessions, Work};
-use runtime::Shutdown;
+use runtime::{Shutdown, TaskSet};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 
 /// How often the playbacks of viewers are looked at.
 const LOOKS: Duration = Duration::from_millis(250);
@@ -17,12 +16,12 @@ pub(super) async fn run(
     mut waiting: mpsc::UnboundedReceiver<Work>,
     shutdown: Shutdown,
 ) -> Result<(), String> {
-    let mut running = JoinSet::new();
+    let mut running = TaskSet::new();
     loop {
         tokio::select! {
             () = shutdown.requested() => break,
-            Some(work) = waiting.recv() => drop(running.spawn(work)),
-            Some(ended) = running.join_next() => {
+            Some(work) = waiting.recv() => drop(running.run(work)),
+            Some(ended) = running.ended() => {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a session of WebRTC has ended by a panic");
                 }
@@ -33,8 +32,7 @@ pub(super) async fn run(
     for id in all {
         sessions.end(id);
     }
-    let good_bye = async { while running.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(GOOD_BYE, good_bye).await;
+    let _ = tokio::time::timeout(GOOD_BYE, running.finished()).await;
     Ok(())
 }
 

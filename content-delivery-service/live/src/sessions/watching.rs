@@ -76,7 +76,7 @@ impl Session {
     /// Does what there is to do; returns when to wake, or none if the viewer has gone.
     fn drain(&mut self, feed: &Feed) -> Option<Instant> {
         loop {
-            match self.viewer.next() {
+            match self.viewer.next_step() {
                 Shown::Send(departure) => self.out.push(departure),
                 Shown::Connected => {
                     // Without a feed the lecture has ended meanwhile.

@@ -25,7 +25,7 @@ pub(crate) struct Seen {
 
 /// A peer that has made its offer.
 pub(crate) struct Offered {
-    rtc: Rtc,
+    rtc: Box<Rtc>,
     pending: SdpPendingOffer,
     socket: Way,
     mids: [Mid; 2],
@@ -79,7 +79,7 @@ impl Offered {
         let audio = change.add_media(MediaKind::Audio, direction, None, None, None);
         let (offer, pending) = change.apply().unwrap();
         Self {
-            rtc,
+            rtc: Box::new(rtc),
             pending,
             socket,
             mids: [video, audio],
@@ -124,7 +124,7 @@ impl Offered {
 }
 
 struct Running {
-    rtc: Rtc,
+    rtc: Box<Rtc>,
     mids: [Mid; 2],
     seen: Arc<Mutex<Seen>>,
     publishes: bool,

@@ -11,8 +11,10 @@ async fn whip_answers_as_its_specification_demands() {
     let send = async |kind: &str, bearer: Option<&str>, body: &str| {
         let request = room.site.request(Method::POST, &room.path("whip"));
         let request = request.header("content-type", kind.to_owned()).body(body.to_owned());
-        let request = bearer.into_iter().fold(request, |it, bearer| it.bearer_auth(bearer));
-        room.site.send(request).await
+        match bearer {
+            Some(bearer) => room.site.send(request.bearer_auth(bearer)).await,
+            None => room.site.send(request).await,
+        }
     };
     let sdp = "application/sdp";
     assert_eq!(send(sdp, None, &offered.offer).await.status, 401);

@@ -93,10 +93,7 @@ async fn film(folder: &Path, objects: &Objects) -> ((LadderRepository, Recording
         .put(&ObjectKey::VideoSource(video), Bytes::from(film))
         .await
         .unwrap();
-    (
-        (LadderRepository::new(db.clone()), RecordingRepository::new(db)),
-        video,
-    )
+    ((LadderRepository::new(db.clone()), RecordingRepository::new(db)), video)
 }
 
 fn index_of(film: &[u8]) -> Vec<u8> {

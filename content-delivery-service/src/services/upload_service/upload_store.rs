@@ -1,7 +1,6 @@
 //! The rows and the bytes of one upload, under its fence; the writer of a request and the service both use them.
 
 use super::active_uploads::SILENCE;
-use super::upload_memory::UploadMemory;
 use crate::config::{QuotaConfig, UploadConfig};
 use crate::metric;
 use crate::models::uploads::upload::{Upload, UploadState};
@@ -11,6 +10,7 @@ use crate::repositories::videos::deletion_repository::DeletionRepository;
 use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::error::{Denied, Failure, UploadError};
 use backing::Clock;
+use backing::objects::upload_memory::UploadMemory;
 use backing::objects::{Objects, SinkState, UploadSink};
 use backing::space::Space;
 use bytes::Bytes;

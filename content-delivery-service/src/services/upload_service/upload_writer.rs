@@ -2,7 +2,6 @@
 //! database at checkpoints. A client learns the offset that the database has, so that it never goes back.
 
 use super::active_uploads::{Seat, Slot};
-use super::upload_memory::{Batch, Granted, UploadMemory};
 use super::upload_store::{UploadStore, sink_state};
 use crate::metric;
 use crate::models::uploads::checksum::Checksum;
@@ -11,6 +10,7 @@ use crate::repositories::uploads::upload_repository::{Claim, DurableProgress};
 use crate::services::error::{Failure, UploadError};
 use aws_lc_rs::digest;
 use backing::objects::SinkState;
+use backing::objects::upload_memory::{Batch, Granted, UploadMemory};
 use bytes::Bytes;
 use contracts::{UserId, VideoId};
 use futures::{Stream, StreamExt};

@@ -135,7 +135,7 @@ impl FlvReader {
         let data = match tag {
             SoundTag::Other => return Ok(None),
             SoundTag::Configuration(config) => {
-                self.configure_sound(config)?;
+                self.configure_sound(&config)?;
                 return Ok(None);
             }
             SoundTag::Packet(data) => data,
@@ -154,13 +154,13 @@ impl FlvReader {
         }))
     }
 
-    fn configure_sound(&mut self, config: Bytes) -> Result<(), FlvError> {
-        if !is_usual(&config) {
+    fn configure_sound(&mut self, config: &[u8]) -> Result<(), FlvError> {
+        if !is_usual(config) {
             return Err(FlvError::SoundCodec);
         }
         let format = Format::Aac {
             // Not a part of the message that it came in.
-            config: Bytes::copy_from_slice(&config),
+            config: Bytes::copy_from_slice(config),
         };
         if self.sound.as_ref().is_none_or(|sound| *sound.format != format) {
             self.sound = Some(Sound {

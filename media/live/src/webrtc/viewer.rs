@@ -168,13 +168,13 @@ impl Viewer {
         self.asks = self.target.or(self.current);
     }
 
-    /// Says good-bye; what [`Viewer::next`] returns until it has ended is to be sent.
+    /// Says good-bye; what [`Viewer::next_step`] returns until it has ended is to be sent.
     pub fn close(&mut self) {
         self.link.close();
     }
 
     /// What to do next; to be asked after everything else until the answer is to wait, or that it has ended.
-    pub fn next(&mut self) -> Shown {
+    pub fn next_step(&mut self) -> Shown {
         loop {
             if let Some(layer) = self.asks.take() {
                 return Shown::AskKeyFrame(layer);

@@ -92,6 +92,154 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/content/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the caller's own live lectures, also those that have ended. */
+        get: operations["listLive"];
+        put?: never;
+        /** Announces a live lecture, which begins when it is first published. */
+        post: operations["createLive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/content/live/{video_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A live lecture; only those who may publish it see its `ingest`. */
+        get: operations["fetchLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Changes title, description and the announced time; `If-Match` with the lecture's `ETag` guards against overwriting others'
+         *     changes.
+         */
+        patch: operations["updateLive"];
+        trace?: never;
+    };
+    "/api/v1/content/live/{video_id}/attendance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who was there, from when to when; a person who left and came back has several entries. Viewers who are not signed in are
+         *     left out. `Accept: text/csv` gets a table.
+         */
+        get: operations["showAttendance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/content/live/{video_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a lecture; its recording can be watched at once at the same address. Repeating the request changes nothing. */
+        post: operations["endLive"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/content/live/{video_id}/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replaces the stream key; whoever publishes with the old one is out at once. */
+        post: operations["rotateLiveKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/content/live/{video_id}/whep": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Watches a live lecture by WebRTC (WHEP): opens a playback session, as a stream does, and a session of WebRTC with it. */
+        post: operations["startWatching"];
+        delete?: never;
+        /** Describes what viewers may send. */
+        options: operations["describeWatching"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/content/live/{video_id}/whip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Publishes a lecture by WebRTC (WHIP): H.264 and Opus, in up to four layers. Whoever publishes it until now is out. */
+        post: operations["startPublishing"];
+        delete?: never;
+        /** Describes what publishers may send. */
+        options: operations["describePublishing"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/content/live/{video_id}/whip/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a publisher's session; the lecture waits for the next one. Whoever knows the session's URL may. */
+        delete: operations["endPublication"];
+        /** Describes what may be sent to a publisher's session. */
+        options: operations["describePublication"];
+        head?: never;
+        /** Takes a publisher's ICE candidates, which are not needed. Whoever knows the session's URL may. */
+        patch: operations["changePublication"];
+        trace?: never;
+    };
     "/api/v1/content/upload": {
         parameters: {
             query?: never;
@@ -1130,6 +1278,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/p/{token}/{video_id}/whep/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a viewer's session, and its playback. */
+        delete: operations["endViewing"];
+        options?: never;
+        head?: never;
+        /** Takes a viewer's ICE candidates, which are not needed. */
+        patch: operations["changeViewing"];
+        trace?: never;
+    };
     "/p/{token}/{video_id}/{generation}/{rendition}/init.mp4": {
         parameters: {
             query?: never;
@@ -1585,6 +1751,69 @@ export interface components {
             reason: string;
             until?: components["schemas"]["Timestamp"] | null;
         };
+        /** @description Who has watched a lecture while it was live, in the order in which they came. */
+        LiveAttendance: {
+            items: components["schemas"]["LiveAttendee"][];
+        };
+        /** @description Somebody's time in a lecture. */
+        LiveAttendee: {
+            /** @description When they came. */
+            from: components["schemas"]["Timestamp"];
+            /** @description Their name; null if the account is gone. */
+            name?: string | null;
+            /** @description When they left or were last seen. */
+            until: components["schemas"]["Timestamp"];
+            /** @description The account. */
+            user_id: components["schemas"]["UserId"];
+        };
+        /** @description Where and with what a lecture is published. */
+        LiveIngest: {
+            /** @description The address for RTMP, where the stream's name is the key; null if RTMP is off. */
+            rtmp_url?: string | null;
+            /** @description The stream key: whoever has it may publish this lecture. */
+            stream_key: string;
+            /** @description The path for WHIP; the bearer is an access token or the stream key. */
+            whip_url: string;
+        };
+        /** @description A live lecture. */
+        LiveLecture: {
+            course_id?: components["schemas"]["CourseId"] | null;
+            /** @description May have several lines, may be empty. */
+            description: string;
+            ended_at?: components["schemas"]["Timestamp"] | null;
+            /** @description The id of the lecture, which is a video from the start. */
+            id: components["schemas"]["VideoId"];
+            ingest?: components["schemas"]["LiveIngest"] | null;
+            /** @description The owner's id. */
+            owner_id: components["schemas"]["UserId"];
+            /** @description Whether somebody publishes it now; while it is live and nobody does, its publisher is reconnecting. */
+            publishing: boolean;
+            started_at?: components["schemas"]["Timestamp"] | null;
+            starts_at?: components["schemas"]["Timestamp"] | null;
+            /** @description `scheduled` until it is first published, then `live` until it ends, also while nobody publishes it. */
+            status: components["schemas"]["LiveStatus"];
+            /** @description One line, 1 to 200 characters. */
+            title: string;
+            /**
+             * Format: int64
+             * @description How many watch it now.
+             */
+            viewers: number;
+        };
+        /** @description The fields to change; an absent field stays. */
+        LiveLectureChange: {
+            /** @description At most 5,000 characters; may have several lines. */
+            description?: string | null;
+            starts_at?: components["schemas"]["Timestamp"] | null;
+            /** @description One line, 1 to 200 characters. */
+            title?: string | null;
+        };
+        /** @description One page of live lectures, the latest first. */
+        LivePage: {
+            items: components["schemas"]["LiveLecture"][];
+            /** @description The cursor of the next page; null on the last page. */
+            next_cursor?: string | null;
+        };
         /** @description A playback session of the caller that is in use elsewhere. */
         LivePlaybackSession: {
             /** @description The player, such as `Firefox on Windows`. */
@@ -1598,6 +1827,11 @@ export interface components {
             /** @description The lecture that it plays. */
             video_id: components["schemas"]["VideoId"];
         };
+        /**
+         * @description The status of a live lecture.
+         * @enum {string}
+         */
+        LiveStatus: "scheduled" | "live" | "ended";
         /** @description The credentials. */
         Login: {
             /**
@@ -1672,6 +1906,15 @@ export interface components {
             /** @description Another user's e-mail address, for those who teach the course. */
             email?: string | null;
             user_id?: components["schemas"]["UserId"] | null;
+        };
+        /** @description The lecture to announce or to begin. */
+        NewLiveLecture: {
+            course_id?: components["schemas"]["CourseId"] | null;
+            /** @description At most 5,000 characters; may have several lines. */
+            description?: string | null;
+            starts_at?: components["schemas"]["Timestamp"] | null;
+            /** @description One line, 1 to 200 characters. */
+            title: string;
         };
         /**
          * @description What is wrong with a source that can be watched nevertheless.
@@ -1865,7 +2108,7 @@ export interface components {
          * @description The status of a lecture.
          * @enum {string}
          */
-        Status: "uploading" | "processing" | "playable" | "ready" | "failed" | "deleted";
+        Status: "scheduled" | "live" | "uploading" | "processing" | "playable" | "ready" | "failed" | "deleted";
         /**
          * Format: date-time
          * @description A moment in UTC, RFC 3339, exact to the microsecond.
@@ -2327,6 +2570,858 @@ export interface operations {
             };
             /** @description A parameter is wrong. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLive: {
+        parameters: {
+            query?: {
+                /** @description The most entries to return; 20 by default. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LivePage"];
+                };
+            };
+            /** @description A parameter is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createLive: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description For 30 days, a repeated request with the same key gets the same lecture. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLiveLecture"];
+            };
+        };
+        responses: {
+            /** @description The lecture, with an `ETag`. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveLecture"];
+                };
+            };
+            /** @description `instructor_required` */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request`, or `idempotency_mismatch` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fetchLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lecture, with an `ETag`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveLecture"];
+                };
+            };
+            /** @description `not_entitled`: it is listed, but not open to the caller now. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such live lecture that the caller may see. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `video_deleted` */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LiveLectureChange"];
+            };
+        };
+        responses: {
+            /** @description The changed lecture. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveLecture"];
+                };
+            };
+            /** @description There is no such live lecture of the caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `live_begun`: it has begun, so `starts_at` can't change any more. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The lecture has changed since it was read. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A field is wrong. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    showAttendance: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `text/csv` asks for a table */
+                Accept?: string | null;
+            };
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The attendance. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveAttendance"];
+                    "text/csv": string;
+                };
+            };
+            /** @description There is no such live lecture of the caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `video_deleted` */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lecture. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveLecture"];
+                };
+            };
+            /** @description There is no such live lecture of the caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `video_deleted` */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateLiveKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The lecture with its new `ingest`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveLecture"];
+                };
+            };
+            /** @description There is no such live lecture of the caller. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `live_ended`: it is over. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `video_deleted` */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startWatching: {
+        parameters: {
+            query?: {
+                /** @description The key of the lecture's link: whoever has it may watch, signed in or not. */
+                s?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The lecture */
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        /** @description The offer */
+        requestBody: {
+            content: {
+                "application/sdp": string;
+            };
+        };
+        responses: {
+            /** @description The answer; `Location` is the session, `ETag` its ICE, `Link` the servers that help to connect */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/sdp": string;
+                };
+            };
+            /** @description The offer can't be read (`malformed_sdp`) */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No valid sign-in, and no public lecture (`unauthenticated`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Listed, but not open to the caller now (`not_entitled`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such lecture (`video_not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody publishes it at the moment (`not_live`), or it has ended (`live_ended`) */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Deleted (`video_deleted`) */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not `application/sdp` (`unsupported_media_type`) */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing in the offer works here (`unsupported_offer`) */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Playing in too many places (`too_many_sessions`) */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description As many watch by WebRTC as may (`webrtc_full`), or not now (`unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describeWatching: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lecture */
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `Accept-Post`, and what pages of other origins may send */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    startPublishing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lecture */
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        /** @description The offer */
+        requestBody: {
+            content: {
+                "application/sdp": string;
+            };
+        };
+        responses: {
+            /** @description The answer; `Location` is the session, `ETag` its ICE, `Link` the servers that help to connect */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/sdp": string;
+                };
+            };
+            /** @description The offer can't be read (`malformed_sdp`) */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Neither a valid access token nor the lecture's stream key (`unauthenticated`) */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The lecture is somebody else's (`not_entitled`) */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such lecture (`video_not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The lecture has ended, or never was live (`live_ended`) */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Deleted (`video_deleted`) */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not `application/sdp` (`unsupported_media_type`) */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing in the offer works here (`unsupported_offer`) */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; `Retry-After` says when (`unavailable`) */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describePublishing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lecture */
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `Accept-Post`, and what pages of other origins may send */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endPublication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lecture */
+                video_id: components["schemas"]["VideoId"];
+                /** @description The session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such session (`session_not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    describePublication: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The lecture */
+                video_id: components["schemas"]["VideoId"];
+                /** @description The session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `Accept-Patch`, and what pages of other origins may send */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changePublication: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The session's entity tag */
+                "If-Match": string;
+            };
+            path: {
+                /** @description The lecture */
+                video_id: components["schemas"]["VideoId"];
+                /** @description The session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        /** @description Candidates */
+        requestBody: {
+            content: {
+                "application/trickle-ice-sdpfrag": string;
+            };
+        };
+        responses: {
+            /** @description Taken */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No such session (`session_not_found`) */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Another entity tag (`stale`) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not `application/trickle-ice-sdpfrag` (`unsupported_media_type`) */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A restart of ICE, which is not supported (`no_ice_restart`) */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No entity tag (`precondition_required`) */
+            428: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6541,6 +7636,110 @@ export interface operations {
             };
             /** @description The range lies beyond the end */
             416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    endViewing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The playback token */
+                token: string;
+                /** @description The lecture */
+                video_id: components["schemas"]["VideoId"];
+                /** @description The session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No session of this token */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The session has ended before */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    changeViewing: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The playback token */
+                token: string;
+                /** @description The lecture */
+                video_id: components["schemas"]["VideoId"];
+                /** @description The session */
+                session: string;
+            };
+            cookie?: never;
+        };
+        /** @description Candidates */
+        requestBody: {
+            content: {
+                "application/trickle-ice-sdpfrag": string;
+            };
+        };
+        responses: {
+            /** @description Taken */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No session of this token */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The session has ended */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Another entity tag */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not `application/trickle-ice-sdpfrag` */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description A restart of ICE, which is not supported */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

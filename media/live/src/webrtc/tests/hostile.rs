@@ -70,7 +70,7 @@ fn changed_handshakes_never_harm_more_than_their_session() {
             viewer.receive(at, arrival(client(), server(), &packet));
             for _ in 0..100 {
                 if matches!(
-                    viewer.next(),
+                    viewer.next_step(),
                     crate::webrtc::Shown::Wait(_) | crate::webrtc::Shown::Ended
                 ) {
                     break;

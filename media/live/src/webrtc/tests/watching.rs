@@ -131,7 +131,7 @@ impl Both {
 
     fn drain(&mut self) {
         loop {
-            match self.viewer.next() {
+            match self.viewer.next_step() {
                 Shown::Send(departure) => self.world.send(server(), departure),
                 Shown::Connected => {
                     self.begun = true;
@@ -155,7 +155,7 @@ impl Both {
     fn watch(&mut self, pictures: u32) {
         for _ in 0..pictures {
             let asked = !std::mem::take(&mut self.asked).is_empty();
-            let key = asked || self.lecture.made % 50 == 0;
+            let key = asked || self.lecture.made.is_multiple_of(50);
             for packets in self.lecture.next(key) {
                 if self.begun {
                     self.viewer.show(self.world.now, &packets);

@@ -110,9 +110,9 @@ impl World {
             let most = usize::try_from(way.jitter.as_micros()).unwrap();
             at += Duration::from_micros(u64::try_from(self.random.below(most)).unwrap());
         }
-        if way.narrow > 0 {
-            let length = u64::try_from(departure.contents.len() + 28).unwrap();
-            let takes = Duration::from_micros(length * 8_000_000 / way.narrow);
+        let length = u64::try_from(departure.contents.len() + 28).unwrap();
+        if let Some(takes) = (length * 8_000_000).checked_div(way.narrow) {
+            let takes = Duration::from_micros(takes);
             let free = self.free.entry(to).or_insert(self.now);
             let begins = (*free).max(self.now);
             if begins.duration_since(self.now) > QUEUE {

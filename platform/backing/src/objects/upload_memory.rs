@@ -20,22 +20,23 @@ const BUFFER: usize = 16 * 1_024;
 
 /// The budget; clones share it.
 #[derive(Clone)]
-pub(crate) struct UploadMemory(Arc<Semaphore>);
+pub struct UploadMemory(Arc<Semaphore>);
 
 /// Memory that was granted, returned when this is dropped.
 #[derive(Default)]
-pub(crate) struct Granted(Option<OwnedSemaphorePermit>);
+pub struct Granted(Option<OwnedSemaphorePermit>);
 
 /// Some bytes of a request, with their memory.
 #[derive(Default)]
-pub(crate) struct Batch {
+pub struct Batch {
     parts: Vec<Bytes>,
     /// The last bytes, if they came in small frames.
     small: BytesMut,
-    pub(crate) length: u64,
+    /// The bytes in all.
+    pub length: u64,
     granted: Granted,
     /// They have waited for more as long as they may and are noted at once.
-    pub(crate) waited: bool,
+    pub waited: bool,
 }
 
 impl Default for UploadMemory {
@@ -45,20 +46,23 @@ impl Default for UploadMemory {
 }
 
 impl UploadMemory {
-    pub(crate) fn new(budget: u32) -> Self {
+    /// A budget of so many bytes.
+    #[must_use]
+    pub fn new(budget: u32) -> Self {
         Self(Arc::new(Semaphore::new(
             usize::try_from(budget).unwrap_or(Semaphore::MAX_PERMITS),
         )))
     }
 
     /// Memory for a frame, if there is some right now and nobody waits.
-    pub(crate) fn try_take(&self, frame: &Bytes) -> Option<Granted> {
+    #[must_use]
+    pub fn try_take(&self, frame: &Bytes) -> Option<Granted> {
         let granted = Arc::clone(&self.0).try_acquire_many_owned(size(frame));
         granted.ok().map(|permit| Granted(Some(permit)))
     }
 
     /// Waits for memory for a frame; `None` if that takes too long.
-    pub(crate) async fn take(&self, frame: &Bytes) -> Option<Granted> {
+    pub async fn take(&self, frame: &Bytes) -> Option<Granted> {
         let granted = timeout(PATIENCE, Arc::clone(&self.0).acquire_many_owned(size(frame)));
         granted.await.ok()?.ok().map(|permit| Granted(Some(permit)))
     }
@@ -71,7 +75,7 @@ fn size(frame: &Bytes) -> u32 {
 
 impl Batch {
     /// Adds a frame with its memory.
-    pub(crate) fn push(&mut self, frame: Bytes, granted: Granted) {
+    pub fn push(&mut self, frame: Bytes, granted: Granted) {
         self.length += u64::try_from(frame.len()).unwrap_or(u64::MAX);
         match (&mut self.granted.0, granted.0) {
             (Some(have), Some(more)) => have.merge(more),
@@ -99,13 +103,14 @@ impl Batch {
     }
 
     /// The bytes so far.
-    pub(crate) fn parts(&mut self) -> &[Bytes] {
+    pub fn parts(&mut self) -> &[Bytes] {
         self.seal();
         &self.parts
     }
 
     /// The bytes, and the memory to hold until they are stored.
-    pub(crate) fn into_parts(mut self) -> (Vec<Bytes>, Granted) {
+    #[must_use]
+    pub fn into_parts(mut self) -> (Vec<Bytes>, Granted) {
         self.seal();
         (self.parts, self.granted)
     }
