@@ -60,7 +60,7 @@ async function publish({ url, bearer, rids }) {
 }
 
 /** Runs in the viewer's page. */
-async function watch({ url, bearer, seconds }) {
+async function watch({ url, bearer, seconds, blocked }) {
   const began = performance.now()
   const video = document.createElement('video')
   video.muted = true
@@ -74,7 +74,10 @@ async function watch({ url, bearer, seconds }) {
   const headers = { 'content-type': 'application/sdp', authorization: `Bearer ${bearer}` }
   const reply = await fetch(url, { method: 'POST', headers, body: peer.localDescription.sdp })
   if (reply.status !== 201) throw new Error(`WHEP: ${reply.status} ${await reply.text()}`)
-  await peer.setRemoteDescription({ type: 'answer', sdp: await reply.text() })
+  // Where UDP is blocked, it leads nowhere.
+  const reachable = (line) => !blocked || !/^a=candidate:\S+ \d+ udp /i.test(line)
+  const answer = (await reply.text()).split('\r\n').filter(reachable).join('\r\n')
+  await peer.setRemoteDescription({ type: 'answer', sdp: answer })
   const seen = { connected: null, first: null, frames: 0, gap: 0, heard: 0, glass: [], sizes: [], kinds: [], codecs: [] }
   peer.addEventListener('connectionstatechange', () => {
     if (peer.connectionState === 'connected') seen.connected ??= performance.now() - began
@@ -118,16 +121,16 @@ async function watch({ url, bearer, seconds }) {
 const { origin, whip, whep, seconds, rids, blocked } = JSON.parse(readFileSync(0, 'utf8'))
 const browsers = []
 try {
-  const open = async (more = []) => {
-    const browser = await chromium.launch({ executablePath, args: [...args, ...more] })
+  const open = async () => {
+    const browser = await chromium.launch({ executablePath, args })
     browsers.push(browser)
     const page = await (await browser.newContext({ permissions: ['microphone'] })).newPage()
     await page.goto(origin)
     return page
   }
-  const viewer = await open(blocked ? ['--force-webrtc-ip-handling-policy=disable_non_proxied_udp'] : [])
+  const viewer = await open()
   await (await open()).evaluate(publish, { ...whip, rids })
-  const seen = await viewer.evaluate(watch, { ...whep, seconds })
+  const seen = await viewer.evaluate(watch, { ...whep, seconds, blocked })
   console.log(JSON.stringify(seen))
 } finally {
   await Promise.all(browsers.map((browser) => browser.close()))

@@ -38,10 +38,11 @@ async def main(url: str, bearer: str, seconds: float) -> None:
     await asyncio.sleep(seconds)
     for reader in readers:
         reader.cancel()
-    await peer.close()
     origin = "/".join(url.split("/")[:3])
+    # A session that the peer has closed is gone.
     end = urllib.request.Request(origin + location, method="DELETE")
     await asyncio.to_thread(urllib.request.urlopen, end)
+    await peer.close()
     print(json.dumps(seen))
 
 
