@@ -11,8 +11,8 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-# The media plane takes no bearer token and event streams never end; other scenarios cover both.
-LEFT_OUT = "^/p/|/events$"
+# The media plane takes no bearer token, event streams never end, and WebRTC speaks SDP; other scenarios cover them.
+LEFT_OUT = "^/p/|/events$|/whip|/whep$"
 
 
 def main():

@@ -88,6 +88,9 @@ fn good(key: &str) -> Vec<u8> {
 
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     for _ in 0..random.within(1..9) {
+        if bytes.is_empty() {
+            return;
+        }
         let at = usize::try_from(random.within(0..bytes.len() as u64)).unwrap_or(0);
         let until = (at + usize::try_from(random.within(1..300)).unwrap_or(1)).min(bytes.len());
         match random.within(0..4) {
