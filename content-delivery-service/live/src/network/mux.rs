@@ -133,11 +133,11 @@ mod tests {
         }
     }
 
-    /// A STUN binding request with the user name `ufrag:remote`.
+    /// A STUN binding request with the user name `ufrag:remote`, a priority and something where its signature stands.
     fn request(ufrag: &str) -> Vec<u8> {
         let name = format!("{ufrag}:remote");
         let padded = name.len().div_ceil(4) * 4;
-        let length = u16::try_from(padded + 4).unwrap();
+        let length = u16::try_from(4 + padded + 8 + 24).unwrap();
         let mut stun = vec![0, 1];
         stun.extend(length.to_be_bytes());
         stun.extend([0x21, 0x12, 0xa4, 0x42]);
@@ -146,6 +146,9 @@ mod tests {
         stun.extend(u16::try_from(name.len()).unwrap().to_be_bytes());
         stun.extend(name.as_bytes());
         stun.resize(20 + 4 + padded, 0);
+        stun.extend([0, 0x24, 0, 4, 0, 0, 0, 1]);
+        stun.extend([0, 8, 0, 20]);
+        stun.extend([0; 20]);
         stun
     }
 

@@ -47,6 +47,9 @@ export class LivePlayback {
   behind = $state(0);
 
   #whep: Whep | null = null;
+  #whepOpens = false;
+  /** A sign-in has one place for a lecture, which WebRTC took while it was being opened. */
+  #hasLostPlace = false;
   #segments: Segments | null = null;
   #stream: PlaybackSession | null = null;
   #stopBeat: () => void = () => undefined;
@@ -162,8 +165,10 @@ export class LivePlayback {
   async #openLive(): Promise<void> {
     const generation = this.#begin();
     if (this.#isBlocked || this.#takeOver !== null) return this.#openSegments(null, generation);
+    this.#whepOpens = true;
+    this.#hasLostPlace = false;
     try {
-      const whep = await Whep.open(this.source);
+      const whep = await Whep.open(this.source).finally(() => (this.#whepOpens = false));
       if (generation !== this.#generation) return void whep.close();
       this.#useWhep(whep, generation);
     } catch (thrown) {
@@ -174,7 +179,7 @@ export class LivePlayback {
       if (isOver(problem) || problem.code === 'network') return this.#couldNotOpen(problem);
       this.#betterAt = performance.now() + this.#betterWait;
       this.#betterWait = Math.min(longestBetter, this.#betterWait * 2);
-      if (this.#segments === null) await this.#openSegments(null, generation);
+      if (this.#segments === null || this.#hasLostPlace) await this.#openSegments(null, generation);
       else this.#segmentsToLive(this.#segments);
     }
   }
@@ -227,12 +232,12 @@ export class LivePlayback {
       this.#dropSegments();
       this.#stream = stream;
       this.#segments = new Segments(Player, this.video, stream.hls_url, behind, {
-        refused: () => this.#reopen(),
+        refused: () => this.#losePlace(),
         missing: () => this.#again(1000),
         waiting: (isWaiting) => (this.reconnecting = isWaiting),
         broken: () => this.#giveUp(new Problem(0, 'media', t('player.errorMedia'))),
       });
-      this.#stopBeat = keepAlive(stream, () => document.hidden && this.video.paused, () => this.#reopen());
+      this.#stopBeat = keepAlive(stream, () => document.hidden && this.video.paused, () => this.#losePlace());
       this.#opened('segments');
       this.#play();
     } catch (thrown) {
@@ -332,6 +337,12 @@ export class LivePlayback {
       if (behind === null) void this.#openLive();
       else this.#openBehind(behind);
     }, after);
+  }
+
+  /** What plays from segments is refused; while WebRTC is being opened, that shows what to do. */
+  #losePlace(): void {
+    if (this.#whepOpens) this.#hasLostPlace = true;
+    else this.#reopen();
   }
 
   /** The session is over; a new one shows whether the viewer may still watch. */

@@ -51,8 +51,9 @@ export class Whep {
 
   /** Resolves when the server knows. */
   async close(): Promise<void> {
-    this.peer.close();
+    // The server ends a session whose peer has closed, and would not know it any more.
     await end(this.kept);
+    this.peer.close();
   }
 }
 

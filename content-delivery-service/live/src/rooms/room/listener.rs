@@ -52,6 +52,8 @@ impl Listener {
                 Ok(frame) if self.can_decode(&frame) => return Some(Heard::Frame(frame)),
                 Ok(_) => {}
                 Err(RecvError::Lagged(_)) => {
+                    // what waits is old, and the next frame would push it out again
+                    self.live = self.live.as_ref().map(broadcast::Receiver::resubscribe);
                     for layer in std::mem::take(&mut self.begun) {
                         self.room.ask_key_frame(layer);
                     }
