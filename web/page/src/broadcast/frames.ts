@@ -20,6 +20,7 @@ export function latestOf(track: MediaStreamTrack): Latest {
 /** Takes pictures from the track itself, which works in the background, too. */
 class Read implements Latest {
   #frame: VideoFrame | null = null;
+  #isClosed = false;
   readonly #reader: ReadableStreamDefaultReader<VideoFrame>;
 
   constructor(
@@ -36,6 +37,7 @@ class Read implements Latest {
   }
 
   close(): void {
+    this.#isClosed = true;
     void this.#reader.cancel().catch(() => undefined);
     this.#frame?.close();
     this.#frame = null;
@@ -46,6 +48,8 @@ class Read implements Latest {
       const { done, value } = await this.#reader.read();
       // The last picture stays when the track has ended.
       if (done) return;
+      // It was on its way when this was closed.
+      if (this.#isClosed) return value.close();
       this.#frame?.close();
       this.#frame = value;
     }

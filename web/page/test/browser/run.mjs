@@ -99,7 +99,6 @@ const scenes = [
   live.broadcastFromAnotherPlace,
   live.showTheScreen,
   live.readTheAttendance,
-  live.lookAtLive,
   live.endTheLecture,
   live.beginAScheduledLecture,
   typing.keepWhatWasTyped,

@@ -2,6 +2,7 @@
 
 use crate::controllers::state::Api;
 use crate::controllers::{sdp, session_path};
+use crate::sessions::Known;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use contracts::VideoId;
@@ -27,6 +28,8 @@ pub(crate) async fn end_publication(
     Path((video, session)): Path<(String, String)>,
 ) -> Response {
     let (known, id) = session_path::publishers(&api.sessions, &video, &session);
-    api.sessions.end(id);
+    if matches!(known, Known::Open(_)) {
+        api.sessions.end(id);
+    }
     sdp::ended(&known)
 }
