@@ -156,7 +156,7 @@ async fn everything_else_is_refused(stage: &Stage, admin: &Account, lecture: &st
         for (method, operation) in item.as_object().context("operations")? {
             let access = operation["x-access"].as_str().unwrap_or_default();
             let is_for_clients = access.contains("client");
-            let checks_bearer = !matches!(access, "public" | "playback_token" | "upload_key" | "");
+            let checks_bearer = !matches!(access, "public" | "playback_token" | "live_session" | "upload_key" | "");
             if is_for_clients || !checks_bearer {
                 continue;
             }
