@@ -27,6 +27,7 @@ pub mod telemetry;
 pub use auth::auth_error::AuthError;
 pub use auth::authenticator::Authenticator;
 pub use auth::external::{ClaimNames, ExternalClaims, verified_email};
+pub use auth::identify::{bearer, user_required};
 pub use auth::internal_keys::InternalKeys;
 pub use auth::issuer::Issuer;
 pub use auth::keys::{KeyFeed, Keys, NoKeys, PublicKey};

@@ -8,7 +8,9 @@ use http::{HeaderMap, StatusCode};
 use std::convert::Infallible;
 
 /// The bearer token of a request.
-fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
+///
+/// Errors: there is none, there are several, or the header is of another scheme
+pub fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let first = all.next().ok_or(AuthError::Missing)?;
     if all.next().is_some() {
@@ -33,7 +35,8 @@ pub(crate) async fn identify(parts: &Parts) -> Result<Principal, AuthError> {
 }
 
 /// 403 `user_required`: a client calls what only people may.
-pub(crate) fn user_required() -> Problem {
+#[must_use]
+pub fn user_required() -> Problem {
     Problem::new(
         StatusCode::FORBIDDEN,
         "user_required",

@@ -1,14 +1,14 @@
 //! `POST /live/{video_id}/whip`
 
+use crate::controllers::person::person;
 use crate::controllers::state::Api;
 use crate::controllers::{errors, sdp};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
-use contracts::questions::live::{Bearer, PublishAsked, Publisher};
-use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
-use runtime::{AuthError, Authenticator, PathId, Principal, Problem, ProblemDocument};
+use contracts::questions::live::{PublishAsked, Publisher};
+use http::HeaderMap;
+use runtime::{AuthError, Authenticator, PathId, Principal, Problem, ProblemDocument, bearer, user_required};
 
 /// Publishes a lecture by WebRTC (WHIP): H.264 and Opus, in up to four layers. Whoever publishes it until now is out.
 #[utoipa::path(
@@ -63,30 +63,10 @@ async fn start(api: &Api, video: Result<PathId<VideoId>, Problem>, request: Requ
 async fn publisher(authenticator: &Authenticator, headers: &HeaderMap) -> Result<Publisher, Problem> {
     let bearer = bearer(headers)?;
     match authenticator.verify(bearer).await {
-        Ok(Principal::User(caller)) => Ok(Publisher::Person(Bearer {
-            user: caller.user_id,
-            session: caller.session_id,
-            roles: caller.roles,
-            version: caller.version,
-        })),
-        Ok(Principal::Client { .. }) => Err(AuthError::Invalid.into()),
+        Ok(Principal::User(caller)) => Ok(Publisher::Person(person(caller))),
+        Ok(Principal::Client { .. }) => Err(user_required()),
         // No access token at all, since those have three parts.
         Err(AuthError::Invalid) if !bearer.contains('.') => Ok(Publisher::Key(bearer.to_owned())),
         Err(error) => Err(error.into()),
     }
-}
-
-fn bearer(headers: &HeaderMap) -> Result<&str, AuthError> {
-    let mut all = headers.get_all(AUTHORIZATION).iter();
-    let first: &HeaderValue = all.next().ok_or(AuthError::Missing)?;
-    if all.next().is_some() {
-        return Err(AuthError::Ambiguous);
-    }
-    let (scheme, bearer) = first
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .ok_or(AuthError::Invalid)?;
-    let is_bearer = scheme.eq_ignore_ascii_case("bearer") && !bearer.is_empty();
-    is_bearer.then_some(bearer).ok_or(AuthError::Invalid)
 }

@@ -1,5 +1,6 @@
 //! `POST /live/{video_id}/whep`
 
+use crate::controllers::person::person;
 use crate::controllers::state::Api;
 use crate::controllers::{errors, sdp};
 use crate::sessions::{OpenError, Opened};
@@ -9,7 +10,9 @@ use contracts::VideoId;
 use contracts::questions::live::{Bearer, Watch, WatchAsked};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, USER_AGENT};
-use runtime::{AuthError, Caller, ClientAddress, PathId, Principal, Problem, ProblemDocument, Query, RequestId};
+use runtime::{
+    AuthError, ClientAddress, PathId, Principal, Problem, ProblemDocument, Query, RequestId, bearer, user_required,
+};
 use serde::Deserialize;
 
 /// What a lecture's link adds to the address.
@@ -81,28 +84,12 @@ pub(crate) async fn start_watching(
 }
 
 async fn viewer(api: &Api, headers: &HeaderMap) -> Result<Option<Bearer>, Problem> {
-    let Some(value) = headers.get(AUTHORIZATION) else {
+    if !headers.contains_key(AUTHORIZATION) {
         return Ok(None);
-    };
-    let text = value.to_str().ok().and_then(|text| text.split_once(' '));
-    let (scheme, token) = text.ok_or(AuthError::Invalid)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(AuthError::Invalid.into());
     }
-    match api.authenticator.verify(token).await? {
-        Principal::User(Caller {
-            user_id: user,
-            session_id: session,
-            roles,
-            version,
-            ..
-        }) => Ok(Some(Bearer {
-            user,
-            session,
-            roles,
-            version,
-        })),
-        Principal::Client { .. } => Err(AuthError::Invalid.into()),
+    match api.authenticator.verify(bearer(headers)?).await? {
+        Principal::User(caller) => Ok(Some(person(caller))),
+        Principal::Client { .. } => Err(user_required()),
     }
 }
 
