@@ -17,11 +17,11 @@ async fn every_documented_number_is_there_after_some_work() {
     .await;
     server.signed_in("ada@example.org").await;
     let wrong = |n: usize| json!({"email": format!("guess-{n}@example.org"), "password": "not the password"});
-    let crowd = join_all((0..200).map(|n| server.post("/login", wrong(n)))).await;
+    let crowd = join_all((0..400).map(|n| server.post("/login", wrong(n)))).await;
     let busy: Vec<_> = crowd.iter().filter(|reply| reply.status == 503).collect();
     assert!(
         !busy.is_empty(),
-        "two hundred at once are too many for one worker and 128 places"
+        "four hundred at once are too many for one worker and 256 places"
     );
     for reply in &busy {
         reply.is_problem(503, "busy");
