@@ -141,6 +141,10 @@ impl Stream {
     /// A file of the stream; waits for one that is about to come.
     pub(super) async fn read(&self, file: &LiveFile, reload: Reload) -> LiveReply {
         let begun = Instant::now();
+        let mut reload = reload;
+        // Players that know no parts fail at a playlist without a segment; ffmpeg 5 even crashes where another one has some.
+        let is_plain = matches!(file, LiveFile::Playlist(_)) && reload.sequence.is_none();
+        reload.sequence = reload.sequence.or(is_plain.then_some(0));
         loop {
             match self.find(file, reload) {
                 Found::Reply(reply) => return reply,
@@ -148,8 +152,10 @@ impl Stream {
                 Found::Listing(listing) => return listing.reply(),
                 Found::Wait(mut news, at_most) => {
                     let changed = timeout_at(begun + at_most, news.changed()).await;
-                    if !matches!(changed, Ok(Ok(()))) {
-                        return LiveReply::Late;
+                    match changed {
+                        Ok(Ok(())) => {}
+                        _ if is_plain && reload.sequence.is_some() => reload.sequence = None,
+                        _ => return LiveReply::Late,
                     }
                 }
             }
