@@ -162,7 +162,7 @@ export async function rewindAndReturn(world) {
 /** Another tab of the teacher's takes over, and the first one says so. */
 export async function broadcastFromAnotherPlace(world) {
   // The server has ended sessions before the page says good-bye.
-  world.stage.allow(/status of 404/);
+  world.stage.allow(/status of (403|404)/);
   const { stage, studio, instructor, watching } = world;
   const other = await stage.person();
   await stage.signIn(other, instructor);
@@ -182,7 +182,7 @@ export async function broadcastFromAnotherPlace(world) {
 /** The screen is shown in place of the camera; learners see it without doing anything. */
 export async function showTheScreen({ stage, studio, watching }) {
   // The server has ended sessions before the page says good-bye.
-  stage.allow(/status of 404/);
+  stage.allow(/status of (403|404)/);
   await studio.getByRole('radio', { name: /Screen and camera/ }).click();
   await studio.getByLabel('Camera in the corner').waitFor();
   await until('the screen is sent', () => studio.evaluate(() => document.querySelector('video').srcObject?.getVideoTracks()[0]?.contentHint === 'detail'));
@@ -205,7 +205,7 @@ export async function readTheAttendance({ stage, studio }) {
 /** The lecture at three widths, in light and in dark: the studio, and a learner's page. */
 export async function lookAtLive({ stage, studio, watching }) {
   // The server has ended sessions before the page says good-bye.
-  stage.allow(/status of 404/);
+  stage.allow(/status of (403|404)/);
   for (const [name, page] of [['studio', studio], ['live', watching]]) {
     for (const [width, height] of [[360, 740], [768, 1024], [1440, 900]]) {
       await page.setViewportSize({ width, height });
@@ -226,7 +226,7 @@ export async function lookAtLive({ stage, studio, watching }) {
 /** The lecture ends; somebody who was in the past goes on there, in the recording. */
 export async function endTheLecture(world) {
   // The server has ended sessions before the page says good-bye.
-  world.stage.allow(/status of 404/);
+  world.stage.allow(/status of (403|404)/);
   const { stage, studio, watching: page } = world;
   stage.allow(/status of (403|404|409|410)/);
   await page.locator('section.player').focus();
@@ -249,7 +249,7 @@ export async function endTheLecture(world) {
 /** A lecture that is announced counts down, and begins on the learners' pages without a reload. */
 export async function beginAScheduledLecture(world) {
   // The server has ended sessions before the page says good-bye.
-  world.stage.allow(/status of 404/);
+  world.stage.allow(/status of (403|404)/);
   const { stage, instructor } = world;
   stage.allow(/status of (403|404|409|410)/);
   const page = await stage.person();
