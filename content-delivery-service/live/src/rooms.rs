@@ -237,7 +237,9 @@ impl LiveMedia for Rooms {
     }
 
     async fn end(&self, video: VideoId) {
-        let Some(room) = self.held(video) else { return };
+        let Some(room) = self.held(video) else {
+            return self.finish(video, Duration::MAX).await;
+        };
         let mut is_stored = room.is_stored.subscribe();
         room.end();
         // a recording that takes longer is completed later

@@ -21,14 +21,15 @@ use backing::space::Space;
 use broadcasts::models::recording::GENERATION;
 use broadcasts::repositories::recording_repository::RecordingRepository;
 use bytes::Bytes;
-use contracts::{RenditionName, VideoId};
+use contracts::{ObjectKey, RenditionName, VideoId};
 use fmp4::IndexError;
 use instant::Instants;
 use ladders::{CachedLadder, Ladders};
 use media_memory::MediaMemory;
-use recordings::Recordings;
+use recordings::{Kept, Recordings};
 use renditions::repositories::ladder_repository::LadderRepository;
 use segments_on_disk::SegmentsOnDisk;
+use std::ops::Range;
 use std::sync::Arc;
 use tagged_playlist::TaggedPlaylist;
 
@@ -136,11 +137,15 @@ impl MediaStore {
         match resource {
             MediaResource::Index => {
                 let index = async {
-                    if let Some(playlist) = self.recordings.index(video).await? {
-                        return Ok(playlist);
+                    let recording = self.recordings.of(video).await?;
+                    if let Some(kept) = recording.as_ref().filter(|kept| !kept.is_complete()) {
+                        return kept.index();
                     }
                     let cached = self.ladders.current(video).await?;
-                    self.index(video, &cached).await
+                    match recording {
+                        Some(kept) => recorded_index(&kept, &cached),
+                        None => self.index(video, &cached).await,
+                    }
                 };
                 Box::pin(index).await
             }
@@ -156,7 +161,12 @@ impl MediaStore {
                 made.await.map_err(MediaError::Shared)
             }
             MediaResource::Playlist(generation, rendition) => {
-                Box::pin(self.ladders.playlist(video, *generation, rendition)).await
+                let playlist = async {
+                    let recording = self.recordings.of(video).await?;
+                    let of = (*generation, rendition);
+                    self.ladders.playlist(video, of, recording.as_deref()).await
+                };
+                Box::pin(playlist).await
             }
             MediaResource::Part(..) | MediaResource::Heartbeat | MediaResource::End => Err(MediaError::NoSuchResource),
         }
@@ -241,11 +251,22 @@ impl MediaStore {
             return Ok(held.with(self.instants.read(video, &segment).await?));
         }
         if generation == GENERATION {
-            let (key, length) = self.recordings.locate(video, rendition, n).await?;
-            let held = self.memory.hold(length, self.hot.settle()).await?;
-            return Ok(held.with(self.objects.get(&key).await?));
+            let place = self.recordings.locate(video, rendition, n).await?;
+            return match self.read(place).await {
+                Err(MediaError::Objects(ObjectError::NotFound)) => {
+                    // it was joined with others meanwhile
+                    self.recordings.forget(video).await;
+                    let place = self.recordings.locate(video, rendition, n).await?;
+                    self.read(place).await
+                }
+                read => read,
+            };
         }
-        let (key, range) = self.ladders.locate(video, generation, rendition, n).await?;
+        let place = self.ladders.locate(video, generation, rendition, n).await?;
+        self.read(place).await
+    }
+
+    async fn read(&self, (key, range): (ObjectKey, Range<u64>)) -> Result<Bytes, MediaError> {
         let length = range.end.saturating_sub(range.start);
         let held = self.memory.hold(length, self.hot.settle()).await?;
         let read = self.objects.get_ranges(&key, &[range]).await?;
@@ -267,6 +288,14 @@ impl MediaStore {
             .await?;
         Ok(playlist.media(!cached.ladder.complete))
     }
+}
+
+/// The playlist of a recording's renditions: those that were published, and those that were encoded since.
+fn recorded_index(kept: &Kept, cached: &CachedLadder) -> Result<MediaBytes, MediaError> {
+    // nothing can be played
+    kept.index()?;
+    let playlist = cached.recorded_index(kept);
+    Ok(playlist.media(!cached.ladder.complete))
 }
 
 fn media_of(rendition: &RenditionName, tag: String, bytes: Bytes) -> MediaBytes {

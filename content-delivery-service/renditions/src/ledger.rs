@@ -6,8 +6,9 @@
 use crate::models::lecture::Reason;
 use crate::models::outcome::{Outcome, Recorded, Source};
 use crate::models::plan::{Plan, Work};
-use crate::models::planning::{plan_below_source, plan_of_survey};
+use crate::models::planning::{plan_below_source, plan_of_recording, plan_of_survey};
 use crate::models::publication::{Publication, Published};
+use crate::models::recorded::RecordedPicture;
 use crate::models::survey::{ScannedTracks, Survey};
 use crate::repositories::plan_repository::{PlanRepository, failing};
 use crate::repositories::transcode_repository::{TranscodeRepository, write_with_events};
@@ -40,6 +41,8 @@ pub enum Finding<'a> {
     Obstacle(&'a Probe, &'a Obstacle),
     /// It is of a kind that only an encoder can read.
     OtherContainer(Sniff),
+    /// It is the recording of a live lecture, with this picture.
+    Recorded(Option<&'a RecordedPicture>),
     /// An encoder's probe has read it.
     Surveyed(&'a Survey),
     /// An encoder's probe can't read it: a stable code, and a message.
@@ -196,6 +199,9 @@ fn outcome(finding: &Finding<'_>, rungs: &[u32]) -> Outcome {
         Finding::Playable(probe, index) => Outcome::Playable {
             source: Source::of(probe, Some(index.head())),
             plan: Box::new(plan_below_source(probe, index, rungs)),
+        },
+        Finding::Recorded(picture) => Outcome::Recorded {
+            plan: Box::new(picture.map_or_else(Plan::none, |picture| plan_of_recording(picture, rungs))),
         },
         Finding::Surveyed(survey) => {
             let plan = plan_of_survey(survey, rungs);

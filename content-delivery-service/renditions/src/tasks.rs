@@ -22,6 +22,20 @@ pub struct ScanTask {
     pub video_id: VideoId,
 }
 
+/// Plans what the recording of a live lecture lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordingTask {
+    /// The video.
+    pub video_id: VideoId,
+}
+
+/// Joins the segments of a live lecture's recording into larger objects.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinTask {
+    /// The video.
+    pub video_id: VideoId,
+}
+
 /// Surveys a source that needs encoding, with an encoder's probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SurveyTask {
@@ -103,6 +117,53 @@ impl ScanTask {
             subject: Some(self.video_id.0),
         }
     }
+}
+
+impl RecordingTask {
+    /// The kind of job that runs it.
+    pub const KIND: &'static str = "recording";
+
+    /// The task, due at once.
+    #[must_use]
+    pub fn task(&self, owner: UserId, now: Timestamp) -> NewTask {
+        NewTask {
+            kind: Self::KIND,
+            key: format!("{}:{}", Self::KIND, self.video_id),
+            payload: json!(self),
+            run_after: now,
+            priority: LOOKS,
+            owner: Some(owner),
+            subject: Some(self.video_id.0),
+        }
+    }
+}
+
+impl JoinTask {
+    /// The kind of job that runs it.
+    pub const KIND: &'static str = "join";
+
+    /// The task, due at once.
+    #[must_use]
+    pub fn task(&self, owner: UserId, now: Timestamp) -> NewTask {
+        NewTask {
+            kind: Self::KIND,
+            key: format!("{}:{}", Self::KIND, self.video_id),
+            payload: json!(self),
+            run_after: now,
+            priority: REMOVALS,
+            owner: Some(owner),
+            subject: Some(self.video_id.0),
+        }
+    }
+}
+
+/// What is to be done with a recording that is complete.
+#[must_use]
+pub fn of_recording(video_id: VideoId, owner: UserId, now: Timestamp) -> Vec<NewTask> {
+    vec![
+        RecordingTask { video_id }.task(owner, now),
+        JoinTask { video_id }.task(owner, now),
+    ]
 }
 
 impl SurveyTask {

@@ -27,8 +27,8 @@ impl TranscodeService {
 
     /// Queues the renditions that are missing or failed; encodes all of them again if all are complete and one is named.
     pub(crate) async fn request(&self, video: &Video, names: &[String], asker: Asker) -> Result<(), VideoError> {
-        if video.is_recording() {
-            // what it is played from is what was published
+        if video.is_recording() && !matches!(video.status, Status::Playable | Status::Ready) {
+            // there is nothing to encode before it is over
             return Ok(());
         }
         let of = (video.id, video.owner_id);

@@ -8,6 +8,7 @@ mod stretches;
 
 use crate::encoder::{FFMPEG, installed};
 use crate::failures;
+use crate::recordings::Recordings;
 use crate::sources::Sources;
 use async_trait::async_trait;
 use backing::db::{DbError, Tx};
@@ -35,6 +36,7 @@ pub(crate) struct EncodeJob {
     pub(crate) kind: &'static str,
     pub(crate) objects: Objects,
     pub(crate) sources: Sources,
+    pub(crate) recordings: Recordings,
     pub(crate) ledger: Ledger,
     pub(crate) sandbox: Sandbox,
     pub(crate) staging: Staging,

@@ -96,6 +96,7 @@ fn of_pipe(error: &io::Error) -> JobError {
 fn of_source(error: &SourceError) -> JobError {
     match error {
         SourceError::Store(error) => JobError::store("the source could not be read", error),
+        SourceError::Database(_) => JobError::Retry(error.to_string()),
         SourceError::NoRoom(_) => JobError::Wait(error.to_string()),
         SourceError::Staging(error) => staging(error),
         SourceError::Indivisible(_) => {

@@ -2,8 +2,9 @@
 //!
 //! The worker of `backing::tasks` claims a task and runs its job: `ScanJob` scans a new upload, `SurveyJob` surveys a source
 //! that needs encoding with an encoder's probe, `EncodeJob` encodes one piece of a plan's renditions, `TidyJob` removes what
-//! a complete lecture does not need. Jobs report through the ledger of the crate `renditions`, which writes their results
-//! only while the task is still this worker's.
+//! a complete lecture does not need. Of a live lecture's recording, `PlanJob` plans what it lacks, and `JoinJob` joins its
+//! segments. Jobs report through the ledger of the crate `renditions`, which writes their results only while the task is
+//! still this worker's.
 //!
 //! ffmpeg and ffprobe run in `sandbox`; `encoder` reads ffmpeg's progress, `encode_job` writes its command lines, and
 //! `containers` knows its names and habits. `sources` hands both the source as files and pipes, wherever it is stored.
@@ -14,6 +15,7 @@ pub mod containers;
 mod encode_job;
 pub mod encoder;
 mod failures;
+mod recordings;
 mod scan_job;
 mod sources;
 pub mod survey;
@@ -32,6 +34,7 @@ use backing::{Backing, Metric};
 use encode_job::EncodeJob;
 use encoder::installed;
 use fmp4::Limits;
+use recordings::{JoinJob, PlanJob, Recordings};
 use renditions::ledger::Ledger;
 use renditions::tasks::EncodeTask;
 use runtime::{Background, Face, Questions, Routes, Service};
@@ -71,6 +74,7 @@ const ENCODER_MEMORY: &str = "moocflix_encoder_memory_limit";
 pub(crate) const SOURCES_REFUSED: &str = "moocflix_sources_refused_total";
 pub(crate) const SOURCE_BYTES: &str = "moocflix_source_bytes_fetched_total";
 pub(crate) const PIECES_PUBLISHED: &str = "moocflix_pieces_published_total";
+pub(crate) const SEGMENTS_JOINED: &str = "moocflix_live_segments_joined_total";
 
 /// Every metric of this crate.
 const METRICS: &[Metric] = &[
@@ -101,6 +105,10 @@ const METRICS: &[Metric] = &[
     Metric {
         name: PIECES_PUBLISHED,
         help: "pieces of renditions that were published",
+    },
+    Metric {
+        name: SEGMENTS_JOINED,
+        help: "segments of recordings of live lectures that were joined into larger objects",
     },
 ];
 
@@ -151,15 +159,16 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
     }
     // With SQLite, every worker of this queue has its staging folder in this data directory.
     let one_machine = !deps.db.is_postgres();
+    let recordings = Recordings::new(&deps.db, objects.clone(), space.clone());
     let ledger = Ledger::new(deps.db, clock, &transcode.rungs).fetching(objects.folder().is_none());
     let queue = deps.queue.of_worker(staging.worker());
-    let scan = ScanJob::new(objects.clone(), ledger.clone(), limits);
-    let scans = Worker::new(queue.clone(), vec![Arc::new(scan)], SCAN_SLOTS, POLL);
+    let looks = looks((&objects, &recordings), &ledger, limits);
+    let scans = Worker::new(queue.clone(), looks, SCAN_SLOTS, POLL);
     let sources = Sources::new(objects.clone(), space.clone(), staging.clone());
-    let surveys = surveys((&objects, &sources), &ledger, &sandbox, &staging);
+    let surveys = surveys((&objects, &sources, &recordings), &ledger, &sandbox, &staging);
     let surveys = Worker::new(queue.clone(), surveys, SURVEY_SLOTS, POLL);
-    let mut tasks = vec![background("scans", scans), background("surveys", surveys)];
-    tasks.push(installed::background());
+    let (scans, surveys) = (background("scans", scans), background("surveys", surveys));
+    let mut tasks = vec![scans, surveys, installed::background()];
     tasks.push(cage_check::background(sandbox.clone(), staging.clone(), required));
     let rooms = (staging.clone(), sources.clone());
     tasks.push(lost_workers(queue.clone(), rooms, one_machine));
@@ -169,6 +178,7 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
             kind: EncodeTask::KIND,
             objects,
             sources,
+            recordings,
             ledger,
             sandbox,
             staging,
@@ -214,9 +224,20 @@ fn playable(instant: &InstantConfig) -> Limits {
     }
 }
 
+/// The jobs that only look at a source, for which people wait.
+fn looks((objects, recordings): (&Objects, &Recordings), ledger: &Ledger, limits: Limits) -> Vec<Arc<dyn Job>> {
+    vec![
+        Arc::new(ScanJob::new(objects.clone(), ledger.clone(), limits)),
+        Arc::new(PlanJob {
+            recordings: recordings.clone(),
+            ledger: ledger.clone(),
+        }),
+    ]
+}
+
 /// The jobs that read a source as a whole, and those for which nobody waits.
 fn surveys(
-    (objects, sources): (&Objects, &Sources),
+    (objects, sources, recordings): (&Objects, &Sources, &Recordings),
     ledger: &Ledger,
     sandbox: &Sandbox,
     staging: &Staging,
@@ -231,6 +252,7 @@ fn surveys(
             staging: staging.clone(),
         }),
         Arc::new(TidyJob { objects, ledger }),
+        Arc::new(JoinJob(recordings.clone())),
     ]
 }
 

@@ -87,6 +87,14 @@ impl SourceFile {
         }
     }
 
+    /// A part of a source at a path, which is read from its beginning.
+    pub(crate) fn part(path: PathBuf) -> Self {
+        Self {
+            path,
+            held: Held::Slice { jumps: false },
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

@@ -143,6 +143,17 @@ pub enum ObjectKey {
         /// The number of the lease under which it was made, so that two nodes never write the same object.
         lease: i64,
     },
+    /// Segments of a live lecture's recording, one after the other.
+    LivePiece {
+        /// The video.
+        video: VideoId,
+        /// The rendition.
+        rendition: RenditionName,
+        /// The media sequence number of the first segment.
+        first: u32,
+        /// The fence of the task that made it, so that two workers never write the same object.
+        fence: i64,
+    },
 }
 
 impl fmt::Display for ObjectKey {
@@ -164,6 +175,12 @@ impl fmt::Display for ObjectKey {
                 sequence,
                 lease,
             } => write!(f, "videos/{video}/live/{rendition}/{sequence}-{lease}.m4s"),
+            Self::LivePiece {
+                video,
+                rendition,
+                first,
+                fence,
+            } => write!(f, "videos/{video}/live/{rendition}/from-{first}-{fence}.m4s"),
         }
     }
 }
@@ -206,7 +223,15 @@ mod tests {
             lease: 2,
         };
         assert!(live.to_string().ends_with("/live/audio/12-2.m4s"), "{live}");
+        let joined = ObjectKey::LivePiece {
+            video,
+            rendition: RenditionName::sound(1),
+            first: 12,
+            fence: 9,
+        };
+        assert!(joined.to_string().ends_with("/live/audio/from-12-9.m4s"), "{joined}");
         for key in [
+            joined,
             ObjectKey::VideoSource(video),
             ObjectKey::VideoSourceIndex(video),
             piece,

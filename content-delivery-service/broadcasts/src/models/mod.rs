@@ -1,5 +1,6 @@
 //! Live lectures and their recordings as plain data.
 
 pub mod broadcast;
+pub mod layers;
 pub mod recording;
 pub mod stream_key;

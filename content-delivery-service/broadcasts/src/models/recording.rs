@@ -1,9 +1,11 @@
 //! A recording: what is stored of a live lecture.
 
 use bytes::Bytes;
-use contracts::RenditionName;
+use contracts::{ObjectKey, RenditionName, VideoId};
 use live::packager::{InitState, PackagerState, Rendition, RenditionState, SegmentState, Targets};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// The generation in the paths of live lectures and their recordings; plans count from 1 and never get there.
 pub const GENERATION: u32 = 1_000_000;
@@ -17,10 +19,54 @@ pub fn name_of(rendition: Rendition) -> Option<RenditionName> {
 /// A stored segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredSegment {
-    /// The number of the lease under which it was made; none for a gap, which has no object.
+    /// The number of the lease under which it was made; a gap has no object.
     pub lease: i64,
+    /// Where it is in an object that it shares with its neighbours; none while it has an object of its own.
+    pub joined: Option<Joined>,
     /// What the packager knows of it.
     pub state: SegmentState,
+}
+
+/// The place of a segment in an object that it shares with its neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Joined {
+    /// The media sequence number of the object's first segment.
+    pub first: u32,
+    /// The fence in the object's key.
+    pub fence: i64,
+    /// Where the segment begins.
+    ///
+    /// Units: bytes
+    pub offset: u64,
+}
+
+impl StoredSegment {
+    /// The object that has its bytes, and where in it they are.
+    #[must_use]
+    pub fn place(&self, video: VideoId, rendition: &RenditionName) -> (ObjectKey, Range<u64>) {
+        let rendition = rendition.clone();
+        match self.joined {
+            None => {
+                let (sequence, lease) = (self.state.sequence, self.lease);
+                let key = ObjectKey::LiveSegment {
+                    video,
+                    rendition,
+                    sequence,
+                    lease,
+                };
+                (key, 0..self.state.bytes)
+            }
+            Some(Joined { first, fence, offset }) => {
+                let key = ObjectKey::LivePiece {
+                    video,
+                    rendition,
+                    first,
+                    fence,
+                };
+                (key, offset..offset.saturating_add(self.state.bytes))
+            }
+        }
+    }
 }
 
 /// One rendition of a recording.
@@ -51,7 +97,7 @@ impl Recording {
         let renditions = self.renditions.iter().map(|(rendition, stored)| RenditionState {
             rendition: *rendition,
             inits: stored.inits.values().map(|(state, _)| state.clone()).collect(),
-            segments: without_gaps(&stored.segments),
+            segments: stored.listed().iter().map(|segment| segment.state).collect(),
         });
         let renditions: Vec<_> = renditions.collect();
         let any = renditions.iter().any(|it| !it.segments.is_empty());
@@ -75,14 +121,34 @@ impl Recording {
         let all = self.renditions.values().flat_map(|it| it.segments.values());
         all.map(|segment| segment.state.bytes).sum()
     }
+
+    /// The keys of all objects that it consists of.
+    pub fn keys(&self, video: VideoId) -> impl Iterator<Item = ObjectKey> {
+        let named = self
+            .renditions
+            .iter()
+            .filter_map(|(of, stored)| Some((name_of(*of)?, stored)));
+        named.flat_map(move |(name, stored)| {
+            let media = stored.segments.values().filter(|it| !it.state.is_gap());
+            media.map(move |it| it.place(video, &name).0).collect::<Vec<_>>()
+        })
+    }
+}
+
+impl RecordedRendition {
+    /// The segments that playlists list, in order.
+    #[must_use]
+    pub fn listed(&self) -> Vec<StoredSegment> {
+        without_gaps(&self.segments)
+    }
 }
 
 /// The segments from the first on as long as their numbers follow each other: a write that failed leaves a hole, and what is
 /// behind it can't be listed.
-fn without_gaps(segments: &BTreeMap<u32, StoredSegment>) -> Vec<SegmentState> {
+fn without_gaps(segments: &BTreeMap<u32, StoredSegment>) -> Vec<StoredSegment> {
     let first = segments.keys().next().copied().unwrap_or(0);
     let follow = (first..)
         .zip(segments)
         .take_while(|(expected, (sequence, _))| expected == *sequence);
-    follow.map(|(_, (_, segment))| segment.state).collect()
+    follow.map(|(_, (_, segment))| *segment).collect()
 }

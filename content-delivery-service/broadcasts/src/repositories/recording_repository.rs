@@ -1,13 +1,14 @@
 //! Recordings in the database. The bytes of their segments are in the object store.
 
-use crate::models::recording::{Recording, StoredSegment};
+use crate::models::recording::{Joined, Recording, StoredSegment};
 use backing::db::{Db, DbError, Tx};
+use backing::tasks::{self, NewTask, Task};
 use backing::{args, outbox, record};
 use bytes::Bytes;
-use contracts::events::{VideoFailed, VideoPlayable, VideoReady};
+use contracts::events::{VideoFailed, VideoPlayable};
 use contracts::{EventData, NewEvent, Timestamp, UserId, VideoId};
 use live::packager::{InitState, Rendition, SegmentState, Targets};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ const NOT_RECORDED: &str = "not_recorded";
 const LECTURE: &str = "SELECT targets, recorded_at IS NOT NULL AS is_complete FROM live_lectures WHERE video_id = $1";
 const INITS: &str = "SELECT rendition, number, description, bytes FROM live_inits WHERE video_id = $1";
 const SEGMENTS: &str = "SELECT rendition, sequence, lease, description FROM live_segments WHERE video_id = $1";
+const REPLACE: &str = "UPDATE live_segments SET description = $5 \
+    WHERE video_id = $1 AND rendition = $2 AND sequence = $3 AND lease = $4";
 /// Holds the lecture's row, so that no other node takes the lecture meanwhile.
 const HOLD: &str = "UPDATE live_lectures SET lease = lease WHERE video_id = $1 AND lease = $2 AND recorded_at IS NULL";
 
@@ -45,6 +48,15 @@ record! {
     }
 }
 
+/// A segment as its row describes it.
+#[derive(Serialize, Deserialize)]
+struct Described {
+    #[serde(flatten)]
+    state: SegmentState,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    joined: Option<Joined>,
+}
+
 /// Something that a packager has made.
 #[derive(Debug, Clone)]
 pub enum Fact {
@@ -65,8 +77,17 @@ pub struct Summary {
     pub duration: u64,
     /// How many bytes it has.
     pub bytes: u64,
-    /// The JSON of its tracks and renditions; none if nothing can be watched.
-    pub media: Option<String>,
+    /// None if nothing can be watched.
+    pub media: Option<Watchable>,
+}
+
+/// A recording that can be watched.
+#[derive(Debug, Clone)]
+pub struct Watchable {
+    /// The JSON of its tracks and renditions.
+    pub media: String,
+    /// What is to be done with it from now on.
+    pub then: fn(VideoId, UserId, Timestamp) -> Vec<NewTask>,
 }
 
 /// Recordings in content's schema.
@@ -101,11 +122,12 @@ impl RecordingRepository {
             }
         }
         for row in snapshot.all::<SegmentRow>(SEGMENTS, args![video]).await? {
-            let state = serde_json::from_str(&row.description).ok();
-            if let (Some(rendition), Some(state)) = (Rendition::parse(&row.rendition), state) {
+            let described = serde_json::from_str(&row.description).ok();
+            if let (Some(rendition), Some(Described { state, joined })) = (Rendition::parse(&row.rendition), described)
+            {
                 let lease = row.lease;
                 let segments = &mut recording.renditions.entry(rendition).or_default().segments;
-                segments.insert(small(row.sequence), StoredSegment { lease, state });
+                segments.insert(small(row.sequence), StoredSegment { lease, joined, state });
             }
         }
         Ok(Some(recording))
@@ -145,6 +167,30 @@ impl RecordingRepository {
         Ok(true)
     }
 
+    /// Notes where segments are in the object that they share from now on.
+    ///
+    /// Shape: `false` if the task is another worker's, or the video is deleted; then nothing is written
+    pub async fn join(
+        &self,
+        (video, rendition): (VideoId, Rendition),
+        segments: &[StoredSegment],
+        task: &Task,
+    ) -> Result<bool, DbError> {
+        let mut tx = self.db.write().await?;
+        if !task.holds_in(&mut tx).await? {
+            return Ok(false);
+        }
+        for StoredSegment { lease, joined, state } in segments.iter().copied() {
+            let (name, sequence) = (rendition.to_string(), state.sequence);
+            let values = args![video, name, sequence, lease, json(&Described { state, joined })];
+            if tx.run(REPLACE, values).await? == 0 {
+                return Ok(false);
+            }
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+
     /// Completes a recording: the lecture is a video like any other from now on, or has failed if nothing can be watched.
     ///
     /// Shape: `false` if it was complete before, or the video is deleted
@@ -156,7 +202,7 @@ impl RecordingRepository {
             return Ok(false);
         }
         let done = match &summary.media {
-            Some(media) => publish(&mut tx, video, (summary, media), now).await?,
+            Some(watchable) => publish(&mut tx, video, (summary, watchable), now).await?,
             None => fail(&mut tx, video, now).await?,
         };
         tx.commit().await?;
@@ -167,24 +213,21 @@ impl RecordingRepository {
 async fn publish(
     tx: &mut Tx,
     video: VideoId,
-    (summary, media): (&Summary, &str),
+    (summary, watchable): (&Summary, &Watchable),
     now: Timestamp,
 ) -> Result<bool, DbError> {
-    let sql = "UPDATE videos SET status = 'ready', media = $2, duration_us = $3, bytes = $4, playable_at = $5, \
-               ready_at = $5, changes = changes + 1, updated_at = $5 \
+    let sql = "UPDATE videos SET status = 'playable', media = $2, duration_us = $3, bytes = $4, playable_at = $5, \
+               changes = changes + 1, updated_at = $5 \
                WHERE id = $1 AND status IN ('scheduled', 'live') RETURNING owner_id";
-    let values = args![video, media, large(summary.duration), large(summary.bytes), now];
+    let (duration, bytes) = (large(summary.duration), large(summary.bytes));
+    let values = args![video, watchable.media.as_str(), duration, bytes, now];
     let Some((owner_id,)) = tx.one::<(UserId,)>(sql, values).await? else {
         return Ok(false);
     };
     let duration = Duration::from_micros(summary.duration).as_secs_f64();
-    let events: [EventData; 2] = [
-        VideoPlayable { owner_id, duration }.into(),
-        VideoReady { owner_id }.into(),
-    ];
-    for event in events {
-        outbox::push(tx, &NewEvent::of_video(video, event), now).await?;
-    }
+    let event: EventData = VideoPlayable { owner_id, duration }.into();
+    outbox::push(tx, &NewEvent::of_video(video, event), now).await?;
+    tasks::enqueue_all(tx, &(watchable.then)(video, owner_id, now)).await?;
     Ok(true)
 }
 

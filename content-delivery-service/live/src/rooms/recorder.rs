@@ -5,11 +5,12 @@ use backing::objects::Objects;
 use backing::{Clock, DbError};
 use broadcasts::models::recording::{Recording, name_of};
 use broadcasts::repositories::broadcast_repository::BroadcastRepository;
-use broadcasts::repositories::recording_repository::{Fact, RecordingRepository, Summary};
+use broadcasts::repositories::recording_repository::{Fact, RecordingRepository, Summary, Watchable};
 use bytes::Bytes;
 use contracts::{ObjectKey, VideoId};
 use live::packager::{Rendition, SegmentState};
 use renditions::models::lecture::{AudioTrack, Media, Rendition as Shown, RenditionState, VideoTrack};
+use renditions::tasks::of_recording;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -137,10 +138,14 @@ fn summary(recording: &Recording) -> Summary {
         renditions: shown,
         notes: Vec::new(),
     };
+    let media = serde_json::to_string(&media).ok().filter(|_| !is_empty);
     Summary {
         duration: recording.duration(),
         bytes: recording.bytes(),
-        media: serde_json::to_string(&media).ok().filter(|_| !is_empty),
+        media: media.map(|media| Watchable {
+            media,
+            then: of_recording,
+        }),
     }
 }
 

@@ -6,6 +6,7 @@ use super::recorder::{Recorded, Recorder, Store};
 use super::room::Room;
 use backing::DbError;
 use broadcasts::models::broadcast::Broadcast;
+use contracts::VideoId;
 use contracts::questions::live::PublishGrant;
 use runtime::{Background, Shutdown, Spawner};
 use std::sync::Arc;
@@ -92,6 +93,23 @@ impl Rooms {
             self.look_after(store, &broadcast, end_after).await?;
         }
         Ok(())
+    }
+
+    /// Completes the recording of a lecture that has ended and that no node holds.
+    pub(super) async fn finish(&self, video: VideoId, end_after: Duration) {
+        let Some(store) = &self.0.store else { return };
+        let finished = async {
+            match store.broadcasts.find(video).await? {
+                Some(broadcast) if broadcast.recorded_at.is_none() => {
+                    self.look_after(store, &broadcast, end_after).await
+                }
+                _ => Ok(()),
+            }
+        };
+        if let Err(error) = finished.await {
+            // it is tried again in a moment
+            tracing::warn!(%video, %error, "a recording could not be completed yet");
+        }
     }
 
     async fn look_after(&self, store: &Store, broadcast: &Broadcast, end_after: Duration) -> Result<(), DbError> {

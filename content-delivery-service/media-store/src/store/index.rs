@@ -57,6 +57,12 @@ pub(super) fn multivariant(head: Option<&IndexHead>, wanted: FromSource, ladder:
     list
 }
 
+/// The encoded pictures that are complete, the best first.
+pub(super) fn complete_pictures(ladder: &Ladder) -> Vec<Variant> {
+    let complete = ladder.renditions.iter().filter(|made| made.complete);
+    complete.filter_map(|made| variant(ladder, made)).collect()
+}
+
 /// Leaves out renditions that will never be complete, whose viewers would wait forever, as long as there are others.
 fn whole_or_going_on(made: Vec<&PublishedRendition>, others: bool) -> Vec<&PublishedRendition> {
     let good = |rendition: &&PublishedRendition| rendition.complete || !rendition.failed;

@@ -4,6 +4,7 @@
 //! most four times a second for each video, however many viewers watch. Only a new count makes it read the rows again.
 
 use super::MediaError;
+use super::recordings::Kept;
 use super::tagged_playlist::TaggedPlaylist;
 use crate::media_bytes::MediaBytes;
 use bytes::Bytes;
@@ -52,6 +53,8 @@ pub(super) struct CachedLadder {
     pub(super) ladder: Ladder,
     /// The multivariant playlist.
     pub(super) index: OnceCell<TaggedPlaylist>,
+    /// The same of a recording.
+    recorded: OnceLock<TaggedPlaylist>,
     playlists: Vec<OnceLock<TaggedPlaylist>>,
 }
 
@@ -81,22 +84,22 @@ impl Ladders {
         self.read(video, version.generation, version).await
     }
 
-    /// A rendition's playlist.
+    /// A rendition's playlist; that of a recording's rendition follows what was recorded.
     pub(super) async fn playlist(
         &self,
         video: VideoId,
-        generation: u32,
-        name: &RenditionName,
+        (generation, name): (u32, &RenditionName),
+        recording: Option<&Kept>,
     ) -> Result<MediaBytes, MediaError> {
         // A complete playlist never changes.
         if let Some(cached) = self.ladders.get(&(video, generation)).await
-            && let Some((rendition, playlist)) = cached.playlist(name)
+            && let Some((rendition, playlist)) = cached.playlist(name, recording)
             && rendition.complete
         {
             return Ok(playlist.media(false));
         }
         let (_, cached) = self.of_generation(video, generation).await?;
-        let (rendition, playlist) = cached.playlist(name).ok_or(MediaError::NoSuchResource)?;
+        let (rendition, playlist) = cached.playlist(name, recording).ok_or(MediaError::NoSuchResource)?;
         Ok(playlist.media(!rendition.complete))
     }
 
@@ -226,17 +229,34 @@ impl CachedLadder {
     fn new(ladder: Ladder) -> Self {
         Self {
             index: OnceCell::new(),
+            recorded: OnceLock::new(),
             playlists: ladder.renditions.iter().map(|_| OnceLock::new()).collect(),
             ladder,
         }
     }
 
-    /// A rendition with its playlist, which is written when it is first asked for.
-    fn playlist(&self, name: &RenditionName) -> Option<(&PublishedRendition, &TaggedPlaylist)> {
+    /// The multivariant playlist of a recording, which is written when it is first asked for.
+    pub(super) fn recorded_index(&self, kept: &Kept) -> &TaggedPlaylist {
+        self.recorded
+            .get_or_init(|| TaggedPlaylist::new(&kept.index_with(&self.ladder)))
+    }
+
+    /// A rendition with its playlist, which is written when it is first asked for; none if there is nothing to list.
+    fn playlist(
+        &self,
+        name: &RenditionName,
+        recording: Option<&Kept>,
+    ) -> Option<(&PublishedRendition, &TaggedPlaylist)> {
         let mut both = self.ladder.renditions.iter().zip(&self.playlists);
         let (rendition, text) = both.find(|(rendition, _)| rendition.description.name == *name)?;
-        let text = text.get_or_init(|| TaggedPlaylist::new(&playlist(rendition)));
-        Some((rendition, text))
+        if let Some(text) = text.get() {
+            return Some((rendition, text));
+        }
+        let written = match recording {
+            Some(kept) => kept.playlist_of(rendition)?,
+            None => playlist(rendition),
+        };
+        Some((rendition, text.get_or_init(|| TaggedPlaylist::new(&written))))
     }
 
     /// About how many bytes of memory it takes.

@@ -1,16 +1,21 @@
 //! Recordings of live lectures: complete ones, and those whose node is not this one, as far as they are stored.
 
 use super::MediaError;
+use super::index::complete_pictures;
 use super::tagged_playlist::TaggedPlaylist;
 use crate::media_bytes::MediaBytes;
 use broadcasts::models::recording::{GENERATION, Recording};
 use broadcasts::repositories::recording_repository::RecordingRepository;
 use bytes::Bytes;
 use contracts::{ObjectKey, RenditionName, VideoId};
+use hls::{GroupedMultivariant, LiveHeader, LiveSegment, LiveWhole};
 use live::packager::{Packager, Rendition, Settings};
 use moka::future::Cache;
 use moka::ops::compute::Op;
+use renditions::models::published::{Ladder, PublishedRendition};
 use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -29,8 +34,10 @@ pub(super) struct Recordings {
 }
 
 /// What was read of a video: nothing if it is no live lecture, which it can't become.
-struct Kept {
+pub(super) struct Kept {
     recording: Option<Recording>,
+    /// What was published of it.
+    listed: Option<GroupedMultivariant>,
     index: Option<TaggedPlaylist>,
     playlists: HashMap<Rendition, TaggedPlaylist>,
     read_at: Instant,
@@ -39,6 +46,7 @@ struct Kept {
 impl Kept {
     fn new(recording: Option<Recording>) -> Self {
         let mut kept = Self {
+            listed: None,
             index: None,
             playlists: HashMap::new(),
             read_at: Instant::now(),
@@ -65,6 +73,7 @@ impl Kept {
             };
             TaggedPlaylist::new(&text)
         };
+        kept.listed = packager.ladder();
         kept.index = packager.multivariant().as_ref().map(text);
         for rendition in packager.renditions() {
             if let Some(playlist) = packager.playlist(rendition, false) {
@@ -74,8 +83,64 @@ impl Kept {
         kept
     }
 
-    fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.recording.as_ref().is_none_or(|recording| recording.is_complete)
+    }
+
+    /// The multivariant playlist of what was published.
+    pub(super) fn index(&self) -> Result<MediaBytes, MediaError> {
+        let index = self.index.as_ref().ok_or(MediaError::NoSuchResource)?;
+        Ok(index.media(!self.is_complete()))
+    }
+
+    /// The multivariant playlist of what was published, and of the rungs that are complete.
+    pub(super) fn index_with(&self, ladder: &Ladder) -> String {
+        let mut list = self.listed.clone().unwrap_or_default();
+        list.variants.extend(complete_pictures(ladder));
+        list.to_string()
+    }
+
+    /// The playlist of a rung, which has the segments, gaps and discontinuities of the layer that it was made of; none before
+    /// it is complete.
+    pub(super) fn playlist_of(&self, rung: &PublishedRendition) -> Option<String> {
+        let recording = self.recording.as_ref();
+        let recording = recording.filter(|it| it.is_complete && rung.complete)?;
+        let layers = recording.layers();
+        let segments = &layers.last()?.segments;
+        let first = segments.first()?.state;
+        let target = u32::try_from(rung.target()).unwrap_or(u32::MAX);
+        let header = LiveHeader {
+            target: recording.targets.map_or(target, |targets| targets.segment.max(target)),
+            parts: None,
+            independent: true,
+            first_sequence: 0,
+            first_discontinuity: first.discontinuities,
+            skipped: 0,
+        };
+        let mut text = header.to_string();
+        let lengths: HashMap<u32, u32> = rung.segments().collect();
+        let mut before = first.discontinuities;
+        for (n, segment) in (0..).zip(segments) {
+            let state = &segment.state;
+            let uri = format!("{n}.m4s");
+            let length = lengths.get(&n).map(|ticks| micros(*ticks, rung.timescale));
+            let lines = LiveSegment {
+                discontinuity: state.discontinuities != before,
+                init: (n == 0).then_some("init.mp4"),
+                programme_time: state.programme_time,
+                parts: &[],
+                whole: Some(LiveWhole {
+                    uri: &uri,
+                    duration: length.unwrap_or(state.duration),
+                    gap: length.is_none(),
+                }),
+            };
+            before = state.discontinuities;
+            // Writing to a string can't fail.
+            let _ = write!(text, "{lines}");
+        }
+        text.push_str("#EXT-X-ENDLIST\n");
+        Some(text)
     }
 
     fn is_good(&self) -> bool {
@@ -106,14 +171,10 @@ impl Recordings {
         self.kept.invalidate(&video).await;
     }
 
-    /// The multivariant playlist; none if the video is no live lecture.
-    pub(super) async fn index(&self, video: VideoId) -> Result<Option<MediaBytes>, MediaError> {
+    /// What is stored of a live lecture; none if the video is none.
+    pub(super) async fn of(&self, video: VideoId) -> Result<Option<Arc<Kept>>, MediaError> {
         let kept = self.read(video).await?;
-        match (&kept.recording, &kept.index) {
-            (None, _) => Ok(None),
-            (Some(_), Some(index)) => Ok(Some(index.media(!kept.is_complete()))),
-            (Some(_), None) => Err(MediaError::NoSuchResource),
-        }
+        Ok(Some(kept).filter(|kept| kept.recording.is_some()))
     }
 
     /// A rendition's playlist.
@@ -134,29 +195,23 @@ impl Recordings {
         .await
     }
 
-    /// The object of a segment, and its length.
+    /// The object that has a segment, and where in it.
     pub(super) async fn locate(
         &self,
         video: VideoId,
         name: &RenditionName,
         sequence: u32,
-    ) -> Result<(ObjectKey, u64), MediaError> {
+    ) -> Result<(ObjectKey, Range<u64>), MediaError> {
         let rendition = parse(name)?;
         self.find(video, |recording| {
             let segment = recording.renditions.get(&rendition)?.segments.get(&sequence)?;
-            let key = ObjectKey::LiveSegment {
-                video,
-                rendition: name.clone(),
-                sequence,
-                lease: segment.lease,
-            };
-            (!segment.state.is_gap()).then_some((key, segment.state.bytes))
+            (!segment.state.is_gap()).then(|| segment.place(video, name))
         })
         .await
     }
 
     async fn find<T>(&self, video: VideoId, pick: impl Fn(&Recording) -> Option<T>) -> Result<T, MediaError> {
-        // What was stored once is never changed.
+        // What was stored once is never changed, but it may be moved to another object.
         let known = self.kept.get(&video).await;
         let found = known.and_then(|kept| kept.recording.as_ref().and_then(&pick));
         if let Some(found) = found {
@@ -195,6 +250,10 @@ fn without_parts(playlist: &str) -> String {
     ];
     let is_kept = |line: &&str| !OF_PARTS.iter().any(|tag| line.starts_with(tag));
     playlist.lines().filter(is_kept).flat_map(|line| [line, "\n"]).collect()
+}
+
+fn micros(ticks: u32, timescale: u32) -> u64 {
+    u64::from(ticks) * 1_000_000 / u64::from(timescale.max(1))
 }
 
 fn parse(name: &RenditionName) -> Result<Rendition, MediaError> {

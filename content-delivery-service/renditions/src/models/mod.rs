@@ -7,5 +7,6 @@ pub mod plan;
 pub mod planning;
 pub mod publication;
 pub mod published;
+pub mod recorded;
 pub mod survey;
 pub mod time_left;

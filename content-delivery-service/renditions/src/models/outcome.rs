@@ -23,6 +23,11 @@ pub enum Outcome {
         /// The renditions to encode.
         plan: Box<Plan>,
     },
+    /// It is the recording of a live lecture, whose tracks and published renditions are known.
+    Recorded {
+        /// The renditions to encode in addition; there may be none.
+        plan: Box<Plan>,
+    },
     /// It contains a lecture that has to be encoded first.
     NeedsTranscoding {
         /// Its tracks, as far as the scan could read them.

@@ -55,6 +55,19 @@ pub struct Input {
     /// When the last picture begins, if there are segments after it: they show it, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_picture: Option<u64>,
+    /// Where the source is the recording of a live lecture: which part of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordedLayer>,
+}
+
+/// A layer of a recorded picture. Its segments, one after the other, are the bytes that pieces refer to; before them, an
+/// encoder needs their init segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedLayer {
+    /// Its name.
+    pub name: RenditionName,
+    /// Whether its pictures change their shape, so that some need borders.
+    pub is_boxed: bool,
 }
 
 /// A stream of the source.

@@ -10,7 +10,10 @@ use fmp4::{Index, Probe, TICKS, TrackKind};
 
 mod byte_ranges;
 mod grid;
+mod recorded;
 mod rungs;
+
+pub use recorded::plan_of_recording;
 
 /// The plan of a source that has to be encoded before it can be watched. Every rendition lasts as long as the lecture.
 ///
@@ -43,6 +46,7 @@ pub fn plan_of_survey(survey: &Survey, listed: &[u32]) -> Plan {
             video: picture.map(|video| Stream::Number(video.stream)),
             pixels: picture.map_or(0, |video| u64::from(video.width) * u64::from(video.height)),
             last_picture,
+            recording: None,
         },
         audio: grid::of_sounds(&video.bounds, &heard, end),
         rungs,
@@ -90,6 +94,7 @@ pub fn plan_below_source(probe: &Probe, index: &Index, listed: &[u32]) -> Plan {
             video: Some(Stream::Id(shown.id)),
             pixels: u64::from(shown.width) * u64::from(shown.height),
             last_picture: None,
+            recording: None,
         },
         video: Track { bounds, pieces },
         audio: Track::default(),
@@ -114,6 +119,7 @@ impl Plan {
                 video: None,
                 pixels: 0,
                 last_picture: None,
+                recording: None,
             },
             video: Track::default(),
             audio: Track::default(),

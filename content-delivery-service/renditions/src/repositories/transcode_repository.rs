@@ -23,6 +23,8 @@ record! {
         owner_id: UserId,
         status: String,
         media: Option<String>,
+        container: Option<String>,
+        duration_us: Option<i64>,
         playable_at: Option<Timestamp>,
     }
 }
@@ -93,12 +95,17 @@ pub async fn write_with_events(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<Recorded, DbError> {
-    let sql = "SELECT owner_id, status, media, playable_at FROM videos \
+    let sql = "SELECT owner_id, status, media, container, duration_us, playable_at FROM videos \
                WHERE id = $1 AND status IN ('processing', 'playable', 'ready')";
     let Some(before) = tx.one::<Before>(sql, args![video]).await? else {
         return Ok(Recorded::Gone);
     };
     let owner_id = before.owner_id;
+    let recorded = recorded(outcome, &before);
+    let outcome = recorded.as_ref().unwrap_or(outcome);
+    if matches!(outcome, Outcome::Recorded { .. }) {
+        return Ok(Recorded::Gone);
+    }
     descriptions::describe_source(tx, video, &own(outcome)).await?;
     let mut generation = 0;
     if let Outcome::Playable { plan, .. } | Outcome::Planned { plan, .. } = outcome
@@ -121,6 +128,21 @@ pub async fn write_with_events(
     Ok(Recorded::Done)
 }
 
+/// What becomes of a recording: it is played as it was published, beside what is encoded of it.
+fn recorded(outcome: &Outcome, before: &Before) -> Option<Outcome> {
+    let Outcome::Recorded { plan } = outcome else {
+        return None;
+    };
+    let media = before.media.as_deref();
+    let source = Source {
+        container: before.container.clone()?,
+        duration_us: before.duration_us,
+        media: serde_json::from_str(media?).ok()?,
+    };
+    let plan = plan.clone();
+    Some(Outcome::Playable { source, plan })
+}
+
 async fn next_generation(tx: &mut Tx, video: VideoId) -> Result<u32, DbError> {
     let sql = "SELECT MAX(generation) AS generation FROM plans WHERE video_id = $1";
     let last: Option<(Option<i64>,)> = tx.one(sql, args![video]).await?;
@@ -141,6 +163,8 @@ async fn write(
         Outcome::Planned { source, .. } => ("processing", Some(source), None),
         Outcome::NeedsTranscoding { source, reason, .. } => ("processing", source.as_ref(), Some(reason)),
         Outcome::Failed { reason } => ("failed", None, Some(reason)),
+        // it stands for another outcome, which is written in its place
+        Outcome::Recorded { .. } => return Ok(()),
     };
     let planned = matches!(outcome, Outcome::Planned { .. });
     let playable = matches!(outcome, Outcome::Playable { .. });
@@ -194,7 +218,10 @@ fn own(outcome: &Outcome) -> Vec<Description> {
             let stands_in = plan.source.as_ref().is_some_and(|source| !source.stays);
             of_source(&source.media, &source.media.renditions, stands_in)
         }
-        Outcome::Planned { .. } | Outcome::NeedsTranscoding { .. } | Outcome::Failed { .. } => Vec::new(),
+        Outcome::Recorded { .. }
+        | Outcome::Planned { .. }
+        | Outcome::NeedsTranscoding { .. }
+        | Outcome::Failed { .. } => Vec::new(),
     }
 }
 
@@ -216,7 +243,7 @@ fn events(before: &Before, outcome: &Outcome) -> Vec<contracts::EventData> {
             let ready = ready.then(|| VideoReady { owner_id }.into());
             playable.into_iter().chain(ready).collect()
         }
-        Outcome::Planned { .. } => Vec::new(),
+        Outcome::Recorded { .. } | Outcome::Planned { .. } => Vec::new(),
         Outcome::NeedsTranscoding { obstacle, .. } => {
             let obstacle = obstacle.clone();
             vec![VideoNeedsTranscoding { owner_id, obstacle }.into()]

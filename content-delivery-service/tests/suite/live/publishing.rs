@@ -109,7 +109,7 @@ async fn nobody_for_five_minutes_ends_a_lecture() {
     server.clock.advance(Duration::from_secs(301));
     let ended = || async {
         let video = server.ask(&owner, Method::GET, &format!("/api/v1/content/{id}")).await;
-        video.json["status"] == "ready"
+        video.json["status"] == "playable"
     };
     testing::until("it is a video", ended).await;
     assert_eq!(server.may_publish(None, By::Key(key)).await, Err(Refused::Ended));

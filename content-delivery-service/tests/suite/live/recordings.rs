@@ -21,7 +21,7 @@ impl Server {
             .await
             .is(200);
         let video = self.ask(owner, Method::GET, &format!("/api/v1/content/{id}")).await;
-        assert_eq!(video.is(200).json["status"], "ready", "at once");
+        assert_eq!(video.is(200).json["status"], "playable", "at once");
         video.json.clone()
     }
 }
@@ -75,6 +75,59 @@ async fn a_lecture_is_watched_while_it_is_live_and_its_recording_at_the_same_add
             .unwrap();
         let init = server.get(&media.replace("media.m3u8", map)).await;
         assert_eq!(&init.bytes[4..8], b"ftyp");
+        server.delete(&owner, id).await;
+        server.clock.advance(Duration::from_secs(200));
+        server.emptied().await;
+    }
+}
+
+/// All segments that a lecture's playlists list.
+async fn segments(server: &Server, playlists: &[String]) -> Vec<(String, bytes::Bytes)> {
+    let mut segments = Vec::new();
+    for media in playlists {
+        for uri in uris(media, &server.text(media).await) {
+            let reply = server.get(&uri).await;
+            assert_eq!(reply.status, 200, "{uri}");
+            segments.push((uri, reply.bytes));
+        }
+    }
+    segments
+}
+
+#[tokio::test]
+async fn the_segments_of_a_recording_are_joined_while_it_is_watched() {
+    for server in Server::with_worker_on_each_engine().await {
+        let owner = Person::instructor();
+        let (key, id) = of(&server.announce(&owner).await);
+        let mut publisher = Publisher::come(&server, &key).await;
+        publisher.send(9).await;
+        let index = server.index_of(&owner, id).await;
+        let listed = server.text(&index).await;
+        let playlists: Vec<String> = ["video-0", "audio"]
+            .map(|name| format!("{}/1000000/{name}/media.m3u8", index.rsplit_once('/').unwrap().0))
+            .into();
+        assert!(listed.contains("1000000/video-0/media.m3u8"), "{listed}");
+        let other = server.beside().await;
+        server
+            .live(&owner, Method::POST, &format!("/{id}/end"), &Value::Null)
+            .await
+            .is(200);
+        // before or after they are joined
+        let begun = other.text(&playlists[0]).await;
+        let ready = || async { server.details(&owner, id).await.json["status"] == "ready" };
+        until("nothing is missing", ready).await;
+        until("a picture and a sound are stored", || async {
+            server.stored().len() == 2
+        })
+        .await;
+        let joined = segments(&other, &playlists).await;
+        assert!(joined.len() > 6 && begun.ends_with("#EXT-X-ENDLIST\n"), "{begun}");
+        let server = server.restarted(|_| ()).await;
+        assert_eq!(segments(&server, &playlists).await, joined);
+        let asked = server
+            .ask(&owner, Method::POST, &format!("/api/v1/content/{id}/transcode"))
+            .await;
+        asked.is(202);
         server.delete(&owner, id).await;
         server.clock.advance(Duration::from_secs(200));
         server.emptied().await;

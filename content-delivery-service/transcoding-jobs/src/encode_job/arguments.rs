@@ -207,15 +207,22 @@ fn filters(order: &PieceOrder<'_>) -> String {
         // Writing to a string can't fail.
         let _ = write!(graph, "[a{n}]");
     }
+    let is_boxed = order.input.recording.as_ref().is_some_and(|layer| layer.is_boxed);
     for (n, rung) in order.rungs.iter().enumerate() {
-        let (width, height) = (rung.width, rung.height);
-        let _ = write!(
-            graph,
-            ";[a{n}]{}scale={width}:{height}:flags=bicubic,setsar=1,format=yuv420p[v{n}]",
-            thin(rung)
-        );
+        let (thin, scale) = (thin(rung), scale(rung, is_boxed));
+        let _ = write!(graph, ";[a{n}]{thin}{scale},setsar=1,format=yuv420p[v{n}]");
     }
     graph
+}
+
+/// The filter that gives pictures the size of a rung, with borders if they may have another shape.
+fn scale(rung: &Rung, is_boxed: bool) -> String {
+    let size = format!("{}:{}", rung.width, rung.height);
+    if is_boxed {
+        format!("scale={size}:flags=bicubic:force_original_aspect_ratio=decrease,pad={size}:-1:-1")
+    } else {
+        format!("scale={size}:flags=bicubic")
+    }
 }
 
 /// The filters that repeat the picture that begins at `last` at each whole second after it, without end.

@@ -5,7 +5,7 @@ use super::{Assignment, EncodeJob, Over, budget, hand_in};
 use crate::containers;
 use crate::encoder::{self, FFMPEG};
 use crate::failures;
-use crate::sources::SourceFile;
+use crate::sources::{SourceError, SourceFile};
 use backing::tasks::JobError;
 use contracts::{ObjectKey, RenditionName};
 use fmp4::{Piece, PieceError, TICKS, video_piece};
@@ -74,9 +74,7 @@ impl EncodeJob {
             .staging
             .task(assignment.task.id)
             .map_err(|error| failures::staging(&error))?;
-        let key = ObjectKey::VideoSource(assignment.video);
-        let bytes = planned.bytes.as_ref();
-        let source = self.sources.picture(&key, bytes, folder.path()).await?;
+        let source = self.source(assignment, planned, folder.path()).await?;
         let (mut failed, mut is_begun) = (Vec::new(), false);
         for (n, set) in sets.iter().enumerate() {
             let is_last = n + 1 == sets.len();
@@ -103,6 +101,23 @@ impl EncodeJob {
             }
         }
         Ok(())
+    }
+
+    /// What the encoder reads of a piece.
+    async fn source(
+        &self,
+        assignment: &Assignment<'_>,
+        planned: &PlannedPiece,
+        folder: &Path,
+    ) -> Result<SourceFile, SourceError> {
+        let video = assignment.video;
+        match (&assignment.plan.input.recording, &planned.bytes) {
+            (Some(layer), Some(bytes)) => self.recordings.slice((video, &layer.name), bytes, folder).await,
+            (_, bytes) => {
+                let key = ObjectKey::VideoSource(video);
+                self.sources.picture(&key, bytes.as_ref(), folder).await
+            }
+        }
     }
 
     /// Stores and publishes the pieces of a set, and which rungs failed.

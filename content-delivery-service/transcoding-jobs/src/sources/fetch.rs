@@ -1,5 +1,6 @@
 //! Reads a source in the object store, and counts the bytes.
 
+use backing::DbError;
 use backing::objects::{ObjectError, Objects};
 use bytes::Bytes;
 use contracts::ObjectKey;
@@ -20,7 +21,7 @@ pub(crate) enum Purpose {
 
 impl Purpose {
     /// Its name in the metric.
-    fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Survey => "survey",
             Self::Picture => "picture",
@@ -35,6 +36,9 @@ pub(crate) enum SourceError {
     /// The object store does not return it.
     #[error("the source could not be read: {0}")]
     Store(#[from] ObjectError),
+    /// The database does not return what is known of it.
+    #[error("what is known of the source could not be read: {0}")]
+    Database(#[from] DbError),
     /// The part that is needed can't be stored on this machine.
     #[error("the staging folder can't be used: {0}")]
     Staging(#[from] io::Error),

@@ -111,6 +111,18 @@ pub struct SegmentState {
     pub bytes: u64,
     /// How many frames it has; 0 for a gap.
     pub frames: u32,
+    /// How much later its first frame is shown than it is decoded, with which it begins.
+    /// Units: microseconds
+    #[serde(default)]
+    pub shown_after: u64,
+    /// Whether decoding can begin with it.
+    #[serde(default = "yes")]
+    pub independent: bool,
+}
+
+/// Segments that were stored before this was known.
+fn yes() -> bool {
+    true
 }
 
 impl SegmentState {

@@ -27,6 +27,7 @@ pub use rendition::{Rendition, UnknownRendition};
 
 use crate::frame::Frame;
 use bytes::Bytes;
+use hls::GroupedMultivariant;
 use lecture::Lecture;
 use playlist::Progress;
 use std::collections::BTreeMap;
@@ -127,6 +128,12 @@ impl Packager {
     /// The playlist of the renditions; `None` before anything can be played.
     #[must_use]
     pub fn multivariant(&self) -> Option<Bytes> {
+        Some(self.ladder()?.to_string().into())
+    }
+
+    /// The renditions that the multivariant playlist lists; `None` before anything can be played.
+    #[must_use]
+    pub fn ladder(&self) -> Option<GroupedMultivariant> {
         let listed: Vec<&Stream> = self
             .lecture
             .streams
@@ -139,7 +146,7 @@ impl Packager {
             .filter(|stream| self.lecture.ended || self.lecture.absence(stream) < FORGOTTEN)
             .collect();
         let streams = if present.is_empty() { listed } else { present };
-        (!streams.is_empty()).then(|| playlist::multivariant(&streams, self.lecture.settings).into())
+        (!streams.is_empty()).then(|| playlist::multivariant(&streams, self.lecture.settings))
     }
 
     /// The playlist of a rendition, with older segments left out if `skip` and the settings allow; `None` if there is no

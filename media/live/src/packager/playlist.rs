@@ -114,8 +114,8 @@ pub(super) fn next_part(stream: &Stream) -> (u32, u32) {
     }
 }
 
-/// Writes the playlist of the renditions.
-pub(super) fn multivariant(streams: &[&Stream], settings: Settings) -> String {
+/// Lists the renditions.
+pub(super) fn multivariant(streams: &[&Stream], settings: Settings) -> GroupedMultivariant {
     let uri = |stream: &Stream| format!("{}/{}/media.m3u8", settings.generation, stream.rendition);
     let (pictures, sounds): (Vec<&Stream>, Vec<&Stream>) =
         streams.iter().partition(|stream| stream.rendition.is_picture());
@@ -151,7 +151,6 @@ pub(super) fn multivariant(streams: &[&Stream], settings: Settings) -> String {
         variants: variants.collect(),
         groups: groups.collect(),
     }
-    .to_string()
 }
 
 /// Peak and average, by what is there; before the first segment, by its parts.

@@ -45,6 +45,8 @@ pub(super) struct Open {
     pub(super) parts: Vec<LivePart>,
     bytes: u64,
     frames: u32,
+    shown_after: u64,
+    independent: bool,
 }
 
 impl Open {
@@ -87,6 +89,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(rendition: Rendition, discontinuities: u32, history: History) -> Self {
+        let independent = history.segments().iter().all(|segment| segment.independent);
         Self {
             rendition,
             format: None,
@@ -100,7 +103,7 @@ impl Stream {
             history,
             made_parts: 0,
             discontinuities,
-            independent: true,
+            independent,
             newest: None,
             asked: None,
         }
@@ -256,6 +259,8 @@ impl Stream {
             parts: Vec::new(),
             bytes: 0,
             frames: 0,
+            shown_after: clock::length(sample.offset.max(0).unsigned_abs().into(), self.timescale),
+            independent: sample.key,
         });
     }
 
@@ -342,6 +347,8 @@ impl Stream {
             init: open.init,
             bytes: open.bytes,
             frames: open.frames,
+            shown_after: open.shown_after,
+            independent: open.independent,
         };
         self.history.push(segment, open.parts);
         context.out.push(Made::Segment {
@@ -386,6 +393,8 @@ impl Stream {
                 init,
                 bytes: 0,
                 frames: 0,
+                shown_after: 0,
+                independent: true,
             };
             self.history.push(segment, Vec::new());
             self.end = clock::ticks(start.saturating_add(duration), self.timescale);

@@ -1,6 +1,6 @@
 //! Plans as they are stored: reads what earlier versions wrote in ffmpeg's terms.
 
-use super::{Input, KeyFrame, PlannedPiece, Stream};
+use super::{Input, KeyFrame, PlannedPiece, RecordedLayer, Stream};
 use serde::Deserialize;
 use std::ops::Range;
 
@@ -13,6 +13,7 @@ pub(super) struct StoredInput {
     video: Option<StoredStream>,
     pixels: u64,
     last_picture: Option<u64>,
+    recording: Option<RecordedLayer>,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +51,7 @@ impl From<StoredInput> for Input {
             video,
             pixels: stored.pixels,
             last_picture: stored.last_picture,
+            recording: stored.recording,
         }
     }
 }
@@ -127,6 +129,10 @@ mod tests {
             video: Some(Stream::Id(480)),
             pixels: 1,
             last_picture: Some(9),
+            recording: Some(RecordedLayer {
+                name: "video-1".parse().unwrap(),
+                is_boxed: true,
+            }),
         };
         let piece = PlannedPiece {
             first: 1,

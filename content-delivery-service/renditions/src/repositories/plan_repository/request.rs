@@ -5,12 +5,15 @@ use super::{PlanRepository, add, enqueue_missing};
 use crate::models::lecture::{Media, RenditionState, Status};
 use crate::models::plan::Plan;
 use crate::repositories::plan_rows;
-use crate::tasks::{ScanTask, SurveyTask};
+use crate::tasks::{RecordingTask, ScanTask, SurveyTask};
 use backing::audit::{self, NewEntry};
 use backing::db::{DbError, Tx};
 use backing::{args, outbox, tasks};
 use contracts::events::VideoTranscodeRequested;
 use contracts::{NewEvent, Timestamp, VideoId};
+
+/// What the recording of a live lecture has for a container.
+const RECORDING: &str = "live";
 
 /// The result of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,8 +139,15 @@ async fn go_on(
 async fn look_again(tx: &mut Tx, video: VideoId, locked: &Locked, now: Timestamp) -> Result<bool, DbError> {
     let revived = tasks::revive_subject(tx, video.0, now).await?;
     let surveyed = tasks::is_enqueued(tx, &SurveyTask::key(video)).await?;
-    let scan = ScanTask { video_id: video }.task(locked.owner_id, now);
-    let added = !surveyed && tasks::enqueue(tx, &scan).await?;
+    let sql = "SELECT container FROM videos WHERE id = $1";
+    let container: Option<(Option<String>,)> = tx.one(sql, args![video]).await?;
+    let look = match container {
+        Some((Some(container),)) if container == RECORDING => {
+            RecordingTask { video_id: video }.task(locked.owner_id, now)
+        }
+        _ => ScanTask { video_id: video }.task(locked.owner_id, now),
+    };
+    let added = !surveyed && tasks::enqueue(tx, &look).await?;
     let sql = "UPDATE videos SET status = 'processing', reason_code = NULL, reason_message = NULL \
                WHERE id = $1 AND status = 'failed'";
     let failed = tx.run(sql, args![video]).await?;

@@ -8,6 +8,7 @@ fn input(container: &str, zero: i64) -> Input {
         video: Some(Stream::Number(2)),
         pixels: 0,
         last_picture: None,
+        recording: None,
     }
 }
 
