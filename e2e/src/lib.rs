@@ -18,6 +18,7 @@ pub mod process;
 pub mod provider;
 pub mod random;
 pub mod raw;
+pub mod recorded;
 pub mod redis;
 pub mod s3;
 pub mod segments;

@@ -6,6 +6,7 @@ mod field;
 mod page;
 mod provider;
 mod readme;
+mod recording;
 mod rtmp;
 mod viewer;
 mod webrtc;

@@ -13,6 +13,7 @@ mod frames;
 mod full_disk;
 mod killed;
 mod lecture_rights;
+mod live_recording;
 mod live_rtmp;
 mod memory;
 mod metrics;
