@@ -2,6 +2,7 @@
 
 use super::edge::{self, Edge, Peer};
 use super::head::MAX_HEADERS;
+use super::seats::Seat;
 use super::stream::WatchedStream;
 use super::watch::{Verdict, Watch, Wish};
 use crate::messages::client_address;
@@ -38,13 +39,18 @@ const BUSY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 2\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Serves one connection to its end.
-pub(super) async fn drive(stream: TcpStream, peer: SocketAddr, edge: Arc<Edge>, watch: Arc<Watch>) {
+pub(super) async fn drive(
+    stream: TcpStream,
+    (peer, seat): (SocketAddr, Arc<Seat>),
+    edge: Arc<Edge>,
+    watch: Arc<Watch>,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "cannot switch Nagle's algorithm off");
     }
     let _open = crate::metric::Open::connection();
     let (stream, given_back) = WatchedStream::new(stream, Arc::clone(&watch));
-    let end = speak(stream, peer, &edge, &watch).await;
+    let end = speak(stream, (peer, &seat), &edge, &watch).await;
     // hyper has let go of the socket by now, whichever way it ended.
     let Ok(mut stream) = given_back.await else { return };
     match end {
@@ -86,8 +92,13 @@ enum End {
     HeadTimedOut,
 }
 
-async fn speak(stream: WatchedStream, peer: SocketAddr, edge: &Arc<Edge>, watch: &Arc<Watch>) -> End {
-    let (edge_of_requests, watch_of_requests) = (Arc::clone(edge), Arc::clone(watch));
+async fn speak(
+    stream: WatchedStream,
+    (peer, seat): (SocketAddr, &Arc<Seat>),
+    edge: &Arc<Edge>,
+    watch: &Arc<Watch>,
+) -> End {
+    let (edge_of_requests, watch_of_requests, seat) = (Arc::clone(edge), Arc::clone(watch), Arc::clone(seat));
     let peer = Peer {
         address: peer,
         is_trusted_proxy: client_address::is_trusted(peer.ip(), &edge.limits().trusted_proxies),
@@ -95,7 +106,7 @@ async fn speak(stream: WatchedStream, peer: SocketAddr, edge: &Arc<Edge>, watch:
     let service = hyper::service::service_fn(move |request: http::Request<Incoming>| {
         // The request runs from here on: hyper reads some of its body before it polls the answer.
         let running = watch_of_requests.begin(request.version() == Version::HTTP_2);
-        edge::answer(&edge_of_requests, running, peer, request)
+        edge::answer(&edge_of_requests, running, (peer, &seat), request)
     });
     let builder = protocols(if peer.is_trusted_proxy {
         STREAMS_OF_PROXY

@@ -3,6 +3,7 @@
 use super::answer_body::AnswerBody;
 use super::finish::{self, Quiet};
 use super::host::PublicHost;
+use super::seats::Seat;
 use super::watch::Running;
 use super::{ServerLimits, fast, head};
 use crate::messages::body::{TimedBody, UnreadBody};
@@ -20,7 +21,7 @@ use axum::response::{IntoResponse, Response};
 use futures::FutureExt;
 use futures::future::{BoxFuture, Either, Ready, ready};
 use http::header::{CONNECTION, CONTENT_TYPE, EXPECT};
-use http::{HeaderValue, Version};
+use http::{HeaderValue, Method, Version};
 use http_body::Body as HttpBody;
 use hyper::body::Incoming;
 use std::convert::Infallible;
@@ -76,24 +77,47 @@ type Answered = Result<Response<AnswerBody>, Infallible>;
 pub(super) fn answer(
     edge: &Arc<Edge>,
     running: Running,
-    peer: Peer,
+    (peer, seat): (Peer, &Arc<Seat>),
     request: http::Request<Incoming>,
 ) -> Either<Ready<Answered>, BoxFuture<'static, Answered>> {
     match fast::answer(&edge.fast_paths, &edge.limits, peer.is_trusted_proxy, &request) {
         Some(response) => {
+            note_playback(seat, &response);
             let multiplexed = request.version() == Version::HTTP_2;
             let response = response.map(|bytes| AnswerBody::whole(bytes, running, multiplexed));
             Either::Left(ready(Ok(response)))
         }
-        None => Either::Right(Box::pin(answer_by_route(Arc::clone(edge), running, peer, request))),
+        None => Either::Right(Box::pin(answer_by_route(
+            Arc::clone(edge),
+            running,
+            (peer, Arc::clone(seat)),
+            request,
+        ))),
     }
 }
 
-async fn answer_by_route(edge: Arc<Edge>, running: Running, peer: Peer, request: http::Request<Incoming>) -> Answered {
+async fn answer_by_route(
+    edge: Arc<Edge>,
+    running: Running,
+    (peer, seat): (Peer, Arc<Seat>),
+    request: http::Request<Incoming>,
+) -> Answered {
     let id = RequestId::generate();
     let method = request.method().clone();
+    let is_media = method != Method::OPTIONS && edge.fast_paths.iter().any(|fast| fast.is_for(request.uri().path()));
     let answered = pin!(answer_as(id, &edge, running, peer, request));
-    Ok(Current { id, method }.around(answered).await)
+    let response = Current { id, method }.around(answered).await;
+    if is_media {
+        note_playback(&seat, &response);
+    }
+    Ok(response)
+}
+
+/// Media goes out only to those who may watch it.
+fn note_playback<B>(seat: &Seat, response: &Response<B>) {
+    if response.status().is_success() {
+        seat.plays();
+    }
 }
 
 async fn answer_as(

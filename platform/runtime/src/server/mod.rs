@@ -128,11 +128,8 @@ async fn accept(listener: &TcpListener, edge: &Arc<Edge>, keeper: &Keeper, conne
                 Ok(seat) => {
                     let watch = Watch::new();
                     keeper.keep(&watch, limits);
-                    let driven = connection::drive(stream, peer, Arc::clone(edge), watch);
-                    connections.spawn(async move {
-                        driven.await;
-                        drop(seat);
-                    });
+                    let seat = Arc::new(seat);
+                    connections.spawn(connection::drive(stream, (peer, seat), Arc::clone(edge), watch));
                 }
                 Err(full) => {
                     crate::metric::refused(full.label());

@@ -1,12 +1,14 @@
 //! How many connections there are, in all and from each address.
 //!
 //! A trusted proxy carries everybody's connections, so it only counts in all. The addresses of one IPv6 subnet count as
-//! one address, because a subnet is the least that one client gets.
+//! one address, because a subnet is the least that one client gets. A connection that plays a lecture only counts in all,
+//! too: a lecture hall shares one address.
 
 use super::ServerLimits;
 use crate::messages::client_address::{self, subnet};
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The open connections.
@@ -42,6 +44,17 @@ pub(super) struct Seat {
     seats: Arc<Seats>,
     /// The address that it counts for; none for a trusted proxy.
     address: Option<IpAddr>,
+    /// Whether it no longer counts for its address.
+    plays: AtomicBool,
+}
+
+impl Seat {
+    /// Notes that the connection plays a lecture that its client may watch.
+    pub(super) fn plays(&self) {
+        if !self.plays.load(Ordering::Relaxed) && !self.plays.swap(true, Ordering::Relaxed) {
+            self.seats.lock().leave(self.address);
+        }
+    }
 }
 
 impl Seats {
@@ -64,6 +77,7 @@ impl Seats {
         Ok(Seat {
             seats: Arc::clone(self),
             address,
+            plays: AtomicBool::new(false),
         })
     }
 
@@ -72,16 +86,25 @@ impl Seats {
     }
 }
 
+impl Taken {
+    /// Counts a connection less for its address.
+    fn leave(&mut self, address: Option<IpAddr>) {
+        let Some(address) = address else { return };
+        if let Some(count) = self.by_address.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.by_address.remove(&address);
+            }
+        }
+    }
+}
+
 impl Drop for Seat {
     fn drop(&mut self) {
         let mut taken = self.seats.lock();
         taken.all -= 1;
-        let Some(address) = self.address else { return };
-        if let Some(count) = taken.by_address.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                taken.by_address.remove(&address);
-            }
+        if !*self.plays.get_mut() {
+            taken.leave(self.address);
         }
     }
 }
@@ -114,6 +137,29 @@ mod tests {
         assert_eq!(take("2001:db8::3").err(), Some(Full::Address));
         held.push(take("2001:db8:0:1::1").unwrap());
         drop(held);
+        assert!(seats.lock().by_address.is_empty());
+        assert_eq!(seats.lock().all, 0);
+    }
+
+    #[test]
+    fn connections_that_play_a_lecture_leave_room_for_others_of_their_address() {
+        let limits = ServerLimits {
+            connections: 3,
+            connections_per_address: 1,
+            ..ServerLimits::default()
+        };
+        let seats = Arc::new(Seats::default());
+        let take = || seats.take("192.0.2.1".parse().unwrap(), &limits);
+        let first = take().unwrap();
+        assert_eq!(take().err(), Some(Full::Address));
+        first.plays();
+        first.plays();
+        let second = take().unwrap();
+        assert_eq!(take().err(), Some(Full::Address));
+        second.plays();
+        let third = take().unwrap();
+        assert_eq!(take().err(), Some(Full::Process));
+        drop((first, second, third));
         assert!(seats.lock().by_address.is_empty());
         assert_eq!(seats.lock().all, 0);
     }
