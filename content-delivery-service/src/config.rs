@@ -55,7 +55,7 @@ pub struct PlaybackConfig {
     pub sessions_per_user: u32,
     /// Sessions that play at once, of one lecture and without a sign-in; 0 means any number.
     pub sessions_per_share: u32,
-    /// How much of a lecture somebody must have seen to have completed it.
+    /// How much of a lecture somebody must have seen to have completed it, where no course says otherwise.
     pub completed_share: f64,
 }
 

@@ -62,6 +62,13 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0002_changes.sql"),
         postgres: include_str!("../migrations/postgres/0002_changes.sql"),
     },
+    Migration {
+        number: 3,
+        name: "how much of a lecture completes it",
+        fill: None,
+        sqlite: include_str!("../migrations/sqlite/0003_completed_share.sql"),
+        postgres: include_str!("../migrations/postgres/0003_completed_share.sql"),
+    },
 ];
 
 /// What the service states about itself.
@@ -83,16 +90,24 @@ pub struct Deps {
     pub backing: Backing,
     /// Checks the callers of this service's routes.
     pub authenticator: Authenticator,
+    /// What other roles answer.
+    pub answers: Answers,
+    /// The platform's secret, from which this service derives its keys.
+    pub secret: SecretSlice<u8>,
+    /// How much of a lecture completes it in a course that sets no share of its own: content's key.
+    pub completed_share: f64,
+    /// The service's section of the configuration.
+    pub config: Config,
+}
+
+/// Who answers this service's questions to other roles.
+pub struct Answers {
     /// Answers questions about people.
     pub directory: Arc<dyn Directory>,
     /// Answers questions about lectures.
     pub lectures: Arc<dyn Lectures>,
     /// Answers questions about what people have watched.
     pub watching: Arc<dyn Watching>,
-    /// The platform's secret, from which this service derives its keys.
-    pub secret: SecretSlice<u8>,
-    /// The service's section of the configuration.
-    pub config: Config,
 }
 
 /// Why the service does not start.
@@ -129,13 +144,17 @@ fn api(deps: Deps, clock: &Clock) -> Api {
     let Deps {
         db,
         backing,
-        directory,
-        lectures,
-        watching,
+        answers,
         secret,
+        completed_share,
         config,
         ..
     } = deps;
+    let Answers {
+        directory,
+        lectures,
+        watching,
+    } = answers;
     let outlines = OutlineRepository::new(db.clone());
     let states = LectureStates::new(Arc::clone(&lectures));
     let courses = CourseService::new(
@@ -143,7 +162,7 @@ fn api(deps: Deps, clock: &Clock) -> Api {
         (outlines.clone(), AuditRepository::new(db.clone())),
         states.clone(),
         clock.clone(),
-        config.owned_courses.into(),
+        (config.owned_courses.into(), completed_share),
     );
     let enrolments = EnrolmentRepository::new(db.clone());
     let tries = CodeTries::new(backing.cache, clock.clone());

@@ -271,10 +271,13 @@ impl Parts {
             db,
             backing: self.backing.clone(),
             authenticator: self.authenticator.clone(),
-            directory: self.directory(settings).await?,
-            lectures,
-            watching,
+            answers: course_management_service::Answers {
+                directory: self.directory(settings).await?,
+                lectures,
+                watching,
+            },
             secret: self.secret.clone(),
+            completed_share: settings.content.service().playback.completed_share,
             config: settings.courses.clone(),
         };
         Ok(course_management_service::service(deps).await?)

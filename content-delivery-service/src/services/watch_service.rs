@@ -13,7 +13,7 @@ use watching::repositories::watch_repository::WatchRepository;
 pub(crate) struct WatchService {
     watches: WatchRepository,
     videos: VideoService,
-    /// How much of a lecture completes it.
+    /// How much of a lecture completes it outside of courses.
     share: f64,
     clock: Clock,
 }

@@ -199,6 +199,9 @@ async fn other_services_ask_about_many_people_and_lectures_at_once() {
         ];
         assert_eq!(shown, expected);
         assert_eq!(found[0].seen, Duration::from_millis(500));
+        let length = server.details(&owner, two).await.json["duration"].as_f64().unwrap();
+        assert_eq!(found[1].duration.map(|it| it.as_secs_f64()), Some(length));
+        assert_eq!(found[1].seen.as_secs_f64(), length);
         assert_eq!(found[1].watched_at.since(found[0].watched_at), Duration::from_secs(5));
         assert_eq!(answers.watched(&[], &[one]).await.unwrap(), []);
         assert_eq!(answers.watched(&[owner.id], &[]).await.unwrap(), []);

@@ -13,7 +13,7 @@ use uuid::Uuid;
 macro_rules! course_columns {
     () => {
         "c.id, c.owner_id, c.title, c.description, c.status, c.access, c.joining, c.code, c.opens_at, c.ends_at, \
-         c.version, c.created_at, c.updated_at"
+         c.completed_share, c.version, c.created_at, c.updated_at"
     };
 }
 pub(crate) use course_columns;
@@ -30,6 +30,7 @@ record! {
         pub(crate) code: Option<String>,
         pub(crate) opens_at: Option<Timestamp>,
         pub(crate) ends_at: Option<Timestamp>,
+        pub(crate) completed_share: Option<f64>,
         pub(crate) version: i64,
         pub(crate) created_at: Timestamp,
         pub(crate) updated_at: Timestamp,
@@ -50,6 +51,7 @@ impl From<CourseRow> for Course {
             code: row.code,
             opens_at: row.opens_at,
             ends_at: row.ends_at,
+            completed_share: row.completed_share,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,

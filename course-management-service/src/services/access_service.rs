@@ -50,7 +50,7 @@ impl Asker {
 }
 
 /// A course in which the asker has the right that an act takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Granted {
     pub(crate) course: Course,
     /// The asker's role in the course.
@@ -162,6 +162,7 @@ mod tests {
             code: None,
             opens_at: None,
             ends_at: None,
+            completed_share: None,
             version: 1,
             created_at: NOW,
             updated_at: NOW,

@@ -4,7 +4,7 @@ use super::access_service::{Act, Asker, Granted, granted, may_watch, seen};
 use super::error::{CourseError, Failure};
 use super::lecture_states::LectureStates;
 use crate::models::courses::code;
-use crate::models::courses::course::{CourseChange, CourseOf, Joining, NewCourse, check_times};
+use crate::models::courses::course::{Course, CourseChange, CourseOf, Joining, NewCourse, check_times};
 use crate::models::courses::publication;
 use crate::models::outline::module::Module;
 use crate::repositories::courses::audit_repository::AuditRepository;
@@ -19,9 +19,11 @@ use runtime::page::{Page, PageRequest};
 use serde_json::json;
 
 /// A course as somebody sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct View {
     pub(crate) course: CourseOf,
+    /// How much of a lecture completes it there.
+    pub(crate) completed_share: f64,
     /// The outline, in details.
     pub(crate) modules: Vec<Module>,
     /// Whether the viewer administers its members.
@@ -49,6 +51,8 @@ pub(crate) struct CourseService {
     pub(super) clock: Clock,
     /// How many courses one person may own.
     owned: i64,
+    /// How much of a lecture completes it in a course that sets no share of its own.
+    completed_share: f64,
 }
 
 impl CourseService {
@@ -57,7 +61,7 @@ impl CourseService {
         (outlines, audit): (OutlineRepository, AuditRepository),
         lectures: LectureStates,
         clock: Clock,
-        owned: i64,
+        (owned, completed_share): (i64, f64),
     ) -> Self {
         Self {
             courses,
@@ -66,6 +70,7 @@ impl CourseService {
             lectures,
             clock,
             owned,
+            completed_share,
         }
     }
 
@@ -205,6 +210,11 @@ impl CourseService {
         Ok(self.courses.find(id, Some(user)).await?)
     }
 
+    /// How much of a lecture completes it in a course.
+    pub(super) fn share(&self, course: &Course) -> f64 {
+        course.completed_share.unwrap_or(self.completed_share)
+    }
+
     async fn modules(&self, id: CourseId) -> Result<Vec<Module>, CourseError> {
         let (modules, items) = self.outlines.outline(id).await?;
         Ok(self.lectures.modules(modules, items).await?)
@@ -214,6 +224,7 @@ impl CourseService {
         let now = self.clock.now();
         let is_admin = asker.is_some_and(|asker| asker.is_admin);
         View {
+            completed_share: self.share(&course.course),
             may_watch: may_watch(&course, asker, now),
             teaches: is_admin || course.role >= Some(CourseRole::Assistant),
             course,

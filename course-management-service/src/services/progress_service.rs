@@ -24,6 +24,13 @@ pub(crate) struct MemberProgress {
     pub(crate) totals: Totals,
 }
 
+/// What there is to complete in a course.
+struct Goal {
+    parts: Vec<Part>,
+    /// How much of a lecture completes it.
+    share: f64,
+}
+
 /// Asks how far people are.
 #[derive(Clone)]
 pub(crate) struct ProgressService {
@@ -51,7 +58,7 @@ impl ProgressService {
 
     /// How far the asker is with a course that they may see.
     pub(crate) async fn of_asker(&self, (id, asker): Act<'_>) -> Result<CourseProgress, EnrolmentError> {
-        seen(self.courses.find(id, asker.user).await?, Some(asker))?;
+        let found = seen(self.courses.find(id, asker.user).await?, Some(asker))?;
         let parts = self.parts(id).await?;
         let videos = videos(&parts);
         let (mut lectures, mut watched) = (Vec::new(), Vec::new());
@@ -61,7 +68,7 @@ impl ProgressService {
             lectures = self.lectures.lectures(&videos, nobody, false).await?;
             watched = self.watching.watched(&[asker.user], &videos).await?;
         }
-        let mut progress = of_one(&parts, lectures, watched);
+        let mut progress = of_one(&parts, self.courses.share(&found.course), lectures, watched);
         self.hide(&mut progress, (id, asker)).await?;
         Ok(progress)
     }
@@ -88,8 +95,8 @@ impl ProgressService {
         page: &PageRequest<EnrolmentId>,
     ) -> Result<Page<MemberProgress>, EnrolmentError> {
         let Page { items, next_cursor } = self.members.list(act, page).await?;
-        let parts = self.parts(act.0).await?;
-        let items = self.with_progress(items, &parts).await?;
+        let goal = self.goal(act).await?;
+        let items = self.with_progress(items, &goal).await?;
         Ok(Page { items, next_cursor })
     }
 
@@ -104,29 +111,41 @@ impl ProgressService {
             after: None,
         };
         let begin = (self.clone(), asker, Some(first), None);
-        stream::try_unfold(begin, move |(service, asker, page, parts)| async move {
+        stream::try_unfold(begin, move |(service, asker, page, goal)| async move {
             let Some(mut page) = page else { return Ok(None) };
             let found = service.members.list((id, &asker), &page).await?;
-            let parts = match parts {
-                Some(parts) => parts,
-                None => service.parts(id).await?,
+            let goal = match goal {
+                Some(goal) => goal,
+                None => service.goal((id, &asker)).await?,
             };
             page.after = found.items.last().map(|member| member.enrolment.id);
-            let members = service.with_progress(found.items, &parts).await?;
+            let members = service.with_progress(found.items, &goal).await?;
             let next = found.next_cursor.map(|_| page);
-            Ok(Some((members, (service, asker, next, Some(parts)))))
+            Ok(Some((members, (service, asker, next, Some(goal)))))
         })
     }
 
-    async fn with_progress(&self, members: Vec<Member>, parts: &[Part]) -> Result<Vec<MemberProgress>, EnrolmentError> {
+    async fn with_progress(
+        &self,
+        members: Vec<Member>,
+        Goal { parts, share }: &Goal,
+    ) -> Result<Vec<MemberProgress>, EnrolmentError> {
         let users: Vec<UserId> = members.iter().map(|member| member.enrolment.user_id).collect();
         let watched = self.watching.watched(&users, &videos(parts)).await?;
-        let (totals, nothing) = (of_many(parts, &watched), nothing(parts));
+        let (totals, nothing) = (of_many(parts, *share, &watched), nothing(parts));
         let progress = |member: Member| MemberProgress {
             totals: totals.get(&member.enrolment.user_id).copied().unwrap_or(nothing),
             member,
         };
         Ok(members.into_iter().map(progress).collect())
+    }
+
+    async fn goal(&self, (id, asker): Act<'_>) -> Result<Goal, EnrolmentError> {
+        let found = seen(self.courses.find(id, asker.user).await?, Some(asker))?;
+        Ok(Goal {
+            parts: self.parts(id).await?,
+            share: self.courses.share(&found.course),
+        })
     }
 
     async fn parts(&self, id: CourseId) -> Result<Vec<Part>, EnrolmentError> {

@@ -115,6 +115,53 @@ async fn fields_change_for_the_latest_version_only_and_times_can_be_cleared() {
 }
 
 #[tokio::test]
+async fn editors_set_the_share_that_completes_a_lecture_and_without_one_the_installation_s_is_shown() {
+    for server in Server::on_each_engine().await {
+        let owner = server.instructor();
+        let (course, _) = server.published(&owner, json!({"completed_share": 0.75})).await;
+        let plain = server.course(&owner, json!({"title": "Plain"})).await;
+        let shown = async |path: &str| server.read(&owner, path).await.is(200).json["completed_share"].clone();
+        assert_eq!((shown(&course).await, shown(&plain).await), (json!(0.75), json!(0.9)));
+        let editor = server.member(&owner, &course, "editor").await;
+        let before = server.read(&editor, &course).await;
+        let patch = (Method::PATCH, course.as_str());
+        let half = json!({"completed_share": 0.5});
+        let changed = server
+            .call_if(&editor, patch.clone(), before.header("etag"), &half)
+            .await;
+        assert_eq!(changed.is(200).json["completed_share"], json!(0.5));
+        let stale = server.call_if(&editor, patch, before.header("etag"), &half).await;
+        stale.is_problem(412, "stale");
+        server.patch(&owner, &course, json!({"title": "Trees"})).await.is(200);
+        assert_eq!(shown(&course).await, json!(0.5), "another change keeps it");
+        let listed = server.read(&owner, "?mine=true").await;
+        let shares: Vec<_> = listed.json["items"].as_array().unwrap().iter().collect();
+        assert_eq!(
+            (&shares[0]["completed_share"], &shares[1]["completed_share"]),
+            (&json!(0.9), &json!(0.5))
+        );
+        for bad in [json!(0.09), json!(1.01), json!(-1), json!(90)] {
+            let refused = server.patch(&owner, &course, json!({"completed_share": bad})).await;
+            assert_eq!(refused.is(422).fields(), ["completed_share"]);
+            let refused = server
+                .post(&owner, "", json!({"title": "x", "completed_share": bad}))
+                .await;
+            assert_eq!(refused.is(422).fields(), ["completed_share"]);
+        }
+        let learner = server.member(&owner, &course, "learner").await;
+        server
+            .patch(&learner, &course, half)
+            .await
+            .is_problem(403, "editor_required");
+        server
+            .patch(&owner, &course, json!({"completed_share": null}))
+            .await
+            .is(200);
+        assert_eq!(shown(&course).await, json!(0.9));
+    }
+}
+
+#[tokio::test]
 async fn a_code_comes_with_the_way_of_joining_and_only_teachers_see_it() {
     for server in Server::on_each_engine().await {
         let owner = server.instructor();

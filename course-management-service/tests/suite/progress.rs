@@ -10,13 +10,15 @@ use testing::{Person, Reply};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-fn watched(user: UserId, video: VideoId, seconds: u64, is_completed: bool) -> Watched {
+/// Seconds of a lecture of 60.
+fn watched(user: UserId, video: VideoId, seconds: u64) -> Watched {
     Watched {
         user,
         video,
         position: Duration::from_secs(seconds),
         seen: Duration::from_millis(seconds * 1_000 - 500),
-        is_completed,
+        duration: Some(Duration::from_secs(60)),
+        is_completed: seconds >= 55,
         watched_at: NOW + Duration::from_secs(seconds),
     }
 }
@@ -42,15 +44,15 @@ async fn somebody_sees_how_far_they_are_with_each_item() {
         let owner = server.instructor();
         let (course, one, two) = course(&server, &owner).await;
         let learner = server.member(&owner, &course, "learner").await;
-        server.world.watches(watched(learner.id, two, 31, true));
-        server.world.watches(watched(owner.id, one, 9, true));
+        server.world.watches(watched(learner.id, two, 59));
+        server.world.watches(watched(owner.id, one, 9));
         let path = format!("{course}/progress");
         let mine = server.read(&learner, &path).await;
         assert_eq!(mine.is(200).header("cache-control"), "no-store");
         assert_eq!(column(&mine, "content_id"), [one.to_string(), two.to_string()]);
         let item = &mine.json["items"][1];
         let meant = json!({
-            "item_id": item["item_id"], "content_id": two, "position": 31.0, "seconds": 30.5, "duration": 60.0,
+            "item_id": item["item_id"], "content_id": two, "position": 59.0, "seconds": 58.5, "duration": 60.0,
             "completed": true,
         });
         assert_eq!(*item, meant);
@@ -96,8 +98,8 @@ async fn nobody_has_to_complete_a_deleted_lecture() {
     for server in Server::on_each_engine().await {
         let owner = server.instructor();
         let (course, one, two) = course(&server, &owner).await;
-        server.world.watches(watched(owner.id, one, 10, true));
-        server.world.watches(watched(owner.id, two, 10, true));
+        server.world.watches(watched(owner.id, one, 59));
+        server.world.watches(watched(owner.id, two, 59));
         let gone = contracts::events::VideoDeleted {
             owner_id: owner.id,
             policy_version: 2,
@@ -126,9 +128,9 @@ async fn teachers_see_how_far_members_are_in_pages() {
             last = server.member(&owner, &course, "learner").await;
             people.push(last.id.to_string());
         }
-        server.world.watches(watched(last.id, one, 20, true));
-        server.world.watches(watched(last.id, two, 40, false));
-        server.world.watches(watched(server.learner().id, two, 40, true));
+        server.world.watches(watched(last.id, one, 59));
+        server.world.watches(watched(last.id, two, 40));
+        server.world.watches(watched(server.learner().id, two, 59));
         let path = format!("{course}/members/progress");
         let first = server.read(&owner, &format!("{path}?limit=3")).await;
         assert_eq!(column(first.is(200), "user_id"), people[..3]);
@@ -146,9 +148,9 @@ async fn teachers_see_how_far_members_are_in_pages() {
         let it = &second.json["items"][0];
         assert_eq!(
             (&it["completed"], &it["of"], &it["seconds"]),
-            (&json!(1), &json!(2), &json!(59.0))
+            (&json!(1), &json!(2), &json!(98.0))
         );
-        assert_eq!(it["last_watched_at"], json!(NOW + Duration::from_secs(40)));
+        assert_eq!(it["last_watched_at"], json!(NOW + Duration::from_secs(59)));
         server.read(&last, &path).await.is_problem(403, "assistant_required");
         csv(&server, &last, &course).await.is_problem(403, "assistant_required");
         let assistant = server.member(&owner, &course, "assistant").await;
@@ -168,7 +170,7 @@ async fn the_table_of_all_members_is_harmless_in_a_spreadsheet() {
         }
         server.world.rename(&learners[0], "Lovelace, Ada");
         server.world.rename(&learners[1], "@SUM(A1)");
-        server.world.watches(watched(learners[0].id, one, 20, true));
+        server.world.watches(watched(learners[0].id, one, 59));
         let table = csv(&server, &owner, &course).await;
         assert_eq!(table.is(200).header("content-type"), "text/csv; charset=utf-8");
         assert_eq!(
@@ -185,8 +187,8 @@ async fn the_table_of_all_members_is_harmless_in_a_spreadsheet() {
             lines[1],
             format!("{},\"'=HYPERLINK(\"\"https://x.test\"\")\",0,2,0,", owner.id)
         );
-        let seen_at = NOW + Duration::from_secs(20);
-        let ada = format!("{},\"Lovelace, Ada\",1,2,19.5,{seen_at}", learners[0].id);
+        let seen_at = NOW + Duration::from_secs(59);
+        let ada = format!("{},\"Lovelace, Ada\",1,2,58.5,{seen_at}", learners[0].id);
         assert_eq!(lines[2], ada);
         assert_eq!(lines[3], format!("{},'@SUM(A1),0,2,0,", learners[1].id));
         // The header, the owner, the learners, and nothing after the last line's end.
@@ -196,5 +198,40 @@ async fn the_table_of_all_members_is_harmless_in_a_spreadsheet() {
             "{}",
             id(lines[121])
         );
+    }
+}
+
+#[tokio::test]
+async fn the_course_decides_how_much_of_a_lecture_completes_it_also_for_what_was_seen_before() {
+    for server in Server::on_each_engine().await {
+        let owner = server.instructor();
+        let (course, one, two) = course(&server, &owner).await;
+        let learner = server.member(&owner, &course, "learner").await;
+        server.world.watches(watched(learner.id, one, 40));
+        server.world.watches(watched(learner.id, two, 59));
+        let completed = async || {
+            let mine = server.read(&learner, &format!("{course}/progress")).await;
+            let items = mine.is(200).json["items"].as_array().unwrap().clone();
+            let done = items.iter().filter(|item| item["completed"] == true).count();
+            let all = server.read(&owner, &format!("{course}/members/progress")).await;
+            let table = csv(&server, &owner, &course).await;
+            let line = table.text.split("\r\n").nth(2).unwrap().to_owned();
+            assert!(line.contains(&format!(",{done},2,")), "{line}");
+            assert_eq!(mine.json["completed"], json!(done));
+            assert_eq!(all.json["items"][1]["completed"], json!(done));
+            done
+        };
+        assert_eq!(completed().await, 1, "the installation's share");
+        for (share, meant) in [
+            (json!(0.6), 2),
+            (json!(1), 0),
+            (json!(0.97), 1),
+            (json!(0.1), 2),
+            (Value::Null, 1),
+        ] {
+            let change = json!({"completed_share": share});
+            server.patch(&owner, &course, change).await.is(200);
+            assert_eq!(completed().await, meant, "{share}");
+        }
     }
 }

@@ -51,6 +51,7 @@ impl House {
             code: Some("ABCDEFGH".to_owned()),
             opens_at: None,
             ends_at: Some(NOW + Duration::from_secs(60)),
+            completed_share: Some(0.8),
         }
     }
 
@@ -84,8 +85,8 @@ async fn a_course_is_read_as_it_was_written() {
             (Some(CourseRole::Owner), CourseStatus::Draft, 1)
         );
         assert_eq!(
-            (course.joining, &course.code, course.ends_at),
-            (new.joining, &new.code, new.ends_at),
+            (course.joining, &course.code, course.ends_at, course.completed_share),
+            (new.joining, &new.code, new.ends_at, new.completed_share),
             "{}",
             test.name
         );

@@ -6,7 +6,7 @@ use backing::db::Db;
 use backing::{Backing, outbox};
 use contracts::events::COURSES_TOPIC;
 use contracts::{Event, EventData, EventId, NewEvent, Role, UserId, VideoId};
-use course_management_service::{Config, Deps, FACE, MIGRATIONS, NAME, service};
+use course_management_service::{Answers, Config, Deps, FACE, MIGRATIONS, NAME, service};
 use reqwest::Method;
 use runtime::Background;
 use runtime::server::ServerLimits;
@@ -81,10 +81,13 @@ impl Server {
                 ..back_ends(folder.path(), &clock).await
             },
             authenticator: identity.authenticator(),
-            directory: world.clone(),
-            lectures: world.clone(),
-            watching: world.clone(),
+            answers: Answers {
+                directory: world.clone(),
+                lectures: world.clone(),
+                watching: world.clone(),
+            },
             secret: vec![7; 32].into(),
+            completed_share: 0.9,
             config,
         };
         let (changes, _) = bus.subscribe_broadcast(COURSES_TOPIC).await.unwrap();

@@ -66,6 +66,16 @@ async fn what_was_watched_shows_in_the_course_and_goes_with_the_lecture() -> Res
         );
         ensure!(table.text().lines().count() == 3, "{}", table.text());
 
+        let whole = json!({"completed_share": 1});
+        course.act(api, Method::PATCH, "", &whole).await?;
+        let mine = api.get(&progress, &learner.token).await?.expect(200)?.json();
+        ensure!(
+            mine["completed"] == 0,
+            "the course now needs all of the lecture: {mine}"
+        );
+        let seen = api.get(&watch, &learner.token).await?.expect(200)?.json();
+        ensure!(seen == meant, "the course decides for itself alone: {seen}");
+
         let path = format!("/api/v1/content/{lecture}/delete");
         api.delete(&path, &teacher.token).await?.expect(202)?;
         let after = api.get(&progress, &learner.token).await?.expect(200)?.json();

@@ -156,7 +156,8 @@ async fn is_refused(api: &Api, segment: &str) -> Result<()> {
 
 /// Enrols, watches, is removed: what a course allows, and no longer.
 async fn course(api: &Api, people: &People, lectures: [&str; 2], record: &mut Record) -> Result<()> {
-    let course = Course::publish(api, &people.teacher, &lectures, &json!({"access": "enrolled"})).await?;
+    let fields = json!({"access": "enrolled", "completed_share": 0.1});
+    let course = Course::publish(api, &people.teacher, &lectures, &fields).await?;
     let stream = format!("/api/v1/content/{}/stream", lectures[0]);
     becomes(api, &stream, &people.learner.token, 404, record).await?;
     record.note(
@@ -176,6 +177,9 @@ async fn course(api: &Api, people: &People, lectures: [&str; 2], record: &mut Re
         );
         record.note("progress again", &api.get(&path, &people.learner.token).await?);
     }
+    // two seconds complete no lecture outside of this course
+    let mine = api.get(&course.path("/progress"), &people.learner.token).await?;
+    ensure!(mine.json()["completed"] == 2, "{}", mine.text());
     for (token, path) in [
         (&people.learner.token, "/progress"),
         (&people.teacher.token, "/members/progress"),

@@ -110,6 +110,7 @@ mod tests {
     use crate::events::EnrolmentEnded;
     use crate::questions::RefusedTokens;
     use std::fmt::Debug;
+    use std::time::Duration;
     use uuid::Uuid;
 
     fn travels<T: Serialize + DeserializeOwned + PartialEq + Debug>(document: &T) {
@@ -153,5 +154,27 @@ mod tests {
             },
         ]);
         travels(&None::<LocalAccount>);
+    }
+
+    #[test]
+    fn the_share_of_a_course_decides_and_an_answer_without_a_length_is_taken_as_it_is() {
+        let watched = Watched {
+            user: UserId::generate(),
+            video: VideoId::generate(),
+            position: Duration::from_millis(1_500),
+            seen: Duration::from_secs(54),
+            duration: Some(Duration::from_secs(60)),
+            is_completed: true,
+            watched_at: Timestamp::from_seconds(9),
+        };
+        travels(&watched);
+        assert!(watched.is_completed_by(0.9) && !watched.is_completed_by(0.91));
+        // a program of the version before answers
+        let mut before = serde_json::to_value(&watched).unwrap();
+        before.as_object_mut().unwrap().remove("duration");
+        let mut before: Watched = serde_json::from_value(before).unwrap();
+        assert!(before.is_completed_by(1.0));
+        before.is_completed = false;
+        assert!(!before.is_completed_by(0.1));
     }
 }

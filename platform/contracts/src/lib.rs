@@ -1,9 +1,10 @@
-//! The contracts between services: ids, times, roles, titles, object keys, events and questions.
+//! The contracts between services: ids, times, roles, titles, object keys, events, questions, and what completes a lecture.
 //!
 //! Pure data and its rules. Data that two services share is a type here; a question that one
 //! service asks another is a trait here.
 
 pub mod asked;
+mod completion;
 mod courses;
 pub mod events;
 mod ids;
@@ -13,6 +14,7 @@ mod roles;
 pub mod text;
 mod timestamp;
 
+pub use completion::is_enough;
 pub use courses::{CourseAccess, CourseRole, CourseStatus, UnknownName};
 pub use events::{Event, EventData, NewEvent};
 pub use ids::{

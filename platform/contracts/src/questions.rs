@@ -4,7 +4,7 @@
 pub mod live;
 
 use crate::timestamp::micros;
-use crate::{ClientId, CourseId, EventData, Roles, SessionId, Timestamp, UserId, VideoId};
+use crate::{ClientId, CourseId, EventData, Roles, SessionId, Timestamp, UserId, VideoId, is_enough};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -203,10 +203,22 @@ pub struct Watched {
     pub position: Duration,
     /// How much of it they have seen; what they saw twice counts once.
     pub seen: Duration,
-    /// Whether they have seen so much of it that it counts as completed.
+    /// How long the lecture lasts; none if that is not known, or if the answer comes from a program before this field.
+    #[serde(default)]
+    pub duration: Option<Duration>,
+    /// Whether they have seen so much of it that it counts as completed outside of courses, once and for all.
     pub is_completed: bool,
     /// When they watched last.
     pub watched_at: Timestamp,
+}
+
+impl Watched {
+    /// Whether they have seen this share of the lecture; what counts outside of courses if its length is not known.
+    #[must_use]
+    pub fn is_completed_by(&self, share: f64) -> bool {
+        self.duration
+            .map_or(self.is_completed, |duration| is_enough(self.seen, duration, share))
+    }
 }
 
 /// Answers questions about what people have watched; the content service does.

@@ -82,30 +82,9 @@ fn micros(seconds: f64) -> Option<i64> {
     i64::try_from(time.as_micros()).ok()
 }
 
-/// Whether this much of a lecture is at least this share of it.
-#[must_use]
-pub fn is_enough(seen_us: i64, duration_us: Option<i64>, share: f64) -> bool {
-    // A length times a share of one is no exact number: half a microsecond must not count.
-    let needed = |duration: i64| {
-        Duration::from_micros(duration.unsigned_abs())
-            .mul_f64(share.max(0.0))
-            .as_micros()
-    };
-    duration_us.is_some_and(|duration| duration > 0 && u128::from(seen_us.unsigned_abs()) >= needed(duration))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn nine_tenths_of_a_lecture_of_any_length_complete_it_and_a_millisecond_less_does_not() {
-        for seconds in 1..=7_200 {
-            let (length, seen) = (seconds * 1_000_000, seconds * 900_000);
-            assert!(is_enough(seen, Some(length), 0.9), "{seconds}");
-            assert!(!is_enough(seen - 1_000, Some(length), 0.9), "{seconds}");
-        }
-    }
 
     #[test]
     fn times_are_finite_and_not_negative() {
@@ -143,12 +122,5 @@ mod tests {
         assert_eq!(within.intervals, [(10_000_000, 20_000_000), (50_000_000, 60_000_000)]);
         let nothing = report.within(None);
         assert_eq!((nothing.position_us, nothing.intervals), (0, Vec::new()));
-    }
-
-    #[test]
-    fn a_lecture_is_completed_by_a_share_of_a_known_length() {
-        assert!(is_enough(54_000_000, Some(60_000_000), 0.9));
-        assert!(!is_enough(53_999_999, Some(60_000_000), 0.9));
-        assert!(!is_enough(54_000_000, None, 0.9) && !is_enough(0, Some(0), 0.9));
     }
 }

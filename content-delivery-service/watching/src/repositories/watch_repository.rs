@@ -1,11 +1,11 @@
 //! How far users have watched lectures.
 
-use crate::models::progress::{Progress, Report, is_enough};
+use crate::models::progress::{Progress, Report};
 use crate::models::seen::{Interval, merged, total};
 use backing::db::{Db, DbError, Sql, Tx};
 use backing::{args, record};
 use contracts::questions::Watched;
-use contracts::{Timestamp, UserId, VideoId};
+use contracts::{Timestamp, UserId, VideoId, is_enough};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -20,12 +20,24 @@ const HOLD: &str = "INSERT INTO watches (user_id, video_id, position_us, seen, s
     ON CONFLICT (user_id, video_id) DO UPDATE SET position_us = excluded.position_us, watched_at = excluded.watched_at \
     RETURNING seen, completed_at";
 /// The lists are JSON, so that one statement serves lists of any length.
+macro_rules! of_many {
+    ($where:literal) => {
+        concat!(
+            "SELECT w.user_id, w.video_id, w.position_us, w.seen_us, v.duration_us, \
+             w.completed_at IS NOT NULL AS is_completed, w.watched_at \
+             FROM watches w LEFT JOIN videos v ON v.id = w.video_id WHERE ",
+            $where
+        )
+    };
+}
 const OF_MANY: Sql = Sql::both(
-    "SELECT user_id, video_id, position_us, seen_us, completed_at IS NOT NULL AS is_completed, watched_at FROM watches \
-     WHERE user_id IN (SELECT unhex(value) FROM json_each($1)) AND video_id IN (SELECT unhex(value) FROM json_each($2))",
-    "SELECT user_id, video_id, position_us, seen_us, completed_at IS NOT NULL AS is_completed, watched_at FROM watches \
-     WHERE user_id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)) \
-     AND video_id = ANY (ARRAY(SELECT json_array_elements_text($2::json)::uuid))",
+    of_many!(
+        "w.user_id IN (SELECT unhex(value) FROM json_each($1)) AND w.video_id IN (SELECT unhex(value) FROM json_each($2))"
+    ),
+    of_many!(
+        "w.user_id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)) \
+         AND w.video_id = ANY (ARRAY(SELECT json_array_elements_text($2::json)::uuid))"
+    ),
 );
 
 const SEEN: &str = "UPDATE watches SET seen = $3, seen_us = $4, completed_at = $5 WHERE user_id = $1 AND video_id = $2";
@@ -60,6 +72,7 @@ record! {
         video_id: VideoId,
         position_us: i64,
         seen_us: i64,
+        duration_us: Option<i64>,
         is_completed: bool,
         watched_at: Timestamp,
     }
@@ -67,12 +80,12 @@ record! {
 
 impl From<WatchedRow> for Watched {
     fn from(row: WatchedRow) -> Self {
-        let time = |us: i64| Duration::from_micros(us.unsigned_abs());
         Self {
             user: row.user_id,
             video: row.video_id,
             position: time(row.position_us),
             seen: time(row.seen_us),
+            duration: row.duration_us.map(time),
             is_completed: row.is_completed,
             watched_at: row.watched_at,
         }
@@ -86,7 +99,8 @@ impl WatchRepository {
         Self { db }
     }
 
-    /// Adds what a player reports; the last position counts. `share` is how much of the lecture completes it.
+    /// Adds what a player reports; the last position counts. `share` is how much of the lecture completes it outside of
+    /// courses.
     ///
     /// Shape: `false` if the lecture is gone
     pub async fn record(
@@ -108,8 +122,8 @@ impl WatchRepository {
         let before: Vec<Interval> = serde_json::from_value(held.seen).unwrap_or_default();
         let seen = merged(&before, &report.intervals);
         let seen_us = total(&seen);
-        let completed = is_enough(seen_us, duration_us, share).then_some(now);
-        let completed_at = held.completed_at.or(completed);
+        let is_completed = duration_us.is_some_and(|length| is_enough(time(seen_us), time(length), share));
+        let completed_at = held.completed_at.or(is_completed.then_some(now));
         if seen != before || completed_at != held.completed_at {
             let seen: Value = seen.into_iter().map(|(from, to)| Value::from(vec![from, to])).collect();
             tx.run(SEEN, args![user, video, seen, seen_us, completed_at]).await?;
@@ -135,6 +149,11 @@ impl WatchRepository {
         let rows = self.db.read().all::<WatchedRow>(OF_MANY, args![users, videos]).await?;
         Ok(rows.into_iter().map(Watched::from).collect())
     }
+}
+
+/// A stored time.
+fn time(us: i64) -> Duration {
+    Duration::from_micros(us.unsigned_abs())
 }
 
 /// Forgets who has watched a lecture, in the transaction that deletes it.

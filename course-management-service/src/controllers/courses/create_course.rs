@@ -4,7 +4,7 @@ use super::documents::{self, CourseDetails};
 use crate::controllers::fields::Fields;
 use crate::controllers::requests::Named;
 use crate::controllers::state::Api;
-use crate::models::courses::course::{Joining, NewCourse};
+use crate::models::courses::course::{Joining, NewCourse, check_share};
 use crate::services::access_service::Asker;
 use axum::extract::State;
 use axum::response::Response;
@@ -36,6 +36,10 @@ pub(crate) struct Body {
     /// When it ends; later than it opens.
     #[serde(default)]
     ends_at: Option<Timestamp>,
+    /// How much of a lecture somebody must have seen to have completed it there; the installation's share by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0.1, maximum = 1)]
+    completed_share: Option<f64>,
 }
 
 /// Creates a course, which is a draft until it is published. The caller owns it.
@@ -67,6 +71,9 @@ pub(crate) async fn create_course(
     let title = fields.check("title", text::title(&body.title));
     let description = text::description(body.description.as_deref().unwrap_or_default());
     let description = fields.check("description", description);
+    let share = body
+        .completed_share
+        .and_then(|share| fields.check("completed_share", check_share(share)));
     fields.finish()?;
     let new = NewCourse {
         id: CourseId::generate(),
@@ -78,6 +85,7 @@ pub(crate) async fn create_course(
         code: None,
         opens_at: body.opens_at,
         ends_at: body.ends_at,
+        completed_share: share,
     };
     let view = api.courses.create(&asker, new, request).await?;
     Ok(documents::course(StatusCode::CREATED, view))

@@ -31,6 +31,10 @@ pub(crate) struct CourseDocument {
     opens_at: Option<Timestamp>,
     /// When it ends; null if it doesn't.
     ends_at: Option<Timestamp>,
+    /// How much of a lecture somebody must have seen to have completed it there: the course's own share, or else the
+    /// installation's.
+    #[schema(minimum = 0.1, maximum = 1)]
+    completed_share: f64,
     owner_id: UserId,
     /// The caller's role; null if the caller is no member.
     my_role: Option<CourseRole>,
@@ -108,6 +112,7 @@ impl From<View> for CourseDocument {
             code: course.code.filter(|_| view.teaches),
             opens_at: course.opens_at,
             ends_at: course.ends_at,
+            completed_share: view.completed_share,
             owner_id: course.owner_id,
             my_role: view.course.role,
             created_at: course.created_at,

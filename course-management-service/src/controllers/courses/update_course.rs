@@ -3,7 +3,7 @@
 use super::documents::{self, CourseDetails};
 use crate::controllers::fields::{Fields, present};
 use crate::controllers::state::Api;
-use crate::models::courses::course::{CourseChange, Joining};
+use crate::models::courses::course::{CourseChange, Joining, check_share};
 use crate::services::access_service::Asker;
 use crate::services::error::CourseError;
 use axum::extract::State;
@@ -15,7 +15,7 @@ use runtime::{Json, PathId, Problem, ProblemDocument};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-/// The fields to change: an absent field stays, `null` clears a time.
+/// The fields to change: an absent field stays, `null` clears a time, and returns a share to the installation's.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = CourseUpdate)]
@@ -36,6 +36,11 @@ pub(crate) struct Body {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Timestamp>)]
     ends_at: Option<Option<Timestamp>>,
+    /// How much of a lecture somebody must have seen to have completed it there. It counts at once, also for what was
+    /// watched before.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<f64>, minimum = 0.1, maximum = 1)]
+    completed_share: Option<Option<f64>>,
 }
 
 /// Changes a course, for its editors.
@@ -72,6 +77,9 @@ impl Body {
         let description = self
             .description
             .map(|words| fields.check("description", text::description(&words)));
+        let share = self
+            .completed_share
+            .map(|share| share.and_then(|share| fields.check("completed_share", check_share(share))));
         fields.finish()?;
         Ok(CourseChange {
             title: title.flatten(),
@@ -80,6 +88,7 @@ impl Body {
             joining: self.join,
             opens_at: self.opens_at,
             ends_at: self.ends_at,
+            completed_share: share,
         })
     }
 }

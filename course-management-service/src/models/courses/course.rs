@@ -41,7 +41,7 @@ impl FromStr for Joining {
 }
 
 /// A course.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Course {
     /// Its id.
     pub id: CourseId,
@@ -63,6 +63,8 @@ pub struct Course {
     pub opens_at: Option<Timestamp>,
     /// When it ends.
     pub ends_at: Option<Timestamp>,
+    /// How much of a lecture completes it; none if the installation decides.
+    pub completed_share: Option<f64>,
     /// Counts the edits of the course and of its outline.
     pub version: i64,
     /// When it was created.
@@ -80,7 +82,7 @@ impl Course {
 }
 
 /// A course with the role that somebody has in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct CourseOf {
     /// The course.
     pub course: Course,
@@ -89,7 +91,7 @@ pub struct CourseOf {
 }
 
 /// A course to create.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct NewCourse {
     /// Its id.
     pub id: CourseId,
@@ -109,10 +111,12 @@ pub struct NewCourse {
     pub opens_at: Option<Timestamp>,
     /// When it ends.
     pub ends_at: Option<Timestamp>,
+    /// How much of a lecture completes it; none if the installation decides.
+    pub completed_share: Option<f64>,
 }
 
 /// A change of a course: `None` keeps a field, `Some(None)` clears it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CourseChange {
     /// The new title.
     pub title: Option<String>,
@@ -126,6 +130,8 @@ pub struct CourseChange {
     pub opens_at: Option<Option<Timestamp>>,
     /// When it ends.
     pub ends_at: Option<Option<Timestamp>>,
+    /// How much of a lecture completes it.
+    pub completed_share: Option<Option<f64>>,
 }
 
 impl CourseChange {
@@ -141,6 +147,7 @@ impl CourseChange {
             code: Some(kept).filter(|_| joining == Joining::Code),
             opens_at: self.opens_at.unwrap_or(before.opens_at),
             ends_at: self.ends_at.unwrap_or(before.ends_at),
+            completed_share: self.completed_share.unwrap_or(before.completed_share),
             ..before
         }
     }
@@ -154,6 +161,7 @@ impl CourseChange {
             ("join", self.joining.is_some()),
             ("opens_at", self.opens_at.is_some()),
             ("ends_at", self.ends_at.is_some()),
+            ("completed_share", self.completed_share.is_some()),
         ];
         let named = fields.into_iter().filter_map(|(name, named)| named.then_some(name));
         named.collect()
@@ -168,4 +176,12 @@ pub(crate) fn check_times(opens_at: Option<Timestamp>, ends_at: Option<Timestamp
         (Some(opens), Some(ends)) if ends <= opens => Err("must be later than `opens_at`"),
         _ => Ok(()),
     }
+}
+
+/// Checks how much of a lecture is to complete it.
+///
+/// Errors: the problem, to be shown after `completed_share`
+pub(crate) fn check_share(share: f64) -> Result<f64, &'static str> {
+    let fits = (0.1..=1.0).contains(&share);
+    fits.then_some(share).ok_or("must be a share from 0.1 to 1")
 }

@@ -57,6 +57,7 @@ mod tests {
             code: None,
             opens_at: None,
             ends_at,
+            completed_share: None,
             version: 1,
             created_at: NOW,
             updated_at: NOW,

@@ -51,8 +51,9 @@ pub(crate) fn videos(parts: &[Part]) -> Vec<VideoId> {
     living.filter(|video| known.insert(*video)).collect()
 }
 
-/// How far somebody is. Items of deleted lectures stay, but nobody has to complete them.
-pub(crate) fn of_one(parts: &[Part], lectures: Vec<Lecture>, watched: Vec<Watched>) -> CourseProgress {
+/// How far somebody is in a course in which this share of a lecture completes it. Items of deleted lectures stay, but nobody
+/// has to complete them.
+pub(crate) fn of_one(parts: &[Part], share: f64, lectures: Vec<Lecture>, watched: Vec<Watched>) -> CourseProgress {
     let durations: HashMap<VideoId, Option<Duration>> = lectures.into_iter().map(|it| (it.id, it.duration)).collect();
     let watched: HashMap<VideoId, Watched> = watched.into_iter().map(|it| (it.video, it)).collect();
     let progress = |part: &Part| {
@@ -63,7 +64,7 @@ pub(crate) fn of_one(parts: &[Part], lectures: Vec<Lecture>, watched: Vec<Watche
             position: seen.map_or(Duration::ZERO, |it| it.position),
             seen: seen.map_or(Duration::ZERO, |it| it.seen),
             duration: durations.get(&part.video).copied().flatten().filter(|_| part.lives),
-            is_completed: seen.is_some_and(|it| it.is_completed),
+            is_completed: seen.is_some_and(|it| it.is_completed_by(share)),
         }
     };
     let items: Vec<ItemProgress> = parts.iter().map(progress).collect();
@@ -75,7 +76,7 @@ pub(crate) fn of_one(parts: &[Part], lectures: Vec<Lecture>, watched: Vec<Watche
 }
 
 /// How far each of many people is; who is not in the answer has watched nothing.
-pub(crate) fn of_many(parts: &[Part], watched: &[Watched]) -> HashMap<UserId, Totals> {
+pub(crate) fn of_many(parts: &[Part], share: f64, watched: &[Watched]) -> HashMap<UserId, Totals> {
     let mut uses: HashMap<VideoId, usize> = HashMap::new();
     for part in parts.iter().filter(|part| part.lives) {
         *uses.entry(part.video).or_default() += 1;
@@ -85,7 +86,7 @@ pub(crate) fn of_many(parts: &[Part], watched: &[Watched]) -> HashMap<UserId, To
     for it in watched {
         let Some(items) = uses.get(&it.video) else { continue };
         let totals = all.entry(it.user).or_insert(nothing);
-        totals.completed += if it.is_completed { *items } else { 0 };
+        totals.completed += if it.is_completed_by(share) { *items } else { 0 };
         totals.seen += it.seen;
         totals.last_watched_at = totals.last_watched_at.max(Some(it.watched_at));
     }
@@ -114,14 +115,16 @@ mod tests {
         }
     }
 
-    fn watched(user: UserId, video: VideoId, seconds: u64, is_completed: bool) -> Watched {
+    /// Seconds of a lecture of ten.
+    fn watched(user: UserId, video: VideoId, seconds: u64) -> Watched {
         let seen = Duration::from_secs(seconds);
         Watched {
             user,
             video,
             position: seen,
             seen,
-            is_completed,
+            duration: Some(Duration::from_secs(10)),
+            is_completed: false,
             watched_at: NOW + seen,
         }
     }
@@ -131,13 +134,36 @@ mod tests {
         let (user, one, gone) = (UserId::generate(), VideoId::generate(), VideoId::generate());
         let parts = [part(one, true), part(gone, false), part(one, true)];
         assert_eq!(videos(&parts), [one]);
-        let seen = vec![watched(user, one, 9, true), watched(user, gone, 5, true)];
-        let progress = of_one(&parts, Vec::new(), seen.clone());
+        let seen = vec![watched(user, one, 9), watched(user, gone, 10)];
+        let progress = of_one(&parts, 0.9, Vec::new(), seen.clone());
         assert_eq!((progress.completed, progress.of, progress.items.len()), (2, 2, 3));
         assert_eq!(progress.items[1].seen, Duration::ZERO);
-        let totals = of_many(&parts, &seen)[&user];
+        let totals = of_many(&parts, 0.9, &seen)[&user];
         assert_eq!((totals.completed, totals.of, totals.seen.as_secs()), (2, 2, 9));
         assert_eq!(totals.last_watched_at, Some(NOW + Duration::from_secs(9)));
         assert_eq!((nothing(&parts).of, nothing(&parts).last_watched_at), (2, None));
+    }
+
+    #[test]
+    fn the_course_s_share_decides_what_is_completed_for_one_and_for_many_alike() {
+        let (user, one, unknown) = (UserId::generate(), VideoId::generate(), VideoId::generate());
+        let parts = [part(one, true), part(unknown, true)];
+        // Nobody knows how long the second lecture lasts: what the content service says counts.
+        let without_length = |is_completed| Watched {
+            duration: None,
+            is_completed,
+            ..watched(user, unknown, 9)
+        };
+        for (share, is_completed, meant) in [
+            (0.5, false, 1),
+            (0.9, false, 1),
+            (0.91, false, 0),
+            (1.0, true, 1),
+            (0.5, true, 2),
+        ] {
+            let seen = vec![watched(user, one, 9), without_length(is_completed)];
+            assert_eq!(of_many(&parts, share, &seen)[&user].completed, meant, "{share}");
+            assert_eq!(of_one(&parts, share, Vec::new(), seen).completed, meant, "{share}");
+        }
     }
 }

@@ -130,8 +130,8 @@ impl CourseRepository {
         }
         tx.run(
             "INSERT INTO courses (id, owner_id, title, description, search_text, status, access, joining, code, opens_at, \
-             ends_at, version, created_at, updated_at) \
-             VALUES ($1, $2, $3, $4, $5, 'draft', $6, $7, $8, $9, $10, 1, $11, $11)",
+             ends_at, completed_share, version, created_at, updated_at) \
+             VALUES ($1, $2, $3, $4, $5, 'draft', $6, $7, $8, $9, $10, $11, 1, $12, $12)",
             args![
                 new.id,
                 new.owner_id,
@@ -143,6 +143,7 @@ impl CourseRepository {
                 new.code.clone(),
                 new.opens_at,
                 new.ends_at,
+                new.completed_share,
                 now
             ],
         )
@@ -179,11 +180,12 @@ impl CourseRepository {
             code,
             opens_at,
             ends_at,
+            completed_share,
             ..
         } = change.applied(before, code);
         tx.run(
             "UPDATE courses SET title = $2, description = $3, search_text = $4, access = $5, joining = $6, code = $7, \
-             opens_at = $8, ends_at = $9 WHERE id = $1",
+             opens_at = $8, ends_at = $9, completed_share = $10 WHERE id = $1",
             args![
                 id,
                 title.as_str(),
@@ -193,7 +195,8 @@ impl CourseRepository {
                 joining.as_str(),
                 code,
                 opens_at,
-                ends_at
+                ends_at,
+                completed_share
             ],
         )
         .await?;

@@ -147,6 +147,21 @@ export async function setDates({ stage, teacherPage: page }) {
   await stage.expectAccessible(page, 'the course builder');
 }
 
+/** With the keyboard alone, a teacher says how much of a lecture has to be seen; what is no share is refused at its field. */
+export async function setTheShareToWatch({ stage, teacherPage: page }) {
+  const field = 'A lecture counts as watched when this much of it was seen, in %';
+  assert.equal(await page.getByLabel(field).inputValue(), '90');
+  await type(page, field, '5');
+  await page.keyboard.press('Enter');
+  await page.getByText('Enter a number from 10 to 100.').waitFor();
+  await expectFocus(page, 'what was wrong', called(field));
+  await stage.expectAccessible(page, 'a share that was refused');
+  await page.keyboard.type('75');
+  await page.keyboard.press('Enter');
+  await page.locator('.toast').getByText('How much has to be seen was saved.').waitFor();
+  await page.getByText('Everything is saved.').waitFor();
+}
+
 /** A mouse drags lectures, also into another module. */
 export async function dragTheOutline({ stage, teacherPage: page }) {
   stage.withMouse(page);

@@ -76,6 +76,7 @@ const scenes = [
   building.keepATypedTitle,
   building.sayWhatIsNotSaved,
   building.setDates,
+  building.setTheShareToWatch,
   building.dragTheOutline,
   building.editACourseTwice,
   building.publishACourse,
