@@ -13,6 +13,7 @@ use crate::repositories::outline::outline_repository::OutlineRepository;
 use backing::Clock;
 use backing::once::Request;
 use contracts::{AuditId, CourseId, CourseRole, CourseStatus, Timestamp, UserId};
+use futures::future::join;
 use runtime::audit::AuditPage;
 use runtime::conditional::{IfMatch, version_tag};
 use runtime::page::{Page, PageRequest};
@@ -30,6 +31,8 @@ pub(crate) struct View {
     pub(crate) teaches: bool,
     /// Whether the viewer may watch its lectures now.
     pub(crate) may_watch: bool,
+    /// Whether one of those that the viewer may watch is live.
+    pub(crate) is_live: bool,
     /// When it was looked at.
     pub(crate) now: Timestamp,
 }
@@ -115,13 +118,21 @@ impl CourseService {
             before: page.after,
             limit: page.one_more(),
         };
-        let found = self.courses.list(&listing).await?;
-        let Page { items, next_cursor } = page.cut(found, |found| found.course.id);
-        let views = items
-            .into_iter()
-            .map(|course| self.seen_by(course, Vec::new(), Some(asker)));
+        let (found, live) = join(self.courses.list(&listing), self.lectures.live()).await;
+        let Page { items, next_cursor } = page.cut(found?, |found| found.course.id);
+        let courses: Vec<CourseId> = items.iter().map(|found| found.course.id).collect();
+        let live = match live.as_slice() {
+            [] => Vec::new(),
+            live => self.outlines.modules_with(&courses, live).await?,
+        };
+        let view = |course: CourseOf| {
+            let mut view = self.seen_by(course, Vec::new(), Some(asker));
+            let mut modules = live.iter().filter(|(course, _)| *course == view.course.course.id);
+            view.is_live = modules.any(|(_, opens_at)| view.shows(*opens_at));
+            view
+        };
         Ok(Page {
-            items: views.collect(),
+            items: items.into_iter().map(view).collect(),
             next_cursor,
         })
     }
@@ -223,14 +234,18 @@ impl CourseService {
     fn seen_by(&self, course: CourseOf, modules: Vec<Module>, asker: Option<&Asker>) -> View {
         let now = self.clock.now();
         let is_admin = asker.is_some_and(|asker| asker.is_admin);
-        View {
+        let mut view = View {
             completed_share: self.share(&course.course),
             may_watch: may_watch(&course, asker, now),
             teaches: is_admin || course.role >= Some(CourseRole::Assistant),
+            is_live: false,
             course,
             modules,
             now,
-        }
+        };
+        let mut shown = view.modules.iter().filter(|module| view.shows(module.opens_at));
+        view.is_live = shown.any(|module| module.items.iter().any(|item| item.state.is_live()));
+        view
     }
 }
 

@@ -29,6 +29,14 @@ impl LectureStates {
             .find(|lecture| lecture.id == video && lecture.is_administered))
     }
 
+    /// The lectures that are live now; none if nobody answers, because a list of courses is worth more than its badges.
+    pub(crate) async fn live(&self) -> Vec<VideoId> {
+        self.lectures.live().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "a list of courses does not show what is live");
+            Vec::new()
+        })
+    }
+
     /// The modules with their items and the items' states; one question for all of them.
     pub(crate) async fn modules(
         &self,
@@ -67,6 +75,7 @@ fn joined(item: StoredItem, known: &HashMap<VideoId, Lecture>) -> Item {
     let state = lecture.map_or(State::Deleted, |lecture| State::Known {
         status: lecture.status.clone(),
         is_playable: lecture.is_playable,
+        starts_at: lecture.starts_at,
     });
     Item {
         id: item.id,

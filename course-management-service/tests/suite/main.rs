@@ -13,6 +13,8 @@ mod hostile;
 #[cfg(test)]
 mod lists;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod members;
 #[cfg(test)]
 mod outline;

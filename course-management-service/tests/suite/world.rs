@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use contracts::questions::{Addressee, Directory, Lecture, Lectures, Person as Known, Unanswered, Watched, Watching};
-use contracts::{Role, UserId, VideoId};
+use contracts::{Role, Timestamp, UserId, VideoId};
 use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +14,7 @@ struct Film {
     owner: UserId,
     title: String,
     status: &'static str,
+    starts_at: Option<Timestamp>,
 }
 
 /// Answers for the users' and the content service.
@@ -50,6 +51,7 @@ impl World {
             owner: owner.id,
             title: title.to_owned(),
             status,
+            starts_at: None,
         };
         self.films.lock().unwrap().insert(id, film);
         id
@@ -63,6 +65,13 @@ impl World {
         } else {
             films.get_mut(&id).unwrap().status = status;
         }
+    }
+
+    /// Announces when a lecture begins.
+    pub(crate) fn schedule(&self, id: VideoId, starts_at: Timestamp) {
+        let mut films = self.films.lock().unwrap();
+        let film = films.get_mut(&id).unwrap();
+        (film.status, film.starts_at) = ("scheduled", Some(starts_at));
     }
 
     /// Gives somebody another name.
@@ -126,12 +135,20 @@ impl Lectures for World {
                 id: *id,
                 title: film.title.clone(),
                 status: film.status.to_owned(),
-                is_playable: matches!(film.status, "playable" | "ready"),
+                is_playable: matches!(film.status, "live" | "playable" | "ready"),
                 duration: Some(Duration::from_secs(60)),
+                starts_at: film.starts_at.filter(|_| film.status == "scheduled"),
                 is_administered: film.owner == user || is_admin,
             })
         };
         Ok(ids.iter().filter_map(lecture).collect())
+    }
+
+    async fn live(&self) -> Result<Vec<VideoId>, Unanswered> {
+        self.answers()?;
+        let films = self.films.lock().unwrap();
+        let live = films.iter().filter(|(_, film)| film.status == "live");
+        Ok(live.map(|(id, _)| *id).collect())
     }
 }
 

@@ -81,6 +81,9 @@ questions! {
         is_admin: bool,
     } -> Vec<Lecture>;
 
+    /// `Lectures::live`
+    LiveAsked at "/internal/v1/content/live" by COURSES {} -> Vec<VideoId>;
+
     /// `Watching::watched`
     WatchedAsked at "/internal/v1/content/watched" by COURSES {
         /// Who.
@@ -154,6 +157,16 @@ mod tests {
             },
         ]);
         travels(&None::<LocalAccount>);
+        travels(&LiveAsked {});
+        travels(&vec![Lecture {
+            id: VideoId::generate(),
+            title: "Graphs".to_owned(),
+            status: "scheduled".to_owned(),
+            is_playable: false,
+            duration: None,
+            starts_at: Some(Timestamp::from_seconds(9)),
+            is_administered: true,
+        }]);
     }
 
     #[test]

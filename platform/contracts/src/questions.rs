@@ -137,6 +137,9 @@ pub struct Lecture {
     pub is_playable: bool,
     /// How long it lasts, if that is known.
     pub duration: Option<Duration>,
+    /// When a live lecture that has not begun is to begin, if that was announced.
+    #[serde(default)]
+    pub starts_at: Option<Timestamp>,
     /// Whether the person who is asked about may administer it.
     pub is_administered: bool,
 }
@@ -147,6 +150,9 @@ pub trait Lectures: Send + Sync {
     /// These lectures, and whether a user (an admin or not) may administer them; in any order, without those that don't
     /// exist or were deleted.
     async fn lectures(&self, ids: &[VideoId], user: UserId, is_admin: bool) -> Result<Vec<Lecture>, Unanswered>;
+
+    /// All lectures that are live now, which are few at any time; of more than a thousand, the latest.
+    async fn live(&self) -> Result<Vec<VideoId>, Unanswered>;
 }
 
 /// The last event of an aggregate of course-management, as it says what the aggregate is now.

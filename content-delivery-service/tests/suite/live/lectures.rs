@@ -3,6 +3,8 @@
 use super::publisher::{LIVE, Publisher, of};
 use crate::courses::classroom::code;
 use crate::server::Server;
+use content_delivery_service::LectureAnswers;
+use contracts::questions::Lectures as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 use testing::Person;
@@ -52,6 +54,30 @@ async fn a_lecture_is_announced_changed_and_listed_on_each_engine() {
         let video = server.ask(&owner, Method::GET, &format!("/api/v1/content/{id}")).await;
         assert_eq!(video.is(200).json["status"], json!("scheduled"));
     }
+}
+
+#[tokio::test]
+async fn other_services_ask_what_is_live_and_when_what_is_announced_begins() {
+    let server = Server::start().await;
+    let owner = Person::instructor();
+    let body = json!({"title": "Graphs", "starts_at": "2030-01-02T03:04:05Z"});
+    let lecture = server.live(&owner, Method::POST, "", &body).await.is(201).json.clone();
+    let (key, id) = of(&lecture);
+    let answers = LectureAnswers::new(server.db.clone());
+    let shown = async || {
+        let found = answers.lectures(&[id], owner.id, false).await.unwrap().remove(0);
+        (found.status, json!(found.starts_at), answers.live().await.unwrap())
+    };
+    let announced = ("scheduled".to_owned(), lecture["starts_at"].clone(), vec![]);
+    assert_eq!(shown().await, announced);
+    let mut publisher = Publisher::come(&server, &key).await;
+    publisher.send(3).await;
+    assert_eq!(shown().await, ("live".to_owned(), NOTHING, vec![id]));
+    server
+        .live(&owner, Method::POST, &format!("/{id}/end"), &NOTHING)
+        .await
+        .is(200);
+    assert_eq!(answers.live().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -36,6 +36,8 @@ pub(crate) struct CourseDocument {
     #[schema(minimum = 0.1, maximum = 1)]
     completed_share: f64,
     owner_id: UserId,
+    /// Whether a lecture that the caller may watch by this course is live now.
+    live: bool,
     /// The caller's role; null if the caller is no member.
     my_role: Option<CourseRole>,
     created_at: Timestamp,
@@ -86,6 +88,8 @@ pub(crate) struct ItemDocument {
     title: String,
     /// The lecture's status, or `deleted`; null as long as the caller may not watch it by this course.
     state: Option<String>,
+    /// When a lecture with the status `scheduled` is to begin; null if that was not announced.
+    starts_at: Option<Timestamp>,
 }
 
 impl From<View> for CourseDetails {
@@ -114,6 +118,7 @@ impl From<View> for CourseDocument {
             ends_at: course.ends_at,
             completed_share: view.completed_share,
             owner_id: course.owner_id,
+            live: view.is_live,
             my_role: view.course.role,
             created_at: course.created_at,
             updated_at: course.updated_at,
@@ -128,6 +133,7 @@ fn shown(module: Module, view: &View) -> ModuleDocument {
         kind: ItemKind::Video,
         content_id: Some(item.video_id).filter(|_| may_watch),
         title: item.title,
+        starts_at: item.state.starts_at().filter(|_| may_watch),
         state: Some(item.state.as_str().to_owned()).filter(|_| may_watch),
     };
     ModuleDocument {

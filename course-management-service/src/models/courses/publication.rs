@@ -83,6 +83,7 @@ mod tests {
         State::Known {
             status: status.to_owned(),
             is_playable: matches!(status, "playable" | "ready"),
+            starts_at: None,
         }
     }
 

@@ -40,6 +40,8 @@ pub enum State {
         status: String,
         /// Whether it can be watched.
         is_playable: bool,
+        /// When a live lecture that has not begun is to begin.
+        starts_at: Option<Timestamp>,
     },
     /// The lecture was deleted.
     Deleted,
@@ -53,6 +55,21 @@ impl State {
             Self::Known { status, .. } => status,
             Self::Deleted => "deleted",
         }
+    }
+
+    /// When a live lecture that has not begun is to begin, if that was announced.
+    #[must_use]
+    pub const fn starts_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Known { starts_at, .. } => *starts_at,
+            Self::Deleted => None,
+        }
+    }
+
+    /// Whether the lecture is live now.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.as_str() == "live"
     }
 
     /// Whether the lecture can be watched.

@@ -4,10 +4,11 @@ use crate::models::outline::arrangement::{Arranged, is_complete};
 use crate::models::outline::module::ModuleChange;
 use crate::repositories::rows::{NotDone, begin_edit, claimed, commit_edit, count};
 use backing::audit::NewEntry;
-use backing::db::{Db, DbError, Tx};
+use backing::db::{Db, DbError, Sql, Tx};
 use backing::once::Request;
 use backing::{args, record};
 use contracts::{CourseId, ItemId, ModuleId, Timestamp, VideoId};
+use serde_json::Value;
 
 /// The most modules of a course.
 const MAX_MODULES: i64 = 100;
@@ -45,6 +46,27 @@ record! {
 const MODULES: &str = "SELECT id, title, opens_at FROM modules WHERE course_id = $1 ORDER BY place, id";
 const ITEMS: &str =
     "SELECT id, module_id, content_id, title, deleted_at FROM items WHERE course_id = $1 ORDER BY place, id";
+/// The lists are JSON, so that one statement serves lists of any length.
+macro_rules! modules_with {
+    ($courses:literal, $lectures:literal) => {
+        concat!(
+            "SELECT DISTINCT i.course_id, m.opens_at FROM items i JOIN modules m ON m.id = i.module_id WHERE i.course_id ",
+            $courses,
+            " AND i.deleted_at IS NULL AND i.content_id ",
+            $lectures
+        )
+    };
+}
+const MODULES_WITH: Sql = Sql::both(
+    modules_with!(
+        "IN (SELECT unhex(value) FROM json_each($1))",
+        "IN (SELECT unhex(value) FROM json_each($2))"
+    ),
+    modules_with!(
+        "= ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid))",
+        "= ANY (ARRAY(SELECT json_array_elements_text($2::json)::uuid))"
+    ),
+);
 
 /// Outlines in the database.
 #[derive(Clone)]
@@ -65,6 +87,17 @@ impl OutlineRepository {
         let modules = snapshot.all::<StoredModule>(MODULES, args![course]).await?;
         let items = snapshot.all::<StoredItem>(ITEMS, args![course]).await?;
         Ok((modules, items))
+    }
+
+    /// The courses among these that have one of these lectures, and when each module with one opens.
+    pub async fn modules_with(
+        &self,
+        courses: &[CourseId],
+        lectures: &[VideoId],
+    ) -> Result<Vec<(CourseId, Option<Timestamp>)>, DbError> {
+        let courses: Value = courses.iter().map(|id| id.0.as_simple().to_string()).collect();
+        let lectures: Value = lectures.iter().map(|id| id.0.as_simple().to_string()).collect();
+        self.db.read().all(MODULES_WITH, args![courses, lectures]).await
     }
 
     /// Adds a module at the end; returns its id, or the id of the one that a repeated request has added before.
@@ -174,4 +207,22 @@ async fn arrangement(tx: &mut Tx, course: CourseId) -> Result<Vec<Arranged>, DbE
         (module.id, items.map(|item| item.id).collect())
     };
     Ok(modules.iter().map(of_module).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MIGRATIONS, NAME};
+    use serde_json::json;
+    use testing::databases;
+
+    #[tokio::test]
+    async fn what_is_live_in_courses_is_read_by_index() {
+        let list = |id: uuid::Uuid| json!([id.as_simple().to_string()]);
+        let (courses, lectures) = (list(CourseId::generate().0), list(VideoId::generate().0));
+        for test in databases(NAME, MIGRATIONS).await.unwrap() {
+            let values = args![courses.clone(), lectures.clone()];
+            test.reads_by_index("modules with lectures", MODULES_WITH, values).await;
+        }
+    }
 }

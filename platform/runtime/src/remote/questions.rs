@@ -3,7 +3,7 @@
 use super::peer::Peer;
 use async_trait::async_trait;
 use contracts::asked::{
-    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LecturesAsked, PeopleAsked, RefusalsAsked,
+    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LecturesAsked, LiveAsked, PeopleAsked, RefusalsAsked,
     WatchedAsked,
 };
 use contracts::questions::{
@@ -44,6 +44,10 @@ impl Lectures for Peer {
     async fn lectures(&self, ids: &[VideoId], user: UserId, is_admin: bool) -> Result<Vec<Lecture>, Unanswered> {
         let ids = ids.to_vec();
         self.ask(&LecturesAsked { ids, user, is_admin }).await
+    }
+
+    async fn live(&self) -> Result<Vec<VideoId>, Unanswered> {
+        self.ask(&LiveAsked {}).await
     }
 }
 

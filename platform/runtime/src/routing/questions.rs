@@ -14,8 +14,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use contracts::asked::{
-    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LecturesAsked, PeopleAsked, Question, RefusalsAsked,
-    WatchedAsked,
+    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LecturesAsked, LiveAsked, PeopleAsked, Question,
+    RefusalsAsked, WatchedAsked,
 };
 use contracts::questions::{Courses, Directory, Identities, Lectures, Refusals, Unanswered, Watching};
 use futures::future::BoxFuture;
@@ -76,11 +76,16 @@ impl Questions {
         })
     }
 
-    /// Adds the question about lectures.
+    /// Adds the questions about lectures.
     pub fn lectures(self, answers: Arc<dyn Lectures>) -> Self {
+        let live = Arc::clone(&answers);
         self.line(move |LecturesAsked { ids, user, is_admin }| {
             let answers = Arc::clone(&answers);
             async move { answers.lectures(&ids, user, is_admin).await }
+        })
+        .line(move |LiveAsked {}| {
+            let answers = Arc::clone(&live);
+            async move { answers.live().await }
         })
     }
 

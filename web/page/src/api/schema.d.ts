@@ -1499,12 +1499,20 @@ export interface components {
              *     invitation link is the course's page with this code.
              */
             code?: string | null;
+            /**
+             * Format: double
+             * @description How much of a lecture somebody must have seen to have completed it there: the course's own share, or else the
+             *     installation's.
+             */
+            completed_share: number;
             created_at: components["schemas"]["Timestamp"];
             /** @description May have several lines, may be empty. */
             description: string;
             ends_at?: components["schemas"]["Timestamp"] | null;
             id: components["schemas"]["CourseId"];
             join: components["schemas"]["CourseJoin"];
+            /** @description Whether a lecture that the caller may watch by this course is live now. */
+            live: boolean;
             my_role?: components["schemas"]["CourseRole"] | null;
             opens_at?: components["schemas"]["Timestamp"] | null;
             owner_id: components["schemas"]["UserId"];
@@ -1533,6 +1541,7 @@ export interface components {
             content_id?: components["schemas"]["VideoId"] | null;
             id: components["schemas"]["ItemId"];
             kind: components["schemas"]["CourseItemKind"];
+            starts_at?: components["schemas"]["Timestamp"] | null;
             /** @description The lecture's status, or `deleted`; null as long as the caller may not watch it by this course. */
             state?: string | null;
             /** @description One line. */
@@ -1663,9 +1672,15 @@ export interface components {
          * @enum {string}
          */
         CourseStatus: "draft" | "published" | "archived";
-        /** @description The fields to change: an absent field stays, `null` clears a time. */
+        /** @description The fields to change: an absent field stays, `null` clears a time, and returns a share to the installation's. */
         CourseUpdate: {
             access?: components["schemas"]["CourseAccess"] | null;
+            /**
+             * Format: double
+             * @description How much of a lecture somebody must have seen to have completed it there. It counts at once, also for what was
+             *     watched before.
+             */
+            completed_share?: number | null;
             /** @description At most 5,000 characters; may have several lines. */
             description?: string | null;
             ends_at?: components["schemas"]["Timestamp"] | null;
@@ -1876,6 +1891,11 @@ export interface components {
         /** @description The course to create. */
         NewCourse: {
             access?: components["schemas"]["CourseAccess"] | null;
+            /**
+             * Format: double
+             * @description How much of a lecture somebody must have seen to have completed it there; the installation's share by default.
+             */
+            completed_share?: number | null;
             /** @description At most 5,000 characters; may have several lines. */
             description?: string | null;
             ends_at?: components["schemas"]["Timestamp"] | null;

@@ -17,6 +17,7 @@ import { openBrowser } from './stage.mjs';
 import * as building from './building.mjs';
 import * as accounts from './accounts.mjs';
 import * as learning from './learning.mjs';
+import * as liveCourses from './live_courses.mjs';
 import * as live from './live.mjs';
 import * as looks from './looks.mjs';
 import * as playing from './playing.mjs';
@@ -94,6 +95,7 @@ const scenes = [
   sharing.freeThePlaceOfAClosedPage,
   live.goLiveByKeyboard,
   live.watchLive,
+  liveCourses.showWhatIsLive,
   live.watchLiveBehindAFirewall,
   live.watchLiveInAFullRoom,
   live.rewindAndReturn,
