@@ -1,13 +1,25 @@
 //! Accepted events of a group: rows in the schema of its effects.
 
 use super::port::Outgoing;
-use crate::db::{DbError, Sql, Tx};
+use crate::db::{DbError, Sql, Tx, Value};
 use crate::{Db, args, record};
 use contracts::{EventId, Timestamp};
 use uuid::Uuid;
 
-/// The number of first events that are looked up together.
-const HEADS: i64 = 16;
+/// The number of first events that are looked up at once.
+const HEADS: i64 = 64;
+/// The number of events that are handled in one transaction at most.
+pub(super) const TOGETHER: usize = 16;
+
+record! {
+    /// The first event of an aggregate.
+    pub(super) struct Head {
+        /// Its position in the order of acceptance.
+        pub(super) id: i64,
+        /// How often the handler refused it.
+        pub(super) attempt: i64,
+    }
+}
 
 record! {
     /// A delivery that a member has taken.
@@ -29,36 +41,56 @@ record! {
 pub(super) async fn accept(tx: &mut Tx, group: &str, batch: &[Outgoing], now: Timestamp) -> Result<(), DbError> {
     let sql = "INSERT INTO deliveries (consumer, subject, event_id, event, due) VALUES ($1, $2, $3, $4, $5) \
                ON CONFLICT DO NOTHING";
-    for event in batch {
-        tx.run(sql, args![group, event.key, event.id, &event.bytes[..], now])
-            .await?;
+    let row = |event: &Outgoing| args![group, event.key, event.id, &event.bytes[..], now];
+    let mut rows: Vec<Vec<Value>> = batch.iter().map(row).collect();
+    match rows.pop() {
+        // the database remembers how this one runs
+        Some(row) if rows.is_empty() => {
+            tx.run(sql, row).await?;
+        }
+        last => {
+            rows.extend(last);
+            tx.run_all(sql, rows).await?;
+        }
     }
     tx.mark_accepted();
     Ok(())
 }
 
 /// The first events of aggregates, if they are due, oldest first.
-pub(super) async fn due(db: &Db, group: &str, now: Timestamp) -> Result<Vec<i64>, DbError> {
-    let sql = "SELECT id FROM deliveries d WHERE consumer = $1 AND due <= $2 AND NOT EXISTS ( \
+pub(super) async fn due(db: &Db, group: &str, now: Timestamp) -> Result<Vec<Head>, DbError> {
+    let sql = "SELECT id, attempt FROM deliveries d WHERE consumer = $1 AND due <= $2 AND NOT EXISTS ( \
                SELECT 1 FROM deliveries e WHERE e.consumer = d.consumer AND e.subject = d.subject AND e.id < d.id) \
                ORDER BY id LIMIT $3";
-    let heads: Vec<(i64,)> = db.read().all(sql, args![group, now, HEADS]).await?;
-    Ok(heads.into_iter().map(|(id,)| id).collect())
+    db.read().all(sql, args![group, now, HEADS]).await
 }
 
-/// Takes an event for the length of the transaction; `None` if another member has taken or handled it.
-pub(super) async fn take(tx: &mut Tx, id: i64, now: Timestamp) -> Result<Option<Delivery>, DbError> {
+/// Takes events for the length of the transaction, in their order; without those that another member has taken or handled.
+pub(super) async fn take(tx: &mut Tx, ids: &[i64], now: Timestamp) -> Result<Vec<Delivery>, DbError> {
     let sql = Sql::both(
-        "SELECT id, subject, event_id, event, attempt FROM deliveries WHERE id = $1 AND due <= $2",
-        "SELECT id, subject, event_id, event, attempt FROM deliveries WHERE id = $1 AND due <= $2 \
+        "SELECT id, subject, event_id, event, attempt FROM deliveries \
+         WHERE id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AND due <= $17 ORDER BY id",
+        "SELECT id, subject, event_id, event, attempt FROM deliveries \
+         WHERE id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AND due <= $17 ORDER BY id \
          FOR UPDATE SKIP LOCKED",
     );
-    tx.one(sql, args![id, now]).await
+    let mut values = places(ids);
+    values.extend(args![now]);
+    tx.all(sql, values).await
 }
 
-/// Ends a delivery; false if it had already ended.
-pub(super) async fn end(tx: &mut Tx, id: i64) -> Result<bool, DbError> {
-    Ok(tx.run("DELETE FROM deliveries WHERE id = $1", args![id]).await? == 1)
+/// Ends deliveries; returns how many had not ended before.
+pub(super) async fn end(tx: &mut Tx, ids: &[i64]) -> Result<u64, DbError> {
+    let sql = "DELETE FROM deliveries \
+               WHERE id IN ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)";
+    tx.run(sql, places(ids)).await
+}
+
+/// At most `TOGETHER` ids; the places that are left name no delivery.
+fn places(ids: &[i64]) -> Vec<Value> {
+    const NONE: i64 = -1;
+    let all = ids.iter().copied().chain(std::iter::repeat(NONE));
+    all.take(TOGETHER).map(Value::from).collect()
 }
 
 /// Postpones a refused event.

@@ -1,10 +1,10 @@
-//! A member of a group: accepts events durably, and handles accepted ones, one transaction each.
+//! A member of a group: accepts events durably, and handles accepted ones, some of different aggregates in one transaction.
 //!
-//! The transaction is the claim: on PostgreSQL it locks the event's row, on SQLite it is the only writer. A member that
-//! dies or loses its connection releases the event at once, and a slow one keeps it until it commits. The later events of
+//! The transaction is the claim: on PostgreSQL it locks the events' rows, on SQLite it is the only writer. A member that
+//! dies or loses its connection releases its events at once, and a slow one keeps them until it commits. The later events of
 //! an aggregate wait for its first one, so that two members can't change their order.
 
-use super::deliveries::{self, Delivery};
+use super::deliveries::{self, Delivery, Head, TOGETHER};
 use super::handler::{After, Handler, Refused};
 use super::port::{Lag, Outgoing, Subscription};
 use super::{dead_letters, inbox};
@@ -18,7 +18,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The interval between looks for events that another process accepted, or whose pause is over.
 const POLL: Duration = Duration::from_millis(500);
@@ -26,6 +26,8 @@ const POLL: Duration = Duration::from_millis(500);
 const LANES: usize = 4;
 /// The time limit of a handler; a slower one is retried later.
 const HANDLING: Duration = Duration::from_secs(20);
+/// A transaction that has taken this long ends with the events that it has handled.
+const LONG: Duration = Duration::from_millis(500);
 /// How long current events may take when the process stops.
 const DRAIN: Duration = Duration::from_secs(4);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -136,9 +138,9 @@ impl Group {
         let heads = deliveries::due(&self.db, self.name, self.clock.now()).await?;
         let lanes = if self.db.is_postgres() { LANES } else { 1 };
         let mut work = pin!(
-            futures::stream::iter(heads)
+            futures::stream::iter(together(&heads))
                 .take_until(stop)
-                .map(|id| self.handle(id))
+                .map(|ids| self.handle(ids))
                 .buffer_unordered(lanes)
         );
         let mut result = Ok(false);
@@ -151,26 +153,35 @@ impl Group {
         result
     }
 
-    /// Handles one event; false if another member has it.
-    async fn handle(&self, id: i64) -> Result<bool, DbError> {
-        let _under_way = UnderWay::begin(&self.under_way);
+    /// Handles events of different aggregates in one transaction; false if other members have them. If one of them is
+    /// refused, the others come again without it.
+    async fn handle(&self, ids: Vec<i64>) -> Result<bool, DbError> {
+        let _under_way = UnderWay::begin(&self.under_way, ids.len());
         let mut tx = self.db.write().await?;
-        let Some(delivery) = deliveries::take(&mut tx, id, self.clock.now()).await? else {
+        let taken = deliveries::take(&mut tx, &ids, self.clock.now()).await?;
+        if taken.is_empty() {
             tx.rollback().await?;
             return Ok(false);
-        };
-        match self.effect(&mut tx, &delivery).await {
-            Ok(after) => {
-                deliveries::end(&mut tx, id).await?;
-                tx.commit().await?;
-                self.count("handled");
-                after.run();
+        }
+        let (begun, mut handled, mut following) = (Instant::now(), Vec::new(), After::nothing());
+        for delivery in &taken {
+            match self.effect(&mut tx, delivery).await {
+                Ok(after) => following = following.and(after),
+                Err(refused) => {
+                    tx.rollback().await?;
+                    self.refuse(delivery, refused).await?;
+                    return Ok(true);
+                }
             }
-            Err(refused) => {
-                tx.rollback().await?;
-                self.refuse(&delivery, refused).await?;
+            handled.push(delivery.id);
+            if begun.elapsed() > LONG {
+                break;
             }
         }
+        deliveries::end(&mut tx, &handled).await?;
+        tx.commit().await?;
+        self.count("handled", handled.len());
+        following.run();
         Ok(true)
     }
 
@@ -202,7 +213,7 @@ impl Group {
                 tracing::warn!(group = self.name, %event, tries, reason, "an event is retried later");
                 deliveries::postpone(&mut tx, delivery, now + pause(tries)).await?;
                 tx.commit().await?;
-                self.count("again");
+                self.count("again", 1);
                 return Ok(());
             }
             Refused::Later(reason) => ("tried_too_often", reason),
@@ -211,12 +222,13 @@ impl Group {
         tracing::error!(group = self.name, %event, tries, code, reason, "an event became a dead letter; see `moocflix events dead list`");
         dead_letters::add(&mut tx, self.name, delivery, (code, &reason), now).await?;
         tx.commit().await?;
-        self.count("dead");
+        self.count("dead", 1);
         Ok(())
     }
 
-    fn count(&self, result: &'static str) {
-        metrics::counter!(metric::EVENTS_HANDLED, "group" => self.name, "result" => result).increment(1);
+    fn count(&self, result: &'static str, events: usize) {
+        let events = u64::try_from(events).unwrap_or(u64::MAX);
+        metrics::counter!(metric::EVENTS_HANDLED, "group" => self.name, "result" => result).increment(events);
     }
 }
 
@@ -225,18 +237,26 @@ fn pause(tries: i64) -> Duration {
     FIRST_PAUSE.saturating_mul(1 << doublings).min(LAST_PAUSE)
 }
 
-/// Counts an event as in progress until it is dropped.
-struct UnderWay<'a>(&'a AtomicUsize);
+/// The ids of events that are handled in one transaction each: several, but an event that was refused before comes alone, so
+/// that it holds up no other again.
+fn together(heads: &[Head]) -> Vec<Vec<i64>> {
+    let (new, refused): (Vec<&Head>, Vec<&Head>) = heads.iter().partition(|head| head.attempt == 0);
+    let ids = |heads: &[&Head]| heads.iter().map(|head| head.id).collect();
+    new.chunks(TOGETHER).chain(refused.chunks(1)).map(ids).collect()
+}
+
+/// Counts events as in progress until it is dropped.
+struct UnderWay<'a>(&'a AtomicUsize, usize);
 
 impl<'a> UnderWay<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::SeqCst);
-        Self(count)
+    fn begin(count: &'a AtomicUsize, events: usize) -> Self {
+        count.fetch_add(events, Ordering::SeqCst);
+        Self(count, events)
     }
 }
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(self.1, Ordering::SeqCst);
     }
 }
