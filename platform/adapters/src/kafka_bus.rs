@@ -202,7 +202,7 @@ impl Bus for KafkaBus {
             .map(|topic| self.address.name(topic))
             .collect();
         let config = self.address.member(subscription.group);
-        let member = Member::new(subscription, topics, &config, &self.watch)
+        let member = Member::new(subscription, topics, config, &self.watch)
             .map_err(|error| BusError::Refused(error.to_string()))?;
         let member = Arc::new(member);
         self.members().push(Arc::clone(&member));

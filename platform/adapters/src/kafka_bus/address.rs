@@ -105,7 +105,7 @@ impl KafkaAddress {
         config
     }
 
-    /// What the members of a group are configured with.
+    /// What the members of a group are configured with, each of which gets a name of its own.
     pub(super) fn member(&self, group: &str) -> ClientConfig {
         let mut config = self.client();
         let settings = [

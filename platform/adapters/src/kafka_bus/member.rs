@@ -3,7 +3,7 @@
 //! It accepts records durably as deliveries of its group, and only then commits their offsets. From there on events are
 //! handled as with every other bus, so that one that is refused holds up no other.
 
-use super::client::Client;
+use super::client::{Client, LEAVING};
 use super::offsets;
 use super::record;
 use super::watch::{Context, Watch};
@@ -20,12 +20,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch::Sender;
 use tokio::time::{sleep, timeout};
+use uuid::Uuid;
 
 /// Records that are accepted in one transaction.
 const RECORDS: usize = 500;
 const BYTES: usize = 1_048_576;
-/// How long a member may take to leave its group; others wait for the end of its session otherwise.
-const LEAVING: Duration = Duration::from_secs(3);
 /// The interval between looks whether there is room for events again.
 const FULL_PAUSE: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -36,6 +35,7 @@ pub(super) struct Member {
     group: Group,
     /// The topics' names on the broker.
     topics: Vec<String>,
+    config: ClientConfig,
     /// The connection, until the member has left.
     client: Mutex<Option<Arc<Client>>>,
     watch: Arc<Watch>,
@@ -46,14 +46,15 @@ impl Member {
     pub(super) fn new(
         subscription: Subscription,
         topics: Vec<String>,
-        config: &ClientConfig,
+        config: ClientConfig,
         watch: &Arc<Watch>,
     ) -> KafkaResult<Self> {
-        let client = Client::new(config, Context::new(watch))?;
+        let client = named(&config, watch)?;
         Ok(Self {
             group: Group::new(subscription),
             topics,
-            client: Mutex::new(Some(Arc::new(client))),
+            config,
+            client: Mutex::new(Some(client)),
             watch: Arc::clone(watch),
         })
     }
@@ -64,30 +65,44 @@ impl Member {
 
     /// Accepts and handles events until `stop` resolves.
     ///
-    /// Errors: one after which the library receives nothing any more
+    /// Errors: a connection that can't be made
     pub(super) async fn run(&self, assigned: Sender<bool>, stop: BoxFuture<'static, ()>) -> Result<(), String> {
         let stop = stop.shared();
         let leave = Leave(&self.client);
         let received = async {
-            let Some(client) = self.client() else {
-                return Ok(());
-            };
-            client.context().report(assigned);
-            let result = tokio::select! {
-                () = stop.clone() => Ok(()),
-                error = self.receive(&client) => Err(error),
-            };
-            // others take over while this process handles what it has accepted
-            let closed = client.closed();
-            drop(client);
-            drop(leave);
-            if let Some(mut closed) = closed {
-                let _ = timeout(LEAVING, closed.changed()).await;
+            while let Some(client) = self.client() {
+                client.context().report(assigned.clone());
+                tokio::select! {
+                    () = stop.clone() => {
+                        // others take over while this process handles what it has accepted
+                        let closed = client.closed();
+                        drop(client);
+                        drop(leave);
+                        if let Some(mut closed) = closed {
+                            let _ = timeout(LEAVING, closed.changed()).await;
+                        }
+                        break;
+                    }
+                    error = self.receive(&client) => {
+                        sleep(FIRST_PAUSE).await;
+                        self.renew(&error)?;
+                    }
+                }
             }
-            result
+            Ok(())
         };
         let handled = self.group.run(stop.clone()).map(Ok);
         futures::future::try_join(received, handled).await.map(|_| ())
+    }
+
+    /// Takes another connection after an error with which the library gives one up for good.
+    ///
+    /// Errors: settings that the library refuses
+    fn renew(&self, error: &str) -> Result<(), String> {
+        tracing::warn!(group = self.name(), error, "a member of a group begins anew");
+        let client = named(&self.config, &self.watch).map_err(|error| error.to_string())?;
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
+        Ok(())
     }
 
     /// Receives until the library gives up.
@@ -178,6 +193,14 @@ impl Member {
     fn client(&self) -> Option<Arc<Client>> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// A connection whose member has a name that no other one has. By it, the broker gives a member its place back at once that
+/// comes again after an outage; a member without a name would wait there until the session of its former self ends.
+fn named(config: &ClientConfig, watch: &Arc<Watch>) -> KafkaResult<Arc<Client>> {
+    let mut config = config.clone();
+    config.set("group.instance.id", Uuid::now_v7().to_string());
+    Client::new(&config, Context::new(watch)).map(Arc::new)
 }
 
 /// Gives the connection up when it is dropped, and with it the membership.
