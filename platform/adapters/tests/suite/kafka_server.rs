@@ -34,8 +34,13 @@ pub(crate) struct KafkaServer {
 
 impl KafkaServer {
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one with options of the script.
+    pub(crate) fn start_with(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let url = script("start", &folder);
+        let url = script("start", &folder, options);
         Self { folder, url }
     }
 
@@ -47,20 +52,21 @@ impl KafkaServer {
 
     /// Starts it again after a kill.
     pub(crate) fn restart(&self) {
-        assert_eq!(script("start", &self.folder), self.url);
+        assert_eq!(script("start", &self.folder, &[]), self.url);
     }
 }
 
 impl Drop for KafkaServer {
     fn drop(&mut self) {
-        script("stop", &self.folder);
+        script("stop", &self.folder, &[]);
     }
 }
 
 /// Runs the script and returns its last line.
-fn script(command: &str, folder: &TempDir) -> String {
+fn script(command: &str, folder: &TempDir, options: &[&str]) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../e2e/servers/kafka.sh");
-    let output = Command::new(script).arg(command).arg(folder.path()).output().unwrap();
+    let mut script = Command::new(script);
+    let output = script.arg(command).arg(folder.path()).args(options).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let lines = String::from_utf8(output.stdout).unwrap();
     lines.lines().last().unwrap_or_default().to_owned()

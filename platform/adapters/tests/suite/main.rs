@@ -10,6 +10,8 @@ mod kafka_failures;
 mod kafka_killed;
 #[cfg(test)]
 mod kafka_server;
+#[cfg(all(test, feature = "kafka-tls"))]
+mod kafka_tls;
 #[cfg(test)]
 mod redis_cache;
 #[cfg(test)]
