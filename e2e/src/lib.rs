@@ -4,11 +4,13 @@
 //! library has what they share. It links no other crate of the workspace.
 
 pub mod api;
+pub mod back_ends;
 pub mod courses;
 pub mod encoding;
 pub mod front;
 pub mod growing;
 pub mod issuer;
+pub mod kafka;
 pub mod ladder;
 pub mod live;
 pub mod media;
@@ -25,6 +27,7 @@ pub mod segments;
 pub mod server;
 pub mod settings;
 pub mod siege;
+pub mod slow_line;
 pub mod stage;
 pub mod tools;
 pub mod topology;

@@ -69,10 +69,15 @@ impl PostgresServer {
 
     /// Kills the server; what was committed is still there after a restart.
     pub fn kill(&self) -> Result<()> {
+        ensure!(signal(self.pid()?, Signal::KILL)?, "PostgreSQL does not run");
+        Ok(())
+    }
+
+    /// The process that starts all others of the server.
+    pub fn pid(&self) -> Result<u32> {
         let file = std::fs::read_to_string(self.folder.path().join("data/postmaster.pid"))?;
         let pid = file.lines().next().context("a process")?;
-        ensure!(signal(pid.trim().parse()?, Signal::KILL)?, "PostgreSQL does not run");
-        Ok(())
+        Ok(pid.trim().parse()?)
     }
 
     /// Starts it again after a kill, at the same address.

@@ -17,6 +17,14 @@ fn status(pid: u32, name: &str) -> Result<u64> {
     Ok(kib * 1_024)
 }
 
+/// When a process was started, in the system's own units.
+pub fn started(pid: u32) -> Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // PID (NAME) STATE …, where the name may contain anything; the fields are counted from 1
+    let started = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(19));
+    Ok(started.context("a time")?.parse()?)
+}
+
 /// A process's anonymous memory.
 pub fn anonymous_memory(pid: u32) -> Result<u64> {
     status(pid, "RssAnon")
@@ -79,6 +87,22 @@ pub fn encoders(data: &Path) -> Result<Vec<Running>> {
         let here = running.words.iter().any(|it| it.contains(named.as_ref()));
         if here && (running.is_tool() || running.is_guard()) {
             found.push(running);
+        }
+    }
+    Ok(found)
+}
+
+/// The children of a process.
+pub fn children(pid: u32) -> Result<Vec<u32>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let entry = entry?;
+        // the process may be gone by now
+        let stat = fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // PID (NAME) STATE PARENT …, where the name may contain anything
+        let parent = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(1));
+        if parent.and_then(|it| it.parse().ok()) == Some(pid) {
+            found.extend(entry.file_name().to_str().and_then(|it| it.parse::<u32>().ok()));
         }
     }
     Ok(found)

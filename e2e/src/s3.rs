@@ -54,9 +54,14 @@ impl S3Server {
 
     /// Kills the server.
     pub fn kill(&self) -> Result<()> {
-        let pid = std::fs::read_to_string(self.folder.path().join("pid"))?;
-        ensure!(signal(pid.trim().parse()?, Signal::KILL)?, "the server does not run");
+        ensure!(signal(self.pid()?, Signal::KILL)?, "the server does not run");
         Ok(())
+    }
+
+    /// The process.
+    pub fn pid(&self) -> Result<u32> {
+        let pid = std::fs::read_to_string(self.folder.path().join("pid"))?;
+        Ok(pid.trim().parse()?)
     }
 
     /// Starts it again after a kill, at the same address.

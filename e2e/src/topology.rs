@@ -85,9 +85,9 @@ fn free(count: usize) -> Result<Vec<SocketAddr>> {
 impl Installation {
     /// Starts one with more settings, by their names without `MOOCFLIX_`.
     pub async fn start(topology: Topology, settings: &[(&str, &str)]) -> Result<Self> {
-        let folder = tempfile::tempdir()?;
-        let all = folder.path().join("all");
         if topology == Topology::Embedded {
+            let folder = tempfile::tempdir()?;
+            let all = folder.path().join("all");
             let server = Server::start(with(Start::default(), settings).on(&all)).await?;
             return Self::of(vec![server], folder, (None, None, None));
         }
@@ -96,15 +96,26 @@ impl Installation {
         if topology == Topology::ProductionSplit {
             return Self::split(start, settings, Some(s3)).await;
         }
-        let start = with(start, settings);
-        Server::command_of(&start, &all, &["migrate"]).await?;
-        let server = Server::start(start.on(&all)).await?;
-        Self::of(vec![server], folder, (None, Some(s3), None))
+        Self::together(start, settings, Some(s3)).await
     }
 
     /// Starts one whose roles run apart, on the back ends of these options.
     pub async fn apart(start: Start, settings: &[(&str, &str)]) -> Result<Self> {
         Self::split(start, settings, None).await
+    }
+
+    /// Starts one with all roles in one process, on the back ends of these options.
+    pub async fn in_one(start: Start, settings: &[(&str, &str)]) -> Result<Self> {
+        Self::together(start, settings, None).await
+    }
+
+    async fn together(start: Start, settings: &[(&str, &str)], s3: Option<S3Server>) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let all = folder.path().join("all");
+        let start = with(start, settings);
+        Server::command_of(&start, &all, &["migrate"]).await?;
+        let server = Server::start(start.on(&all)).await?;
+        Self::of(vec![server], folder, (None, s3, None))
     }
 
     async fn split(start: Start, settings: &[(&str, &str)], s3: Option<S3Server>) -> Result<Self> {
@@ -170,6 +181,17 @@ impl Installation {
         let (_, url) = url.context("a database")?;
         let answer = output(Command::new("psql").args([url.as_str(), "-qXtAc", sql]), b"").await?;
         Ok(String::from_utf8(answer)?.trim().to_owned())
+    }
+
+    /// The address of the process with a role.
+    pub fn address(&self, role: &str) -> Result<String> {
+        let index = ROLES.iter().position(|it| *it == role).context("no such role")?;
+        let server = if self.shared.is_some() {
+            self.servers.get(index)
+        } else {
+            self.servers.first()
+        };
+        Ok(server.context("no process")?.url())
     }
 
     /// The process with a role, if the roles run apart.

@@ -8,6 +8,7 @@ mod course_rights;
 mod course_watch;
 mod deleted;
 mod external_issuers;
+mod faults;
 mod forgeries;
 mod frames;
 mod full_disk;
