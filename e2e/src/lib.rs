@@ -32,3 +32,5 @@ pub mod stage;
 pub mod tools;
 pub mod topology;
 pub mod tus;
+pub mod viewers;
+pub mod webrtc;

@@ -2,122 +2,39 @@
 
 use super::scenario;
 use anyhow::{Context, Result, ensure};
-use e2e::api::Account;
 use e2e::server::Start;
 use e2e::stage::Stage;
 use e2e::tools::{self, report};
-use reqwest::Method;
+use e2e::webrtc::{Lecture, SMALL};
 use serde_json::{Value, json};
-use std::process::Stdio;
-use tokio::process::Child;
 
 /// The longest time between two pictures.
 const GAP: f64 = 2.0;
 
-/// A lecture of an instructor's that nobody publishes yet.
-struct Lecture {
-    owner: Account,
-    id: String,
-    key: String,
-    whip: String,
-}
-
 async fn announce(stage: &mut Stage) -> Result<Lecture> {
     let owner = stage.account("instructor").await?;
-    let title = json!({ "title": "A live lecture" });
-    let answer = stage
-        .api
-        .json(Method::POST, "/api/v1/content/live", &owner.token, &title)
-        .await?;
-    let lecture = answer.expect(201)?.json();
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let key = text(&lecture["ingest"]["stream_key"]).context("a stream key")?;
-    stage.api.secret(&key);
-    Ok(Lecture {
-        id: text(&lecture["id"]).context("an id")?,
-        whip: text(&lecture["ingest"]["whip_url"]).context("an address for WHIP")?,
-        owner,
-        key,
-    })
+    Lecture::announce(&stage.api, owner).await
 }
 
-impl Lecture {
-    fn whip(&self, stage: &Stage) -> String {
-        format!("{}{}", stage.server.url(), self.whip)
-    }
+/// Publishes and watches a lecture in Chromium.
+async fn in_chromium(lecture: &Lecture, stage: &Stage, rids: &[&str], blocked: bool) -> Result<Value> {
+    let order = json!({
+        "origin": stage.server.url(),
+        "whip": { "url": lecture.whip, "bearer": lecture.key },
+        "whep": { "url": lecture.whep, "bearer": lecture.owner.token },
+        "seconds": 10,
+        "rids": rids,
+        "blocked": blocked,
+    });
+    let seen = tools::output(&mut tools::node("live.mjs")?, &serde_json::to_vec(&order)?).await?;
+    Ok(serde_json::from_slice(&seen)?)
+}
 
-    fn whep(&self, stage: &Stage) -> String {
-        format!("{}/api/v1/content/live/{}/whep", stage.server.url(), self.id)
-    }
-
-    /// Publishes and watches in Chromium.
-    async fn in_chromium(&self, stage: &Stage, rids: &[&str], blocked: bool) -> Result<Value> {
-        let order = json!({
-            "origin": stage.server.url(),
-            "whip": { "url": self.whip(stage), "bearer": self.key },
-            "whep": { "url": self.whep(stage), "bearer": self.owner.token },
-            "seconds": 10,
-            "rids": rids,
-            "blocked": blocked,
-        });
-        let seen = tools::output(&mut tools::node("live.mjs")?, &serde_json::to_vec(&order)?).await?;
-        Ok(serde_json::from_slice(&seen)?)
-    }
-
-    /// Publishes with ffmpeg's own WHIP, as long as the child lives.
-    async fn with_ffmpeg(&self, stage: &Stage) -> Result<Child> {
-        let code = "import imageio_ffmpeg; print(imageio_ffmpeg.get_ffmpeg_exe())";
-        let mut python = tokio::process::Command::new(e2e::settings::python()?);
-        let program = tools::output(python.args(["-c", code]), &[]).await?;
-        let program = String::from_utf8(program)?;
-        let mut ffmpeg = tokio::process::Command::new(program.trim());
-        let picture = "testsrc2=size=640x360:rate=25";
-        ffmpeg
-            .args([
-                "-hide_banner",
-                "-loglevel",
-                "error",
-                "-re",
-                "-f",
-                "lavfi",
-                "-i",
-                picture,
-            ])
-            .args(["-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"])
-            .args([
-                "-c:v",
-                "libx264",
-                "-profile:v",
-                "baseline",
-                "-preset",
-                "ultrafast",
-                "-tune",
-                "zerolatency",
-            ])
-            .args(["-bf", "0", "-g", "50", "-pix_fmt", "yuv420p", "-b:v", "800k"])
-            .args(["-c:a", "libopus", "-ar", "48000", "-ac", "2", "-f", "whip"])
-            .args(["-authorization", &self.key, &self.whip(stage)])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        Ok(ffmpeg.spawn()?)
-    }
-
-    /// Watches with aiortc.
-    async fn with_aiortc(&self, stage: &Stage, seconds: &str) -> Result<Value> {
-        let mut watch = tools::python("whep.py")?;
-        watch.args([&self.whep(stage), &self.owner.token, seconds]);
-        Ok(serde_json::from_slice(&tools::output(&mut watch, &[]).await?)?)
-    }
-
-    async fn is_published(&self, stage: &Stage) -> Result<()> {
-        e2e::process::until("the lecture is live", std::time::Duration::from_secs(30), async || {
-            let video = stage.api.video(&self.id, &self.owner.token).await?;
-            Ok((video["status"] == "live").then_some(()))
-        })
-        .await
-    }
+/// Watches a lecture with aiortc.
+async fn with_aiortc(lecture: &Lecture, seconds: &str) -> Result<Value> {
+    let mut watch = tools::python("whep.py")?;
+    watch.args([&lecture.whep, &lecture.owner.token, seconds]);
+    Ok(serde_json::from_slice(&tools::output(&mut watch, &[]).await?)?)
 }
 
 /// Checks that the metrics of WebRTC have counted a publisher and a viewer.
@@ -157,7 +74,7 @@ fn number(seen: &Value, name: &str) -> Result<f64> {
 async fn what_a_browser_publishes_another_one_sees_and_hears() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let lecture = announce(stage).await?;
-        let seen = lecture.in_chromium(stage, &[], false).await?;
+        let seen = in_chromium(&lecture, stage, &[], false).await?;
         report(format!(
             "WHEP in Chromium: connected after {} ms, first picture after {} ms, {} pictures, largest gap {} s, median \
              delay {:?} ms, by {}",
@@ -180,7 +97,7 @@ async fn what_a_browser_publishes_another_one_sees_and_hears() -> Result<()> {
 async fn the_layers_that_a_browser_publishes_reach_a_viewer() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let lecture = announce(stage).await?;
-        let seen = lecture.in_chromium(stage, &["q", "h", "f"], false).await?;
+        let seen = in_chromium(&lecture, stage, &["q", "h", "f"], false).await?;
         report(format!(
             "WHEP of simulcast: {} pictures of {}",
             seen["frames"], seen["sizes"]
@@ -196,7 +113,7 @@ async fn the_layers_that_a_browser_publishes_reach_a_viewer() -> Result<()> {
 async fn a_browser_without_udp_watches_over_tcp() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let lecture = announce(stage).await?;
-        let seen = lecture.in_chromium(stage, &[], true).await?;
+        let seen = in_chromium(&lecture, stage, &[], true).await?;
         let connected = number(&seen, "connected")?;
         report(format!(
             "WHEP over TCP: connected after {connected} ms, by {}",
@@ -219,9 +136,9 @@ async fn a_browser_without_udp_watches_over_tcp() -> Result<()> {
 async fn what_ffmpeg_publishes_aiortc_sees_and_hears() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let lecture = announce(stage).await?;
-        let mut ffmpeg = lecture.with_ffmpeg(stage).await?;
-        lecture.is_published(stage).await?;
-        let seen = lecture.with_aiortc(stage, "8").await;
+        let mut ffmpeg = lecture.with_ffmpeg(&lecture.key, SMALL).await?;
+        lecture.is_published(&stage.api, true).await?;
+        let seen = with_aiortc(&lecture, "8").await;
         let seen = match seen {
             Ok(seen) => seen,
             Err(error) => {
