@@ -6,58 +6,7 @@
 // pictures seen, the largest time between two of them in seconds, seconds of sound, the delays from canvas to canvas in
 // milliseconds, the sizes of the pictures, the kinds of the chosen candidates and the codecs.
 import { readFileSync } from 'node:fs'
-import { chromium } from 'playwright-core'
-
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
-const args = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--use-fake-device-for-media-stream',
-  '--use-fake-ui-for-media-stream',
-  '--autoplay-policy=no-user-gesture-required',
-  // Both pages have to draw, though only one is in front.
-  '--disable-renderer-backgrounding',
-  '--disable-background-timer-throttling',
-  '--disable-backgrounding-occluded-windows',
-]
-
-/** Runs in the publisher's page. */
-async function publish({ url, bearer, rids }) {
-  const canvas = document.createElement('canvas')
-  ;[canvas.width, canvas.height] = [640, 360]
-  const pen = canvas.getContext('2d')
-  const draw = () => {
-    pen.fillStyle = `hsl(${(Date.now() / 50) % 360} 60% 50%)`
-    pen.fillRect(0, 0, 640, 360)
-    const now = Date.now() % 65_536
-    for (let bit = 0; bit < 16; bit++) {
-      pen.fillStyle = (now >> bit) & 1 ? 'white' : 'black'
-      pen.fillRect(bit * 40, 0, 40, 120)
-    }
-  }
-  setInterval(draw, 33)
-  draw()
-  const sound = await navigator.mediaDevices.getUserMedia({ audio: true })
-  const peer = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
-  const track = canvas.captureStream(30).getVideoTracks()[0]
-  const encodings = (rids ?? []).map((rid, place) => ({ rid, scaleResolutionDownBy: 2 ** (rids.length - 1 - place) }))
-  const video = peer.addTransceiver(track, { direction: 'sendonly', ...(encodings.length ? { sendEncodings: encodings } : {}) })
-  const h264 = RTCRtpSender.getCapabilities('video').codecs.filter((it) => /H264|rtx/.test(it.mimeType))
-  video.setCodecPreferences(h264)
-  peer.addTransceiver(sound.getAudioTracks()[0], { direction: 'sendonly' })
-  await peer.setLocalDescription()
-  const headers = { 'content-type': 'application/sdp', authorization: `Bearer ${bearer}` }
-  const reply = await fetch(url, { method: 'POST', headers, body: peer.localDescription.sdp })
-  if (reply.status !== 201) throw new Error(`WHIP: ${reply.status} ${await reply.text()}`)
-  await peer.setRemoteDescription({ type: 'answer', sdp: await reply.text() })
-  await new Promise((resolve, reject) => {
-    setTimeout(() => reject(new Error(`the publisher is ${peer.connectionState}`)), 20_000)
-    const look = () => peer.connectionState === 'connected' && resolve()
-    peer.addEventListener('connectionstatechange', look)
-    look()
-  })
-  globalThis.publisher = peer
-}
+import { openPages, publish } from './studio.mjs'
 
 /** Runs in the viewer's page. */
 async function watch({ url, bearer, seconds, blocked }) {
@@ -119,19 +68,12 @@ async function watch({ url, bearer, seconds, blocked }) {
 }
 
 const { origin, whip, whep, seconds, rids, blocked } = JSON.parse(readFileSync(0, 'utf8'))
-const browsers = []
+const pages = openPages(origin)
 try {
-  const open = async () => {
-    const browser = await chromium.launch({ executablePath, args })
-    browsers.push(browser)
-    const page = await (await browser.newContext({ permissions: ['microphone'] })).newPage()
-    await page.goto(origin)
-    return page
-  }
-  const viewer = await open()
-  await (await open()).evaluate(publish, { ...whip, rids })
+  const viewer = await pages.open()
+  await (await pages.open()).evaluate(publish, { ...whip, rids })
   const seen = await viewer.evaluate(watch, { ...whep, seconds, blocked })
   console.log(JSON.stringify(seen))
 } finally {
-  await Promise.all(browsers.map((browser) => browser.close()))
+  await pages.close()
 }

@@ -33,4 +33,5 @@ pub mod tools;
 pub mod topology;
 pub mod tus;
 pub mod viewers;
+pub mod weather;
 pub mod webrtc;

@@ -1,0 +1,200 @@
+//! A UDP proxy before a server's media port that behaves like a bad network: it loses packets, delays them, bears only some
+//! bits a second, or lets nothing through.
+
+use crate::random::Random;
+use anyhow::Result;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+/// What waits longer than this for a narrow network is dropped by it.
+const QUEUE: Duration = Duration::from_millis(300);
+
+/// What a network does to packets, in each direction.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Weather {
+    /// Of a thousand packets, so many are lost.
+    pub lost: u64,
+    /// Packets take so long,
+    pub delay: Duration,
+    /// and up to so much longer; they keep their order.
+    pub jitter: Duration,
+    /// Bits a second; none for any number.
+    pub rate: Option<u64>,
+    /// Nothing comes through.
+    pub is_cut: bool,
+}
+
+#[derive(Debug)]
+struct Sky {
+    weather: Mutex<Weather>,
+    random: Mutex<Random>,
+    /// Packets that have come to clients.
+    passed: AtomicU64,
+}
+
+/// A running proxy; it ends when it is dropped.
+#[derive(Debug)]
+pub struct BadNetwork {
+    address: SocketAddr,
+    sky: Arc<Sky>,
+    _serving: JoinSet<()>,
+}
+
+impl BadNetwork {
+    /// Starts a proxy before a server, which lets everything through for the moment.
+    pub async fn start(server: SocketAddr) -> Result<Self> {
+        let outside = Arc::new(UdpSocket::bind("127.0.0.1:0").await?);
+        let sky = Arc::new(Sky {
+            weather: Mutex::default(),
+            random: Mutex::new(Random::start("a bad network")),
+            passed: AtomicU64::new(0),
+        });
+        let (address, mut serving) = (outside.local_addr()?, JoinSet::new());
+        serving.spawn(serve(outside, server, Arc::clone(&sky)));
+        Ok(Self {
+            address,
+            sky,
+            _serving: serving,
+        })
+    }
+
+    /// Where clients send.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Changes the weather.
+    pub fn set(&self, weather: Weather) {
+        *held(&self.sky.weather) = weather;
+    }
+
+    /// How many packets have come to clients.
+    #[must_use]
+    pub fn passed(&self) -> u64 {
+        self.sky.passed.load(Ordering::Relaxed)
+    }
+}
+
+fn held<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+type Due = (Instant, Vec<u8>);
+
+/// One direction of one client's packets.
+struct Way {
+    sky: Arc<Sky>,
+    queue: mpsc::UnboundedSender<Due>,
+    /// When the network has borne what it has taken.
+    free: Instant,
+    /// When the last packet arrives.
+    last: Instant,
+}
+
+impl Way {
+    fn new(sky: &Arc<Sky>) -> (Self, mpsc::UnboundedReceiver<Due>) {
+        let (queue, due) = mpsc::unbounded_channel();
+        let (sky, now) = (Arc::clone(sky), Instant::now());
+        let way = Self {
+            sky,
+            queue,
+            free: now,
+            last: now,
+        };
+        (way, due)
+    }
+
+    fn take(&mut self, packet: &[u8]) {
+        let (weather, now) = (*held(&self.sky.weather), Instant::now());
+        let mut random = held(&self.sky.random);
+        if weather.is_cut || random.within(0..1_000) < weather.lost {
+            return;
+        }
+        let mut at = now;
+        if let Some(rate) = weather.rate {
+            self.free = self.free.max(now);
+            if self.free > now + QUEUE {
+                return;
+            }
+            let bits = u64::try_from(packet.len()).unwrap_or(0) * 8;
+            self.free += Duration::from_micros(bits * 1_000_000 / rate.max(1));
+            at = self.free;
+        }
+        let jitter = u64::try_from(weather.jitter.as_micros()).unwrap_or(0);
+        at += weather.delay + Duration::from_micros(random.within(0..jitter + 1));
+        self.last = self.last.max(at);
+        // without a receiver, the proxy ends
+        let _ = self.queue.send((self.last, packet.to_vec()));
+    }
+}
+
+async fn serve(outside: Arc<UdpSocket>, server: SocketAddr, sky: Arc<Sky>) {
+    let (mut legs, mut clients) = (JoinSet::new(), HashMap::new());
+    let mut buffer = vec![0; 2_048];
+    loop {
+        let Ok((length, client)) = outside.recv_from(&mut buffer).await else {
+            continue;
+        };
+        if !clients.contains_key(&client) {
+            let Ok(inside) = UdpSocket::bind("127.0.0.1:0").await else {
+                return;
+            };
+            let (way, due) = Way::new(&sky);
+            legs.spawn(leg(
+                (Arc::clone(&outside), client),
+                (inside, server),
+                due,
+                Arc::clone(&sky),
+            ));
+            clients.insert(client, way);
+        }
+        if let Some(way) = clients.get_mut(&client) {
+            way.take(buffer.get(..length).unwrap_or_default());
+        }
+    }
+}
+
+/// Sends a client's packets on, and brings the answers.
+async fn leg(
+    (outside, client): (Arc<UdpSocket>, SocketAddr),
+    (inside, server): (UdpSocket, SocketAddr),
+    mut up: mpsc::UnboundedReceiver<Due>,
+    sky: Arc<Sky>,
+) {
+    let (mut way, mut down) = Way::new(&sky);
+    let mut buffer = vec![0; 2_048];
+    let to_server = async {
+        while let Some((at, packet)) = up.recv().await {
+            sleep_until(at).await;
+            // a network reports no errors
+            let _ = inside.send_to(&packet, server).await;
+        }
+    };
+    let from_server = async {
+        loop {
+            if let Ok((length, _)) = inside.recv_from(&mut buffer).await {
+                way.take(buffer.get(..length).unwrap_or_default());
+            }
+        }
+    };
+    let to_client = async {
+        while let Some((at, packet)) = down.recv().await {
+            sleep_until(at).await;
+            sky.passed.fetch_add(1, Ordering::Relaxed);
+            let _ = outside.send_to(&packet, client).await;
+        }
+    };
+    tokio::select! {
+        () = to_server => {}
+        () = from_server => {}
+        () = to_client => {}
+    }
+}
