@@ -31,6 +31,7 @@ pub mod slow_line;
 pub mod stage;
 pub mod tools;
 pub mod topology;
+pub mod turn;
 pub mod tus;
 pub mod viewers;
 pub mod weather;

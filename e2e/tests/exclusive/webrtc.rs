@@ -2,6 +2,7 @@
 
 use super::scenario;
 use anyhow::{Context, Result, ensure};
+use e2e::turn::TurnServer;
 use e2e::server::Start;
 use e2e::stage::Stage;
 use e2e::tools::{self, report};
@@ -151,6 +152,53 @@ async fn what_ffmpeg_publishes_aiortc_sees_and_hears() -> Result<()> {
         ensure!(number(&seen, "pictures")? >= 80.0, "{seen}");
         ensure!(number(&seen, "sounds")? >= 100.0, "{seen}");
         ensure!(number(&seen, "gap")? <= GAP, "{seen}");
+        Ok(())
+    })
+    .await
+}
+
+/// Publishes and watches a lecture with the clients of the package whip-whep.
+async fn with_whip_whep(lecture: &Lecture, stage: &Stage, relay: bool) -> Result<Value> {
+    let order = json!({
+        "origin": stage.server.url(),
+        "whip": { "url": lecture.whip, "bearer": lecture.key },
+        "whep": { "url": lecture.whep, "bearer": lecture.owner.token },
+        "seconds": 6,
+        "relay": relay,
+    });
+    let seen = tools::output(&mut tools::node("whip_whep.mjs")?, &serde_json::to_vec(&order)?).await?;
+    let seen = serde_json::from_slice(&seen)?;
+    ensure!(number(&seen, "pictures")? >= 60.0, "{seen}");
+    ensure!(number(&seen, "sounds")? >= 3.0, "{seen}");
+    ensure!(number(&seen, "gap")? <= GAP, "{seen}");
+    // Its clients close the connection before they end the session, which is over by then.
+    let refused = seen["refused"].as_array().context("a list")?;
+    ensure!(refused.iter().all(|it| it == "DELETE 404"), "{seen}");
+    Ok(seen)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clients_of_whip_whep_publish_and_watch_as_they_are() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let lecture = announce(stage).await?;
+        let seen = with_whip_whep(&lecture, stage, false).await?;
+        report(format!("whip-whep: {seen}"));
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_whom_only_a_relay_reaches_watches_through_it() -> Result<()> {
+    let relay = TurnServer::start().await?;
+    // As in a network that blocks UDP: TCP to the relay.
+    let start = Start::default().set("LIVE__ICE_SERVERS", format!("{}?transport=tcp", relay.url));
+    scenario(start, async |stage| {
+        let lecture = announce(stage).await?;
+        let seen = with_whip_whep(&lecture, stage, true).await?;
+        report(format!("through a TURN server: {seen}"));
+        let kinds = seen["kinds"].as_array().context("candidates")?;
+        ensure!(!kinds.is_empty() && kinds.iter().all(|it| it == "relay tcp"), "{seen}");
         Ok(())
     })
     .await
