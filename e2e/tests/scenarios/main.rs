@@ -14,6 +14,8 @@ mod frames;
 mod full_disk;
 mod killed;
 mod lecture_rights;
+mod live_leaks;
+mod live_metrics;
 mod live_recording;
 mod live_rights;
 mod live_rtmp;
