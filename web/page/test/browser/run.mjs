@@ -102,6 +102,7 @@ const scenes = [
   live.broadcastFromAnotherPlace,
   live.showTheScreen,
   live.readTheAttendance,
+  live.lookAtLive,
   live.endTheLecture,
   live.beginAScheduledLecture,
   typing.keepWhatWasTyped,
