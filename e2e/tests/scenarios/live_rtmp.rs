@@ -5,6 +5,7 @@ use e2e::live::{BEGINNING, free, lecture, playlists, publish};
 use e2e::playlist::renditions;
 use e2e::random::Random;
 use e2e::server::Start;
+use e2e::settings::rounds;
 use e2e::stage::{Stage, scenario};
 use e2e::tools::report;
 use reqwest::Method;
@@ -16,8 +17,9 @@ use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
 
-/// Mutated streams that are sent.
-const MUTATIONS: u32 = 2_000;
+/// Mutated streams that are sent, and with `--long`: each is a connection, and the system has 28,000 ports for them. The test
+/// of the protocol alone has more.
+const MUTATIONS: [usize; 2] = [2_000, 20_000];
 
 #[tokio::test]
 async fn a_publisher_with_a_wrong_key_or_an_old_one_gets_nowhere() -> Result<()> {
@@ -135,7 +137,7 @@ async fn hostile(stage: &mut Stage, address: SocketAddr) -> Result<()> {
             send(address, &random.bytes(3_000)).await?;
         }
         let whole = good(&other);
-        for _ in 0..MUTATIONS {
+        for _ in 0..rounds(MUTATIONS[0], MUTATIONS[1]) {
             let mut bytes = whole.clone();
             mutate(&mut bytes, &mut random);
             send(address, &bytes).await?;

@@ -229,6 +229,22 @@ fn another_format_has_its_own_init_segment_behind_a_discontinuity_of_all() {
 }
 
 #[test]
+fn a_publisher_that_leaves_before_anything_is_known_leaves_all_that_it_sent() {
+    let mut studio = Studio::new(SETTINGS);
+    let mut random = Random::new();
+    for _ in 0..2 {
+        Plan::new().publish(&mut studio, &mut random, 0, 1);
+        studio.interrupt();
+        studio.now += 5 * SECOND;
+    }
+    studio.end();
+    assert!(!studio.files.is_empty());
+    for rendition in studio.files.keys() {
+        studio.check_samples(*rendition);
+    }
+}
+
+#[test]
 fn a_publisher_that_returns_goes_on_without_the_time_between() {
     let mut studio = Studio::new(SETTINGS);
     let mut random = Random::new();
