@@ -256,8 +256,8 @@ fn sound_and_picture_are_in_time_by_the_sender_reports() {
 fn lost_packets_are_sent_again() {
     let rough = Way {
         lost: 20,
-        delay: Duration::from_millis(40),
-        jitter: Duration::from_millis(15),
+        delay: Duration::from_millis(80),
+        jitter: Duration::from_millis(30),
         ..Way::default()
     };
     let mut both = Both::connect(&[6_000], rough);
