@@ -130,9 +130,21 @@ class Moocflix:
 
     def __init__(self, binary, settings=None):
         CACHE.mkdir(parents=True, exist_ok=True)
+        self.binary, self.settings = binary, settings
         self.folder = tempfile.TemporaryDirectory(prefix="data-", dir=CACHE)
-        words = [str(binary), "serve", "--data-dir", self.folder.name, "--listen", "127.0.0.1:0"]
-        self.process = Process(words, settings)
+        self.start()
+        password, email = secrets.token_urlsafe(16), "bench@example.org"
+        words = [str(binary), "user", "create", "--email", email, "--name", "Bench", "--role", "instructor"]
+        words += ["--password-stdin"]
+        environment = {**os.environ, **(settings or {}), "MOOCFLIX_DATA_DIR": self.folder.name}
+        subprocess.run(words, input=password, text=True, check=True, env=environment, stdout=subprocess.DEVNULL)
+        self.sign_in = {"email": email, "password": password}
+        self.token, self.until = "", 0.0
+
+    def start(self):
+        """Starts the process on its data folder."""
+        words = [str(self.binary), "serve", "--data-dir", self.folder.name, "--listen", "127.0.0.1:0"]
+        self.process = Process(words, self.settings)
         while "listening on http://" not in self.process.output():
             if self.process.child.poll() is not None:
                 sys.exit(self.process.output())
@@ -140,14 +152,8 @@ class Moocflix:
         address = self.process.output().split("listening on http://")[1].split()[0]
         self.host, port = address.split(":")
         self.port = int(port)
-        password, email = secrets.token_urlsafe(16), "bench@example.org"
-        words = [str(binary), "user", "create", "--email", email, "--name", "Bench", "--role", "instructor"]
-        words += ["--password-stdin"]
-        environment = {**os.environ, **(settings or {}), "MOOCFLIX_DATA_DIR": self.folder.name}
-        subprocess.run(words, input=password, text=True, check=True, env=environment, stdout=subprocess.DEVNULL)
-        self.sign_in = {"email": email, "password": password}
         self.wire = http.client.HTTPConnection(self.host, self.port)
-        self.token, self.until, self.used = "", 0.0, 0.0
+        self.used = 0.0
 
     def ask(self, method, path, body=None, headers=None):
         """Sends one request on a persistent connection; returns status, headers, body."""
