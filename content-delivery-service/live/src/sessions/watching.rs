@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 pub(super) struct Session {
@@ -39,6 +40,8 @@ impl Session {
 
     /// Runs until the viewer has gone or has to go, or the lecture has ended; returns why.
     pub(super) async fn run(mut self, feed: Arc<Feed>, end: CancellationToken) -> &'static str {
+        let (ended, timer) = (end.cancelled(), sleep_until(Instant::now().into()));
+        tokio::pin!(ended, timer);
         let mut wake = self.drain(&feed);
         loop {
             if self.network.send(&mut self.out).await {
@@ -46,22 +49,26 @@ impl Session {
                 self.viewer.lose();
             }
             let Some(at) = wake else { return "gone" };
+            // One that is too early costs less than setting it anew after each frame.
+            if timer.is_elapsed() || timer.deadline() > at.into() {
+                timer.as_mut().reset(at.into());
+            }
             let woken = tokio::select! {
                 biased;
-                () = end.cancelled() => Woken::End("closed"),
+                () = &mut ended => Woken::End("closed"),
                 woken = next(&mut self.live) => woken,
                 Some(packet) = self.registration.packets.recv() => {
                     self.viewer.receive(packet.at, packet.arrival());
                     Woken::Packet
                 }
-                () = tokio::time::sleep_until(at.into()) => Woken::Time,
+                () = &mut timer => Woken::Time,
             };
             let now = Instant::now();
             match woken {
                 Woken::Packet => {}
+                Woken::Time if now < at => continue,
                 Woken::Time => self.viewer.tick(now),
-                Woken::Item(Item::Packets(packets)) => self.viewer.show(now, &packets),
-                Woken::Item(Item::Lost) => self.viewer.lose(),
+                Woken::Item(item) => self.show(now, item),
                 Woken::End(reason) => {
                     self.viewer.close();
                     self.drain(&feed);
@@ -70,6 +77,13 @@ impl Session {
                 }
             }
             wake = self.drain(&feed);
+        }
+    }
+
+    fn show(&mut self, now: Instant, item: Item) {
+        match item {
+            Item::Packets(packets) => self.viewer.show(now, &packets),
+            Item::Lost => self.viewer.lose(),
         }
     }
 

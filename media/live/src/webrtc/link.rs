@@ -4,12 +4,17 @@ use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 use str0m::ice::StunMessage;
 use str0m::net::{Protocol, Receive};
-use str0m::{Event, Input, Output, Rtc};
+use str0m::{Event, Input, Output, PacerReason, Reason, Rtc};
 
 /// A peer that has not connected for so long has given up.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
 /// A peer that has sent nothing for so long has gone. Browsers send something at least every five seconds.
 const SILENT_FOR: Duration = Duration::from_secs(30);
+
+/// How far a connection may get ahead of the clock while it sends: it takes a microsecond for each packet.
+const AHEAD: Duration = Duration::from_millis(1);
+/// How long the estimate of a connection may be left alone. Frames and packets wake it, too.
+const LEISURE: Duration = Duration::from_millis(50);
 
 /// How packets travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -80,6 +85,10 @@ pub(super) struct Link {
     begun: Instant,
     heard: Option<Instant>,
     connected: bool,
+    /// When something last happened.
+    woken: Instant,
+    /// A packet was sent since: there may be another one behind it.
+    has_sent: bool,
 }
 
 impl Link {
@@ -89,6 +98,8 @@ impl Link {
             begun: now,
             heard: None,
             connected: false,
+            woken: now,
+            has_sent: false,
         }
     }
 
@@ -105,6 +116,7 @@ impl Link {
         let input = Input::Receive(now, received);
         if self.rtc.accepts(&input) {
             self.heard = Some(now);
+            self.woken = self.woken.max(now);
             self.put(input);
         }
     }
@@ -116,6 +128,7 @@ impl Link {
         if silent || late {
             self.rtc.disconnect();
         }
+        self.woken = now;
         self.put(Input::Timeout(now));
     }
 
@@ -131,26 +144,47 @@ impl Link {
     }
 
     pub(super) fn step(&mut self) -> Step {
-        match self.rtc.poll_output() {
-            Ok(Output::Transmit(packet)) => Step::Send(Departure {
-                transport: match packet.proto {
-                    Protocol::Udp => Transport::Udp,
-                    Protocol::Tcp | Protocol::SslTcp | Protocol::Tls => Transport::Tcp,
-                },
-                destination: packet.destination,
-                contents: packet.contents.into(),
-            }),
-            Ok(Output::Event(event)) => {
-                if matches!(event, Event::Connected) {
-                    self.connected = true;
+        loop {
+            match self.rtc.poll_output() {
+                Ok(Output::Transmit(packet)) => {
+                    self.has_sent = true;
+                    return Step::Send(Departure {
+                        transport: match packet.proto {
+                            Protocol::Udp => Transport::Udp,
+                            Protocol::Tcp | Protocol::SslTcp | Protocol::Tls => Transport::Tcp,
+                        },
+                        destination: packet.destination,
+                        contents: packet.contents.into(),
+                    });
                 }
-                Step::Event(Box::new(event))
+                Ok(Output::Event(event)) => {
+                    if matches!(event, Event::Connected) {
+                        self.connected = true;
+                    }
+                    return Step::Event(Box::new(event));
+                }
+                // The pacer wants to know the time before each packet; a picture leaves as a whole.
+                Ok(Output::Timeout(at)) if self.has_sent && at <= self.woken + AHEAD => {
+                    self.has_sent = false;
+                    self.put(Input::Timeout(at));
+                }
+                Ok(Output::Timeout(at)) => return Step::Wait(self.unhurried(at)),
+                Err(_) => {
+                    self.rtc.disconnect();
+                    return Step::Wait(self.begun);
+                }
             }
-            Ok(Output::Timeout(at)) => Step::Wait(at),
-            Err(_) => {
-                self.rtc.disconnect();
-                Step::Wait(self.begun)
-            }
+        }
+    }
+
+    /// When to wake for what the connection wants to do at a moment.
+    fn unhurried(&self, at: Instant) -> Instant {
+        match self.rtc.last_timeout_reason() {
+            Reason::BweDelayControl
+            | Reason::BweProbeControl
+            | Reason::BweProbeEstimator
+            | Reason::Pacer(PacerReason::Handle) => at.max(self.woken + LEISURE),
+            _ => at,
         }
     }
 
