@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod classroom;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod encoders;
 #[cfg(test)]
 mod hostile;
