@@ -7,9 +7,9 @@ use super::stream_service::opening::Opening;
 use crate::repositories::videos::video_repository::VideoRepository;
 use async_trait::async_trait;
 use backing::Db;
+use contracts::VideoId;
 use contracts::questions::Unanswered;
 use contracts::questions::live::{Bearer, Refused, Watch, WatchAsked, WatchGrant};
-use contracts::{Timestamp, VideoId};
 use entitlements::models::device::device;
 use live_lectures::services::gate::Gate;
 use renditions::models::lecture::Status;
@@ -25,7 +25,8 @@ pub(crate) struct LiveGate {
 #[async_trait]
 impl Gate for LiveGate {
     async fn sees(&self, video: VideoId, viewer: &Bearer) -> Result<Result<(), Refused>, Unanswered> {
-        self.may_watch(video, Some(Asker::from(&caller(viewer))).into()).await
+        self.may_watch(video, Some(Asker::from(&Caller::from(viewer))).into())
+            .await
     }
 
     async fn watch(&self, asked: WatchAsked) -> Result<Result<WatchGrant, Refused>, Unanswered> {
@@ -34,7 +35,7 @@ impl Gate for LiveGate {
             Ok(found) => found.map(|video| video.status),
             Err(error) => return judged(Err(error)),
         };
-        let caller = asked.viewer.as_ref().map(caller);
+        let caller = asked.viewer.as_ref().map(Caller::from);
         let opening = Opening {
             video: asked.video,
             device: device(&asked.user_agent),
@@ -124,14 +125,4 @@ fn judged<T>(result: Result<T, PlaybackError>) -> Result<Result<T, Refused>, Una
 
 fn unanswered(failure: &Failure) -> Unanswered {
     Unanswered(format!("the content service can't answer: {failure}"))
-}
-
-fn caller(bearer: &Bearer) -> Caller {
-    Caller {
-        user_id: bearer.user,
-        session_id: bearer.session,
-        roles: bearer.roles.clone(),
-        auth_time: Timestamp::from_seconds(0),
-        version: bearer.version,
-    }
 }

@@ -4,10 +4,9 @@ use super::live_service::{LiveService, handles};
 use async_trait::async_trait;
 use backing::DbError;
 use broadcasts::models::broadcast::{Broadcast, Phase};
-use contracts::Timestamp;
 use contracts::questions::Unanswered;
 use contracts::questions::live::{
-    Bearer, LiveDoor, PublishAsked, PublishGrant, Publisher, Refused, Watch, WatchAsked, WatchGrant,
+    LiveDoor, PublishAsked, PublishGrant, Publisher, Refused, Watch, WatchAsked, WatchGrant,
 };
 use runtime::Caller;
 
@@ -98,20 +97,9 @@ impl LiveService {
     fn still(&self, broadcast: &Broadcast, grant: &PublishGrant) -> bool {
         let is_good = match &grant.publisher {
             Publisher::Key(_) => grant.key_version == broadcast.key_version,
-            Publisher::Person(bearer) => !self.0.authenticator.refuses(&caller(bearer)),
+            Publisher::Person(bearer) => !self.0.authenticator.refuses(&Caller::from(bearer)),
         };
         is_good && !broadcast.is_deleted && broadcast.phase() != Phase::Ended
-    }
-}
-
-/// The bearer as the authenticator knows them.
-fn caller(bearer: &Bearer) -> Caller {
-    Caller {
-        user_id: bearer.user,
-        session_id: bearer.session,
-        roles: bearer.roles.clone(),
-        auth_time: Timestamp::from_seconds(0),
-        version: bearer.version,
     }
 }
 

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Somebody publishes a lecture that another node holds if it has said so this lately.
-const PUBLISHED: Duration = Duration::from_secs(12);
+const PUBLISHED: Duration = Duration::from_secs(6);
 
 /// Handles live lectures.
 #[derive(Clone)]
@@ -101,9 +101,9 @@ impl LiveService {
     /// A lecture for those who may watch it.
     pub(crate) async fn seen(&self, id: VideoId, caller: &Caller) -> Result<LiveView, LiveError> {
         let broadcast = self.0.broadcasts.find(id).await?.ok_or(Refused::NotFound)?;
-        let handles = handles(&broadcast, &bearer(caller));
+        let handles = handles(&broadcast, &Bearer::from(caller));
         if !handles {
-            self.0.gate.sees(id, &bearer(caller)).await??;
+            self.0.gate.sees(id, &Bearer::from(caller)).await??;
         }
         if broadcast.is_deleted {
             return Err(Refused::Deleted.into());
@@ -115,7 +115,7 @@ impl LiveService {
     pub(crate) async fn find(&self, id: VideoId, caller: &Caller) -> Result<Broadcast, LiveError> {
         let found = self.0.broadcasts.find(id).await?;
         let broadcast = found
-            .filter(|it| handles(it, &bearer(caller)))
+            .filter(|it| handles(it, &Bearer::from(caller)))
             .ok_or(Refused::NotFound)?;
         if broadcast.is_deleted {
             return Err(Refused::Deleted.into());
@@ -223,14 +223,4 @@ impl LiveService {
 /// Whether somebody owns a lecture or is an admin.
 pub(super) fn handles(broadcast: &Broadcast, bearer: &Bearer) -> bool {
     broadcast.owner_id == bearer.user || bearer.roles.has(Role::Admin)
-}
-
-/// The caller as other parts of the program know them.
-fn bearer(caller: &Caller) -> Bearer {
-    Bearer {
-        user: caller.user_id,
-        session: caller.session_id,
-        roles: caller.roles.clone(),
-        version: caller.version,
-    }
 }

@@ -1,5 +1,6 @@
 //! Who a valid access token speaks for.
 
+use contracts::questions::live::Bearer;
 use contracts::{ClientId, Role, Roles, SessionId, Timestamp, UserId};
 use uuid::Uuid;
 
@@ -39,6 +40,30 @@ impl Caller {
     #[must_use]
     pub fn is_admin(&self) -> bool {
         self.roles.has(Role::Admin)
+    }
+}
+
+impl From<&Caller> for Bearer {
+    fn from(caller: &Caller) -> Self {
+        Self {
+            user: caller.user_id,
+            session: caller.session_id,
+            roles: caller.roles.clone(),
+            version: caller.version,
+        }
+    }
+}
+
+impl From<&Bearer> for Caller {
+    /// The caller as far as a bearer says: when they last gave their password is not known.
+    fn from(bearer: &Bearer) -> Self {
+        Self {
+            user_id: bearer.user,
+            session_id: bearer.session,
+            roles: bearer.roles.clone(),
+            auth_time: Timestamp::from_seconds(0),
+            version: bearer.version,
+        }
     }
 }
 
