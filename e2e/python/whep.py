@@ -4,9 +4,10 @@ import asyncio
 import json
 import sys
 import time
-import urllib.request
 
 from aiortc import RTCPeerConnection, RTCSessionDescription
+
+from negotiation import end, offer
 
 
 async def main(url: str, bearer: str, seconds: float) -> None:
@@ -30,18 +31,13 @@ async def main(url: str, bearer: str, seconds: float) -> None:
     peer.addTransceiver("video", direction="recvonly")
     peer.addTransceiver("audio", direction="recvonly")
     await peer.setLocalDescription(await peer.createOffer())
-    headers = {"content-type": "application/sdp", "authorization": f"Bearer {bearer}"}
-    offer = urllib.request.Request(url, peer.localDescription.sdp.encode(), headers)
-    with await asyncio.to_thread(urllib.request.urlopen, offer) as reply:
-        answer, location = reply.read().decode(), reply.headers["location"]
+    answer, session = await asyncio.to_thread(offer, url, bearer, peer.localDescription.sdp)
     await peer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
     await asyncio.sleep(seconds)
     for reader in readers:
         reader.cancel()
-    origin = "/".join(url.split("/")[:3])
     # A session that the peer has closed is gone.
-    end = urllib.request.Request(origin + location, method="DELETE")
-    await asyncio.to_thread(urllib.request.urlopen, end)
+    await asyncio.to_thread(end, session)
     await peer.close()
     print(json.dumps(seen))
 

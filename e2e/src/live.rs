@@ -10,6 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Child;
 use tokio::time::timeout;
 
@@ -51,6 +52,30 @@ pub fn publish(url: &str) -> Result<Child> {
     command.args(CODECS.split(' ')).arg(url);
     let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     Ok(command.kill_on_drop(true).spawn()?)
+}
+
+/// A lecture of somebody's: its id, and its stream key.
+pub async fn announce(api: &Api, teacher: &Account) -> Result<(String, String)> {
+    let body = json!({"title": "By WHIP"});
+    let path = "/api/v1/content/live";
+    let answer = api.json(Method::POST, path, &teacher.token, &body).await?;
+    let lecture = answer.expect(201)?.json();
+    let text = |it: &Value| it.as_str().map(str::to_owned).with_context(|| format!("{lecture}"));
+    let (id, key) = (text(&lecture["id"])?, text(&lecture["ingest"]["stream_key"])?);
+    api.secret(&key);
+    Ok((id, key))
+}
+
+/// aiortc, which publishes by WHIP at the server with this base, and the address of its session; killed when it is dropped.
+pub async fn publish_by_whip(base: &str, id: &str, key: &str) -> Result<(Child, String)> {
+    let mut command = tools::python("whip.py")?;
+    command.args([&format!("{base}/api/v1/content/live/{id}/whip"), key, "600"]);
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn()?;
+    let output = child.stdout.take().context("an output")?;
+    let mut lines = BufReader::new(output).lines();
+    let session = timeout(BEGINNING, lines.next_line()).await.context("a session")??;
+    Ok((child, session.context("aiortc could not publish")?))
 }
 
 /// The address of a lecture's playlists, once it can be watched.

@@ -99,6 +99,23 @@ impl Installation {
         Self::together(start, settings, Some(s3)).await
     }
 
+    /// Starts two processes with all roles on the back ends of production: the installation's own one, and another node. Each
+    /// has an address of its own for live lectures.
+    pub async fn nodes(settings: &[(&str, &str)]) -> Result<(Self, Server)> {
+        let folder = tempfile::tempdir()?;
+        let s3 = S3Server::start().await?;
+        let start = with(production(&s3).await?, settings);
+        Server::command_of(&start, &folder.path().join("all"), &["migrate"]).await?;
+        let mut nodes = Vec::new();
+        for address in free(2)? {
+            let start = start.clone().on(&folder.path().join(address.port().to_string()));
+            let start = start.set("LIVE__BASE_URL", format!("http://{address}"));
+            nodes.push(Server::start(start.listening(address.to_string())).await?);
+        }
+        let other = nodes.pop().context("two nodes")?;
+        Ok((Self::of(nodes, folder, (None, Some(s3), None))?, other))
+    }
+
     /// Starts one whose roles run apart, on the back ends of these options.
     pub async fn apart(start: Start, settings: &[(&str, &str)]) -> Result<Self> {
         Self::split(start, settings, None).await

@@ -10,8 +10,10 @@ use backing::tasks::Queue;
 use backing::{Backing, Db};
 use content_delivery_service::{Answers, Live};
 use contracts::events::USERS_TOPIC;
+use contracts::questions::live::LiveMedia;
 use contracts::questions::{Courses, Directory, Identities, Lectures, Watching};
 use live_server::encoders::Encoders;
+use live_server::nodes::{Nodes, Reading};
 use live_server::rooms::Rooms;
 use runtime::process::{Check, Process};
 use runtime::remote::{Fetch, Peer, Provider, UsersElsewhere};
@@ -97,8 +99,8 @@ struct Parts {
     tasks: Vec<Background>,
     checks: Vec<Check>,
     peers: Peers,
-    /// This node's own address.
-    address: String,
+    /// This node, as the leases of its live lectures name it.
+    node: String,
     rooms: Option<Rooms>,
 }
 
@@ -107,6 +109,7 @@ impl Parts {
         let with_objects = duties.keep_objects();
         let (backing, tasks) = backends::open(settings, with_objects).await?;
         let clock = backing.clock.clone();
+        let node = settings.node(duties, address);
         let address = format!("http://{address}");
         let name = settings.public_url.as_deref().unwrap_or(&address);
         let secret = data_dir::secret(&settings.data_dir, settings.secret_key.as_ref())?;
@@ -134,7 +137,7 @@ impl Parts {
             secret,
             checks: peers.checks(),
             peers,
-            address,
+            node,
             rooms: None,
             questions: Vec::new(),
             schemas: BTreeMap::new(),
@@ -238,7 +241,7 @@ impl Parts {
             content_delivery_service::NAME => self.content(settings).await,
             live_server::NAME => self.live_sessions(settings).await,
             transcoding_jobs::NAME => self.transcode(settings).await,
-            web::NAME => Ok(web::service()),
+            web::NAME => Ok(web::service(settings.live.address())?),
             _ => bail!("it has no builder"),
         }
     }
@@ -307,8 +310,12 @@ impl Parts {
     async fn live(&mut self, settings: &Settings) -> Result<Live> {
         let rooms = self.rooms(settings).await?;
         let hung = rooms.clone();
+        let media: Arc<dyn LiveMedia> = match self.peers.live_nodes()? {
+            Some(nodes) => Arc::new(Reading::new(rooms, nodes)),
+            None => Arc::new(rooms),
+        };
         Ok(Live {
-            media: Arc::new(rooms),
+            media,
             take_door: Box::new(move |door| hung.hang(door)),
             rtmp_port: settings.live.rtmp_address().map(|address| address.port()),
         })
@@ -321,8 +328,7 @@ impl Parts {
         }
         let db = self.schema(&content_delivery_service::FACE, settings).await?;
         let (objects, clock) = (self.backing.objects.clone(), self.backing.clock.clone());
-        let node = settings.live.base_url.as_ref().unwrap_or(&self.address).clone();
-        let rooms = Rooms::new(&db, objects, clock, node);
+        let rooms = Rooms::new(&db, objects, clock, self.node.clone());
         let end_after = Duration::from_secs(settings.live.end_after);
         self.tasks.extend(rooms.background(end_after));
         let config = settings.workers();
@@ -337,11 +343,17 @@ impl Parts {
         let door = rooms
             .door()
             .context("it needs the role `content` in the same process")?;
+        let (node, clock) = (self.node.clone(), self.backing.clock.clone());
+        let nodes = self.peers.live_nodes()?.map(|away| {
+            let secret = (self.secret.expose_secret(), clock.clone());
+            Nodes::new(rooms.clone(), away, node, secret)
+        });
         let deps = live_server::Deps {
             rooms,
             door,
+            nodes,
             authenticator: self.authenticator.clone(),
-            clock: self.backing.clock.clone(),
+            clock,
             listen: settings.listen.clone(),
             config: settings.live.clone(),
         };

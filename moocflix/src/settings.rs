@@ -1,6 +1,6 @@
 //! The configuration: this crate's keys, and a section for each service.
 
-use crate::roles::{FACES, with_schema};
+use crate::roles::{Duties, FACES, with_schema};
 use adapters::{KafkaAddress, RedisCache};
 use anyhow::{Context, Result, anyhow, bail};
 use backing::objects::Objects;
@@ -11,9 +11,11 @@ use runtime::server::{PublicHost, ServerLimits};
 use runtime::telemetry::LogFormat;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
+use uuid::Uuid;
 
 /// This program as it runs, even if the file at its path has been replaced.
 pub(crate) const THIS_PROGRAM: &str = "/proc/self/exe";
@@ -223,6 +225,17 @@ impl Settings {
         })
     }
 
+    /// This process as the leases of its live lectures name it: its address, where others can send clients, or a name that leads
+    /// nowhere.
+    pub(crate) fn node(&self, duties: &Duties, address: &str) -> String {
+        let is_one = address.parse::<SocketAddr>().is_ok_and(|it| !it.ip().is_unspecified());
+        match self.live.address() {
+            Some(own) if duties.include(live_server::NAME) => own.to_owned(),
+            None if is_one => format!("http://{address}"),
+            _ => format!("node:{}", Uuid::new_v4()),
+        }
+    }
+
     /// Whether the bus only joins roles of one process.
     pub(crate) fn has_embedded_bus(&self) -> bool {
         self.bus_url.starts_with("embedded:")
@@ -322,6 +335,8 @@ impl Settings {
         let trusted_proxies = proxies.collect();
         let public_host = self.public_url.as_deref().map(str::parse::<PublicHost>);
         let public_host = public_host.and_then(|host| faults.take_of("public_url", host));
+        let own = self.base_url(live_server::NAME).and_then(Result::ok);
+        let public_host = public_host.map(|host| own.iter().fold(host, PublicHost::and));
         let mut seconds = |key: &str, value: f64, low: f64, high: f64| {
             let fits = (low..=high).contains(&value);
             faults.unless(fits, || {

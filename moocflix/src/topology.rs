@@ -5,7 +5,7 @@ use crate::settings::Settings;
 use anyhow::{Result, anyhow};
 use runtime::config::Faults;
 use runtime::process::Check;
-use runtime::remote::Peer;
+use runtime::remote::{LiveNodes, Peer};
 use runtime::{Face, InternalKeys, Questions, Routes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -88,6 +88,12 @@ impl Peers {
     /// A role, if it is elsewhere.
     pub(crate) fn get(&self, role: &str) -> Option<Arc<Peer>> {
         self.by_role.get(role).cloned()
+    }
+
+    /// The way to other nodes of live lectures, where there may be any.
+    pub(crate) fn live_nodes(&self) -> Result<Option<LiveNodes>> {
+        let nodes = self.door.clone().map(LiveNodes::new).transpose();
+        nodes.map_err(|why| anyhow!(why))
     }
 
     /// The questions that other processes may ask this one.

@@ -7,9 +7,14 @@
 mod encoding;
 mod files;
 mod pages;
+mod policy;
+
+pub use policy::Unnameable;
 
 use axum::Router;
 use axum::routing::get;
+use http::{HeaderMap, Method, Uri};
+use policy::Policy;
 use runtime::{Face, Questions, Routes, Service};
 
 /// The service's name: its role.
@@ -26,23 +31,31 @@ pub const FACE: Face = Face {
     asks: &[],
 };
 
-/// The service that serves the page.
-#[must_use]
-pub fn service() -> Service {
-    Service {
+/// The service that serves the page; `live` is the address of a node that serves live lectures, if they have some.
+///
+/// Errors: the address is none that a policy can name
+pub fn service(live: Option<&str>) -> Result<Service, Unnameable> {
+    let policy = Policy::with(live)?;
+    Ok(Service {
         name: NAME,
-        routes: Routes::none().around(add),
+        routes: Routes::none().around(|router| add(router, policy)),
         questions: Questions::none(),
         tasks: Vec::new(),
-    }
+    })
 }
 
-fn add(router: Router) -> Router {
+fn add(router: Router, policy: Policy) -> Router {
+    let other = policy.clone();
     router
-        .route("/", get(pages::index))
+        .route(
+            "/",
+            get(move |headers: HeaderMap| async move { pages::index(&policy, &headers) }),
+        )
         .route("/assets/{*file}", get(files::asset))
         .route("/favicon.svg", get(files::favicon))
-        .fallback(pages::any_other)
+        .fallback(move |method: Method, uri: Uri, headers: HeaderMap| async move {
+            pages::any_other(&other, &method, &uri, &headers)
+        })
 }
 
 #[cfg(test)]

@@ -15,7 +15,13 @@ async fn ask(method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         request = request.header(*name, *value);
     }
     let request = request.body(Body::empty()).unwrap();
-    service().routes.into_router().oneshot(request).await.unwrap()
+    service(None)
+        .unwrap()
+        .routes
+        .into_router()
+        .oneshot(request)
+        .await
+        .unwrap()
 }
 
 fn header(response: &Response, name: http::HeaderName) -> &str {

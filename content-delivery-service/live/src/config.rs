@@ -36,6 +36,12 @@ impl Config {
         (address.port() > 0).then_some(address)
     }
 
+    /// This server's own address, as others name it, if it is set.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        Some(self.base_url.as_deref()?.trim_end_matches('/'))
+    }
+
     /// Checks each key's range.
     ///
     /// Errors: each key that is out of its range, in words

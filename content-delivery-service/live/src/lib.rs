@@ -3,7 +3,8 @@
 //! A request of WHIP or WHEP (`controllers`) asks the door of the content service for the right and opens a session
 //! (`sessions`), which is a task of its own. `network` has the sockets that all sessions share. A publisher's session puts
 //! frames into the lecture's room (`rooms`); viewers' sessions, and the room's own stream, take them from there. `rtmp` is the
-//! other way to publish. `encoders` make of a publisher's sound and pictures what one kind of viewers needs.
+//! other way to publish. `encoders` make of a publisher's sound and pictures what one kind of viewers needs. `nodes` is the way
+//! to lectures that another process holds.
 
 mod config;
 mod controllers;
@@ -11,6 +12,7 @@ pub mod encoders;
 mod ice_servers;
 mod metric;
 mod network;
+pub mod nodes;
 pub mod rooms;
 mod routes;
 pub mod rtmp;
@@ -24,6 +26,7 @@ use contracts::questions::live::LiveDoor;
 use controllers::state::Api;
 use ice_servers::IceServer;
 use network::{Mux, Network};
+use nodes::{Answering, Nodes};
 use rooms::Rooms;
 use rtmp::Ingest;
 use runtime::config::Faults;
@@ -52,6 +55,8 @@ pub struct Deps {
     pub rooms: Rooms,
     /// Answers who may publish and watch.
     pub door: Arc<dyn LiveDoor>,
+    /// The way to other nodes; none if there is only this one.
+    pub nodes: Option<Nodes>,
     /// Checks access tokens.
     pub authenticator: Authenticator,
     /// The time.
@@ -69,6 +74,7 @@ pub fn service(deps: Deps) -> Result<Service, Faults> {
     let Deps {
         rooms,
         door,
+        nodes,
         authenticator,
         clock,
         listen,
@@ -83,6 +89,7 @@ pub fn service(deps: Deps) -> Result<Service, Faults> {
     });
     let mux = Mux::default();
     let (opened, network) = watch::channel(None);
+    let questions = Questions::none().live_media(Arc::new(Answering(rooms.clone())));
     let (sessions, tasks) = Sessions::new(
         (rooms, Arc::clone(&door)),
         (mux.clone(), network),
@@ -91,6 +98,8 @@ pub fn service(deps: Deps) -> Result<Service, Faults> {
     let api = Api {
         sessions,
         door,
+        nodes,
+        address: config.address().map(str::to_owned),
         authenticator: authenticator.clone(),
         ice_servers,
         clock,
@@ -101,7 +110,7 @@ pub fn service(deps: Deps) -> Result<Service, Faults> {
     Ok(Service {
         name: NAME,
         routes: routes::table(api, &authenticator),
-        questions: Questions::none(),
+        questions,
         tasks: tasks.into_iter().chain([sockets]).chain(rtmp).collect(),
     })
 }

@@ -11,6 +11,9 @@ pub(crate) const BYTES: &str = "moocflix_live_webrtc_bytes_total";
 pub(crate) const DROPPED: &str = "moocflix_live_webrtc_dropped_total";
 pub(crate) const KEY_FRAMES: &str = "moocflix_live_key_frame_requests_total";
 pub(crate) const ENCODERS_FAILED: &str = "moocflix_live_encoders_failed_total";
+pub(crate) const READ_BY_NODES: &str = "moocflix_live_files_read_by_nodes_total";
+pub(crate) const READ_ELSEWHERE: &str = "moocflix_live_files_read_elsewhere_total";
+pub(crate) const SENT_ELSEWHERE: &str = "moocflix_live_webrtc_sent_elsewhere_total";
 pub(crate) const RTMP_CONNECTIONS: &str = "moocflix_live_rtmp_connections";
 pub(crate) const RTMP_REFUSED: &str = "moocflix_live_rtmp_refused_total";
 
@@ -51,6 +54,18 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         name: ENCODERS_FAILED,
         help: "encoders of live lectures that ended and were started again, by kind (opus-to-aac, aac-to-opus, pictures)",
+    },
+    Metric {
+        name: READ_BY_NODES,
+        help: "files of lectures held here that other nodes asked for, by kind (index, playlist, init, segment, part)",
+    },
+    Metric {
+        name: READ_ELSEWHERE,
+        help: "files of lectures that another node was asked for, by kind and outcome (ok, failed)",
+    },
+    Metric {
+        name: SENT_ELSEWHERE,
+        help: "clients of WebRTC that were sent to the node that holds their lecture, by kind (publisher, viewer)",
     },
     Metric {
         name: RTMP_CONNECTIONS,

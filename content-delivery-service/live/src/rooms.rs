@@ -13,10 +13,12 @@ mod room;
 mod shelf;
 mod stream;
 mod upkeep;
+mod whereabouts;
 
 pub use room::Room;
 pub use room::listener::{Heard, Listener};
 pub use room::publication::Publication;
+pub(crate) use whereabouts::Whereabouts;
 
 use crate::encoders::Encoders;
 use async_trait::async_trait;

@@ -171,9 +171,9 @@ impl Sessions {
         Ok(opened)
     }
 
-    /// Whether another viewer has a place.
-    pub(crate) fn has_place(&self) -> bool {
-        viewers(&self.open()) < self.0.most_viewers
+    /// Whether another viewer of a lecture has a place; those of lectures that are published elsewhere need none here.
+    pub(crate) fn has_place(&self, video: VideoId) -> bool {
+        viewers(&self.open()) < self.0.most_viewers || self.0.rooms.room(video).is_none()
     }
 
     /// A session of this lecture: a publisher's, or that of a viewer with this playback.

@@ -4,6 +4,7 @@
 mod bad_network;
 mod every_kind;
 mod field;
+mod live_nodes;
 mod page;
 mod provider;
 mod readme;

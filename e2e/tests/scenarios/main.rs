@@ -16,6 +16,7 @@ mod killed;
 mod lecture_rights;
 mod live_leaks;
 mod live_metrics;
+mod live_nodes;
 mod live_recording;
 mod live_rights;
 mod live_rtmp;

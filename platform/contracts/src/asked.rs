@@ -4,6 +4,7 @@
 //! A gateway never leads to these addresses. Nodes of two versions talk to each other while an installation is updated, so
 //! fields are only added, with a default.
 
+use crate::questions::live::{LiveFile, Reload};
 use crate::questions::{
     Addressee, ChangePosition, Changes, ExternalIdentity, LastEvent, Lecture, LocalAccount, Person, Refusal, Watched,
 };
@@ -105,11 +106,22 @@ questions! {
         /// Whose membership.
         user: UserId,
     } -> Vec<LastEvent>;
+
+    /// `LiveMedia::read`, asked of the node that holds the lecture; the answer is the file as it is, or a status without one.
+    LiveFileAsked at "/internal/v1/live/file" by CONTENT {
+        /// The lecture.
+        video: VideoId,
+        /// The file.
+        file: LiveFile,
+        /// What the player waits for.
+        reload: Reload,
+    } -> ();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::RenditionName;
     use crate::events::EnrolmentEnded;
     use crate::questions::RefusedTokens;
     use std::fmt::Debug;
@@ -167,6 +179,16 @@ mod tests {
             starts_at: Some(Timestamp::from_seconds(9)),
             is_administered: true,
         }]);
+        let name = RenditionName::parse("live-h").unwrap();
+        travels(&LiveFileAsked {
+            video: VideoId::generate(),
+            file: LiveFile::Part(name, 7, 2),
+            reload: Reload {
+                sequence: Some(7),
+                part: None,
+                skip: true,
+            },
+        });
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod audit;
 mod auth;
 pub mod config;
 mod face;
+mod live_reply;
 mod messages;
 mod metric;
 pub mod metrics;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 /// The longest time that a lecture is live.
 pub const LONGEST: Duration = Duration::from_secs(12 * 3_600);
-/// How long a node holds a lecture without renewing its lease.
-pub const LEASE: Duration = Duration::from_secs(15);
+/// How long a node holds a lecture without renewing its lease. A node that is gone without a trace keeps its publisher away for
+/// as long.
+pub const LEASE: Duration = Duration::from_secs(8);
 
 /// A live lecture that somebody announces or begins.
 #[derive(Debug, Clone)]

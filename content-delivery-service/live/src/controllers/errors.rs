@@ -3,6 +3,7 @@
 use crate::metric;
 use crate::rooms::RoomError;
 use crate::sessions::OpenError;
+use backing::DbError;
 use contracts::questions::Unanswered;
 use contracts::questions::live::Refused;
 use http::StatusCode as S;
@@ -32,6 +33,18 @@ pub(crate) fn unanswered(error: &Unanswered) -> Problem {
     tracing::warn!(%error, "a request about a live lecture has to be repeated");
     let detail = "something that this needs does not answer; try again";
     problem(S::SERVICE_UNAVAILABLE, "unavailable", detail.to_owned()).retry_after(1)
+}
+
+/// The reply to a ticket that is no good.
+pub(crate) fn ticket_refused() -> Problem {
+    let detail = "the ticket was used, has run out, or is for something else; ask again where you got it";
+    problem(S::UNAUTHORIZED, "ticket_refused", detail.to_owned())
+}
+
+/// The reply where the node of a lecture can't be looked up.
+pub(crate) fn lost(error: &DbError) -> Problem {
+    tracing::error!(%error, "the node of a lecture could not be looked up");
+    Problem::internal()
 }
 
 /// The reply where no session is opened.

@@ -13,6 +13,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use runtime::{Problem, accept};
+use url::Url;
 
 const SDP: &str = "application/sdp";
 const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
@@ -39,6 +40,17 @@ fn require(headers: &HeaderMap, kind: &'static str) -> Result<(), Problem> {
         "unsupported_media_type",
         detail,
     ))
+}
+
+/// 307 to the node that holds the lecture; the ticket in the address is all that the client needs there.
+pub(crate) fn elsewhere(url: &Url) -> Result<Response, Problem> {
+    let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+    let headers = response.headers_mut();
+    let url = HeaderValue::from_str(url.as_str()).map_err(|_| Problem::internal())?;
+    headers.insert(LOCATION, url);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    Ok(open_to_all(response))
 }
 
 /// 201 with the answer, where its session is, and the servers that help to connect.

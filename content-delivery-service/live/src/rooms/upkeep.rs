@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// Every so many ticks, the rights of publishers are checked.
 const CHECK: u64 = 2;
 /// Every so many ticks, leases are renewed.
-const RENEW: u64 = 20;
+const RENEW: u64 = 8;
 /// How long the last segments may take when the process ends.
 const LAST: Duration = Duration::from_secs(5);
 

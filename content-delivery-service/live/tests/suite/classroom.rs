@@ -110,6 +110,7 @@ impl Classroom {
         let service = live_server::service(Deps {
             rooms: Rooms::default(),
             door: Arc::clone(&door) as Arc<dyn LiveDoor>,
+            nodes: None,
             authenticator: identity.authenticator(),
             clock: identity.clock.clone(),
             listen: "127.0.0.1:0".to_owned(),

@@ -142,7 +142,8 @@ pub trait LiveDoor: Send + Sync {
 }
 
 /// A file of a live lecture's stream.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LiveFile {
     /// The multivariant playlist.
     Index,
@@ -156,10 +157,24 @@ pub enum LiveFile {
     Part(RenditionName, u32, u32),
 }
 
+impl LiveFile {
+    /// Its kind, as metrics name it.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Index => "index",
+            Self::Playlist(_) => "playlist",
+            Self::Init(..) => "init",
+            Self::Segment(..) => "segment",
+            Self::Part(..) => "part",
+        }
+    }
+}
+
 /// What a player adds to a playlist's address.
 ///
 /// Source: draft-pantos-hls-rfc8216bis, 6.2.5
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Reload {
     /// `_HLS_msn`: wait until the playlist has this segment.
     pub sequence: Option<u32>,

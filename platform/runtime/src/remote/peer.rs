@@ -5,6 +5,7 @@
 //! waits for it gets to know at once.
 
 use super::breaker::{Breaker, RetryBudget};
+use super::causes::innermost;
 use crate::auth::internal_keys::InternalKeys;
 use crate::metric;
 use contracts::asked::Question;
@@ -175,13 +176,4 @@ impl Peer {
     fn link(&self) -> MutexGuard<'_, Link> {
         self.link.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The innermost cause says what has happened; the outer ones repeat the address.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }

@@ -4,6 +4,7 @@
 //! them out.
 
 use crate::auth::internal_keys::{InternalKeys, NotInternal};
+use crate::live_reply;
 use crate::messages::body;
 use crate::messages::held_bytes::HeldBytes;
 use crate::routing::matched_route::NoteRoute;
@@ -14,9 +15,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use contracts::asked::{
-    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LecturesAsked, LiveAsked, PeopleAsked, Question,
-    RefusalsAsked, WatchedAsked,
+    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LecturesAsked, LiveAsked, LiveFileAsked, PeopleAsked,
+    Question, RefusalsAsked, WatchedAsked,
 };
+use contracts::questions::live::LiveMedia;
 use contracts::questions::{Courses, Directory, Identities, Lectures, Refusals, Unanswered, Watching};
 use futures::future::BoxFuture;
 use http::{Method, StatusCode};
@@ -110,19 +112,38 @@ impl Questions {
         })
     }
 
-    fn line<Q, F, A>(mut self, answer: F) -> Self
+    /// Adds the question about files of live lectures.
+    pub fn live_media(self, answers: Arc<dyn LiveMedia>) -> Self {
+        self.shaped(move |LiveFileAsked { video, file, reload }| {
+            let answers = Arc::clone(&answers);
+            async move { Ok(live_reply::response(answers.read(video, &file, reload).await)) }
+        })
+    }
+
+    fn line<Q, F, A>(self, answer: F) -> Self
     where
         Q: Question,
         F: Fn(Q) -> A + Send + Sync + 'static,
         A: Future<Output = Result<Q::Answer, Unanswered>> + Send + 'static,
     {
+        self.shaped(move |question: Q| {
+            let answering = answer(question);
+            async move { answering.await.map(|it| Json(it).into_response()) }
+        })
+    }
+
+    /// Adds a question with the whole response of its answer.
+    fn shaped<Q, F, A>(mut self, answer: F) -> Self
+    where
+        Q: Question,
+        F: Fn(Q) -> A + Send + Sync + 'static,
+        A: Future<Output = Result<Response, Unanswered>> + Send + 'static,
+    {
         let answers = move |bytes: Bytes| -> BoxFuture<'static, Result<Response, Problem>> {
             let answering = serde_json::from_slice::<Q>(&bytes).map(&answer);
             Box::pin(async move {
                 let answered = answering.map_err(|error| unreadable(&error))?.await;
-                answered
-                    .map(|it| Json(it).into_response())
-                    .map_err(|why| unanswered(&why))
+                answered.map_err(|why| unanswered(&why))
             })
         };
         self.0.push(Line {

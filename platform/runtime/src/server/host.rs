@@ -9,6 +9,8 @@ use url::{Host, Url};
 pub struct PublicHost {
     name: String,
     is_secure: bool,
+    /// This process's own name, where the public one leads to several.
+    own: Option<String>,
 }
 
 /// A text that is no address of a server.
@@ -23,21 +25,33 @@ impl FromStr for PublicHost {
         let url = Url::parse(text)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"));
-        let name = url.as_ref().and_then(Url::host).map(|host| match host {
-            Host::Ipv6(address) => address.to_string(),
-            host => host.to_string(),
-        });
+        let name = url.as_ref().and_then(name);
         match (url, name) {
             (Some(url), Some(name)) => Ok(Self {
                 name,
                 is_secure: url.scheme() == "https",
+                own: None,
             }),
             _ => Err(NoHost(text.to_owned())),
         }
     }
 }
 
+fn name(url: &Url) -> Option<String> {
+    url.host().map(|host| match host {
+        Host::Ipv6(address) => address.to_string(),
+        host => host.to_string(),
+    })
+}
+
 impl PublicHost {
+    /// The server also answers to the name in its own address.
+    #[must_use]
+    pub fn and(mut self, own: &Url) -> Self {
+        self.own = name(own);
+        self
+    }
+
     /// Whether browsers reach the server by https alone.
     pub(super) fn is_secure(&self) -> bool {
         self.is_secure
@@ -49,7 +63,11 @@ impl PublicHost {
     /// server reach it (`localhost`, a container's name): no stranger can make such a name lead here.
     pub(super) fn answers_to(&self, authority: &str) -> bool {
         let name = without_port(authority);
-        name.eq_ignore_ascii_case(&self.name) || !name.contains('.') || name.parse::<IpAddr>().is_ok()
+        let is_ours = |ours: &String| name.eq_ignore_ascii_case(ours);
+        is_ours(&self.name)
+            || self.own.as_ref().is_some_and(is_ours)
+            || !name.contains('.')
+            || name.parse::<IpAddr>().is_ok()
     }
 }
 
@@ -92,6 +110,8 @@ mod tests {
         ] {
             assert!(!host.answers_to(other), "{other}");
         }
+        let own = "https://node1.example.org:8443".parse().unwrap();
+        assert!(!host.answers_to("node1.example.org") && host.and(&own).answers_to("node1.example.org:8443"));
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod fast_path;
 #[cfg(test)]
 mod issuers;
 #[cfg(test)]
+mod live_files;
+#[cfg(test)]
 mod problems;
 #[cfg(test)]
 mod questions;

@@ -2999,6 +2999,8 @@ export interface operations {
             query?: {
                 /** @description The key of the lecture's link: whoever has it may watch, signed in or not. */
                 s?: string;
+                /** @description Another node has sent the viewer here: stands for all rights, once and for a minute. */
+                ticket?: string;
             };
             header?: never;
             path: {
@@ -3023,6 +3025,13 @@ export interface operations {
                     "application/sdp": string;
                 };
             };
+            /** @description Another node holds the lecture: send the same offer to `Location`, within a minute and without the bearer */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The offer can't be read (`malformed_sdp`) */
             400: {
                 headers: {
@@ -3032,7 +3041,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No valid sign-in, and no public lecture (`unauthenticated`) */
+            /** @description No valid sign-in, and no public lecture (`unauthenticated`), or a ticket that is no good (`ticket_refused`) */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3126,7 +3135,12 @@ export interface operations {
     };
     describeWatching: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The key of the lecture's link: whoever has it may watch, signed in or not. */
+                s?: string;
+                /** @description Another node has sent the viewer here: stands for all rights, once and for a minute. */
+                ticket?: string;
+            };
             header?: never;
             path: {
                 /** @description The lecture */
@@ -3156,7 +3170,10 @@ export interface operations {
     };
     startPublishing: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Stands for the bearer, once and for a minute. */
+                ticket?: string;
+            };
             header?: never;
             path: {
                 /** @description The lecture */
@@ -3180,6 +3197,13 @@ export interface operations {
                     "application/sdp": string;
                 };
             };
+            /** @description Another node holds the lecture: send the same offer to `Location`, within a minute and without the bearer */
+            307: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
             /** @description The offer can't be read (`malformed_sdp`) */
             400: {
                 headers: {
@@ -3189,7 +3213,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Neither a valid access token nor the lecture's stream key (`unauthenticated`) */
+            /** @description Neither a valid access token nor the lecture's stream key (`unauthenticated`), or a ticket that is no good (`ticket_refused`) */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3274,7 +3298,10 @@ export interface operations {
     };
     describePublishing: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Stands for the bearer, once and for a minute. */
+                ticket?: string;
+            };
             header?: never;
             path: {
                 /** @description The lecture */

@@ -1,5 +1,6 @@
 //! `OPTIONS /live/{video_id}/whip` and `OPTIONS /live/{video_id}/whip/{session}`
 
+use super::start_publishing::Sent;
 use crate::controllers::sdp;
 use axum::response::Response;
 use contracts::VideoId;
@@ -10,7 +11,7 @@ use contracts::VideoId;
     path = "/live/{video_id}/whip",
     operation_id = "describePublishing",
     tag = "live",
-    params(("video_id" = VideoId, Path, description = "The lecture")),
+    params(("video_id" = VideoId, Path, description = "The lecture"), Sent),
     responses((status = 204, description = "`Accept-Post`, and what pages of other origins may send"))
 )]
 pub(crate) async fn describe_publishing() -> Response {

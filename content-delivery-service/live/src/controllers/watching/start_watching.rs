@@ -1,9 +1,9 @@
 //! `POST /live/{video_id}/whep`
 
-use crate::controllers::person::person;
 use crate::controllers::state::Api;
-use crate::controllers::{errors, sdp};
-use crate::sessions::{OpenError, Opened};
+use crate::controllers::{elsewhere, errors, sdp};
+use crate::nodes::Pass;
+use crate::sessions::OpenError;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
@@ -15,12 +15,14 @@ use runtime::{
 };
 use serde::Deserialize;
 
-/// What a lecture's link adds to the address.
+/// What the address may have.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Link {
     /// The key of the lecture's link: whoever has it may watch, signed in or not.
     s: Option<String>,
+    /// Another node has sent the viewer here: stands for all rights, once and for a minute.
+    ticket: Option<String>,
 }
 
 /// Watches a live lecture by WebRTC (WHEP): opens a playback session, as a stream does, and a session of WebRTC with it.
@@ -33,8 +35,9 @@ pub(crate) struct Link {
     request_body(content = String, content_type = "application/sdp", description = "The offer"),
     responses(
         (status = 201, description = "The answer; `Location` is the session, `ETag` its ICE, `Link` the servers that help to connect", content_type = "application/sdp", body = String),
+        (status = 307, description = "Another node holds the lecture: send the same offer to `Location`, within a minute and without the bearer"),
         (status = 400, description = "The offer can't be read (`malformed_sdp`)", body = ProblemDocument),
-        (status = 401, description = "No valid sign-in, and no public lecture (`unauthenticated`)", body = ProblemDocument),
+        (status = 401, description = "No valid sign-in, and no public lecture (`unauthenticated`), or a ticket that is no good (`ticket_refused`)", body = ProblemDocument),
         (status = 403, description = "Listed, but not open to the caller now (`not_entitled`)", body = ProblemDocument),
         (status = 404, description = "No such lecture (`video_not_found`)", body = ProblemDocument),
         (status = 409, description = "Nobody publishes it at the moment (`not_live`), or it has ended (`live_ended`)", body = ProblemDocument),
@@ -53,18 +56,22 @@ pub(crate) async fn start_watching(
     from: ClientAddress,
     request: Request,
 ) -> Response {
+    if let Some(ticket) = link.ticket {
+        let started = sent(&api, video.ok(), &ticket, request).await;
+        return started.unwrap_or_else(|problem| sdp::open_to_all(problem.into_response()));
+    }
     let headers = request.headers().clone();
     let asked = async {
         let viewer = viewer(&api, &headers).await?;
-        if !api.sessions.has_place() {
-            return Err(errors::not_opened(&OpenError::Full));
-        }
         // Without a sign-in, a malformed id is no more telling than an unknown one.
         let video = match video {
             Ok(PathId(video)) => video,
             Err(_) if viewer.is_none() => return Err(AuthError::Missing.into()),
             Err(problem) => return Err(problem),
         };
+        if !api.sessions.has_place(video) {
+            return Err(errors::not_opened(&OpenError::Full));
+        }
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         Ok::<_, Problem>(WatchAsked {
             video,
@@ -88,7 +95,7 @@ async fn viewer(api: &Api, headers: &HeaderMap) -> Result<Option<Bearer>, Proble
         return Ok(None);
     }
     match api.authenticator.verify(bearer(headers)?).await? {
-        Principal::User(caller) => Ok(Some(person(caller))),
+        Principal::User(caller) => Ok(Some((&caller).into())),
         Principal::Client { .. } => Err(user_required()),
     }
 }
@@ -103,22 +110,48 @@ async fn start(api: &Api, asked: WatchAsked, request: Request) -> Result<Respons
         video,
         token: grant.token,
     };
-    match open(api, &watch, request).await {
-        Ok(opened) => {
-            let location = format!("/p/{}/{video}/whep/{}", watch.token, opened.id.simple());
-            sdp::answer(api, opened, &location)
+    let begun = async {
+        let offer = sdp::read_offer(request).await?;
+        match elsewhere::way(api, video, Pass::Watch(watch.clone())).await? {
+            Some(url) => sdp::elsewhere(&url),
+            None => open(api, &watch, &offer, false).await,
         }
-        Err(problem) => {
-            if let Err(error) = api.door.leave(watch).await {
-                tracing::debug!(%error, "a playback ends by itself later");
-            }
-            Err(problem)
-        }
-    }
+    };
+    let begun = begun.await;
+    or_leave(api, watch, begun).await
 }
 
-async fn open(api: &Api, watch: &Watch, request: Request) -> Result<Opened, Problem> {
-    let offer = sdp::read_offer(request).await?;
-    let opened = api.sessions.watch(watch.clone(), &offer).await;
-    opened.map_err(|error| errors::not_opened(&error))
+/// Goes on with a viewer whom another node has sent here.
+async fn sent(api: &Api, video: Option<PathId<VideoId>>, ticket: &str, request: Request) -> Result<Response, Problem> {
+    let watch = match elsewhere::redeem(api, ticket)? {
+        Pass::Watch(watch) if video == Some(PathId(watch.video)) => watch,
+        Pass::Watch(_) | Pass::Publish(..) => return Err(errors::ticket_refused()),
+    };
+    let begun = async {
+        let living = api.door.living(vec![watch.clone()]).await;
+        if living.map_err(|error| errors::unanswered(&error))?.is_empty() {
+            return Err(errors::ticket_refused());
+        }
+        let offer = sdp::read_offer(request).await?;
+        open(api, &watch, &offer, true).await
+    };
+    let begun = begun.await;
+    or_leave(api, watch, begun).await
+}
+
+async fn open(api: &Api, watch: &Watch, offer: &str, by_ticket: bool) -> Result<Response, Problem> {
+    let opened = api.sessions.watch(watch.clone(), offer).await;
+    let opened = opened.map_err(|error| errors::not_opened(&error))?;
+    let path = format!("/p/{}/{}/whep/{}", watch.token, watch.video, opened.id.simple());
+    sdp::answer(api, opened, &elsewhere::location(api, &path, by_ticket))
+}
+
+/// Without a session, the playback ends.
+async fn or_leave(api: &Api, watch: Watch, begun: Result<Response, Problem>) -> Result<Response, Problem> {
+    if begun.is_err()
+        && let Err(error) = api.door.leave(watch).await
+    {
+        tracing::debug!(%error, "a playback ends by itself later");
+    }
+    begun
 }
