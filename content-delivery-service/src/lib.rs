@@ -177,11 +177,11 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let courses = CourseService::new(db.clone(), answers.courses, streams.clone(), receipts, clock.clone());
     let gate = LiveGate::new(&db, access, courses.clone());
     let door = (authenticator.clone(), clock.clone());
-    let live = open_door((&db, &secret), gate, (answers.live, directory), door);
+    let (live, door) = open_door((&db, &secret), gate, (answers.live, directory), door);
     let followed = (&streams, &courses, &uploads);
     let (changes, followers) = follow(followed, backing.bus.as_ref(), (db.clone(), clock.clone())).await?;
     let spawner = Spawner::new();
-    let questions = routes::questions(LectureAnswers::new(db.clone()), WatchAnswers::new(db.clone()));
+    let questions = routes::questions(LectureAnswers::new(db.clone()), WatchAnswers::new(db.clone())).live_door(door);
     let api = Api {
         uploads: uploads.clone(),
         videos: videos.clone(),
@@ -204,18 +204,19 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     })
 }
 
-/// The routes of live lectures; hands the door to them over.
+/// The routes of live lectures, and the door to them, which is also handed over.
 fn open_door(
     (db, secret): (&Db, &SecretSlice<u8>),
     gate: LiveGate,
     (live, directory): (Live, Arc<dyn Directory>),
     (authenticator, clock): (Authenticator, Clock),
-) -> Routes {
+) -> (Routes, Arc<dyn LiveDoor>) {
     let asked = (Arc::new(gate) as Arc<dyn Gate>, live.media, directory);
     let by = (authenticator.clone(), clock);
     let lectures = LiveService::new(db, secret.expose_secret(), asked, by, live.rtmp_port);
-    (live.take_door)(Arc::new(lectures.clone()));
-    live_lectures::routes(lectures, &authenticator)
+    let door: Arc<dyn LiveDoor> = Arc::new(lectures.clone());
+    (live.take_door)(Arc::clone(&door));
+    (live_lectures::routes(lectures, &authenticator), door)
 }
 
 fn places(config: &PlaybackConfig) -> Places {

@@ -45,7 +45,7 @@ production_role() {
 production_roles() {
   local role port=18080
   local -A ports=()
-  for role in users courses content transcode web; do
+  for role in users courses content live transcode web; do
     port=$(free_port $((port + 1)))
     ports[$role]=$port
   done
@@ -54,12 +54,12 @@ production_roles() {
     export "MOOCFLIX_${role^^}__BASE_URL=http://127.0.0.1:${ports[$role]}"
   done
   "$moocflix" migrate --data-dir "$production_folder/users" >/dev/null
-  for role in users courses content transcode web; do
+  for role in users courses content live transcode web; do
     production_role "$role" "${ports[$role]}"
   done
   "$(dirname "$moocflix")/front" "$1" "users=http://127.0.0.1:${ports[users]}" \
     "courses=http://127.0.0.1:${ports[courses]}" "content=http://127.0.0.1:${ports[content]}" \
-    "web=http://127.0.0.1:${ports[web]}" >"$output" &
+    "live=http://127.0.0.1:${ports[live]}" "web=http://127.0.0.1:${ports[web]}" >"$output" &
   server=$!
 }
 

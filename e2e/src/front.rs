@@ -29,6 +29,8 @@ pub struct Roles {
     pub courses: String,
     /// `/api/v1/content`, `/p`
     pub content: String,
+    /// What of them is WebRTC's; none if that stays with them.
+    pub live: Option<String>,
     /// Everything else.
     pub web: String,
 }
@@ -42,7 +44,7 @@ enum Way<'a> {
 }
 
 impl Roles {
-    /// Reads `users=URL courses=URL content=URL web=URL`.
+    /// Reads `users=URL courses=URL content=URL web=URL`, and `live=URL` if it is there.
     pub fn read(words: &[String]) -> Result<Self> {
         let of = |role: &str| {
             let named = words.iter().filter_map(|word| word.split_once('='));
@@ -56,6 +58,7 @@ impl Roles {
             users: of("users")?,
             courses: of("courses")?,
             content: of("content")?,
+            live: of("live").ok(),
             web: of("web")?,
         })
     }
@@ -71,12 +74,20 @@ impl Roles {
             Way::To(&self.users)
         } else if below("/api/v1/courses") {
             Way::To(&self.courses)
+        } else if let Some(live) = self.live.as_ref().filter(|_| is_webrtc(path)) {
+            Way::To(live)
         } else if below("/api/v1/content") || below("/p") {
             Way::To(&self.content)
         } else {
             Way::To(&self.web)
         }
     }
+}
+
+/// `/api/v1/content/live/ID/whip`, `/api/v1/content/live/ID/whep`, `/p/TOKEN/ID/whep`, and what is below them.
+fn is_webrtc(path: &str) -> bool {
+    let step = |prefix: &str, at: usize| path.strip_prefix(prefix)?.split('/').nth(at);
+    matches!(step("/api/v1/content/live/", 1), Some("whip" | "whep")) || step("/p/", 2) == Some("whep")
 }
 
 /// Serves an address until the future is dropped.

@@ -240,6 +240,7 @@ async fn split(start: &Start, folder: &tempfile::TempDir) -> Result<(Vec<Server>
         users: url(0),
         courses: url(1),
         content: url(2),
+        live: None,
         web: url(4),
     };
     let listener = tokio::net::TcpListener::bind(addresses[ROLES.len()]).await?;

@@ -10,7 +10,7 @@ use backing::tasks::Queue;
 use backing::{Backing, Db};
 use content_delivery_service::{Answers, Live};
 use contracts::events::USERS_TOPIC;
-use contracts::questions::live::LiveMedia;
+use contracts::questions::live::{LiveDoor, LiveMedia};
 use contracts::questions::{Courses, Directory, Identities, Lectures, Watching};
 use live_server::encoders::Encoders;
 use live_server::nodes::{Nodes, Reading};
@@ -340,9 +340,15 @@ impl Parts {
     /// The sessions of those who publish and watch live lectures.
     async fn live_sessions(&mut self, settings: &Settings) -> Result<Service> {
         let rooms = self.rooms(settings).await?;
-        let door = rooms
-            .door()
-            .context("it needs the role `content` in the same process")?;
+        let door = match rooms.door() {
+            Some(door) => door,
+            None => {
+                let content = self.peers.get(content_delivery_service::NAME);
+                let door: Arc<dyn LiveDoor> = content.context("the role `content` is nowhere")?;
+                rooms.hang(Arc::clone(&door));
+                door
+            }
+        };
         let (node, clock) = (self.node.clone(), self.backing.clock.clone());
         let nodes = self.peers.live_nodes()?.map(|away| {
             let secret = (self.secret.expose_secret(), clock.clone());

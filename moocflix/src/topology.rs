@@ -41,9 +41,15 @@ pub(crate) fn check(duties: &Duties, settings: &Settings) -> Result<(), Faults> 
         faults.unless(settings.secret_key.is_some(), || format!("secret_key: {shared}"));
         faults.unless(settings.public_url.is_some(), || format!("public_url: {shared}"));
     }
-    let halves = [content_delivery_service::NAME, transcoding_jobs::NAME].map(|role| duties.include(role));
-    faults.unless(halves[0] == halves[1] || settings.has_named_storage(), || {
-        "storage_url: must be set, the same for `content` and `transcode`, because they run apart".to_owned()
+    let [content, live, transcode] = [
+        content_delivery_service::NAME,
+        live_server::NAME,
+        transcoding_jobs::NAME,
+    ]
+    .map(|role| duties.include(role));
+    let keep_objects_together = content == transcode && (content || !live);
+    faults.unless(keep_objects_together || settings.has_named_storage(), || {
+        "storage_url: must be set, the same for `content`, `live` and `transcode`, because they run apart".to_owned()
     });
     faults.into_result()
 }

@@ -46,7 +46,7 @@ pub const FACE: Face = Face {
     metrics: metric::METRICS,
     does: "serves live lectures by WebRTC",
     needs: &["content"],
-    asks: &[],
+    asks: &["users", "content"],
 };
 
 /// What the role is built from.

@@ -1,4 +1,4 @@
-//! Puts roles in several processes on one origin: `front HOST:PORT users=URL courses=URL content=URL web=URL`.
+//! Puts roles in several processes on one origin: `front HOST:PORT users=URL courses=URL content=URL web=URL live=URL`.
 
 use anyhow::{Context, Result};
 use e2e::front::{Roles, serve};

@@ -8,7 +8,7 @@ use e2e::playlist::{beside, renditions};
 use e2e::process::until;
 use e2e::server::{PLACES, Server};
 use e2e::tools::{self, report};
-use e2e::topology::Installation;
+use e2e::topology::{Installation, Topology};
 use futures::future::try_join_all;
 use reqwest::Method;
 use serde_json::Value;
@@ -60,14 +60,7 @@ impl Nodes {
 
     /// The address of the playlist of the lecture's picture on the wrong node.
     async fn playlist(&self) -> Result<String> {
-        let url = playlists(&self.wrong, &self.lecture, &self.teacher.token).await?;
-        let path = url.strip_prefix(&self.wrong.base).context("a path")?;
-        let index = until("the index", BEGINNING, async || {
-            let index = self.wrong.fetch(path).await?;
-            Ok((index.status == 200).then(|| index.text()))
-        });
-        let all = renditions(path, &index.await?);
-        all.into_iter().next().context("a rendition")
+        picture(&self.wrong, &self.lecture, &self.teacher).await
     }
 
     async fn counted(&self, api: &Api, metric: &str, kind: &str) -> Result<f64> {
@@ -76,6 +69,28 @@ impl Nodes {
         let chosen = series.iter().filter(|(name, _)| name.contains(kind));
         Ok(chosen.map(|(_, value)| **value).sum())
     }
+}
+
+/// The address of the playlist of a lecture's picture.
+async fn picture(api: &Api, lecture: &str, viewer: &Account) -> Result<String> {
+    let url = playlists(api, lecture, &viewer.token).await?;
+    let path = url.strip_prefix(&api.base).context("a path")?;
+    let index = until("the index", BEGINNING, async || {
+        let index = api.fetch(path).await?;
+        Ok((index.status == 200).then(|| index.text()))
+    });
+    let all = renditions(path, &index.await?);
+    all.into_iter().next().context("a rendition")
+}
+
+/// What aiortc sees and hears within some seconds by WHEP at the server with this base.
+async fn watched(base: &str, lecture: &str, viewer: &Account) -> Result<Value> {
+    let url = format!("{base}/api/v1/content/live/{lecture}/whep");
+    let mut watch = tools::python("whep.py")?;
+    let seen = tools::output(watch.args([&url, &viewer.token, "4"]), &[]).await?;
+    let seen: Value = serde_json::from_slice(&seen)?;
+    ensure!(seen["pictures"].as_f64().is_some_and(|count| count >= 30.0), "{seen}");
+    Ok(seen)
 }
 
 /// An offer to the wrong node leads to the other one by a ticket, which stands for the bearer once.
@@ -122,12 +137,8 @@ async fn a_lecture_is_published_and_watched_by_the_wrong_node_and_outlives_its_o
     ticket(&nodes).await?;
     let (mut publisher, session) = publish_by_whip(&nodes.wrong.base, &nodes.lecture, &nodes.key).await?;
     ensure!(session.starts_with(&nodes.site.api.base), "{session}");
-    let mut watch = tools::python("whep.py")?;
-    let whep = format!("{}{}", nodes.wrong.base, nodes.path("whep"));
-    let seen = tools::output(watch.args([&whep, &nodes.teacher.token, "4"]), &[]).await?;
-    let seen: Value = serde_json::from_slice(&seen)?;
+    let seen = watched(&nodes.wrong.base, &nodes.lecture, &nodes.teacher).await?;
     report(format!("WHIP and WHEP by the wrong node, both aiortc: {seen}"));
-    ensure!(seen["pictures"].as_f64().is_some_and(|count| count >= 30.0), "{seen}");
     let playlist = nodes.playlist().await?;
     let before = until("two segments", BEGINNING, async || {
         let text = nodes.wrong.fetch(&playlist).await?.expect(200)?.text();
@@ -250,5 +261,33 @@ async fn a_hundred_readers_on_one_node_cost_the_other_one_request_per_part() -> 
         cost.0,
         asked.playlists
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_with_no_role_but_live_publishes_what_content_serves() -> Result<()> {
+    let mut site = Installation::start(Topology::ProductionSplit, SETTINGS).await?;
+    let teacher = site.account("instructor").await?;
+    let live = site.another("live").await?;
+    let (lecture, key) = announce(&site.api, &teacher).await?;
+    let (_publisher, _) = publish_by_whip(&live.url(), &lecture, &key).await?;
+    let seen = watched(&live.url(), &lecture, &teacher).await?;
+    report(format!("WHIP and WHEP by a process with no role but live: {seen}"));
+    let playlist = picture(&site.api, &lecture, &teacher).await?;
+    until("a part", BEGINNING, async || {
+        let text = site.api.fetch(&playlist).await?.expect(200)?.text();
+        let Some((part, ..)) = edge(&text) else {
+            return Ok(None);
+        };
+        site.api.fetch(&beside(&playlist, part)).await?.expect(200)?;
+        Ok(Some(()))
+    })
+    .await?;
+    let end = format!("/api/v1/content/live/{lecture}/end");
+    site.api
+        .json(Method::POST, &end, &teacher.token, &Value::Null)
+        .await?
+        .expect(200)?;
+    site.api.becomes(&lecture, &teacher.token, &["ready"]).await?;
     Ok(())
 }

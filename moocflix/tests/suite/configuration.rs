@@ -150,10 +150,11 @@ fn a_role_apart_names_all_that_it_lacks() {
         "secret_key: must be set",
         "public_url: must be set",
     ];
-    let cases: [(&str, &[&str]); 4] = [
+    let cases: [(&str, &[&str]); 5] = [
         ("users", &[]),
         ("courses", &["users.base_url", "content.base_url"]),
         ("content", &["users.base_url", "courses.base_url", "storage_url"]),
+        ("live", &["users.base_url", "content.base_url", "storage_url"]),
         ("users,content,transcode", &["courses.base_url"]),
     ];
     for (roles, lacks) in cases {

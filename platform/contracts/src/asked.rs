@@ -4,7 +4,7 @@
 //! A gateway never leads to these addresses. Nodes of two versions talk to each other while an installation is updated, so
 //! fields are only added, with a default.
 
-use crate::questions::live::{LiveFile, Reload};
+use crate::questions::live::{LiveFile, PublishAsked, PublishGrant, Refused, Reload, Watch, WatchAsked, WatchGrant};
 use crate::questions::{
     Addressee, ChangePosition, Changes, ExternalIdentity, LastEvent, Lecture, LocalAccount, Person, Refusal, Watched,
 };
@@ -41,9 +41,10 @@ macro_rules! questions {
 }
 
 /// Whoever checks access tokens.
-const ALL: &[&str] = &["courses", "content", "transcode", "web"];
+const ALL: &[&str] = &["courses", "content", "live", "transcode", "web"];
 const COURSES: &[&str] = &["courses"];
 const CONTENT: &[&str] = &["content"];
+const LIVE: &[&str] = &["live"];
 const BOTH: &[&str] = &["courses", "content"];
 
 questions! {
@@ -116,6 +117,36 @@ questions! {
         /// What the player waits for.
         reload: Reload,
     } -> ();
+
+    /// `LiveDoor::publish`
+    MayPublishAsked at "/internal/v1/content/live/publish" by LIVE {
+        /// Who, and what.
+        asked: PublishAsked,
+    } -> Result<PublishGrant, Refused>;
+
+    /// `LiveDoor::withdrawn`
+    WithdrawnAsked at "/internal/v1/content/live/withdrawn" by LIVE {
+        /// The rights of those who publish.
+        grants: Vec<PublishGrant>,
+    } -> Vec<usize>;
+
+    /// `LiveDoor::watch`
+    MayWatchAsked at "/internal/v1/content/live/watch" by LIVE {
+        /// Who, and what.
+        asked: WatchAsked,
+    } -> Result<WatchGrant, Refused>;
+
+    /// `LiveDoor::living`
+    LivingAsked at "/internal/v1/content/live/living" by LIVE {
+        /// The playback sessions.
+        watches: Vec<Watch>,
+    } -> Vec<usize>;
+
+    /// `LiveDoor::leave`
+    LeaveAsked at "/internal/v1/content/live/leave" by LIVE {
+        /// The playback session.
+        watch: Watch,
+    } -> ();
 }
 
 #[cfg(test)]
@@ -179,6 +210,7 @@ mod tests {
             starts_at: Some(Timestamp::from_seconds(9)),
             is_administered: true,
         }]);
+        travels(&Err::<PublishGrant, _>(Refused::NotEntitled));
         let name = RenditionName::parse("live-h").unwrap();
         travels(&LiveFileAsked {
             video: VideoId::generate(),

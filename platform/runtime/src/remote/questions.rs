@@ -3,9 +3,10 @@
 use super::peer::Peer;
 use async_trait::async_trait;
 use contracts::asked::{
-    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LecturesAsked, LiveAsked, PeopleAsked, RefusalsAsked,
-    WatchedAsked,
+    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LeaveAsked, LecturesAsked, LiveAsked, LivingAsked,
+    MayPublishAsked, MayWatchAsked, PeopleAsked, RefusalsAsked, WatchedAsked, WithdrawnAsked,
 };
+use contracts::questions::live::{LiveDoor, PublishAsked, PublishGrant, Refused, Watch, WatchAsked, WatchGrant};
 use contracts::questions::{
     Addressee, ChangePosition, Changes, Courses, Directory, ExternalIdentity, Identities, LastEvent, Lecture, Lectures,
     LocalAccount, Person, Refusal, Refusals, Unanswered, Watched, Watching,
@@ -67,5 +68,28 @@ impl Courses for Peer {
 
     async fn last_events(&self, course: CourseId, user: UserId) -> Result<Vec<LastEvent>, Unanswered> {
         self.ask(&LastEventsAsked { course, user }).await
+    }
+}
+
+#[async_trait]
+impl LiveDoor for Peer {
+    async fn publish(&self, asked: PublishAsked) -> Result<Result<PublishGrant, Refused>, Unanswered> {
+        self.ask(&MayPublishAsked { asked }).await
+    }
+
+    async fn withdrawn(&self, grants: Vec<PublishGrant>) -> Result<Vec<usize>, Unanswered> {
+        self.ask(&WithdrawnAsked { grants }).await
+    }
+
+    async fn watch(&self, asked: WatchAsked) -> Result<Result<WatchGrant, Refused>, Unanswered> {
+        self.ask(&MayWatchAsked { asked }).await
+    }
+
+    async fn living(&self, watches: Vec<Watch>) -> Result<Vec<usize>, Unanswered> {
+        self.ask(&LivingAsked { watches }).await
+    }
+
+    async fn leave(&self, watch: Watch) -> Result<(), Unanswered> {
+        self.ask(&LeaveAsked { watch }).await
     }
 }

@@ -15,10 +15,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use contracts::asked::{
-    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LecturesAsked, LiveAsked, LiveFileAsked, PeopleAsked,
-    Question, RefusalsAsked, WatchedAsked,
+    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LeaveAsked, LecturesAsked, LiveAsked, LiveFileAsked,
+    LivingAsked, MayPublishAsked, MayWatchAsked, PeopleAsked, Question, RefusalsAsked, WatchedAsked, WithdrawnAsked,
 };
-use contracts::questions::live::LiveMedia;
+use contracts::questions::live::{LiveDoor, LiveMedia};
 use contracts::questions::{Courses, Directory, Identities, Lectures, Refusals, Unanswered, Watching};
 use futures::future::BoxFuture;
 use http::{Method, StatusCode};
@@ -117,6 +117,32 @@ impl Questions {
         self.shaped(move |LiveFileAsked { video, file, reload }| {
             let answers = Arc::clone(&answers);
             async move { Ok(live_reply::response(answers.read(video, &file, reload).await)) }
+        })
+    }
+
+    /// Adds the questions about who may publish and watch live lectures.
+    pub fn live_door(self, door: Arc<dyn LiveDoor>) -> Self {
+        let (publish, withdrawn, watch) = (Arc::clone(&door), Arc::clone(&door), Arc::clone(&door));
+        let (living, leave) = (Arc::clone(&door), door);
+        self.line(move |MayPublishAsked { asked }| {
+            let door = Arc::clone(&publish);
+            async move { door.publish(asked).await }
+        })
+        .line(move |WithdrawnAsked { grants }| {
+            let door = Arc::clone(&withdrawn);
+            async move { door.withdrawn(grants).await }
+        })
+        .line(move |MayWatchAsked { asked }| {
+            let door = Arc::clone(&watch);
+            async move { door.watch(asked).await }
+        })
+        .line(move |LivingAsked { watches }| {
+            let door = Arc::clone(&living);
+            async move { door.living(watches).await }
+        })
+        .line(move |LeaveAsked { watch }| {
+            let door = Arc::clone(&leave);
+            async move { door.leave(watch).await }
         })
     }
 
