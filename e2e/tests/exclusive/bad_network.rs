@@ -2,12 +2,12 @@
 
 use super::scenario;
 use anyhow::{Context, Result, ensure};
-use e2e::viewers::now;
-use e2e::weather::{BadNetwork, Weather};
 use e2e::live::free;
 use e2e::server::Start;
 use e2e::stage::Stage;
 use e2e::tools::{self, report};
+use e2e::viewers::now;
+use e2e::weather::{BadNetwork, Weather};
 use e2e::webrtc::Lecture;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -124,7 +124,10 @@ fn arrived(seen: &Seen, viewer: &Viewer, (from, until): (f64, f64)) -> (usize, u
 
 /// The median distance of picture and sound in the three seconds before a moment: browsers bring them together in steps.
 fn apart(viewer: &Viewer, until: f64) -> Option<f64> {
-    let all = viewer.apart.iter().filter(|(at, _)| (until - 3_000.0..until).contains(at));
+    let all = viewer
+        .apart
+        .iter()
+        .filter(|(at, _)| (until - 3_000.0..until).contains(at));
     let mut all: Vec<f64> = all.map(|(_, apart)| *apart).collect();
     all.sort_by(f64::total_cmp);
     all.get(all.len() / 2).copied()

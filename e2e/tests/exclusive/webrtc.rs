@@ -2,10 +2,10 @@
 
 use super::scenario;
 use anyhow::{Context, Result, ensure};
-use e2e::turn::TurnServer;
 use e2e::server::Start;
 use e2e::stage::Stage;
 use e2e::tools::{self, report};
+use e2e::turn::TurnServer;
 use e2e::webrtc::{Lecture, SMALL};
 use serde_json::{Value, json};
 

@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::{Account, Api};
-use e2e::viewers::Audience;
 use e2e::live::{BEGINNING, playlists};
 use e2e::playlist::renditions;
 use e2e::process::{anonymous_memory, encoders, until};
@@ -10,6 +9,7 @@ use e2e::server::{PLACES, Start};
 use e2e::settings::long;
 use e2e::stage::{Stage, scenario};
 use e2e::tools::report;
+use e2e::viewers::Audience;
 use e2e::webrtc::{Lecture, Pictures, SMALL};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -2,11 +2,11 @@
 
 use super::metrics::{LIVE, documented, moved};
 use anyhow::{Context, Result, ensure};
-use e2e::viewers::Audience;
 use e2e::live::{BEGINNING, free, lecture, playlists, publish};
 use e2e::process::{encoders, signal, until};
 use e2e::server::Start;
 use e2e::stage::{Stage, scenario};
+use e2e::viewers::Audience;
 use e2e::webrtc::{Lecture, SMALL};
 use reqwest::Method;
 use rustix::process::Signal;

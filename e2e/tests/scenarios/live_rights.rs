@@ -3,7 +3,6 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::{Account, Api};
-use e2e::viewers::{Audience, now};
 use e2e::courses::Course;
 use e2e::live::{BEGINNING, playlists};
 use e2e::playlist::{beside, renditions};
@@ -11,6 +10,7 @@ use e2e::process::until;
 use e2e::server::{PLACES, Start};
 use e2e::stage::{Stage, scenario};
 use e2e::tools::report;
+use e2e::viewers::{Audience, now};
 use e2e::webrtc::{Lecture, Pictures, SMALL};
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -3,12 +3,12 @@
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::{Account, Answer, Api};
-use e2e::viewers::Audience;
 use e2e::live::BEGINNING;
 use e2e::process::until;
 use e2e::server::{Server, Start};
 use e2e::stage::{Stage, scenario};
 use e2e::tools::report;
+use e2e::viewers::Audience;
 use e2e::webrtc::{Lecture, SMALL};
 use reqwest::Method;
 use serde_json::{Value, json};
