@@ -130,8 +130,9 @@ async fn come_and_go(stage: &mut Stage) -> Result<()> {
     ensure!(after.threads <= before.threads + 4, "{before:?} {after:?}");
     ensure!(visits >= 10, "only {visits} visits");
     let owner = api.login(&watcher.email, &watcher.password).await?;
-    let end = api.json(Method::POST, &lecture.path("/end"), &owner.token, &json!({}));
-    end.await?.expect(200)?;
+    let end = lecture.path("/end");
+    let end = api.json(Method::POST, &end, &owner.token, &json!({})).await?;
+    end.expect(200)?;
     publisher.start_kill()?;
     until("the end of everything", Duration::from_secs(30), async || {
         let sessions = gauge(api, &admin, "moocflix_live_webrtc_sessions{kind=\"publisher\"}").await?;
