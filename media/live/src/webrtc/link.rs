@@ -4,7 +4,7 @@ use core::net::SocketAddr;
 use std::time::{Duration, Instant};
 use str0m::ice::StunMessage;
 use str0m::net::{Protocol, Receive};
-use str0m::{Event, Input, Output, PacerReason, Reason, Rtc};
+use str0m::{Event, Input, Output, Rtc};
 
 /// A peer that has not connected for so long has given up.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
@@ -13,8 +13,6 @@ const SILENT_FOR: Duration = Duration::from_secs(30);
 
 /// How far a connection may get ahead of the clock while it sends: it takes a microsecond for each packet.
 const AHEAD: Duration = Duration::from_millis(1);
-/// How long the estimate of a connection may be left alone. Frames and packets wake it, too.
-const LEISURE: Duration = Duration::from_millis(50);
 
 /// How packets travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -85,8 +83,10 @@ pub(super) struct Link {
     begun: Instant,
     heard: Option<Instant>,
     connected: bool,
-    /// When something last happened.
+    /// The time of what last came from outside.
     woken: Instant,
+    /// The connection's own time, which is a little ahead after it has sent.
+    time: Instant,
     /// A packet was sent since: there may be another one behind it.
     has_sent: bool,
 }
@@ -99,6 +99,7 @@ impl Link {
             heard: None,
             connected: false,
             woken: now,
+            time: now,
             has_sent: false,
         }
     }
@@ -110,13 +111,13 @@ impl Link {
             destination,
             contents,
         } = arrival;
+        let now = self.move_to(now);
         let Ok(received) = Receive::new(transport.into(), source, destination, contents) else {
             return;
         };
         let input = Input::Receive(now, received);
         if self.rtc.accepts(&input) {
             self.heard = Some(now);
-            self.woken = self.woken.max(now);
             self.put(input);
         }
     }
@@ -128,8 +129,15 @@ impl Link {
         if silent || late {
             self.rtc.disconnect();
         }
-        self.woken = now;
+        let now = self.move_to(now);
         self.put(Input::Timeout(now));
+    }
+
+    /// Notes what time it is outside; returns the connection's time, which never goes back.
+    fn move_to(&mut self, now: Instant) -> Instant {
+        self.woken = self.woken.max(now);
+        self.time = self.time.max(now);
+        self.time
     }
 
     /// Says good-bye to the peer.
@@ -166,25 +174,15 @@ impl Link {
                 // The pacer wants to know the time before each packet; a picture leaves as a whole.
                 Ok(Output::Timeout(at)) if self.has_sent && at <= self.woken + AHEAD => {
                     self.has_sent = false;
+                    self.time = self.time.max(at);
                     self.put(Input::Timeout(at));
                 }
-                Ok(Output::Timeout(at)) => return Step::Wait(self.unhurried(at)),
+                Ok(Output::Timeout(at)) => return Step::Wait(at),
                 Err(_) => {
                     self.rtc.disconnect();
                     return Step::Wait(self.begun);
                 }
             }
-        }
-    }
-
-    /// When to wake for what the connection wants to do at a moment.
-    fn unhurried(&self, at: Instant) -> Instant {
-        match self.rtc.last_timeout_reason() {
-            Reason::BweDelayControl
-            | Reason::BweProbeControl
-            | Reason::BweProbeEstimator
-            | Reason::Pacer(PacerReason::Handle) => at.max(self.woken + LEISURE),
-            _ => at,
         }
     }
 
