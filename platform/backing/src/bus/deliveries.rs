@@ -6,8 +6,9 @@ use crate::{Db, args, record};
 use contracts::{EventId, Timestamp};
 use uuid::Uuid;
 
-/// The number of first events that are looked up at once.
+/// The number of first events that are looked up at once, on PostgreSQL and on SQLite.
 const HEADS: i64 = 64;
+const FEW_HEADS: i64 = 16;
 /// The number of events that are handled in one transaction at most.
 pub(super) const TOGETHER: usize = 16;
 
@@ -62,7 +63,8 @@ pub(super) async fn due(db: &Db, group: &str, now: Timestamp) -> Result<Vec<Head
     let sql = "SELECT id, attempt FROM deliveries d WHERE consumer = $1 AND due <= $2 AND NOT EXISTS ( \
                SELECT 1 FROM deliveries e WHERE e.consumer = d.consumer AND e.subject = d.subject AND e.id < d.id) \
                ORDER BY id LIMIT $3";
-    db.read().all(sql, args![group, now, HEADS]).await
+    let most = if db.is_postgres() { HEADS } else { FEW_HEADS };
+    db.read().all(sql, args![group, now, most]).await
 }
 
 /// Takes events for the length of the transaction, in their order; without those that another member has taken or handled.

@@ -135,10 +135,15 @@ impl Group {
 
     /// Handles the first events of some aggregates; true if there may be more.
     async fn handle_due(&self, stop: impl Future<Output = ()> + Send) -> Result<bool, DbError> {
+        // other processes would wait too long for SQLite's only writer
+        let (lanes, size) = if self.db.is_postgres() {
+            (LANES, TOGETHER)
+        } else {
+            (1, 1)
+        };
         let heads = deliveries::due(&self.db, self.name, self.clock.now()).await?;
-        let lanes = if self.db.is_postgres() { LANES } else { 1 };
         let mut work = pin!(
-            futures::stream::iter(together(&heads))
+            futures::stream::iter(together(&heads, size))
                 .take_until(stop)
                 .map(|ids| self.handle(ids))
                 .buffer_unordered(lanes)
@@ -153,7 +158,7 @@ impl Group {
         result
     }
 
-    /// Handles events of different aggregates in one transaction; false if other members have them. If one of them is
+    /// Handles events of different aggregates in one transaction, only one on SQLite; false if other members have them. If one of them is
     /// refused, the others come again without it.
     async fn handle(&self, ids: Vec<i64>) -> Result<bool, DbError> {
         let _under_way = UnderWay::begin(&self.under_way, ids.len());
@@ -239,10 +244,10 @@ fn pause(tries: i64) -> Duration {
 
 /// The ids of events that are handled in one transaction each: several, but an event that was refused before comes alone, so
 /// that it holds up no other again.
-fn together(heads: &[Head]) -> Vec<Vec<i64>> {
+fn together(heads: &[Head], size: usize) -> Vec<Vec<i64>> {
     let (new, refused): (Vec<&Head>, Vec<&Head>) = heads.iter().partition(|head| head.attempt == 0);
     let ids = |heads: &[&Head]| heads.iter().map(|head| head.id).collect();
-    new.chunks(TOGETHER).chain(refused.chunks(1)).map(ids).collect()
+    new.chunks(size).chain(refused.chunks(1)).map(ids).collect()
 }
 
 /// Counts events as in progress until it is dropped.
