@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use e2e::api::{Account, Api};
 use e2e::courses::Course;
 use e2e::live::{BEGINNING, playlists};
+use e2e::media;
 use e2e::playlist::{beside, renditions};
 use e2e::process::until;
 use e2e::server::{PLACES, Start};
@@ -143,7 +144,9 @@ async fn whoever_loses_the_right_during_a_lecture_sees_no_more_of_it() -> Result
         }
         let api = &stage.api;
         let lecture = Lecture::announce(api, owner).await?;
-        let course = Course::publish(api, &lecture.owner, &[&lecture.id], &json!({})).await?;
+        // a course needs something that can be watched when it is published
+        let film = api.playable(&media::short().await?, &lecture.owner.token).await?;
+        let course = Course::publish(api, &lecture.owner, &[&lecture.id, &film], &json!({})).await?;
         for (how, account) in &accounts {
             // who is not in the course watches as long as everybody may who is signed in
             if *how != "private again" {
