@@ -4,7 +4,6 @@ use super::access_service::{Asker, Right};
 use crate::repositories::videos::lecture_repository::{LectureRepository, LectureRow};
 use async_trait::async_trait;
 use backing::Db;
-use backing::db::DbError;
 use contracts::questions::{Lecture, Lectures, Unanswered};
 use contracts::{UserId, VideoId};
 use renditions::models::lecture::Status;
@@ -48,6 +47,7 @@ impl Lectures for LectureAnswers {
     }
 }
 
-fn unanswered(error: DbError) -> Unanswered {
+/// What a service gets to know of a failure here.
+pub(crate) fn unanswered(error: impl std::fmt::Display) -> Unanswered {
     Unanswered(format!("the content service can't answer: {error}"))
 }

@@ -2,7 +2,8 @@
 
 use super::access_service::{AccessService, Asker, Visit};
 use super::course_service::CourseService;
-use super::error::{Denied, Failure, PlaybackError};
+use super::error::{Denied, PlaybackError};
+use super::lecture_answers::unanswered;
 use super::stream_service::opening::Opening;
 use crate::repositories::videos::video_repository::VideoRepository;
 use async_trait::async_trait;
@@ -65,7 +66,7 @@ impl Gate for LiveGate {
         let mut living = Vec::with_capacity(watches.len());
         for (at, watch) in watches.iter().enumerate() {
             let open = self.courses.streams().check(&watch.token, Some(watch.video)).await;
-            if open.map_err(|error| unanswered(&error.into()))?.is_some() {
+            if open.map_err(unanswered)?.is_some() {
                 living.push(at);
             }
         }
@@ -80,12 +81,12 @@ impl Gate for LiveGate {
                 None => Ok(()),
             }
         };
-        left.await.map_err(|error| unanswered(&error.into()))
+        left.await.map_err(unanswered)
     }
 
     async fn note_seen(&self) -> Result<(), Unanswered> {
         let noted = self.courses.streams().tidy().await;
-        noted.map_err(|error| unanswered(&error.into()))
+        noted.map_err(unanswered)
     }
 }
 
@@ -108,7 +109,7 @@ impl LiveGate {
 fn judged<T>(result: Result<T, PlaybackError>) -> Result<Result<T, Refused>, Unanswered> {
     let refused = match result {
         Ok(value) => return Ok(Ok(value)),
-        Err(PlaybackError::Failed(failure)) => return Err(unanswered(&failure)),
+        Err(PlaybackError::Failed(failure)) => return Err(unanswered(failure)),
         Err(PlaybackError::Denied(denied)) => match denied {
             Denied::Deleted => Refused::Deleted,
             Denied::NotEntitled => Refused::NotEntitled,
@@ -121,8 +122,4 @@ fn judged<T>(result: Result<T, PlaybackError>) -> Result<Result<T, Refused>, Una
         Err(PlaybackError::Crowded) => Refused::Crowded,
     };
     Ok(Err(refused))
-}
-
-fn unanswered(failure: &Failure) -> Unanswered {
-    Unanswered(format!("the content service can't answer: {failure}"))
 }
