@@ -2,6 +2,7 @@
 //!
 //! Requests are checked before they come here: nothing in this crate knows who asks.
 
+pub mod live_file;
 pub mod media_bytes;
 pub mod media_path;
 pub mod metric;

@@ -18,7 +18,7 @@ use crate::repositories::playback::playback_repository::{Ending, PlaybackReposit
 use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::access_service::{AccessService, Asker, Entitlement, Right, Visit, entitlement};
 use crate::services::stream_service::leases::Leases;
-use crate::services::stream_service::live_streams::{Asked, live_file};
+use crate::services::stream_service::live_streams::Asked;
 use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks};
 use backing::bus::After;
 use backing::space::Space;
@@ -32,6 +32,7 @@ use entitlements::models::places::Places;
 use entitlements::models::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
 use entitlements::repositories::grounds_repository::viewings;
 use entitlements::services::playback_keys::PlaybackKeys;
+use media_store::live_file;
 use media_store::media_bytes::MediaBytes;
 use media_store::media_path::MediaResource;
 use media_store::store::{MediaError, MediaStore};
@@ -217,7 +218,7 @@ impl StreamService {
         if open.unread.is_full() {
             return Err(busy());
         }
-        let media = match live_file(resource) {
+        let media = match live_file::named_by(resource) {
             Some(file) => Box::pin(self.live(open, (resource, file), asked)).await?,
             None => self.0.media.media(open.claims.video, resource).await?,
         };

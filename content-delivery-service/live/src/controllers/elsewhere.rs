@@ -3,7 +3,7 @@
 use super::errors;
 use super::state::Api;
 use crate::metric;
-use crate::nodes::Pass;
+use crate::nodes::{Nodes, Pass};
 use contracts::VideoId;
 use runtime::Problem;
 use url::Url;
@@ -35,7 +35,7 @@ pub(crate) fn redeem(api: &Api, ticket: &str) -> Result<Pass, Problem> {
 /// The address of a session. Where the server has an address of its own, it is named, since what a gateway leads to may be
 /// another node.
 pub(crate) fn location(api: &Api, path: &str, by_ticket: bool) -> String {
-    let here = api.nodes.as_ref().filter(|_| by_ticket).map(|nodes| nodes.address());
+    let here = api.nodes.as_ref().filter(|_| by_ticket).map(Nodes::address);
     let own = api.address.as_deref().or(here).unwrap_or_default();
     format!("{own}{path}")
 }
