@@ -4,11 +4,14 @@ use super::feed::{Feed, Item};
 use crate::network::{Network, Registration};
 use live::webrtc::{Departure, Shown, Viewer};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
+
+/// How much later the pacer wants to be asked for the packet behind one that leaves at once.
+const MOMENT: Duration = Duration::from_micros(2);
 
 pub(super) struct Session {
     viewer: Viewer,
@@ -89,9 +92,13 @@ impl Session {
 
     /// Does what there is to do; returns when to wake, or none if the viewer has gone.
     fn drain(&mut self, feed: &Feed) -> Option<Instant> {
+        let mut has_sent = false;
         loop {
             match self.viewer.next_step() {
-                Shown::Send(departure) => self.out.push(departure),
+                Shown::Send(departure) => {
+                    self.out.push(departure);
+                    has_sent = true;
+                }
                 Shown::Connected => {
                     // Without a feed the lecture has ended meanwhile.
                     let (kept, live) = feed.join()?;
@@ -99,6 +106,11 @@ impl Session {
                     self.viewer.begin(Instant::now(), &kept);
                 }
                 Shown::AskKeyFrame(layer) => feed.ask_key_frame(layer),
+                // The pacer wants to know the time before each packet, and a picture leaves as a whole.
+                Shown::Wait(at) if has_sent && at <= Instant::now() + MOMENT => {
+                    has_sent = false;
+                    self.viewer.tick(at.max(Instant::now()));
+                }
                 Shown::Wait(at) => return Some(at),
                 Shown::Ended => return None,
             }

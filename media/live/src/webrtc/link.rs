@@ -11,9 +11,6 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
 /// A peer that has sent nothing for so long has gone. Browsers send something at least every five seconds.
 const SILENT_FOR: Duration = Duration::from_secs(30);
 
-/// How far a connection may get ahead of the clock while it sends: it takes a microsecond for each packet.
-const AHEAD: Duration = Duration::from_millis(1);
-
 /// How packets travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
@@ -83,12 +80,6 @@ pub(super) struct Link {
     begun: Instant,
     heard: Option<Instant>,
     connected: bool,
-    /// The time of what last came from outside.
-    woken: Instant,
-    /// The connection's own time, which is a little ahead after it has sent.
-    time: Instant,
-    /// A packet was sent since: there may be another one behind it.
-    has_sent: bool,
 }
 
 impl Link {
@@ -98,9 +89,6 @@ impl Link {
             begun: now,
             heard: None,
             connected: false,
-            woken: now,
-            time: now,
-            has_sent: false,
         }
     }
 
@@ -111,7 +99,6 @@ impl Link {
             destination,
             contents,
         } = arrival;
-        let now = self.move_to(now);
         let Ok(received) = Receive::new(transport.into(), source, destination, contents) else {
             return;
         };
@@ -129,15 +116,7 @@ impl Link {
         if silent || late {
             self.rtc.disconnect();
         }
-        let now = self.move_to(now);
         self.put(Input::Timeout(now));
-    }
-
-    /// Notes what time it is outside; returns the connection's time, which never goes back.
-    fn move_to(&mut self, now: Instant) -> Instant {
-        self.woken = self.woken.max(now);
-        self.time = self.time.max(now);
-        self.time
     }
 
     /// Says good-bye to the peer.
@@ -152,36 +131,25 @@ impl Link {
     }
 
     pub(super) fn step(&mut self) -> Step {
-        loop {
-            match self.rtc.poll_output() {
-                Ok(Output::Transmit(packet)) => {
-                    self.has_sent = true;
-                    return Step::Send(Departure {
-                        transport: match packet.proto {
-                            Protocol::Udp => Transport::Udp,
-                            Protocol::Tcp | Protocol::SslTcp | Protocol::Tls => Transport::Tcp,
-                        },
-                        destination: packet.destination,
-                        contents: packet.contents.into(),
-                    });
+        match self.rtc.poll_output() {
+            Ok(Output::Transmit(packet)) => Step::Send(Departure {
+                transport: match packet.proto {
+                    Protocol::Udp => Transport::Udp,
+                    Protocol::Tcp | Protocol::SslTcp | Protocol::Tls => Transport::Tcp,
+                },
+                destination: packet.destination,
+                contents: packet.contents.into(),
+            }),
+            Ok(Output::Event(event)) => {
+                if matches!(event, Event::Connected) {
+                    self.connected = true;
                 }
-                Ok(Output::Event(event)) => {
-                    if matches!(event, Event::Connected) {
-                        self.connected = true;
-                    }
-                    return Step::Event(Box::new(event));
-                }
-                // The pacer wants to know the time before each packet; a picture leaves as a whole.
-                Ok(Output::Timeout(at)) if self.has_sent && at <= self.woken + AHEAD => {
-                    self.has_sent = false;
-                    self.time = self.time.max(at);
-                    self.put(Input::Timeout(at));
-                }
-                Ok(Output::Timeout(at)) => return Step::Wait(at),
-                Err(_) => {
-                    self.rtc.disconnect();
-                    return Step::Wait(self.begun);
-                }
+                Step::Event(Box::new(event))
+            }
+            Ok(Output::Timeout(at)) => Step::Wait(at),
+            Err(_) => {
+                self.rtc.disconnect();
+                Step::Wait(self.begun)
             }
         }
     }
