@@ -152,9 +152,9 @@ impl Stretch {
                     b"mdat" => {
                         let mut rest = payload;
                         for size in std::mem::take(&mut sizes) {
-                            let sample;
-                            (sample, rest) = rest.split_at_checked(size).context("a sample beyond its box")?;
-                            samples.push(sample.to_vec());
+                            let both = rest.split_at_checked(size).context("a sample beyond its box")?;
+                            samples.push(both.0.to_vec());
+                            rest = both.1;
                         }
                         ensure!(rest.is_empty(), "bytes behind the last sample");
                     }
