@@ -6,19 +6,13 @@ use contracts::{Timestamp, UserId, VideoId};
 use serde_json::Value;
 
 /// The list is JSON, so that one statement serves lists of any length.
-macro_rules! by_ids {
-    ($ids:literal) => {
-        concat!(
-            "SELECT v.id, v.owner_id, v.title, v.status, v.duration_us, l.starts_at FROM videos v \
-             LEFT JOIN live_lectures l ON l.video_id = v.id AND v.status = 'scheduled' \
-             WHERE v.status <> 'deleted' AND v.id ",
-            $ids
-        )
-    };
-}
 const BY_IDS: Sql = Sql::both(
-    by_ids!("IN (SELECT unhex(value) FROM json_each($1))"),
-    by_ids!("= ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid))"),
+    "SELECT v.id, v.owner_id, v.title, v.status, v.duration_us, l.starts_at FROM videos v \
+     LEFT JOIN live_lectures l ON l.video_id = v.id AND v.status = 'scheduled' \
+     WHERE v.status <> 'deleted' AND v.id IN (SELECT unhex(value) FROM json_each($1))",
+    "SELECT v.id, v.owner_id, v.title, v.status, v.duration_us, l.starts_at FROM videos v \
+     LEFT JOIN live_lectures l ON l.video_id = v.id AND v.status = 'scheduled' \
+     WHERE v.status <> 'deleted' AND v.id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid))",
 );
 /// By the index of statuses.
 const LIVE: &str = "SELECT id FROM videos WHERE status = 'live' ORDER BY id DESC LIMIT 1000";
