@@ -4,6 +4,7 @@
 use crate::random::Random;
 use anyhow::Result;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -143,22 +144,23 @@ async fn serve(outside: Arc<UdpSocket>, server: SocketAddr, sky: Arc<Sky>) {
         let Ok((length, client)) = outside.recv_from(&mut buffer).await else {
             continue;
         };
-        if !clients.contains_key(&client) {
-            let Ok(inside) = UdpSocket::bind("127.0.0.1:0").await else {
-                return;
-            };
-            let (way, due) = Way::new(&sky);
-            legs.spawn(leg(
-                (Arc::clone(&outside), client),
-                (inside, server),
-                due,
-                Arc::clone(&sky),
-            ));
-            clients.insert(client, way);
-        }
-        if let Some(way) = clients.get_mut(&client) {
-            way.take(buffer.get(..length).unwrap_or_default());
-        }
+        let way = match clients.entry(client) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let Ok(inside) = UdpSocket::bind("127.0.0.1:0").await else {
+                    return;
+                };
+                let (way, due) = Way::new(&sky);
+                legs.spawn(leg(
+                    (Arc::clone(&outside), client),
+                    (inside, server),
+                    due,
+                    Arc::clone(&sky),
+                ));
+                place.insert(way)
+            }
+        };
+        way.take(buffer.get(..length).unwrap_or_default());
     }
 }
 

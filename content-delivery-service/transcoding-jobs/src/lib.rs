@@ -145,8 +145,9 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
         program,
         data_dir,
     } = deps.config;
-    let space = deps.backing.space.clone();
-    let Backing { clock, objects, .. } = deps.backing;
+    let Backing {
+        clock, objects, space, ..
+    } = deps.backing;
     let limits = playable(&instant);
     let stall = Duration::try_from_secs_f64(transcode.stall_seconds).unwrap_or(Duration::MAX);
     let required = transcode.sandbox == SandboxMode::Required;
@@ -172,8 +173,7 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
     tasks.push(cage_check::background(sandbox.clone(), staging.clone(), required));
     let rooms = (staging.clone(), sources.clone());
     tasks.push(lost_workers(queue.clone(), rooms, one_machine));
-    let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    if let Some(threads) = processors.checked_div(transcode.slots) {
+    if let Some(threads) = threads_of_each(transcode.slots) {
         let later = EncodeJob {
             kind: EncodeTask::KIND,
             objects,
@@ -183,18 +183,9 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
             sandbox,
             staging,
             preset: transcode.preset,
-            // With more threads than processors, the threads that serve viewers would wait for ticks of the kernel.
-            threads: threads.max(1),
+            threads,
         };
-        let first = EncodeJob {
-            kind: EncodeTask::FIRST_KIND,
-            ..later.clone()
-        };
-        // Work that makes a lecture playable must not wait until an encoder has finished a minute of another lecture.
-        let express = Worker::new(queue.clone(), vec![Arc::new(first.clone())], EXPRESS_SLOTS, POLL).grace(GRACE);
-        let all = Worker::new(queue, vec![Arc::new(first), Arc::new(later)], transcode.slots, POLL).grace(GRACE);
-        tasks.push(encoders("first-pieces", express, &space));
-        tasks.push(encoders("encoders", all, &space));
+        tasks.extend(encoding(later, queue, transcode.slots, &space));
     }
     Ok(Service {
         name: NAME,
@@ -202,6 +193,28 @@ pub async fn service(deps: Deps) -> io::Result<Service> {
         questions: Questions::none(),
         tasks,
     })
+}
+
+/// The workers that encode. Work that makes a lecture playable must not wait until an encoder has finished a minute of another
+/// lecture, so it has workers of its own.
+fn encoding(later: EncodeJob, queue: Queue, slots: usize, space: &Space) -> [Background; 2] {
+    let first = EncodeJob {
+        kind: EncodeTask::FIRST_KIND,
+        ..later.clone()
+    };
+    let express = Worker::new(queue.clone(), vec![Arc::new(first.clone())], EXPRESS_SLOTS, POLL).grace(GRACE);
+    let all = Worker::new(queue, vec![Arc::new(first), Arc::new(later)], slots, POLL).grace(GRACE);
+    [
+        encoders("first-pieces", express, space),
+        encoders("encoders", all, space),
+    ]
+}
+
+/// The threads of each encoder; none without a slot. With more threads than processors, the threads that serve viewers would
+/// wait for ticks of the kernel.
+fn threads_of_each(slots: usize) -> Option<usize> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    Some(processors.checked_div(slots)?.max(1))
 }
 
 /// The memory of each encoder and probe: they share a part of the machine's, as if all of them ran at once.

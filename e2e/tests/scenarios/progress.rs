@@ -1,6 +1,7 @@
 //! What people watch shows in the course, to themselves and to its teachers.
 
 use anyhow::{Context, Result, ensure};
+use e2e::api::{Account, Api};
 use e2e::courses::Course;
 use e2e::media;
 use e2e::process::until;
@@ -10,6 +11,16 @@ use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde_json::json;
 use std::time::Duration;
+
+/// Lets a course demand all of a lecture, of which a learner has seen a little less.
+async fn needs_all(api: &Api, course: &Course, learner: &Account) -> Result<()> {
+    let whole = json!({"completed_share": 1});
+    course.act(api, Method::PATCH, "", &whole).await?;
+    let progress = course.path("/progress");
+    let mine = api.get(&progress, &learner.token).await?.expect(200)?.json();
+    ensure!(mine["completed"] == 0, "{mine}");
+    Ok(())
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_watched_shows_in_the_course_and_goes_with_the_lecture() -> Result<()> {
@@ -66,13 +77,7 @@ async fn what_was_watched_shows_in_the_course_and_goes_with_the_lecture() -> Res
         );
         ensure!(table.text().lines().count() == 3, "{}", table.text());
 
-        let whole = json!({"completed_share": 1});
-        course.act(api, Method::PATCH, "", &whole).await?;
-        let mine = api.get(&progress, &learner.token).await?.expect(200)?.json();
-        ensure!(
-            mine["completed"] == 0,
-            "the course now needs all of the lecture: {mine}"
-        );
+        needs_all(api, &course, &learner).await?;
         let seen = api.get(&watch, &learner.token).await?.expect(200)?.json();
         ensure!(seen == meant, "the course decides for itself alone: {seen}");
 
