@@ -160,13 +160,18 @@ async fn everybody_is_well(world: &World, before: &[(u32, u64)]) -> Result<()> {
 
 async fn told(world: &World, fault: Fault, rounds: usize) -> Result<()> {
     let before = processes(world)?;
+    let segments = viewers::hot(world).await?;
     let faults = async {
         let struck = strike_all(world, fault, rounds).await;
         world.end();
         struck
     };
-    let (struck, uploads, learners, watched) =
-        tokio::join!(faults, uploads::run(world), enrolments::run(world), viewers::run(world));
+    let (struck, uploads, learners, watched) = tokio::join!(
+        faults,
+        uploads::run(world),
+        enrolments::run(world),
+        viewers::run(world, segments)
+    );
     let (uploads, learners) = (uploads.context("uploads")?, learners.context("enrolments")?);
     watched.context("playback")?;
     struck?;

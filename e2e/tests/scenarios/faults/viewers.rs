@@ -11,9 +11,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// A session ends after a quarter of an hour.
 const SESSION: Duration = Duration::from_secs(300);
 
-/// Watches until the end; every segment has to come while PostgreSQL is there, whatever else is away.
-pub(super) async fn run(world: &World) -> Result<()> {
-    let (mut segments, mut opened) = (hot(world).await?, Instant::now());
+/// Watches segments until the end; every one has to come while PostgreSQL is there, whatever else is away.
+pub(super) async fn run(world: &World, mut segments: Vec<String>) -> Result<()> {
+    let mut opened = Instant::now();
     let (mut longest, mut refused) = (Duration::ZERO, 0);
     while !world.is_over() {
         for path in &segments {
@@ -30,8 +30,11 @@ pub(super) async fn run(world: &World) -> Result<()> {
             longest = longest.max(since.elapsed());
             tokio::time::sleep(PAUSE).await;
         }
-        if world.away().is_none() && opened.elapsed() > SESSION {
-            (segments, opened) = (hot(world).await?, Instant::now());
+        // a server may go meanwhile; then the session of before is still good, and the next try soon
+        if opened.elapsed() > SESSION
+            && let Ok(again) = hot(world).await
+        {
+            (segments, opened) = (again, Instant::now());
         }
     }
     let count = world.segments.count();
@@ -42,7 +45,7 @@ pub(super) async fn run(world: &World) -> Result<()> {
 }
 
 /// The first segments of each rendition, which are hot from now on.
-async fn hot(world: &World) -> Result<Vec<String>> {
+pub(super) async fn hot(world: &World) -> Result<Vec<String>> {
     let session = world.api.session(&world.lecture, &world.teacher.token).await?;
     let renditions = playlist::open(&world.api, &session.hls_url).await?;
     let first = renditions
