@@ -25,8 +25,9 @@ const SOON: f64 = 3.0;
 /// How far attendance may be from what has happened.
 const ATTENDED: f64 = 2.0;
 
-/// What takes the right to watch away, each from somebody else.
-const ENDS: [&str; 5] = ["un-enrolled", "logged out", "deactivated", "private again", "deleted"];
+/// What takes the right to watch away, each from somebody else; as long as everybody may watch who is signed in, the end of a
+/// membership takes nothing away.
+const ENDS: [&str; 5] = ["private again", "un-enrolled", "logged out", "deactivated", "deleted"];
 
 /// Somebody who watches in both ways.
 struct Learner {
@@ -38,13 +39,14 @@ struct Learner {
 }
 
 impl Learner {
-    /// Comes to a lecture, by WebRTC and by segments.
+    /// Comes to a lecture, by WebRTC and by segments; with two sign-ins, because one has one place in a lecture.
     async fn come(
         api: &Api,
         (lecture, audience): (&Lecture, &mut Audience),
         (how, account): (&'static str, Account),
     ) -> Result<Self> {
-        audience.comes(how, &lecture.whep, &account.token).await?;
+        let other = api.login(&account.email, &account.password).await?;
+        audience.comes(how, &lecture.whep, &other.token).await?;
         let index = playlists(api, &lecture.id, &account.token).await?;
         let index = index.strip_prefix(&api.base).context("a path")?.to_owned();
         let text = api.fetch(&index).await?.expect(200)?.text();
@@ -76,7 +78,10 @@ impl Learner {
                 let path = course.path(&format!("/enrolments/{}", self.account.id));
                 api.delete(&path, owner).await?
             }
-            "logged out" => api.json(Method::POST, "/api/v1/users/logout", own, &json!({})).await?,
+            "logged out" => {
+                let everywhere = json!({"everywhere": true});
+                api.json(Method::POST, "/api/v1/users/logout", own, &everywhere).await?
+            }
             "deactivated" => api.delete("/api/v1/users/deactivate", own).await?,
             "private again" => {
                 let change = json!({"visibility": "private"});
