@@ -22,6 +22,19 @@ async fn needs_all(api: &Api, course: &Course, learner: &Account) -> Result<()> 
     Ok(())
 }
 
+/// Checks the teacher's table of two members.
+async fn is_a_table(api: &Api, members: &str, teacher: &Account) -> Result<()> {
+    let request = api.request(Method::GET, members).bearer_auth(&teacher.token);
+    let table = api.send(request.header(ACCEPT, "text/csv")).await?.expect(200)?;
+    ensure!(
+        table.header("content-disposition").starts_with("attachment"),
+        "{:?}",
+        table.headers
+    );
+    ensure!(table.text().lines().count() == 3, "{}", table.text());
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_watched_shows_in_the_course_and_goes_with_the_lecture() -> Result<()> {
     scenario(Start::default(), async |stage| {
@@ -68,14 +81,7 @@ async fn what_was_watched_shows_in_the_course_and_goes_with_the_lecture() -> Res
         ensure!(taught["completed"] == 0 && taught["last_watched_at"].is_null(), "{all}");
         let refused = api.get(&members, &learner.token).await?;
         refused.problem(403, "assistant_required")?;
-        let request = api.request(Method::GET, &members).bearer_auth(&teacher.token);
-        let table = api.send(request.header(ACCEPT, "text/csv")).await?.expect(200)?;
-        ensure!(
-            table.header("content-disposition").starts_with("attachment"),
-            "{:?}",
-            table.headers
-        );
-        ensure!(table.text().lines().count() == 3, "{}", table.text());
+        is_a_table(api, &members, &teacher).await?;
 
         needs_all(api, &course, &learner).await?;
         let seen = api.get(&watch, &learner.token).await?.expect(200)?.json();
