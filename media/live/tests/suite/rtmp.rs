@@ -189,6 +189,9 @@ fn mutated_streams_end_their_connection_at_most() {
     for _ in 0..mutations() {
         let mut bytes = good.clone();
         for _ in 0..=random.next(8) {
+            if bytes.is_empty() {
+                break;
+            }
             let at = random.next(bytes.len());
             match random.next(4) {
                 0 => bytes[at] = u8::try_from(random.next(256)).unwrap(),
