@@ -167,6 +167,9 @@ export async function dragTheOutline({ stage, teacherPage: page }) {
   stage.withMouse(page);
   const grip = (title) => page.locator('[data-item]', { has: page.getByLabel(`Title of the lecture “${title}”`) }).locator('.grip');
   const drag = async (from, to, into = 0.5) => {
+    // A mouse reaches only what is in sight.
+    await from.scrollIntoViewIfNeeded();
+    await to.scrollIntoViewIfNeeded();
     const [start, end] = [await from.boundingBox(), await to.boundingBox()];
     await page.mouse.move(start.x + start.width / 2, start.y + start.height / 2);
     await page.mouse.down();
