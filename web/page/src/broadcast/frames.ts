@@ -14,7 +14,9 @@ export interface Latest {
 
 /** Follows a track. */
 export function latestOf(track: MediaStreamTrack): Latest {
-  return pipeline.MediaStreamTrackProcessor === undefined ? new Shown(track) : new Read(track, new pipeline.MediaStreamTrackProcessor({ track, maxBufferSize: 1 }).readable);
+  if (pipeline.MediaStreamTrackProcessor === undefined) return new Shown(track);
+  const copy = track.clone();
+  return new Read(copy, new pipeline.MediaStreamTrackProcessor({ track: copy, maxBufferSize: 1 }).readable);
 }
 
 /** Takes pictures from the track itself, which works in the background, too. */
@@ -24,7 +26,8 @@ class Read implements Latest {
   readonly #reader: ReadableStreamDefaultReader<VideoFrame>;
 
   constructor(
-    readonly track: MediaStreamTrack,
+    /** A copy that belongs to this alone, whose end is the end of the pictures. */
+    private readonly track: MediaStreamTrack,
     frames: ReadableStream<VideoFrame>,
   ) {
     this.#reader = frames.getReader();
@@ -38,9 +41,10 @@ class Read implements Latest {
 
   close(): void {
     this.#isClosed = true;
-    void this.#reader.cancel().catch(() => undefined);
     this.#frame?.close();
     this.#frame = null;
+    // A screen that rests gives no further picture.
+    setTimeout(() => this.track.stop(), 500);
   }
 
   async #run(): Promise<void> {
@@ -48,8 +52,11 @@ class Read implements Latest {
       const { done, value } = await this.#reader.read();
       // The last picture stays when the track has ended.
       if (done) return;
-      // It was on its way when this was closed.
-      if (this.#isClosed) return value.close();
+      if (this.#isClosed) {
+        // Chromium never closes a picture that is on its way while a track ends, so this one ends between two pictures.
+        value.close();
+        return this.track.stop();
+      }
       this.#frame?.close();
       this.#frame = value;
     }

@@ -190,6 +190,10 @@ export async function showTheScreen({ stage, studio, watching }) {
   await studio.getByRole('radio', { name: /^Camera/ }).click();
   await studio.getByLabel('Camera in the corner').waitFor({ state: 'detached' });
   await expectPictures(watching, 20);
+  // Some seconds later the browser complains of pictures that the page has let go without closing them.
+  const devtools = await studio.context().newCDPSession(studio);
+  await devtools.send('HeapProfiler.collectGarbage');
+  await devtools.detach();
 }
 
 /** The teacher sees who is there, and keeps it as a table. */
