@@ -117,7 +117,8 @@ impl KafkaAddress {
             ("partition.assignment.strategy", "cooperative-sticky"),
             ("session.timeout.ms", "6000"),
             ("heartbeat.interval.ms", "1000"),
-            ("coordinator.query.interval.ms", "5000"),
+            // a broker that has just come back does not know its groups yet
+            ("coordinator.query.interval.ms", "1000"),
             ("queued.min.messages", "1000"),
             ("queued.max.messages.kbytes", "8192"),
         ];
