@@ -24,9 +24,9 @@ const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 const HASH_BYTES: usize = 32;
 
-/// How long a request waits before it is refused: longer than a full queue takes on one core or two, so that whoever has a
-/// place is served.
-const PATIENCE: Duration = Duration::from_secs(12);
+/// How long a request waits before it is refused: longer than a full queue takes where a hash takes 60 ms, so that whoever has
+/// a place is served. Those who were refused would come back to workers that had nothing to do meanwhile.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why no hash was computed.
 #[derive(Debug, thiserror::Error)]
