@@ -135,7 +135,7 @@ pub struct Presence {
     pub user: UserId,
     /// When they came.
     pub from: Timestamp,
-    /// When they were last seen.
+    /// When they left or were last seen, or when the lecture ended.
     pub until: Timestamp,
 }
 

@@ -28,8 +28,8 @@ const OWNED: &str =
 const OPEN: &str = selected!("WHERE l.started_at IS NOT NULL AND l.recorded_at IS NULL");
 const VIEWERS: &str = "SELECT COUNT(*) FROM (SELECT DISTINCT user_id, network FROM playbacks \
     WHERE video_id = $1 AND started_at IS NOT NULL AND ended_at IS NULL AND last_seen_at > $2) AS viewers";
-const PRESENCES: &str = "SELECT p.id, p.user_id, p.started_at, \
-    COALESCE(p.ended_at, p.last_seen_at) AS seen_until FROM playbacks p JOIN live_lectures l ON l.video_id = p.video_id \
+const PRESENCES: &str = "SELECT p.id, p.user_id, p.started_at, p.last_seen_at, p.ended_at, l.ended_at AS over_at \
+    FROM playbacks p JOIN live_lectures l ON l.video_id = p.video_id \
     WHERE p.video_id = $1 AND p.started_at IS NOT NULL AND p.network IS NULL \
     AND (l.ended_at IS NULL OR p.started_at < l.ended_at)";
 /// The same node goes on under its lease; any other gets a new one.
@@ -93,7 +93,25 @@ record! {
         id: PlaybackId,
         user_id: UserId,
         started_at: Timestamp,
-        seen_until: Timestamp,
+        last_seen_at: Timestamp,
+        ended_at: Option<Timestamp>,
+        over_at: Option<Timestamp>,
+    }
+}
+
+impl From<PresenceRow> for Presence {
+    fn from(row: PresenceRow) -> Self {
+        // A session that ends long after it was last seen had been left: a sign-out ends it, for example, or the next visit.
+        let seen = row.last_seen_at;
+        let left = row.ended_at.filter(|end| end.since(seen) <= SEEN).unwrap_or(seen);
+        // What is watched after the lecture's end is its recording.
+        let until = row.over_at.map_or(left, |over| left.min(over));
+        Self {
+            session: row.id,
+            user: row.user_id,
+            from: row.started_at,
+            until: until.max(row.started_at),
+        }
     }
 }
 
@@ -287,13 +305,7 @@ impl BroadcastRepository {
     /// Who has watched a lecture while it was live.
     pub async fn presences(&self, id: VideoId) -> Result<Vec<Presence>, DbError> {
         let rows = self.db.read().all::<PresenceRow>(PRESENCES, args![id]).await?;
-        let presences = rows.into_iter().map(|row| Presence {
-            session: row.id,
-            user: row.user_id,
-            from: row.started_at,
-            until: row.seen_until.max(row.started_at),
-        });
-        Ok(presences.collect())
+        Ok(rows.into_iter().map(Presence::from).collect())
     }
 }
 

@@ -110,9 +110,15 @@ impl LeaseRepository {
             None => begin_of_user(&mut tx, playback, &beginning, places.of_user, now).await?,
         };
         let Some(replaced) = replaced else {
-            // Its token opens nothing from now on, here or elsewhere.
-            tx.run("DELETE FROM playbacks WHERE id = $1", args![playback]).await?;
+            // Its token opens nothing from now on, here or elsewhere. One that has begun may be attendance of a live lecture,
+            // and other nodes may know it.
+            let sql = "UPDATE playbacks SET ended_at = $2 \
+                       WHERE id = $1 AND started_at IS NOT NULL AND ended_at IS NULL";
+            let ended = tx.run(sql, args![playback, now]).await?;
+            let sql = "DELETE FROM playbacks WHERE id = $1 AND started_at IS NULL";
+            tx.run(sql, args![playback]).await?;
             tx.commit().await?;
+            metrics::counter!(metric::PLAYBACKS_ENDED).increment(ended);
             return Ok(Begun::NoPlace);
         };
         let sql = "UPDATE playbacks SET started_at = COALESCE(started_at, $2), last_seen_at = $2 \

@@ -23,11 +23,19 @@ const STANDING: &str = "SELECT p.video_id, p.started_at, p.last_seen_at, p.ended
     FROM playbacks p JOIN videos v ON v.id = p.video_id WHERE p.id = $1";
 const ENDED_SINCE: &str = "SELECT id FROM playbacks WHERE ended_at >= $1";
 const POLICIES_SINCE: &str = "SELECT id, policy_version FROM videos WHERE updated_at >= $1";
-/// Those of a live lecture are its attendance.
-const FORGET_BEFORE: &str = "DELETE FROM playbacks WHERE expires_at < $1 AND NOT (started_at IS NOT NULL AND EXISTS \
-    (SELECT 1 FROM live_lectures l WHERE l.video_id = playbacks.video_id \
-    AND (l.ended_at IS NULL OR playbacks.started_at < l.ended_at)))";
-const FORGET_ENDED: &str = "DELETE FROM playbacks WHERE user_id = $1 AND ended_at < $2";
+/// Whether a session is attendance of a live lecture; it is then kept as long as the lecture.
+macro_rules! is_attendance {
+    () => {
+        "(started_at IS NOT NULL AND network IS NULL AND EXISTS \
+         (SELECT 1 FROM live_lectures l JOIN videos v ON v.id = l.video_id WHERE l.video_id = playbacks.video_id \
+         AND v.deleted_at IS NULL AND (l.ended_at IS NULL OR playbacks.started_at < l.ended_at)))"
+    };
+}
+const FORGET_BEFORE: &str = concat!("DELETE FROM playbacks WHERE expires_at < $1 AND NOT ", is_attendance!());
+const FORGET_ENDED: &str = concat!(
+    "DELETE FROM playbacks WHERE user_id = $1 AND ended_at < $2 AND NOT ",
+    is_attendance!()
+);
 const END_OLDEST: &str = "UPDATE playbacks SET ended_at = $2 WHERE id IN (SELECT id FROM playbacks \
     WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3) RETURNING id";
 /// In the order in which other changes lock sessions. SQLite needs no lock: it has one writer at a time.
@@ -206,7 +214,7 @@ impl PlaybackRepository {
         tx.commit().await
     }
 
-    /// Forgets the sessions that ran out before a moment.
+    /// Forgets the sessions that ran out before a moment, but for attendance.
     pub(crate) async fn forget_before(&self, moment: Timestamp) -> Result<u64, DbError> {
         let mut tx = self.db.write().await?;
         let gone = tx.run(FORGET_BEFORE, args![moment]).await?;
@@ -258,8 +266,9 @@ async fn open_in(
     Ok(Some(too_many))
 }
 
-/// Ends the sessions of a user that are too many, and forgets those that ended before the other nodes looked last. Of viewers
-/// without a sign-in, it forgets those that have asked for no media and are too many of their lecture and network.
+/// Ends the sessions of a user that are too many, and forgets those that ended before the other nodes looked last, but for
+/// attendance. Of viewers without a sign-in, it forgets those that have asked for no media and are too many of their lecture
+/// and network.
 async fn make_room(tx: &mut Tx, opened: &NewPlayback) -> Result<Vec<PlaybackId>, DbError> {
     if let Some(network) = opened.network {
         tx.run(FORGET_OPENED, args![opened.video_id, network, MAX_OPENED])

@@ -2,23 +2,46 @@
 
 use super::publisher::{LIVE, Publisher, of};
 use crate::server::Server;
-use contracts::Role;
+use contracts::{Role, VideoId};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 use testing::Person;
+
+impl Server {
+    /// Announces a lecture for everybody who is signed in; returns its stream key and its id.
+    async fn announce_to_all(&self, owner: &Person) -> (String, VideoId) {
+        let (key, id) = of(&self.announce(owner).await);
+        let shared = self.request_by(owner, Method::PATCH, &format!("/api/v1/content/{id}"));
+        self.send(shared.json(&json!({"visibility": "signed_in"})))
+            .await
+            .is(200);
+        (key, id)
+    }
+
+    /// Opens a session of a lecture and begins to watch.
+    async fn attends(&self, viewer: &Person, id: VideoId) -> Value {
+        let session = self.session(viewer, id).await.is(200).json.clone();
+        self.text(session["hls_url"].as_str().unwrap()).await;
+        session
+    }
+
+    /// Who attended a lecture, from when to when.
+    async fn attendance(&self, owner: &Person, id: VideoId) -> Vec<Value> {
+        let path = format!("/{id}/attendance");
+        let attendance = self.live(owner, Method::GET, &path, &Value::Null).await;
+        let items = attendance.is(200).json["items"].as_array().unwrap();
+        let times = items.iter().map(|it| json!([it["user_id"], it["from"], it["until"]]));
+        times.collect()
+    }
+}
 
 #[tokio::test]
 async fn a_teacher_sees_who_attended_from_when_to_when_also_as_a_table() {
     let server = Server::start().await;
     let (owner, viewer) = (Person::instructor(), Person::learner());
     server.courses().has_account(viewer.id, Role::Learner, true);
-    let (key, id) = of(&server.announce(&owner).await);
-    let shared = server.request_by(&owner, Method::PATCH, &format!("/api/v1/content/{id}"));
-    server
-        .send(shared.json(&json!({"visibility": "signed_in"})))
-        .await
-        .is(200);
+    let (key, id) = server.announce_to_all(&owner).await;
     let mut publisher = Publisher::come(&server, &key).await;
     publisher.send(5).await;
     let came = server.clock.now();
@@ -60,4 +83,72 @@ async fn a_teacher_sees_who_attended_from_when_to_when_also_as_a_table() {
         .live(&owner, Method::GET, &format!("/{id}/attendance"), &Value::Null)
         .await;
     assert_eq!(later.json["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_has_left_stays_in_the_attendance_when_they_open_another_session() {
+    for server in Server::on_each_engine().await {
+        let (owner, viewer) = (Person::instructor(), Person::learner());
+        let (key, id) = server.announce_to_all(&owner).await;
+        let mut publisher = Publisher::come(&server, &key).await;
+        publisher.send(5).await;
+        let mut expected = Vec::new();
+        for _ in 0..2 {
+            let came = server.clock.now();
+            let session = server.attends(&viewer, id).await;
+            server.clock.advance(Duration::from_secs(20));
+            let end = server.request(Method::POST, session["end_url"].as_str().unwrap());
+            server.send(end).await.is(204);
+            expected.push(json!([viewer.id, came, came + Duration::from_secs(20)]));
+            assert_eq!(server.attendance(&owner, id).await, expected);
+            server.clock.advance(Duration::from_secs(61));
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_goes_on_with_the_recording_attended_until_the_lecture_ended() {
+    for server in Server::on_each_engine().await {
+        let (owner, viewer) = (Person::instructor(), Person::learner());
+        let (key, id) = server.announce_to_all(&owner).await;
+        let mut publisher = Publisher::come(&server, &key).await;
+        publisher.send(5).await;
+        let came = server.clock.now();
+        let session = server.attends(&viewer, id).await;
+        server.clock.advance(Duration::from_secs(20));
+        server
+            .live(&owner, Method::POST, &format!("/{id}/end"), &Value::Null)
+            .await
+            .is(200);
+        for _ in 0..3 {
+            server.clock.advance(Duration::from_secs(60));
+            server.text(session["hls_url"].as_str().unwrap()).await;
+            // comes only now
+            server.attends(&Person::admin(), id).await;
+        }
+        let expected = [json!([viewer.id, came, came + Duration::from_secs(20)])];
+        assert_eq!(server.attendance(&owner, id).await, expected);
+        let end = server.request(Method::POST, session["end_url"].as_str().unwrap());
+        server.send(end).await.is(204);
+        assert_eq!(server.attendance(&owner, id).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn whoever_goes_without_a_word_attended_until_they_were_last_seen() {
+    for server in Server::on_each_engine().await {
+        let (owner, viewer) = (Person::instructor(), Person::learner());
+        let (key, id) = server.announce_to_all(&owner).await;
+        let mut publisher = Publisher::come(&server, &key).await;
+        publisher.send(5).await;
+        let mut expected = Vec::new();
+        // each visit ends the session of the one before
+        for _ in 0..2 {
+            let came = server.clock.now();
+            server.attends(&viewer, id).await;
+            expected.push(json!([viewer.id, came, came]));
+            server.clock.advance(Duration::from_secs(120));
+        }
+        assert_eq!(server.attendance(&owner, id).await, expected);
+    }
 }

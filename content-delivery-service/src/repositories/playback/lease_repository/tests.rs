@@ -92,6 +92,29 @@ async fn viewers_without_a_sign_in_share_a_lecture_s_places_fairly_among_network
 }
 
 #[tokio::test]
+async fn a_session_that_has_begun_is_kept_when_its_place_is_gone() {
+    for test in databases("content", MIGRATIONS).await.unwrap() {
+        let shared = video(&test.db).await;
+        let (silent, _) = begin(&test, shared, 1, NOW).await;
+        let later = NOW + LEASE;
+        for _ in 0..5 {
+            let (_, begun) = begin(&test, shared, 1, later).await;
+            assert_eq!(begun, Begun::Live(Vec::new()), "{}", test.name);
+        }
+        let (refused, begun) = begin(&test, shared, 1, later).await;
+        assert_eq!(begun, Begun::NoPlace, "{}", test.name);
+        let playbacks = PlaybackRepository::new(test.db.clone());
+        assert!(playbacks.standing(refused).await.unwrap().is_none(), "{}", test.name);
+        let leases = LeaseRepository::new(test.db.clone());
+        assert_eq!(leases.begin(silent, PLACES, later).await.unwrap(), Begun::NoPlace);
+        let kept = playbacks.standing(silent).await.unwrap().unwrap();
+        assert_eq!((kept.started_at, kept.last_seen_at), (Some(NOW), NOW), "{}", test.name);
+        assert_eq!(kept.ended_at, Some(later), "{}", test.name);
+        assert_eq!(leases.begin(silent, PLACES, later).await.unwrap(), Begun::Ended);
+    }
+}
+
+#[tokio::test]
 async fn no_statement_of_places_reads_a_whole_table() {
     let (user, session) = (UserId::generate(), SessionId::generate());
     let (video, playback) = (VideoId::generate(), PlaybackId::generate());

@@ -221,6 +221,59 @@ async fn changed_policies_are_found_and_old_sessions_forgotten() {
     }
 }
 
+async fn write(db: &Db, sql: &'static str, values: Vec<backing::db::Value>) {
+    let mut tx = db.write().await.unwrap();
+    tx.run(sql, values).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_attendance_of_a_live_lecture_is_kept_as_long_as_the_lecture() {
+    let at = |seconds| NOW + Duration::from_secs(seconds);
+    for engine in each_engine().await {
+        let (playbacks, user) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
+        let leases = LeaseRepository::new(engine.db.clone());
+        let live = video(&engine.db, user).await;
+        let sql = "INSERT INTO live_lectures (video_id, owner_id, ended_at, key_version, lease) \
+                   VALUES ($1, $2, $3, 1, 0)";
+        write(&engine.db, sql, args![live, user, at(10)]).await;
+        let stranger = NewPlayback {
+            network: Some(7),
+            ..session(live, UserId::from(uuid::Uuid::nil()))
+        };
+        let (present, late) = (session(live, user), session(live, user));
+        for (new, begun) in [(&stranger, 0), (&present, 0), (&late, 20)] {
+            playbacks.open(new, None).await.unwrap();
+            let places = Places {
+                of_user: 3,
+                of_lecture: 0,
+            };
+            let begins = leases.begin(new.id, places, at(begun)).await.unwrap();
+            assert_eq!(begins, Begun::Live(vec![]), "{}", engine.name);
+            assert!(playbacks.end(new.id, at(begun + 1)).await.unwrap());
+        }
+        let kept = async || {
+            let mut kept = Vec::new();
+            for new in [&stranger, &present, &late] {
+                kept.push(playbacks.standing(new.id).await.unwrap().is_some());
+            }
+            kept
+        };
+        let another = NewPlayback {
+            created_at: at(200),
+            ..session(live, user)
+        };
+        playbacks.open(&another, None).await.unwrap();
+        assert_eq!(kept().await, [true, true, false], "{}", engine.name);
+        playbacks.forget_before(at(901)).await.unwrap();
+        assert_eq!(kept().await, [false, true, false], "{}", engine.name);
+        let sql = "UPDATE videos SET deleted_at = $2 WHERE id = $1";
+        write(&engine.db, sql, args![live, at(901)]).await;
+        playbacks.forget_before(at(901)).await.unwrap();
+        assert_eq!(kept().await, [false, false, false], "{}", engine.name);
+    }
+}
+
 #[tokio::test]
 async fn the_newest_key_comes_first() {
     for engine in each_engine().await {
