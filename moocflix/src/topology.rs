@@ -15,15 +15,25 @@ use std::sync::Arc;
 /// Errors: each key that is missing
 pub(crate) fn check(duties: &Duties, settings: &Settings) -> Result<(), Faults> {
     let mut faults = Faults::default();
-    let Some((apart, missing)) = duties.first_apart() else {
-        return Ok(());
-    };
+    let [content, live, transcode] = [
+        content_delivery_service::NAME,
+        live_server::NAME,
+        transcoding_jobs::NAME,
+    ]
+    .map(|role| duties.include(role));
+    let apart = duties.first_apart();
     if settings.has_embedded_bus() {
-        faults.add(format!(
-            "--roles: with the embedded bus `{apart}` needs `{missing}` in the same process; only `transcode` can run in a \
-            process of its own, on the same data directory. Set bus_url (kafka:) to run roles apart"
-        ));
+        if let Some((apart, missing)) = apart {
+            faults.add(format!(
+                "--roles: with the embedded bus `{apart}` needs `{missing}` in the same process; only `transcode` can run in a \
+                process of its own, on the same data directory. Set bus_url (kafka:) to run roles apart"
+            ));
+        }
         return faults.into_result();
+    }
+    // Nobody needs `transcode`, and it needs nobody, but it has to find what `content` stores.
+    if apart.is_none() && content == transcode {
+        return Ok(());
     }
     let has_data = duties.faces().any(|face| face.name != web::NAME);
     faults.unless(!has_data || !settings.has_embedded_database(), || {
@@ -41,12 +51,6 @@ pub(crate) fn check(duties: &Duties, settings: &Settings) -> Result<(), Faults> 
         faults.unless(settings.secret_key.is_some(), || format!("secret_key: {shared}"));
         faults.unless(settings.public_url.is_some(), || format!("public_url: {shared}"));
     }
-    let [content, live, transcode] = [
-        content_delivery_service::NAME,
-        live_server::NAME,
-        transcoding_jobs::NAME,
-    ]
-    .map(|role| duties.include(role));
     let keep_objects_together = content == transcode && (content || !live);
     faults.unless(keep_objects_together || settings.has_named_storage(), || {
         "storage_url: must be set, the same for `content`, `live` and `transcode`, because they run apart".to_owned()
