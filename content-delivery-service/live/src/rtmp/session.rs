@@ -4,11 +4,12 @@ use super::Ingest;
 use super::realtime::Realtime;
 use super::tries::Tries;
 use crate::metric::RTMP_REFUSED;
-use crate::rooms::{Audience, Publication};
-use contracts::questions::live::{PublishAsked, PublishGrant, Publisher};
+use crate::rooms::{Audience, Publication, RoomError};
+use contracts::questions::live::{PublishAsked, PublishGrant, Publisher, Refused};
 use live::flv::{FlvReader, Tag};
 use live::rtmp::{Connection, Event, Refusal};
 use runtime::Shutdown;
+use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -131,20 +132,20 @@ impl Session {
         };
         let grant: PublishGrant = match self.ingest.door.publish(asked).await {
             Ok(Ok(grant)) => grant,
-            Ok(Err(refused)) => {
+            // Only who has the right key learns this. Encoders that try again after the end do not guess keys.
+            Ok(Err(Refused::Ended | Refused::Deleted)) => return Err(refused("ended", Refusal::Ended)),
+            Ok(Err(why)) => {
                 self.tries.failed(self.address);
-                metrics::counter!(RTMP_REFUSED, "reason" => "key").increment(1);
-                tracing::info!(address = %self.address, %refused, "a publisher by RTMP was refused");
-                return Err(End::Refused(Refusal::UnknownKey));
+                tracing::info!(address = %self.address, %why, "a publisher by RTMP was refused");
+                return Err(refused("key", Refusal::UnknownKey));
             }
-            Err(error) => {
-                metrics::counter!(RTMP_REFUSED, "reason" => "unavailable").increment(1);
-                tracing::warn!(%error, "a publisher by RTMP can't be let in");
-                return Err(End::Refused(Refusal::Unavailable));
-            }
+            Err(error) => return Err(unavailable(&error)),
         };
         let publication = self.ingest.rooms.publish(&grant).await;
-        publication.map_err(|_| End::Refused(Refusal::Over))
+        publication.map_err(|error| match error {
+            RoomError::Ended => refused("ended", Refusal::Ended),
+            RoomError::Database(error) => unavailable(&error),
+        })
     }
 
     /// Passes the publisher's frames on, until one of both ends.
@@ -202,6 +203,18 @@ impl Session {
         let written = timeout(WRITING, self.stream.write_all(&output)).await;
         Ok(written.map_err(|_| End::Gone)??)
     }
+}
+
+/// Sends a publisher away who has not begun, and counts why.
+fn refused(reason: &'static str, refusal: Refusal) -> End {
+    metrics::counter!(RTMP_REFUSED, "reason" => reason).increment(1);
+    End::Refused(refusal)
+}
+
+/// Sends a publisher away because something does not answer.
+fn unavailable(error: &impl Display) -> End {
+    tracing::warn!(%error, "a publisher by RTMP can't be let in");
+    refused("unavailable", Refusal::Unavailable)
 }
 
 /// Passes a tag's frame on to playlists, and to those who watch by WebRTC.

@@ -1,9 +1,10 @@
 //! Publishing by RTMP.
 
 use crate::media::{BEEPS, FLASHES, beeps, ffmpeg, flashes};
-use crate::server::{KEY, Server};
+use crate::server::{ENDED, KEY, Server};
+use backing::{Clock, Db};
 use live::{Format, Frame, Track};
-use live_server::rooms::Heard;
+use live_server::rooms::{Heard, Rooms};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -121,6 +122,34 @@ async fn a_wrong_key_is_refused_with_a_reason_and_counted_until_it_has_to_wait()
     }
     assert_eq!(server.door.asked.load(Ordering::Relaxed), 2);
     assert!(server.rooms.room(server.video).is_none());
+}
+
+#[tokio::test]
+async fn an_encoder_that_tries_again_after_the_end_is_told_so_and_never_has_to_wait() {
+    let server = Server::start().await;
+    let mut shortest = LONG;
+    for n in 0..13 {
+        let begun = Instant::now();
+        let words = Encoder::start(&server.url(ENDED)).ended(LONG).await;
+        assert!(words.contains("The lecture has ended"), "{words}");
+        // After ten wrong keys, each further one would wait for two seconds.
+        if n >= 10 {
+            shortest = shortest.min(begun.elapsed());
+        }
+    }
+    assert!(shortest < Duration::from_secs(2), "{shortest:?}");
+}
+
+#[tokio::test]
+async fn a_publisher_is_told_that_the_server_can_t_take_it_where_the_database_fails() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::system());
+    let url = format!("sqlite://{}", folder.path().display());
+    // A schema without migrations has no lectures.
+    let db = Db::open(&url, "content", &[]).await.unwrap();
+    let objects = testing::back_ends(folder.path(), &clock).await.objects;
+    let server = Server::with(Rooms::new(&db, objects, clock, "http://this".to_owned())).await;
+    let words = Encoder::start(&server.url(KEY)).ended(LONG).await;
+    assert!(words.contains("The server can't take this stream now"), "{words}");
 }
 
 #[tokio::test]

@@ -20,6 +20,8 @@ use tokio::task::JoinSet;
 
 /// The stream key of the only lecture.
 pub(crate) const KEY: &str = "right-key";
+/// The stream key of a lecture that has ended.
+pub(crate) const ENDED: &str = "ended-key";
 
 /// Lets the right key in.
 pub(crate) struct Door {
@@ -31,8 +33,11 @@ pub(crate) struct Door {
 impl LiveDoor for Door {
     async fn publish(&self, asked: PublishAsked) -> Result<Result<PublishGrant, Refused>, Unanswered> {
         self.asked.fetch_add(1, Ordering::Relaxed);
+        if asked.publisher == Publisher::Key(ENDED.to_owned()) {
+            return Ok(Err(Refused::Ended));
+        }
         if asked.publisher != Publisher::Key(KEY.to_owned()) {
-            return Ok(Err(Refused::NotFound));
+            return Ok(Err(Refused::Unauthenticated));
         }
         Ok(Ok(PublishGrant {
             video: self.video,
@@ -71,8 +76,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start() -> Self {
+        Self::with(Rooms::default()).await
+    }
+
+    pub(crate) async fn with(rooms: Rooms) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let (rooms, video) = (Rooms::default(), VideoId::generate());
+        let video = VideoId::generate();
         let door = Arc::new(Door {
             video,
             asked: AtomicU32::new(0),

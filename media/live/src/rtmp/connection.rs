@@ -59,7 +59,9 @@ pub enum Refusal {
     UnknownKey,
     /// Too many wrong keys came from its address.
     TooManyTries,
-    /// The lecture has ended, another publisher has taken over, or the key has changed.
+    /// Its key is right, but the lecture has ended.
+    Ended,
+    /// While it publishes, the lecture ends, another publisher takes over, or the key changes.
     Over,
     /// It sends something that lectures can't have.
     Media,
@@ -81,6 +83,7 @@ impl Refusal {
                 "NetStream.Publish.Denied",
                 "Too many wrong stream keys; try again in a minute.",
             ),
+            Self::Ended => ("error", "NetStream.Publish.Denied", "The lecture has ended."),
             Self::Over => (
                 "status",
                 "NetStream.Unpublish.Success",
