@@ -12,7 +12,7 @@ use crate::metric;
 use crate::network::{Mux, Network};
 use crate::rooms::{RoomError, Rooms};
 use contracts::VideoId;
-use contracts::questions::live::{LiveDoor, PublishGrant, Watch};
+use contracts::questions::live::{LiveDoor, PublishGrant, Refused, Watch};
 use feed::Feeds;
 use futures::future::BoxFuture;
 use live::webrtc::{OfferError, Publisher, Viewer};
@@ -45,7 +45,7 @@ pub(crate) enum OpenError {
     #[error("media can't be received yet; try again")]
     NotReady,
     /// There are as many viewers as there may be.
-    #[error("as many people watch by WebRTC as this server serves; the lecture can be watched by HLS")]
+    #[error("{}", Refused::Full)]
     Full,
     /// Nobody publishes the lecture here at the moment.
     #[error("nobody publishes this lecture at the moment")]

@@ -45,14 +45,15 @@ impl Gate for LiveGate {
             key: asked.link,
         };
         let request = RequestId::passed_on(&asked.request);
-        if matches!(status, Some(Status::Playable | Status::Ready)) {
+        let is_over = matches!(status, Some(Status::Playable | Status::Ready));
+        if is_over || asked.is_full {
             // those who may not watch learn nothing of it
             let visit = Visit {
                 asker: caller.as_ref().map(Asker::from),
                 key: opening.key.as_deref(),
             };
             let seen = self.may_watch(asked.video, visit).await?;
-            return Ok(seen.and(Err(Refused::Ended)));
+            return Ok(seen.and(Err(if is_over { Refused::Ended } else { Refused::Full })));
         }
         let opened = self.courses.open(caller.as_ref(), &request, &opening, None).await;
         judged(opened.map(|opened| WatchGrant {

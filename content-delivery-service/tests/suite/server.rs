@@ -306,12 +306,16 @@ impl Server {
 
     /// How many lectures the database has, dead or alive.
     pub(crate) async fn rows(&self) -> i64 {
-        let counted: Option<(i64,)> = self
-            .db
-            .read()
-            .one("SELECT COUNT(*) FROM videos", args![])
-            .await
-            .unwrap();
+        self.count("SELECT COUNT(*) FROM videos").await
+    }
+
+    /// How many playback sessions the database has.
+    pub(crate) async fn playbacks(&self) -> i64 {
+        self.count("SELECT COUNT(*) FROM playbacks").await
+    }
+
+    async fn count(&self, sql: &'static str) -> i64 {
+        let counted: Option<(i64,)> = self.db.read().one(sql, args![]).await.unwrap();
         counted.unwrap().0
     }
 

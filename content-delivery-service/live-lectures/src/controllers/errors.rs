@@ -41,5 +41,6 @@ fn of_refusal(refused: Refused) -> Problem {
         Refused::Ended => problem(S::CONFLICT, "live_ended"),
         Refused::NotLive => problem(S::CONFLICT, "not_live"),
         Refused::TooManySessions | Refused::Crowded => problem(S::TOO_MANY_REQUESTS, "too_many_sessions"),
+        Refused::Full => problem(S::SERVICE_UNAVAILABLE, "webrtc_full"),
     }
 }

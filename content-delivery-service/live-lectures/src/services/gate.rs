@@ -11,7 +11,7 @@ pub trait Gate: Send + Sync {
     /// Whether somebody may watch a lecture.
     async fn sees(&self, video: VideoId, viewer: &Bearer) -> Result<Result<(), Refused>, Unanswered>;
 
-    /// Opens a playback session for somebody who may watch a lecture that is live.
+    /// Opens a playback session for somebody who may watch a lecture that is live, where the node has a place.
     async fn watch(&self, asked: WatchAsked) -> Result<Result<WatchGrant, Refused>, Unanswered>;
 
     /// Those of these sessions that live, by their places in the list; a sign of life of each.

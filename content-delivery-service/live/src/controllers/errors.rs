@@ -25,6 +25,7 @@ pub(crate) fn refused(why: Refused) -> Problem {
         Refused::NotLive => problem(S::CONFLICT, "not_live").retry_after(2),
         Refused::TooManySessions => problem(S::TOO_MANY_REQUESTS, "too_many_sessions"),
         Refused::Crowded => problem(S::TOO_MANY_REQUESTS, "too_many_sessions").retry_after(10),
+        Refused::Full => problem(S::SERVICE_UNAVAILABLE, "webrtc_full").retry_after(30),
     }
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn not_opened(error: &OpenError) -> Problem {
     let problem = |status, code| problem(status, code, error.to_string());
     match error {
         OpenError::NotReady => problem(S::SERVICE_UNAVAILABLE, "unavailable").retry_after(1),
-        OpenError::Full => problem(S::SERVICE_UNAVAILABLE, "webrtc_full").retry_after(30),
+        OpenError::Full => refused(Refused::Full),
         OpenError::NotLive => problem(S::CONFLICT, "not_live").retry_after(2),
         OpenError::Offer(OfferError::Malformed(_)) => problem(S::BAD_REQUEST, "malformed_sdp"),
         OpenError::Offer(OfferError::Unacceptable(_)) => problem(S::UNPROCESSABLE_ENTITY, "unsupported_offer"),

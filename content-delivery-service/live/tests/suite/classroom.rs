@@ -58,6 +58,9 @@ impl LiveDoor for Door {
         if asked.viewer.is_none() {
             return Ok(Err(Refused::Unauthenticated));
         }
+        if asked.is_full {
+            return Ok(Err(Refused::Full));
+        }
         let session = PlaybackId::generate();
         let token = format!("token-{session}");
         let watch = Watch {

@@ -69,11 +69,12 @@ async fn whep_answers_as_its_draft_demands() {
     let room = Classroom::with(|config| config.webrtc_viewers = 1).await;
     let offered = Offered::viewer().await;
     let token = room.site.token(&Person::learner());
-    let nobody = room.site.request(Method::POST, &room.path("whep"));
-    let nobody = nobody
-        .header("content-type", "application/sdp")
-        .body(offered.offer.clone());
-    assert_eq!(room.site.send(nobody).await.status, 401);
+    let nobody = async || {
+        let request = room.site.request(Method::POST, &room.path("whep"));
+        let request = request.header("content-type", "application/sdp");
+        room.site.send(request.body(offered.offer.clone())).await.status
+    };
+    assert_eq!(nobody().await, 401);
     let early = room.offer("whep", &token, &offered.offer).await;
     assert_eq!((early.status, early.json["code"].as_str()), (409, Some("not_live")));
     assert_eq!(room.door.sessions(), 0, "its place is free");
@@ -86,6 +87,8 @@ async fn whep_answers_as_its_draft_demands() {
     let full = room.offer("whep", &token, &offered.offer).await;
     assert_eq!((full.status, full.json["code"].as_str()), (503, Some("webrtc_full")));
     assert!(!full.header("retry-after").is_empty());
+    assert_eq!(room.door.sessions(), 1, "no session was opened");
+    assert_eq!(nobody().await, 401, "who may not watch does not learn that it is full");
     let patch = room.site.request(Method::PATCH, &location);
     let patch = patch.header("content-type", "application/trickle-ice-sdpfrag").body("");
     assert_eq!(room.site.send(patch).await.status, 204, "without an entity tag");

@@ -5,8 +5,11 @@ use crate::courses::classroom::code;
 use crate::server::Server;
 use content_delivery_service::LectureAnswers;
 use contracts::questions::Lectures as _;
+use contracts::questions::live::{Bearer, Refused, WatchAsked};
+use contracts::{Roles, VideoId};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::net::IpAddr;
 use testing::Person;
 
 const NOTHING: Value = Value::Null;
@@ -175,4 +178,43 @@ async fn a_lecture_that_ends_before_it_begins_has_failed() {
         .may_publish(None, contracts::questions::live::Publisher::Key(key))
         .await;
     assert_eq!(refused, Err(contracts::questions::live::Refused::Ended));
+}
+
+/// A request to watch by WebRTC at a node that has a place, or none.
+fn watching(video: VideoId, viewer: Option<&Person>, is_full: bool) -> WatchAsked {
+    let bearer = |person: &Person| Bearer {
+        user: person.id,
+        session: person.session,
+        roles: Roles::from(person.role),
+        version: person.version,
+    };
+    WatchAsked {
+        video,
+        viewer: viewer.map(bearer),
+        link: None,
+        user_agent: String::new(),
+        network: IpAddr::from([192, 0, 2, 1]),
+        request: String::new(),
+        is_full,
+    }
+}
+
+#[tokio::test]
+async fn that_a_node_has_no_place_is_told_to_those_who_may_watch_alone_and_opens_no_session() {
+    let server = Server::start().await;
+    let (owner, stranger) = (Person::instructor(), Person::learner());
+    let (key, id) = of(&server.announce(&owner).await);
+    let _publisher = Publisher::come(&server, &key).await;
+    let door = server.rooms.door().unwrap();
+    for (viewer, expected) in [
+        (None, Refused::Unauthenticated),
+        (Some(&stranger), Refused::NotFound),
+        (Some(&owner), Refused::Full),
+    ] {
+        let refused = door.watch(watching(id, viewer, true)).await.unwrap().unwrap_err();
+        assert_eq!(refused, expected);
+    }
+    assert_eq!(server.playbacks().await, 0);
+    door.watch(watching(id, Some(&owner), false)).await.unwrap().unwrap();
+    assert_eq!(server.playbacks().await, 1);
 }

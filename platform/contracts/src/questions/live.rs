@@ -67,6 +67,10 @@ pub struct WatchAsked {
     pub network: IpAddr,
     /// The request's id, for the audit.
     pub request: String,
+    /// Whether the node has no place for another viewer: then only the right is looked at, and nothing is opened, since a new
+    /// session may end the one by which the viewer watches playlists.
+    #[serde(default)]
+    pub is_full: bool,
 }
 
 /// A playback session that was opened just now.
@@ -109,6 +113,9 @@ pub enum Refused {
     /// Too many people without a sign-in watch this lecture.
     #[error("as many people watch this lecture as may without signing in")]
     Crowded,
+    /// The node has no place for a viewer who may watch.
+    #[error("as many people watch by WebRTC as this server serves; the lecture can be watched by HLS")]
+    Full,
 }
 
 /// A playback token with the lecture of its path.
@@ -130,7 +137,7 @@ pub trait LiveDoor: Send + Sync {
     /// lecture is over or deleted.
     async fn withdrawn(&self, grants: Vec<PublishGrant>) -> Result<Vec<usize>, Unanswered>;
 
-    /// Opens a playback session for somebody who may watch.
+    /// Opens a playback session for somebody who may watch, where the node has a place.
     async fn watch(&self, asked: WatchAsked) -> Result<Result<WatchGrant, Refused>, Unanswered>;
 
     /// Those of these sessions that live, by their places in the list; this is a sign of life of each. The role `live` asks

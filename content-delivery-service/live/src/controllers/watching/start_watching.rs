@@ -3,7 +3,6 @@
 use crate::controllers::state::Api;
 use crate::controllers::{elsewhere, errors, sdp};
 use crate::nodes::Pass;
-use crate::sessions::OpenError;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
@@ -69,9 +68,6 @@ pub(crate) async fn start_watching(
             Err(_) if viewer.is_none() => return Err(AuthError::Missing.into()),
             Err(problem) => return Err(problem),
         };
-        if !api.sessions.has_place(video) {
-            return Err(errors::not_opened(&OpenError::Full));
-        }
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         Ok::<_, Problem>(WatchAsked {
             video,
@@ -80,6 +76,7 @@ pub(crate) async fn start_watching(
             user_agent: text(USER_AGENT).unwrap_or_default().to_owned(),
             network: from.subnet(),
             request: id.as_str().to_owned(),
+            is_full: !api.sessions.has_place(video),
         })
     };
     let asked = asked.await;
