@@ -62,8 +62,8 @@ impl Encoders {
         (feed, Encoding::<AacToOpus>::new(self, sink).run(frames))
     }
 
-    /// Makes pictures that are decoded in the order in which they are shown, at most 720 lines high, with a key frame every
-    /// two seconds. The future is the work; it ends when the feed is dropped.
+    /// Makes pictures that are decoded in the order in which they are shown, at most 1,280 × 720 or 720 × 1,280, with a key frame
+    /// every two seconds. The future is the work; it ends when the feed is dropped.
     pub fn pictures(&self, sink: Sink) -> (Feed, impl Future<Output = ()> + Send + use<>) {
         let (feed, frames) = Feed::new();
         (feed, Encoding::<Pictures>::new(self, sink).run(frames))

@@ -8,7 +8,8 @@ pub(super) const SAMPLE_RATE: u32 = 48_000;
 /// The bounds of what a publisher's bytes make ffmpeg do: its decoders, and the size of pictures (level 5.1) and allocations.
 const BOUNDS: &str = "-max_alloc 268435456 -codec_whitelist h264,aac,opus,libopus -max_pixels 9437184 -max_streams 1";
 /// The size of pictures: at most 720 lines of 1,280, or the same upright, in even numbers.
-const SCALE: &str = "scale='trunc(iw*min(1,min(1280/iw,720/ih))/2)*2':'trunc(ih*min(1,min(1280/iw,720/ih))/2)*2'\
+const SCALE: &str = "scale='trunc(iw*min(1,min(1280/max(iw,ih),720/min(iw,ih)))/2)*2'\
+                     :'trunc(ih*min(1,min(1280/max(iw,ih),720/min(iw,ih)))/2)*2'\
                      :flags=fast_bilinear,format=yuv420p";
 /// A key frame every two seconds, counted from the last one: the first time may be any.
 const KEY_FRAMES: &str = "expr:if(isnan(prev_forced_t),1,gte(t,prev_forced_t+2))";

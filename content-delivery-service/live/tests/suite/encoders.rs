@@ -1,6 +1,7 @@
 //! Encoders: what goes in comes out in the other codec, at the same time.
 
-use crate::media::{beeps, opus_frames, rtmp_frames};
+use crate::media::{beeps, opus_frames, rtmp_frames, rtmp_frames_of};
+use fmp4::LiveTrack;
 use live::{Format, Frame, Track};
 use live_server::encoders::{Encoders, Feed, Sink};
 use std::future::Future;
@@ -164,6 +165,26 @@ async fn pictures_come_out_in_the_order_in_which_they_are_shown() {
     );
     let keys: Vec<usize> = (0..frames.len()).filter(|n| frames[*n].key).collect();
     assert_eq!(keys, [0, 60, 120], "a key frame every two seconds");
+}
+
+#[tokio::test]
+async fn large_pictures_become_smaller_whether_they_are_wide_or_upright() {
+    for (size, expected) in [("1920x1080", (1_280, 720)), ("1080x1920", (720, 1_280))] {
+        let data = tempfile::tempdir().unwrap();
+        let (mut made, sink) = Made::sink();
+        let (mut feed, work) = encoders(&data).pictures(sink);
+        let _work = run(work);
+        let taken = rtmp_frames_of(&format!("color=black:size={size}:rate=10"), 2);
+        for frame in taken.iter().filter(|frame| frame.track != Track::Sound) {
+            feed.push(frame);
+        }
+        let (frame, _) = made.next().await;
+        let Format::H264(sets) = &*frame.format else {
+            panic!("no picture");
+        };
+        let track = LiveTrack::h264(&sets.sps, &sets.pps).unwrap();
+        assert_eq!((track.width, track.height), expected, "{size}");
+    }
 }
 
 #[tokio::test]

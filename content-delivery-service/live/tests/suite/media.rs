@@ -27,12 +27,17 @@ fn run(command: &mut Command) -> Vec<u8> {
 
 /// The frames of an FLV stream with B-frames and AAC.
 pub(crate) fn rtmp_frames(seconds: u32) -> Vec<Frame> {
+    rtmp_frames_of(FLASHES, seconds)
+}
+
+/// The same of other pictures.
+pub(crate) fn rtmp_frames_of(pictures: &str, seconds: u32) -> Vec<Frame> {
     let mut command = ffmpeg();
     command.args([
         "-f",
         "lavfi",
         "-i",
-        FLASHES,
+        pictures,
         "-f",
         "lavfi",
         "-i",
