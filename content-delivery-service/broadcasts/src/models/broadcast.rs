@@ -5,8 +5,8 @@ use std::time::Duration;
 
 /// The longest time that a lecture is live.
 pub const LONGEST: Duration = Duration::from_secs(12 * 3_600);
-/// How long a node holds a lecture without renewing its lease. A node that is gone without a trace keeps its publisher away for
-/// as long.
+/// How long a node holds a lecture without renewing its lease. Other nodes don't wait for that: one that doesn't answer them is
+/// passed over.
 pub const LEASE: Duration = Duration::from_secs(8);
 
 /// A live lecture that somebody announces or begins.
