@@ -246,6 +246,7 @@ fn there_are_at_most_a_hundred_and_twenty_keys_and_each_is_explained() {
         include_str!("../../../user-management-service/config/default.toml"),
         include_str!("../../../course-management-service/config/default.toml"),
         include_str!("../../../content-delivery-service/config/default.toml"),
+        include_str!("../../../content-delivery-service/live/config/default.toml"),
         include_str!("../../../content-delivery-service/transcoding-jobs/config/default.toml"),
     ] {
         let lines: Vec<&str> = text.lines().collect();
