@@ -175,7 +175,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     );
     let receipts = Receipts::new(secret.expose_secret());
     let courses = CourseService::new(db.clone(), answers.courses, streams.clone(), receipts, clock.clone());
-    let gate = LiveGate::new(&db, access, courses.clone());
+    let gate = LiveGate::new(&db, access, courses.clone(), uploads.clone());
     let door = (authenticator.clone(), clock.clone());
     let (live, door) = open_door((&db, &secret), gate, (answers.live, directory), door);
     let followed = (&streams, &courses, &uploads);

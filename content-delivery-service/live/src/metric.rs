@@ -73,6 +73,6 @@ pub(crate) const METRICS: &[Metric] = &[
     },
     Metric {
         name: RTMP_REFUSED,
-        help: "publishers by RTMP that were refused, by reason (connections, key, ended, protocol, media, unavailable)",
+        help: "publishers by RTMP that were refused, by reason (connections, key, ended, storage, protocol, media, unavailable)",
     },
 ];

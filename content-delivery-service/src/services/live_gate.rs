@@ -2,15 +2,16 @@
 
 use super::access_service::{AccessService, Asker, Visit};
 use super::course_service::CourseService;
-use super::error::{Denied, PlaybackError};
+use super::error::{Denied, Failure, PlaybackError, UploadError};
 use super::lecture_answers::unanswered;
 use super::stream_service::opening::Opening;
+use super::upload_service::UploadService;
 use crate::repositories::videos::video_repository::VideoRepository;
 use async_trait::async_trait;
 use backing::Db;
-use contracts::VideoId;
 use contracts::questions::Unanswered;
 use contracts::questions::live::{Bearer, Refused, Watch, WatchAsked, WatchGrant};
+use contracts::{UserId, VideoId};
 use entitlements::models::device::device;
 use live_lectures::services::gate::Gate;
 use renditions::models::lecture::Status;
@@ -21,6 +22,7 @@ pub(crate) struct LiveGate {
     videos: VideoRepository,
     access: AccessService,
     courses: CourseService,
+    uploads: UploadService,
 }
 
 #[async_trait]
@@ -28,6 +30,15 @@ impl Gate for LiveGate {
     async fn sees(&self, video: VideoId, viewer: &Bearer) -> Result<Result<(), Refused>, Unanswered> {
         self.may_watch(video, Some(Asker::from(&Caller::from(viewer))).into())
             .await
+    }
+
+    async fn has_room(&self, owner: UserId) -> Result<Result<(), Refused>, Unanswered> {
+        match self.uploads.must_have_room(owner).await {
+            Ok(()) => Ok(Ok(())),
+            Err(UploadError::QuotaExceeded { .. }) => Ok(Err(Refused::QuotaExceeded)),
+            Err(UploadError::Failed(Failure::StorageFull)) => Ok(Err(Refused::StorageFull)),
+            Err(error) => Err(unanswered(error)),
+        }
     }
 
     async fn watch(&self, asked: WatchAsked) -> Result<Result<WatchGrant, Refused>, Unanswered> {
@@ -92,11 +103,12 @@ impl Gate for LiveGate {
 }
 
 impl LiveGate {
-    pub(crate) fn new(db: &Db, access: AccessService, courses: CourseService) -> Self {
+    pub(crate) fn new(db: &Db, access: AccessService, courses: CourseService, uploads: UploadService) -> Self {
         Self {
             videos: VideoRepository::new(db.clone()),
             access,
             courses,
+            uploads,
         }
     }
 

@@ -33,6 +33,9 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The least room for something of unknown length: a minute of a live lecture at 8 Mb/s.
+const ROOM_TO_BEGIN: u64 = 60_000_000;
+
 /// How many uploads a job takes in one go.
 const PAGE: i64 = 100;
 
@@ -139,6 +142,17 @@ impl UploadService {
     pub(crate) fn allowed(&self) -> (Option<u64>, Option<u64>) {
         let allowance = self.inner.store.allowance();
         (allowance.bytes, allowance.uploads)
+    }
+
+    /// Demands room for something of an owner whose length nobody knows yet.
+    ///
+    /// Errors: `QuotaExceeded`, or `StorageFull` where the disk has next to nothing beyond its reserve
+    pub(crate) async fn must_have_room(&self, owner: UserId) -> Result<(), UploadError> {
+        let store = &self.inner.store;
+        if store.allowance().room < ROOM_TO_BEGIN {
+            return Err(Failure::StorageFull.into());
+        }
+        store.must_be_within_quota(owner, 1).await
     }
 
     /// Begins an upload; a repeated request gets the upload that it began before.

@@ -140,6 +140,12 @@ async fn a_disk_filled_by_uploads_stops_only_uploads() -> Result<()> {
         let refused = tus::ask(&stage.api, &other.token, &(8 * MIB).to_string()).await?;
         refused.problem(507, "storage_full")?;
         others_go_on(stage, &owner, &lecture).await?;
+        let (live, _) = e2e::live::announce(&stage.api, &other).await?;
+        let whip = stage
+            .api
+            .request(Method::POST, &format!("/api/v1/content/live/{live}/whip"));
+        let whip = whip.bearer_auth(&other.token).header("content-type", "application/sdp");
+        stage.api.send(whip).await?.problem(507, "storage_full")?;
 
         for id in filled.iter().take(2) {
             delete(stage, id, &owner).await?;

@@ -41,6 +41,8 @@ fn of_refusal(refused: Refused) -> Problem {
         Refused::Ended => problem(S::CONFLICT, "live_ended"),
         Refused::NotLive => problem(S::CONFLICT, "not_live"),
         Refused::TooManySessions | Refused::Crowded => problem(S::TOO_MANY_REQUESTS, "too_many_sessions"),
+        Refused::QuotaExceeded => problem(S::FORBIDDEN, "quota_exceeded"),
+        Refused::StorageFull => problem(S::INSUFFICIENT_STORAGE, "storage_full"),
         Refused::Full => problem(S::SERVICE_UNAVAILABLE, "webrtc_full"),
     }
 }

@@ -42,6 +42,12 @@ impl LiveDoor for LiveService {
         if broadcast.phase() == Phase::Ended {
             return Ok(Err(Refused::Ended));
         }
+        // A lecture that has begun goes on: nobody can give it again.
+        if broadcast.phase() == Phase::Scheduled
+            && let Err(refused) = self.0.gate.has_room(broadcast.owner_id).await?
+        {
+            return Ok(Err(refused));
+        }
         Ok(Ok(PublishGrant {
             video,
             publisher: asked.publisher,

@@ -25,6 +25,8 @@ pub(crate) fn refused(why: Refused) -> Problem {
         Refused::NotLive => problem(S::CONFLICT, "not_live").retry_after(2),
         Refused::TooManySessions => problem(S::TOO_MANY_REQUESTS, "too_many_sessions"),
         Refused::Crowded => problem(S::TOO_MANY_REQUESTS, "too_many_sessions").retry_after(10),
+        Refused::QuotaExceeded => problem(S::FORBIDDEN, "quota_exceeded"),
+        Refused::StorageFull => problem(S::INSUFFICIENT_STORAGE, "storage_full"),
         Refused::Full => problem(S::SERVICE_UNAVAILABLE, "webrtc_full").retry_after(30),
     }
 }

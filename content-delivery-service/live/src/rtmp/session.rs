@@ -134,6 +134,7 @@ impl Session {
             Ok(Ok(grant)) => grant,
             // Only who has the right key learns this. Encoders that try again after the end do not guess keys.
             Ok(Err(Refused::Ended | Refused::Deleted)) => return Err(refused("ended", Refusal::Ended)),
+            Ok(Err(Refused::QuotaExceeded | Refused::StorageFull)) => return Err(refused("storage", Refusal::NoSpace)),
             Ok(Err(why)) => {
                 self.tries.failed(self.address);
                 tracing::info!(address = %self.address, %why, "a publisher by RTMP was refused");

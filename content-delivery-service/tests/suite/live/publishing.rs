@@ -56,6 +56,28 @@ async fn the_owner_an_admin_and_whoever_has_the_key_may_publish_and_nobody_else(
 }
 
 #[tokio::test]
+async fn a_lecture_does_not_begin_where_its_owner_s_quota_is_used_up_and_goes_on_if_it_has_begun() {
+    let server = Server::with(|config| config.quota.bytes = 10_000).await;
+    let (owner, other) = (Person::instructor(), Person::instructor());
+    let (begun, _) = of(&server.announce(&owner).await);
+    let (waiting, id) = of(&server.announce(&owner).await);
+    let publisher = Publisher::come(&server, &begun).await;
+    server.begin(&owner, 10_000).await;
+    drop(publisher);
+    for (video, by) in [
+        (None, By::Key(waiting)),
+        (Some(id), bearer(&owner)),
+        (Some(id), bearer(&Person::admin())),
+    ] {
+        let refused = server.may_publish(video, by.clone()).await;
+        assert_eq!(refused, Err(Refused::QuotaExceeded), "{by:?}");
+    }
+    server.may_publish(None, By::Key(begun)).await.unwrap();
+    let (key, _) = of(&server.announce(&other).await);
+    server.may_publish(None, By::Key(key)).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_new_key_throws_the_publisher_with_the_old_one_out() {
     let server = Server::start().await;
     let owner = Person::instructor();

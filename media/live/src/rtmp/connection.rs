@@ -61,6 +61,8 @@ pub enum Refusal {
     TooManyTries,
     /// Its key is right, but the lecture has ended.
     Ended,
+    /// Its key is right, but there is no space for a recording.
+    NoSpace,
     /// While it publishes, the lecture ends, another publisher takes over, or the key changes.
     Over,
     /// It sends something that lectures can't have.
@@ -84,6 +86,11 @@ impl Refusal {
                 "Too many wrong stream keys; try again in a minute.",
             ),
             Self::Ended => ("error", "NetStream.Publish.Denied", "The lecture has ended."),
+            Self::NoSpace => (
+                "error",
+                "NetStream.Publish.Denied",
+                "There is no space left for this lecture.",
+            ),
             Self::Over => (
                 "status",
                 "NetStream.Unpublish.Success",

@@ -113,6 +113,12 @@ pub enum Refused {
     /// Too many people without a sign-in watch this lecture.
     #[error("as many people watch this lecture as may without signing in")]
     Crowded,
+    /// The lectures of the owner take as much space as they may.
+    #[error("your lectures take as much space as they may; delete some, or ask an administrator for more")]
+    QuotaExceeded,
+    /// There is no space for a recording.
+    #[error("there is no space left")]
+    StorageFull,
     /// The node has no place for a viewer who may watch.
     #[error("as many people watch by WebRTC as this server serves; the lecture can be watched by HLS")]
     Full,

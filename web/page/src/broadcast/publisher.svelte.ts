@@ -143,5 +143,5 @@ export class Publisher {
 
 /** Whether trying again is of no use. */
 function isFinal({ status }: Problem): boolean {
-  return status >= 400 && status < 500 && status !== 408 && status !== 429;
+  return (status >= 400 && status < 500 && status !== 408 && status !== 429) || status === 507;
 }

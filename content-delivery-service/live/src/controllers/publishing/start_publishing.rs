@@ -32,13 +32,14 @@ pub(crate) struct Sent {
         (status = 307, description = "Another node holds the lecture: send the same offer to `Location`, within a minute and without the bearer"),
         (status = 400, description = "The offer can't be read (`malformed_sdp`)", body = ProblemDocument),
         (status = 401, description = "Neither a valid access token nor the lecture's stream key (`unauthenticated`), or a ticket that is no good (`ticket_refused`)", body = ProblemDocument),
-        (status = 403, description = "The lecture is somebody else's (`not_entitled`)", body = ProblemDocument),
+        (status = 403, description = "The lecture is somebody else's (`not_entitled`), or has not begun and its owner's files take as much space as they may (`quota_exceeded`)", body = ProblemDocument),
         (status = 404, description = "No such lecture (`video_not_found`)", body = ProblemDocument),
         (status = 409, description = "The lecture has ended, or never was live (`live_ended`)", body = ProblemDocument),
         (status = 410, description = "Deleted (`video_deleted`)", body = ProblemDocument),
         (status = 415, description = "Not `application/sdp` (`unsupported_media_type`)", body = ProblemDocument),
         (status = 422, description = "Nothing in the offer works here (`unsupported_offer`)", body = ProblemDocument),
-        (status = 503, description = "Not now; `Retry-After` says when (`unavailable`)", body = ProblemDocument)
+        (status = 503, description = "Not now; `Retry-After` says when (`unavailable`)", body = ProblemDocument),
+        (status = 507, description = "The lecture has not begun, and there is no space for a recording (`storage_full`)", body = ProblemDocument)
     )
 )]
 pub(crate) async fn start_publishing(
