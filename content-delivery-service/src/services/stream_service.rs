@@ -41,8 +41,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-/// How much later than its time an end may become visible in the database.
-const OVERLAP: Duration = Duration::from_secs(10);
+/// How much later than its time an end may become visible in the database: no slow transaction takes so long, and no other
+/// node's clock is so far behind.
+const OVERLAP: Duration = Duration::from_secs(60);
 const KEY_REFRESH: Duration = Duration::from_secs(2);
 const SEEN_EVERY: Duration = Duration::from_secs(30);
 /// How long a session is remembered after it ran out.
@@ -274,11 +275,8 @@ impl StreamService {
         if inner.open.len() > 0 {
             inner.open.end(&inner.playbacks.ended_since(since).await?, now);
             let policies = inner.playbacks.policies_since(since).await?;
-            let policies: Vec<_> = policies
-                .iter()
-                .map(|policy| (policy.id, version(policy.policy_version)))
-                .collect();
-            inner.open.end_below(&policies, now);
+            let policies = policies.iter().map(|it| (it.id, version(it.policy_version)));
+            inner.open.end_below(&policies.collect::<Vec<_>>(), now);
         }
         Ok(now - OVERLAP)
     }
@@ -305,10 +303,12 @@ impl StreamService {
         Ok(number)
     }
 
-    /// Writes down when sessions were last seen and forgets those that ran out long ago.
+    /// Writes down when sessions were last seen, stops serving those that have ended elsewhere, however that was missed, and
+    /// forgets those that ran out long ago.
     pub(crate) async fn tidy(&self) -> Result<(), DbError> {
         let inner = &*self.0;
-        inner.playbacks.saw(&inner.open.take_seen()).await?;
+        let over = inner.playbacks.saw(&inner.open.take_seen()).await?;
+        inner.open.end(&over, inner.clock.now());
         inner.playbacks.forget_before(inner.clock.now() - KEEP).await?;
         Ok(())
     }

@@ -52,8 +52,9 @@ const END_ALL: Sql = Sql::both(
 );
 /// In the order in which other changes lock sessions. SQLite needs no lock: it has one writer at a time.
 const LOCK_SEEN: Sql = Sql::both(
-    "SELECT id FROM playbacks WHERE id IN (SELECT unhex(value) FROM json_each($1))",
-    "SELECT id FROM playbacks WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)) ORDER BY id FOR UPDATE",
+    "SELECT id, ended_at FROM playbacks WHERE id IN (SELECT unhex(value) FROM json_each($1))",
+    "SELECT id, ended_at FROM playbacks WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)) \
+     ORDER BY id FOR UPDATE",
 );
 const SAW: &str = "UPDATE playbacks SET last_seen_at = new.column2 FROM (VALUES ($1, $2)) AS new \
     WHERE playbacks.id = new.column1 AND playbacks.last_seen_at < new.column2";
@@ -196,10 +197,10 @@ impl PlaybackRepository {
         self.db.read().all(POLICIES_SINCE, args![moment]).await
     }
 
-    /// Notes when sessions were last seen.
-    pub(crate) async fn saw(&self, seen: &[(PlaybackId, Timestamp)]) -> Result<(), DbError> {
+    /// Notes when sessions were last seen; returns those of them that have ended, or are forgotten.
+    pub(crate) async fn saw(&self, seen: &[(PlaybackId, Timestamp)]) -> Result<Vec<PlaybackId>, DbError> {
         if seen.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut latest: BTreeMap<PlaybackId, Timestamp> = BTreeMap::new();
         for &(playback, at) in seen {
@@ -208,10 +209,14 @@ impl PlaybackRepository {
         }
         let ids: Value = latest.keys().map(|id| id.0.as_simple().to_string()).collect();
         let mut tx = self.db.write().await?;
-        tx.all::<PlaybackRow>(LOCK_SEEN, args![ids]).await?;
+        let known = tx.all::<(PlaybackId, Option<Timestamp>)>(LOCK_SEEN, args![ids]).await?;
+        let known: BTreeMap<PlaybackId, Option<Timestamp>> = known.into_iter().collect();
+        let is_over = |id: &&PlaybackId| known.get(id) != Some(&None);
+        let over = latest.keys().filter(is_over).copied().collect();
         let rows = latest.into_iter().map(|(playback, at)| args![playback, at]);
         tx.run_all(SAW, rows.collect()).await?;
-        tx.commit().await
+        tx.commit().await?;
+        Ok(over)
     }
 
     /// Forgets the sessions that ran out before a moment, but for attendance.

@@ -221,6 +221,31 @@ async fn changed_policies_are_found_and_old_sessions_forgotten() {
     }
 }
 
+#[tokio::test]
+async fn sessions_that_have_ended_or_are_forgotten_are_told_to_whoever_saw_them() {
+    for engine in each_engine().await {
+        let (playbacks, user) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
+        let video = video(&engine.db, user).await;
+        let sessions = [session(video, user), session(video, user)];
+        for new in &sessions {
+            playbacks.open(new, None).await.unwrap();
+        }
+        let [living, ended] = sessions.map(|new| new.id);
+        let sql = "UPDATE playbacks SET ended_at = $2 WHERE id = $1";
+        write(&engine.db, sql, args![ended, NOW]).await;
+        let forgotten = PlaybackId::generate();
+        let later = NOW + Duration::from_secs(5);
+        let mut over = playbacks
+            .saw(&[living, ended, forgotten].map(|id| (id, later)))
+            .await
+            .unwrap();
+        over.sort_unstable();
+        let mut expected = vec![ended, forgotten];
+        expected.sort_unstable();
+        assert_eq!(over, expected, "{}", engine.name);
+    }
+}
+
 async fn write(db: &Db, sql: &'static str, values: Vec<backing::db::Value>) {
     let mut tx = db.write().await.unwrap();
     tx.run(sql, values).await.unwrap();
