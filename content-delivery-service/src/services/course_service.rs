@@ -97,6 +97,10 @@ impl CourseService {
             let changes = inner.courses.changed_after(next).await?;
             position = changes.next;
             self.repair(changes.events).await?;
+            // A failure of a later page does not begin at the first one again.
+            if let Some(reached) = &position {
+                inner.changes.note(reached.at.min(now)).await?;
+            }
         }
         Ok(inner.changes.note(now).await?)
     }
