@@ -88,24 +88,29 @@ impl Relay {
             tokio::time::sleep(DRAIN).await;
         });
         let mut pushed = self.db.signals().outbox();
-        let mut upkeep = pin!(self.upkeep());
-        while stop.clone().now_or_never().is_none() {
-            pushed.mark_unchanged();
-            let published = tokio::select! {
-                published = self.publish_due() => published,
-                () = &mut drained => return,
-            };
-            match published {
-                Ok(0) => {}
-                Ok(_) => continue,
-                Err(error) => tracing::warn!(%error, "the outbox could not be read or written"),
+        let publishing = async {
+            while stop.clone().now_or_never().is_none() {
+                pushed.mark_unchanged();
+                let published = tokio::select! {
+                    published = self.publish_due() => published,
+                    () = &mut drained => return,
+                };
+                match published {
+                    Ok(0) => {}
+                    Ok(_) => continue,
+                    Err(error) => tracing::warn!(%error, "the outbox could not be read or written"),
+                }
+                tokio::select! {
+                    () = stop.clone() => return,
+                    _ = pushed.changed() => {}
+                    () = tokio::time::sleep(POLL) => {}
+                }
             }
-            tokio::select! {
-                () = stop.clone() => return,
-                () = &mut upkeep => {}
-                _ = pushed.changed() => {}
-                () = tokio::time::sleep(POLL) => {}
-            }
+        };
+        // Both are polled all the time: one that rested in a transaction would keep the other from writing.
+        tokio::select! {
+            () = publishing => {}
+            () = self.upkeep() => {}
         }
     }
 
@@ -199,12 +204,10 @@ impl Relay {
     /// Publishes a batch and keeps its claims meanwhile.
     async fn publish(&self, topic: &str, parcels: &[Parcel]) -> Result<(), DbError> {
         let batch: Vec<Outgoing> = parcels.iter().flat_map(|parcel| parcel.events.clone()).collect();
-        let mut sent = pin!(tokio::time::timeout(PUBLISHING, self.bus.publish(topic, &batch)));
-        let sent = loop {
-            tokio::select! {
-                sent = &mut sent => break sent,
-                () = tokio::time::sleep(RENEWAL) => self.renew(parcels).await?,
-            }
+        // Both are polled all the time: the embedded bus writes to databases, and each might wait for what the other holds.
+        let sent = tokio::select! {
+            sent = tokio::time::timeout(PUBLISHING, self.bus.publish(topic, &batch)) => sent,
+            error = self.keep(parcels) => return Err(error),
         };
         let sent = sent.unwrap_or_else(|_| Err(BusError::Refused("took too long".to_owned())));
         let label = if sent.is_ok() { "published" } else { "failed" };
@@ -221,6 +224,16 @@ impl Relay {
             Err(BusError::Refused(error)) => {
                 tracing::warn!(topic, events = batch.len(), error, "events not published");
                 self.refuse(&claims).await
+            }
+        }
+    }
+
+    /// Renews claims until that fails.
+    async fn keep(&self, parcels: &[Parcel]) -> DbError {
+        loop {
+            tokio::time::sleep(RENEWAL).await;
+            if let Err(error) = self.renew(parcels).await {
+                return error;
             }
         }
     }
