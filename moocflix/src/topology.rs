@@ -82,12 +82,11 @@ impl Peers {
     pub(crate) fn new(duties: &Duties, settings: &Settings, keys: InternalKeys) -> Result<Self> {
         let (mut by_role, mut door) = (BTreeMap::new(), None);
         if !settings.has_embedded_bus() {
-            let asked = asked(duties);
+            let askers: Vec<&'static str> = duties.faces().map(|face| face.name).collect();
             for Face { name, .. } in FACES.iter().filter(|face| !duties.include(face.name)) {
                 let Some(base) = settings.base_url(name) else { continue };
-                let asker = asked.get(name).copied().or(duties.faces().map(|face| face.name).next());
                 let base = base.map_err(|why| anyhow!(why))?;
-                let peer = Peer::new(name, base, asker.unwrap_or_default(), keys.clone());
+                let peer = Peer::new(name, base, askers.clone(), keys.clone());
                 by_role.insert(*name, Arc::new(peer.map_err(|why| anyhow!(why))?));
             }
             door = Some(keys);

@@ -30,7 +30,8 @@ pub struct Peer {
     pub role: &'static str,
     base: Url,
     client: Client,
-    asker: &'static str,
+    /// The roles that ask.
+    askers: Vec<&'static str>,
     keys: InternalKeys,
     link: Mutex<Link>,
 }
@@ -50,10 +51,10 @@ enum Failed {
 }
 
 impl Peer {
-    /// A role at an address, for the questions of another role.
+    /// A role at an address, for the questions of other roles.
     ///
     /// Errors: TLS can't be set up
-    pub fn new(role: &'static str, base: Url, asker: &'static str, keys: InternalKeys) -> Result<Self, String> {
+    pub fn new(role: &'static str, base: Url, askers: Vec<&'static str>, keys: InternalKeys) -> Result<Self, String> {
         let client = Client::builder()
             .no_proxy()
             .redirect(redirect::Policy::none())
@@ -70,7 +71,7 @@ impl Peer {
             role,
             base,
             client,
-            asker,
+            askers,
             keys,
             link: Mutex::new(link),
         })
@@ -99,21 +100,24 @@ impl Peer {
         let unanswered = |why: String| Unanswered(format!("{} can't answer: {why}", self.role));
         let body = serde_json::to_vec(question).map_err(|error| unanswered(error.to_string()))?;
         let begun = Instant::now();
-        let answer = self.ask_again(Q::PATH, &body).await;
+        // A process with several roles asks as the one that may.
+        let asker = self.askers.iter().find(|asker| Q::ASKERS.contains(asker));
+        let asker = asker.or(self.askers.first()).copied().unwrap_or_default();
+        let answer = self.ask_again((asker, Q::PATH), &body).await;
         metric::question(Q::PATH, self.role, begun.elapsed(), answer.is_ok());
         let bytes = answer.map_err(unanswered)?;
         serde_json::from_slice(&bytes).map_err(|error| unanswered(error.to_string()))
     }
 
     /// Asks once, and once more if that may help.
-    async fn ask_again(&self, path: &str, body: &[u8]) -> Result<Vec<u8>, String> {
+    async fn ask_again(&self, way: (&str, &str), body: &[u8]) -> Result<Vec<u8>, String> {
         self.link().budget.earn(Instant::now());
         let mut is_second = false;
         loop {
             if !self.link().breaker.admits(Instant::now()) {
                 return Err("it did not answer the last questions".to_owned());
             }
-            let why = match self.ask_once(path, body).await {
+            let why = match self.ask_once(way, body).await {
                 Ok(bytes) => {
                     self.link().breaker.answered();
                     metric::left_alone(self.role, false);
@@ -131,10 +135,10 @@ impl Peer {
         }
     }
 
-    async fn ask_once(&self, path: &str, body: &[u8]) -> Result<Vec<u8>, Failed> {
+    async fn ask_once(&self, (asker, path): (&str, &str), body: &[u8]) -> Result<Vec<u8>, Failed> {
         let request = self.client.post(self.at(path)).body(body.to_vec());
         let request = request
-            .header(AUTHORIZATION, self.keys.sign(self.asker, path, body))
+            .header(AUTHORIZATION, self.keys.sign(asker, path, body))
             .header(CONTENT_TYPE, "application/json");
         let away = |error: reqwest::Error| Failed::Away(innermost(&error));
         let mut answer = request.send().await.map_err(away)?;

@@ -83,7 +83,7 @@ async fn serve(users: &Arc<Users>, address: &str) -> (Running, Url) {
 }
 
 fn peer(url: &Url, asker: &'static str, secret: &[u8]) -> Peer {
-    Peer::new("users", url.clone(), asker, keys(secret)).unwrap()
+    Peer::new("users", url.clone(), vec![asker], keys(secret)).unwrap()
 }
 
 #[tokio::test]
@@ -93,6 +93,9 @@ async fn a_role_in_another_process_answers_as_one_in_the_same_does() {
     let id = UserId::generate();
     let asking = peer(&url, "courses", SECRET);
     assert_eq!(asking.people(&[id]).await, users.people(&[id]).await);
+    // A process with several roles asks as the one that may.
+    let several = Peer::new("users", url.clone(), vec!["web", "courses"], keys(SECRET)).unwrap();
+    assert_eq!(several.people(&[id]).await, users.people(&[id]).await);
     let many: Vec<_> = (0..10_000).map(|_| UserId::generate()).collect();
     assert_eq!(asking.people(&many).await.unwrap().len(), many.len());
     let addresses = ["a@example.org".to_owned()];
