@@ -19,6 +19,10 @@ use contracts::{Roles, SessionId, UserId};
 use runtime::Hold;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// How many acts wait whose user nobody knows while the database is away. Everybody's next sign-in waits for these, and those
+/// who get an error keep what they wanted to end.
+const MOST_UNKNOWN: usize = 1_000;
+
 /// Which sign-ins a logout ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Leaving {
@@ -207,6 +211,10 @@ impl ActService {
             };
             let mut acts = self.acts();
             acts.waiting.retain(|waiting| !waiting.act.is_replaced_by(&act));
+            let unknown = acts.waiting.iter().filter(|waiting| waiting.user.is_none());
+            if user.is_none() && unknown.count() >= MOST_UNKNOWN {
+                return Err(Failure::NotStored.into());
+            }
             let number = acts.next;
             acts.next += 1;
             acts.waiting.push(Waiting {
