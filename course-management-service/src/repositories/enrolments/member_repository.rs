@@ -139,9 +139,11 @@ pub(crate) async fn restore(tx: &mut Tx, user: UserId, sequence: i64, now: Times
 
 async fn publish_living(
     tx: &mut Tx,
-    changed: Vec<(EnrolmentId, Option<Timestamp>)>,
+    mut changed: Vec<(EnrolmentId, Option<Timestamp>)>,
     now: Timestamp,
 ) -> Result<(), DbError> {
+    // The relay locks rows of the outbox in this order, too.
+    changed.sort_unstable_by_key(|(id, _)| *id);
     for (id, ended_at) in changed {
         if ended_at.is_none() {
             publish_enrolment(tx, id, now).await?;
