@@ -142,6 +142,7 @@ impl Sessions {
         let (opened, end) = self.enter(grant.video, None, answer, &ufrag)?;
         let (sessions, id) = (self.clone(), opened.id);
         self.start(async move {
+            let _place = Place(sessions.clone(), id);
             let session = publishing::Session::new(publisher, registration, network);
             let reason = session.run(publication, end).await;
             sessions.leave(id, "publisher", reason);
@@ -161,6 +162,7 @@ impl Sessions {
         let feed = self.0.feeds.of(&room);
         let (sessions, id) = (self.clone(), opened.id);
         self.start(async move {
+            let _place = Place(sessions.clone(), id);
             let session = watching::Session::new(viewer, registration, network);
             let reason = session.run(feed, end).await;
             sessions.leave(id, "viewer", reason);
@@ -248,6 +250,15 @@ impl Sessions {
 
     fn open(&self) -> MutexGuard<'_, Open> {
         self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The place of a session, which is free again however its task ends.
+struct Place(Sessions, Uuid);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.end(self.1);
     }
 }
 
