@@ -96,7 +96,8 @@ export class LivePlayback {
 
   /** Where the viewer is in the lecture. Units: seconds */
   get position(): number {
-    return Math.max(0, this.length - (this.path === 'segments' ? this.behind : 0));
+    // Segments take a moment to open, and who goes back again meanwhile goes on from there.
+    return Math.max(0, this.length - (this.path === 'segments' || !this.#wantsLive ? this.behind : 0));
   }
 
   /** Opens the lecture where it is now. */

@@ -1,4 +1,5 @@
 import { untrack } from 'svelte';
+import type { Act } from '../player/keys';
 import { PlayerState } from '../player/player.svelte';
 import type { LivePlayback } from './playback.svelte';
 
@@ -29,6 +30,21 @@ export class LivePlayerState extends PlayerState {
   override toggle(): void {
     if (this.video?.paused) this.playback?.resume();
     else this.playback?.pause();
+  }
+
+  /** Whoever turns the volume up wants to hear something. */
+  override setVolume(volume: number): void {
+    super.setVolume(volume);
+    if (!this.muted) this.playback?.unsilence();
+  }
+
+  override run(act: Act): void {
+    if (act.do === 'mute' && this.playback?.silenced) {
+      // The key turns the sound on that the browser has silenced.
+      this.muted = true;
+      this.playback.unsilence();
+    }
+    super.run(act);
   }
 
   override seek(position: number): void {
