@@ -2,10 +2,12 @@
 
 use super::publisher::{Publisher, of};
 use crate::server::Server;
+use broadcasts::models::broadcast::LEASE;
 use contracts::questions::live::{Bearer, Publisher as By, Refused};
 use contracts::{Roles, VideoId};
 use reqwest::Method;
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 use testing::Person;
 use tokio::time::timeout;
@@ -75,6 +77,18 @@ async fn a_lecture_does_not_begin_where_its_owner_s_quota_is_used_up_and_goes_on
     server.may_publish(None, By::Key(begun)).await.unwrap();
     let (key, _) = of(&server.announce(&other).await);
     server.may_publish(None, By::Key(key)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_publisher_who_comes_back_after_the_lease_of_the_node_has_run_out_finds_the_same_room() {
+    let server = Server::start().await;
+    let (key, id) = of(&server.announce(&Person::instructor()).await);
+    let before = Publisher::come(&server, &key).await;
+    let room = server.rooms.room(id).unwrap();
+    server.clock.advance(LEASE * 2);
+    let _after = Publisher::come(&server, &key).await;
+    drop(before);
+    assert!(Arc::ptr_eq(&room, &server.rooms.room(id).unwrap()));
 }
 
 #[tokio::test]
