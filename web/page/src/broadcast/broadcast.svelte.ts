@@ -6,6 +6,7 @@ import { Awake } from './awake';
 import { Capture } from './capture.svelte';
 import { onAir } from './onair.svelte';
 import { Publisher } from './publisher.svelte';
+import { why } from './why';
 
 const askEvery = 3000;
 const countFrom = 3;
@@ -21,7 +22,7 @@ export class Broadcast {
   readonly capture = new Capture(() => this.capture.media && void this.publisher.show(this.capture.media));
   readonly publisher = new Publisher(
     () => this.lecture?.ingest?.whip_url ?? `/api/v1/content/live/${this.id}/whip`,
-    () => this.#why(),
+    () => why(() => this.#ask()),
   );
   readonly #gone = new AbortController();
   readonly #awake = new Awake(() => this.isOn, this.#gone.signal);
@@ -55,8 +56,7 @@ export class Broadcast {
 
   async load(): Promise<void> {
     try {
-      this.lecture = await live.get(this.id);
-      this.problem = null;
+      await this.#ask();
       if (this.isOver && this.isOn) this.publisher.stop('over');
     } catch (thrown) {
       const problem = Problem.of(thrown);
@@ -124,9 +124,10 @@ export class Broadcast {
     event.returnValue = t('studio.leave');
   }
 
-  async #why(): Promise<'replaced' | 'over' | null> {
-    await this.load();
-    if (this.lecture?.status === 'ended') return 'over';
-    return this.lecture?.publishing === true ? 'replaced' : null;
+  async #ask(): Promise<LiveLecture> {
+    const lecture = await live.get(this.id);
+    this.lecture = lecture;
+    this.problem = null;
+    return lecture;
   }
 }

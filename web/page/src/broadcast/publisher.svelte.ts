@@ -1,6 +1,7 @@
 import { Problem } from '../api/problem';
 import { between, count, type Counts, type Quality } from './quality';
 import { Whip, type Media } from './whip';
+import type { Why } from './why';
 
 export type PublisherState = 'off' | 'connecting' | 'live' | 'reconnecting' | 'replaced' | 'over' | 'failed';
 
@@ -8,8 +9,11 @@ const longestWait = 5000;
 /** How many first attempts may get no media through before the teacher is told. */
 const mostBlind = 2;
 const measureEvery = 2000;
-/** The server no longer takes who was away for so long for the publisher. Units: milliseconds */
-const longAway = 20_000;
+/**
+ * The server no longer takes who was away for so long for the publisher: it ends a session that has been silent for 30 s, and
+ * its other nodes say for 6 s more that the lecture is published. Units: milliseconds
+ */
+const longAway = 45_000;
 
 /** Keeps a lecture published: through a lost network, a restarted server and a change of what is shown. */
 export class Publisher {
@@ -28,8 +32,7 @@ export class Publisher {
 
   constructor(
     private readonly url: () => string,
-    /** Why the server has ended a session: somebody else publishes, the lecture is over, or neither. */
-    private readonly why: () => Promise<'replaced' | 'over' | null>,
+    private readonly why: () => Promise<Why>,
   ) {
     window.addEventListener('online', () => this.#wake());
   }
@@ -85,7 +88,7 @@ export class Publisher {
         if (isOld()) return;
         whip.drop();
         this.state = 'reconnecting';
-        if (loss === 'closed' && (await this.#isOver())) return;
+        if (loss === 'closed' && (await this.#isOver(generation))) return;
       } catch (thrown) {
         if (isOld()) return;
         const problem = Problem.of(thrown);
@@ -97,7 +100,7 @@ export class Publisher {
       this.state = this.#hasBeenLive ? 'reconnecting' : 'connecting';
       await this.#pause(Math.min(longestWait, 250 * 2 ** attempt));
       // After a long sleep, the lecture may go on from another place, which has to keep it.
-      if (!isOld() && this.#hasBeenLive && Date.now() - this.#goodAt > longAway && (await this.#isOver())) return;
+      if (!isOld() && this.#hasBeenLive && Date.now() - this.#goodAt > longAway && (await this.#isOver(generation))) return;
     }
   }
 
@@ -112,9 +115,11 @@ export class Publisher {
     this.state = 'live';
   }
 
-  /** Stops if the lecture goes on without this place, or not at all; false if it has to be published again. */
-  async #isOver(): Promise<boolean> {
+  /** Stops if the lecture goes on without this place, or not at all; false if this run has to publish it again. */
+  async #isOver(generation: number): Promise<boolean> {
     const why = await this.why().catch(() => null);
+    // Meanwhile the teacher may have stopped, or begun again; the answer is not about that.
+    if (generation !== this.#generation) return true;
     if (why !== null) this.stop(why);
     return why !== null;
   }
