@@ -1,7 +1,7 @@
 import { Problem } from '../api/problem';
 import { t } from '../i18n/text';
 import { session } from '../session/session.svelte';
-import { connected, lost, negotiate, type Loss, type Negotiated } from '../webrtc/negotiate';
+import { connected, hangUp, lost, negotiate, type Loss, type Negotiated } from '../webrtc/negotiate';
 
 /** What is published: sound and picture, and what the picture shows. */
 export interface Media {
@@ -38,7 +38,7 @@ export class Whip {
       const kept = await negotiate(peer, (sdp) => post(url, sdp));
       const whip = new Whip(peer, kept);
       if (await connected(peer, patience)) return whip;
-      void whip.#end();
+      void hangUp(kept);
       throw new Problem(0, 'no_media', t('studio.noMedia'));
     } catch (thrown) {
       peer.close();
@@ -63,16 +63,12 @@ export class Whip {
 
   close(): void {
     this.peer.close();
-    void this.#end();
+    void hangUp(this.kept);
   }
 
   /** Lets go of a connection whose session is over, or whose place another one has taken. */
   drop(): void {
     this.peer.close();
-  }
-
-  async #end(): Promise<void> {
-    await session.fetch(new Request(this.kept.url, { method: 'DELETE', keepalive: true })).catch(() => undefined);
   }
 }
 

@@ -3,7 +3,7 @@ import { t } from '../i18n/text';
 import { receipt } from '../player/receipt';
 import type { Source } from '../player/stream';
 import { session } from '../session/session.svelte';
-import { connected, lost, negotiate, type Loss, type Negotiated } from '../webrtc/negotiate';
+import { connected, hangUp, lost, negotiate, type Loss, type Negotiated } from '../webrtc/negotiate';
 
 /** How long WebRTC may take before segments are faster. Units: milliseconds */
 const patience = 3000;
@@ -35,7 +35,7 @@ export class Whep {
       throw blocked();
     } catch (thrown) {
       peer.close();
-      if (kept !== null) void end(kept);
+      if (kept !== null) void hangUp(kept);
       throw thrown;
     }
   }
@@ -52,7 +52,7 @@ export class Whep {
   /** Resolves when the server knows. */
   async close(): Promise<void> {
     // The server ends a session whose peer has closed, and would not know it any more.
-    await end(this.kept);
+    await hangUp(this.kept);
     this.peer.close();
   }
 }
@@ -67,9 +67,4 @@ function post({ videoId, key }: Source, sdp: string): Promise<Response> {
   const headers = { 'Content-Type': 'application/sdp', ...(proof === null ? {} : { 'Enrolment-Receipt': proof }) };
   const query = key ? `?s=${encodeURIComponent(key)}` : '';
   return session.fetch(new Request(`/api/v1/content/live/${videoId}/whep${query}`, { method: 'POST', headers, body: sdp }));
-}
-
-/** The token in the address is enough; the place is free at once. */
-async function end({ url }: Negotiated): Promise<void> {
-  await fetch(url, { method: 'DELETE', keepalive: true, signal: AbortSignal.timeout(2000) }).catch(() => undefined);
 }

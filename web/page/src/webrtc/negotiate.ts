@@ -23,6 +23,14 @@ export async function negotiate(peer: RTCPeerConnection, post: (offer: string) =
   return { url: new URL(place, response.url || location.href).href, etag: response.headers.get('ETag') };
 }
 
+/**
+ * Ends a session; resolves when the server knows. The secret in the address is enough, and it may be the address of another
+ * node, where the bearer has no business.
+ */
+export async function hangUp({ url }: Negotiated): Promise<void> {
+  await fetch(url, { method: 'DELETE', keepalive: true, signal: AbortSignal.timeout(2000) }).catch(() => undefined);
+}
+
 /** The relays in a `Link` header, as RFC 9725 writes them. */
 export function iceServersOf(link: string): RTCIceServer[] {
   const servers: RTCIceServer[] = [];
