@@ -36,7 +36,8 @@ export class Whep {
     } catch (thrown) {
       peer.close();
       if (kept !== null) void hangUp(kept);
-      throw thrown;
+      // A browser that lacks a codec now lacks it later, too: like the network, it leaves no more than segments.
+      throw Problem.of(thrown).code === 'unsupported_offer' ? blocked() : thrown;
     }
   }
 
@@ -57,7 +58,7 @@ export class Whep {
   }
 }
 
-/** The network lets no media through. */
+/** The network lets no media through, or the browser knows no WebRTC with the codecs of live lectures. */
 function blocked(): Problem {
   return new Problem(0, 'no_media', t('live.opening'));
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { iceServersOf } from './negotiate';
+import { iceServersOf, refusesMedia } from './negotiate';
 
 test('the relays of a response are those that its links name', () => {
   const link =
@@ -10,4 +10,11 @@ test('the relays of a response are those that its links name', () => {
     { urls: 'stun:relay.example.org' },
   ]);
   expect(iceServersOf('')).toEqual([]);
+});
+
+test('an answer refuses media whose port is 0', () => {
+  const answer = (port: number) =>
+    `v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\na=recvonly\r\nm=video ${port} UDP/TLS/RTP/SAVPF 96\r\na=recvonly\r\n`;
+  expect(refusesMedia(answer(0))).toBe(true);
+  expect(refusesMedia(answer(9))).toBe(false);
 });

@@ -1,4 +1,5 @@
 import { Problem } from '../api/problem';
+import { t } from '../i18n/text';
 
 /** The session that the server keeps for a peer connection. */
 export interface Negotiated {
@@ -14,13 +15,27 @@ export async function negotiate(peer: RTCPeerConnection, post: (offer: string) =
   const text = await response.text();
   const place = response.headers.get('Location');
   if (!response.ok || place === null) throw Problem.parse(response.status, text, response.headers.get('Retry-After'));
+  const kept = { url: new URL(place, response.url || location.href).href, etag: response.headers.get('ETag') };
+  if (refusesMedia(text)) {
+    await hangUp(kept);
+    throw new Problem(422, 'unsupported_offer', t('code.unsupported_offer'));
+  }
   // The response names the relays, so the browser looks for its own addresses only now. The server waits to be
   // contacted and needs none of them in the offer.
   const iceServers = iceServersOf(response.headers.get('Link') ?? '');
   if (iceServers.length > 0) peer.setConfiguration({ ...peer.getConfiguration(), iceServers });
   await peer.setLocalDescription(offer);
   await peer.setRemoteDescription({ type: 'answer', sdp: text });
-  return { url: new URL(place, response.url || location.href).href, etag: response.headers.get('ETag') };
+  return kept;
+}
+
+/**
+ * Whether an answer takes only a part of what was offered, whose ports it sets to 0 (RFC 8829). A browser without H.264 would
+ * broadcast sound alone, or show nothing, and nobody would be told. The answer itself says so in every browser, while some forget
+ * the transceivers that it has stopped.
+ */
+export function refusesMedia(answer: string): boolean {
+  return /^m=\S+ 0 /m.test(answer);
 }
 
 /**

@@ -84,6 +84,7 @@ export const live = {
   'studio.state.over': 'The lecture has ended.',
   'studio.state.elsewhere': 'The lecture is live from another place.',
   'studio.noMedia': 'The server’s port for live video can’t be reached from here. Try another network, or broadcast by RTMP.',
+  'code.unsupported_offer': 'This browser can’t broadcast H.264. A current Chrome, Edge, Firefox or Safari can, or another program, as below.',
   'studio.viewers.one': '{count} viewer',
   'studio.viewers.other': '{count} viewers',
   'studio.time': 'Time',
