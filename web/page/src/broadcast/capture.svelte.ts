@@ -59,7 +59,7 @@ export class Capture {
   async choose(source: Source): Promise<void> {
     await this.#ask(async () => {
       if (source !== 'camera' && (this.#screen === null || this.stopped)) await this.#openScreen();
-      if (source !== 'screen' && this.#camera === null) await this.#openDevices(true);
+      if (source !== 'screen' && this.#camera?.readyState !== 'live') await this.#openDevices(true);
       if (source === 'camera') this.#closeScreen();
       if (source === 'screen') this.#closeCamera();
       this.source = source;
@@ -110,6 +110,8 @@ export class Capture {
     } finally {
       this.asking = false;
     }
+    // What was asked for may have nothing to do with a device that is lost.
+    if (this.trouble === null) this.#noteLost();
     // Devices have names only for those who may use them.
     await this.#list();
     if (this.#gone) this.close();
@@ -135,8 +137,28 @@ export class Capture {
     this.#microphone = stream.getAudioTracks()[0] ?? null;
     this.cameraId = this.#camera?.getSettings().deviceId ?? this.cameraId;
     this.microphoneId = this.#microphone?.getSettings().deviceId ?? this.microphoneId;
+    this.#watch(this.#camera);
+    this.#watch(this.#microphone);
     this.mute(this.muted);
     this.level.listen(this.#microphone);
+  }
+
+  /** A track that ends was not stopped by the page: its device was pulled out, or the browser no longer allows it. */
+  #watch(track: MediaStreamTrack | null): void {
+    track?.addEventListener('ended', () => {
+      // The next attempt takes what there is; it would fail if it insisted on a device that has gone.
+      if (track === this.#camera) this.cameraId = '';
+      else if (track === this.#microphone) this.microphoneId = '';
+      else return;
+      if (!this.asking) this.#noteLost();
+    });
+  }
+
+  #noteLost(): void {
+    if (this.#gone) return;
+    // Without a picture, a lecture goes on; without a voice, it hardly does.
+    if (this.#microphone?.readyState === 'ended') this.trouble = 'studio.microphoneLost';
+    else if (this.#camera?.readyState === 'ended') this.trouble = 'studio.cameraLost';
   }
 
   async #openScreen(): Promise<void> {

@@ -61,6 +61,8 @@ export const live = {
   'studio.denied': 'The browser didn’t allow it. Allow the camera and the microphone for this site, or choose a screen, and try again.',
   'studio.noDevice': 'No microphone was found. Connect one and try again.',
   'studio.noCamera': 'No camera was found: people hear you, and see nothing.',
+  'studio.cameraLost': 'The camera was disconnected, or the browser no longer allows it. Connect it, or choose another one, and try again.',
+  'studio.microphoneLost': 'Nobody hears you: the microphone was disconnected, or the browser no longer allows it. Connect one and try again.',
   'studio.inUse': 'Another program uses the camera or the microphone. Close it and try again.',
   'studio.noCapture': 'This browser can’t capture it. A current Chrome, Edge, Firefox or Safari can.',
   'studio.insecure': 'Browsers only allow cameras on pages with https. Ask the administrator of this site, or broadcast with another program, as below.',
