@@ -96,7 +96,7 @@ export class Broadcast {
   close(): void {
     this.#gone.abort();
     this.cancel();
-    if (this.publisher.isOn) this.publisher.stop();
+    this.publisher.close();
     this.capture.close();
   }
 

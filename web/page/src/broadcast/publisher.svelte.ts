@@ -29,12 +29,13 @@ export class Publisher {
   #hasBeenLive = false;
   /** When media last flowed. Units: milliseconds since 1970 */
   #goodAt = 0;
+  readonly #gone = new AbortController();
 
   constructor(
     private readonly url: () => string,
     private readonly why: () => Promise<Why>,
   ) {
-    window.addEventListener('online', () => this.#wake());
+    window.addEventListener('online', () => this.#wake(), { signal: this.#gone.signal });
   }
 
   /** Whether the lecture is published, or is meant to be. */
@@ -73,6 +74,12 @@ export class Publisher {
     this.quality = null;
     this.#counts = null;
     this.state = state;
+  }
+
+  /** Stops for good: the window no longer keeps what this publishes. */
+  close(): void {
+    this.#gone.abort();
+    if (this.isOn) this.stop();
   }
 
   async #run(generation: number): Promise<void> {
