@@ -3222,7 +3222,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The lecture is somebody else's (`not_entitled`) */
+            /** @description The lecture is somebody else's (`not_entitled`), or has not begun and its owner's files take as much space as they may (`quota_exceeded`) */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3278,6 +3278,15 @@ export interface operations {
             };
             /** @description Not now; `Retry-After` says when (`unavailable`) */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The lecture has not begun, and there is no space for a recording (`storage_full`) */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };
