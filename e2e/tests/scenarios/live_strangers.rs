@@ -153,7 +153,9 @@ async fn refuse_all(stage: &mut Stage, lecture: &Lecture, old: String) -> Result
     let mut audience = Audience::open()?;
     let mut sessions = Vec::new();
     for name in ["one", "two"] {
-        audience.comes(name, &lecture.whep, &lecture.owner.token).await?;
+        // Two viewers of one sign-in would take each other's place.
+        let viewer = api.login(&lecture.owner.email, &lecture.owner.password).await?;
+        audience.comes(name, &lecture.whep, &viewer.token).await?;
         let answered = audience.hears(name, "answered", BEGINNING).await?;
         sessions.push(answered["session"].as_str().context("a session")?.to_owned());
         audience.hears(name, "playing", BEGINNING).await?;
