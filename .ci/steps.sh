@@ -82,6 +82,7 @@ report() {
   say ""
   printf '%s\n' "${stages[@]}"
   for it in "${failed[@]}"; do printf 'failed: %s\n' "$it"; done
+  [ ! -e "$scratch/hung" ] || mapfile -t -O ${#unstable[@]} unstable <"$scratch/hung"
   for it in "${unstable[@]}"; do printf 'unstable: %s\n' "$it"; done
   printf 'time: %d min %d s\n' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60))
   [ "${#failed[@]}" = 0 ] || [ "$failed_count" -gt 0 ] || failed_count=${#failed[@]}
