@@ -31,11 +31,16 @@ pub async fn load<E>(
             Ok(None) => {}
             Err(_) => return value.await,
         }
-        let claimed = cache.add(&claim, Bytes::new(), CLAIM).await;
-        if claimed.unwrap_or(true) || begun.elapsed() >= PATIENCE {
+        let claimed = cache.add(&claim, Bytes::new(), CLAIM).await.unwrap_or(true);
+        if claimed || begun.elapsed() >= PATIENCE {
             break;
         }
         sleep(PAUSE).await;
+    }
+    // another one may have kept the value and ended its claim since the look
+    if let Ok(Some(kept)) = cache.get(key).await {
+        let _ = cache.delete(&claim).await;
+        return Ok(Some(kept));
     }
     let loaded = value.await;
     // If the cache is away, the next one loads it again.
