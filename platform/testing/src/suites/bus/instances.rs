@@ -76,7 +76,8 @@ impl Member {
     pub async fn start(consumer: Consumer) -> Self {
         let (assigned, mut running) = (consumer.assigned(), Running::new());
         running.start(consumer.into());
-        assigned.await;
+        let assigned = tokio::time::timeout(PATIENCE, assigned).await;
+        assert!(assigned.is_ok(), "never: a member has its share");
         Self(running)
     }
 
