@@ -11,11 +11,12 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use queue::{NoTurn, Queue, Turn};
+use queue::{Crowded, Queue};
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Source: OWASP Password Storage Cheat Sheet, the first Argon2id setting (46 MiB, t=1, p=1)
 const MEMORY_KIB: u32 = 46 * 1024;
@@ -110,8 +111,7 @@ impl PasswordHasher {
         if self.pool.queue.has_room(attempt) {
             return Ok(());
         }
-        metrics::counter!(metric::PASSWORD_HASH_REFUSED).increment(1);
-        Err(HashError::Busy)
+        Err(refused(HashError::Busy))
     }
 
     /// How many hashes were computed so far.
@@ -125,26 +125,31 @@ impl PasswordHasher {
         attempt: &Attempt,
         work: impl FnOnce(&Pool) -> Result<T, HashError> + Send + 'static,
     ) -> Result<T, HashError> {
-        let turn = self.turn(attempt).await?;
         let pool = Arc::clone(&self.pool);
-        let done = tokio::task::spawn_blocking(move || {
-            let result = work(&pool);
-            drop(turn);
-            result
-        });
-        done.await.map_err(|error| HashError::Failed(error.to_string()))?
+        let (answer, mut answered) = oneshot::channel();
+        let job = move || {
+            // Whoever has gone meanwhile needs no answer.
+            drop(answer.send(work(&pool)));
+        };
+        let entered = self.pool.queue.enter(attempt, Box::new(job));
+        let (place, turn) = entered.map_err(|Crowded| refused(HashError::Crowded))?;
+        if let Some(turn) = turn {
+            tokio::task::spawn_blocking(move || turn.work());
+        }
+        let answer = match tokio::time::timeout(self.pool.patience, &mut answered).await {
+            Ok(answer) => answer.ok(),
+            Err(_) if place.leave() => None,
+            // The turn has come: the answer is on its way.
+            Err(_) => answered.await.ok(),
+        };
+        answer.unwrap_or_else(|| Err(refused(HashError::Busy)))
     }
+}
 
-    async fn turn(&self, attempt: &Attempt) -> Result<Turn, HashError> {
-        let turn = self.pool.queue.turn(attempt, self.pool.patience).await;
-        turn.map_err(|why| {
-            metrics::counter!(metric::PASSWORD_HASH_REFUSED).increment(1);
-            match why {
-                NoTurn::Busy => HashError::Busy,
-                NoTurn::Crowded => HashError::Crowded,
-            }
-        })
-    }
+/// Counts a refusal.
+fn refused(why: HashError) -> HashError {
+    metrics::counter!(metric::PASSWORD_HASH_REFUSED).increment(1);
+    why
 }
 
 /// The form of a password that is hashed.
@@ -344,11 +349,17 @@ mod tests {
     #[tokio::test]
     async fn a_request_that_waits_too_long_is_refused() {
         let hasher = PasswordHasher::with_patience(1, Duration::from_millis(10));
-        let _worker = hasher.turn(&attempt()).await.unwrap();
+        let (_place, _turn) = hasher.pool.queue.enter(&attempt(), Box::new(|| {})).unwrap();
         assert!(matches!(
             hasher.hash(secret("twelve bytes"), &attempt()).await,
             Err(HashError::Busy)
         ));
         assert_eq!(hasher.pool.queue.waiting(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_request_whose_turn_has_come_is_served_however_long_it_takes() {
+        let hasher = PasswordHasher::with_patience(1, Duration::ZERO);
+        assert!(hasher.hash(secret("twelve bytes"), &attempt()).await.is_ok());
     }
 }

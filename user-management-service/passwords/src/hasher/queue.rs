@@ -3,13 +3,14 @@
 //! A crowd on one account, or from one network, waits behind itself and not before everybody else. When the queue is
 //! full, the one who would be served last leaves it.
 //!
+//! A worker goes on with the next job by itself. If it gave itself back after each job, it would stand still until the next
+//! one's task was woken and had found a thread.
+//!
 //! Source: P. Goyal, H. Vin, H. Cheng, Start-time Fair Queueing (1996), with all requests of one length
 
 use crate::attempt::Attempt;
 use crate::metric;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-use tokio::sync::oneshot;
 
 /// How many requests may wait for each worker: so many that a place is served before its owner's patience ends.
 pub(super) const PLACES: usize = 256;
@@ -18,14 +19,12 @@ const MOST_COUNTED: usize = 8;
 /// How many of them may be tries on one account from one network.
 pub(super) const PLACES_OF_ONE: usize = 4;
 
-/// Why a request gets no worker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoTurn {
-    /// The queue is full, or the wait took too long.
-    Busy,
-    /// The same client has too many tries on the same account in the queue.
-    Crowded,
-}
+/// What a worker does for one attempt.
+pub(super) type Job = Box<dyn FnOnce() + Send>;
+
+/// The same client has too many tries on the same account in the queue.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Crowded;
 
 /// The queue; clones share it.
 #[derive(Clone)]
@@ -55,11 +54,18 @@ struct Ticket {
 
 struct Waiting {
     ticket: Ticket,
-    turn: oneshot::Sender<Turn>,
+    job: Job,
 }
 
-/// A worker; it is free again when this is dropped.
+/// A worker with the job of the one whose turn it is; the worker is free again when this is dropped.
 pub(super) struct Turn {
+    queue: Queue,
+    number: u64,
+    job: Option<Job>,
+}
+
+/// A place in the queue; it is given up even if the client disconnects while waiting.
+pub(super) struct QueuePlace {
     queue: Queue,
     number: u64,
 }
@@ -84,44 +90,31 @@ impl Queue {
         self.state().waiting.len()
     }
 
-    /// Waits for a worker, at most for `patience`.
-    pub(super) async fn turn(&self, attempt: &Attempt, patience: Duration) -> Result<Turn, NoTurn> {
-        let (place, turn) = self.enter(attempt)?;
-        match tokio::time::timeout(patience, turn).await {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => {
-                drop(place);
-                Err(NoTurn::Busy)
-            }
-        }
-    }
-
     /// Whether an attempt that came now would get a place.
     pub(super) fn has_room(&self, attempt: &Attempt) -> bool {
         self.state().has_room(attempt)
     }
 
-    /// Takes a place; the second value is the worker, when it is this place's turn.
-    fn enter(&self, attempt: &Attempt) -> Result<(QueuePlace, oneshot::Receiver<Turn>), NoTurn> {
-        let (sender, receiver) = oneshot::channel();
-        let number = self.state().enter(attempt, sender)?;
-        self.serve();
+    /// Takes a place for a job; the second value is the turn of whoever is first, if there is a free worker. A job that is
+    /// dropped has left the queue without a turn.
+    ///
+    /// Errors: `Crowded`
+    pub(super) fn enter(&self, attempt: &Attempt, job: Job) -> Result<(QueuePlace, Option<Turn>), Crowded> {
+        let number = self.state().enter(attempt, job)?;
+        let turn = self.next_turn();
         self.show();
         let queue = self.clone();
-        Ok((QueuePlace { queue, number }, receiver))
+        Ok((QueuePlace { queue, number }, turn))
     }
 
-    /// Gives free workers to those whose turn it is.
-    fn serve(&self) {
-        loop {
-            let Some(first) = self.state().take_first() else { return };
-            let turn = Turn {
-                queue: self.clone(),
-                number: first.ticket.number,
-            };
-            // Whoever has gone meanwhile drops the turn, which frees the worker.
-            drop(first.turn.send(turn));
-        }
+    /// Gives a free worker to the one whose turn it is.
+    fn next_turn(&self) -> Option<Turn> {
+        let first = self.state().take_first()?;
+        Some(Turn {
+            queue: self.clone(),
+            number: first.ticket.number,
+            job: Some(first.job),
+        })
     }
 
     fn show(&self) {
@@ -135,17 +128,17 @@ impl Queue {
 }
 
 impl State {
-    fn enter(&mut self, attempt: &Attempt, turn: oneshot::Sender<Turn>) -> Result<u64, NoTurn> {
+    fn enter(&mut self, attempt: &Attempt, job: Job) -> Result<u64, Crowded> {
         let is_own = |it: &&Waiting| it.ticket.account == attempt.account && it.ticket.network == attempt.network;
         if self.waiting.iter().filter(is_own).count() >= PLACES_OF_ONE {
-            return Err(NoTurn::Crowded);
+            return Err(Crowded);
         }
         let ticket = self.ticket(attempt);
         self.next += 1;
         let number = ticket.number;
-        self.waiting.push(Waiting { ticket, turn });
+        self.waiting.push(Waiting { ticket, job });
         if self.waiting.len() > self.places {
-            // Its owner sees the dropped sender; it may be the one who has just come.
+            // It may be the one who has just come.
             let last = self.waiting.iter().map(|it| it.ticket.rank()).max();
             self.waiting.retain(|it| Some(it.ticket.rank()) != last);
         }
@@ -201,16 +194,18 @@ impl Ticket {
     }
 }
 
-/// A place in the queue; it is given up even if the client disconnects while waiting.
-struct QueuePlace {
-    queue: Queue,
-    number: u64,
-}
-
-impl Drop for QueuePlace {
-    fn drop(&mut self) {
-        self.queue.state().waiting.retain(|it| it.ticket.number != self.number);
-        self.queue.show();
+impl Turn {
+    /// Does the job, and then those of all who wait, in their order.
+    pub(super) fn work(self) {
+        let mut turn = Some(self);
+        while let Some(mut current) = turn {
+            if let Some(job) = current.job.take() {
+                job();
+            }
+            let queue = current.queue.clone();
+            drop(current);
+            turn = queue.next_turn();
+        }
     }
 }
 
@@ -219,8 +214,25 @@ impl Drop for Turn {
         let mut state = self.queue.state();
         state.running.retain(|it| it.number != self.number);
         state.free += 1;
+    }
+}
+
+impl QueuePlace {
+    /// Leaves the queue; returns whether it was still waiting.
+    pub(super) fn leave(&self) -> bool {
+        let mut state = self.queue.state();
+        let before = state.waiting.len();
+        state.waiting.retain(|it| it.ticket.number != self.number);
+        let was_waiting = state.waiting.len() < before;
         drop(state);
-        self.queue.serve();
+        self.queue.show();
+        was_waiting
+    }
+}
+
+impl Drop for QueuePlace {
+    fn drop(&mut self) {
+        self.leave();
     }
 }
 
@@ -228,58 +240,84 @@ impl Drop for Turn {
 mod tests {
     use super::*;
     use std::net::IpAddr;
+    use std::sync::mpsc::{Receiver, TryRecvError, channel};
 
     fn attempt(account: &str, host: u8) -> Attempt {
         Attempt::new(account, IpAddr::from([192, 0, 2, host]))
     }
 
-    type Entered = (QueuePlace, oneshot::Receiver<Turn>);
+    /// A place, and what its job sends; a job without a turn sends nothing and hangs up.
+    type Entered = (QueuePlace, Receiver<()>);
 
+    /// Enters a queue whose workers are all taken.
     fn enter(queue: &Queue, account: &str, host: u8) -> Entered {
-        queue.enter(&attempt(account, host)).ok().unwrap()
+        let (entered, turn) = come(queue, account, host);
+        assert!(turn.is_none(), "{account} got a worker at once");
+        entered
     }
 
-    /// Which of the waiting is served; its turn ends at once.
-    fn served(waiting: &mut [Entered]) -> Option<usize> {
-        waiting.iter_mut().position(|(_, turn)| turn.try_recv().is_ok())
+    fn come(queue: &Queue, account: &str, host: u8) -> (Entered, Option<Turn>) {
+        let (sender, done) = channel();
+        let job = Box::new(move || {
+            let _ = sender.send(());
+        });
+        let (place, turn) = queue.enter(&attempt(account, host), job).unwrap();
+        ((place, done), turn)
+    }
+
+    /// A queue whose only worker is taken.
+    fn taken(account: &str) -> (Queue, Turn) {
+        let queue = Queue::new(1);
+        let (_, turn) = come(&queue, account, 1);
+        (queue, turn.unwrap())
+    }
+
+    /// Frees the worker of a turn for the next one, and says of which of these that is.
+    fn next(queue: &Queue, ended: Turn, waiting: &[Entered]) -> (usize, Turn) {
+        drop(ended);
+        let turn = queue.next_turn().unwrap();
+        let at = waiting.iter().position(|(place, _)| place.number == turn.number);
+        (at.unwrap(), turn)
     }
 
     #[test]
     fn another_account_goes_before_the_rest_of_a_crowd() {
-        let queue = Queue::new(1);
-        let (_place, mut turn) = enter(&queue, "crowd", 1);
-        let turn = turn.try_recv().unwrap();
-        let mut waiting = vec![
+        let (queue, turn) = taken("crowd");
+        let waiting = [
             enter(&queue, "crowd", 1),
             enter(&queue, "crowd", 2),
             enter(&queue, "other", 3),
         ];
-        assert_eq!(served(&mut waiting), None, "the only worker is taken");
-        drop(turn);
-        let (_, turn) = &mut waiting[2];
-        assert!(turn.try_recv().is_ok(), "the other account is first");
+        assert_eq!(next(&queue, turn, &waiting).0, 2, "the other account is first");
     }
 
     #[test]
     fn among_accounts_the_network_with_fewer_goes_first() {
-        let queue = Queue::new(1);
-        let (_place, mut turn) = enter(&queue, "student 0", 1);
-        let turn = turn.try_recv().unwrap();
-        let mut hall: Vec<Entered> = (1..20).map(|n| enter(&queue, &format!("student {n}"), 1)).collect();
-        let (_home, mut at_home) = enter(&queue, "at home", 2);
-        drop(turn);
-        assert!(
-            at_home.try_recv().is_ok(),
-            "whoever is at home doesn't wait for a lecture hall"
-        );
-        assert_eq!(served(&mut hall), Some(0), "then the hall in its order");
+        let (queue, turn) = taken("student 0");
+        let mut waiting: Vec<Entered> = (1..20).map(|n| enter(&queue, &format!("student {n}"), 1)).collect();
+        waiting.push(enter(&queue, "at home", 2));
+        let (first, turn) = next(&queue, turn, &waiting);
+        assert_eq!(first, 19, "whoever is at home doesn't wait for a lecture hall");
+        assert_eq!(next(&queue, turn, &waiting).0, 0, "then the hall in its order");
+    }
+
+    #[test]
+    fn a_worker_goes_on_until_nobody_waits_and_then_serves_whoever_comes() {
+        let (queue, turn) = taken("ada");
+        let waiting: Vec<Entered> = (1..20).map(|host| enter(&queue, "bob", host)).collect();
+        turn.work();
+        assert!(waiting.iter().all(|(_, done)| done.recv().is_ok()), "somebody was left");
+        assert_eq!(queue.waiting(), 0);
+        let (_, turn) = come(&queue, "eve", 1);
+        assert!(turn.is_some(), "the worker is free again");
     }
 
     #[test]
     fn one_client_has_four_places_on_an_account() {
         let queue = Queue::new(0);
         let _kept: Vec<Entered> = (0..PLACES_OF_ONE).map(|_| enter(&queue, "crowd", 1)).collect();
-        assert_eq!(queue.enter(&attempt("crowd", 1)).err(), Some(NoTurn::Crowded));
+        let crowded = queue.enter(&attempt("crowd", 1), Box::new(|| {}));
+        assert_eq!(crowded.err(), Some(Crowded));
         let _elsewhere = enter(&queue, "crowd", 2);
         let _other = enter(&queue, "other", 1);
         assert_eq!(queue.waiting(), PLACES_OF_ONE + 2);
@@ -289,38 +327,31 @@ mod tests {
     fn a_full_queue_sends_away_whoever_would_be_served_last() {
         let queue = Queue::new(0);
         assert!(queue.has_room(&attempt("guess", 1)));
-        let mut crowd: Vec<Entered> = (0..PLACES).map(|n| enter(&queue, &format!("guess {n}"), 1)).collect();
+        let crowd: Vec<Entered> = (0..PLACES).map(|n| enter(&queue, &format!("guess {n}"), 1)).collect();
         assert!(!queue.has_room(&attempt("guess", 1)) && queue.has_room(&attempt("other", 2)));
-        let (_place, mut late) = enter(&queue, "guess", 1);
-        assert!(
-            late.try_recv()
-                .is_err_and(|error| error == oneshot::error::TryRecvError::Closed)
-        );
-        let (_other, mut other) = enter(&queue, "other", 2);
-        assert_eq!(
-            other.try_recv().err(),
-            Some(oneshot::error::TryRecvError::Empty),
-            "another network stays"
-        );
-        let (_, last) = crowd.last_mut().unwrap();
-        assert_eq!(last.try_recv().err(), Some(oneshot::error::TryRecvError::Closed));
+        let (_place, late) = enter(&queue, "guess", 1);
+        assert_eq!(late.try_recv(), Err(TryRecvError::Disconnected));
+        let (_other, other) = enter(&queue, "other", 2);
+        assert_eq!(other.try_recv(), Err(TryRecvError::Empty), "another network stays");
+        let (_, last) = crowd.last().unwrap();
+        assert_eq!(last.try_recv(), Err(TryRecvError::Disconnected));
         assert_eq!(queue.waiting(), PLACES);
     }
 
-    #[tokio::test]
-    async fn whoever_waits_too_long_or_leaves_gives_up_the_place_and_the_worker() {
+    #[test]
+    fn whoever_leaves_gives_up_the_place_and_whoever_is_served_has_none_to_leave() {
         let queue = Queue::new(1);
-        let brief = Duration::from_millis(10);
-        let turn = queue.turn(&attempt("ada", 1), brief).await.ok().unwrap();
-        assert_eq!(queue.turn(&attempt("bob", 1), brief).await.err(), Some(NoTurn::Busy));
+        let ((served, _), turn) = come(&queue, "ada", 1);
+        assert!(!served.leave(), "its turn has come");
+        let (place, _done) = enter(&queue, "bob", 1);
+        assert!(place.leave());
+        assert!(!place.leave(), "it has left before");
         let gone = enter(&queue, "bob", 1);
         assert_eq!(queue.waiting(), 1);
-        drop(turn);
         drop(gone);
         assert_eq!(queue.waiting(), 0);
-        assert!(
-            queue.turn(&attempt("eve", 1), brief).await.is_ok(),
-            "the worker is free again"
-        );
+        drop(turn);
+        let (_, turn) = come(&queue, "eve", 1);
+        assert!(turn.is_some(), "the worker is free again");
     }
 }
