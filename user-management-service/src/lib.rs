@@ -253,12 +253,13 @@ fn background(
     clock: &Clock,
 ) -> Vec<Background> {
     let (reader, keeper, sweeper) = (clock.clone(), clock.clone(), clock.clone());
-    let (read, acts) = (revocations.clone(), sessions.acts.clone());
+    let (read, acts, hasher) = (revocations.clone(), sessions.acts.clone(), sessions.hasher.clone());
     vec![
         Background::new("users-revocations", move |shutdown| {
             jobs::revocation_job::run(read, reader, shutdown)
         }),
         Background::new("users-acts", move |shutdown| jobs::act_job::run(acts, shutdown)),
+        Background::new("users-memory", move |shutdown| jobs::memory_job::run(hasher, shutdown)),
         Background::new("users-keys", move |shutdown| jobs::key_job::run(keys, keeper, shutdown)),
         Background::new("users-sweep", move |shutdown| {
             jobs::sweep_job::run(revocations, sessions, sweeper, shutdown)

@@ -1,6 +1,7 @@
 //! Argon2id in a pool with a fixed number of workers and a short, fair queue.
 
 mod queue;
+mod spare;
 
 use crate::attempt::Attempt;
 use crate::metric;
@@ -13,8 +14,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use queue::{Crowded, Queue};
 use secrecy::{ExposeSecret, SecretString};
+use spare::Spare;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -63,8 +65,7 @@ pub struct PasswordHasher {
 
 struct Pool {
     queue: Queue,
-    /// Memory for the next request in the queue; freed when none waits.
-    spare: Mutex<Vec<Vec<Block>>>,
+    spare: Spare,
     made: AtomicU64,
     patience: Duration,
 }
@@ -81,7 +82,7 @@ impl PasswordHasher {
         Self {
             pool: Arc::new(Pool {
                 queue: Queue::new(workers),
-                spare: Mutex::new(Vec::new()),
+                spare: Spare::default(),
                 made: AtomicU64::new(0),
                 patience,
             }),
@@ -112,6 +113,13 @@ impl PasswordHasher {
             return Ok(());
         }
         Err(refused(HashError::Busy))
+    }
+
+    /// Frees the memory that no hash has needed since this was called last.
+    pub async fn free_idle_memory(&self) {
+        let pool = Arc::clone(&self.pool);
+        // It takes milliseconds; only the end of the process keeps it from running.
+        let _ = tokio::task::spawn_blocking(move || pool.spare.free_idle()).await;
     }
 
     /// How many hashes were computed so far.
@@ -205,16 +213,12 @@ impl Pool {
         let done = Argon2::new(Algorithm::Argon2id, Version::V0x13, params.clone())
             .hash_password_into_with_memory(password.expose_secret().as_bytes(), salt, &mut out, &mut memory[..])
             .map_err(|error| HashError::Failed(error.to_string()));
-        if self.queue.waiting() > 0 {
-            self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
-        } else {
-            self.spare.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        }
+        self.spare.keep(memory);
         done.map(|()| out)
     }
 
     fn memory(&self, blocks: usize) -> Result<Vec<Block>, HashError> {
-        let spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let spare = self.spare.take();
         let mut memory = spare.filter(|memory| memory.len() == blocks).unwrap_or_default();
         memory
             .try_reserve_exact(blocks - memory.len())
@@ -361,5 +365,23 @@ mod tests {
     async fn a_request_whose_turn_has_come_is_served_however_long_it_takes() {
         let hasher = PasswordHasher::with_patience(1, Duration::ZERO);
         assert!(hasher.hash(secret("twelve bytes"), &attempt()).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_crowd_shares_the_memory_of_its_workers_which_is_freed_once_nobody_comes() {
+        let hasher = PasswordHasher::new(2);
+        let crowd = (0..8).map(|host| Attempt::new("ada@example.org", std::net::IpAddr::from([192, 0, 2, host])));
+        let mut people = tokio::task::JoinSet::new();
+        for attempt in crowd {
+            let hasher = hasher.clone();
+            people.spawn(async move { hasher.hash(secret("twelve bytes"), &attempt).await });
+        }
+        assert!(people.join_all().await.iter().all(Result::is_ok));
+        assert_eq!(hasher.made(), 8);
+        assert!((1..=2).contains(&hasher.pool.spare.count()));
+        hasher.free_idle_memory().await;
+        assert_ne!(hasher.pool.spare.count(), 0, "it was used a moment ago");
+        hasher.free_idle_memory().await;
+        assert_eq!(hasher.pool.spare.count(), 0);
     }
 }

@@ -2,5 +2,6 @@
 
 pub(crate) mod act_job;
 pub(crate) mod key_job;
+pub(crate) mod memory_job;
 pub(crate) mod revocation_job;
 pub(crate) mod sweep_job;
