@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
-/// The pause between two health checks.
-const PAUSE: Duration = Duration::from_millis(20);
+/// The pause between two health checks, which take their time from the sign-ins.
+const PAUSE: Duration = Duration::from_millis(100);
 const STACK: usize = 128 * 1_024;
 /// The longest that anybody tries.
 const PATIENCE: Duration = Duration::from_secs(120);
