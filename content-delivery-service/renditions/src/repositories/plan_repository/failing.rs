@@ -28,6 +28,19 @@ pub(super) async fn mark(
     Ok(())
 }
 
+/// The rungs that lack a piece: its work may have published it for the others before it failed.
+async fn lacking(
+    tx: &mut Tx,
+    (video, generation): (VideoId, u32),
+    number: u32,
+    rungs: &[RenditionName],
+) -> Result<Vec<RenditionName>, DbError> {
+    let sql = "SELECT rendition FROM pieces WHERE video_id = $1 AND generation = $2 AND piece = $3";
+    let there: Vec<(RenditionName,)> = tx.all(sql, args![video, generation, number]).await?;
+    let lacks = |rung: &&RenditionName| !there.iter().any(|(name,)| name == *rung);
+    Ok(rungs.iter().filter(lacks).cloned().collect())
+}
+
 /// Records that a part of a plan was given up, in the transaction that gives its task up.
 ///
 /// A lecture that can no longer become complete fails as a whole, and its other tasks are cancelled.
@@ -52,7 +65,7 @@ pub async fn fail(
     .await?;
     let names = match work {
         Work::Audio(n) => plan.sound(*n).map(|sound| sound.name.clone()).into_iter().collect(),
-        Work::Piece { rungs, .. } => rungs.clone(),
+        Work::Piece { number, rungs } => lacking(tx, (video, generation), *number, rungs).await?,
     };
     for name in names {
         mark(tx, (video, generation), &name, reason).await?;

@@ -150,6 +150,28 @@ async fn a_rung_that_fails_leaves_the_others_to_become_ready() {
 }
 
 #[tokio::test]
+async fn a_rung_that_has_its_piece_does_not_fail_with_the_rest_of_the_work() {
+    for house in House::on_each_engine().await {
+        let both = Work::Piece {
+            number: 1,
+            rungs: vec!["240p".parse().unwrap(), "360p".parse().unwrap()],
+        };
+        let (task, _) = house.claim().await;
+        let mut publication = house.publication(&both);
+        publication.pieces.retain(|piece| piece.rendition.as_str() == "240p");
+        publication.finish = false;
+        assert_eq!(house.publish(&publication, &task).await, Published::Done);
+        house.fail(&both).await;
+        let video = house.video().await;
+        assert_eq!(video.status, Status::Processing, "{}", house.database.name);
+        let failed = |one: &&crate::models::lecture::Rendition| one.state == RenditionState::Failed;
+        let failed = video.media.renditions.iter().filter(failed);
+        assert_eq!(failed.map(|one| one.name.as_str()).collect::<Vec<_>>(), ["360p"]);
+        assert!(house.events().await.is_empty() && house.living().await > 0);
+    }
+}
+
+#[tokio::test]
 async fn a_deletion_forgets_what_was_planned_and_published() {
     for house in House::on_each_engine().await {
         let (task, work) = house.claim_work("240p-0").await;
