@@ -44,10 +44,11 @@ impl TranscodeRepository {
         now: Timestamp,
     ) -> Result<Recorded, DbError> {
         let mut tx = self.db.write().await?;
+        // The video before the task, in the order of a deletion: they would wait for each other otherwise.
+        let recorded = write_with_events(&mut tx, video, outcome, now).await?;
         if !task.finish_in(&mut tx).await? {
             return Ok(Recorded::Overtaken);
         }
-        let recorded = write_with_events(&mut tx, video, outcome, now).await?;
         tx.commit().await?;
         Ok(recorded)
     }
@@ -95,8 +96,9 @@ pub async fn write_with_events(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<Recorded, DbError> {
-    let sql = "SELECT owner_id, status, media, container, duration_us, playable_at FROM videos \
-               WHERE id = $1 AND status IN ('processing', 'playable', 'ready')";
+    // An update of nothing locks the row, so that no deletion comes between this and what is written below.
+    let sql = "UPDATE videos SET changes = changes WHERE id = $1 AND status IN ('processing', 'playable', 'ready') \
+               RETURNING owner_id, status, media, container, duration_us, playable_at";
     let Some(before) = tx.one::<Before>(sql, args![video]).await? else {
         return Ok(Recorded::Gone);
     };

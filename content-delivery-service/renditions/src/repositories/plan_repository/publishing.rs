@@ -47,6 +47,10 @@ impl PlanRepository {
     pub async fn publish(&self, publication: &Publication, task: &Task, now: Timestamp) -> Result<Published, DbError> {
         let mut tx = self.db.write().await?;
         let (video, generation) = (publication.video, publication.generation);
+        // The video before the task, in the order of a deletion: they would wait for each other otherwise.
+        let Some(locked) = lock(&mut tx, video, now).await? else {
+            return Ok(Published::Overtaken);
+        };
         let held = if publication.finish {
             task.finish_in(&mut tx).await?
         } else {
@@ -55,9 +59,6 @@ impl PlanRepository {
         if !held {
             return Ok(Published::Overtaken);
         }
-        let Some(locked) = lock(&mut tx, video, now).await? else {
-            return Ok(Published::Overtaken);
-        };
         let sql = "DELETE FROM encodings WHERE task_id = $1";
         tx.run(sql, args![task.id]).await?;
         for piece in &publication.pieces {

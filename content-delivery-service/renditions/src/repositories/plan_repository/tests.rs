@@ -11,7 +11,7 @@ use backing::Clock;
 use backing::tasks::{Queue, Task};
 use fmp4::TICKS;
 use std::time::Duration;
-use testing::{TestDatabase, databases};
+use testing::{TestDatabase, databases, until};
 
 mod giving_up;
 mod publishing;
@@ -136,6 +136,19 @@ impl House {
         let mut tx = self.database.db.write().await.unwrap();
         fail(&mut tx, (self.video, 1), work, &reason, NOW).await.unwrap();
         tx.commit().await.unwrap();
+    }
+
+    /// Waits until a transaction waits for another's lock. SQLite has no locks of rows: there, none would have begun.
+    async fn until_one_waits(&self) {
+        if !self.database.db.is_postgres() {
+            return;
+        }
+        let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        until("a transaction waits", || async {
+            let waiting: Vec<(i64,)> = self.database.db.read().all(sql, args![]).await.unwrap();
+            !waiting.is_empty()
+        })
+        .await;
     }
 
     /// The kinds of events in the outbox, in order.

@@ -70,6 +70,25 @@ async fn a_piece_that_needs_another_init_segment_is_not_published_nor_is_what_co
 }
 
 #[tokio::test]
+async fn a_piece_that_meets_a_deletion_gives_way_to_it() {
+    for house in House::on_each_engine().await {
+        let (task, work) = house.claim().await;
+        let publication = house.publication(&work);
+        let mut tx = house.database.db.write().await.unwrap();
+        let sql = "UPDATE videos SET status = 'deleted' WHERE id = $1";
+        tx.run(sql, args![house.video]).await.unwrap();
+        let deletion = async {
+            house.until_one_waits().await;
+            tasks::cancel_subject(&mut tx, house.video.0, NOW).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let (published, ()) = tokio::join!(house.publish(&publication, &task), deletion);
+        assert_eq!(published, Published::Overtaken, "{}", house.database.name);
+        assert_eq!((house.rows("pieces").await, house.living().await), (0, 0));
+    }
+}
+
+#[tokio::test]
 async fn a_lecture_becomes_playable_and_ready_once_each() {
     for house in House::on_each_engine().await {
         let (mut statuses, mut changes) = (Vec::new(), Vec::new());
