@@ -60,6 +60,20 @@ const DELETIONS: Sql = Sql::both(
     deletions!("IN (SELECT unhex(value) FROM json_each($1))"),
     deletions!("= ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid))"),
 );
+/// How many modules and items courses have.
+macro_rules! parts {
+    ($ids:literal) => {
+        concat!(
+            "SELECT c.id, (SELECT COUNT(*) FROM modules m WHERE m.course_id = c.id) \
+             + (SELECT COUNT(*) FROM items i WHERE i.course_id = c.id) FROM courses c WHERE c.id ",
+            $ids
+        )
+    };
+}
+const PARTS: Sql = Sql::both(
+    parts!("IN (SELECT unhex(value) FROM json_each($1))"),
+    parts!("= ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid))"),
+);
 const OF_USER: &str = "SELECT id FROM enrolments WHERE course_id = $1 AND user_id = $2";
 
 record! {
@@ -117,27 +131,39 @@ impl ChangeRepository {
         Self { db }
     }
 
-    /// The last events of the next aggregates that have changed, and where those after them begin; none if there are fewer
-    /// than `most`.
+    /// The last events of the next aggregates that have changed, and where those after them begin; none if there are no
+    /// more. They are at most `most`, and their courses have at most `parts` modules and items, unless the first one alone
+    /// has more.
     pub async fn changed_after(
         &self,
         ChangePosition { at, id }: ChangePosition,
         most: i64,
+        parts: i64,
     ) -> Result<(Vec<LastEvent>, Option<ChangePosition>), DbError> {
-        let changed = self.db.read().all::<Changed>(CHANGED, args![at, id, most]).await?;
-        let is_full = i64::try_from(changed.len()).unwrap_or(i64::MAX) >= most;
-        let next = changed.last().filter(|_| is_full).map(|last| ChangePosition {
+        let mut changed = self.db.read().all::<Changed>(CHANGED, args![at, id, most]).await?;
+        let fitting = self.fitting(&changed, parts).await?;
+        let has_more = fitting < changed.len() || i64::try_from(changed.len()).unwrap_or(i64::MAX) >= most;
+        changed.truncate(fitting);
+        let next = changed.last().filter(|_| has_more).map(|last| ChangePosition {
             at: last.changed_at,
             id: last.id,
         });
-        let of = |kind: &str| {
-            let ids = changed.iter().filter(|it| it.kind == kind);
-            ids.map(|it| it.id).collect::<Vec<_>>()
-        };
-        let mut events = self.courses(&of("course")).await?;
-        events.extend(self.deletions(&of("deletion")).await?);
-        events.extend(self.memberships(&of("enrolment")).await?);
+        let mut events = self.courses(&of_kind("course", &changed)).await?;
+        events.extend(self.deletions(&of_kind("deletion", &changed)).await?);
+        events.extend(self.memberships(&of_kind("enrolment", &changed)).await?);
         Ok((events, next))
+    }
+
+    /// How many of these, from the first one on, have no more parts than that together; at least one.
+    async fn fitting(&self, changed: &[Changed], most: i64) -> Result<usize, DbError> {
+        let parts = self.read::<(Uuid, i64)>(PARTS, &of_kind("course", changed)).await?;
+        let parts: HashMap<Uuid, i64> = parts.into_iter().collect();
+        let mut sum = 0;
+        let fits = changed.iter().take_while(|it| {
+            sum += parts.get(&it.id).copied().unwrap_or(0);
+            sum <= most
+        });
+        Ok(fits.count().max(1))
     }
 
     /// The last events of a course and of a user's membership in it, as far as there are any.
@@ -186,6 +212,10 @@ impl ChangeRepository {
     }
 }
 
+fn of_kind(kind: &str, changed: &[Changed]) -> Vec<Uuid> {
+    changed.iter().filter(|it| it.kind == kind).map(|it| it.id).collect()
+}
+
 fn event<T>(it: Identified<Numbered<T>>, data: impl Fn(T) -> EventData) -> LastEvent {
     LastEvent {
         subject: it.id,
@@ -202,8 +232,57 @@ fn list(ids: &[Uuid]) -> Vec<Argument> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::models::courses::course::{Joining, NewCourse};
+    use crate::repositories::courses::course_repository::CourseRepository;
+    use crate::repositories::outline::outline_repository::OutlineRepository;
     use crate::{MIGRATIONS, NAME};
+    use contracts::CourseAccess;
     use testing::databases;
+
+    /// A course with so many modules, which last changed at this time.
+    async fn course(db: &Db, modules: usize, now: Timestamp) -> Uuid {
+        let new = NewCourse {
+            id: CourseId::generate(),
+            owner_id: UserId::generate(),
+            title: "Graphs".to_owned(),
+            description: String::new(),
+            access: CourseAccess::Enrolled,
+            joining: Joining::Closed,
+            code: None,
+            opens_at: None,
+            ends_at: None,
+            completed_share: None,
+        };
+        let courses = CourseRepository::new(db.clone());
+        let id = courses.create(&new, None, 10, now).await.unwrap();
+        let outlines = OutlineRepository::new(db.clone());
+        for _ in 0..modules {
+            let added = outlines.add_module(id, ("One", None), (None, None), (now, None));
+            added.await.unwrap();
+        }
+        id.0
+    }
+
+    #[tokio::test]
+    async fn an_answer_has_fewer_courses_if_they_are_large() {
+        for test in databases(NAME, MIGRATIONS).await.unwrap() {
+            let mut all = Vec::new();
+            for (second, modules) in (1..).zip([2, 2, 9, 0]) {
+                all.push(course(&test.db, modules, Timestamp::from_seconds(second)).await);
+            }
+            let changes = ChangeRepository::new(test.db.clone());
+            let (at, id) = (Timestamp(0), Uuid::nil());
+            let (mut position, mut answers) = (Some(ChangePosition { at, id }), Vec::new());
+            while let Some(begin) = position {
+                let (events, next) = changes.changed_after(begin, 10, 4).await.unwrap();
+                let subjects = events.iter().map(|it| it.subject).filter(|it| all.contains(it));
+                answers.push(subjects.collect::<Vec<_>>());
+                position = next;
+            }
+            let expected = [all[..2].to_vec(), vec![all[2]], vec![all[3]]];
+            assert_eq!(answers, expected, "{}", test.name);
+        }
+    }
 
     #[tokio::test]
     async fn no_statement_reads_a_whole_table() {
@@ -212,6 +291,7 @@ mod tests {
             for (what, sql, values) in [
                 ("changes", CHANGED.into(), args![at, id, 10_i64]),
                 ("courses", COURSES, list(&[id])),
+                ("parts", PARTS, list(&[id])),
                 ("memberships", MEMBERSHIPS, list(&[id])),
                 ("deletions", DELETIONS, list(&[id])),
                 ("a user", OF_USER.into(), args![id, id]),
