@@ -16,6 +16,8 @@ use uuid::Uuid;
 
 /// How many members are asked about at once for the list of all.
 const MEMBERS_AT_ONCE: usize = 100;
+/// For how many pairs of a member and a lecture content is asked at once: as many lines of an answer come in time.
+const PAIRS_AT_ONCE: usize = 10_000;
 
 /// A member with how far they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,7 +133,12 @@ impl ProgressService {
         Goal { parts, share }: &Goal,
     ) -> Result<Vec<MemberProgress>, EnrolmentError> {
         let users: Vec<UserId> = members.iter().map(|member| member.enrolment.user_id).collect();
-        let watched = self.watching.watched(&users, &videos(parts)).await?;
+        let videos = videos(parts);
+        let users_at_once = (PAIRS_AT_ONCE / videos.len().max(1)).max(1);
+        let mut watched = Vec::new();
+        for users in users.chunks(users_at_once) {
+            watched.extend(self.watching.watched(users, &videos).await?);
+        }
         let (totals, nothing) = (of_many(parts, *share, &watched), nothing(parts));
         let progress = |member: Member| MemberProgress {
             totals: totals.get(&member.enrolment.user_id).copied().unwrap_or(nothing),

@@ -159,6 +159,37 @@ async fn teachers_see_how_far_members_are_in_pages() {
 }
 
 #[tokio::test]
+async fn teachers_see_how_far_the_members_of_a_large_course_are() {
+    for server in Server::on_each_engine().await {
+        let owner = server.instructor();
+        let (course, one, _) = course(&server, &owner).await;
+        let module = server.module(&owner, &course, "Three").await;
+        for _ in 2..101 {
+            let film = server.world.film(&owner, "Leaves", "ready");
+            server.item(&owner, &module, film).await;
+        }
+        let mut last = server.member(&owner, &course, "learner").await;
+        for _ in 2..100 {
+            last = server.member(&owner, &course, "learner").await;
+        }
+        server.world.watches(watched(last.id, one, 59));
+        let path = format!("{course}/members/progress?limit=100");
+        let all = server.read(&owner, &path).await;
+        let it = &all.is(200).json["items"][99];
+        assert_eq!(
+            (&it["user_id"], &it["completed"], &it["of"]),
+            (&json!(last.id), &json!(1), &json!(101))
+        );
+        let table = csv(&server, &owner, &course).await;
+        let line = table.is(200).text.split("\r\n").nth(100).unwrap();
+        assert!(
+            line.starts_with(&last.id.to_string()) && line.contains(",1,101,"),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_table_of_all_members_is_harmless_in_a_spreadsheet() {
     for server in Server::on_each_engine().await {
         let owner = server.instructor();
