@@ -160,10 +160,10 @@ impl CourseService {
     /// Replaces a course's code; invitation links with the old one no longer work.
     pub(crate) async fn renew_code(&self, (id, asker): Act<'_>, if_match: &IfMatch) -> Result<View, CourseError> {
         let granted = self.granted(id, asker, CourseRole::Editor).await?;
-        version(&granted, if_match)?;
+        let version = version(&granted, if_match)?;
         let audit = granted.audited(asker, "renew_code", json!({}));
         let when = (self.clock.now(), audit.as_ref());
-        self.courses.renew_code(id, &new_code()?, when).await?;
+        self.courses.renew_code(id, version, &new_code()?, when).await?;
         self.view(id, Some(asker)).await
     }
 
@@ -194,11 +194,12 @@ impl CourseService {
     /// Deletes a draft.
     pub(crate) async fn delete(&self, (id, asker): Act<'_>, if_match: &IfMatch) -> Result<(), CourseError> {
         let granted = self.granted(id, asker, CourseRole::Owner).await?;
-        version(&granted, if_match)?;
+        let version = version(&granted, if_match)?;
         // Without it, nobody could tell later which course it was.
         let details = json!({"title": granted.course.title});
         let audit = granted.audited(asker, "delete_course", details);
-        if self.courses.delete_draft(id, audit.as_ref(), self.clock.now()).await? {
+        let when = (self.clock.now(), audit.as_ref());
+        if self.courses.delete_draft(id, version, when).await? {
             Ok(())
         } else {
             Err(CourseError::NoDraft)

@@ -96,7 +96,7 @@ impl MemberService {
         (role, if_match): (CourseRole, &IfMatch),
     ) -> Result<Member, EnrolmentError> {
         let granted = self.granted((id, asker), CourseRole::Owner).await?;
-        version(&granted, if_match).map_err(|_| EnrolmentError::Stale)?;
+        let version = version(&granted, if_match).map_err(|_| EnrolmentError::Stale)?;
         let member = self.members.find(id, user).await?.ok_or(EnrolmentError::NoMember)?;
         if member.role != role {
             if member.role == CourseRole::Owner {
@@ -107,9 +107,10 @@ impl MemberService {
             let now = self.courses.clock.now();
             if role == CourseRole::Owner {
                 self.demand_teacher(user).await?;
-                let handed = self.members.hand_over(id, user, audit.as_ref(), now).await;
+                let handed = self.members.hand_over((id, version), user, audit.as_ref(), now).await;
                 handed.map_err(|error| match error {
                     NotDone::Db(error) => EnrolmentError::from(error),
+                    NotDone::Stale => EnrolmentError::Stale,
                     _ => EnrolmentError::NoMember,
                 })?;
             } else if !self.members.set_role(id, user, role, audit.as_ref(), now).await? {

@@ -128,6 +128,9 @@ async fn a_stale_edit_changes_nothing_and_counts_no_version() {
                 .courses
                 .set_status(id, Some(1), CourseStatus::Published, (NOW, None))
                 .await,
+            house.courses.renew_code(id, Some(1), "X", (NOW, None)).await,
+            house.courses.delete_draft(id, Some(1), (NOW, None)).await.map(|_| ()),
+            house.members.hand_over((id, Some(1)), house.owner, None, NOW).await,
         ] {
             assert!(matches!(stale, Err(NotDone::Stale)), "{stale:?}");
         }
@@ -160,8 +163,9 @@ async fn a_deleted_draft_leaves_nothing_of_its_outline_and_its_members() {
             .add((id, module), (VideoId::generate(), "a"), (None, None), (NOW, None))
             .await
             .unwrap();
-        assert!(house.courses.delete_draft(id, None, NOW).await.unwrap());
-        assert!(!house.courses.delete_draft(id, None, NOW).await.unwrap());
+        assert!(house.courses.delete_draft(id, Some(3), (NOW, None)).await.unwrap());
+        let gone = house.courses.delete_draft(id, None, (NOW, None)).await;
+        assert!(matches!(gone, Err(NotDone::Missing("course"))), "{gone:?}");
         let (modules, items) = house.outlines.outline(id).await.unwrap();
         assert!(modules.is_empty() && items.is_empty());
         assert_eq!(house.members.list(id, None, 10).await.unwrap(), []);
@@ -210,7 +214,7 @@ async fn an_end_that_comes_after_a_promotion_is_refused() {
         assert!(!house.enrolments.end(id, user, by_owner, None, NOW).await.unwrap());
         assert_eq!(house.enrolments.join(id, user, NOW).await.unwrap(), Enrolled::Removed);
         assert_eq!(house.members.find(id, user).await.unwrap(), None);
-        let stranger = house.members.hand_over(id, user, None, NOW).await;
+        let stranger = house.members.hand_over((id, None), user, None, NOW).await;
         assert!(matches!(stranger, Err(NotDone::Missing("user"))));
         assert_eq!(
             house.courses.find(id, None).await.unwrap().unwrap().course.owner_id,

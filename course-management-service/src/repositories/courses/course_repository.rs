@@ -205,15 +205,16 @@ impl CourseRepository {
 
     /// Replaces the code of a course that people join by code.
     ///
-    /// Errors: `Missing` also for a course without a code, or what the database reports
+    /// Errors: `Missing` also for a course without a code, `Stale`, or what the database reports
     pub async fn renew_code(
         &self,
         id: CourseId,
+        version: Option<i64>,
         code: &str,
         (now, audit): (Timestamp, Option<&NewEntry>),
     ) -> Result<(), NotDone> {
         let mut tx = self.db.write().await?;
-        begin_edit(&mut tx, id, None, now).await?;
+        begin_edit(&mut tx, id, version, now).await?;
         let sql = "UPDATE courses SET code = $2 WHERE id = $1 AND joining = 'code'";
         if tx.run(sql, args![id, code]).await? == 0 {
             return Err(NotDone::Missing("code"));
@@ -240,9 +241,17 @@ impl CourseRepository {
 
     /// Deletes a course that is a draft, with its outline and its enrolments.
     ///
-    /// Shape: `false` if it is no draft, or gone
-    pub async fn delete_draft(&self, id: CourseId, audit: Option<&NewEntry>, now: Timestamp) -> Result<bool, DbError> {
+    /// Shape: `false` if it is no draft
+    ///
+    /// Errors: `Missing`, `Stale`, or what the database reports
+    pub async fn delete_draft(
+        &self,
+        id: CourseId,
+        version: Option<i64>,
+        (now, audit): (Timestamp, Option<&NewEntry>),
+    ) -> Result<bool, NotDone> {
         let mut tx = self.db.write().await?;
+        begin_edit(&mut tx, id, version, now).await?;
         let sql = "DELETE FROM courses WHERE id = $1 AND status = 'draft' RETURNING owner_id";
         let Some((owner_id,)) = tx.one::<(UserId,)>(sql, args![id]).await? else {
             return Ok(false);

@@ -81,16 +81,16 @@ impl MemberRepository {
 
     /// Hands a course over to another member; its owner becomes an editor.
     ///
-    /// Errors: `Missing`, or what the database reports
+    /// Errors: `Missing`, `Stale`, or what the database reports
     pub async fn hand_over(
         &self,
-        course: CourseId,
+        (course, version): (CourseId, Option<i64>),
         to: UserId,
         audit: Option<&NewEntry>,
         now: Timestamp,
     ) -> Result<(), NotDone> {
         let mut tx = self.db.write().await?;
-        let owner = begin_edit(&mut tx, course, None, now).await?.owner_id;
+        let owner = begin_edit(&mut tx, course, version, now).await?.owner_id;
         tx.run("UPDATE courses SET owner_id = $2 WHERE id = $1", args![course, to])
             .await?;
         for (user, role) in [(owner, CourseRole::Editor), (to, CourseRole::Owner)] {
