@@ -2,7 +2,7 @@
 
 use super::enrolment_repository::{EnrolmentRow, enrolment_columns};
 use crate::models::enrolments::enrolment::Enrolment;
-use crate::repositories::rows::{NotDone, begin_edit, commit_edit, publish_enrolment};
+use crate::repositories::rows::{NotDone, begin_edit, publish_course, publish_enrolment};
 use backing::args;
 use backing::audit::{self, NewEntry};
 use backing::db::{Db, DbError, Tx, after};
@@ -93,16 +93,26 @@ impl MemberRepository {
         let owner = begin_edit(&mut tx, course, version, now).await?.owner_id;
         tx.run("UPDATE courses SET owner_id = $2 WHERE id = $1", args![course, to])
             .await?;
+        let mut changed = Vec::new();
         for (user, role) in [(owner, CourseRole::Editor), (to, CourseRole::Owner)] {
             let sql = "UPDATE enrolments SET role = $3 WHERE course_id = $1 AND user_id = $2 AND ended_at IS NULL \
                        RETURNING id";
-            let changed = tx
+            let member = tx
                 .one::<(EnrolmentId,)>(sql, args![course, user, role.as_str()])
                 .await?;
-            let (id,) = changed.ok_or(NotDone::Missing("user"))?;
+            let (id,) = member.ok_or(NotDone::Missing("user"))?;
+            changed.push(id);
+        }
+        // The relay locks rows of the outbox in this order, too: a course is older than its members.
+        changed.sort_unstable();
+        publish_course(&mut tx, course, now).await?;
+        for id in changed {
             publish_enrolment(&mut tx, id, now).await?;
         }
-        commit_edit(tx, course, audit, now).await
+        if let Some(entry) = audit {
+            audit::record(&mut tx, entry, now).await?;
+        }
+        Ok(tx.commit().await?)
     }
 }
 
