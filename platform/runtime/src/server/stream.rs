@@ -44,7 +44,7 @@ impl WatchedStream {
     ) -> Poll<io::Result<usize>> {
         match self.with(context, poll) {
             Poll::Ready(Ok(written)) => {
-                self.watch.has_written();
+                self.watch.has_written(written);
                 Poll::Ready(Ok(written))
             }
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),

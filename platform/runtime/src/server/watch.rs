@@ -13,6 +13,8 @@ use tokio::time::Instant;
 const NO_HEAD: u64 = u64::MAX;
 /// How many bytes may come before they are the head of a request; any head that is served is half as long.
 const HEAD_BYTES: usize = 64 * 1_024;
+/// How long a ping of HTTP/2 and its answer are. Both are written while nothing is asked, and keep no connection.
+const PING_BYTES: usize = 17;
 
 /// One connection's state, written by its socket, its requests and its answers.
 pub(super) struct Watch {
@@ -23,7 +25,7 @@ pub(super) struct Watch {
     head_since: AtomicU64,
     /// How many bytes of it have come.
     head_bytes: AtomicUsize,
-    /// When a request began or ended, or a byte could be written, last.
+    /// When a request began or ended, or a byte that is not of a ping could be written, last.
     active_at: AtomicU64,
     /// Whether the socket takes no more bytes.
     blocked: AtomicBool,
@@ -132,8 +134,11 @@ impl Watch {
     }
 
     /// Bytes went out.
-    pub(super) fn has_written(&self) {
-        self.is_active();
+    pub(super) fn has_written(&self, bytes: usize) {
+        let is_idle = self.multiplexed.load(Ordering::Relaxed) && self.running.load(Ordering::Relaxed) == 0;
+        if bytes > PING_BYTES || !is_idle {
+            self.is_active();
+        }
         self.blocked.store(false, Ordering::Relaxed);
     }
 

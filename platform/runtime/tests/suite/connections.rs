@@ -4,6 +4,19 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const GET: &str = "GET /api/v1/site/open HTTP/1.1\r\nhost: x\r\n\r\n";
+/// How a client of HTTP/2 begins.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+/// The preface and a first request, with a header block of literals.
+fn http_2_get(path: &str) -> Vec<u8> {
+    let mut block = vec![0x82, 0x86, 0x04, u8::try_from(path.len()).unwrap()];
+    block.extend(path.as_bytes());
+    block.extend([0x41, 1, b'x']);
+    let mut bytes = PREFACE.to_vec();
+    bytes.extend([0, 0, u8::try_from(block.len()).unwrap(), 1, 5, 0, 0, 0, 1]);
+    bytes.extend(block);
+    bytes
+}
 
 #[tokio::test]
 async fn a_silent_client_is_dropped() {
@@ -130,20 +143,26 @@ async fn clients_may_speak_http_2() {
 #[tokio::test]
 async fn an_idle_http_2_connection_is_dropped_and_a_stalled_answer_too() {
     let site = Site::start_with(short_limits()).await;
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
     let mut silent = site.connect().await;
-    silent.0.write_all(preface).await.unwrap();
+    silent.send(PREFACE).await;
     silent.rest().await;
-    // GET /api/v1/site/endless with a header block of literals, and never a window update.
-    let mut block = vec![0x82, 0x86, 0x04, 20];
-    block.extend(b"/api/v1/site/endless");
-    block.extend([0x41, 1, b'x']);
+    // It never sends a window update.
     let mut stalled = site.connect().await;
-    stalled.0.write_all(preface).await.unwrap();
-    let length = u8::try_from(block.len()).unwrap();
-    stalled.0.write_all(&[0, 0, length, 1, 5, 0, 0, 0, 1]).await.unwrap();
-    stalled.0.write_all(&block).await.unwrap();
+    stalled.send(http_2_get("/api/v1/site/endless")).await;
     assert!(stalled.rest().await.len() > 60_000);
+}
+
+#[tokio::test]
+async fn pings_do_not_keep_an_idle_http_2_connection() {
+    let site = Site::start_with(short_limits()).await;
+    let mut wire = site.connect().await;
+    wire.send(http_2_get("/api/v1/site/open")).await;
+    let ended = tokio::time::timeout(Duration::from_secs(20), async {
+        while wire.0.write_all(b"\0\0\x08\x06\0\0\0\0\0 a ping ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    ended.await.expect("the connection stays open");
 }
 
 #[tokio::test]
