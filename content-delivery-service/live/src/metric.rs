@@ -11,6 +11,8 @@ pub(crate) const BYTES: &str = "moocflix_live_webrtc_bytes_total";
 pub(crate) const DROPPED: &str = "moocflix_live_webrtc_dropped_total";
 pub(crate) const KEY_FRAMES: &str = "moocflix_live_key_frame_requests_total";
 pub(crate) const ENCODERS_FAILED: &str = "moocflix_live_encoders_failed_total";
+pub(crate) const BYTES_WAITING: &str = "moocflix_live_bytes_waiting";
+pub(crate) const SEGMENTS_LOST: &str = "moocflix_live_segments_lost_total";
 pub(crate) const READ_BY_NODES: &str = "moocflix_live_files_read_by_nodes_total";
 pub(crate) const READ_ELSEWHERE: &str = "moocflix_live_files_read_elsewhere_total";
 pub(crate) const SENT_ELSEWHERE: &str = "moocflix_live_webrtc_sent_elsewhere_total";
@@ -54,6 +56,14 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         name: ENCODERS_FAILED,
         help: "encoders of live lectures that ended and were started again, by kind (opus-to-aac, aac-to-opus, pictures)",
+    },
+    Metric {
+        name: BYTES_WAITING,
+        help: "bytes of segments of live lectures that wait to be stored",
+    },
+    Metric {
+        name: SEGMENTS_LOST,
+        help: "segments of live lectures that are not recorded because the store is too slow",
     },
     Metric {
         name: READ_BY_NODES,

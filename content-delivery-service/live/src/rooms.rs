@@ -5,6 +5,7 @@
 //! once, and then what comes. The same frames go into the stream, whose newest parts are in memory; each finished segment is
 //! stored, so that a crash loses only the one that is being made, and the recording is the stream.
 
+mod backlog;
 mod kept;
 mod key_frames;
 mod listing;
@@ -24,6 +25,7 @@ use crate::encoders::Encoders;
 use async_trait::async_trait;
 use backing::objects::Objects;
 use backing::{Clock, Db, DbError};
+use backlog::Backlog;
 use broadcasts::models::recording::Recording;
 use broadcasts::repositories::broadcast_repository::BroadcastRepository;
 use broadcasts::repositories::recording_repository::RecordingRepository;
@@ -74,6 +76,7 @@ struct Inner {
     opening: tokio::sync::Mutex<()>,
     /// None where nothing is recorded.
     store: Option<Store>,
+    backlog: Backlog,
     clock: Clock,
     recorders: mpsc::UnboundedSender<Work>,
     waiting: Mutex<Option<mpsc::UnboundedReceiver<Work>>>,
@@ -108,6 +111,7 @@ impl Rooms {
             rooms: Mutex::default(),
             opening: tokio::sync::Mutex::default(),
             store,
+            backlog: Backlog::default(),
             clock,
             recorders,
             waiting: Mutex::new(Some(waiting)),
@@ -188,7 +192,7 @@ impl Rooms {
             // another node has held the lecture meanwhile
             room.abandon();
         }
-        let (jobs, waiting) = mpsc::unbounded_channel();
+        let (jobs, waiting) = self.0.backlog.of_lecture(video);
         let room = Room::new((video, lease), &recording, jobs);
         if let Some(store) = &self.0.store {
             let recorder = Recorder {

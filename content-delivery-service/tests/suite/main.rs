@@ -19,6 +19,7 @@ mod live {
     mod lectures;
     mod publisher;
     mod publishing;
+    mod recorder;
     mod recordings;
 }
 #[cfg(test)]

@@ -45,14 +45,23 @@ pub(crate) struct Server {
 struct Data {
     folder: TempDir,
     place: Option<Place>,
+    /// Where its objects are, if that is not the folder.
+    objects: Option<Objects>,
     courses: Arc<Answers>,
 }
 
 impl Data {
     fn new(place: Option<Place>) -> Arc<Self> {
-        let folder = TempDir::new().unwrap();
-        let courses = Arc::default();
-        Arc::new(Self { folder, place, courses })
+        Self::with(place, None)
+    }
+
+    fn with(place: Option<Place>, objects: Option<Objects>) -> Arc<Self> {
+        Arc::new(Self {
+            folder: TempDir::new().unwrap(),
+            place,
+            objects,
+            courses: Arc::default(),
+        })
     }
 
     fn database(&self) -> String {
@@ -124,6 +133,11 @@ impl Server {
         Self::launch(Data::new(None), Identity::new(), defaults(change)).await
     }
 
+    /// A server whose objects are elsewhere.
+    pub(crate) async fn on(objects: Objects) -> Self {
+        Self::launch(Data::with(None, Some(objects)), Identity::new(), defaults(|_| ())).await
+    }
+
     /// One server on each engine.
     pub(crate) async fn on_each_engine() -> Vec<Self> {
         let mut servers = Vec::new();
@@ -182,10 +196,13 @@ impl Server {
     async fn open(data: Arc<Data>, identity: Identity, config: Config) -> Self {
         let db = Db::open(&data.database(), NAME, MIGRATIONS).await.unwrap();
         let (bus, clock) = (Arc::new(EmbeddedBus::new()), identity.clock.clone());
-        let backing = Backing {
+        let mut backing = Backing {
             bus: bus.clone(),
             ..back_ends(data.folder.path(), &clock).await
         };
+        if let Some(objects) = &data.objects {
+            backing.objects = objects.clone();
+        }
         let rooms = Rooms::new(&db, backing.objects.clone(), clock.clone(), "http://this".to_owned());
         let deps = Deps {
             db: db.clone(),
@@ -312,6 +329,12 @@ impl Server {
     /// How many playback sessions the database has.
     pub(crate) async fn playbacks(&self) -> i64 {
         self.count("SELECT COUNT(*) FROM playbacks").await
+    }
+
+    /// How many segments of live lectures' pictures are recorded.
+    pub(crate) async fn recorded(&self) -> i64 {
+        self.count("SELECT COUNT(*) FROM live_segments WHERE rendition = 'video-0'")
+            .await
     }
 
     async fn count(&self, sql: &'static str) -> i64 {

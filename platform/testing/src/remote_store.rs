@@ -14,12 +14,32 @@ use object_store::{
 };
 use std::fmt::{Display, Formatter};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
 
 /// A remote store in memory, and what happens in it.
 #[derive(Debug, Default)]
 pub struct RemoteStore {
     store: InMemory,
     seen: Mutex<Seen>,
+    writing: watch::Sender<Writing>,
+}
+
+/// What becomes of objects that are written.
+#[derive(Debug, Default)]
+enum Writing {
+    /// They are stored.
+    #[default]
+    Goes,
+    /// Those with this text in their keys have to wait.
+    Waits(String),
+    /// None is stored, since the store does not answer.
+    Fails,
+}
+
+impl Writing {
+    fn holds(&self, key: &str) -> bool {
+        matches!(self, Self::Waits(text) if key.contains(text.as_str()))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -49,7 +69,7 @@ impl RemoteStore {
         own.map(|(_, bytes)| bytes).sum()
     }
 
-    /// The keys that were written so far, each as often as it was.
+    /// The keys that were written so far, each as often as it was, stored or not.
     #[must_use]
     pub fn written(&self) -> Vec<String> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,6 +79,21 @@ impl RemoteStore {
     /// Doesn't answer the readings with these numbers, counted from 0.
     pub fn be_silent(&self, readings: impl IntoIterator<Item = usize>) {
         self.note(|seen| seen.silent.extend(readings));
+    }
+
+    /// Lets the writing of objects with this text in their keys wait, until [`RemoteStore::go_on_writing`].
+    pub fn hold_writing(&self, text: &str) {
+        self.writing.send_replace(Writing::Waits(text.to_owned()));
+    }
+
+    /// Answers no writing, until [`RemoteStore::go_on_writing`].
+    pub fn fail_writing(&self) {
+        self.writing.send_replace(Writing::Fails);
+    }
+
+    /// Stores what is written, also what waits.
+    pub fn go_on_writing(&self) {
+        self.writing.send_replace(Writing::Goes);
     }
 
     /// How often it was read, answered or not.
@@ -71,6 +106,13 @@ impl RemoteStore {
     pub async fn content(&self, key: &str) -> Vec<u8> {
         let read = sure(self.store.get(&Path::from(key)).await);
         sure(read.bytes().await).to_vec()
+    }
+
+    /// Waits as long as the writing of an object is held, and returns whether it is answered then.
+    async fn takes(&self, key: &str) -> bool {
+        let mut writing = self.writing.subscribe();
+        let goes_on = writing.wait_for(|it| !it.holds(key)).await;
+        goes_on.is_ok_and(|it| !matches!(*it, Writing::Fails))
     }
 
     fn note(&self, change: impl FnOnce(&mut Seen)) {
@@ -88,6 +130,9 @@ impl Display for RemoteStore {
 impl ObjectStore for RemoteStore {
     async fn put_opts(&self, location: &Path, payload: PutPayload, opts: PutOptions) -> Result<PutResult> {
         self.note(|seen| seen.written.push(location.to_string()));
+        if !self.takes(location.as_ref()).await {
+            return Err(unavailable());
+        }
         self.store.put_opts(location, payload, opts).await
     }
 
@@ -103,10 +148,7 @@ impl ObjectStore for RemoteStore {
             seen.asked += 1;
         });
         if is_silent {
-            return Err(Error::Generic {
-                store: "remote",
-                source: "Server returned non-2xx status code: 503 Service Unavailable".into(),
-            });
+            return Err(unavailable());
         }
         let found = self.store.get_opts(location, options).await?;
         if has_bytes {
@@ -130,6 +172,13 @@ impl ObjectStore for RemoteStore {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.store.copy_opts(from, to, options).await
+    }
+}
+
+fn unavailable() -> Error {
+    Error::Generic {
+        store: "remote",
+        source: "Server returned non-2xx status code: 503 Service Unavailable".into(),
     }
 }
 

@@ -20,6 +20,7 @@ const INITS: &str = "SELECT rendition, number, description, bytes FROM live_init
 const SEGMENTS: &str = "SELECT rendition, sequence, lease, description FROM live_segments WHERE video_id = $1";
 const REPLACE: &str = "UPDATE live_segments SET description = $5 \
     WHERE video_id = $1 AND rendition = $2 AND sequence = $3 AND lease = $4";
+const HELD: &str = "SELECT lease FROM live_lectures WHERE video_id = $1 AND lease = $2 AND recorded_at IS NULL";
 /// Holds the lecture's row, so that no other node takes the lecture meanwhile.
 const HOLD: &str = "UPDATE live_lectures SET lease = lease WHERE video_id = $1 AND lease = $2 AND recorded_at IS NULL";
 
@@ -131,6 +132,12 @@ impl RecordingRepository {
             }
         }
         Ok(Some(recording))
+    }
+
+    /// Whether a lecture is still recorded under this lease.
+    pub async fn is_held(&self, (video, lease): (VideoId, i64)) -> Result<bool, DbError> {
+        let row = self.db.read().one::<(i64,)>(HELD, args![video, lease]).await?;
+        Ok(row.is_some())
     }
 
     /// Writes what a packager has made.

@@ -1,6 +1,10 @@
 //! Stores what rooms record: the object of a segment first, then its row.
+//!
+//! A store may be far away, so the objects of some segments are written at the same time. Rows are written one after the other
+//! in the order in which everything was made: a segment is recorded once it and all before it are stored, and a crash leaves
+//! no hole. A write that fails is repeated as long as the lecture is this node's; meanwhile, the rest waits.
 
-use super::stream::Job;
+use super::backlog::Job;
 use backing::objects::Objects;
 use backing::{Clock, DbError};
 use broadcasts::models::recording::{Recording, name_of};
@@ -8,16 +12,19 @@ use broadcasts::repositories::broadcast_repository::BroadcastRepository;
 use broadcasts::repositories::recording_repository::{Fact, RecordingRepository, Summary, Watchable};
 use bytes::Bytes;
 use contracts::{ObjectKey, VideoId};
-use live::packager::{Rendition, SegmentState};
+use futures::stream::{FuturesOrdered, StreamExt as _};
+use live::packager::Rendition;
 use renditions::models::lecture::{AudioTrack, Media, Rendition as Shown, RenditionState, VideoTrack};
 use renditions::tasks::of_recording;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-/// How long a write is repeated before the recording is given up here; its publisher then has to come again.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Objects of one lecture that are written at the same time.
+const SIDE_BY_SIDE: usize = 4;
+/// The pause before a failed write is repeated: the first one, and the longest.
 const PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Where recordings are kept.
 #[derive(Clone)]
@@ -45,71 +52,123 @@ pub(super) enum Recorded {
     Completely,
     /// The room was left: another node has the lecture, or this process ends.
     Left,
-    /// The store does not take it.
-    Lost,
 }
 
 impl Recorder {
     /// Stores everything that comes.
-    pub(super) async fn run(mut self) -> Recorded {
-        while let Some(job) = self.jobs.recv().await {
-            let begun = Instant::now();
-            loop {
-                match self.store(&job).await {
-                    Ok(Some(recorded)) => return recorded,
-                    Ok(None) => break,
-                    Err(error) if begun.elapsed() < PATIENCE => {
-                        tracing::warn!(video = %self.video, %error, "a part of a live lecture could not be stored yet");
-                        sleep(PAUSE).await;
-                    }
-                    Err(error) => {
-                        tracing::error!(video = %self.video, %error, "a live lecture can't be recorded");
-                        return Recorded::Lost;
+    pub(super) async fn run(self) -> Recorded {
+        let Self {
+            video,
+            lease,
+            mut jobs,
+            store,
+        } = self;
+        let writer = Writer { video, lease, store };
+        let mut puts = FuturesOrdered::new();
+        let mut is_closed = false;
+        loop {
+            tokio::select! {
+                Some(put) = puts.next() => {
+                    let recorded = match put {
+                        Some(job) => writer.note(&job).await,
+                        None => Some(Recorded::Left),
+                    };
+                    if let Some(recorded) = recorded {
+                        return recorded;
                     }
                 }
+                job = jobs.recv(), if !is_closed && puts.len() < SIDE_BY_SIDE => match job {
+                    Some(job) => puts.push_back(writer.put(job)),
+                    None => is_closed = true,
+                },
+                else => return Recorded::Left,
             }
         }
-        Recorded::Left
     }
+}
 
-    async fn store(&self, job: &Job) -> Result<Option<Recorded>, String> {
-        let of = (self.video, self.lease);
-        let fact = match job {
-            Job::Complete => {
-                let completed = self.store.complete(self.video).await;
-                return completed
-                    .map(|()| Some(Recorded::Completely))
-                    .map_err(|error| error.to_string());
-            }
-            Job::Store(fact, bytes) => {
-                if let (Fact::Segment(rendition, segment), Some(bytes)) = (fact, bytes) {
-                    self.put(*rendition, segment, bytes).await?;
-                }
-                fact
-            }
+/// Writes what one node records of a lecture.
+struct Writer {
+    video: VideoId,
+    lease: i64,
+    store: Store,
+}
+
+impl Writer {
+    /// Writes a segment's object, however long the store needs for it; none if the lecture is no longer this node's.
+    async fn put(&self, job: Job) -> Option<Job> {
+        let Some((key, bytes)) = self.object(&job) else {
+            return Some(job);
         };
-        let is_ours = self
-            .store
-            .recordings
-            .note(of, fact)
-            .await
-            .map_err(|error| error.to_string())?;
-        Ok((!is_ours).then_some(Recorded::Left))
+        let mut pause = PAUSE;
+        while let Err(error) = self.store.objects.put(&key, bytes.clone()).await {
+            tracing::warn!(video = %self.video, %error, "a segment of a live lecture could not be stored yet");
+            sleep(pause).await;
+            pause = longer(pause);
+            // Nobody would remove an object that comes long after the lecture was deleted.
+            if !self.has_lecture().await {
+                return None;
+            }
+        }
+        Some(job)
     }
 
-    async fn put(&self, rendition: Rendition, segment: &SegmentState, bytes: &Bytes) -> Result<(), String> {
-        let Some(name) = name_of(rendition) else {
-            return Ok(());
+    /// The object of a segment that has one.
+    fn object(&self, job: &Job) -> Option<(ObjectKey, Bytes)> {
+        let Job::Store(Fact::Segment(rendition, segment), Some(waiting)) = job else {
+            return None;
         };
         let key = ObjectKey::LiveSegment {
             video: self.video,
-            rendition: name,
+            rendition: name_of(*rendition)?,
             sequence: segment.sequence,
             lease: self.lease,
         };
-        let put = self.store.objects.put(&key, bytes.clone()).await;
-        put.map_err(|error| error.to_string())
+        Some((key, waiting.bytes.clone()))
     }
+
+    /// Whether the lecture is still this node's; waits for the database to say so.
+    async fn has_lecture(&self) -> bool {
+        loop {
+            match self.store.recordings.is_held((self.video, self.lease)).await {
+                Ok(is_held) => return is_held,
+                Err(error) => {
+                    tracing::warn!(video = %self.video, %error, "the recording of a live lecture waits for the database");
+                    sleep(LONGEST_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Writes down what is stored, however long the database needs for it; returns how the recording went if that was the end.
+    async fn note(&self, job: &Job) -> Option<Recorded> {
+        let of = (self.video, self.lease);
+        let mut pause = PAUSE;
+        loop {
+            let noted = match job {
+                Job::Store(fact, _) => {
+                    let is_ours = self.store.recordings.note(of, fact).await;
+                    is_ours.map(|is_ours| (!is_ours).then_some(Recorded::Left))
+                }
+                Job::Complete => {
+                    let completed = self.store.complete(self.video).await;
+                    completed.map(|()| Some(Recorded::Completely))
+                }
+            };
+            match noted {
+                Ok(recorded) => return recorded,
+                Err(error) => {
+                    tracing::warn!(video = %self.video, %error, "a part of a live lecture could not be recorded yet");
+                    sleep(pause).await;
+                    pause = longer(pause);
+                }
+            }
+        }
+    }
+}
+
+fn longer(pause: Duration) -> Duration {
+    (pause * 2).min(LONGEST_PAUSE)
 }
 
 impl Store {

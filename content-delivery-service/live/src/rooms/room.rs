@@ -4,8 +4,9 @@ pub(super) mod listener;
 pub(super) mod publication;
 
 use super::Audience;
+use super::backlog::Jobs;
 use super::kept::Kept;
-use super::stream::{Job, Stream};
+use super::stream::Stream;
 use broadcasts::models::recording::Recording;
 use contracts::VideoId;
 use contracts::questions::live::PublishGrant;
@@ -14,7 +15,7 @@ use live::{Frame, Track};
 use publication::Publishing;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{broadcast, mpsc, watch};
+use tokio::sync::{broadcast, watch};
 
 /// Frames that a listener may be behind before it is told that it lags: about four seconds of three layers with sound.
 const MOST_BEHIND: usize = 512;
@@ -43,11 +44,7 @@ struct State {
 }
 
 impl Room {
-    pub(super) fn new(
-        (video, lease): (VideoId, i64),
-        recording: &Recording,
-        jobs: mpsc::UnboundedSender<Job>,
-    ) -> Arc<Self> {
+    pub(super) fn new((video, lease): (VideoId, i64), recording: &Recording, jobs: Jobs) -> Arc<Self> {
         let state = State {
             publishing: None,
             publishers: 0,

@@ -1,7 +1,9 @@
-//! The newest parts and segments of one rendition, in memory.
+//! The newest parts and segments of one rendition, in memory, and the older segments that are not in the store yet.
 
+use super::backlog::Waiting;
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Weak};
 
 /// Segments that are kept: playlists list the parts of the last three target durations.
 const SEGMENTS: usize = 8;
@@ -18,6 +20,8 @@ struct Segment {
 pub(super) struct Shelf {
     inits: BTreeMap<u32, Bytes>,
     segments: VecDeque<Segment>,
+    /// Segments by their numbers until they are recorded.
+    waiting: BTreeMap<u32, Weak<Waiting>>,
 }
 
 impl Shelf {
@@ -60,13 +64,22 @@ impl Shelf {
         Some(whole)
     }
 
+    /// Keeps a segment as long as it waits to be stored: whoever goes back in the lecture finds it nowhere else.
+    pub(super) fn keep(&mut self, sequence: u32, waiting: &Arc<Waiting>) {
+        self.waiting.retain(|_, it| it.strong_count() > 0);
+        self.waiting.insert(sequence, Arc::downgrade(waiting));
+    }
+
     pub(super) fn init(&self, number: u32) -> Option<Bytes> {
         self.inits.get(&number).cloned()
     }
 
     pub(super) fn segment(&self, sequence: u32) -> Option<Bytes> {
-        let segment = self.segments.iter().find(|it| it.sequence == sequence)?;
-        segment.whole.clone()
+        if let Some(segment) = self.segments.iter().find(|it| it.sequence == sequence) {
+            return segment.whole.clone();
+        }
+        let waiting = self.waiting.get(&sequence)?.upgrade()?;
+        Some(waiting.bytes.clone())
     }
 
     pub(super) fn part(&self, sequence: u32, part: u32) -> Option<Bytes> {

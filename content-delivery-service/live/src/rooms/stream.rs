@@ -1,5 +1,6 @@
 //! The stream of one lecture: its packager, what of it is in memory, and those who wait for the next part.
 
+use super::backlog::Jobs;
 use super::listing::{Listed, Listing};
 use super::shelf::Shelf;
 use broadcasts::models::recording::{GENERATION, Recording};
@@ -8,24 +9,15 @@ use bytes::Bytes;
 use contracts::RenditionName;
 use contracts::questions::live::{LiveFile, LiveReply, Reload};
 use live::Frame;
-use live::packager::{Made, Packager, Ready, Rendition, Settings, Targets};
+use live::packager::{Made, Packager, Ready, Rendition, SegmentState, Settings, Targets};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 /// How long a player may wait for a lecture's first part.
 const FIRST: Duration = Duration::from_secs(6);
-
-/// What is to be stored.
-#[derive(Debug)]
-pub(super) enum Job {
-    /// A fact about the recording; of a segment, with its bytes.
-    Store(Fact, Option<Bytes>),
-    /// The lecture is over: its recording is complete.
-    Complete,
-}
 
 /// One lecture's stream.
 pub(super) struct Stream {
@@ -42,7 +34,7 @@ struct State {
     noted: Option<Targets>,
     is_over: bool,
     /// None once nothing more is to be stored.
-    jobs: Option<mpsc::UnboundedSender<Job>>,
+    jobs: Option<Jobs>,
 }
 
 /// What a reader gets now, or what it has to wait for.
@@ -55,7 +47,7 @@ enum Found {
 
 impl Stream {
     /// A stream that goes on where its recording ends.
-    pub(super) fn new(recording: &Recording, jobs: mpsc::UnboundedSender<Job>) -> Self {
+    pub(super) fn new(recording: &Recording, jobs: Jobs) -> Self {
         let mut shelves: HashMap<Rendition, Shelf> = HashMap::new();
         for (rendition, stored) in &recording.renditions {
             let shelf = shelves.entry(*rendition).or_default();
@@ -110,8 +102,7 @@ impl Stream {
         });
         let mut state = self.state();
         if let Some(jobs) = state.jobs.take() {
-            // without a receiver, nothing is recorded any more
-            let _ = jobs.send(Job::Complete);
+            jobs.complete();
         }
     }
 
@@ -194,7 +185,7 @@ impl State {
         let targets = self.packager.as_ref().and_then(Packager::targets);
         if let Some(targets) = targets.filter(|_| self.noted != targets) {
             self.noted = Some(targets);
-            self.store(Fact::Targets(targets), None);
+            self.note(Fact::Targets(targets));
         }
         for made in made {
             match made {
@@ -203,7 +194,7 @@ impl State {
                         .entry(rendition)
                         .or_default()
                         .add_init(init.number, bytes.clone());
-                    self.store(Fact::Init(rendition, init, bytes), None);
+                    self.note(Fact::Init(rendition, init, bytes));
                 }
                 Made::Part(part) => {
                     let shelf = self.shelves.entry(part.rendition).or_default();
@@ -211,9 +202,7 @@ impl State {
                     changed.insert(part.rendition);
                 }
                 Made::Segment { rendition, segment } => {
-                    let shelf = self.shelves.entry(rendition).or_default();
-                    let whole = shelf.complete(segment.sequence).filter(|_| !segment.is_gap());
-                    self.store(Fact::Segment(rendition, segment), whole);
+                    self.record(rendition, segment);
                     changed.insert(rendition);
                 }
                 Made::KeyFrame(layer) => asked.push(layer),
@@ -225,10 +214,23 @@ impl State {
         (changed, asked)
     }
 
-    fn store(&self, fact: Fact, bytes: Option<Bytes>) {
+    fn note(&self, fact: Fact) {
         if let Some(jobs) = &self.jobs {
-            // without a receiver, nothing is recorded any more
-            let _ = jobs.send(Job::Store(fact, bytes));
+            jobs.note(fact);
+        }
+    }
+
+    fn record(&mut self, rendition: Rendition, segment: SegmentState) {
+        let shelf = self.shelves.entry(rendition).or_default();
+        let whole = shelf.complete(segment.sequence).filter(|_| !segment.is_gap());
+        let Some(jobs) = &mut self.jobs else { return };
+        match whole {
+            Some(bytes) => {
+                if let Some(waiting) = jobs.segment(rendition, segment, bytes) {
+                    shelf.keep(segment.sequence, &waiting);
+                }
+            }
+            None => jobs.note(Fact::Segment(rendition, segment)),
         }
     }
 
