@@ -8,6 +8,8 @@ pub const LONGEST: Duration = Duration::from_secs(12 * 3_600);
 /// How long a node holds a lecture without renewing its lease. Other nodes don't wait for that: one that doesn't answer them is
 /// passed over.
 pub const LEASE: Duration = Duration::from_secs(8);
+/// The number of the lease of a lecture that no node has held yet.
+pub const NEVER_HELD: i64 = 0;
 
 /// A live lecture that somebody announces or begins.
 #[derive(Debug, Clone)]
@@ -61,7 +63,7 @@ impl Phase {
 /// The node that holds a lecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// Counts the nodes that have held it.
+    /// Counts how often a node has taken it.
     pub number: i64,
     /// The node's address.
     pub node: String,

@@ -200,12 +200,17 @@ impl RecordingRepository {
 
     /// Completes a recording: the lecture is a video like any other from now on, or has failed if nothing can be watched.
     ///
-    /// Shape: `false` if it was complete before, or the video is deleted
-    pub async fn complete(&self, video: VideoId, summary: &Summary, now: Timestamp) -> Result<bool, DbError> {
+    /// Shape: `false` if it was complete before, another lease has followed, or the video is deleted
+    pub async fn complete(
+        &self,
+        (video, lease): (VideoId, i64),
+        summary: &Summary,
+        now: Timestamp,
+    ) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
         let sql = "UPDATE live_lectures SET ended_at = COALESCE(ended_at, $2), recorded_at = $2, node = NULL, \
-                   held_until = NULL WHERE video_id = $1 AND recorded_at IS NULL";
-        if tx.run(sql, args![video, now]).await? == 0 {
+                   held_until = NULL WHERE video_id = $1 AND lease = $3 AND recorded_at IS NULL";
+        if tx.run(sql, args![video, now, lease]).await? == 0 {
             return Ok(false);
         }
         let done = match &summary.media {

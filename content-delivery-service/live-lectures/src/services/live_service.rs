@@ -4,7 +4,7 @@ use super::error::LiveError;
 use super::gate::Gate;
 use backing::once::{Once, Request};
 use backing::{Clock, Db};
-use broadcasts::models::broadcast::{Broadcast, BroadcastEdit, NewBroadcast, Phase, Presence, attendance};
+use broadcasts::models::broadcast::{Broadcast, BroadcastEdit, NEVER_HELD, NewBroadcast, Phase, Presence, attendance};
 use broadcasts::models::stream_key::StreamKeys;
 use broadcasts::repositories::broadcast_repository::{BroadcastRepository, Edited};
 use broadcasts::repositories::recording_repository::{RecordingRepository, Summary};
@@ -167,19 +167,27 @@ impl LiveService {
     pub(crate) async fn end(&self, id: VideoId, caller: &Caller) -> Result<LiveView, LiveError> {
         let broadcast = self.find(id, caller).await?;
         let (inner, now) = (&*self.0, self.0.clock.now());
-        inner.broadcasts.end(id, now).await?;
-        if broadcast.phase() == Phase::Scheduled {
-            let nothing = Summary {
-                duration: 0,
-                bytes: 0,
-                media: None,
-            };
-            inner.recordings.complete(id, &nothing, now).await?;
-        } else if broadcast.recorded_at.is_none() {
-            // a lecture that another node holds, or none, ends there in a moment
-            inner.media.end(id).await;
+        // it may begin at this moment
+        let is_nothing = broadcast.phase() == Phase::Scheduled && self.cancel(id).await?;
+        if !is_nothing {
+            inner.broadcasts.end(id, now).await?;
+            if broadcast.recorded_at.is_none() {
+                // a lecture that another node holds, or none, ends there in a moment
+                inner.media.end(id).await;
+            }
         }
         self.view(self.find(id, caller).await?, true).await
+    }
+
+    /// Ends a lecture that has not begun; `false` if it has.
+    async fn cancel(&self, id: VideoId) -> Result<bool, LiveError> {
+        let nothing = Summary {
+            duration: 0,
+            bytes: 0,
+            media: None,
+        };
+        let (recordings, now) = (&self.0.recordings, self.0.clock.now());
+        Ok(recordings.complete((id, NEVER_HELD), &nothing, now).await?)
     }
 
     /// Who has watched a lecture while it was live.

@@ -150,10 +150,7 @@ impl Writer {
                     let is_ours = self.store.recordings.note(of, fact).await;
                     is_ours.map(|is_ours| (!is_ours).then_some(Recorded::Left))
                 }
-                Job::Complete => {
-                    let completed = self.store.complete(self.video).await;
-                    completed.map(|()| Some(Recorded::Completely))
-                }
+                Job::Complete => self.store.complete(of).await.map(|()| Some(Recorded::Completely)),
             };
             match noted {
                 Ok(recorded) => return recorded,
@@ -172,13 +169,13 @@ fn longer(pause: Duration) -> Duration {
 }
 
 impl Store {
-    /// Completes a lecture's recording with what is stored of it.
-    pub(super) async fn complete(&self, video: VideoId) -> Result<(), DbError> {
+    /// Completes a lecture's recording with what is stored of it, unless it was held under another lease meanwhile.
+    pub(super) async fn complete(&self, (video, lease): (VideoId, i64)) -> Result<(), DbError> {
         let Some(recording) = self.recordings.read(video).await? else {
             return Ok(());
         };
         self.recordings
-            .complete(video, &summary(&recording), self.clock.now())
+            .complete((video, lease), &summary(&recording), self.clock.now())
             .await?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use super::Rooms;
 use super::recorder::{Recorded, Recorder, Store};
 use super::room::Room;
 use backing::DbError;
-use broadcasts::models::broadcast::Broadcast;
+use broadcasts::models::broadcast::{Broadcast, NEVER_HELD};
 use contracts::VideoId;
 use contracts::questions::live::PublishGrant;
 use runtime::{Background, Shutdown, Spawner};
@@ -124,12 +124,11 @@ impl Rooms {
             return Ok(());
         }
         // Its node has died, or nobody has published it here since this process began.
-        let is_held = broadcast
-            .lease
-            .as_ref()
-            .is_some_and(|lease| lease.until > now && lease.node != store.node);
+        let lease = broadcast.lease.as_ref();
+        let is_held = lease.is_some_and(|lease| lease.until > now && lease.node != store.node);
         if !is_held {
-            store.complete(broadcast.id).await?;
+            let number = lease.map_or(NEVER_HELD, |lease| lease.number);
+            store.complete((broadcast.id, number)).await?;
         }
         Ok(())
     }
