@@ -177,8 +177,9 @@ impl Rooms {
         let (lease, recording) = match &self.0.store {
             None => (0, Recording::default()),
             Some(store) => {
-                let lease = store.broadcasts.begin(video, &store.node, self.0.clock.now()).await?;
-                let lease = lease.ok_or(RoomError::Ended)?;
+                let held = known.as_ref().map(|room| room.lease);
+                let begun = store.broadcasts.begin((video, held), &store.node, self.0.clock.now());
+                let lease = begun.await?.ok_or(RoomError::Ended)?;
                 if let Some(room) = known.as_ref().filter(|room| room.lease == lease) {
                     return Ok(Arc::clone(room));
                 }

@@ -176,12 +176,12 @@ impl Server {
     /// A second server on the same data, which publishes nothing and shares no bus with the first.
     pub(crate) async fn beside(&self) -> Self {
         let identity = Identity::at(self.clock.clone());
-        Self::open(Arc::clone(&self.data), identity, defaults(|_| ())).await
+        Self::open(Arc::clone(&self.data), identity, defaults(|_| ()), "http://other").await
     }
 
     /// A server that publishes its events.
     async fn launch(data: Arc<Data>, identity: Identity, config: Config) -> Self {
-        let mut server = Self::open(data, identity, config).await;
+        let mut server = Self::open(data, identity, config, "http://this").await;
         let relay = Relay::new(server.db.clone(), server.bus.clone(), server.clock.clone());
         server
             .site
@@ -193,7 +193,8 @@ impl Server {
         server
     }
 
-    async fn open(data: Arc<Data>, identity: Identity, config: Config) -> Self {
+    /// `node` is its address, as other nodes know it.
+    async fn open(data: Arc<Data>, identity: Identity, config: Config, node: &str) -> Self {
         let db = Db::open(&data.database(), NAME, MIGRATIONS).await.unwrap();
         let (bus, clock) = (Arc::new(EmbeddedBus::new()), identity.clock.clone());
         let mut backing = Backing {
@@ -203,7 +204,7 @@ impl Server {
         if let Some(objects) = &data.objects {
             backing.objects = objects.clone();
         }
-        let rooms = Rooms::new(&db, backing.objects.clone(), clock.clone(), "http://this".to_owned());
+        let rooms = Rooms::new(&db, backing.objects.clone(), clock.clone(), node.to_owned());
         let deps = Deps {
             db: db.clone(),
             queue: Queue::new(db.clone(), clock.clone(), Duration::from_secs(30)),

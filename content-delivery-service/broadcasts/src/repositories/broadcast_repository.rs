@@ -32,10 +32,10 @@ const PRESENCES: &str = "SELECT p.id, p.user_id, p.started_at, p.last_seen_at, p
     FROM playbacks p JOIN live_lectures l ON l.video_id = p.video_id \
     WHERE p.video_id = $1 AND p.started_at IS NOT NULL AND p.network IS NULL \
     AND (l.ended_at IS NULL OR p.started_at < l.ended_at)";
-/// The same node goes on under its lease, also under one that has run out while the database was away: what it has not stored
-/// yet is good. Any other gets a new one.
+/// A process goes on under its lease, also under one that has run out while the database was away: what it has not stored yet is
+/// good. Any other gets a new one, also one that was started again: what its predecessor has begun to store must not meet its own.
 const BEGIN: &str = "UPDATE live_lectures SET started_at = COALESCE(started_at, $2), published_at = $2, held_until = $3, \
-    lease = CASE WHEN node = $4 THEN lease ELSE lease + 1 END, node = $4 \
+    lease = CASE WHEN lease = $5 THEN lease ELSE lease + 1 END, node = $4 \
     WHERE video_id = $1 AND ended_at IS NULL RETURNING lease";
 const RENEW: &str = "UPDATE live_lectures SET held_until = $4, \
     published_at = CASE WHEN $5 THEN $3 ELSE published_at END WHERE video_id = $1 AND lease = $2 AND recorded_at IS NULL";
@@ -249,10 +249,17 @@ impl BroadcastRepository {
         Ok(rotated > 0)
     }
 
-    /// Gives a lecture to a node whose publisher comes, and returns the number of its lease; none if the lecture is over.
-    pub async fn begin(&self, id: VideoId, node: &str, now: Timestamp) -> Result<Option<i64>, DbError> {
+    /// Gives a lecture to a node whose publisher comes, and returns the number of its lease; none if the lecture is over. `held`
+    /// is the lease under which the process holds the lecture already.
+    pub async fn begin(
+        &self,
+        (id, held): (VideoId, Option<i64>),
+        node: &str,
+        now: Timestamp,
+    ) -> Result<Option<i64>, DbError> {
         let mut tx = self.db.write().await?;
-        let lease = tx.one::<(i64,)>(BEGIN, args![id, now, now + LEASE, node]).await?;
+        let values = args![id, now, now + LEASE, node, held];
+        let lease = tx.one::<(i64,)>(BEGIN, values).await?;
         let Some((lease,)) = lease else {
             return Ok(None);
         };

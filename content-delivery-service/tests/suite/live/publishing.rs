@@ -3,13 +3,14 @@
 use super::publisher::{Publisher, of};
 use crate::server::Server;
 use broadcasts::models::broadcast::LEASE;
+use broadcasts::repositories::broadcast_repository::BroadcastRepository;
 use contracts::questions::live::{Bearer, Publisher as By, Refused};
 use contracts::{Roles, VideoId};
 use reqwest::Method;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use testing::Person;
+use testing::{Person, until};
 use tokio::time::timeout;
 
 /// Three times the promise.
@@ -92,6 +93,55 @@ async fn a_publisher_who_comes_back_after_the_lease_of_the_node_has_run_out_find
 }
 
 #[tokio::test]
+async fn a_publisher_who_comes_to_another_node_takes_the_lecture_along_and_the_one_before_is_out() {
+    for server in Server::on_each_engine().await {
+        let owner = Person::instructor();
+        let (key, id) = of(&server.announce(&owner).await);
+        let mut before = Publisher::come(&server, &key).await;
+        before.send(7).await;
+        until("the first segments are recorded", || async {
+            server.recorded().await >= 3
+        })
+        .await;
+        let other = server.beside().await;
+        let mut after = Publisher::come(&other, &key).await;
+        after.send(5).await;
+        // here, where the lecture may still seem to be
+        server
+            .live(&owner, Method::POST, &format!("/{id}/end"), &Value::Null)
+            .await
+            .is(200);
+        until("both are out", || async {
+            let [one, two] = [&before, &after].map(|it| it.publication.taken_over());
+            one.is_cancelled() && two.is_cancelled()
+        })
+        .await;
+        let video = || server.details(&owner, id);
+        until("it is a video", || async { video().await.json["status"] == "playable" }).await;
+        let duration = video().await.json["duration"].as_f64().unwrap();
+        assert!((10.7..11.5).contains(&duration), "{duration}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_was_started_again_takes_a_new_lease() {
+    let server = Server::start().await;
+    let (key, id) = of(&server.announce(&Person::instructor()).await);
+    let lease = async |server: &Server| {
+        let found = BroadcastRepository::new(server.db.clone()).find(id).await.unwrap();
+        found.unwrap().lease.unwrap().number
+    };
+    let publisher = Publisher::come(&server, &key).await;
+    let first = lease(&server).await;
+    let second = Publisher::come(&server, &key).await;
+    assert_eq!(lease(&server).await, first, "the same process goes on");
+    drop((publisher, second));
+    let server = server.restarted(|_| ()).await;
+    let _publisher = Publisher::come(&server, &key).await;
+    assert_eq!(lease(&server).await, first + 1);
+}
+
+#[tokio::test]
 async fn a_new_key_throws_the_publisher_with_the_old_one_out() {
     let server = Server::start().await;
     let owner = Person::instructor();
@@ -127,7 +177,7 @@ async fn a_deleted_lecture_throws_its_publisher_out_and_leaves_nothing() {
         .await
         .expect("it is out");
     let refused = || async { server.get(&index).await.status == 403 };
-    testing::until("the stream is refused", refused).await;
+    until("the stream is refused", refused).await;
     drop(publisher);
     // the sweeps wait for writers that began before the deletion
     server.clock.advance(Duration::from_secs(200));
@@ -147,6 +197,6 @@ async fn nobody_for_five_minutes_ends_a_lecture() {
         let video = server.ask(&owner, Method::GET, &format!("/api/v1/content/{id}")).await;
         video.json["status"] == "playable"
     };
-    testing::until("it is a video", ended).await;
+    until("it is a video", ended).await;
     assert_eq!(server.may_publish(None, By::Key(key)).await, Err(Refused::Ended));
 }
