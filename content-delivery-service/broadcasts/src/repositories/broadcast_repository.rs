@@ -263,7 +263,7 @@ impl BroadcastRepository {
         let Some((lease,)) = lease else {
             return Ok(None);
         };
-        let sql = "UPDATE videos SET status = 'live', changes = changes + 1, updated_at = $2 \
+        let sql = "UPDATE videos SET status = 'live', playable_at = $2, changes = changes + 1, updated_at = $2 \
                    WHERE id = $1 AND status = 'scheduled' RETURNING owner_id";
         if let Some((owner_id,)) = tx.one::<(UserId,)>(sql, args![id, now]).await? {
             announce(&mut tx, id, VideoLive { owner_id }.into(), now).await?;

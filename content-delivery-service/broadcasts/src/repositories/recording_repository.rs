@@ -228,8 +228,8 @@ async fn publish(
     (summary, watchable): (&Summary, &Watchable),
     now: Timestamp,
 ) -> Result<bool, DbError> {
-    let sql = "UPDATE videos SET status = 'playable', media = $2, duration_us = $3, bytes = $4, playable_at = $5, \
-               changes = changes + 1, updated_at = $5 \
+    let sql = "UPDATE videos SET status = 'playable', media = $2, duration_us = $3, bytes = $4, \
+               playable_at = COALESCE(playable_at, $5), changes = changes + 1, updated_at = $5 \
                WHERE id = $1 AND status IN ('scheduled', 'live') RETURNING owner_id";
     let (duration, bytes) = (large(summary.duration), large(summary.bytes));
     let values = args![video, watchable.media.as_str(), duration, bytes, now];
@@ -244,8 +244,8 @@ async fn publish(
 }
 
 async fn fail(tx: &mut Tx, video: VideoId, now: Timestamp) -> Result<bool, DbError> {
-    let sql = "UPDATE videos SET status = 'failed', reason_code = $2, reason_message = $3, changes = changes + 1, \
-               updated_at = $4 WHERE id = $1 AND status IN ('scheduled', 'live') RETURNING owner_id";
+    let sql = "UPDATE videos SET status = 'failed', reason_code = $2, reason_message = $3, playable_at = NULL, \
+               changes = changes + 1, updated_at = $4 WHERE id = $1 AND status IN ('scheduled', 'live') RETURNING owner_id";
     let message = "the lecture ended before anything of it was published";
     let Some((owner_id,)) = tx
         .one::<(UserId,)>(sql, args![video, NOT_RECORDED, message, now])

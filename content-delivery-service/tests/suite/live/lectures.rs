@@ -161,6 +161,39 @@ async fn a_viewer_sees_the_lecture_without_its_key() {
 }
 
 #[tokio::test]
+async fn a_visitor_with_the_link_learns_when_the_lecture_began() {
+    for server in Server::on_each_engine().await {
+        let owner = Person::instructor();
+        let (key, id) = of(&server.announce(&owner).await);
+        let video = format!("/api/v1/content/{id}");
+        let shared = server.request_by(&owner, Method::PATCH, &video);
+        let shared = server.send(shared.json(&json!({"visibility": "link"}))).await;
+        let page = shared.is(200).json["share_url"].as_str().unwrap();
+        let seen = format!("{video}?{}", page.split_once('?').unwrap().1);
+        assert_eq!(server.get(&seen).await.is(200).json["playable_at"], NOTHING);
+        let mut publisher = Publisher::come(&server, &key).await;
+        publisher.send(5).await;
+        let lecture = server.live(&owner, Method::GET, &format!("/{id}"), &NOTHING).await;
+        let began = &lecture.is(200).json["started_at"];
+        let visitor = server.get(&seen).await;
+        assert_eq!(
+            (&visitor.is(200).json["status"], &visitor.json["playable_at"]),
+            (&json!("live"), began)
+        );
+        assert_eq!(visitor.json["owner_id"], NOTHING);
+        server
+            .live(&owner, Method::POST, &format!("/{id}/end"), &NOTHING)
+            .await
+            .is(200);
+        let visitor = server.get(&seen).await;
+        assert_eq!(
+            (&visitor.is(200).json["status"], &visitor.json["playable_at"]),
+            (&json!("playable"), began)
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_lecture_that_ends_before_it_begins_has_failed() {
     let server = Server::start().await;
     let owner = Person::instructor();
