@@ -8,6 +8,7 @@ pub(crate) const REFUSED: &str = "moocflix_live_webrtc_refused_total";
 pub(crate) const ENDED: &str = "moocflix_live_webrtc_ended_total";
 pub(crate) const PACKETS: &str = "moocflix_live_webrtc_packets_total";
 pub(crate) const BYTES: &str = "moocflix_live_webrtc_bytes_total";
+pub(crate) const CONNECTIONS_REFUSED: &str = "moocflix_live_webrtc_connections_refused_total";
 pub(crate) const DROPPED: &str = "moocflix_live_webrtc_dropped_total";
 pub(crate) const KEY_FRAMES: &str = "moocflix_live_key_frame_requests_total";
 pub(crate) const ENCODERS_FAILED: &str = "moocflix_live_encoders_failed_total";
@@ -44,6 +45,10 @@ pub(crate) const METRICS: &[Metric] = &[
     Metric {
         name: BYTES,
         help: "bytes of WebRTC's packets, by direction and transport",
+    },
+    Metric {
+        name: CONNECTIONS_REFUSED,
+        help: "connections of ICE over TCP that were refused because too many of their address had named no session",
     },
     Metric {
         name: DROPPED,

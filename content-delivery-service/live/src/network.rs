@@ -6,6 +6,7 @@
 
 mod addresses;
 mod mux;
+mod newcomers;
 mod tcp;
 mod udp;
 

@@ -3,6 +3,7 @@
 //! Source: RFC 6544, RFC 4571
 
 use super::mux::{Mux, Packet};
+use super::newcomers::{Newcomers, Place};
 use crate::metric;
 use live::webrtc::{Connector, Departure, Transport};
 use runtime::TaskSet;
@@ -34,6 +35,7 @@ pub(super) struct TcpPort {
     listener: TcpListener,
     local: SocketAddr,
     streams: Streams,
+    newcomers: Newcomers,
 }
 
 impl TcpPort {
@@ -42,6 +44,7 @@ impl TcpPort {
             listener,
             local,
             streams: Streams::default(),
+            newcomers: Newcomers::default(),
         }
     }
 
@@ -57,6 +60,10 @@ impl TcpPort {
                 tokio::time::sleep(Duration::from_millis(10)).await;
                 continue;
             };
+            let Some(place) = self.newcomers.enter(peer.ip()) else {
+                metrics::counter!(metric::CONNECTIONS_REFUSED).increment(1);
+                continue;
+            };
             let reached = stream.local_addr().unwrap_or(self.local);
             let reached = SocketAddr::new(reached.ip().to_canonical(), reached.port());
             if let Some(destination) = connector.destination(Transport::Tcp, reached) {
@@ -67,7 +74,7 @@ impl TcpPort {
                     peer,
                     destination,
                 };
-                connections.run(connection.run(stream));
+                connections.run(connection.run(stream, place));
             }
         }
     }
@@ -104,7 +111,7 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    async fn run(self, stream: TcpStream) {
+    async fn run(self, stream: TcpStream, place: Place) {
         // Media waits for nothing.
         if stream.set_nodelay(true).is_err() {
             return;
@@ -112,7 +119,7 @@ impl Connection {
         let (reader, writer) = stream.into_split();
         let (queue, packets) = mpsc::channel(WAITING);
         let ended = tokio::select! {
-            ended = self.read(BufReader::with_capacity(8_192, reader), queue) => ended,
+            ended = self.read(BufReader::with_capacity(8_192, reader), (queue, place)) => ended,
             ended = write(writer, packets) => ended,
         };
         if let Err(error) = ended {
@@ -121,9 +128,13 @@ impl Connection {
     }
 
     /// Reads frames. The first one has to name a session; before that, the connection is nobody's.
-    async fn read(&self, mut reader: BufReader<OwnedReadHalf>, queue: mpsc::Sender<Vec<u8>>) -> io::Result<()> {
+    async fn read(
+        &self,
+        mut reader: BufReader<OwnedReadHalf>,
+        (queue, place): (mpsc::Sender<Vec<u8>>, Place),
+    ) -> io::Result<()> {
         let mut patience = NAMES_WITHIN;
-        let mut queue = Some(queue);
+        let (mut queue, mut place) = (Some(queue), Some(place));
         loop {
             let frame = tokio::time::timeout(patience, frame(&mut reader));
             let contents = frame.await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
@@ -144,6 +155,7 @@ impl Connection {
             if !self.mux.deliver(packet) {
                 return Err(io::Error::from(io::ErrorKind::ConnectionRefused));
             }
+            drop(place.take());
             patience = SILENT_FOR;
         }
     }

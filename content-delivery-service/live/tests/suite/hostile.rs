@@ -1,7 +1,7 @@
 use crate::classroom::Classroom;
 use crate::peer::Offered;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
 /// Pseudo-random numbers of a seed, which is printed.
@@ -42,6 +42,41 @@ fn rounds() -> usize {
     if long { 100_000 } else { 2_000 }
 }
 
+/// The server's port of media, as an answer names it.
+fn port(answer: &str) -> String {
+    let line = answer.lines().find(|line| line.starts_with("a=candidate:")).unwrap();
+    let words: Vec<&str> = line.split(' ').collect();
+    format!("{}:{}", words[4], words[5])
+}
+
+/// Connections of one address that have named no session yet.
+const MOST_NEWCOMERS: usize = 256;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_few_connections_that_name_no_session_and_its_viewers_go_on() {
+    let room = Classroom::open().await;
+    let (_publisher, _) = room.publish().await;
+    let offered = Offered::viewer_by_tcp();
+    let token = room.site.token(&testing::Person::learner());
+    let reply = room.offer("whep", &token, &offered.offer).await;
+    let server = port(&reply.text);
+    let viewer = offered.answered(&reply.text).await;
+    testing::until("the viewer sees", async || viewer.pictures() > 10).await;
+    let mut silent = Vec::new();
+    for _ in 0..MOST_NEWCOMERS {
+        silent.push(TcpStream::connect(&server).await.unwrap());
+    }
+    let mut refused = TcpStream::connect(&server).await.unwrap();
+    let (mut early, mut late) = ([0], [0]);
+    tokio::select! {
+        _ = refused.read(&mut late) => {}
+        _ = silent[0].read(&mut early) => panic!("the first one had to go before the last one"),
+    }
+    let before = viewer.pictures();
+    testing::until("the viewer goes on", async || viewer.pictures() > before + 25).await;
+    room.site.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn noise_at_the_port_is_nobodys_and_disturbs_nobody() {
     let room = Classroom::open().await;
@@ -49,13 +84,7 @@ async fn noise_at_the_port_is_nobodys_and_disturbs_nobody() {
     let offered = Offered::viewer().await;
     let token = room.site.token(&testing::Person::learner());
     let reply = room.offer("whep", &token, &offered.offer).await;
-    let line = reply
-        .text
-        .lines()
-        .find(|line| line.starts_with("a=candidate:"))
-        .unwrap();
-    let words: Vec<&str> = line.split(' ').collect();
-    let server = format!("{}:{}", words[4], words[5]);
+    let server = port(&reply.text);
     let viewer = offered.answered(&reply.text).await;
     testing::until("the viewer sees", async || viewer.pictures() > 10).await;
     let mut random = Random::new();
