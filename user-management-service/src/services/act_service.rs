@@ -1,7 +1,8 @@
 //! Carries out what takes rights away: logouts, deactivations, changes of passwords and of roles.
 //!
 //! Such an act is in force in this process before it is written: its tokens are refused at once. It is acknowledged once
-//! it is stored; until then it waits here and is tried again, whether its client still listens or not.
+//! it is stored; until then it waits here and is tried again, whether its client still listens or not. Nobody stores an act
+//! while somebody else does.
 
 use super::error::{AccountError, Failure};
 use super::revocation_service::RevocationService;
@@ -60,12 +61,18 @@ struct Done {
     user: Option<User>,
 }
 
+/// Held by whoever stores an act.
+type Turn = Arc<tokio::sync::Mutex<()>>;
+
 /// An act that is in force and not stored yet.
 struct Waiting {
     number: u64,
     act: Act,
     /// Whose act it is; unknown while the database can't be read.
     user: Option<UserId>,
+    turn: Turn,
+    /// How often the database could not take it.
+    failures: u32,
     _hold: Option<Hold>,
 }
 
@@ -83,8 +90,6 @@ pub(crate) struct ActService {
     revocations: RevocationService,
     clock: Clock,
     acts: Arc<Mutex<Acts>>,
-    /// Held while a waiting act is tried again, so that no older act overwrites a newer one.
-    again: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl ActService {
@@ -100,7 +105,6 @@ impl ActService {
             revocations,
             clock,
             acts: Arc::default(),
-            again: Arc::default(),
         }
     }
 
@@ -180,50 +184,43 @@ impl ActService {
     }
 
     async fn try_again(&self, which: impl Fn(&Waiting) -> bool) -> Result<(), Failure> {
-        let _again = self.again.lock().await;
-        let acts: Vec<(u64, Act)> = {
-            let acts = self.acts();
-            let chosen = acts.waiting.iter().filter(|waiting| which(waiting));
-            chosen.map(|waiting| (waiting.number, waiting.act.clone())).collect()
-        };
-        for (number, act) in acts {
+        let mut from = 0;
+        loop {
+            let first = self.acts().first(from, &which);
+            let Some((number, failures, turn)) = first else {
+                return Ok(());
+            };
+            from = number + 1;
+            let _turn = turn.lock().await;
+            let Some((act, failed)) = self.acts().find(number) else {
+                // It was stored, or replaced, meanwhile.
+                continue;
+            };
+            if failed > failures {
+                return Err(Failure::NotStored);
+            }
             match self.finish(number, &act).await {
                 Ok(_) => tracing::info!(act = act.name(), "a security act that waited is stored"),
                 Err(AccountError::Failed(failure)) => return Err(failure),
                 Err(error) => tracing::warn!(act = act.name(), %error, "a security act that waited was refused"),
             }
         }
-        Ok(())
     }
 
     async fn carry_out(&self, act: Act, user: Option<UserId>, hold: Option<Hold>) -> Result<Done, AccountError> {
-        let number = {
-            // An older act of the same kind must not be tried while this one replaces it.
-            let is_repeated = self
-                .acts()
-                .waiting
-                .iter()
-                .any(|waiting| waiting.act.is_replaced_by(&act));
-            let _again = if is_repeated {
-                Some(self.again.lock().await)
-            } else {
-                None
+        let turn = Turn::default();
+        let _turn = Arc::clone(&turn).lock_owned().await;
+        let number = loop {
+            let (older, storing) = {
+                let mut acts = self.acts();
+                let Some(older) = acts.replaced_by(&act) else {
+                    break acts.add(&act, user, turn, hold)?;
+                };
+                older
             };
-            let mut acts = self.acts();
-            acts.waiting.retain(|waiting| !waiting.act.is_replaced_by(&act));
-            let unknown = acts.waiting.iter().filter(|waiting| waiting.user.is_none());
-            if user.is_none() && unknown.count() >= MOST_UNKNOWN {
-                return Err(Failure::NotStored.into());
-            }
-            let number = acts.next;
-            acts.next += 1;
-            acts.waiting.push(Waiting {
-                number,
-                act: act.clone(),
-                user,
-                _hold: hold,
-            });
-            number
+            // It must not be stored after the act that replaces it.
+            let _storing = storing.lock().await;
+            self.drop_waiting(older);
         };
         self.finish(number, &act).await
     }
@@ -240,6 +237,7 @@ impl ActService {
                 Ok(done)
             }
             Err(NotDone::Db(error)) => {
+                self.acts().has_failed(number);
                 metrics::gauge!(metric::ACTS_WAITING).set(self.count());
                 tracing::warn!(act = act.name(), %error, "a security act is in force but not stored; trying again");
                 Err(Failure::NotStored.into())
@@ -256,10 +254,8 @@ impl ActService {
         let until = now + LONGEST_REFUSAL;
         let (revocation, user) = match act {
             Act::Leave(named, leaving) => {
-                let session = self
-                    .session_of(*named)
-                    .await?
-                    .filter(|session| session.ended_at.is_none());
+                let session = self.session_of(*named).await?;
+                let session = session.filter(|session| session.ended_at.is_none());
                 match (session, leaving) {
                     (None, _) => (None, None),
                     (Some(session), Leaving::Here) => (self.sessions.end(session.id, now, until).await?, None),
@@ -317,6 +313,54 @@ impl ActService {
     }
 }
 
+impl Acts {
+    /// The first act from a number on that `which` chooses: its number, its failures, and what whoever stores it holds.
+    fn first(&self, from: u64, which: impl Fn(&Waiting) -> bool) -> Option<(u64, u32, Turn)> {
+        let mut waiting = self.waiting.iter();
+        let first = waiting.find(|waiting| waiting.number >= from && which(waiting))?;
+        Some((first.number, first.failures, Arc::clone(&first.turn)))
+    }
+
+    /// An act that still waits, and its failures.
+    fn find(&self, number: u64) -> Option<(Act, u32)> {
+        let found = self.waiting.iter().find(|waiting| waiting.number == number)?;
+        Some((found.act.clone(), found.failures))
+    }
+
+    /// An act that this one replaces.
+    fn replaced_by(&self, act: &Act) -> Option<(u64, Turn)> {
+        let older = self.waiting.iter().find(|waiting| waiting.act.is_replaced_by(act))?;
+        Some((older.number, Arc::clone(&older.turn)))
+    }
+
+    /// Adds an act whose turn the caller holds.
+    ///
+    /// Errors: `NotStored` if too many wait whose user is unknown
+    fn add(&mut self, act: &Act, user: Option<UserId>, turn: Turn, hold: Option<Hold>) -> Result<u64, Failure> {
+        let unknown = self.waiting.iter().filter(|waiting| waiting.user.is_none());
+        if user.is_none() && unknown.count() >= MOST_UNKNOWN {
+            return Err(Failure::NotStored);
+        }
+        let number = self.next;
+        self.next += 1;
+        self.waiting.push(Waiting {
+            number,
+            act: act.clone(),
+            user,
+            turn,
+            failures: 0,
+            _hold: hold,
+        });
+        Ok(number)
+    }
+
+    fn has_failed(&mut self, number: u64) {
+        if let Some(failed) = self.waiting.iter_mut().find(|waiting| waiting.number == number) {
+            failed.failures += 1;
+        }
+    }
+}
+
 impl Act {
     fn name(&self) -> &'static str {
         match self {
@@ -339,5 +383,80 @@ impl Act {
                 Self::Leave(..) | Self::Deactivate(_) | Self::ChangePassword(..) | Self::SetRoles(..),
             ) => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::accounts::user::NewUser;
+    use crate::models::sessions::session::NewSession;
+    use crate::repositories::sessions::revocation_repository::RevocationRepository;
+    use crate::{MIGRATIONS, NAME};
+    use backing::db::Db;
+    use contracts::{Role, Timestamp};
+    use passwords::email::EmailAddress;
+    use runtime::Revocations;
+    use std::cell::Cell;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    async fn service(folder: &tempfile::TempDir) -> ActService {
+        let url = format!("sqlite://{}", folder.path().display());
+        let db = Db::open(&url, NAME, MIGRATIONS).await.unwrap();
+        let clock = Clock::fixed(NOW);
+        let (users, sessions) = (UserRepository::new(db.clone()), SessionRepository::new(db.clone()));
+        let feed = Revocations::new(clock.clone()).feed();
+        let revocations = RevocationService::new(RevocationRepository::new(db), feed);
+        ActService::new(users, sessions, revocations, clock)
+    }
+
+    /// Somebody who has signed in.
+    async fn somebody(acts: &ActService) -> (User, SessionId) {
+        let new = NewUser {
+            id: UserId::generate(),
+            email: EmailAddress::parse("ada@example.org").ok(),
+            name: "Ada".to_owned(),
+            roles: Role::Learner.into(),
+            password_hash: Some("hash".to_owned()),
+            email_verified: false,
+        };
+        let user = acts.users.insert(&new, None, NOW).await.unwrap();
+        let ends = NOW + Duration::from_secs(60);
+        let session = NewSession {
+            id: SessionId::generate(),
+            user_id: user.id,
+            created_at: NOW,
+            expires_at: ends,
+            ends_by: ends,
+            token: TokenHash([1; 32]),
+            device: None,
+        };
+        acts.sessions.open(&session, user.version, (NOW, ends)).await.unwrap();
+        (user, session.id)
+    }
+
+    #[tokio::test]
+    async fn what_a_request_stores_is_not_stored_again_by_the_job() {
+        let folder = tempfile::tempdir().unwrap();
+        let acts = service(&folder).await;
+        let (user, session) = somebody(&acts).await;
+        let has_left = Cell::new(false);
+        let leave = async {
+            let named = Named::Bearer(user.id, session, user.version);
+            acts.leave(named, Leaving::Everywhere).await.unwrap();
+            has_left.set(true);
+        };
+        let job = async {
+            while !has_left.get() {
+                acts.store_waiting().await;
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::join!(leave, job);
+        let version = acts.users.by_id(user.id).await.unwrap().unwrap().version;
+        assert_eq!(version, user.version + 1, "the sign-ins ended once");
+        assert_eq!(acts.count(), 0);
     }
 }

@@ -210,6 +210,12 @@ async fn a_new_password_ends_other_sign_ins_and_raises_the_version() {
         assert_eq!((ada.password_hash.as_deref().unwrap(), ada.version), ("renewed", 1));
         let revocation = users.change_password(&ada, "new", here, later(1), UNTIL).await.unwrap();
         assert_eq!((revocation.user_id, revocation.refused), (ada.id, Refused::Below(2)));
+        let again = users.change_password(&ada, "new", here, later(1), UNTIL).await.unwrap();
+        assert_eq!(
+            again.refused,
+            Refused::Below(2),
+            "a try whose end nobody saw was stored"
+        );
         assert_eq!(sessions.by_id(here).await.unwrap().unwrap().ended_at, None);
         assert_eq!(sessions.by_id(there).await.unwrap().unwrap().ended_at, Some(later(1)));
         assert_eq!(
@@ -237,6 +243,8 @@ async fn an_account_sleeps_and_wakes() {
         let session = signed_in(&db, &ada, 1).await;
         let revocation = users.deactivate(ada.id, later(1), UNTIL).await.unwrap();
         assert_eq!(revocation.refused, Refused::Below(2));
+        let again = users.deactivate(ada.id, later(2), UNTIL).await.unwrap();
+        assert_eq!(again.refused, Refused::Below(2));
         assert_eq!(sessions.by_id(session).await.unwrap().unwrap().ended_at, Some(later(1)));
         assert_eq!(
             users.by_id(ada.id).await.unwrap().unwrap().deactivated_at,

@@ -164,7 +164,8 @@ impl UserRepository {
         tx.commit().await
     }
 
-    /// Sets a new password, ends every other sign-in, and refuses all access tokens from before.
+    /// Sets a new password, ends every other sign-in, and refuses all access tokens from before. Where the account has this
+    /// very hash, that was done before.
     ///
     /// Errors: `Stale` when the account has another hash by now, `Missing`, or what the database reports
     pub async fn change_password(
@@ -184,7 +185,9 @@ impl UserRepository {
             )
             .await?;
         if changed == 0 {
-            return Err(NotDone::Stale);
+            let user = user_in(&mut tx, user.id).await?;
+            let is_done = user.password_hash.as_deref() == Some(hash);
+            return is_done.then(|| refusal(&user, until)).ok_or(NotDone::Stale);
         }
         rows::end_all(&mut tx, user.id, Some(keep), now).await?;
         let version = user_in(&mut tx, user.id).await?.version;
@@ -207,12 +210,18 @@ impl UserRepository {
         Ok(revocation)
     }
 
-    /// Deactivates an account: every sign-in ends and all access tokens from before are refused.
+    /// Deactivates an account: every sign-in ends and all access tokens from before are refused. Of an account that is
+    /// deactivated, nothing changes.
     ///
     /// Errors: `LastAdmin`, `Missing`, or what the database reports
     pub async fn deactivate(&self, id: UserId, now: Timestamp, until: Timestamp) -> Result<Revocation, NotDone> {
         let mut tx = self.db.write().await?;
         take_turn(&mut tx, "admins").await?;
+        lock(&mut tx, id).await?;
+        let before = user_in(&mut tx, id).await?;
+        if before.deactivated_at.is_some() {
+            return Ok(refusal(&before, until));
+        }
         let user = raise_version(&mut tx, id, now).await?;
         if user.roles.has(Role::Admin) && other_admins(&mut tx, id).await? == 0 {
             return Err(NotDone::LastAdmin);
@@ -404,6 +413,11 @@ const OTHER_ADMINS: &str = "SELECT count(*) FROM users WHERE is_admin AND deacti
 async fn other_admins(tx: &mut Tx, id: UserId) -> Result<i64, DbError> {
     let row = tx.one::<(i64,)>(OTHER_ADMINS, args![id]).await?;
     Ok(row.map_or(0, |(count,)| count))
+}
+
+/// What refuses the tokens from before an account's present version, for an act that was stored earlier.
+fn refusal(user: &User, until: Timestamp) -> Revocation {
+    Revocation::new(user.id, Refused::Below(user.version), until)
 }
 
 async fn refuse_below(
