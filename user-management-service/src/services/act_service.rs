@@ -42,11 +42,20 @@ pub(crate) enum Named {
     Refresh(TokenHash),
 }
 
+/// The sign-in that a logout ends, as far as it is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// This one.
+    Session(SessionId),
+    /// The one of a refresh token, while the database can't be read.
+    Token(TokenHash),
+}
+
 /// An act that takes rights away.
 #[derive(Clone)]
 pub(crate) enum Act {
     /// A logout.
-    Leave(Named, Leaving),
+    Leave(Left, Leaving),
     /// The deactivation of an account by its owner.
     Deactivate(UserId),
     /// A new password, by its hash; the named sign-in stays.
@@ -110,7 +119,11 @@ impl ActService {
 
     /// Ends the named sign-in, or all of its user; one that is unknown or has ended is no error.
     pub(crate) async fn leave(&self, named: Named, leaving: Leaving) -> Result<(), Failure> {
-        let session = self.session_of(named).await;
+        let left = match named {
+            Named::Bearer(_, session, _) => Left::Session(session),
+            Named::Refresh(token) => Left::Token(token),
+        };
+        let session = self.session_of(left).await;
         let (user, hold) = match (&session, named) {
             (Ok(None), _) => return Ok(()),
             (Ok(Some(session)), _) if session.ended_at.is_some() => return Ok(()),
@@ -123,7 +136,8 @@ impl ActService {
             (Some((user, _)), Leaving::Everywhere) => Some(self.hold_all(user, named).await),
             (None, _) => None,
         };
-        let stored = self.carry_out(Act::Leave(named, leaving), user, hold).await;
+        let left = session.ok().flatten().map_or(left, |session| Left::Session(session.id));
+        let stored = self.carry_out(Act::Leave(left, leaving), user, hold).await;
         stored.map(|_| ()).map_err(|why| match why {
             AccountError::Failed(failure) => failure,
             other => Failure::Internal(other.to_string()),
@@ -253,8 +267,8 @@ impl ActService {
         let now = self.clock.now();
         let until = now + LONGEST_REFUSAL;
         let (revocation, user) = match act {
-            Act::Leave(named, leaving) => {
-                let session = self.session_of(*named).await?;
+            Act::Leave(left, leaving) => {
+                let session = self.session_of(*left).await?;
                 let session = session.filter(|session| session.ended_at.is_none());
                 match (session, leaving) {
                     (None, _) => (None, None),
@@ -277,10 +291,10 @@ impl ActService {
         Ok(Done { revocation, user })
     }
 
-    async fn session_of(&self, named: Named) -> Result<Option<Session>, NotDone> {
-        Ok(match named {
-            Named::Bearer(_, session, _) => self.sessions.by_id(session).await?,
-            Named::Refresh(token) => self.sessions.by_token(token).await?,
+    async fn session_of(&self, left: Left) -> Result<Option<Session>, NotDone> {
+        Ok(match left {
+            Left::Session(session) => self.sessions.by_id(session).await?,
+            Left::Token(token) => self.sessions.by_token(token).await?,
         })
     }
 
@@ -371,10 +385,13 @@ impl Act {
         }
     }
 
-    /// Whether `other` is the same wish again, or a later one about the same thing.
+    /// Whether `other` is the same wish again, a later one about the same thing, or one that includes it.
     fn is_replaced_by(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Leave(named, leaving), Self::Leave(other, more)) => named == other && leaving == more,
+            // A logout everywhere would find nobody signed in if the logout of its own sign-in were stored before.
+            (Self::Leave(left, leaving), Self::Leave(other, more)) => {
+                left == other && (leaving == more || *more == Leaving::Everywhere)
+            }
             (Self::Deactivate(user), Self::Deactivate(other)) => user == other,
             (Self::ChangePassword(user, ..), Self::ChangePassword(other, ..)) => user.id == other.id,
             (Self::SetRoles(_, user, _), Self::SetRoles(_, other, _)) => user == other,
@@ -458,5 +475,15 @@ mod tests {
         let version = acts.users.by_id(user.id).await.unwrap().unwrap().version;
         assert_eq!(version, user.version + 1, "the sign-ins ended once");
         assert_eq!(acts.count(), 0);
+    }
+
+    #[test]
+    fn a_logout_everywhere_replaces_the_one_of_its_sign_in_and_never_the_other_way_round() {
+        let session = Left::Session(SessionId::generate());
+        let here = Act::Leave(session, Leaving::Here);
+        let everywhere = Act::Leave(session, Leaving::Everywhere);
+        let elsewhere = Act::Leave(Left::Session(SessionId::generate()), Leaving::Everywhere);
+        assert!(here.is_replaced_by(&here) && here.is_replaced_by(&everywhere));
+        assert!(!everywhere.is_replaced_by(&here) && !here.is_replaced_by(&elsewhere));
     }
 }

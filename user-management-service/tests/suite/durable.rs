@@ -186,3 +186,18 @@ async fn an_act_that_is_refused_ends_no_one_s_rights() {
     .is_problem(401, "invalid_credentials");
     assert_eq!(server.get("/profile", admin.access()).await.status, 200);
 }
+
+#[tokio::test]
+async fn a_logout_everywhere_is_not_lost_behind_a_logout_that_waits() {
+    let server = Server::start().await;
+    let here = server.signed_in("ada@example.org").await;
+    let there = server.login("ada@example.org").await;
+    let db: Db = server.second_handle().await;
+    let lock = db.write().await.unwrap();
+    for body in [json!({}), json!({"everywhere": true})] {
+        waits(&with_body(&server, Method::POST, "/logout", here.access().to_owned(), body).await);
+    }
+    lock.rollback().await.unwrap();
+    let refused = until(400, async || server.refresh(&there).await).await;
+    refused.is_oauth_error(400, "invalid_grant");
+}
