@@ -127,6 +127,22 @@ async fn refresh(stage: &Stage, answer: &Answer) -> Result<Value> {
     Ok(signed_in)
 }
 
+/// Whose provider doesn't say when it asked for the password has signed in, but not lately.
+async fn a_silent_sign_in_is_not_a_fresh_one(stage: &Stage, issuer: &Issuer, key: &Key) -> Result<()> {
+    let begun = begin(stage, "").await?;
+    let mut claims = claims(issuer, &begun)?;
+    claims.as_object_mut().context("claims")?.remove("auth_time");
+    issuer.give(json!({"id_token": key.token("JWT", &claims)?}), Value::Null);
+    let query = [("code", "the code"), ("state", begun.asked["state"].as_str())];
+    let answer = come_back(stage, &begun.cookie, &query).await?.expect(303)?;
+    let signed_in = refresh(stage, &answer).await?;
+    let token = signed_in["access_token"].as_str().context("a token")?;
+    stage.api.get("/api/v1/users/profile", token).await?.expect(200)?;
+    let refused = stage.api.delete("/api/v1/users/deactivate", token).await?;
+    refused.problem(401, "reauthentication_required")?;
+    Ok(())
+}
+
 /// A deactivated account opens only for those who want it back.
 async fn come_back_to_a_deactivated_account(stage: &Stage, issuer: &Issuer, key: &Key, token: &str) -> Result<()> {
     stage.api.delete("/api/v1/users/deactivate", token).await?.expect(204)?;
@@ -214,6 +230,7 @@ async fn a_sign_in_with_a_provider_opens_the_same_account_as_its_bearers() -> Re
             .json(Method::POST, "/api/v1/users/password/change", token, &change);
         change.await?.problem(409, "no_password")?;
 
+        a_silent_sign_in_is_not_a_fresh_one(stage, &issuer, &key).await?;
         come_back_to_a_deactivated_account(stage, &issuer, &key, token).await
     })
     .await

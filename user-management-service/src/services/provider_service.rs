@@ -279,7 +279,9 @@ impl ProviderService {
             }
             user = self.sessions.users.reactivate(user.id, now).await?;
         }
-        let opened = self.sessions.open(user, None, identity.auth_time).await;
+        // Somebody of whom the provider doesn't say when it asked for the password has not given it lately.
+        let auth_time = identity.auth_time.unwrap_or(Timestamp(0));
+        let opened = self.sessions.open(user, None, Some(auth_time)).await;
         opened.map_err(|why| match why {
             SessionError::Failed(failure) => ProviderError::Failed(failure),
             other => ProviderError::Failed(Failure::Internal(other.to_string())),
