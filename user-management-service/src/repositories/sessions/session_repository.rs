@@ -21,10 +21,9 @@ macro_rules! select {
     };
 }
 
-/// The live sign-ins of a user, but for the newest ones.
-const SURPLUS: &str = select!(
-    "WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY created_at DESC, id DESC LIMIT 100 OFFSET $3"
-);
+/// The live sign-ins of a user, but for the newest ones. Ids follow the time; a provider may have asked its person long ago.
+const SURPLUS: &str =
+    select!("WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id DESC LIMIT 100 OFFSET $3");
 /// How many live sign-ins an account has at most; a further one ends the oldest.
 const MOST_LIVE: i64 = 50;
 
