@@ -425,6 +425,29 @@ async fn a_sign_in_ends_by_neglect_by_age_and_by_logout() {
 }
 
 #[tokio::test]
+async fn sign_ins_that_are_over_are_removed_however_many_there_are() {
+    for fresh in databases(NAME, MIGRATIONS).await.unwrap() {
+        let db = fresh.db.clone();
+        let sessions = SessionRepository::new(db.clone());
+        let (ada, bob) = (
+            made(&db, "ada@x.example", Role::Learner).await,
+            made(&db, "bob@x.example", Role::Learner).await,
+        );
+        let ended = signed_in(&db, &bob, 0).await;
+        sessions.end(ended, NOW, UNTIL).await.unwrap();
+        let stays = signed_in(&db, &bob, 1).await;
+        for token in 2..=101 {
+            signed_in(&db, &ada, token).await;
+        }
+        // Of Ada's hundred, fifty were ended by the others.
+        assert_eq!(sessions.forget(later(1)).await.unwrap(), 51);
+        assert!(sessions.by_id(stays).await.unwrap().is_some());
+        assert_eq!(sessions.forget(later(10_000)).await.unwrap(), 51);
+        assert_eq!(sessions.by_token(TokenHash([101; 32])).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
 async fn refusals_are_told_while_they_matter() {
     for fresh in databases(NAME, MIGRATIONS).await.unwrap() {
         let db = fresh.db.clone();

@@ -27,6 +27,10 @@ const SURPLUS: &str =
 /// How many live sign-ins an account has at most; a further one ends the oldest.
 const MOST_LIVE: i64 = 50;
 
+/// How many sign-ins are removed in one transaction. Each has up to some thousand refresh tokens, and meanwhile nobody can
+/// sign in on SQLite.
+const REMOVED_AT_ONCE: i64 = 50;
+
 const OF_ID: &str = select!("WHERE id = $1");
 const OF_TOKEN: &str = select!("WHERE id = (SELECT session_id FROM refresh_tokens WHERE hash = $1)");
 
@@ -223,16 +227,18 @@ impl SessionRepository {
     ///
     /// Errors: what the database reports
     pub async fn forget(&self, before: Timestamp) -> Result<u64, DbError> {
-        let mut tx = self.db.write().await?;
-        let gone = tx
-            .run(
-                "DELETE FROM sessions WHERE (expires_at < $1 OR ended_at < $1) \
-                 AND NOT EXISTS (SELECT 1 FROM identities WHERE session_id = sessions.id)",
-                args![before],
-            )
-            .await?;
-        tx.commit().await?;
-        Ok(gone)
+        let sql = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions s WHERE (expires_at < $1 OR ended_at < $1) \
+                   AND NOT EXISTS (SELECT 1 FROM identities WHERE session_id = s.id) LIMIT $2)";
+        let mut all = 0;
+        loop {
+            let mut tx = self.db.write().await?;
+            let gone = tx.run(sql, args![before, REMOVED_AT_ONCE]).await?;
+            tx.commit().await?;
+            all += gone;
+            if gone < REMOVED_AT_ONCE.unsigned_abs() {
+                return Ok(all);
+            }
+        }
     }
 }
 
