@@ -8,7 +8,7 @@ export type StatusChange = 'publish' | 'unpublish' | 'archive';
 
 const pollEvery = 4000;
 
-/** A course while it is built. Edits go one after another, each based on the version that the last one made. */
+/** A course while it is built. Edits and looks go one after another, each edit based on the version that the last one made. */
 export class BuilderState {
   course = $state.raw<CourseDetails | null>(null);
   problem = $state<Problem | null>(null);
@@ -18,6 +18,8 @@ export class BuilderState {
   saving = $state(false);
   #etag: string | null = null;
   #last: Promise<unknown> = Promise.resolve();
+  /** How many edits and looks have not ended, and how many of them are edits. */
+  #queued = 0;
   #waiting = 0;
   #order: CourseModule[] | null = null;
 
@@ -26,7 +28,8 @@ export class BuilderState {
   async load(): Promise<void> {
     this.problem = null;
     try {
-      await this.#reload();
+      // What was read before an edit must not be shown after it.
+      await this.#next(() => this.#reload());
     } catch (thrown) {
       const problem = Problem.of(thrown);
       if (this.course === null || problem.status === 404) this.problem = problem;
@@ -39,7 +42,7 @@ export class BuilderState {
     const timer = setInterval(() => {
       const items = this.modules.flatMap((module) => module.items);
       const isMoving = items.some((item) => item.state === 'uploading' || item.state === 'processing');
-      if (isMoving && !document.hidden && this.#waiting === 0) void this.load();
+      if (isMoving && !document.hidden && this.#queued === 0) void this.load();
     }, pollEvery);
     return () => clearInterval(timer);
   }
@@ -145,7 +148,13 @@ export class BuilderState {
     };
     this.#waiting += 1;
     this.saving = true;
-    const run = this.#last.then(edit);
+    return this.#next(edit);
+  }
+
+  /** Runs what comes next as soon as all before it has ended. */
+  #next(work: () => Promise<void>): Promise<void> {
+    this.#queued += 1;
+    const run = this.#last.then(work).finally(() => (this.#queued -= 1));
     this.#last = run.catch(() => undefined);
     return run;
   }

@@ -1,0 +1,39 @@
+import { afterEach, expect, test, vi } from 'vitest';
+import { api } from '../api/client';
+import { BuilderState } from './builder.svelte';
+
+interface Sent {
+  params: { header: Record<string, string> };
+}
+
+const reply = (title: string, version: number) => ({
+  data: { id: 'c', title, modules: [] },
+  response: new Response(null, { headers: { ETag: `"${version}"` } }),
+});
+
+afterEach(() => vi.restoreAllMocks());
+
+test('a look that began before an edit does not undo it', async () => {
+  let [title, version] = ['Graphs', 1];
+  const answers: (() => void)[] = [];
+  vi.spyOn(api, 'GET').mockImplementation((() => {
+    const seen = reply(title, version);
+    return new Promise((answer) => answers.push(() => answer(seen)));
+  }) as never);
+  const based: (string | undefined)[] = [];
+  vi.spyOn(api, 'PATCH').mockImplementation(((_path: string, { params }: Sent) => {
+    based.push(params.header['If-Match']);
+    [title, version] = ['Trees', version + 1];
+    return Promise.resolve(reply(title, version));
+  }) as never);
+  const answered = async () => {
+    await vi.waitFor(() => expect(answers).toHaveLength(1));
+    answers.pop()?.();
+  };
+  const builder = new BuilderState('c');
+  await Promise.all([builder.load(), answered()]);
+  await Promise.all([builder.load(), builder.change({ title: 'Trees' }), answered()]);
+  expect(builder.course?.title).toBe('Trees');
+  await builder.change({ title: 'Trees' });
+  expect(based).toEqual(['"1"', '"2"']);
+});
