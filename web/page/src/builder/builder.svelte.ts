@@ -84,10 +84,10 @@ export class BuilderState {
     });
   }
 
-  /** Adds lectures at the end of a module, in this order. */
-  addItems(module: string, contents: string[]): Promise<void> {
+  /** Adds lectures at the end of a module, in this order; under the same key again, only those that were not added. */
+  addItems(module: string, contents: string[], key: string): Promise<void> {
     return this.#edit(async () => {
-      for (const content of contents) await addItem(this.id, module, content);
+      for (const content of contents) await addItem(this.id, module, content, `${key}-${content}`);
       return null;
     });
   }
@@ -171,9 +171,14 @@ export class BuilderState {
   }
 }
 
-/** Adds a lecture at the end of a module. */
-export async function addItem(course_id: string, module_id: string, content_id: string): Promise<void> {
-  const header = { 'Idempotency-Key': crypto.getRandomValues(new Uint32Array(4)).join('-') };
+/** A new key, under which a repeated request is recognized. */
+export function freshKey(): string {
+  return crypto.getRandomValues(new Uint32Array(4)).join('-');
+}
+
+/** Adds a lecture at the end of a module, once under each key. */
+export async function addItem(course_id: string, module_id: string, content_id: string, key = freshKey()): Promise<void> {
+  const header = { 'Idempotency-Key': key };
   const params = { path: { course_id, module_id }, header };
   await body(api.POST('/api/v1/courses/{course_id}/modules/{module_id}/items', { params, body: { kind: 'video', content_id } }));
 }

@@ -4,6 +4,7 @@ import { BuilderState } from './builder.svelte';
 
 interface Sent {
   params: { header: Record<string, string> };
+  body?: { content_id?: string };
 }
 
 const reply = (title: string, version: number) => ({
@@ -36,4 +37,19 @@ test('a look that began before an edit does not undo it', async () => {
   expect(builder.course?.title).toBe('Trees');
   await builder.change({ title: 'Trees' });
   expect(based).toEqual(['"1"', '"2"']);
+});
+
+test('lectures of which some were added are asked for under the same keys again', async () => {
+  vi.spyOn(api, 'GET').mockImplementation((() => Promise.resolve(reply('Graphs', 1))) as never);
+  const asked: string[] = [];
+  vi.spyOn(api, 'POST').mockImplementation(((_path: string, { params, body }: Sent) => {
+    asked.push(`${body?.content_id} ${params.header['Idempotency-Key']}`);
+    if (asked.length === 2) return Promise.reject(new TypeError());
+    return Promise.resolve({ data: {}, response: new Response() });
+  }) as never);
+  const builder = new BuilderState('c');
+  await builder.load();
+  await expect(builder.addItems('m', ['a', 'b'], 'key')).rejects.toMatchObject({ code: 'network' });
+  await builder.addItems('m', ['a', 'b'], 'key');
+  expect(asked).toEqual(['a key-a', 'b key-b', 'a key-a', 'b key-b']);
 });
