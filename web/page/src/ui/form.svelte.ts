@@ -36,7 +36,12 @@ export class Form<V extends Values> {
 
   /** Whether somebody has typed something that is not saved. */
   get changed(): boolean {
-    return Object.keys(this.values).some((name) => this.values[name] !== this.#saved[name]);
+    return Object.keys(this.changes).length > 0;
+  }
+
+  /** The values that somebody has typed and that are not saved. */
+  get changes(): Record<string, string> {
+    return Object.fromEntries(Object.entries(this.values).filter(([name, value]) => value !== this.#saved[name]));
   }
 
   /** Keeps what was typed as a draft. */

@@ -45,6 +45,16 @@ test('signing out forgets every draft, and a broken one is none', () => {
   expect(edit().values.title).toBe('Vectors');
 });
 
+test('only what was typed is changed', async () => {
+  const form = edit();
+  expect(form.changes).toEqual({});
+  form.values.description = 'Spaces';
+  expect(form.changes).toEqual({ description: 'Spaces' });
+  await form.send(element(), () => Promise.resolve());
+  form.values.title = 'Matrices';
+  expect(form.changes).toEqual({ title: 'Matrices' });
+});
+
 test('a declined question is no problem that the form shows', async () => {
   const form = edit();
   await form.send(element(), () => Promise.reject(new Problem(401, 'reauthentication_required', 'old')));
