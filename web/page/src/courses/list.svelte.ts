@@ -16,12 +16,15 @@ export class CourseList {
   cursor = $state<string | null>(null);
   /** What the shown list was searched for. */
   asked = $state('');
+  /** What was searched for last; its answer may be on its way. */
+  wanted = '';
   #generation = 0;
 
   constructor(private readonly mine: boolean) {}
 
   async load(q = ''): Promise<void> {
     const generation = ++this.#generation;
+    this.wanted = q;
     this.problem = null;
     try {
       const page = await this.#fetch(q, null);
@@ -37,7 +40,7 @@ export class CourseList {
   }
 
   async more(): Promise<void> {
-    if (this.cursor === null || this.loadingMore) return;
+    if (this.cursor === null || this.loadingMore || this.wanted !== this.asked) return;
     const generation = this.#generation;
     this.loadingMore = true;
     try {
