@@ -118,7 +118,10 @@ export class Playback {
       const [stream, { default: Player }, position] = await Promise.all([asked, import('hls.js'), beginning]);
       this.#takeOver = null;
       this.#position = position;
-      if (generation !== this.#generation || this.#gone.signal.aborted) return;
+      if (generation !== this.#generation || this.#gone.signal.aborted) {
+        own.leave(stream);
+        return;
+      }
       // Native HLS is the second choice: it does not report why it failed, so an expired session can't be renewed.
       if (Player.isSupported()) this.#attach(Player, stream, position);
       else if (this.video.canPlayType('application/vnd.apple.mpegurl') !== '') this.#attachNative(stream, position);
