@@ -499,6 +499,22 @@ async fn a_users_keys_are_revoked_together() {
 }
 
 #[tokio::test]
+async fn a_writer_on_any_node_loses_the_upload_with_its_key() {
+    on_each(|house| async move {
+        let id = house.create().await;
+        let fence = house.claim(id, 0).await.unwrap();
+        house.revoke_keys(later(10)).await;
+        let some = progress(300);
+        let noted = house.uploads.checkpoint(id, fence, &some, later(10), later(200), false);
+        assert!(!noted.await.unwrap(), "{}", house.name);
+        let all = progress(1_000);
+        assert!(!house.uploads.complete(id, fence, &all, later(10)).await.unwrap());
+        assert!(house.claim(id, 0).await.is_some(), "nobody holds it any more");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn only_a_later_revocation_changes_a_key() {
     on_each(|house| async move {
         let id = house.create().await;

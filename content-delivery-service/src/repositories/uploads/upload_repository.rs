@@ -273,12 +273,12 @@ impl UploadRepository {
     }
 }
 
-/// Revokes the keys of a user's uploads that began until `at`, and returns those that are open.
+/// Revokes the keys of a user's uploads that began until `at`, fences their writers off, and returns those that are open.
 ///
 /// A revocation that comes again, or after a later one, changes nothing.
 pub async fn revoke_keys(tx: &mut Tx, owner: UserId, at: Timestamp) -> Result<Vec<VideoId>, DbError> {
-    let sql = "UPDATE uploads SET key_version = key_version + 1, keys_revoked_at = $2 \
-        WHERE owner_id = $1 AND (keys_revoked_at IS NULL OR keys_revoked_at < $2) AND EXISTS ( \
+    let sql = "UPDATE uploads SET key_version = key_version + 1, keys_revoked_at = $2, writer = writer + 1, \
+        writer_seen_at = NULL WHERE owner_id = $1 AND (keys_revoked_at IS NULL OR keys_revoked_at < $2) AND EXISTS ( \
         SELECT 1 FROM videos WHERE videos.id = uploads.video_id AND videos.created_at <= $2) \
         RETURNING video_id, state";
     let revoked = tx.all::<RevokedRow>(sql, args![owner, at]).await?;
