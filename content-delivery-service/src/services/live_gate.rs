@@ -97,7 +97,7 @@ impl Gate for LiveGate {
     }
 
     async fn note_seen(&self) -> Result<(), Unanswered> {
-        let noted = self.courses.streams().tidy().await;
+        let noted = self.courses.streams().tidy(false).await;
         noted.map_err(unanswered)
     }
 }

@@ -48,6 +48,8 @@ const KEY_REFRESH: Duration = Duration::from_secs(2);
 const SEEN_EVERY: Duration = Duration::from_secs(30);
 /// How long a session is remembered after it ran out.
 const KEEP: Duration = Duration::from_secs(24 * 3_600);
+/// How many times sessions are written down until some are forgotten again, for which all attendance of live lectures is read.
+const FORGET_EVERY: u64 = 120;
 
 /// Opens, checks and ends playback sessions.
 #[derive(Clone)]
@@ -296,20 +298,20 @@ impl StreamService {
             RefusedTokens::Token(_) => None,
         });
         let endings: Vec<Ending> = endings.collect();
-        if !endings.is_empty() {
-            let now = inner.clock.now();
-            inner.open.end(&inner.playbacks.end_overdue(&endings, now).await?, now);
-        }
+        let now = inner.clock.now();
+        inner.open.end(&inner.playbacks.end_overdue(&endings, now).await?, now);
         Ok(number)
     }
 
-    /// Writes down when sessions were last seen, stops serving those that have ended elsewhere, however that was missed, and
-    /// forgets those that ran out long ago.
-    pub(crate) async fn tidy(&self) -> Result<(), DbError> {
+    /// Writes down when sessions were last seen, stops serving those that have ended elsewhere, however that was missed, and,
+    /// if asked, forgets those that ran out long ago.
+    pub(crate) async fn tidy(&self, forgets: bool) -> Result<(), DbError> {
         let inner = &*self.0;
         let over = inner.playbacks.saw(&inner.open.take_seen()).await?;
         inner.open.end(&over, inner.clock.now());
-        inner.playbacks.forget_before(inner.clock.now() - KEEP).await?;
+        if forgets {
+            inner.playbacks.forget_before(inner.clock.now() - KEEP).await?;
+        }
         Ok(())
     }
 
@@ -332,7 +334,7 @@ impl StreamService {
                 Err(error) => tracing::warn!(%error, "playbacks of ended sign-ins could not be ended"),
             }
             if tick.is_multiple_of(tidy_every)
-                && let Err(error) = self.tidy().await
+                && let Err(error) = self.tidy((tick / tidy_every) % FORGET_EVERY == 1).await
             {
                 tracing::warn!(%error, "playbacks could not be tidied");
             }
