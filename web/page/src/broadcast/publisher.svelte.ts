@@ -9,11 +9,6 @@ const longestWait = 5000;
 /** How many first attempts may get no media through before the teacher is told. */
 const mostBlind = 2;
 const measureEvery = 2000;
-/**
- * The server no longer takes who was away for so long for the publisher: it ends a session that has been silent for 30 s, and
- * its other nodes say for 6 s more that the lecture is published. Units: milliseconds
- */
-const longAway = 45_000;
 
 /** Keeps a lecture published: through a lost network, a restarted server and a change of what is shown. */
 export class Publisher {
@@ -27,8 +22,6 @@ export class Publisher {
   #measuring: ReturnType<typeof setInterval> | undefined;
   #counts: Counts | null = null;
   #hasBeenLive = false;
-  /** When media last flowed. Units: milliseconds since 1970 */
-  #goodAt = 0;
   readonly #gone = new AbortController();
 
   constructor(
@@ -84,18 +77,21 @@ export class Publisher {
 
   async #run(generation: number): Promise<void> {
     const isOld = () => generation !== this.#generation;
+    let last: Whip | null = null;
     let blind = 0;
     for (let attempt = 0; !isOld(); attempt += 1) {
+      // The lecture may go on from another place by now, which has to keep it.
+      if (last !== null && (await last.hasEnded()) && (await this.#isOver(generation))) return;
+      if (isOld()) return;
       try {
         const whip = await Whip.open(this.url(), this.#media as Media);
         if (isOld()) return whip.close();
         this.#take(whip);
+        last = whip;
         attempt = 0;
-        const loss = await whip.lost;
+        await whip.lost;
         if (isOld()) return;
         whip.drop();
-        this.state = 'reconnecting';
-        if (loss === 'closed' && (await this.#isOver(generation))) return;
       } catch (thrown) {
         if (isOld()) return;
         const problem = Problem.of(thrown);
@@ -106,8 +102,6 @@ export class Publisher {
       if (isOld()) return;
       this.state = this.#hasBeenLive ? 'reconnecting' : 'connecting';
       await this.#pause(Math.min(longestWait, 250 * 2 ** attempt));
-      // After a long sleep, the lecture may go on from another place, which has to keep it.
-      if (!isOld() && this.#hasBeenLive && Date.now() - this.#goodAt > longAway && (await this.#isOver(generation))) return;
     }
   }
 
@@ -118,7 +112,6 @@ export class Publisher {
     this.#counts = null;
     this.problem = null;
     this.#hasBeenLive = true;
-    this.#goodAt = Date.now();
     this.state = 'live';
   }
 
@@ -134,7 +127,6 @@ export class Publisher {
   async #measure(): Promise<void> {
     const whip = this.#whip;
     if (whip === null || this.state !== 'live') return;
-    if (whip.peer.connectionState === 'connected') this.#goodAt = Date.now();
     const report = await whip.peer.getStats().catch(() => null);
     if (report === null || whip !== this.#whip) return;
     const now = count(report.values() as Iterable<Record<string, unknown>>, performance.now());

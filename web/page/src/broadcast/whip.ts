@@ -1,7 +1,7 @@
 import { Problem } from '../api/problem';
 import { t } from '../i18n/text';
 import { session } from '../session/session.svelte';
-import { connected, hangUp, lost, negotiate, type Loss, type Negotiated } from '../webrtc/negotiate';
+import { connected, hangUp, hasEnded, lost, negotiate, type Negotiated } from '../webrtc/negotiate';
 
 /** What is published: sound and picture, and what the picture shows. */
 export interface Media {
@@ -21,7 +21,7 @@ const single: RTCRtpEncodingParameters[] = [{ maxBitrate: 2_500_000 }];
 /** A connection that publishes. */
 export class Whip {
   /** Resolves when it has been lost, or somebody else has ended it. */
-  readonly lost: Promise<Loss>;
+  readonly lost: Promise<void>;
 
   private constructor(
     readonly peer: RTCPeerConnection,
@@ -59,6 +59,11 @@ export class Whip {
   fits(stream: MediaStream): boolean {
     const kinds = (tracks: (MediaStreamTrack | null)[]) => tracks.flatMap((track) => (track === null ? [] : [track.kind])).sort().join();
     return kinds(this.peer.getSenders().map((sender) => sender.track)) === kinds(stream.getTracks());
+  }
+
+  /** Whether the server no longer keeps its session: another place may have taken over. */
+  hasEnded(): Promise<boolean> {
+    return hasEnded(this.kept);
   }
 
   close(): void {

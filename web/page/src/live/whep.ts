@@ -3,7 +3,7 @@ import { t } from '../i18n/text';
 import { receipt } from '../player/receipt';
 import type { Source } from '../player/stream';
 import { session } from '../session/session.svelte';
-import { connected, hangUp, lost, negotiate, type Loss, type Negotiated } from '../webrtc/negotiate';
+import { connected, hangUp, lost, negotiate, type Negotiated } from '../webrtc/negotiate';
 
 /** How long WebRTC may take before segments are faster. Units: milliseconds */
 const patience = 3000;
@@ -11,7 +11,7 @@ const patience = 3000;
 /** A connection that receives a live lecture. */
 export class Whep {
   /** Resolves when it has been lost, or the server has ended it. */
-  readonly lost: Promise<Loss>;
+  readonly lost: Promise<void>;
 
   private constructor(
     private readonly peer: RTCPeerConnection,

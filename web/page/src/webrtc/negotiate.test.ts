@@ -1,5 +1,17 @@
-import { expect, test } from 'vitest';
-import { iceServersOf, refusesMedia } from './negotiate';
+import { afterEach, expect, test, vi } from 'vitest';
+import { hasEnded, iceServersOf, refusesMedia } from './negotiate';
+
+afterEach(() => void vi.unstubAllGlobals());
+
+test('a session has ended if the server does not know it, and not while nobody answers', async () => {
+  const kept = { url: 'https://node.example.org/whip/1', etag: '"tag"' };
+  vi.stubGlobal('fetch', () => Promise.reject(new TypeError('offline')));
+  expect(await hasEnded(kept)).toBe(false);
+  for (const status of [204, 404, 412, 503]) {
+    vi.stubGlobal('fetch', () => Promise.resolve({ status }));
+    expect(await hasEnded(kept)).toBe(status === 404);
+  }
+});
 
 test('the relays of a response are those that its links name', () => {
   const link =

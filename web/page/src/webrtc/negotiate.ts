@@ -46,6 +46,16 @@ export async function hangUp({ url }: Negotiated): Promise<void> {
   await fetch(url, { method: 'DELETE', keepalive: true, signal: AbortSignal.timeout(2000) }).catch(() => undefined);
 }
 
+/**
+ * Whether the server has ended a session, as its answer to candidates shows, which it does not need. While it can't be reached,
+ * nobody knows, and the session counts as open.
+ */
+export async function hasEnded({ url, etag }: Negotiated): Promise<boolean> {
+  const headers = { 'Content-Type': 'application/trickle-ice-sdpfrag', 'If-Match': etag ?? '' };
+  const asked = fetch(url, { method: 'PATCH', headers, body: '', signal: AbortSignal.timeout(2000) });
+  return (await asked.catch(() => null))?.status === 404;
+}
+
 /** The relays in a `Link` header, as RFC 9725 writes them. */
 export function iceServersOf(link: string): RTCIceServer[] {
   const servers: RTCIceServer[] = [];
@@ -81,19 +91,15 @@ export function connected(peer: RTCPeerConnection, patience: number): Promise<bo
 /** A short loss of the network mends itself; after this time, a new connection is faster. */
 const mends = 1500;
 
-/** How a connection was lost: its other end has closed it, or nothing arrives any more. */
-export type Loss = 'closed' | 'silent';
-
-/** Resolves when a connection has been lost. */
-export function lost(peer: RTCPeerConnection): Promise<Loss> {
+/** Resolves when a connection has been lost: its other end has closed it, or nothing arrives any more. */
+export function lost(peer: RTCPeerConnection): Promise<void> {
   return new Promise((resolve) => {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const look = () => {
       clearTimeout(timer);
       const transports = [...peer.getSenders(), ...peer.getReceivers()].map((each) => each.transport?.state);
-      if (transports.some((state) => state === 'closed')) resolve('closed');
-      else if (peer.connectionState === 'failed' || transports.some((state) => state === 'failed')) resolve('silent');
-      else if (peer.connectionState === 'disconnected') timer = setTimeout(() => resolve('silent'), mends);
+      if (peer.connectionState === 'failed' || transports.some((state) => state === 'closed' || state === 'failed')) resolve();
+      else if (peer.connectionState === 'disconnected') timer = setTimeout(resolve, mends);
     };
     peer.addEventListener('connectionstatechange', look);
     for (const { transport } of [...peer.getSenders(), ...peer.getReceivers()]) transport?.addEventListener('statechange', look);
