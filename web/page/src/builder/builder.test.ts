@@ -15,7 +15,8 @@ const reply = (title: string, version: number) => ({
 afterEach(() => vi.restoreAllMocks());
 
 test('a look that began before an edit does not undo it', async () => {
-  let [title, version] = ['Graphs', 1];
+  let title = 'Graphs';
+  let version = 1;
   const answers: (() => void)[] = [];
   vi.spyOn(api, 'GET').mockImplementation((() => {
     const seen = reply(title, version);
@@ -24,11 +25,14 @@ test('a look that began before an edit does not undo it', async () => {
   const based: (string | undefined)[] = [];
   vi.spyOn(api, 'PATCH').mockImplementation(((_path: string, { params }: Sent) => {
     based.push(params.header['If-Match']);
-    [title, version] = ['Trees', version + 1];
+    title = 'Trees';
+    version += 1;
     return Promise.resolve(reply(title, version));
   }) as never);
   const answered = async () => {
     await vi.waitFor(() => expect(answers).toHaveLength(1));
+    // By the next turn, whatever does not wait for the look has been answered.
+    await new Promise((turn) => setTimeout(turn));
     answers.pop()?.();
   };
   const builder = new BuilderState('c');
