@@ -35,6 +35,7 @@ use recorder::{Recorder, Store};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
+use stream::Stream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -174,16 +175,18 @@ impl Rooms {
     async fn open(&self, video: VideoId) -> Result<Arc<Room>, RoomError> {
         let _alone = self.0.opening.lock().await;
         let known = self.held(video);
-        let (lease, recording) = match &self.0.store {
-            None => (0, Recording::default()),
+        let (lease, recording, seen_at) = match &self.0.store {
+            None => (0, Recording::default(), None),
             Some(store) => {
+                let before = store.broadcasts.find(video).await?;
                 let held = known.as_ref().map(|room| room.lease);
                 let begun = store.broadcasts.begin((video, held), &store.node, self.0.clock.now());
                 let lease = begun.await?.ok_or(RoomError::Ended)?;
                 if let Some(room) = known.as_ref().filter(|room| room.lease == lease) {
                     return Ok(Arc::clone(room));
                 }
-                (lease, store.recordings.read(video).await?.unwrap_or_default())
+                let recording = store.recordings.read(video).await?.unwrap_or_default();
+                (lease, recording, before.and_then(|it| it.published_at))
             }
         };
         if let Some(room) = known {
@@ -194,7 +197,7 @@ impl Rooms {
             room.abandon();
         }
         let (jobs, waiting) = self.0.backlog.of_lecture(video);
-        let room = Room::new((video, lease), &recording, jobs);
+        let room = Room::new((video, lease), Stream::new(&recording, seen_at, jobs));
         if let Some(store) = &self.0.store {
             let recorder = Recorder {
                 video,

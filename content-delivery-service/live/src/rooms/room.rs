@@ -4,10 +4,8 @@ pub(super) mod listener;
 pub(super) mod publication;
 
 use super::Audience;
-use super::backlog::Jobs;
 use super::kept::Kept;
 use super::stream::Stream;
-use broadcasts::models::recording::Recording;
 use contracts::VideoId;
 use contracts::questions::live::PublishGrant;
 use listener::Listener;
@@ -44,7 +42,7 @@ struct State {
 }
 
 impl Room {
-    pub(super) fn new((video, lease): (VideoId, i64), recording: &Recording, jobs: Jobs) -> Arc<Self> {
+    pub(super) fn new((video, lease): (VideoId, i64), stream: Stream) -> Arc<Self> {
         let state = State {
             publishing: None,
             publishers: 0,
@@ -55,7 +53,7 @@ impl Room {
         Arc::new(Self {
             video,
             lease,
-            stream: Stream::new(recording, jobs),
+            stream,
             state: Mutex::new(state),
             is_stored: watch::Sender::new(false),
         })

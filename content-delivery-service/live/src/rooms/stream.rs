@@ -6,8 +6,8 @@ use super::shelf::Shelf;
 use broadcasts::models::recording::{GENERATION, Recording};
 use broadcasts::repositories::recording_repository::Fact;
 use bytes::Bytes;
-use contracts::RenditionName;
 use contracts::questions::live::{LiveFile, LiveReply, Reload};
+use contracts::{RenditionName, Timestamp};
 use live::Frame;
 use live::packager::{Made, Packager, Ready, Rendition, SegmentState, Settings, Targets};
 use std::collections::{BTreeSet, HashMap};
@@ -46,8 +46,8 @@ enum Found {
 }
 
 impl Stream {
-    /// A stream that goes on where its recording ends.
-    pub(super) fn new(recording: &Recording, jobs: Jobs) -> Self {
+    /// A stream that goes on where its recording ends; `seen_at` is when another process was last seen making it.
+    pub(super) fn new(recording: &Recording, seen_at: Option<Timestamp>, jobs: Jobs) -> Self {
         let mut shelves: HashMap<Rendition, Shelf> = HashMap::new();
         for (rendition, stored) in &recording.renditions {
             let shelf = shelves.entry(*rendition).or_default();
@@ -55,10 +55,15 @@ impl Stream {
                 shelf.add_init(*number, bytes.clone());
             }
         }
+        let packager = recording.state().map(|before| {
+            let mut packager = Packager::restore(settings(true), before);
+            if let Some(seen_at) = seen_at {
+                packager.note_lost(seen_at.0);
+            }
+            packager
+        });
         let state = State {
-            packager: recording
-                .state()
-                .map(|before| Packager::restore(settings(true), before)),
+            packager,
             shelves,
             listed: HashMap::new(),
             news: HashMap::new(),

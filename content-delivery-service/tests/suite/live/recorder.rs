@@ -2,6 +2,7 @@
 
 use super::publisher::{Publisher, of, uris};
 use crate::server::Server;
+use broadcasts::repositories::broadcast_repository::BroadcastRepository;
 use contracts::ObjectPrefix;
 use contracts::questions::live::LiveMedia as _;
 use reqwest::Method;
@@ -80,6 +81,37 @@ async fn a_store_that_answers_again_gets_all_of_a_lecture_also_after_its_end() {
     assert!(load_all(&server, &media).await >= 4);
     let duration = server.details(&owner, id).await.json["duration"].as_f64().unwrap();
     assert!((8.5..9.5).contains(&duration), "{duration}");
+}
+
+#[tokio::test]
+async fn what_a_server_could_not_store_before_it_stopped_is_a_gap_of_its_length() {
+    let (objects, store) = RemoteStore::create();
+    let server = Server::on(objects).await;
+    let owner = Person::instructor();
+    let (key, id) = of(&server.announce(&owner).await);
+    let mut publisher = Publisher::come(&server, &key).await;
+    publisher.send(5).await;
+    until("the beginning is recorded", || async { server.recorded().await >= 2 }).await;
+    store.hold_writing("/live/");
+    publisher.send(20).await;
+    let broadcasts = BroadcastRepository::new(server.db.clone());
+    until("its node says that it is published", || async {
+        let lecture = broadcasts.find(id).await.unwrap().unwrap();
+        lecture.published_at == Some(server.clock.now())
+    })
+    .await;
+    let index = server.index_of(&owner, id).await;
+    let media = uris(&index, &server.text(&index).await)[0].clone();
+    let last = uris(&media, &server.text(&media).await).pop().unwrap();
+    drop((publisher, broadcasts));
+    let server = server.restarted(|_| ()).await;
+    let mut publisher = Publisher::come(&server, &key).await;
+    store.go_on_writing();
+    publisher.send(5).await;
+    let playlist = server.text(&media).await;
+    assert!(playlist.matches("#EXT-X-GAP").count() >= 8, "{playlist}");
+    assert!(!uris(&media, &playlist).contains(&last), "{last}: {playlist}");
+    assert!(load_all(&server, &media).await >= 4);
 }
 
 #[tokio::test]

@@ -13,6 +13,9 @@ use std::sync::Arc;
 /// A rendition that ends this much before others gets a gap.
 /// Units: microseconds
 const HOLE: u64 = 100_000;
+/// The longest gap in the place of what was lost.
+/// Units: microseconds
+const MOST_LOST: u64 = 600_000_000;
 
 /// No publisher's clock leaves out so much.
 /// Units: microseconds
@@ -39,8 +42,9 @@ pub(super) struct Lecture {
     /// Where the newest frame of any track is, and when it came.
     pub(super) newest: u64,
     newest_now: i64,
-    /// The segments that were made when the last process ended may have been loaded under the next number.
-    lost: bool,
+    /// Until when the last process made segments, in microseconds of UTC; those that are not known here may have been loaded
+    /// under the next numbers.
+    pub(super) lost_until: Option<i64>,
     pub(super) ended: bool,
 }
 
@@ -56,7 +60,7 @@ impl Lecture {
             boundary: None,
             newest: 0,
             newest_now: 0,
-            lost: false,
+            lost_until: None,
             ended: false,
         }
     }
@@ -64,7 +68,7 @@ impl Lecture {
     pub(super) fn restore(settings: Settings, state: PackagerState) -> Self {
         let mut lecture = Self::new(settings);
         lecture.targets = Some(state.targets);
-        lecture.lost = true;
+        lecture.lost_until = Some(i64::MIN);
         for RenditionState {
             rendition,
             inits,
@@ -186,11 +190,12 @@ impl Lecture {
         }
     }
 
-    /// Puts a short gap in the place of segments that the last process was making: their numbers are used up.
+    /// Puts a gap in the place of segments that the last process made and that are not known: their numbers are used up. It is
+    /// short if that was only the one that was being made.
     fn fill_lost(&mut self, end: u64, targets: Targets, out: &mut Vec<Made>) {
-        if !std::mem::take(&mut self.lost) {
+        let Some(lost_until) = self.lost_until.take() else {
             return;
-        }
+        };
         let last = self
             .streams
             .values()
@@ -199,6 +204,12 @@ impl Lecture {
             .map(|last| last.programme_time.saturating_sub_unsigned(last.start))
             .max()
             .unwrap_or(0);
+        let reached = u64::try_from(lost_until.saturating_sub(zero)).unwrap_or(0);
+        let lost = reached.saturating_sub(end).min(MOST_LOST);
+        let gap = match lost >= 2 * clock::SEGMENT {
+            true => lost.saturating_add(clock::SEGMENT),
+            false => HOLE,
+        };
         let mut context = Context {
             targets,
             epoch: Epoch::new(0, 0, zero),
@@ -207,7 +218,7 @@ impl Lecture {
             out,
         };
         for stream in self.streams.values_mut() {
-            stream.add_gap(end.saturating_add(HOLE), &mut context);
+            stream.add_gap(end.saturating_add(gap), &mut context);
         }
     }
 

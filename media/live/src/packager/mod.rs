@@ -66,6 +66,16 @@ impl Packager {
         }
     }
 
+    /// Says until when the process before a crash made segments. Where it had made more than those that are known, the gap is as
+    /// long as what was lost, and uses up the numbers under which players may have loaded it.
+    ///
+    /// Units: `until` in microseconds of UTC
+    pub fn note_lost(&mut self, until: i64) {
+        if let Some(lost_until) = &mut self.lecture.lost_until {
+            *lost_until = until;
+        }
+    }
+
     /// Says whether the publisher sends key frames when it is asked: another one may have taken over.
     pub fn set_answers_requests(&mut self, answers: bool) {
         self.lecture.settings.answers_requests = answers;

@@ -329,6 +329,39 @@ fn a_lecture_goes_on_after_a_crash() {
 }
 
 #[test]
+fn segments_that_were_made_and_never_stored_become_a_gap_of_their_length_that_uses_up_their_numbers() {
+    const STORED: usize = 5;
+    let (mut studio, mut random) = (Studio::new(SETTINGS), Random::new());
+    let plan = Plan::new();
+    plan.publish(&mut studio, &mut random, 0, 31);
+    let mut state = studio.packager.state().unwrap();
+    let made: Vec<usize> = state.renditions.iter().map(|it| it.segments.len()).collect();
+    for stored in &mut state.renditions {
+        stored.segments.truncate(STORED);
+    }
+    for files in studio.files.values_mut() {
+        files.segments.truncate(STORED);
+        let first_lost = u32::try_from(STORED).unwrap();
+        files.parts.retain(|&(sequence, _), _| sequence < first_lost);
+        files.last = None;
+    }
+    studio.packager = Packager::restore(SETTINGS, state);
+    studio.packager.note_lost(studio.now);
+    studio.now += 60 * SECOND;
+    plan.publish(&mut studio, &mut random, 0, 8);
+    studio.end();
+    for (files, made) in studio.files.values().zip(made) {
+        let gaps = files.segments.iter().filter(|segment| segment.is_gap());
+        let lost: u64 = gaps.map(|segment| segment.duration).sum();
+        assert!((20_000_000..25_000_000).contains(&lost), "{lost}");
+        let mut rest = files.segments.iter().skip(STORED);
+        let next = rest.find(|segment| !segment.is_gap()).unwrap();
+        // the last one of the process before was not complete
+        assert!(usize::try_from(next.sequence).unwrap() > made, "{next:?} after {made}");
+    }
+}
+
+#[test]
 fn a_publisher_that_decides_about_key_frames_decides_about_segments() {
     let settings = Settings {
         answers_requests: false,
