@@ -14,9 +14,9 @@ use std::time::Duration;
 use tokio::time::{interval, timeout};
 
 const TICK: Duration = Duration::from_millis(250);
-/// Every so many ticks, the rights of publishers are checked.
+/// Every so many ticks, the rights of publishers are checked, and whether a lecture was ended or taken elsewhere.
 const CHECK: u64 = 2;
-/// Every so many ticks, leases are renewed.
+/// Every so many ticks, leases are renewed, and lectures are looked after that no living node holds.
 const RENEW: u64 = 8;
 /// How long the last segments may take when the process ends.
 const LAST: Duration = Duration::from_secs(5);
@@ -46,11 +46,10 @@ impl Rooms {
             if tick.is_multiple_of(CHECK) {
                 self.check().await;
             }
-            if tick.is_multiple_of(RENEW)
-                && let Some(store) = &self.0.store
-                && let Err(error) = self.renew(store, end_after).await
+            if let Some(store) = &self.0.store
+                && let Err(error) = self.look(store, tick, end_after).await
             {
-                tracing::warn!(%error, "the leases of live lectures could not be renewed");
+                tracing::warn!(%error, "live lectures could not be looked after");
             }
         }
         Ok(())
@@ -77,22 +76,30 @@ impl Rooms {
     }
 
     /// Renews the leases of this node, leaves lectures that other nodes have taken, and ends those that are over.
-    async fn renew(&self, store: &Store, end_after: Duration) -> Result<(), DbError> {
-        for room in self.rooms() {
-            let of = (room.video, room.lease);
-            if !store
-                .broadcasts
-                .renew(of, room.is_published(), store.clock.now())
-                .await?
-            {
-                self.forget(&room);
-                room.abandon();
+    async fn look(&self, store: &Store, tick: u64, end_after: Duration) -> Result<(), DbError> {
+        let (rooms, is_renewing) = (self.rooms(), tick.is_multiple_of(RENEW));
+        if is_renewing {
+            for room in &rooms {
+                let (of, now) = ((room.video, room.lease), store.clock.now());
+                if !store.broadcasts.renew(of, room.is_published(), now).await? {
+                    self.leave(room);
+                }
             }
         }
-        for broadcast in store.broadcasts.open().await? {
-            self.look_after(store, &broadcast, end_after).await?;
+        if is_renewing || !rooms.is_empty() && tick.is_multiple_of(CHECK) {
+            // whether nobody publishes a lecture any more can only be told after the leases were renewed
+            let end_after = if is_renewing { end_after } else { Duration::MAX };
+            for broadcast in store.broadcasts.open().await? {
+                self.look_after(store, &broadcast, end_after).await?;
+            }
         }
         Ok(())
+    }
+
+    /// Leaves a lecture that is another node's, or deleted.
+    fn leave(&self, room: &Arc<Room>) {
+        self.forget(room);
+        room.abandon();
     }
 
     /// Completes the recording of a lecture that has ended and that no node holds.
@@ -114,6 +121,11 @@ impl Rooms {
 
     async fn look_after(&self, store: &Store, broadcast: &Broadcast, end_after: Duration) -> Result<(), DbError> {
         let now = store.clock.now();
+        let lease = broadcast.lease.as_ref();
+        let is_taken = |room: &Arc<Room>| lease.is_some_and(|lease| lease.number > room.lease);
+        if let Some(room) = self.held(broadcast.id).filter(is_taken) {
+            self.leave(&room);
+        }
         if broadcast.is_overdue(end_after, now) {
             store.broadcasts.end(broadcast.id, now).await?;
         } else if broadcast.ended_at.is_none() {
@@ -124,7 +136,6 @@ impl Rooms {
             return Ok(());
         }
         // Its node has died, or nobody has published it here since this process began.
-        let lease = broadcast.lease.as_ref();
         let is_held = lease.is_some_and(|lease| lease.until > now && lease.node != store.node);
         if !is_held {
             let number = lease.map_or(NEVER_HELD, |lease| lease.number);

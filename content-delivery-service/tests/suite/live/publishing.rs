@@ -4,6 +4,7 @@ use super::publisher::{Publisher, of};
 use crate::server::Server;
 use broadcasts::models::broadcast::LEASE;
 use broadcasts::repositories::broadcast_repository::BroadcastRepository;
+use broadcasts::repositories::recording_repository::{RecordingRepository, Summary};
 use contracts::questions::live::{Bearer, Publisher as By, Refused};
 use contracts::{Roles, VideoId};
 use reqwest::Method;
@@ -106,16 +107,24 @@ async fn a_publisher_who_comes_to_another_node_takes_the_lecture_along_and_the_o
         let other = server.beside().await;
         let mut after = Publisher::come(&other, &key).await;
         after.send(5).await;
-        // here, where the lecture may still seem to be
+        timeout(OUT, before.publication.taken_over().cancelled())
+            .await
+            .expect("it is out");
+        let nothing = Summary {
+            duration: 0,
+            bytes: 0,
+            media: None,
+        };
+        let recordings = RecordingRepository::new(server.db.clone());
+        let completed = recordings.complete((id, 1), &nothing, server.clock.now()).await;
+        assert!(!completed.unwrap(), "whose lease is over completes nothing");
         server
             .live(&owner, Method::POST, &format!("/{id}/end"), &Value::Null)
             .await
             .is(200);
-        until("both are out", || async {
-            let [one, two] = [&before, &after].map(|it| it.publication.taken_over());
-            one.is_cancelled() && two.is_cancelled()
-        })
-        .await;
+        timeout(OUT, after.publication.taken_over().cancelled())
+            .await
+            .expect("the other node ends it");
         let video = || server.details(&owner, id);
         until("it is a video", || async { video().await.json["status"] == "playable" }).await;
         let duration = video().await.json["duration"].as_f64().unwrap();
