@@ -138,6 +138,9 @@ impl Sessions {
         let network = self.network().await?;
         let (publisher, answer, ufrag) = Publisher::accept(&network.connector, offer, Instant::now())?;
         let publication = self.0.rooms.publish(grant).await?;
+        if publisher.has_layers() {
+            publication.announce_layers();
+        }
         let registration = self.0.mux.register(ufrag.clone());
         let (opened, end) = self.enter(grant.video, None, answer, &ufrag)?;
         let (sessions, id) = (self.clone(), opened.id);
@@ -156,7 +159,7 @@ impl Sessions {
     pub(crate) async fn watch(&self, watch: Watch, offer: &str) -> Result<Opened, OpenError> {
         let network = self.network().await?;
         let room = self.0.rooms.room(watch.video).ok_or(OpenError::NotLive)?;
-        let (viewer, answer, ufrag) = Viewer::accept(&network.connector, offer, Instant::now())?;
+        let (viewer, answer, ufrag) = Viewer::accept(&network.connector, offer, room.has_layers(), Instant::now())?;
         let registration = self.0.mux.register(ufrag.clone());
         let (opened, end) = self.enter(watch.video, Some(watch.clone()), answer, &ufrag)?;
         let feed = self.0.feeds.of(&room);

@@ -9,9 +9,8 @@ use super::stream::Stream;
 use contracts::VideoId;
 use contracts::questions::live::PublishGrant;
 use listener::Listener;
-use live::{Frame, Track};
+use live::Frame;
 use publication::Publishing;
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{broadcast, watch};
 
@@ -35,8 +34,6 @@ struct State {
     /// Counts publishers.
     publishers: u64,
     kept: Kept,
-    /// The layers that the publisher has sent.
-    layers: BTreeSet<u8>,
     /// None once the lecture has ended.
     live: Option<broadcast::Sender<Arc<Frame>>>,
 }
@@ -47,7 +44,6 @@ impl Room {
             publishing: None,
             publishers: 0,
             kept: Kept::default(),
-            layers: BTreeSet::new(),
             live: Some(broadcast::channel(MOST_BEHIND).0),
         };
         Arc::new(Self {
@@ -65,10 +61,10 @@ impl Room {
         self.state().publishing.is_some()
     }
 
-    /// The layers of pictures that the publisher sends, the smallest first.
+    /// Whether the publisher may send several layers of pictures.
     #[must_use]
-    pub fn layers(&self) -> Vec<u8> {
-        self.state().layers.iter().copied().collect()
+    pub fn has_layers(&self) -> bool {
+        self.state().publishing.as_ref().is_some_and(Publishing::has_layers)
     }
 
     /// Listens from the newest key frames on. A listener stays when the publisher changes, and ends with the lecture.
@@ -103,9 +99,6 @@ impl Room {
         let answers = publishing.answers();
         let frame = Arc::new(frame);
         if to != Audience::Segments {
-            if let Track::Picture(layer) = frame.track {
-                state.layers.insert(layer);
-            }
             state.kept.push(&frame);
             if let Some(live) = &state.live {
                 // nobody may be listening
@@ -198,6 +191,5 @@ impl State {
             publishing.over.cancel();
         }
         self.kept.clear();
-        self.layers.clear();
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpPendingOffer};
 use str0m::format::{Codec, PayloadParams};
-use str0m::media::{Direction, Frequency, MediaKind, MediaTime, Mid};
+use str0m::media::{Direction, Frequency, MediaKind, MediaTime, Mid, Simulcast, SimulcastLayer};
 use str0m::net::{Protocol, Receive, TcpType};
 use str0m::{Candidate, Event, Input, Output, Rtc, crypto};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,19 +54,28 @@ enum Way {
 impl Offered {
     pub(crate) async fn publisher() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        Self::new(Way::Udp(socket), Direction::SendOnly)
+        Self::new(Way::Udp(socket), Direction::SendOnly, None)
+    }
+
+    pub(crate) async fn publisher_of_layers(rids: &[&str]) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let layers = Simulcast {
+            send: rids.iter().map(|rid| SimulcastLayer::new(rid)).collect(),
+            recv: Vec::new(),
+        };
+        Self::new(Way::Udp(socket), Direction::SendOnly, Some(layers))
     }
 
     pub(crate) async fn viewer() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        Self::new(Way::Udp(socket), Direction::RecvOnly)
+        Self::new(Way::Udp(socket), Direction::RecvOnly, None)
     }
 
     pub(crate) fn viewer_by_tcp() -> Self {
-        Self::new(Way::Tcp(None), Direction::RecvOnly)
+        Self::new(Way::Tcp(None), Direction::RecvOnly, None)
     }
 
-    fn new(socket: Way, direction: Direction) -> Self {
+    fn new(socket: Way, direction: Direction, layers: Option<Simulcast>) -> Self {
         let mut rtc = Rtc::builder()
             .set_crypto_provider(Arc::new(crypto::from_feature_flags()))
             .build(Instant::now());
@@ -75,7 +84,7 @@ impl Offered {
             rtc.add_local_candidate(Candidate::host(local, "udp").unwrap()).unwrap();
         }
         let mut change = rtc.sdp_api();
-        let video = change.add_media(MediaKind::Video, direction, None, None, None);
+        let video = change.add_media(MediaKind::Video, direction, None, None, layers);
         let audio = change.add_media(MediaKind::Audio, direction, None, None, None);
         let (offer, pending) = change.apply().unwrap();
         Self {

@@ -1,8 +1,8 @@
-use crate::classroom::Classroom;
+use crate::classroom::{Classroom, KEY};
 use crate::peer::{Offered, Peer};
 use reqwest::Method;
 use std::time::Duration;
-use testing::until;
+use testing::{Person, until};
 
 async fn sees(peer: &Peer, pictures: usize) {
     let before = peer.pictures();
@@ -92,5 +92,22 @@ async fn sessions_end_by_delete_alone_and_by_nobody_else() {
     sees(&other, 10).await;
     assert_eq!(delete(&whip).await, 200);
     until("the publisher is out", async || closed(&publisher)).await;
+    room.site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewers_connection_is_measured_where_there_are_layers_to_choose_from() {
+    let room = Classroom::open().await;
+    let token = room.site.token(&Person::learner());
+    let whep = async || {
+        let reply = room.offer("whep", &token, &Offered::viewer().await.offer).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+        reply.text.contains("transport-wide-cc")
+    };
+    let publisher = Offered::publisher_of_layers(&["l", "h"]).await;
+    assert_eq!(room.offer("whip", KEY, &publisher.offer).await.status, 201);
+    assert!(whep().await);
+    let (_successor, _) = room.publish().await;
+    assert!(!whep().await, "whoever publishes now sends one layer");
     room.site.stop().await;
 }

@@ -37,6 +37,7 @@ pub enum Published {
 /// A publisher's session.
 pub struct Publisher {
     link: Link,
+    has_layers: bool,
     clock: SharedClock,
     /// Where pictures come from.
     pictures: Option<Mid>,
@@ -114,6 +115,7 @@ impl Publisher {
         let accepted = connector.accept(Connector::config(), offer, now)?;
         let publisher = Self {
             link: Link::new(accepted.rtc, now),
+            has_layers: accepted.answer.lines().any(|line| line.starts_with("a=simulcast:")),
             clock: SharedClock::default(),
             pictures: None,
             layers: Vec::new(),
@@ -122,6 +124,12 @@ impl Publisher {
             ready: VecDeque::new(),
         };
         Ok((publisher, accepted.answer, accepted.ufrag))
+    }
+
+    /// Whether it may send several layers of pictures.
+    #[must_use]
+    pub fn has_layers(&self) -> bool {
+        self.has_layers
     }
 
     /// Takes a packet.

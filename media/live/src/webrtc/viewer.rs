@@ -62,6 +62,8 @@ pub struct Viewer {
     asks: Option<u8>,
     /// The connection is there, and what is told about it first is not read yet.
     connected: bool,
+    /// The receiver says of each packet when it came, and the connection is estimated by that.
+    is_measured: bool,
     /// What was told to the bandwidth estimation.
     desired: u64,
     /// Bytes of pictures that the connection has not borne yet by its estimate.
@@ -69,14 +71,23 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Answers the offer of a viewer.
+    /// Answers the offer of a viewer. Its connection is measured if there are several layers of pictures to choose from, which
+    /// takes an answer to each packet.
     ///
     /// Errors: it can't be read, or has nothing to send to
-    pub fn accept(connector: &Connector, offer: &str, now: Instant) -> Result<(Self, String, String), OfferError> {
-        let config = Connector::config()
-            .set_rtp_mode(true)
-            .set_send_buffer_video(REPAIRABLE)
-            .enable_bwe(Some(Bitrate::bps(FIRST_ESTIMATE)));
+    pub fn accept(
+        connector: &Connector,
+        offer: &str,
+        has_layers: bool,
+        now: Instant,
+    ) -> Result<(Self, String, String), OfferError> {
+        let config = Connector::config().set_rtp_mode(true).set_send_buffer_video(REPAIRABLE);
+        let config = if has_layers {
+            config.enable_bwe(Some(Bitrate::bps(FIRST_ESTIMATE)))
+        } else {
+            // Packets need no extensions then: the answer names their streams.
+            config.clear_extension_map()
+        };
         let accepted = connector.accept(config, offer, now)?;
         let viewer = Self {
             link: Link::new(accepted.rtc, now),
@@ -91,6 +102,7 @@ impl Viewer {
             origin: None,
             asks: None,
             connected: false,
+            is_measured: has_layers,
             desired: 0,
             debt: (0.0, None),
         };
@@ -259,7 +271,8 @@ impl Viewer {
     }
 
     fn is_behind(&self) -> bool {
-        let Some(estimate) = self.layers.estimate() else {
+        // What receivers estimate by themselves (REMB) is hardly more than what they get.
+        let Some(estimate) = self.layers.estimate().filter(|_| self.is_measured) else {
             return false;
         };
         self.debt.0 * 8.0 > estimate as f64 * MOST_BEHIND.as_secs_f64()

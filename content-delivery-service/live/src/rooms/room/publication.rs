@@ -19,12 +19,18 @@ pub(in crate::rooms) struct Publishing {
     pub(super) over: CancellationToken,
     pub(super) grant: PublishGrant,
     answers: Arc<AtomicBool>,
+    has_layers: Arc<AtomicBool>,
 }
 
 impl Publishing {
     /// Whether the publisher sends key frames when it is asked.
     pub(super) fn answers(&self) -> bool {
         self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Whether the publisher may send several layers of pictures.
+    pub(super) fn has_layers(&self) -> bool {
+        self.has_layers.load(Ordering::Relaxed)
     }
 }
 
@@ -36,6 +42,7 @@ pub struct Publication {
     over: CancellationToken,
     key_frames: Mutex<Option<mpsc::Receiver<u8>>>,
     answers: Arc<AtomicBool>,
+    has_layers: Arc<AtomicBool>,
     clock: Clock,
     /// AAC beside its Opus, for playlists.
     aac: Option<Mutex<SecondSound>>,
@@ -50,12 +57,13 @@ impl Publication {
     ) -> Option<Self> {
         let (asking, asked) = KeyFrames::new();
         let over = CancellationToken::new();
-        let answers = Arc::new(AtomicBool::new(false));
+        let (answers, has_layers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let publishing = Publishing {
             key_frames: asking,
             over: over.clone(),
             grant: grant.clone(),
             answers: Arc::clone(&answers),
+            has_layers: Arc::clone(&has_layers),
         };
         let number = room.enter(publishing)?;
         let aac = encoders.map(|encoders| SecondSound::begin(encoders, sink(&room, number, &clock)));
@@ -66,6 +74,7 @@ impl Publication {
             over,
             key_frames: Mutex::new(Some(asked)),
             answers,
+            has_layers,
             clock,
             aac: aac.map(Mutex::new),
         })
@@ -89,6 +98,11 @@ impl Publication {
             aac.lock().unwrap_or_else(PoisonError::into_inner).push(&frame);
         }
         self.room.send(self.number, frame, to, self.clock.now().0);
+    }
+
+    /// Notes that the publisher may send several layers of pictures: viewers who come from now on are measured.
+    pub fn announce_layers(&self) {
+        self.has_layers.store(true, Ordering::Relaxed);
     }
 
     /// Is cancelled when the publisher has to go: a newer one came, the right was withdrawn, or the lecture is over.

@@ -66,7 +66,7 @@ fn changed_handshakes_never_harm_more_than_their_session() {
     for _ in 0..rounds() / 10 {
         let now = Instant::now();
         let (_, offer) = Client::offer(now, Direction::RecvOnly, &[]);
-        let (mut viewer, _, _) = Viewer::accept(&connector, &offer, now).unwrap();
+        let (mut viewer, _, _) = Viewer::accept(&connector, &offer, true, now).unwrap();
         for step in 0..10 {
             let chosen = random.below(recorded.len());
             let packet = mutated(&mut random, &recorded[chosen]);
@@ -98,7 +98,7 @@ fn changed_offers_are_answered_or_refused() {
         let changed = mutated(&mut random, offers[round % 3].as_bytes());
         let changed = String::from_utf8_lossy(&changed);
         if round % 3 == 2 {
-            drop(Viewer::accept(&connector, &changed, now).map(|_| ()));
+            drop(Viewer::accept(&connector, &changed, true, now).map(|_| ()));
         } else {
             drop(Publisher::accept(&connector, &changed, now).map(|_| ()));
         }

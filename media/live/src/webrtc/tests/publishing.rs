@@ -140,6 +140,7 @@ pub(super) fn number(frame: &Frame) -> u32 {
 #[test]
 fn what_is_published_arrives_as_frames_on_one_clock() {
     let mut both = Both::connect(&[]);
+    assert!(!both.publisher.has_layers());
     both.publish(100);
     both.run(Duration::from_secs(1));
     let pictures = both.of(Track::Picture(0));
@@ -237,6 +238,7 @@ fn a_key_frame_is_asked_for_at_most_twice_a_second() {
 #[test]
 fn simulcast_layers_are_numbered_from_the_smallest() {
     let mut both = Both::connect(&["f", "h", "q"]);
+    assert!(both.publisher.has_layers());
     both.publish(60);
     // the client writes more bytes to what it names later
     for (layer, bytes) in [(0, 4_010), (1, 2_510), (2, 1_010)] {

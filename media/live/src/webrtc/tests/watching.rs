@@ -78,7 +78,7 @@ impl Both {
         let mut world = World::new();
         world.ways.insert(client(), way);
         let (mut client, offer) = Client::offer(world.now, Direction::RecvOnly, &[]);
-        let (viewer, answer, _) = Viewer::accept(&connector(), &offer, world.now).unwrap();
+        let (viewer, answer, _) = Viewer::accept(&connector(), &offer, layers.len() > 1, world.now).unwrap();
         client.answered(&answer);
         let mut lecture = Lecture {
             packetiser: Packetiser::default(),
@@ -305,6 +305,22 @@ fn a_narrow_connection_gets_a_smaller_layer_at_a_key_frame() {
     assert!(
         wide.pictures()[150..].iter().all(|(_, layer, _)| *layer == 2),
         "the others keep the top"
+    );
+}
+
+#[test]
+fn viewers_answer_each_packet_only_where_there_are_layers_to_choose_from() {
+    let sent_by_viewer = |layers: &[usize]| {
+        let mut both = Both::connect(layers, Way::default());
+        both.watch(25);
+        let before = both.world.recorded.len();
+        both.watch(100);
+        both.world.recorded.len() - before
+    };
+    let (one, three) = (sent_by_viewer(&[2_000]), sent_by_viewer(&[600, 1_200, 2_000]));
+    assert!(
+        three >= one + 40,
+        "{three} packets in four seconds, {one} with one layer"
     );
 }
 
