@@ -20,8 +20,7 @@ use runtime::Background;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, watch};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 
 /// How long a request waits for the sockets to be open.
@@ -64,7 +63,8 @@ struct Entry {
     etag: String,
     /// The playback that a viewer watches by.
     watch: Option<Watch>,
-    end: CancellationToken,
+    /// The session ends when this is dropped.
+    _open: oneshot::Sender<()>,
 }
 
 /// What is known of a session to who names it.
@@ -199,7 +199,6 @@ impl Sessions {
     pub(crate) fn end(&self, id: Uuid) {
         let mut open = self.open();
         if let Some(entry) = open.entries.remove(&id) {
-            entry.end.cancel();
             count(&entry, -1.0);
             open.ended.push_back((id, entry.video, entry.watch));
             if open.ended.len() > REMEMBERED {
@@ -214,18 +213,18 @@ impl Sessions {
         watch: Option<Watch>,
         answer: String,
         ufrag: &str,
-    ) -> Result<(Opened, CancellationToken), OpenError> {
+    ) -> Result<(Opened, oneshot::Receiver<()>), OpenError> {
         let mut open = self.open();
         if watch.is_some() && viewers(&open) >= self.0.most_viewers {
             return Err(OpenError::Full);
         }
-        let (id, end) = (Uuid::new_v4(), CancellationToken::new());
+        let (id, (still_open, end)) = (Uuid::new_v4(), oneshot::channel());
         let etag = format!("\"{ufrag}\"");
         let entry = Entry {
             video,
             etag: etag.clone(),
             watch,
-            end: end.clone(),
+            _open: still_open,
         };
         count(&entry, 1.0);
         metrics::counter!(metric::OPENED, "kind" => entry.kind()).increment(1);

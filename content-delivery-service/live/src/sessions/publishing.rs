@@ -6,7 +6,7 @@ use crate::rooms::{Audience, Publication};
 use live::webrtc::{Departure, Published, Publisher};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::oneshot;
 
 /// Packets that are taken before something is sent.
 const AT_ONCE: usize = 64;
@@ -37,7 +37,7 @@ impl Session {
     }
 
     /// Runs until the publisher has gone or has to go; returns why.
-    pub(super) async fn run(mut self, publication: Publication, end: CancellationToken) -> &'static str {
+    pub(super) async fn run(mut self, publication: Publication, mut end: oneshot::Receiver<()>) -> &'static str {
         let over = publication.taken_over();
         let mut requests = publication.key_frames();
         let mut wake = self.drain(&publication);
@@ -46,7 +46,7 @@ impl Session {
             let Some(at) = wake else { return "gone" };
             let woken = tokio::select! {
                 biased;
-                () = end.cancelled() => Woken::End("closed"),
+                _ = &mut end => Woken::End("closed"),
                 () = over.cancelled() => Woken::End("taken_over"),
                 Some(layer) = async { requests.as_mut()?.recv().await } => Woken::Layer(layer),
                 Some(packet) = self.registration.packets.recv() => {

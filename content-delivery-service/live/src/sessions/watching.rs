@@ -5,10 +5,9 @@ use crate::network::{Network, Registration};
 use live::webrtc::{Departure, Shown, Viewer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, oneshot};
 use tokio::time::sleep_until;
-use tokio_util::sync::CancellationToken;
 
 /// How much later the pacer wants to be asked for the packet behind one that leaves at once.
 const MOMENT: Duration = Duration::from_micros(2);
@@ -42,9 +41,9 @@ impl Session {
     }
 
     /// Runs until the viewer has gone or has to go, or the lecture has ended; returns why.
-    pub(super) async fn run(mut self, feed: Arc<Feed>, end: CancellationToken) -> &'static str {
-        let (ended, timer) = (end.cancelled(), sleep_until(Instant::now().into()));
-        tokio::pin!(ended, timer);
+    pub(super) async fn run(mut self, feed: Arc<Feed>, mut end: oneshot::Receiver<()>) -> &'static str {
+        let timer = sleep_until(Instant::now().into());
+        tokio::pin!(timer);
         let mut wake = self.drain(&feed);
         loop {
             if self.network.send(&mut self.out).await {
@@ -58,7 +57,7 @@ impl Session {
             }
             let woken = tokio::select! {
                 biased;
-                () = &mut ended => Woken::End("closed"),
+                _ = &mut end => Woken::End("closed"),
                 woken = next(&mut self.live) => woken,
                 Some(packet) = self.registration.packets.recv() => {
                     self.viewer.receive(packet.at, packet.arrival());
