@@ -5,12 +5,14 @@ use crate::network::{Network, Registration};
 use live::webrtc::{Departure, Shown, Viewer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::sync::{broadcast, oneshot};
 use tokio::time::sleep_until;
 
 /// How much later the pacer wants to be asked for the packet behind one that leaves at once.
 const MOMENT: Duration = Duration::from_micros(2);
+/// Frames that are taken before something is sent.
+const AT_ONCE: usize = 16;
 
 pub(super) struct Session {
     viewer: Viewer,
@@ -70,7 +72,7 @@ impl Session {
                 Woken::Packet => {}
                 Woken::Time if now < at => continue,
                 Woken::Time => self.viewer.tick(now),
-                Woken::Item(item) => self.show(now, item),
+                Woken::Item(item) => self.show_all(now, item),
                 Woken::End(reason) => {
                     self.viewer.close();
                     self.drain(&feed);
@@ -82,10 +84,26 @@ impl Session {
         }
     }
 
-    fn show(&mut self, now: Instant, item: Item) {
+    /// Shows an item, with what has come behind it.
+    fn show_all(&mut self, now: Instant, first: Item) {
+        let mut has_packets = self.show(now, first);
+        for _ in 1..AT_ONCE {
+            let Some(item) = waiting(&mut self.live) else { break };
+            has_packets |= self.show(now, item);
+        }
+        if has_packets {
+            self.viewer.tick(now);
+        }
+    }
+
+    /// Returns whether there are packets to send.
+    fn show(&mut self, now: Instant, item: Item) -> bool {
         match item {
             Item::Packets(packets) => self.viewer.show(now, &packets),
-            Item::Lost => self.viewer.lose(),
+            Item::Lost => {
+                self.viewer.lose();
+                false
+            }
         }
     }
 
@@ -126,5 +144,14 @@ async fn next(live: &mut Option<broadcast::Receiver<Item>>) -> Woken {
         Ok(item) => Woken::Item(item),
         Err(RecvError::Lagged(_)) => Woken::Item(Item::Lost),
         Err(RecvError::Closed) => Woken::End("lecture_ended"),
+    }
+}
+
+/// The next item, if it is there already; the end of the lecture is for [`next`].
+fn waiting(live: &mut Option<broadcast::Receiver<Item>>) -> Option<Item> {
+    match live.as_mut()?.try_recv() {
+        Ok(item) => Some(item),
+        Err(TryRecvError::Lagged(_)) => Some(Item::Lost),
+        Err(TryRecvError::Empty | TryRecvError::Closed) => None,
     }
 }

@@ -149,31 +149,27 @@ impl Viewer {
         self.tick(now);
     }
 
-    /// Takes the packets of a new frame.
-    pub fn show(&mut self, now: Instant, packets: &Arc<Packets>) {
+    /// Takes the packets of a new frame. Returns whether any are to be sent: they leave when time passes next, those of several
+    /// frames together.
+    pub fn show(&mut self, now: Instant, packets: &Arc<Packets>) -> bool {
         self.set_origin(now, packets.time);
-        match packets.track {
-            Track::Sound => {
-                if let Some(line) = &mut self.sound {
-                    line.write(&mut self.link.rtc, packets, packets.time, self.origin);
-                }
-                self.link.tick(now);
-            }
-            Track::Picture(layer) => {
-                self.layers.note(now, layer, packets.bit_rate);
-                if self.chosen.is_none_or(|chosen| now.duration_since(chosen) >= CHOOSES) {
-                    self.choose(now);
-                }
-                if self.is_wanted(layer, packets) {
-                    let Some(packets) = self.burst.queue(packets) else {
-                        return;
-                    };
-                    self.send_picture(packets, packets.time);
-                    self.owe(now, packets.bytes);
-                    self.link.tick(now);
-                }
-            }
+        let Track::Picture(layer) = packets.track else {
+            let Some(line) = &mut self.sound else {
+                return false;
+            };
+            line.write(&mut self.link.rtc, packets, packets.time, self.origin);
+            return true;
+        };
+        self.layers.note(now, layer, packets.bit_rate);
+        if self.chosen.is_none_or(|chosen| now.duration_since(chosen) >= CHOOSES) {
+            self.choose(now);
         }
+        if !self.is_wanted(layer, packets) || self.burst.queue(packets) {
+            return false;
+        }
+        self.send_picture(packets, packets.time);
+        self.owe(now, packets.bytes);
+        true
     }
 
     /// Frames were lost on their way here, or the connection is full: pictures go on at a key frame.

@@ -159,9 +159,10 @@ impl Both {
             for packets in self.lecture.next(key) {
                 if self.begun {
                     self.viewer.show(self.world.now, &packets);
-                    self.drain();
                 }
             }
+            self.viewer.tick(self.world.now);
+            self.drain();
             self.run(Duration::from_millis(40));
         }
     }
@@ -334,6 +335,7 @@ fn after_a_loss_on_the_way_here_pictures_go_on_at_a_key_frame() {
     assert_eq!(both.asked, [0]);
     let packets = both.lecture.next(false);
     both.viewer.show(both.world.now, &packets[0]);
+    both.viewer.tick(both.world.now);
     both.drain();
     both.run(Duration::from_millis(200));
     assert_eq!(

@@ -70,14 +70,14 @@ impl Burst {
         picture
     }
 
-    /// Queues a live picture behind the group; returns it at once if there is none.
-    pub(super) fn queue<'a>(&mut self, packets: &'a Arc<Packets>) -> Option<&'a Arc<Packets>> {
+    /// Queues a live picture behind the group; returns whether there is a group.
+    pub(super) fn queue(&mut self, packets: &Arc<Packets>) -> bool {
         if self.queue.is_empty() {
             self.next = None;
-            return Some(packets);
+            return false;
         }
         self.queue.push_back((Arc::clone(packets), packets.time));
-        None
+        true
     }
 
     /// When the next step is due.
