@@ -29,6 +29,7 @@ use backlog::Backlog;
 use broadcasts::models::recording::Recording;
 use broadcasts::repositories::broadcast_repository::BroadcastRepository;
 use broadcasts::repositories::recording_repository::RecordingRepository;
+use bytes::Bytes;
 use contracts::VideoId;
 use contracts::questions::live::{LiveDoor, LiveFile, LiveMedia, LiveReply, PublishGrant, Reload};
 use recorder::{Recorder, Store};
@@ -240,6 +241,10 @@ impl LiveMedia for Rooms {
             Some(room) => room.stream.read(file, reload).await,
             None => LiveReply::Elsewhere,
         }
+    }
+
+    fn in_memory(&self, video: VideoId, file: &LiveFile) -> Option<Bytes> {
+        self.held(video)?.stream.in_memory(file)
     }
 
     fn is_published(&self, video: VideoId) -> Option<bool> {

@@ -1,11 +1,11 @@
 //! Files of live lectures: which of them a path names, and what their answers say of them.
 
-use crate::media_bytes::MediaKind;
+use crate::media_bytes::{MediaBytes, MediaKind};
 use crate::media_path::MediaResource;
 use broadcasts::models::recording::GENERATION;
 use bytes::Bytes;
-use contracts::RenditionName;
-use contracts::questions::live::LiveFile;
+use contracts::questions::live::{LiveFile, LiveMedia};
+use contracts::{RenditionName, VideoId};
 
 /// The file of a live lecture that a path may name. A multivariant playlist has the same path whatever its lecture is.
 #[must_use]
@@ -20,9 +20,27 @@ pub fn named_by(resource: &MediaResource) -> Option<LiveFile> {
     })
 }
 
-/// What a file has in it.
+/// The file that a path names, if it is media that this node has in memory.
 #[must_use]
-pub fn kind(file: &LiveFile) -> MediaKind {
+pub fn at_once(live: &dyn LiveMedia, video: VideoId, resource: &MediaResource) -> Option<MediaBytes> {
+    let file = named_by(resource)?;
+    let bytes = live.in_memory(video, &file)?;
+    Some(media(&file, bytes, None))
+}
+
+/// A file as it is sent: compressed, if there is that.
+#[must_use]
+pub fn media(file: &LiveFile, bytes: Bytes, packed: Option<Bytes>) -> MediaBytes {
+    MediaBytes {
+        kind: kind(file),
+        is_packed: packed.is_some(),
+        tag: tag(file, bytes.len()),
+        bytes: packed.unwrap_or(bytes),
+    }
+}
+
+/// What a file has in it.
+fn kind(file: &LiveFile) -> MediaKind {
     let of = |name: &RenditionName| {
         if name.is_sound() {
             MediaKind::Audio
@@ -37,8 +55,7 @@ pub fn kind(file: &LiveFile) -> MediaKind {
 }
 
 /// The entity tag of a file with this many bytes. A playlist has none: it is another one with each part.
-#[must_use]
-pub fn tag(file: &LiveFile, length: usize) -> Bytes {
+fn tag(file: &LiveFile, length: usize) -> Bytes {
     let name = match file {
         LiveFile::Index | LiveFile::Playlist(_) => return Bytes::new(),
         LiveFile::Init(name, n) => format!("\"{GENERATION}-{name}-i{n}-{length:x}\""),

@@ -231,7 +231,9 @@ impl StreamService {
 
     /// The same media, if it is in memory and nothing speaks against sending it.
     pub(crate) fn media_at_once(&self, open: &OpenPlayback, resource: MediaResource) -> Option<MediaBytes> {
-        let media = self.0.media.media_at_once(open.claims.video, resource)?;
+        let (inner, video) = (&*self.0, open.claims.video);
+        let live = live_file::at_once(&*inner.live, video, &resource);
+        let media = live.or_else(|| inner.media.media_at_once(video, resource))?;
         let bytes = open.unread.count(media.bytes)?;
         Some(MediaBytes { bytes, ..media })
     }

@@ -3,6 +3,7 @@
 use crate::metric;
 use crate::rooms::Rooms;
 use async_trait::async_trait;
+use bytes::Bytes;
 use contracts::VideoId;
 use contracts::questions::live::{LiveFile, LiveMedia, LiveReply, Reload};
 
@@ -14,6 +15,10 @@ impl LiveMedia for Answering {
     async fn read(&self, video: VideoId, file: &LiveFile, reload: Reload) -> LiveReply {
         metrics::counter!(metric::READ_BY_NODES, "kind" => file.kind()).increment(1);
         self.0.read(video, file, reload).await
+    }
+
+    fn in_memory(&self, video: VideoId, file: &LiveFile) -> Option<Bytes> {
+        self.0.in_memory(video, file)
     }
 
     fn is_published(&self, video: VideoId) -> Option<bool> {

@@ -183,6 +183,10 @@ impl LiveMedia for Reading {
         self.elsewhere(video, file, reload).await
     }
 
+    fn in_memory(&self, video: VideoId, file: &LiveFile) -> Option<Bytes> {
+        self.rooms.in_memory(video, file)
+    }
+
     fn is_published(&self, video: VideoId) -> Option<bool> {
         self.rooms.is_published(video)
     }

@@ -158,6 +158,11 @@ impl Stream {
         }
     }
 
+    /// Media of the stream, if it is there.
+    pub(super) fn in_memory(&self, file: &LiveFile) -> Option<Bytes> {
+        self.state().media(file)
+    }
+
     fn find(&self, file: &LiveFile, reload: Reload) -> Found {
         let mut state = self.state();
         let missing = || Found::Reply(LiveReply::Missing);
@@ -168,9 +173,8 @@ impl Stream {
                 None => Found::Wait(self.news.subscribe(), FIRST),
             },
             LiveFile::Playlist(name) => parse(name).map_or_else(missing, |it| state.playlist(it, reload)),
-            LiveFile::Init(name, number) => found(state.shelf(name).and_then(|shelf| shelf.init(*number))),
-            LiveFile::Segment(name, sequence) => found(state.shelf(name).and_then(|shelf| shelf.segment(*sequence))),
-            LiveFile::Part(name, sequence, part) => match state.shelf(name).and_then(|it| it.part(*sequence, *part)) {
+            LiveFile::Init(..) | LiveFile::Segment(..) => found(state.media(file)),
+            LiveFile::Part(name, sequence, part) => match state.media(file) {
                 Some(bytes) => found(Some(bytes)),
                 None => parse(name).map_or_else(missing, |it| state.part_to_come(it, *sequence, *part)),
             },
@@ -241,6 +245,16 @@ impl State {
 
     fn shelf(&self, name: &RenditionName) -> Option<&Shelf> {
         self.shelves.get(&parse(name)?)
+    }
+
+    /// Everything but playlists, if it is there.
+    fn media(&self, file: &LiveFile) -> Option<Bytes> {
+        match file {
+            LiveFile::Index | LiveFile::Playlist(_) => None,
+            LiveFile::Init(name, number) => self.shelf(name)?.init(*number),
+            LiveFile::Segment(name, sequence) => self.shelf(name)?.segment(*sequence),
+            LiveFile::Part(name, sequence, part) => self.shelf(name)?.part(*sequence, *part),
+        }
     }
 
     fn news(&mut self, rendition: Rendition) -> &watch::Sender<u64> {

@@ -109,3 +109,21 @@ async fn two_thousand_readers_who_wait_for_a_part_get_the_same_playlist_made_and
         assert!(String::from_utf8_lossy(bytes).contains(&listed), "{listed}");
     }
 }
+
+#[tokio::test]
+async fn media_that_is_in_memory_is_read_without_waiting() {
+    let mut lecture = Lecture::begin().await;
+    let (sequence, number) = lecture.publish_a_part().await;
+    let part = LiveFile::Part(video(), sequence, number);
+    assert_eq!(
+        lecture.rooms.in_memory(lecture.video, &part),
+        None,
+        "it is still to come"
+    );
+    lecture.publish_a_part().await;
+    let bytes = lecture.rooms.in_memory(lecture.video, &part).unwrap();
+    let reply = lecture.rooms.read(lecture.video, &part, Reload::default()).await;
+    assert_eq!(reply, LiveReply::File { bytes, packed: None });
+    let list = lecture.rooms.in_memory(lecture.video, &playlist());
+    assert_eq!(list, None, "a player waits for the next one");
+}

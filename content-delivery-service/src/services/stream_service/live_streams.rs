@@ -36,11 +36,6 @@ impl StreamService {
         if !open.lives(self.0.clock.now()) {
             return Err(MediaError::Ended);
         }
-        Ok(MediaBytes {
-            kind: live_file::kind(&file),
-            is_packed: packed.is_some(),
-            tag: live_file::tag(&file, bytes.len()),
-            bytes: packed.unwrap_or(bytes),
-        })
+        Ok(live_file::media(&file, bytes, packed))
     }
 }

@@ -223,6 +223,9 @@ pub trait LiveMedia: Send + Sync {
     /// A file of a lecture; waits for one that is about to come.
     async fn read(&self, video: VideoId, file: &LiveFile, reload: Reload) -> LiveReply;
 
+    /// A part, a segment or an init segment that the node has in memory.
+    fn in_memory(&self, video: VideoId, file: &LiveFile) -> Option<Bytes>;
+
     /// Whether somebody publishes a lecture; none if the node doesn't hold it.
     fn is_published(&self, video: VideoId) -> Option<bool>;
 

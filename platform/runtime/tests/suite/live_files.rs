@@ -35,6 +35,10 @@ impl LiveMedia for Node {
         }
     }
 
+    fn in_memory(&self, _: VideoId, _: &LiveFile) -> Option<Bytes> {
+        None
+    }
+
     fn is_published(&self, _: VideoId) -> Option<bool> {
         None
     }
