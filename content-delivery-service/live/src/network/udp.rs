@@ -69,9 +69,9 @@ impl UdpPort {
         let segments = self.state.gro_segments().max(1);
         let length = (LARGEST * segments).min(MOST_RECEIVED);
         let mut memory = vec![0; BATCH_SIZE * length];
+        let mut slices: Vec<IoSliceMut<'_>> = memory.chunks_mut(length).map(IoSliceMut::new).collect();
         let mut metas = vec![RecvMeta::default(); BATCH_SIZE];
         loop {
-            let mut slices: Vec<IoSliceMut<'_>> = memory.chunks_mut(length).map(IoSliceMut::new).collect();
             let read = self.socket.async_io(Interest::READABLE, || {
                 self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut metas)
             });
@@ -129,6 +129,7 @@ impl UdpPort {
                 continue;
             }
             buffer.clear();
+            buffer.reserve(bytes);
             for packet in now {
                 buffer.extend_from_slice(&packet.contents);
             }
