@@ -78,6 +78,8 @@ pub(super) enum Step {
 pub(super) struct Link {
     pub(super) rtc: Box<Rtc>,
     begun: Instant,
+    /// The last time-out.
+    ticked: Instant,
     heard: Option<Instant>,
     connected: bool,
 }
@@ -87,6 +89,7 @@ impl Link {
         Self {
             rtc: Box::new(rtc),
             begun: now,
+            ticked: now,
             heard: None,
             connected: false,
         }
@@ -106,6 +109,11 @@ impl Link {
         if self.rtc.accepts(&input) {
             self.heard = Some(now);
             self.put(input);
+            // str0m looks at what a packet asks for, such as lost ones, when time passes. It does not pass with a packet that is
+            // older than the last time-out.
+            if now < self.ticked {
+                self.put(Input::Timeout(self.ticked));
+            }
         }
     }
 
@@ -116,6 +124,7 @@ impl Link {
         if silent || late {
             self.rtc.disconnect();
         }
+        self.ticked = self.ticked.max(now);
         self.put(Input::Timeout(now));
     }
 
