@@ -84,7 +84,7 @@ type publisher struct {
 }
 
 func newPublisher() (*publisher, error) {
-	api, err := engine()
+	api, err := engine(connected)
 	if err != nil {
 		return nil, err
 	}

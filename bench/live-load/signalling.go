@@ -12,8 +12,15 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
+// How often a peer looks at its checks of ICE: a browser does so every 50 ms while it connects, and every two seconds then. The
+// peers here have one interval for both, and send a check each time.
+const (
+	connecting = 50 * time.Millisecond
+	connected  = 2 * time.Second
+)
+
 // engine makes peers that behave as browsers do, on loopback alone.
-func engine() (*webrtc.API, error) {
+func engine(checks time.Duration) (*webrtc.API, error) {
 	media, chain := &webrtc.MediaEngine{}, &interceptor.Registry{}
 	if err := media.RegisterDefaultCodecs(); err != nil {
 		return nil, err
@@ -25,8 +32,7 @@ func engine() (*webrtc.API, error) {
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
-	// The second one is also how often the checks of ICE are looked at: every 50 ms, as browsers do, not every 200.
-	settings.SetICETimeouts(20*time.Second, 50*time.Millisecond, 2*time.Second)
+	settings.SetICETimeouts(20*time.Second, checks, connected)
 	return webrtc.NewAPI(
 		webrtc.WithMediaEngine(media),
 		webrtc.WithInterceptorRegistry(chain),

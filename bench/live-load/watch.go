@@ -234,7 +234,7 @@ func (r *room) crowd(count int, ramp time.Duration) []*viewer {
 }
 
 func watch(o *options) (any, error) {
-	api, err := engine()
+	api, err := engine(connected)
 	if err != nil {
 		return nil, err
 	}
@@ -261,6 +261,10 @@ func watch(o *options) (any, error) {
 		found.add(it, &delays, &keys)
 	}
 	found.Bits /= max(float64(found.Viewers), 1) * found.Cost.Seconds
+	// who is measured while connecting
+	if r.api, err = engine(connecting); err != nil {
+		return nil, err
+	}
 	late := r.crowd(o.late, o.lateRamp)
 	for _, it := range late {
 		if it.err != nil {
