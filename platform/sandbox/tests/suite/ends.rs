@@ -177,9 +177,9 @@ async fn output_that_its_reader_calls_no_progress_does_not_keep_a_tool_alive() {
 async fn a_tool_that_only_reads_gets_more_time_but_not_forever() {
     let stage = Stage::set();
     let reading = |times: u32| format!("for i in $(seq {times}); do read x < /proc/version; sleep 0.01; done");
-    let sandbox = sandbox(Duration::from_millis(300));
-    let for_a_second = stage.order(["-c".to_owned(), reading(60)]);
-    output(&sandbox, &for_a_second).await.unwrap();
+    let sandbox = sandbox(Duration::from_millis(800));
+    let for_two_seconds = stage.order(["-c".to_owned(), reading(150)]);
+    output(&sandbox, &for_two_seconds).await.unwrap();
     let begun = Instant::now();
     let for_ages = stage.order(["-c".to_owned(), reading(100_000)]);
     let ended = tokio::time::timeout(PATIENT, output(&sandbox, &for_ages)).await;
