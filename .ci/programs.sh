@@ -6,7 +6,7 @@ short_limit=25m long_limit=35m
 
 # programs OPTION...: builds test programs and prints each one's file and its package's folder
 programs() {
-  cargo test --locked --workspace --tests --no-run --message-format=json-render-diagnostics "$@" \
+  cargo test --locked --workspace --no-run --message-format=json-render-diagnostics "$@" \
     | jq -r 'select(.profile.test == true and .executable != null) | "\(.executable)\t\(.manifest_path | rtrimstr("/Cargo.toml"))"'
 }
 
