@@ -1,6 +1,7 @@
 # Sourced by ./test: runs test programs side by side, and none for ever.
 
-# A program that takes longer hangs: each of many, and one that has a step of its own. The slowest ones need half of it.
+# A program that takes longer hangs: each of many, and one that has a step of its own. On a machine that does nothing else, the
+# slowest ones need half of it.
 short_limit=25m long_limit=35m
 [ -z "${MOOCFLIX_TEST_LONG:-}" ] || short_limit=1d long_limit=1d
 
