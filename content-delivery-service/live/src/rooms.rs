@@ -3,7 +3,8 @@
 //! A publisher's frames pass through its [`Publication`]. The newest publisher takes a room over; the one before learns of it
 //! by [`Publication::taken_over`]. A [`Listener`] gets the kept group of pictures of each layer first, so that it can begin at
 //! once, and then what comes. The same frames go into the stream, whose newest parts are in memory; each finished segment is
-//! stored, so that a crash loses only the one that is being made, and the recording is the stream.
+//! stored as soon as the store takes it, so that a crash loses only those that wait and the one that is being made, and the
+//! recording is the stream.
 
 mod backlog;
 mod kept;
