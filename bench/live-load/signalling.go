@@ -12,8 +12,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// How often a peer looks at its checks of ICE: a browser does so every 50 ms while it connects, and every two seconds then. The
-// peers here have one interval for both, and send a check each time.
+// How often a peer looks at its checks of ICE and sends one: a browser does so every 50 ms while it connects, and every two
+// seconds then. A peer here has one interval for both; with the longer one, it connects with looks every 200 ms.
 const (
 	connecting = 50 * time.Millisecond
 	connected  = 2 * time.Second
@@ -32,6 +32,7 @@ func engine(checks time.Duration) (*webrtc.API, error) {
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetInterfaceFilter(func(name string) bool { return name == "lo" })
+	// The checks are looked at as often as the shortest of these times says, which is the one for failures.
 	settings.SetICETimeouts(20*time.Second, checks, connected)
 	return webrtc.NewAPI(
 		webrtc.WithMediaEngine(media),

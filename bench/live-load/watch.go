@@ -261,7 +261,7 @@ func watch(o *options) (any, error) {
 		found.add(it, &delays, &keys)
 	}
 	found.Bits /= max(float64(found.Viewers), 1) * found.Cost.Seconds
-	// who is measured while connecting
+	// Those who come late are measured while they connect.
 	if r.api, err = engine(connecting); err != nil {
 		return nil, err
 	}
