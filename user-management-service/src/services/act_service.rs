@@ -419,14 +419,14 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
-    async fn service(folder: &tempfile::TempDir) -> ActService {
+    async fn service(folder: &tempfile::TempDir) -> (ActService, Db) {
         let url = format!("sqlite://{}", folder.path().display());
         let db = Db::open(&url, NAME, MIGRATIONS).await.unwrap();
         let clock = Clock::fixed(NOW);
         let (users, sessions) = (UserRepository::new(db.clone()), SessionRepository::new(db.clone()));
         let feed = Revocations::new(clock.clone()).feed();
-        let revocations = RevocationService::new(RevocationRepository::new(db), feed);
-        ActService::new(users, sessions, revocations, clock)
+        let revocations = RevocationService::new(RevocationRepository::new(db.clone()), feed);
+        (ActService::new(users, sessions, revocations, clock), db)
     }
 
     /// Somebody who has signed in.
@@ -457,7 +457,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_request_stores_is_not_stored_again_by_the_job() {
         let folder = tempfile::tempdir().unwrap();
-        let acts = service(&folder).await;
+        let (acts, _) = service(&folder).await;
         let (user, session) = somebody(&acts).await;
         let has_left = Cell::new(false);
         let leave = async {
@@ -475,6 +475,26 @@ mod tests {
         let version = acts.users.by_id(user.id).await.unwrap().unwrap().version;
         assert_eq!(version, user.version + 1, "the sign-ins ended once");
         assert_eq!(acts.count(), 0);
+    }
+
+    #[tokio::test]
+    async fn sign_outs_with_made_up_tokens_stay_within_a_bound_while_the_database_is_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let (acts, db) = service(&folder).await;
+        let (user, session) = somebody(&acts).await;
+        db.close().await;
+        let most = u32::try_from(MOST_UNKNOWN).unwrap();
+        for number in 0..most + 10 {
+            let mut token = [0; 32];
+            token[..4].copy_from_slice(&number.to_be_bytes());
+            let left = acts.leave(Named::Refresh(TokenHash(token)), Leaving::Here).await;
+            assert!(matches!(left, Err(Failure::NotStored)), "{left:?}");
+        }
+        assert_eq!(acts.count(), most);
+        let known = Named::Bearer(user.id, session, user.version);
+        let left = acts.leave(known, Leaving::Here).await;
+        assert!(matches!(left, Err(Failure::NotStored)), "{left:?}");
+        assert_eq!(acts.count(), most + 1, "that of somebody known waits, too");
     }
 
     #[test]
