@@ -277,3 +277,6 @@ fn viewers(open: &Open) -> usize {
 fn count(entry: &Entry, by: f64) {
     metrics::gauge!(metric::SESSIONS, "kind" => entry.kind()).increment(by);
 }
+
+#[cfg(test)]
+mod tests;
