@@ -9,14 +9,17 @@ use std::time::Duration;
 use testing::Person;
 
 impl Server {
-    /// Announces a lecture for everybody who is signed in; returns its stream key and its id.
-    async fn announce_to_all(&self, owner: &Person) -> (String, VideoId) {
-        let (key, id) = of(&self.announce(owner).await);
-        let shared = self.request_by(owner, Method::PATCH, &format!("/api/v1/content/{id}"));
+    /// Begins a lecture for everybody who is signed in; returns its owner, its id and its publisher.
+    async fn lecture_for_all(&self) -> (Person, VideoId, Publisher<'_>) {
+        let owner = Person::instructor();
+        let (key, id) = of(&self.announce(&owner).await);
+        let shared = self.request_by(&owner, Method::PATCH, &format!("/api/v1/content/{id}"));
         self.send(shared.json(&json!({"visibility": "signed_in"})))
             .await
             .is(200);
-        (key, id)
+        let mut publisher = Publisher::come(self, &key).await;
+        publisher.send(5).await;
+        (owner, id, publisher)
     }
 
     /// Opens a session of a lecture and begins to watch.
@@ -39,11 +42,9 @@ impl Server {
 #[tokio::test]
 async fn a_teacher_sees_who_attended_from_when_to_when_also_as_a_table() {
     let server = Server::start().await;
-    let (owner, viewer) = (Person::instructor(), Person::learner());
+    let viewer = Person::learner();
     server.courses().has_account(viewer.id, Role::Learner, true);
-    let (key, id) = server.announce_to_all(&owner).await;
-    let mut publisher = Publisher::come(&server, &key).await;
-    publisher.send(5).await;
+    let (owner, id, _publisher) = server.lecture_for_all().await;
     let came = server.clock.now();
     let index = server.index_of(&viewer, id).await;
     server.text(&index).await;
@@ -88,10 +89,8 @@ async fn a_teacher_sees_who_attended_from_when_to_when_also_as_a_table() {
 #[tokio::test]
 async fn whoever_has_left_stays_in_the_attendance_when_they_open_another_session() {
     for server in Server::on_each_engine().await {
-        let (owner, viewer) = (Person::instructor(), Person::learner());
-        let (key, id) = server.announce_to_all(&owner).await;
-        let mut publisher = Publisher::come(&server, &key).await;
-        publisher.send(5).await;
+        let viewer = Person::learner();
+        let (owner, id, _publisher) = server.lecture_for_all().await;
         let mut expected = Vec::new();
         for _ in 0..2 {
             let came = server.clock.now();
@@ -109,10 +108,8 @@ async fn whoever_has_left_stays_in_the_attendance_when_they_open_another_session
 #[tokio::test]
 async fn whoever_goes_on_with_the_recording_attended_until_the_lecture_ended() {
     for server in Server::on_each_engine().await {
-        let (owner, viewer) = (Person::instructor(), Person::learner());
-        let (key, id) = server.announce_to_all(&owner).await;
-        let mut publisher = Publisher::come(&server, &key).await;
-        publisher.send(5).await;
+        let viewer = Person::learner();
+        let (owner, id, _publisher) = server.lecture_for_all().await;
         let came = server.clock.now();
         let session = server.attends(&viewer, id).await;
         server.clock.advance(Duration::from_secs(20));
@@ -137,10 +134,8 @@ async fn whoever_goes_on_with_the_recording_attended_until_the_lecture_ended() {
 #[tokio::test]
 async fn whoever_goes_without_a_word_attended_until_they_were_last_seen() {
     for server in Server::on_each_engine().await {
-        let (owner, viewer) = (Person::instructor(), Person::learner());
-        let (key, id) = server.announce_to_all(&owner).await;
-        let mut publisher = Publisher::come(&server, &key).await;
-        publisher.send(5).await;
+        let viewer = Person::learner();
+        let (owner, id, _publisher) = server.lecture_for_all().await;
         let mut expected = Vec::new();
         // each visit ends the session of the one before
         for _ in 0..2 {
