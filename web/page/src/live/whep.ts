@@ -1,6 +1,5 @@
 import { Problem } from '../api/problem';
 import { t } from '../i18n/text';
-import { receipt } from '../player/receipt';
 import type { Source } from '../player/stream';
 import { session } from '../session/session.svelte';
 import { connected, hangUp, lost, negotiate, type Negotiated } from '../webrtc/negotiate';
@@ -63,9 +62,9 @@ function blocked(): Problem {
   return new Problem(0, 'no_media', t('live.opening'));
 }
 
+/** Sends no header that the server has no use for: where another node holds the lecture, the browser would ask it first. */
 function post({ videoId, key }: Source, sdp: string): Promise<Response> {
-  const proof = receipt.fresh;
-  const headers = { 'Content-Type': 'application/sdp', ...(proof === null ? {} : { 'Enrolment-Receipt': proof }) };
+  const headers = { 'Content-Type': 'application/sdp' };
   const query = key ? `?s=${encodeURIComponent(key)}` : '';
   return session.fetch(new Request(`/api/v1/content/live/${videoId}/whep${query}`, { method: 'POST', headers, body: sdp }));
 }
