@@ -26,6 +26,11 @@ export class LectureState {
     return () => this.#gone.abort();
   }
 
+  /** Loads a lecture again that could not be loaded, and follows it from then on. */
+  retry(): void {
+    if (!this.#following) void this.#follow();
+  }
+
   async load(): Promise<void> {
     this.problem = null;
     try {
