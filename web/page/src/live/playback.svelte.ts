@@ -227,7 +227,8 @@ export class LivePlayback {
       if (generation !== this.#generation) return;
       const [stream, { default: Player }] = await Promise.all([openStream(this.source, this.#takeOver), import('hls.js')]);
       this.#takeOver = null;
-      if (generation !== this.#generation) return;
+      // Nobody plays it any more: it would count as one of the viewer's places until it expires.
+      if (generation !== this.#generation) return own.leave(stream);
       if (!Player.isSupported()) return this.#playNative(stream);
       this.video.srcObject = null;
       this.#dropSegments();
