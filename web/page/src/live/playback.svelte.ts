@@ -63,6 +63,7 @@ export class LivePlayback {
   #isBlocked = false;
   #takeOver: string | null = null;
   #wantsLive = $state(true);
+  /** When the viewer has paused; 0: what is opened plays. Units: milliseconds since 1970 */
   #pausedAt = 0;
   /** When WebRTC is tried again, and how long the wait is next time. */
   #betterAt = Infinity;
@@ -107,6 +108,7 @@ export class LivePlayback {
     this.#refusals = 0;
     this.#attempt = 0;
     this.#wantsLive = true;
+    this.#pausedAt = 0;
     await this.#openLive();
   }
 
@@ -125,10 +127,14 @@ export class LivePlayback {
       this.#segments.follow(false);
       this.video.currentTime = Math.max(0, position);
       this.behind = behind;
-    } else this.#openBehind(behind);
+    } else {
+      this.#pausedAt = 0;
+      this.#openBehind(behind);
+    }
   }
 
   toLive(): void {
+    this.#pausedAt = 0;
     if (this.#whep !== null) return this.#play();
     if (this.#isBlocked && this.#segments !== null) this.#segmentsToLive(this.#segments);
     else void this.open();
@@ -141,10 +147,12 @@ export class LivePlayback {
 
   /** Continues where it was paused, which is the past by now. */
   resume(): void {
-    const missed = Date.now() - this.#pausedAt;
-    if (this.#whep !== null && this.#pausedAt > 0 && missed > shortPause) this.#openBehind(missed / 1000);
-    else this.#play();
+    const missed = this.#pausedAt === 0 ? 0 : Date.now() - this.#pausedAt;
+    const isLost = this.#pausedAt > 0 && this.path === 'webrtc' && this.#whep === null && !this.opening;
     this.#pausedAt = 0;
+    if (missed > shortPause && (isLost || this.#whep !== null)) this.#openBehind(missed / 1000);
+    else if (isLost) void this.open();
+    else this.#play();
   }
 
   /** Plays with sound, which browsers only allow after a click or a key. */
@@ -190,7 +198,7 @@ export class LivePlayback {
     this.#wantsLive = true;
     this.opening = false;
     segments.toLive();
-    this.#play();
+    this.#goOn();
   }
 
   #useWhep(whep: Whep, generation: number): void {
@@ -201,12 +209,15 @@ export class LivePlayback {
     this.#opened('webrtc');
     this.video.playbackRate = 1;
     this.video.srcObject = whep.stream;
-    this.#play();
+    this.#goOn();
     void whep.lost.then(() => {
       if (generation !== this.#generation || this.#whep !== whep) return;
       this.#keepPicture();
       this.#whep = null;
       void whep.close();
+      this.away = false;
+      // Whoever has paused needs no other connection before they go on.
+      if (this.#pausedAt > 0) return;
       if (!this.#refused()) return;
       this.reconnecting = true;
       this.#again(this.#refusals === 1 ? 0 : 1000);
@@ -241,7 +252,7 @@ export class LivePlayback {
       });
       this.#stopBeat = keepAlive(stream, () => document.hidden && this.video.paused, () => this.#losePlace());
       this.#opened('segments');
-      this.#play();
+      this.#goOn();
     } catch (thrown) {
       if (generation === this.#generation) this.#couldNotOpen(Problem.of(thrown));
     }
@@ -257,7 +268,7 @@ export class LivePlayback {
     this.video.src = stream.hls_url;
     this.#stream = stream;
     this.#opened('segments');
-    this.#play();
+    this.#goOn();
   }
 
   #begin(): number {
@@ -283,6 +294,11 @@ export class LivePlayback {
     this.held = false;
     this.#refusals = 0;
     if (this.#segments === null) this.reconnecting = false;
+  }
+
+  /** Plays what was opened, unless the viewer has paused: a laptop that wakes up must not begin to speak. */
+  #goOn(): void {
+    if (this.#pausedAt === 0) this.#play();
   }
 
   #play(): void {
@@ -381,6 +397,7 @@ export class LivePlayback {
 
   #stop(): void {
     this.#generation += 1;
+    this.#pausedAt = 0;
     this.video.pause();
     this.#drop();
     this.#stream = null;
