@@ -107,7 +107,6 @@ export class LivePlayback {
     this.elsewhere = null;
     this.#refusals = 0;
     this.#attempt = 0;
-    this.#wantsLive = true;
     this.#pausedAt = 0;
     await this.#openLive();
   }
@@ -122,14 +121,17 @@ export class LivePlayback {
   seek(position: number): void {
     const behind = Math.max(0, this.length - Math.max(0, position));
     if (behind < 3) this.toLive();
-    else if (this.#segments !== null) {
+    else if (this.#segments?.isPlaced && !(this.opening && this.#hasLostPlace)) {
+      if (this.opening) this.#stay();
       this.#wantsLive = false;
       this.#segments.follow(false);
       this.video.currentTime = Math.max(0, position);
       this.behind = behind;
     } else {
       this.#pausedAt = 0;
-      this.#openBehind(behind);
+      // Whoever drags the slider opens one session, which begins where the slider is by then.
+      if (this.opening && !this.#wantsLive) this.behind = behind;
+      else this.#openBehind(behind);
     }
   }
 
@@ -171,8 +173,18 @@ export class LivePlayback {
     this.#drop();
   }
 
+  /** Gives up an attempt to open the lecture live; the segments go on. */
+  #stay(): void {
+    clearTimeout(this.#timer);
+    this.#generation += 1;
+    this.#whepOpens = false;
+    this.#betterAt = performance.now() + this.#betterWait;
+    this.opening = false;
+  }
+
   async #openLive(): Promise<void> {
     const generation = this.#begin();
+    this.#wantsLive = true;
     if (this.#isBlocked || this.#takeOver !== null) return this.#openSegments(null, generation);
     this.#whepOpens = true;
     this.#hasLostPlace = false;
@@ -244,7 +256,8 @@ export class LivePlayback {
       this.video.srcObject = null;
       this.#dropSegments();
       this.#stream = stream;
-      this.#segments = new Segments(Player, this.video, stream.hls_url, behind, {
+      // The viewer may have gone elsewhere in the past meanwhile.
+      this.#segments = new Segments(Player, this.video, stream.hls_url, behind === null ? null : this.behind, {
         refused: () => this.#losePlace(),
         missing: () => this.#again(1000),
         waiting: (isWaiting) => (this.reconnecting = isWaiting),
@@ -274,6 +287,7 @@ export class LivePlayback {
   #begin(): number {
     clearTimeout(this.#timer);
     this.#tabs.open();
+    this.#whepOpens = false;
     this.problem = null;
     this.opening = true;
     return ++this.#generation;
@@ -347,13 +361,14 @@ export class LivePlayback {
     this.#again(Math.min(longestWait, 500 * 2 ** this.#attempt++));
   }
 
-  /** Opens the lecture again: live if that is where the viewer was, else as far behind. */
+  /** Opens the lecture again: live if that is where the viewer was, or wanted to be, else as far behind. */
   #again(after: number): void {
     clearTimeout(this.#timer);
-    const behind = this.isLive ? null : this.behind;
     this.#timer = setTimeout(() => {
-      if (behind === null) void this.#openLive();
-      else this.#openBehind(behind);
+      // While the past is opened after WebRTC, what is wanted counts, and not what was shown last.
+      const isLive = this.path === 'segments' ? this.isLive : this.#wantsLive;
+      if (isLive) void this.#openLive();
+      else this.#openBehind(this.behind);
     }, after);
   }
 

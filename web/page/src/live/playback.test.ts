@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Problem } from '../api/problem';
 import { openStream } from '../player/stream';
 import { LivePlayback } from './playback.svelte';
 import { Whep } from './whep';
@@ -87,4 +88,19 @@ test('a pause while the connection is opened again lasts', async () => {
   open(new Connection() as unknown as Whep);
   await vi.advanceTimersByTimeAsync(1000);
   expect([playback.path, playback.opening, video.plays]).toEqual(['webrtc', false, 1]);
+});
+
+test('whoever drags the slider into the past opens one session', async () => {
+  for (const position of [150, 120, 90, 60]) playback.seek(position);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(stream).toHaveBeenCalledTimes(1);
+  expect(Math.round(playback.position)).toBe(60);
+});
+
+test('whoever goes back while the server does not answer gets there as soon as it does', async () => {
+  stream.mockReset().mockRejectedValueOnce(Problem.network()).mockReturnValue(new Promise(() => undefined));
+  playback.seek(60);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([connect.mock.calls.length, stream.mock.calls.length]).toEqual([1, 2]);
+  expect(Math.round(playback.behind)).toBe(141);
 });
