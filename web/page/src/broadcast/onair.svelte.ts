@@ -9,7 +9,7 @@ class OnAir {
     return this.now?.isOn ? this.now.id : null;
   }
 
-  /** Ends it when somebody signs out: the next user of this screen may be another. */
+  /** Ends it, and lets go of the camera and the microphone. */
   leave(): void {
     this.now?.close();
     this.now = null;

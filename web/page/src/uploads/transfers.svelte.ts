@@ -49,7 +49,7 @@ class Transfers {
     this.active.forEach((each) => each.pause());
   }
 
-  /** Forgets everything when somebody signs out: the next user of this screen may be another. */
+  /** Pauses everything and forgets it. */
   forget(): void {
     this.pauseAll();
     this.all = [];
