@@ -27,6 +27,7 @@ export class Broadcast {
   readonly #gone = new AbortController();
   readonly #awake = new Awake(() => this.isOn, this.#gone.signal);
   #counting: ReturnType<typeof setTimeout> | undefined;
+  #isAsking = false;
 
   constructor(readonly id: string) {
     const { signal } = this.#gone;
@@ -55,12 +56,18 @@ export class Broadcast {
   }
 
   async load(): Promise<void> {
+    // Requests wait while the teacher is asked to sign in again; they must not pile up.
+    if (this.#isAsking) return;
+    this.#isAsking = true;
     try {
       await this.#ask();
-      if (this.isOver && this.isOn) this.publisher.stop('over');
+      // It may have been ended elsewhere.
+      if (this.isOver && (this.isOn || this.capture.media !== null)) this.#letGo();
     } catch (thrown) {
       const problem = Problem.of(thrown);
       if (this.lecture === null || problem.isBarred) this.problem = problem;
+    } finally {
+      this.#isAsking = false;
     }
   }
 
@@ -78,9 +85,7 @@ export class Broadcast {
   /** Ends the lecture for everybody. */
   async end(): Promise<void> {
     this.lecture = await live.end(this.id);
-    this.publisher.stop('over');
-    this.#awake.release();
-    this.capture.close();
+    this.#letGo();
     announcer.done(t('studio.ended'));
   }
 
@@ -97,6 +102,13 @@ export class Broadcast {
     this.#gone.abort();
     this.cancel();
     this.publisher.close();
+    this.capture.close();
+  }
+
+  /** The lecture has ended: nobody needs the connection, the screen that stays on, the camera and the microphone. */
+  #letGo(): void {
+    this.publisher.stop('over');
+    this.#awake.release();
     this.capture.close();
   }
 
