@@ -23,6 +23,7 @@ export const live = {
   'goLive.course': 'Course',
   'goLive.noCourse': 'No course',
   'goLive.courseHint': 'It becomes the last item of the course.',
+  'goLive.noModules': 'the course has no modules yet.',
   'goLive.create': 'Open the studio',
   'goLive.schedule': 'Schedule it',
   'goLive.scheduled': '“{title}” is scheduled for {date}.',
