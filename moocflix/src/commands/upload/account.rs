@@ -1,6 +1,7 @@
 //! The sign-in behind an upload: a given token, or one that is renewed in time.
 
 use super::address::Server;
+use super::tus::ServerUnreached;
 use super::{UploadingVideo, password, tus};
 use anyhow::{Context, Result, bail};
 use reqwest::{Client, Response, StatusCode};
@@ -159,5 +160,24 @@ async fn tokens(answer: Response, what: &str) -> Result<Tokens> {
     if answer.status().is_success() {
         return Ok(answer.json().await?);
     }
-    bail!("could not {what}: {}", tus::problem(answer).await)
+    let may_pass = answer.status().is_server_error() || answer.status() == StatusCode::TOO_MANY_REQUESTS;
+    let why = format!("could not {what}: {}", tus::problem(answer).await);
+    if may_pass {
+        return Err(ServerUnreached(why).into());
+    }
+    bail!(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_server_that_restarts_does_not_end_a_sign_in_and_one_that_refuses_does() {
+        for (status, may_pass) in [(502, true), (503, true), (429, true), (400, false), (401, false)] {
+            let answer = http::Response::builder().status(status).body("").unwrap();
+            let error = tokens(answer.into(), "stay signed in").await.err().unwrap();
+            assert_eq!(error.is::<ServerUnreached>(), may_pass, "{status}: {error}");
+        }
+    }
 }

@@ -80,9 +80,9 @@ pub(super) async fn problem(answer: Response) -> String {
     format!("{} ({})", it.detail.or(it.title).unwrap_or_default(), it.code)
 }
 
-/// A request that no server answered.
+/// A request that no server answered, or that the server can't answer now.
 #[derive(Debug)]
-pub(super) struct ServerUnreached(String);
+pub(super) struct ServerUnreached(pub(super) String);
 
 impl Display for ServerUnreached {
     fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
