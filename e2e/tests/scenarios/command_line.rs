@@ -304,10 +304,13 @@ async fn a_password_is_asked_for_before_the_upload_or_not_at_all() -> Result<()>
             anyhow::Ok(lectures[0]["upload"]["offset"].as_u64())
         };
         // without a terminal there is nobody to ask, so that a question is an error
-        let words = [path.as_str(), "--email", &owner.email, "--wait"];
-        let (well, output) = ended(upload(stage, cache.path(), &words)?.spawn()?).await?;
-        ensure!(!well && output.contains("cannot ask for the password"), "{output}");
-        ensure!(offset().await?.is_some(), "it was asked for after the upload: {output}");
+        for more in [&["--wait"][..], &["--visibility", "link"][..]] {
+            let mut words = vec![path.as_str(), "--email", owner.email.as_str()];
+            words.extend(more);
+            let (well, output) = ended(upload(stage, cache.path(), &words)?.spawn()?).await?;
+            ensure!(!well && output.contains("cannot ask for the password"), "{output}");
+            ensure!(offset().await?.is_some(), "it was asked for after the upload: {output}");
+        }
         let words = [path.as_str(), "--email", &owner.email];
         let (well, output) = ended(upload(stage, cache.path(), &words)?.spawn()?).await?;
         ensure!(well && output.contains("no password is needed"), "{output}");

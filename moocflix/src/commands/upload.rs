@@ -127,12 +127,14 @@ impl FileUpload<'_> {
     async fn run(&self, wait: bool, account: &mut Account) -> Result<()> {
         let kept = self.state.read();
         let resumes = matches!(kept, Some(Kept::Begun(_)));
-        if wait || !resumes {
+        // only those who are signed in are told the lecture's link
+        let signs_in = wait || !resumes || self.about.visibility == Some(Visibility::Link);
+        if signs_in {
             // a password is asked for now or never: later, nobody may be there
             account.token().await?;
         }
         if resumes {
-            note(if wait {
+            note(if signs_in {
                 "resuming the earlier upload"
             } else {
                 "resuming the earlier upload; no password is needed"
