@@ -1,7 +1,7 @@
 //! The sign-in behind an upload: a given token, or one that is renewed in time.
 
 use super::address::Server;
-use super::tus::ServerUnreached;
+use super::tus::{STALL, ServerUnreached};
 use super::{UploadingVideo, password, tus};
 use anyhow::{Context, Result, bail};
 use reqwest::{Client, Response, StatusCode};
@@ -87,6 +87,7 @@ impl Account {
             .client
             .post(url)
             .json(&body)
+            .timeout(STALL)
             .send()
             .await
             .map_err(|error| self.unreached(&error))?;
@@ -100,6 +101,7 @@ impl Account {
             .client
             .post(url)
             .form(&form)
+            .timeout(STALL)
             .send()
             .await
             .map_err(|error| self.unreached(&error))?;
@@ -114,6 +116,7 @@ impl Account {
             .client
             .get(url)
             .bearer_auth(token)
+            .timeout(STALL)
             .send()
             .await
             .map_err(|error| self.unreached(&error))?;
@@ -128,8 +131,11 @@ impl Account {
     pub(super) async fn events(&mut self, video_id: &str) -> Result<Response> {
         let token = self.token().await?;
         let url = self.server.join(&format!("/api/v1/content/{video_id}/events"))?;
-        let request = self.client.get(url).bearer_auth(token);
-        request.send().await.map_err(|error| self.unreached(&error))
+        // only the answer's beginning has a limit: the stream goes on until the lecture has settled
+        let asked = self.client.get(url).bearer_auth(token).send();
+        let answer = tokio::time::timeout(STALL, asked).await;
+        let answer = answer.map_err(|_| ServerUnreached("no answer in time".to_owned()))?;
+        answer.map_err(|error| self.unreached(&error))
     }
 
     /// Ends the sign-in that this command made.

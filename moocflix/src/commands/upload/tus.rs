@@ -20,8 +20,8 @@ use std::time::Duration;
 const TRIES: u32 = 12;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A request that makes no progress for this long is cancelled and retried.
-const STALL: Duration = Duration::from_secs(60);
+/// A request that makes no progress, or gets no answer, for this long is cancelled.
+pub(super) const STALL: Duration = Duration::from_secs(60);
 
 /// Why an upload did not finish.
 #[derive(Debug)]
@@ -157,7 +157,8 @@ impl Tus {
             .header("Idempotency-Key", request)
             .header("Upload-Length", source.length)
             .header("Upload-Metadata", metadata.join(","))
-            .header(CONTENT_LENGTH, 0);
+            .header(CONTENT_LENGTH, 0)
+            .timeout(STALL);
         let answer = post
             .send()
             .await
