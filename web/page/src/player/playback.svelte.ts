@@ -51,6 +51,8 @@ export class Playback {
   #takeOver: string | null = null;
   /** Where the stream was opened last, or where it broke off. */
   #position = 0;
+  /** Whether what is being opened is to play; an element without a stream counts as paused. */
+  #plays = false;
   readonly #tabs: Tabs;
   readonly #gone = new AbortController();
 
@@ -66,6 +68,7 @@ export class Playback {
     window.addEventListener('pagehide', () => this.#leave(), { signal });
     window.addEventListener('pageshow', (event) => event.persisted && this.#comeBack(), { signal });
     video.addEventListener('error', () => this.#native && this.#reopenSoon(1000), { signal });
+    video.addEventListener('pause', () => (this.#plays = false), { signal });
     video.addEventListener('canplay', () => (this.bettering = false), { signal });
   }
 
@@ -111,6 +114,7 @@ export class Playback {
 
   async #open(beginning: number | Promise<number>, play: boolean): Promise<void> {
     this.#drop();
+    this.#plays = play;
     const generation = ++this.#generation;
     this.#tabs.open();
     try {
@@ -131,7 +135,8 @@ export class Playback {
       this.#began = true;
       const isIdle = () => document.hidden && this.video.paused;
       this.#stopBeat = keepAlive(stream, isIdle, () => this.#hls !== null && this.#refused());
-      if (play) void this.video.play().catch(() => undefined);
+      if (this.#plays) void this.video.play().catch(() => undefined);
+      this.#plays = false;
     } catch (thrown) {
       if (generation === this.#generation && !this.#gone.signal.aborted) this.#couldNotOpen(Problem.of(thrown));
     }
@@ -277,9 +282,9 @@ export class Playback {
   }
 
   #reopenSoon(after: number): void {
-    const play = !this.video.paused;
+    this.#plays ||= !this.video.paused;
     this.#drop();
-    this.#timer = setTimeout(() => void this.#open(this.#position, play), after);
+    this.#timer = setTimeout(() => void this.#open(this.#position, this.#plays || !this.video.paused), after);
   }
 
   #giveUp(problem: Problem): void {
