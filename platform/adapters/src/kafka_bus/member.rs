@@ -46,15 +46,18 @@ impl Member {
     pub(super) fn new(
         subscription: Subscription,
         topics: Vec<String>,
-        config: ClientConfig,
+        mut config: ClientConfig,
         watch: &Arc<Watch>,
     ) -> KafkaResult<Self> {
-        let client = named(&config, watch)?;
+        // No other member has this name. By it, the broker gives the member its place back at once when it comes again after an
+        // outage, also with another connection. Without it, the member would wait until the session of its former self ends.
+        config.set("group.instance.id", Uuid::now_v7().to_string());
+        let client = Client::new(&config, Context::new(watch))?;
         Ok(Self {
             group: Group::new(subscription),
             topics,
             config,
-            client: Mutex::new(Some(client)),
+            client: Mutex::new(Some(Arc::new(client))),
             watch: Arc::clone(watch),
         })
     }
@@ -100,8 +103,8 @@ impl Member {
     /// Errors: settings that the library refuses
     fn renew(&self, error: &str) -> Result<(), String> {
         tracing::warn!(group = self.name(), error, "a member of a group begins anew");
-        let client = named(&self.config, &self.watch).map_err(|error| error.to_string())?;
-        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(client);
+        let client = Client::new(&self.config, Context::new(&self.watch)).map_err(|error| error.to_string())?;
+        *self.client.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(client));
         Ok(())
     }
 
@@ -193,14 +196,6 @@ impl Member {
     fn client(&self) -> Option<Arc<Client>> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-/// A connection whose member has a name that no other one has. By it, the broker gives a member its place back at once that
-/// comes again after an outage; a member without a name would wait there until the session of its former self ends.
-fn named(config: &ClientConfig, watch: &Arc<Watch>) -> KafkaResult<Arc<Client>> {
-    let mut config = config.clone();
-    config.set("group.instance.id", Uuid::now_v7().to_string());
-    Client::new(&config, Context::new(watch)).map(Arc::new)
 }
 
 /// Gives the connection up when it is dropped, and with it the membership.

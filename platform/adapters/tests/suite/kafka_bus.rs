@@ -6,12 +6,16 @@ use backing::{Db, args};
 use contracts::events::{CONTENT_TOPIC, TOPICS, USERS_TOPIC};
 use contracts::{Event, EventId, UserId};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers as _, Message as _};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use std::time::{Duration, Instant};
 use testing::suites::bus::{Answer, events, outgoing, pairs, until};
 use uuid::Uuid;
+
+/// Three times the promise of five seconds for a member that begins anew.
+const REPLACED: Duration = Duration::from_secs(15);
 
 testing::bus_conforms!(same(&url()));
 
@@ -133,6 +137,44 @@ async fn members_beyond_the_partitions_are_assigned_and_take_over() {
     })
     .await;
     assert!(pair.two.sequences("first", user).await.into_iter().eq(1..=20));
+}
+
+/// Takes the place of a group's only member, and waits until that one has it back.
+fn take_place(mut config: ClientConfig, group: &str, topic: &str) {
+    config.set("group.id", group);
+    let watcher: BaseConsumer = config.create().unwrap();
+    let list = watcher.fetch_group_list(Some(group), REPLACED).unwrap();
+    let members = list.groups()[0].members();
+    assert_eq!(members.len(), 1);
+    // the broker has put an id of its own behind the member's name
+    config.set("group.instance.id", &members[0].id()[..36]);
+    config.set("partition.assignment.strategy", "cooperative-sticky");
+    config.set("heartbeat.interval.ms", "500");
+    let thief: BaseConsumer = config.create().unwrap();
+    thief.subscribe(&[topic]).unwrap();
+    let begun = Instant::now();
+    while !matches!(
+        thief.poll(Duration::from_millis(100)),
+        Some(Err(KafkaError::MessageConsumptionFatal(_)))
+    ) {
+        assert!(begun.elapsed() < REPLACED, "the member does not come back");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_lost_its_place_comes_back_to_it() {
+    let url = url();
+    let pairs = pairs(|| same(&url)).await;
+    let pair = &pairs[0];
+    let _member = pair.one.join("first", "one", |_| Answer::Take).await;
+    let (config, prefix) = plain(&url);
+    let (group, topic) = (format!("{prefix}moocflix.first"), format!("{prefix}{USERS_TOPIC}"));
+    let taken = tokio::task::spawn_blocking(move || take_place(config, &group, &topic));
+    taken.await.unwrap();
+    let user = UserId::generate();
+    pair.two.publish(&events(user, 2)).await;
+    pair.one.idle("first").await;
+    assert_eq!(pair.one.sequences("first", user).await, [1, 2], "{}", pair.name);
 }
 
 /// The number of events that a group has accepted and not handled.
