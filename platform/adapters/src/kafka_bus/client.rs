@@ -5,6 +5,8 @@ use futures::FutureExt as _;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::KafkaResult;
+use rdkafka::groups::GroupInfo;
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 use tokio::sync::watch::{Receiver, Sender};
@@ -60,40 +62,53 @@ impl Deref for Client {
 impl Drop for Client {
     fn drop(&mut self) {
         let (consumer, place, closed) = (self.consumer.take(), self.place.take(), self.closed.take());
-        if consumer.as_ref().is_some_and(|it| it.context().watch().is_away()) {
-            // The library might wait for ever for a broker that is away. Nobody can hear that this process leaves, which is
-            // about to end, and the connections with it.
-            std::mem::forget(consumer);
+        // While offsets are on their way to a broker that is away, the library would never be done with closing a client. So a
+        // client is closed only once they have arrived; until then, it ends with the process.
+        let Some(consumer) = consumer.map(ManuallyDrop::new) else {
+            return;
+        };
+        // The library sends no more offsets for a client that it has given up, and the member goes on with another one.
+        let is_given_up = consumer.client().fatal_error().is_some();
+        if !is_given_up && consumer.context().watch().is_away() {
             return;
         }
         tokio::task::spawn_blocking(move || {
-            if let Some((consumer, place)) = consumer.as_ref().zip(place) {
-                leave(consumer, &place);
+            if is_given_up || place.is_none_or(|place| leave(&consumer, &place)) {
+                drop(ManuallyDrop::into_inner(consumer));
             }
-            drop(consumer);
             drop(closed);
         });
     }
 }
 
-/// Leaves the group: a member with a name of its own keeps its place when it is closed, unless it has unsubscribed before.
-fn leave(consumer: &StreamConsumer<Context>, place: &Place) {
+/// Leaves the group, and returns whether the broker says so. A member with a name of its own keeps its place when it is closed,
+/// unless it has unsubscribed before.
+fn leave(consumer: &StreamConsumer<Context>, place: &Place) -> bool {
+    if consumer.subscription().is_ok_and(|topics| topics.count() == 0) {
+        return true; // it has never joined
+    }
     consumer.unsubscribe();
     let begun = Instant::now();
-    while begun.elapsed() < LEAVING && is_member(consumer, place) {
+    while begun.elapsed() < LEAVING {
         // the library gives partitions back while it is asked for records
         while consumer.recv().now_or_never().is_some() {}
+        if has_left(consumer, place) {
+            return true;
+        }
         std::thread::sleep(LOOK);
     }
+    false
 }
 
-/// Whether the broker lists the member; false if it does not answer.
-fn is_member(consumer: &StreamConsumer<Context>, place: &Place) -> bool {
+/// Whether the broker lists the group without the member; false if it does not answer, or does not know the group, as while it
+/// stops. A member leaves after its offsets have arrived.
+fn has_left(consumer: &StreamConsumer<Context>, place: &Place) -> bool {
     let listed = consumer.fetch_group_list(Some(&place.group), LISTING);
+    let is_known = |group: &&GroupInfo| !["", "Dead"].contains(&group.state());
     // the broker derives a member's id from its name
-    let is_this = |id: &str| id.starts_with(&place.name);
+    let is_member = |group: &GroupInfo| group.members().iter().any(|it| it.id().starts_with(&place.name));
     listed.is_ok_and(|list| {
-        let mut members = list.groups().iter().flat_map(rdkafka::groups::GroupInfo::members);
-        members.any(|member| is_this(member.id()))
+        let mut known = list.groups().iter().filter(is_known);
+        known.any(|group| !is_member(group))
     })
 }

@@ -12,6 +12,8 @@ use testing::suites::bus::{Answer, Instance, events, outgoing, pairs, until};
 const REFUSED: Duration = Duration::from_secs(24);
 /// Three times the promise of five seconds.
 const BACK: Duration = Duration::from_secs(15);
+/// Three times what a member takes that can't leave.
+const ENDS: Duration = Duration::from_secs(12);
 
 async fn is_away(bus: &dyn Bus) {
     let (begun, event) = (Instant::now(), outgoing(&events(UserId::generate(), 1)[0]));
@@ -83,4 +85,22 @@ async fn a_broker_that_comes_later_than_the_process_is_used() {
     let mut heard = heard.events.listen();
     is_back(&late, since).await;
     tokio::time::timeout(BACK, heard.recv()).await.unwrap().unwrap();
+}
+
+#[test]
+fn a_process_whose_broker_freezes_ends_in_time() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(async {
+        let server = KafkaServer::start();
+        let pairs = pairs(|| same(&server.url)).await;
+        let _member = pairs[0].one.join("first", "one", |_| Answer::Take).await;
+        is_back(&pairs[0].one, Instant::now()).await;
+        server.freeze();
+        // the member vanishes here, with offsets that the broker does not take any more
+        server
+    });
+    let begun = Instant::now();
+    runtime.shutdown_timeout(ENDS);
+    assert!(begun.elapsed() < ENDS, "a member is in the way");
+    server.kill();
 }

@@ -46,8 +46,17 @@ impl KafkaServer {
 
     /// Kills it as a power cut would.
     pub(crate) fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Stops it in the middle of its work: it keeps its connections, and answers nothing.
+    pub(crate) fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    fn signal(&self, signal: Signal) {
         let pid = std::fs::read_to_string(self.folder.path().join("pid")).unwrap();
-        kill_process(Pid::from_raw(pid.trim().parse().unwrap()).unwrap(), Signal::KILL).unwrap();
+        kill_process(Pid::from_raw(pid.trim().parse().unwrap()).unwrap(), signal).unwrap();
     }
 
     /// Starts it again after a kill.
