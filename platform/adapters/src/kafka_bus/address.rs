@@ -72,7 +72,7 @@ impl KafkaAddress {
             ("socket.connection.setup.timeout.ms", "5000"),
             ("socket.keepalive.enable", "true"),
             ("reconnect.backoff.ms", "100"),
-            ("reconnect.backoff.max.ms", "1000"),
+            ("reconnect.backoff.max.ms", "500"),
             ("topic.metadata.refresh.interval.ms", "30000"),
             // before the broker does, which would count as an error
             ("connections.max.idle.ms", "300000"),
