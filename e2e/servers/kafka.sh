@@ -150,6 +150,7 @@ format() {
     mkdir -p "$dir/data" "$dir/tmp"
     mapfile -t options < <(java_options)
     id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | tr -d '=') # 16 bytes in base64url
+    id=${id/#-/0} # what begins with a hyphen is taken for an option
     [ "$tls" = no ] || users=(--add-scram "SCRAM-SHA-512=[name=$user,password=$password]")
     java -Xmx128m "${options[@]}" -cp "$lib/*" kafka.tools.StorageTool format -t "$id" -c "$dir/server.properties" \
         "${users[@]}" >"$dir/log" 2>&1 || { tail -n 20 "$dir/log" >&2; die "its storage could not be formatted"; }
