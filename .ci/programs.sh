@@ -14,12 +14,18 @@ programs() {
 # program LIMIT FILE FOLDER [TEST...]: runs all tests of a program, or those named, in the folder where cargo runs them. If it
 # does not end in time, what has passed counts; in CI, everything else runs once more, and what hung is reported as unstable.
 program() {
-  local limit=$1 file=$2 folder=$3 exact=() log ended=0 left
+  local limit=$1 file=$2 folder=$3 exact=() log pid ended=0 left
   shift 3
   [ $# = 0 ] || exact=(--exact)
   log=$(mktemp "$scratch/program.XXXXXX")
   printf '\n     Running %s\n' "${file##*/}"
-  (cd "$folder" && exec timeout --kill-after=10 "$limit" "$file" "${exact[@]}" "$@") 2>&1 | tee "$log" || ended=${PIPESTATUS[0]}
+  # Its output goes into a file: a child of a test may make a pipe that it inherits non-blocking, and what does not fit would be lost.
+  (cd "$folder" && exec timeout --kill-after=10 "$limit" "$file" "${exact[@]}" "$@") >"$log" 2>&1 &
+  pid=$!
+  touch "$scratch/running.$pid"
+  tail --lines=+1 --follow --pid="$pid" "$log"
+  wait "$pid" || ended=$?
+  rm "$scratch/running.$pid"
   [ "$ended" = 124 ] || [ "$ended" = 137 ] || return "$ended"
   mapfile -t left < <("$file" "${exact[@]}" "$@" --list | sed -n 's/: test$//p' | grep -vxFf <(sed -n 's/^test \(.*\) \.\.\. ok$/\1/p' "$log"))
   printf '\n%s did not end in %s; %d tests hung or never began\n' "${file##*/}" "$limit" ${#left[@]}
@@ -44,4 +50,10 @@ lane() {
     flock "$scratch/printing" cat "$output"
   done
   return "$result"
+}
+
+# end_programs: ends what still runs when ./test is interrupted
+end_programs() {
+  local it
+  for it in "$scratch"/running.*; do kill "${it##*.}" 2>/dev/null || true; done
 }
