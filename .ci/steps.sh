@@ -44,6 +44,13 @@ counts() {
     /^ +Tests +/ { for (i = 1; i < NF; i++) { if ($(i+1) ~ /^passed/) p += $i; if ($(i+1) ~ /^failed/) f += $i; if ($(i+1) ~ /^(skipped|todo)/) s += $i } }
     END { print p + 0, f + 0, s + 0 }')
   passed_count=$((passed_count + p)) failed_count=$((failed_count + f)) skipped_count=$((skipped_count + s))
+  [ "$status" = 0 ] || causes >>"$scratch/causes"
+}
+
+# causes: prints the first lines that each failed test of cargo's runner printed, but not of scenes that passed, for the report
+causes() {
+  plain | awk '/^---- [a-z0-9_:]+ stdout ----$/ { print "  " $2 ":"; left = 12; next } /^failures:$/ { left = 0 }
+    left > 0 && NF && !/^ok  / { print "    " substr($0, 1, 400); left-- }'
 }
 
 # names_of_failed: prints the tests that cargo's runner lists as failed
@@ -81,6 +88,7 @@ report() {
   [ "$passed_count" -gt 0 ] || failed+=("no test ran")
   say ""
   printf '%s\n' "${stages[@]}"
+  [ ! -e "$scratch/causes" ] || { echo 'what failed tests printed first:'; cat "$scratch/causes"; }
   for it in "${failed[@]}"; do printf 'failed: %s\n' "$it"; done
   [ ! -e "$scratch/hung" ] || mapfile -t -O ${#unstable[@]} unstable <"$scratch/hung"
   for it in "${unstable[@]}"; do printf 'unstable: %s\n' "$it"; done

@@ -27,10 +27,9 @@ pub async fn output(command: &mut Command, input: &[u8]) -> Result<Vec<u8>> {
     let ((), done) = tokio::join!(feed, child.wait_with_output());
     let done = done?;
     let complaint = String::from_utf8_lossy(&done.stderr).into_owned();
-    let output = String::from_utf8_lossy(&done.stdout)
-        .chars()
-        .take(2_000)
-        .collect::<String>();
+    // What a program prints last says why it failed.
+    let last = &done.stdout[done.stdout.len().saturating_sub(4_000)..];
+    let output = String::from_utf8_lossy(last);
     ensure!(done.status.success(), "{name}: {}\n{complaint}\n{output}", done.status);
     Ok(done.stdout)
 }
