@@ -31,24 +31,43 @@ macro_rules! is_attendance {
          AND v.deleted_at IS NULL AND (l.ended_at IS NULL OR playbacks.started_at < l.ended_at)))"
     };
 }
-const FORGET_BEFORE: &str = concat!("DELETE FROM playbacks WHERE expires_at < $1 AND NOT ", is_attendance!());
-const FORGET_ENDED: &str = concat!(
-    "DELETE FROM playbacks WHERE user_id = $1 AND ended_at < $2 AND NOT ",
-    is_attendance!()
+/// A statement that forgets sessions. On PostgreSQL, it skips those that another change has locked: it locks in no order, and
+/// so it must not wait. The next time forgets them.
+macro_rules! delete {
+    ($($which:expr),+) => {
+        Sql::both(
+            concat!("DELETE FROM playbacks WHERE ", $($which),+),
+            concat!(
+                "DELETE FROM playbacks WHERE id = ANY (ARRAY(SELECT id FROM playbacks WHERE ",
+                $($which),+,
+                " FOR UPDATE SKIP LOCKED))"
+            ),
+        )
+    };
+}
+const FORGET_BEFORE: Sql = delete!("expires_at < $1 AND NOT ", is_attendance!());
+const FORGET_ENDED: Sql = delete!("user_id = $1 AND ended_at < $2 AND NOT ", is_attendance!());
+/// Those of them that are too many. No process has served one of these, so nothing else has to know of their end.
+const FORGET_OPENED: Sql = delete!(
+    "started_at IS NULL AND id IN (SELECT id FROM playbacks \
+     WHERE video_id = $1 AND network IS NOT NULL AND started_at IS NULL AND network = $2 \
+     ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $3)"
 );
-const END_OLDEST: &str = "UPDATE playbacks SET ended_at = $2 WHERE id IN (SELECT id FROM playbacks \
-    WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $3) RETURNING id";
-/// In the order in which other changes lock sessions. SQLite needs no lock: it has one writer at a time.
-const END_OF_CLIENT: Sql = Sql::both(
-    "UPDATE playbacks SET ended_at = $1 WHERE client_id = $2 AND ended_at IS NULL RETURNING id",
-    "UPDATE playbacks SET ended_at = $1 WHERE id IN (SELECT id FROM playbacks WHERE client_id = $2 AND ended_at IS NULL \
-     ORDER BY id FOR UPDATE) RETURNING id",
-);
-/// The list is JSON, so that one statement serves lists of any length.
+const OLDEST: &str = "SELECT id FROM playbacks \
+    WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $2";
+const OF_VIDEO: &str = "SELECT id FROM playbacks WHERE video_id = $1 AND ended_at IS NULL";
+const OF_CLIENT: &str = "SELECT id FROM playbacks WHERE client_id = $1 AND ended_at IS NULL";
+const OF_SIGN_IN: &str = "SELECT id FROM playbacks WHERE session_id = $1 AND ended_at IS NULL";
+const BELOW: &str = "SELECT id FROM playbacks WHERE user_id = $1 AND user_version < $2 AND ended_at IS NULL";
+const OTHERS_BELOW: &str = "SELECT id FROM playbacks WHERE user_id = $1 AND user_version < $2 AND ended_at IS NULL \
+    AND video_id NOT IN (SELECT id FROM videos WHERE owner_id = $1)";
+/// In the order in which other changes lock sessions. SQLite needs no lock: it has one writer at a time. The list is JSON, so
+/// that one statement serves lists of any length.
 const END_ALL: Sql = Sql::both(
-    "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL AND id IN (SELECT unhex(value) FROM json_each($2))",
-    "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL \
-     AND id = ANY (ARRAY(SELECT json_array_elements_text($2::json)::uuid))",
+    "UPDATE playbacks SET ended_at = $1 WHERE ended_at IS NULL AND id IN (SELECT unhex(value) FROM json_each($2)) \
+     RETURNING id",
+    "UPDATE playbacks SET ended_at = $1 WHERE id = ANY (ARRAY(SELECT id FROM playbacks WHERE ended_at IS NULL \
+     AND id = ANY (ARRAY(SELECT json_array_elements_text($2::json)::uuid)) ORDER BY id FOR UPDATE)) RETURNING id",
 );
 /// In the order in which other changes lock sessions. SQLite needs no lock: it has one writer at a time.
 const LOCK_SEEN: Sql = Sql::both(
@@ -58,10 +77,6 @@ const LOCK_SEEN: Sql = Sql::both(
 );
 const SAW: &str = "UPDATE playbacks SET last_seen_at = new.column2 FROM (VALUES ($1, $2)) AS new \
     WHERE playbacks.id = new.column1 AND playbacks.last_seen_at < new.column2";
-/// Those of them that are too many. No process has served one of these, so nothing else has to know of their end.
-const FORGET_OPENED: &str = "DELETE FROM playbacks WHERE started_at IS NULL AND id IN (SELECT id FROM playbacks \
-    WHERE video_id = $1 AND network IS NOT NULL AND started_at IS NULL AND network = $2 \
-    ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $3)";
 
 /// Sessions in the content database.
 #[derive(Clone)]
@@ -116,6 +131,18 @@ pub(crate) enum Ending {
     Client(ClientId),
 }
 
+impl Ending {
+    /// The statement that finds the open sessions, and its values.
+    fn open_sessions(self) -> (&'static str, Vec<backing::db::Value>) {
+        match self {
+            Self::Client(client) => (OF_CLIENT, args![client]),
+            Self::SignIn(session) => (OF_SIGN_IN, args![session]),
+            Self::Below(user, version) => (BELOW, args![user, version]),
+            Self::OthersBelow(user, version) => (OTHERS_BELOW, args![user, version]),
+        }
+    }
+}
+
 impl PlaybackRepository {
     /// Works on the content database.
     pub(crate) fn new(db: Db) -> Self {
@@ -126,17 +153,15 @@ impl PlaybackRepository {
     pub(crate) async fn end_overdue(&self, endings: &[Ending], now: Timestamp) -> Result<Vec<PlaybackId>, DbError> {
         let mut overdue = Vec::new();
         for ending in endings {
-            if is_open(&self.db, *ending).await? {
-                overdue.push(*ending);
-            }
+            let (sql, values) = ending.open_sessions();
+            let open = self.db.read().all::<PlaybackRow>(sql, values).await?;
+            overdue.extend(open.into_iter().map(|row| row.id));
         }
         if overdue.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut tx, mut ended) = (self.db.write().await?, Vec::new());
-        for ending in overdue {
-            ended.extend(end_by(&mut tx, ending, now).await?);
-        }
+        let mut tx = self.db.write().await?;
+        let ended = end_open(&mut tx, &overdue, now).await?;
         tx.commit().await?;
         metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
         Ok(ended)
@@ -280,72 +305,54 @@ async fn make_room(tx: &mut Tx, opened: &NewPlayback) -> Result<Vec<PlaybackId>,
             .await?;
         return Ok(Vec::new());
     }
+    // A transaction locks once in the order of ids; what locks in no order comes last, because it waits for nobody.
+    let values = args![opened.user_id, MAX_OF_USER];
+    let ended = end_found(tx, OLDEST, values, opened.created_at).await?;
+    metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
     tx.run(FORGET_ENDED, args![opened.user_id, opened.created_at - KEEP_ENDED])
         .await?;
-    let values = args![opened.user_id, opened.created_at, MAX_OF_USER];
-    let ended = tx.all::<PlaybackRow>(END_OLDEST, values).await?;
-    metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
+    Ok(ended)
+}
+
+/// Ends those of these sessions that have not ended, and returns their ids.
+async fn end_open(tx: &mut Tx, playbacks: &[PlaybackId], now: Timestamp) -> Result<Vec<PlaybackId>, DbError> {
+    if playbacks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Value = playbacks.iter().map(|id| id.0.as_simple().to_string()).collect();
+    let ended = tx.all::<PlaybackRow>(END_ALL, args![now, ids]).await?;
     Ok(ended.into_iter().map(|row| row.id).collect())
 }
 
-/// Looks for a session that an ending would end.
-async fn is_open(db: &Db, ending: Ending) -> Result<bool, DbError> {
-    let open = match ending {
-        Ending::Client(client) => {
-            let sql = "SELECT id FROM playbacks WHERE client_id = $1 AND ended_at IS NULL LIMIT 1";
-            db.read().one::<PlaybackRow>(sql, args![client]).await?
-        }
-        Ending::SignIn(session) => {
-            let sql = "SELECT id FROM playbacks WHERE session_id = $1 AND ended_at IS NULL LIMIT 1";
-            db.read().one::<PlaybackRow>(sql, args![session]).await?
-        }
-        Ending::Below(user, version) | Ending::OthersBelow(user, version) => {
-            let sql = "SELECT id FROM playbacks WHERE user_id = $1 AND user_version < $2 AND ended_at IS NULL LIMIT 1";
-            db.read().one::<PlaybackRow>(sql, args![user, version]).await?
-        }
-    };
-    Ok(open.is_some())
+/// Ends the sessions that a statement finds, and returns their ids.
+async fn end_found(
+    tx: &mut Tx,
+    sql: &'static str,
+    values: Vec<backing::db::Value>,
+    now: Timestamp,
+) -> Result<Vec<PlaybackId>, DbError> {
+    let found = tx.all::<PlaybackRow>(sql, values).await?;
+    let found: Vec<PlaybackId> = found.into_iter().map(|row| row.id).collect();
+    end_open(tx, &found, now).await
 }
 
 /// Ends the sessions that an event of their user ends, and returns their ids.
 pub(crate) async fn end_by(tx: &mut Tx, ending: Ending, now: Timestamp) -> Result<Vec<PlaybackId>, DbError> {
-    let ended = match ending {
-        Ending::Client(client) => tx.all::<PlaybackRow>(END_OF_CLIENT, args![now, client]).await?,
-        Ending::SignIn(session) => {
-            let sql = "UPDATE playbacks SET ended_at = $1 WHERE session_id = $2 AND ended_at IS NULL RETURNING id";
-            tx.all::<PlaybackRow>(sql, args![now, session]).await?
-        }
-        Ending::Below(user, version) => {
-            let sql = "UPDATE playbacks SET ended_at = $1 \
-                       WHERE user_id = $2 AND user_version < $3 AND ended_at IS NULL RETURNING id";
-            tx.all::<PlaybackRow>(sql, args![now, user, version]).await?
-        }
-        Ending::OthersBelow(user, version) => {
-            let sql = "UPDATE playbacks SET ended_at = $1 \
-                       WHERE user_id = $2 AND user_version < $3 AND ended_at IS NULL \
-                       AND video_id NOT IN (SELECT id FROM videos WHERE owner_id = $2) RETURNING id";
-            tx.all::<PlaybackRow>(sql, args![now, user, version]).await?
-        }
-    };
-    Ok(ended.into_iter().map(|row| row.id).collect())
+    let (sql, values) = ending.open_sessions();
+    end_found(tx, sql, values, now).await
 }
 
 /// Ends these sessions, in the transaction that takes their viewers' rights away.
 pub(crate) async fn end_all(tx: &mut Tx, playbacks: &[PlaybackId], now: Timestamp) -> Result<(), DbError> {
-    if playbacks.is_empty() {
-        return Ok(());
-    }
-    let ids: Value = playbacks.iter().map(|id| id.0.as_simple().to_string()).collect();
-    let ended = tx.run(END_ALL, args![now, ids]).await?;
-    metrics::counter!(metric::PLAYBACKS_ENDED).increment(ended);
+    let ended = end_open(tx, playbacks, now).await?;
+    metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
     Ok(())
 }
 
 /// Ends all sessions of a video, in the transaction that deletes it.
 pub(crate) async fn forget(tx: &mut Tx, video: VideoId, now: Timestamp) -> Result<(), DbError> {
-    let sql = "UPDATE playbacks SET ended_at = $2 WHERE video_id = $1 AND ended_at IS NULL";
-    let ended = tx.run(sql, args![video, now]).await?;
-    metrics::counter!(metric::PLAYBACKS_ENDED).increment(ended);
+    let ended = end_found(tx, OF_VIDEO, args![video], now).await?;
+    metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
     Ok(())
 }
 

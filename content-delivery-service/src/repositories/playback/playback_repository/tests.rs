@@ -4,7 +4,7 @@ use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
 use contracts::events::VideoStreamedByAdmin;
 use entitlements::models::places::Places;
 use entitlements::repositories::playback_key_repository::{PlaybackKeyRepository, SealedKey};
-use testing::{TestDatabase, databases};
+use testing::{TestDatabase, databases, until};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
 
@@ -138,6 +138,57 @@ async fn a_newer_version_of_a_user_ends_what_older_ones_opened() {
         assert_eq!(ended, [theirs.id], "{}", engine.name);
         let ended = end_now(&engine.db, Ending::Below(user, 2)).await;
         assert_eq!(ended, [mine.id], "{}", engine.name);
+    }
+}
+
+/// Waits until a transaction waits for another's lock. SQLite has no locks of rows: there, none would have begun.
+async fn until_one_waits(test: &TestDatabase) {
+    if !test.db.is_postgres() {
+        return;
+    }
+    let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    until("a transaction waits", || async {
+        let waiting: Vec<(i64,)> = test.db.read().all(sql, args![]).await.unwrap();
+        !waiting.is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn many_sessions_are_ended_in_the_order_in_which_other_changes_lock_them() {
+    for (engine, deleted) in each_engine().await.iter().flat_map(|it| [(it, false), (it, true)]) {
+        let (playbacks, user) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
+        let video = video(&engine.db, user).await;
+        let mut opened = [session(video, user), session(video, user)];
+        opened[1].session_id = opened[0].session_id;
+        opened.sort_unstable_by_key(|new| new.id);
+        let [low, high] = opened;
+        // The table has the higher id first.
+        for new in [&high, &low] {
+            playbacks.open(new, None).await.unwrap();
+        }
+        let mut other = engine.db.write().await.unwrap();
+        let touch = "UPDATE playbacks SET last_seen_at = last_seen_at WHERE id = $1";
+        other.run(touch, args![low.id]).await.unwrap();
+        let ending = async {
+            let mut tx = engine.db.write().await.unwrap();
+            if deleted {
+                forget(&mut tx, video, NOW).await.unwrap();
+            } else {
+                end_by(&mut tx, Ending::SignIn(low.session_id), NOW).await.unwrap();
+            }
+            tx.commit().await.unwrap();
+        };
+        let other = async {
+            until_one_waits(engine).await;
+            other.run(touch, args![high.id]).await.unwrap();
+            other.commit().await.unwrap();
+        };
+        tokio::join!(ending, other);
+        for id in [low.id, high.id] {
+            let standing = playbacks.standing(id).await.unwrap().unwrap();
+            assert_eq!(standing.ended_at, Some(NOW), "{}", engine.name);
+        }
     }
 }
 
@@ -363,17 +414,18 @@ async fn no_statement_of_sessions_reads_a_whole_table() {
     for test in each_engine().await {
         for (what, sql, values) in [
             ("a session", STANDING.into(), args![playback]),
-            ("a user's old ends", FORGET_ENDED.into(), args![user, NOW]),
-            ("a user's oldest", END_OLDEST.into(), args![user, NOW, MAX_OF_USER]),
-            (
-                "a network's oldest",
-                FORGET_OPENED.into(),
-                args![video, 7_i64, MAX_OPENED],
-            ),
+            ("a user's old ends", FORGET_ENDED, args![user, NOW]),
+            ("a user's oldest", OLDEST.into(), args![user, MAX_OF_USER]),
+            ("a network's oldest", FORGET_OPENED, args![video, 7_i64, MAX_OPENED]),
             ("ends", ENDED_SINCE.into(), args![NOW]),
             ("policies", POLICIES_SINCE.into(), args![NOW]),
-            ("a client's sessions", END_OF_CLIENT, args![NOW, ClientId::generate()]),
-            ("what ran out", FORGET_BEFORE.into(), args![NOW]),
+            ("a video's sessions", OF_VIDEO.into(), args![video]),
+            ("a client's sessions", OF_CLIENT.into(), args![ClientId::generate()]),
+            ("a sign-in's sessions", OF_SIGN_IN.into(), args![SessionId::generate()]),
+            ("older sessions", BELOW.into(), args![user, 2_i64]),
+            ("older sessions of others", OTHERS_BELOW.into(), args![user, 2_i64]),
+            ("the end of some", END_ALL, args![NOW, "[]"]),
+            ("what ran out", FORGET_BEFORE, args![NOW]),
         ] {
             test.reads_by_index(what, sql, values).await;
         }
