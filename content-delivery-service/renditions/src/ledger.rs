@@ -11,7 +11,7 @@ use crate::models::publication::{Publication, Published};
 use crate::models::recorded::RecordedPicture;
 use crate::models::survey::{ScannedTracks, Survey};
 use crate::repositories::plan_repository::{PlanRepository, failing};
-use crate::repositories::transcode_repository::{TranscodeRepository, write_with_events};
+use crate::repositories::transcode_repository::{TranscodeRepository, lock, write_with_events};
 use backing::Clock;
 use backing::db::{Db, DbError, Tx};
 use backing::tasks::Task;
@@ -81,6 +81,11 @@ impl Ledger {
             plan.is_fetched = self.is_fetched;
         }
         self.repository.record(video, &outcome, task, self.clock.now()).await
+    }
+
+    /// Locks a video's row, in the transaction that gives a task up.
+    pub async fn lock(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
+        lock(tx, video).await
     }
 
     /// Records, in the transaction that gives a task up, that a video's source could not be examined.

@@ -114,6 +114,13 @@ impl Job for EncodeJob {
         }
     }
 
+    async fn lock(&self, tx: &mut Tx, task: &Task) -> Result<(), DbError> {
+        match tasks::read::<EncodeTask>(task) {
+            Ok(encode) => Ledger::lock(tx, encode.video_id).await,
+            Err(_) => Ok(()),
+        }
+    }
+
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
         let Ok(encode) = tasks::read::<EncodeTask>(task) else {
             return Ok(());

@@ -151,6 +151,13 @@ impl Job for ScanJob {
         Ok(Done::AlreadyComplete)
     }
 
+    async fn lock(&self, tx: &mut Tx, task: &Task) -> Result<(), DbError> {
+        match tasks::read(task) {
+            Ok(ScanTask { video_id }) => Ledger::lock(tx, video_id).await,
+            Err(_) => Ok(()),
+        }
+    }
+
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
         let Ok(ScanTask { video_id }) = tasks::read(task) else {
             return Ok(());

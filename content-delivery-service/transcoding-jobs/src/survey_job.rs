@@ -62,6 +62,13 @@ impl Job for SurveyJob {
         }
     }
 
+    async fn lock(&self, tx: &mut Tx, task: &Task) -> Result<(), DbError> {
+        match tasks::read(task) {
+            Ok(SurveyTask { video_id, .. }) => Ledger::lock(tx, video_id).await,
+            Err(_) => Ok(()),
+        }
+    }
+
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
         let Ok(SurveyTask { video_id, .. }) = tasks::read(task) else {
             return Ok(());

@@ -238,6 +238,15 @@ pub trait Job: Send + Sync {
     /// Does the work. The future may be dropped at any await, if the lease is lost or the process stops.
     async fn run(&self, task: &Task) -> Result<Done, JobError>;
 
+    /// Locks what [`Job::abandoned`] changes, before the task itself; does nothing by default.
+    ///
+    /// Whoever cancels the tasks of a subject has locked the subject first. In the other order, the two would wait for each
+    /// other.
+    async fn lock(&self, tx: &mut Tx, task: &Task) -> Result<(), DbError> {
+        let _ = (tx, task);
+        Ok(())
+    }
+
     /// Called in the transaction that makes the task a dead letter; does nothing by default.
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, message: &str) -> Result<(), DbError> {
         let _ = (tx, task, code, message);

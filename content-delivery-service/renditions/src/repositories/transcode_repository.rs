@@ -89,6 +89,13 @@ impl TranscodeRepository {
     }
 }
 
+/// Locks a video's row in the caller's transaction, with an update of nothing.
+pub async fn lock(tx: &mut Tx, video: VideoId) -> Result<(), DbError> {
+    let sql = "UPDATE videos SET changes = changes WHERE id = $1";
+    tx.run(sql, args![video]).await?;
+    Ok(())
+}
+
 /// Writes an outcome and its events in the caller's transaction.
 pub async fn write_with_events(
     tx: &mut Tx,

@@ -245,6 +245,7 @@ impl Worker {
         };
         tracing::warn!(task = %task.key, code, message, "the task became a dead letter");
         let mut tx = self.queue.db.write().await?;
+        job.lock(&mut tx, task).await?;
         if !settle::dead(&mut tx, task, now, code, message).await? {
             return Ok("lost");
         }

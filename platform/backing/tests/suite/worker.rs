@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use backing::db::Migration;
-use backing::tasks::{Done, Job, JobError, NewTask, Queue, Task, Worker, enqueue, revive_subject};
+use backing::tasks::{Done, Job, JobError, NewTask, Queue, Task, Worker, cancel_subject, enqueue, revive_subject};
 use backing::{Clock, Db, DbError, Tx, args};
 use contracts::{Timestamp, UserId};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use testing::{TestDatabase, databases};
+use testing::{TestDatabase, databases, until};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -32,7 +32,7 @@ enum Step {
     Ends(Result<Done, JobError>),
     Publishes,
     Panics,
-    Waits(oneshot::Receiver<()>),
+    Waits(oneshot::Receiver<Result<Done, JobError>>),
     Hangs,
 }
 
@@ -66,12 +66,15 @@ impl Job for Script {
                 Ok(Done::AlreadyComplete)
             }
             Step::Panics => panic!("as the script says"),
-            Step::Waits(until) => {
-                until.await.unwrap();
-                Ok(Done::Complete)
-            }
+            Step::Waits(result) => result.await.unwrap(),
             Step::Hangs => std::future::pending().await,
         }
+    }
+
+    async fn lock(&self, tx: &mut Tx, task: &Task) -> Result<(), DbError> {
+        tx.run("UPDATE given_up SET code = code WHERE key = $1", args![&task.key])
+            .await?;
+        Ok(())
     }
 
     async fn abandoned(&self, tx: &mut Tx, task: &Task, code: &str, _: &str) -> Result<(), DbError> {
@@ -153,6 +156,19 @@ impl Test {
         while self.state().await != state {
             tokio::time::sleep(OFTEN).await;
         }
+    }
+
+    /// Waits until a transaction waits for another's lock. SQLite has no locks of rows: there, none would have begun.
+    async fn until_one_waits(&self) {
+        if !self.at.db.is_postgres() {
+            return;
+        }
+        let sql = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        until("a transaction waits", || async {
+            let waiting: Vec<(i64,)> = self.at.db.read().all(sql, args![]).await.unwrap();
+            !waiting.is_empty()
+        })
+        .await;
     }
 
     /// The key, code and message of each dead letter.
@@ -313,6 +329,36 @@ async fn a_permanent_failure_becomes_a_dead_letter_that_can_be_enqueued_again() 
 }
 
 #[tokio::test]
+async fn what_a_dead_letter_changes_is_locked_before_its_task() {
+    for mut test in each(Vec::new).await {
+        let (resume, waits) = oneshot::channel();
+        test.job.steps.lock().unwrap().push_back(Step::Waits(waits));
+        test.enqueue("overtaken").await;
+        let mut tx = test.at.db.write().await.unwrap();
+        let sql = "INSERT INTO given_up (key, code) VALUES ('overtaken', 'before')";
+        tx.run(sql, args![]).await.unwrap();
+        tx.commit().await.unwrap();
+        beside(test.worker(1, OFTEN), async {
+            test.runs.recv().await.unwrap();
+            let mut deletion = test.at.db.write().await.unwrap();
+            let sql = "UPDATE given_up SET code = 'deleted' WHERE key = 'overtaken'";
+            deletion.run(sql, args![]).await.unwrap();
+            resume
+                .send(Err(JobError::Permanent("code".to_owned(), String::new())))
+                .unwrap();
+            test.until_one_waits().await;
+            let now = test.clock.now();
+            assert_eq!(cancel_subject(&mut deletion, SUBJECT, now).await.unwrap(), 1);
+            deletion.commit().await.unwrap();
+        })
+        .await;
+        let deleted = ("overtaken".to_owned(), "deleted".to_owned());
+        assert_eq!(test.given_up().await, [deleted], "{}", test.at.name);
+        assert_eq!(test.state().await, "done", "{}", test.at.name);
+    }
+}
+
+#[tokio::test]
 async fn a_dead_letter_whose_key_has_a_live_task_is_not_enqueued_again() {
     let script = || vec![Step::Ends(Err(JobError::Permanent("code".to_owned(), String::new())))];
     for mut test in each(script).await {
@@ -391,7 +437,7 @@ async fn a_stop_lets_the_running_task_finish_and_claims_no_other() {
             test.enqueue("too late").await;
             stop.send(()).unwrap();
             tokio::time::sleep(OFTEN).await;
-            resume.send(()).unwrap();
+            resume.send(Ok(Done::Complete)).unwrap();
         };
         tokio::join!(steps, worker.run(async { stopped.await.unwrap() }));
         let states = "SELECT key, state FROM tasks ORDER BY key";
