@@ -50,7 +50,7 @@ impl Default for Backlog {
 }
 
 impl Backlog {
-    fn of(bytes: usize) -> Self {
+    pub(super) fn of(bytes: usize) -> Self {
         Self(Arc::new(Semaphore::new(bytes)))
     }
 

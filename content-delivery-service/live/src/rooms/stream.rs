@@ -18,6 +18,11 @@ use tokio::time::{Instant, timeout_at};
 
 /// How long a player may wait for a lecture's first part.
 const FIRST: Duration = Duration::from_secs(6);
+/// How many newer segments are finished when one that found no room to wait for the store becomes a gap.
+///
+/// Until then, players that follow the lecture load it from memory. A delta update leaves out only what is at least six target
+/// durations old, so that all players learn of the gap.
+const GAP_AFTER: u32 = 5;
 
 /// One lecture's stream.
 pub(super) struct Stream {
@@ -35,6 +40,8 @@ struct State {
     is_over: bool,
     /// None once nothing more is to be stored.
     jobs: Option<Jobs>,
+    /// Segments that are not stored, and not gaps yet.
+    lost: BTreeSet<(Rendition, u32)>,
 }
 
 /// What a reader gets now, or what it has to wait for.
@@ -70,6 +77,7 @@ impl Stream {
             noted: recording.targets,
             is_over: false,
             jobs: Some(jobs),
+            lost: BTreeSet::new(),
         };
         Self {
             state: Mutex::new(state),
@@ -106,6 +114,7 @@ impl Stream {
             state.packager.as_mut().map(Packager::end).unwrap_or_default()
         });
         let mut state = self.state();
+        state.make_gaps(|_, _| true);
         if let Some(jobs) = state.jobs.take() {
             jobs.complete();
         }
@@ -212,6 +221,8 @@ impl State {
                 }
                 Made::Segment { rendition, segment } => {
                     self.record(rendition, segment);
+                    let newest = segment.sequence;
+                    self.make_gaps(|of, sequence| of == rendition && sequence.saturating_add(GAP_AFTER) <= newest);
                     changed.insert(rendition);
                 }
                 Made::KeyFrame(layer) => asked.push(layer),
@@ -237,10 +248,24 @@ impl State {
             Some(bytes) => {
                 if let Some(waiting) = jobs.segment(rendition, segment, bytes) {
                     shelf.keep(segment.sequence, &waiting);
+                } else {
+                    self.lost.insert((rendition, segment.sequence));
                 }
             }
             None => jobs.note(Fact::Segment(rendition, segment)),
         }
+    }
+
+    /// Makes gaps of lost segments: memory will not have them for long.
+    fn make_gaps(&mut self, is_due: impl Fn(Rendition, u32) -> bool) {
+        let Some(packager) = &mut self.packager else { return };
+        self.lost.retain(|&(rendition, sequence)| {
+            let is_due = is_due(rendition, sequence);
+            if is_due {
+                packager.lose(rendition, sequence);
+            }
+            !is_due
+        });
     }
 
     fn shelf(&self, name: &RenditionName) -> Option<&Shelf> {
@@ -316,4 +341,89 @@ fn parse(name: &RenditionName) -> Option<Rendition> {
 /// What is not in memory may be in the store.
 fn found(bytes: Option<Bytes>) -> Found {
     Found::Reply(bytes.map_or(LiveReply::Elsewhere, |bytes| LiveReply::File { bytes, packed: None }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::backlog::Backlog;
+    use super::*;
+    use broadcasts::models::recording::name_of;
+    use contracts::VideoId;
+    use live::{Format, H264, Track};
+
+    const PICTURE: Rendition = Rendition::Picture(0);
+    /// 2025-12-01T12:00:00Z
+    const NOON: i64 = 1_764_590_400_000_000;
+
+    fn format() -> Arc<Format> {
+        // x264, High, 1920x1080
+        let sps = [
+            0x67, 0x64, 0x00, 0x28, 0xac, 0xd9, 0x40, 0x78, 0x02, 0x27, 0xe5, 0x9a, 0x80, 0x80, 0x80, 0xa0, 0x00, 0x00,
+            0x03, 0x00, 0x20, 0x00, 0x00, 0x07, 0x81, 0xe3, 0x06, 0x32, 0xc0,
+        ];
+        let pps = vec![Bytes::from_static(&[0x68, 0xeb, 0xec, 0xb2, 0x2c])];
+        Arc::new(Format::H264(H264 {
+            sps: sps.to_vec().into(),
+            pps,
+        }))
+    }
+
+    /// Publishes pictures, 30 in a second, with a key frame every two.
+    fn publish(stream: &Stream, seconds: i64) {
+        let format = format();
+        for n in 0..30 * seconds {
+            let key = n % 60 == 0;
+            let mut data = vec![0; 1_000];
+            data[..4].copy_from_slice(&996_u32.to_be_bytes());
+            data[4] = if key { 0x65 } else { 0x41 };
+            let frame = Frame {
+                track: Track::Picture(0),
+                format: Arc::clone(&format),
+                decoded_at: n * 3_000,
+                shown_after: 0,
+                key,
+                data: data.into(),
+            };
+            let now = NOON + n * 100_000 / 3;
+            stream.push(&frame, true, now);
+            stream.tick(now);
+        }
+    }
+
+    /// The numbers of the segments that the playlist has, and whether they are gaps.
+    async fn listed(stream: &Stream) -> Vec<(u32, bool)> {
+        let file = LiveFile::Playlist(name_of(PICTURE).unwrap());
+        let LiveReply::File { bytes, .. } = stream.read(&file, Reload::default()).await else {
+            panic!("no playlist");
+        };
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let (mut segments, mut is_gap) = (Vec::new(), false);
+        for line in text.lines() {
+            is_gap |= line == "#EXT-X-GAP";
+            if let Some(number) = line.strip_suffix(".m4s") {
+                segments.push((number.parse().unwrap(), std::mem::take(&mut is_gap)));
+            }
+        }
+        segments
+    }
+
+    #[tokio::test]
+    async fn a_segment_that_finds_no_room_is_a_gap_before_memory_loses_it() {
+        // A segment is of some 60,000 bytes: only the first one finds room, and it is never stored.
+        let (jobs, _recorder) = Backlog::of(100_000).of_lecture(VideoId::generate());
+        let stream = Stream::new(&Recording::default(), None, jobs);
+        publish(&stream, 41);
+        let segments = listed(&stream).await;
+        let newest = segments.last().unwrap().0;
+        assert!(newest >= 15, "{segments:?}");
+        for (sequence, is_gap) in segments {
+            assert_eq!(is_gap, (1..=newest - GAP_AFTER).contains(&sequence), "{sequence}");
+            let file = LiveFile::Segment(name_of(PICTURE).unwrap(), sequence);
+            assert!(is_gap || stream.in_memory(&file).is_some(), "{sequence}");
+        }
+        stream.end();
+        for (sequence, is_gap) in listed(&stream).await {
+            assert_eq!(is_gap, sequence > 0, "{sequence}");
+        }
+    }
 }

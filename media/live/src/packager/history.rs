@@ -56,6 +56,28 @@ impl History {
         }
     }
 
+    /// Makes a gap of a segment, whose file will not be there.
+    pub(super) fn lose(&mut self, sequence: u32) {
+        let Ok(place) = self.segments.binary_search_by_key(&sequence, |it| it.sequence) else {
+            return;
+        };
+        let Some(segment) = self.segments.get_mut(place) else {
+            return;
+        };
+        segment.bytes = 0;
+        segment.frames = 0;
+        let segment = *segment;
+        let previous = place.checked_sub(1).and_then(|before| self.segments.get(before));
+        let lines = Self::lines_of(previous, &segment, &[]);
+        let begin = self.places.get(place).copied().unwrap_or(self.lines.len());
+        let end = self.places.get(place + 1).copied().unwrap_or(self.lines.len());
+        let longer = lines.len().saturating_sub(end.saturating_sub(begin));
+        self.lines.replace_range(begin..end, &lines);
+        for later in self.places.iter_mut().skip(place + 1) {
+            *later += longer;
+        }
+    }
+
     pub(super) fn add_init(&mut self, init: InitState) {
         self.inits.push(init);
     }

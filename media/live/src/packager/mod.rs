@@ -76,6 +76,14 @@ impl Packager {
         }
     }
 
+    /// Says that the file of a finished segment will not be there: it becomes a gap in the playlist.
+    pub fn lose(&mut self, rendition: Rendition, sequence: u32) {
+        if let Some(stream) = self.lecture.streams.get_mut(&rendition) {
+            stream.lose(sequence);
+            self.playlists.retain(|(of, _), _| *of != rendition);
+        }
+    }
+
     /// Says whether the publisher sends key frames when it is asked: another one may have taken over.
     pub fn set_answers_requests(&mut self, answers: bool) {
         self.lecture.settings.answers_requests = answers;

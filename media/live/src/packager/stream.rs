@@ -113,6 +113,11 @@ impl Stream {
         &self.history
     }
 
+    /// Makes a gap of a segment, whose file will not be there.
+    pub(super) fn lose(&mut self, sequence: u32) {
+        self.history.lose(sequence);
+    }
+
     pub(super) fn open(&self) -> Option<&Open> {
         self.open.as_ref()
     }
