@@ -146,6 +146,15 @@ pub(crate) async fn count(tx: &mut Tx, sql: &'static str, id: Uuid) -> Result<i6
     Ok(row.map_or(0, |(count,)| count))
 }
 
+/// Refuses another course for somebody who owns as many as one may.
+pub(crate) async fn demand_room(tx: &mut Tx, owner: UserId, most: i64) -> Result<(), NotDone> {
+    let owned = "SELECT count(*) FROM courses WHERE owner_id = $1";
+    if count(tx, owned, owner.into()).await? >= most {
+        return Err(NotDone::TooMany("courses of one owner", most));
+    }
+    Ok(())
+}
+
 /// Writes the event with everything that decides who may watch what of a course.
 pub(crate) async fn publish_course(tx: &mut Tx, id: CourseId, now: Timestamp) -> Result<(), NotDone> {
     let rows = tx.all::<OutlineRow>(COURSE, args![id]).await?;

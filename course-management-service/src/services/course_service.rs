@@ -53,7 +53,7 @@ pub(crate) struct CourseService {
     lectures: LectureStates,
     pub(super) clock: Clock,
     /// How many courses one person may own.
-    owned: i64,
+    pub(super) owned: i64,
     /// How much of a lecture completes it in a course that sets no share of its own.
     completed_share: f64,
 }

@@ -62,6 +62,9 @@ pub(crate) enum EnrolmentError {
     Ended,
     #[error("a course needs an owner: hand it over first")]
     OwnerStays,
+    /// How many courses one person may own.
+    #[error("this person owns {0} courses, as many as one may")]
+    TooManyOwned(i64),
     #[error("the course has changed since it was read")]
     Stale,
     /// The limit ends after this time.

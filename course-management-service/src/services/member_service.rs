@@ -107,10 +107,12 @@ impl MemberService {
             let now = self.courses.clock.now();
             if role == CourseRole::Owner {
                 self.demand_teacher(user).await?;
-                let handed = self.members.hand_over((id, version), user, audit.as_ref(), now).await;
+                let heir = (user, self.courses.owned);
+                let handed = self.members.hand_over((id, version), heir, audit.as_ref(), now).await;
                 handed.map_err(|error| match error {
                     NotDone::Db(error) => EnrolmentError::from(error),
                     NotDone::Stale => EnrolmentError::Stale,
+                    NotDone::TooMany(_, most) => EnrolmentError::TooManyOwned(most),
                     _ => EnrolmentError::NoMember,
                 })?;
             } else if !self.members.set_role(id, user, role, audit.as_ref(), now).await? {

@@ -202,6 +202,29 @@ async fn a_course_is_handed_over_to_an_instructor() {
 }
 
 #[tokio::test]
+async fn nobody_is_handed_a_course_who_owns_as_many_as_one_may() {
+    for server in Server::with(|config| config.owned_courses = 1).await {
+        let owner = server.instructor();
+        let (course, _) = server.published(&owner, json!({})).await;
+        let heir = server.instructor();
+        server
+            .post(&owner, &format!("{course}/enrolments"), json!({"user_id": heir.id}))
+            .await
+            .is(201);
+        let draft = server.course(&heir, json!({})).await;
+        let member = format!("{course}/members/{}", heir.id);
+        let own = json!({"role": "owner"});
+        server
+            .put(&owner, &member, own.clone())
+            .await
+            .is_problem(409, "too_many");
+        assert_eq!(server.read(&owner, &course).await.json["my_role"], "owner");
+        server.delete(&heir, &draft).await.is(204);
+        assert_eq!(server.put(&owner, &member, own).await.is(200).json["role"], "owner");
+    }
+}
+
+#[tokio::test]
 async fn two_heirs_at_once_leave_one_owner() {
     for server in Server::on_each_engine().await {
         let owner = server.instructor();

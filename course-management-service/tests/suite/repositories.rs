@@ -130,7 +130,10 @@ async fn a_stale_edit_changes_nothing_and_counts_no_version() {
                 .await,
             house.courses.renew_code(id, Some(1), "X", (NOW, None)).await,
             house.courses.delete_draft(id, Some(1), (NOW, None)).await.map(|_| ()),
-            house.members.hand_over((id, Some(1)), house.owner, None, NOW).await,
+            house
+                .members
+                .hand_over((id, Some(1)), (house.owner, 10), None, NOW)
+                .await,
         ] {
             assert!(matches!(stale, Err(NotDone::Stale)), "{stale:?}");
         }
@@ -214,7 +217,7 @@ async fn an_end_that_comes_after_a_promotion_is_refused() {
         assert!(!house.enrolments.end(id, user, by_owner, None, NOW).await.unwrap());
         assert_eq!(house.enrolments.join(id, user, NOW).await.unwrap(), Enrolled::Removed);
         assert_eq!(house.members.find(id, user).await.unwrap(), None);
-        let stranger = house.members.hand_over((id, None), user, None, NOW).await;
+        let stranger = house.members.hand_over((id, None), (user, 10), None, NOW).await;
         assert!(matches!(stranger, Err(NotDone::Missing("user"))));
         assert_eq!(
             house.courses.find(id, None).await.unwrap().unwrap().course.owner_id,

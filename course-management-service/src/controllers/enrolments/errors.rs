@@ -20,6 +20,7 @@ impl From<E> for Problem {
             E::Ended => Self::new(S::CONFLICT, "course_ended", detail),
             E::Stale => Self::new(S::PRECONDITION_FAILED, "stale", detail),
             E::OwnerStays => Self::new(S::CONFLICT, "owner_stays", detail),
+            E::TooManyOwned(_) => Self::new(S::CONFLICT, "too_many", detail),
             E::TooManyTries(wait) => {
                 Self::new(S::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(whole_seconds(wait))
             }

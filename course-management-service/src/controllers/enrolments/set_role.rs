@@ -33,7 +33,7 @@ pub(crate) struct Body {
         (status = 200, description = "The member.", body = MemberDocument),
         (status = 403, description = "`owner_required`", body = ProblemDocument),
         (status = 404, description = "`course_not_found` or `user_not_found`", body = ProblemDocument),
-        (status = 409, description = "`owner_stays`", body = ProblemDocument),
+        (status = 409, description = "`owner_stays`, or `too_many`: the new owner owns as many courses as one may.", body = ProblemDocument),
         (status = 412, description = "`stale`", body = ProblemDocument),
         (status = 422, description = "`invalid_request`", body = ProblemDocument),
     )

@@ -1,7 +1,7 @@
 //! Courses.
 
 use crate::models::courses::course::{Course, CourseChange, CourseOf, NewCourse};
-use crate::repositories::rows::{CourseRow, NotDone, begin_edit, claimed, commit_edit, count, course_columns};
+use crate::repositories::rows::{CourseRow, NotDone, begin_edit, claimed, commit_edit, course_columns, demand_room};
 use crate::repositories::rows::{publish_course, publish_enrolment};
 use backing::audit::{self, NewEntry};
 use backing::db::{ColumnError, Db, DbError, Record, Row, Sql, before};
@@ -124,10 +124,7 @@ impl CourseRepository {
         if let Some(before) = claimed(&mut tx, request, new.id.into(), now).await? {
             return Ok(before.into());
         }
-        let owned = "SELECT count(*) FROM courses WHERE owner_id = $1";
-        if count(&mut tx, owned, new.owner_id.into()).await? >= most {
-            return Err(NotDone::TooMany("courses of one owner", most));
-        }
+        demand_room(&mut tx, new.owner_id, most).await?;
         tx.run(
             "INSERT INTO courses (id, owner_id, title, description, search_text, status, access, joining, code, opens_at, \
              ends_at, completed_share, version, created_at, updated_at) \

@@ -2,7 +2,7 @@
 
 use super::enrolment_repository::{EnrolmentRow, enrolment_columns};
 use crate::models::enrolments::enrolment::Enrolment;
-use crate::repositories::rows::{NotDone, begin_edit, publish_course, publish_enrolment};
+use crate::repositories::rows::{NotDone, begin_edit, demand_room, publish_course, publish_enrolment};
 use backing::args;
 use backing::audit::{self, NewEntry};
 use backing::db::{Db, DbError, Tx, after};
@@ -79,18 +79,19 @@ impl MemberRepository {
         Ok(true)
     }
 
-    /// Hands a course over to another member; its owner becomes an editor.
+    /// Hands a course over to another member, who owns fewer than `most`; its owner becomes an editor.
     ///
-    /// Errors: `Missing`, `Stale`, or what the database reports
+    /// Errors: `Missing`, `Stale`, `TooMany`, or what the database reports
     pub async fn hand_over(
         &self,
         (course, version): (CourseId, Option<i64>),
-        to: UserId,
+        (to, most): (UserId, i64),
         audit: Option<&NewEntry>,
         now: Timestamp,
     ) -> Result<(), NotDone> {
         let mut tx = self.db.write().await?;
         let owner = begin_edit(&mut tx, course, version, now).await?.owner_id;
+        demand_room(&mut tx, to, most).await?;
         tx.run("UPDATE courses SET owner_id = $2 WHERE id = $1", args![course, to])
             .await?;
         let mut changed = Vec::new();
