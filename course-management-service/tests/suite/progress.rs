@@ -213,7 +213,7 @@ async fn the_table_of_all_members_is_harmless_in_a_spreadsheet() {
             ("no-store", "Accept")
         );
         let lines: Vec<&str> = table.text.split("\r\n").collect();
-        assert_eq!(lines[0], "user_id,name,completed,of,seconds,last_watched_at");
+        assert_eq!(lines[0], "\u{feff}user_id,name,completed,of,seconds,last_watched_at");
         assert_eq!(
             lines[1],
             format!("{},\"'=HYPERLINK(\"\"https://x.test\"\")\",0,2,0,", owner.id)

@@ -58,9 +58,11 @@ pub(crate) async fn show_attendance(
     Ok((personal, kind, table(&items)).into_response())
 }
 
+/// The mark at its beginning is for Excel, which takes UTF-8 for the letters of one language without it.
+///
 /// Source: RFC 4180
 fn table(items: &[AttendeeDocument]) -> String {
-    let mut lines = vec!["user_id,name,from,until".to_owned()];
+    let mut lines = vec!["\u{feff}user_id,name,from,until".to_owned()];
     lines.extend(items.iter().map(|it| {
         let name = cell(it.name.as_deref().unwrap_or_default());
         format!("{},{name},{},{}", it.user_id, it.from, it.until)
@@ -71,7 +73,7 @@ fn table(items: &[AttendeeDocument]) -> String {
 
 /// A text in quotes. People choose their own names, and a spreadsheet must not take one for a formula.
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let guard = if formula { "'" } else { "" };
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
@@ -86,6 +88,8 @@ mod tests {
             cell("Ada \"the\" Countess, Lovelace"),
             "\"Ada \"\"the\"\" Countess, Lovelace\""
         );
-        assert_eq!(cell("=HYPERLINK(1)"), "\"'=HYPERLINK(1)\"");
+        for formula in ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\t=1", "＝1"] {
+            assert_eq!(cell(formula), format!("\"'{formula}\""));
+        }
     }
 }

@@ -65,6 +65,7 @@ async fn a_teacher_sees_who_attended_from_when_to_when_also_as_a_table() {
     let table = server.send(table.header("accept", "text/csv")).await;
     let text = String::from_utf8(table.bytes.to_vec()).unwrap();
     assert_eq!(text.lines().count(), 2, "{text}");
+    assert!(text.starts_with("\u{feff}user_id,name,"), "{text}");
     assert!(
         text.lines()
             .nth(1)

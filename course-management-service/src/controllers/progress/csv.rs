@@ -5,6 +5,9 @@
 /// The media type, as `Accept` names it.
 pub(super) const CSV: &str = "text/csv";
 
+/// The beginning of a table. Without this mark, Excel takes UTF-8 for the letters of one language.
+pub(super) const BEGINNING: &str = "\u{feff}";
+
 /// One line, with its end.
 pub(super) fn line(cells: &[&str]) -> String {
     let cells: Vec<String> = cells.iter().map(|cell| safe(cell)).collect();

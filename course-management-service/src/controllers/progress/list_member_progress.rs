@@ -1,6 +1,6 @@
 //! `GET /{course_id}/members/progress`
 
-use super::csv::{CSV, line};
+use super::csv::{BEGINNING, CSV, line};
 use super::documents::MemberProgressDocument;
 use crate::controllers::state::Api;
 use crate::services::access_service::Asker;
@@ -60,7 +60,8 @@ pub(crate) async fn list_member_progress(
         let mut pages = Box::pin(api.progress.of_all_members(id, asker));
         // What is wrong with the request shows at the first page; a later error cuts the table off.
         let first = pages.try_next().await?.unwrap_or_default();
-        let begin = stream::once(ready(Ok(line(&HEADINGS) + &lines(first))));
+        let begin = [BEGINNING, &line(&HEADINGS), &lines(first)].concat();
+        let begin = stream::once(ready(Ok(begin)));
         let table = Body::from_stream(begin.chain(pages.inspect_err(cut_off).map_ok(lines)));
         let kind = [
             (CONTENT_TYPE, "text/csv; charset=utf-8"),
