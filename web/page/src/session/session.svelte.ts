@@ -26,6 +26,10 @@ export class Session {
   farewell = $state<Farewell>(null);
   /** Asked over the page, so that what the page shows and what was typed stays. */
   readonly question = new Question();
+  /** What is still to be sent under this sign-in before it ends. */
+  readonly beforeSignOut = new Set<() => Promise<void>>();
+  /** Whether this tab is signing out: the server may refuse whatever is sent now. */
+  leaving = false;
 
   #token = '';
   #expires = 0;
@@ -84,11 +88,15 @@ export class Session {
    * it keeps the user signed in, so that it can be repeated.
    */
   async signOut(everywhere = false): Promise<void> {
+    await Promise.allSettled([...this.beforeSignOut].map((send) => send()));
+    this.leaving = true;
     try {
       await body(this.#mine.POST('/api/v1/users/logout', { body: everywhere ? { everywhere } : {} }));
     } catch (thrown) {
       const problem = Problem.of(thrown);
       if (everywhere || problem.status === 503) throw problem;
+    } finally {
+      this.leaving = false;
     }
     drafts.clear();
     this.end(null);

@@ -17,6 +17,8 @@ export class Watch {
   #playing = false;
   /** Whether the player has reached the position that it opens at. */
   #opened = false;
+  /** The last report, sent or on its way. */
+  #delivery: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly videoId: string,
@@ -58,8 +60,14 @@ export class Watch {
     const timer = setInterval(() => this.#send(video), sendEvery);
     document.addEventListener('visibilitychange', () => document.hidden && this.#send(video), { signal });
     window.addEventListener('pagehide', () => this.#send(video), { signal });
+    const last = () => {
+      this.#send(video);
+      return this.#delivery;
+    };
+    session.beforeSignOut.add(last);
     return () => {
       gone.abort();
+      session.beforeSignOut.delete(last);
       clearInterval(timer);
       this.#send(video);
     };
@@ -77,11 +85,11 @@ export class Watch {
   }
 
   #send(video: HTMLVideoElement): void {
-    if (session.state !== 'in' || !this.#moved || video.readyState === 0) return;
+    if (session.state !== 'in' || session.leaving || !this.#moved || video.readyState === 0) return;
     this.#moved = false;
     const intervals = this.#played.take();
     this.#played.giveBack(intervals.splice(mostIntervals));
-    void this.#deliver(video.currentTime, intervals);
+    this.#delivery = this.#deliver(video.currentTime, intervals);
   }
 
   async #deliver(position: number, intervals: Interval[]): Promise<void> {
@@ -90,6 +98,8 @@ export class Watch {
       // The report outlives the page.
       await body(api.POST('/api/v1/content/{video_id}/watch', { params: this.#at, body: report, keepalive: true }));
     } catch (thrown) {
+      // A sign-in that has ended meanwhile, here or in another tab, is no reason to complain.
+      if (session.state !== 'in') return;
       const problem = Problem.of(thrown);
       const { status } = problem;
       if (problem.isBarred) this.onlost(problem);

@@ -1,0 +1,63 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { session } from '../session/session.svelte';
+import { Watch } from './watch.svelte';
+
+const user = { id: 'u1', email: 'ada@example.org', name: 'Ada', roles: ['learner'] };
+const json = (status: number, body: unknown) => new Response(JSON.stringify(body), { status });
+const tokens = () => json(200, { access_token: 'first', token_type: 'Bearer', expires_in: 300, user });
+let asked: string[];
+let report: () => Promise<Response>;
+
+beforeEach(async () => {
+  asked = [];
+  report = async () => new Response(null, { status: 204 });
+  vi.stubGlobal('fetch', async (request: Request) => {
+    const path = new URL(request.url).pathname;
+    asked.push(path);
+    if (path.endsWith('/watch')) return report();
+    if (path.endsWith('/login')) return tokens();
+    return path.endsWith('/logout') ? new Response(null, { status: 204 }) : json(400, { error: 'invalid_grant' });
+  });
+  await session.signIn('ada@example.org', 'a long password');
+  asked = [];
+});
+
+afterEach(() => session.end(null));
+
+/** A player at some place of a lecture. */
+function playing(watch: Watch): { video: HTMLVideoElement; unwatch: () => void } {
+  const video = document.createElement('video');
+  Object.defineProperties(video, {
+    readyState: { value: 4 },
+    currentTime: { value: 12, writable: true },
+    paused: { value: false },
+    seeking: { value: false },
+  });
+  const unwatch = watch.follow(video);
+  video.dispatchEvent(new Event('playing'));
+  return { video, unwatch };
+}
+
+test('the position is reported before a sign-out ends the session', async () => {
+  const { unwatch } = playing(new Watch('v1'));
+  await session.signOut();
+  expect(asked).toEqual(['/api/v1/content/v1/watch', '/api/v1/users/logout']);
+  unwatch();
+  expect(asked).toHaveLength(2);
+});
+
+test('a report that meets a sign-out of another tab is dropped', async () => {
+  const watch = new Watch('v1');
+  const lost = vi.fn();
+  watch.onlost = lost;
+  let refuse: (answer: Response) => void = () => undefined;
+  report = () => new Promise((resolve) => (refuse = resolve));
+  const { video, unwatch } = playing(watch);
+  video.dispatchEvent(new Event('pause'));
+  await vi.waitFor(() => expect(asked).toHaveLength(1));
+  session.end(null);
+  refuse(json(401, { code: 'unauthenticated' }));
+  unwatch();
+  await new Promise((resolve) => setTimeout(resolve));
+  expect(lost).not.toHaveBeenCalled();
+});
