@@ -10,6 +10,10 @@ const LENGTH: f64 = 0.12;
 const WHITE: f64 = 200.0;
 /// The level from which sound counts as the beep, in dB of full scale.
 const LOUD: f64 = -22.0;
+/// The bytes of a decoded sample of sound.
+const SAMPLE: usize = 2;
+/// The samples of a millisecond.
+const MILLISECOND: usize = 48;
 
 /// ffmpeg's inputs for a moving picture that flashes at these seconds and audio that beeps with it.
 #[must_use]
@@ -45,15 +49,14 @@ pub struct Frame {
 }
 
 /// Parses the output of ffmpeg's `metadata` filters: a time and a value per line.
-fn printed(text: &str) -> Vec<(f64, f64)> {
+fn printed(text: &str) -> Vec<(f64, &str)> {
     let mut found = Vec::new();
     let mut time = None;
     for line in text.lines() {
         if let Some((_, rest)) = line.split_once("pts_time:") {
             time = rest.trim().parse().ok();
         } else if let (Some(at), Some((_, value))) = (time, line.rsplit_once('=')) {
-            // silence is `-inf`
-            found.push((at, value.parse().unwrap_or(f64::NEG_INFINITY)));
+            found.push((at, value));
         }
     }
     found
@@ -63,8 +66,9 @@ fn printed(text: &str) -> Vec<(f64, f64)> {
 pub async fn shown(input: &str, more: &[&str]) -> Result<Vec<Frame>> {
     let folder = tempfile::tempdir()?;
     let times = folder.path().join("times");
+    // The small picture is as bright as the whole one, and its statistics cost next to nothing.
     let filter = format!(
-        "signalstats,metadata=print:key=lavfi.signalstats.YAVG:file={},scale=16:16:flags=area,format=gray",
+        "scale=16:16:flags=area,signalstats,metadata=print:key=lavfi.signalstats.YAVG:file={},format=gray",
         times.display()
     );
     let mut command = tools::ffmpeg();
@@ -81,7 +85,8 @@ pub async fn shown(input: &str, more: &[&str]) -> Result<Vec<Frame>> {
         "-",
     ]);
     let pictures = tools::output(&mut command, &[]).await?;
-    let printed = printed(&std::fs::read_to_string(&times)?);
+    let times = std::fs::read_to_string(&times)?;
+    let printed = printed(&times);
     ensure!(
         printed.len() * 256 == pictures.len(),
         "{} times, {} bytes of pictures",
@@ -89,13 +94,14 @@ pub async fn shown(input: &str, more: &[&str]) -> Result<Vec<Frame>> {
         pictures.len()
     );
     let frames = printed.into_iter().zip(pictures.chunks_exact(256));
-    Ok(frames
-        .map(|((time, brightness), small)| Frame {
+    let frames = frames.map(|((time, brightness), small)| -> Result<Frame> {
+        Ok(Frame {
             time,
-            brightness,
+            brightness: brightness.parse()?,
             small: small.to_vec(),
         })
-        .collect())
+    });
+    frames.collect()
 }
 
 /// The time of the first frame of each flash.
@@ -112,29 +118,57 @@ pub fn whites(frames: &[Frame]) -> Vec<f64> {
     found
 }
 
+/// The level of samples in dB of full scale, of all channels together; silence is `-inf`.
+fn level(samples: &[u8]) -> f64 {
+    let (mut squares, mut count) = (0.0, 0.0);
+    for sample in samples.chunks_exact(SAMPLE) {
+        let sample = f64::from(i16::from_le_bytes([sample[0], sample[1]])) / 32_768.0;
+        squares += sample * sample;
+        count += 1.0;
+    }
+    10.0 * (squares / count).log10()
+}
+
 /// The start of each beep, to a millisecond.
 pub async fn beeps(input: &str, stream: &str, more: &[&str]) -> Result<Vec<f64>> {
     let folder = tempfile::tempdir()?;
-    let levels = folder.path().join("levels");
+    let frames = folder.path().join("frames");
+    // Only the times and lengths of frames come from filters: their statistics of each millisecond take ten times as long.
     let filter = format!(
-        "aresample=48000,asetnsamples=n=48:p=0,astats=metadata=1:reset=1:measure_overall=RMS_level:\
-         measure_perchannel=none,ametadata=print:key=lavfi.astats.Overall.RMS_level:file={}",
-        levels.display()
+        "aresample=48000,astats=metadata=1:reset=1:measure_overall=Number_of_samples:measure_perchannel=none,\
+         ametadata=print:key=lavfi.astats.Overall.Number_of_samples:file={}",
+        frames.display()
     );
     let mut command = tools::ffmpeg();
     command.args(more).args(["-copyts", "-i", input]);
-    command.args(["-map", &format!("0:{stream}"), "-af", &filter, "-f", "null", "-"]);
-    tools::output(&mut command, &[]).await?;
+    command.args(["-map", &format!("0:{stream}"), "-af", &filter, "-f", "s16le", "-"]);
+    let sound = tools::output(&mut command, &[]).await?;
+    let frames = std::fs::read_to_string(&frames)?;
+    let mut lengths = Vec::new();
+    for (time, length) in printed(&frames) {
+        // a whole number, which is printed with decimals
+        let length = length.split('.').next().unwrap_or(length);
+        lengths.push((time, length.parse::<usize>()?));
+    }
+    let total: usize = lengths.iter().map(|(_, length)| length).sum();
+    let width = sound.len().checked_div(total).context("no sound")?;
+    ensure!(width * total == sound.len(), "{} bytes of {total} samples", sound.len());
     let mut found: Vec<f64> = Vec::new();
-    let mut heard = f64::NEG_INFINITY;
-    for (time, level) in printed(&std::fs::read_to_string(&levels)?) {
-        if level < LOUD {
-            continue;
+    let (mut heard, mut rest) = (f64::NEG_INFINITY, sound.as_slice());
+    for (begin, length) in lengths {
+        let (frame, after) = rest.split_at(length * width);
+        rest = after;
+        let milliseconds = (0..).zip(frame.chunks(MILLISECOND * width));
+        for (passed, samples) in milliseconds {
+            let time = begin + f64::from(passed) / 1_000.0;
+            if level(samples) < LOUD {
+                continue;
+            }
+            if time - heard > LENGTH {
+                found.push(time);
+            }
+            heard = time;
         }
-        if time - heard > LENGTH {
-            found.push(time);
-        }
-        heard = time;
     }
     Ok(found)
 }
