@@ -128,26 +128,26 @@ async fn sums(input: &str, map: &[&str]) -> Result<Vec<String>> {
         .collect())
 }
 
-/// The presentation times of a stream's packets (`v:0` or `a:0`), in seconds, sorted.
-pub async fn times(input: &str, stream: &str) -> Result<Vec<f64>> {
-    let show = ["-select_streams", stream, "-show_entries", "packet=pts_time"];
+/// The packets of a stream.
+#[derive(Debug)]
+pub struct Packets {
+    /// Their presentation times in seconds, sorted.
+    pub times: Vec<f64>,
+    /// Their sizes in decoding order.
+    pub sizes: Vec<u64>,
+}
+
+/// Lists the packets of a stream (`v:0` or `a:0`).
+pub async fn packets(input: &str, stream: &str) -> Result<Packets> {
+    let show = ["-select_streams", stream, "-show_entries", "packet=pts_time,size"];
     let found = tools::probe(input, &show).await?;
     let packets = found["packets"].as_array().context("packets")?;
     let time = |it: &serde_json::Value| it["pts_time"].as_str().and_then(|it| it.parse().ok());
+    let size = |it: &serde_json::Value| it["size"].as_str().and_then(|it| it.parse().ok());
     let mut times: Vec<f64> = packets.iter().filter_map(time).collect();
     times.sort_by(f64::total_cmp);
-    Ok(times)
-}
-
-/// The size of each packet in decoding order.
-pub async fn sizes(input: &str, stream: &str) -> Result<Vec<u64>> {
-    let show = ["-select_streams", stream, "-show_entries", "packet=size"];
-    let found = tools::probe(input, &show).await?;
-    let packets = found["packets"].as_array().context("packets")?;
-    Ok(packets
-        .iter()
-        .filter_map(|it| it["size"].as_str()?.parse().ok())
-        .collect())
+    let sizes: Vec<u64> = packets.iter().filter_map(size).collect();
+    Ok(Packets { times, sizes })
 }
 
 /// A minute of picture, repeated without encoding it again, with a sound of the same length: repeated sound would not be
