@@ -53,12 +53,11 @@ async fn outlives_its_token(make: fn() -> Result<Command>, name: &str) -> Result
     .await
 }
 
+/// Side by side, because both wait most of the time.
 #[tokio::test(flavor = "multi_thread")]
-async fn tus_js_client_continues_after_its_token_has_expired() -> Result<()> {
-    outlives_its_token(|| tools::node("upload.mjs"), "tus-js-client").await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn tuspy_continues_after_its_token_has_expired() -> Result<()> {
-    outlives_its_token(|| tools::python("upload.py"), "tuspy").await
+async fn tus_js_client_and_tuspy_continue_after_their_token_has_expired() -> Result<()> {
+    let one = outlives_its_token(|| tools::node("upload.mjs"), "tus-js-client");
+    let other = outlives_its_token(|| tools::python("upload.py"), "tuspy");
+    tokio::try_join!(Box::pin(one), Box::pin(other))?;
+    Ok(())
 }
