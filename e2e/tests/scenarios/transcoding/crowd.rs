@@ -41,7 +41,7 @@ async fn all_ready(stage: &mut Stage, ids: &[&String]) -> Result<BTreeMap<String
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_short_lectures_of_five_owners_are_encoded_in_fair_order() -> Result<()> {
-    let each = settings::rounds(12, 100);
+    let each = settings::rounds(10, 100);
     scenario(front(""), async |stage| {
         let bytes = bytes::Bytes::from(std::fs::read(sources::tiny(2).await?)?);
         let mut owners: Vec<(Account, Vec<String>)> = Vec::new();
