@@ -22,7 +22,7 @@ async fn keeps_its_document(role: &str) -> Result<()> {
         contract
             .args([&stage.api.base, &account.email, &account.password])
             .arg(media::short().await?)
-            .args([seed.to_string(), settings::rounds(10, 60).to_string()]);
+            .args([seed.to_string(), settings::rounds(6, 60).to_string()]);
         let output = tools::output(&mut contract, &[]).await?;
         let output = String::from_utf8_lossy(&output);
         let links = output.lines().find(|line| line.contains("API Links"));
