@@ -3,7 +3,7 @@
 //   MOOCFLIX_URL                      http://127.0.0.1:8080
 //   MOOCFLIX_SIGN_INS                 the file that ./run keeps its sample accounts in; its sample lecture must play
 //   MOOCFLIX_INSTRUCTOR, MOOCFLIX_ADMIN   instead of it: address:password of an instructor and of an admin
-//   MOOCFLIX_SHOTS                    the folder for screenshots; default: a temporary one
+//   MOOCFLIX_SHOTS                    the folder for screenshots; default: none are taken
 //   CHROMIUM                          default: /usr/bin/chromium
 //
 // Prints a line per scene and exits with 1 at the first failure. ffmpeg makes the lectures. Names of scenes as
@@ -45,7 +45,7 @@ async function account(role) {
 const folder = await mkdtemp(join(tmpdir(), 'moocflix-page-'));
 const stage = await openBrowser({
   base: process.env.MOOCFLIX_URL ?? 'http://127.0.0.1:8080',
-  shots: process.env.MOOCFLIX_SHOTS ?? join(folder, 'shots'),
+  shots: process.env.MOOCFLIX_SHOTS,
 });
 /** The state that scenes pass on to later ones. */
 const world = {

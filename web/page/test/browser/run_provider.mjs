@@ -5,9 +5,6 @@
 //   MOOCFLIX_SHOTS, CHROMIUM   as for run.mjs
 //
 // Prints a line per scene and exits with 1 at the first failure. Names of scenes as arguments run only those.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { play } from './play.mjs';
 import * as provider from './provider.mjs';
 import { openBrowser } from './stage.mjs';
@@ -15,8 +12,7 @@ import { openBrowser } from './stage.mjs';
 const { MOOCFLIX_URL: base, PROVIDER_CONTROL: control, MOOCFLIX_SHOTS: shots } = process.env;
 if (base === undefined || control === undefined) throw new Error('MOOCFLIX_URL and PROVIDER_CONTROL must be set');
 
-const folder = await mkdtemp(join(tmpdir(), 'moocflix-provider-'));
-const stage = await openBrowser({ base, shots: shots ?? join(folder, 'shots') });
+const stage = await openBrowser({ base, shots });
 /** The state that scenes pass on to later ones. */
 const world = { stage, control };
 
@@ -33,5 +29,4 @@ const scenes = [
 ];
 
 const isPlayed = await play(world, scenes, process.argv.slice(2));
-await rm(folder, { recursive: true, force: true });
 process.exit(isPlayed ? 0 : 1);
