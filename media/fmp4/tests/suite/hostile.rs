@@ -230,8 +230,18 @@ fn survive(bytes: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// How many inputs each of these tests makes.
+fn inputs() -> ProptestConfig {
+    let long = std::env::var_os("MOOCFLIX_TEST_LONG").is_some_and(|it| !it.is_empty());
+    ProptestConfig {
+        cases: if long { 3_000 } else { 1_000 },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(inputs())]
 
     #[test]
     fn arbitrary_bytes_never_break_the_scanner(
