@@ -218,9 +218,10 @@ impl StreamText {
         self.is("video") && self.disposition.attached_pic == 0
     }
 
+    /// Nobody sees a cover, so its size is no reason to refuse a lecture.
     fn is_huge(&self) -> bool {
         let side = |length: Option<i64>| u64::try_from(length.unwrap_or(0)).unwrap_or(0);
-        side(self.width).saturating_mul(side(self.height)) > MOST_PIXELS
+        self.is_film() && side(self.width).saturating_mul(side(self.height)) > MOST_PIXELS
     }
 
     fn video(&self) -> Option<VideoStream> {
@@ -341,6 +342,9 @@ mod tests {
         assert!(matches!(parsed, Err(SurveyError::Undecodable)), "{parsed:?}");
         let cover = r#"{"index": 0, "codec_type": "video", "disposition": {"attached_pic": 1}}"#;
         assert!(streams(cover).video.is_none());
+        let huge =
+            r#"{"index": 0, "codec_type": "video", "width": 6100, "height": 6100, "disposition": {"attached_pic": 1}}"#;
+        assert!(streams(huge).video.is_none());
     }
 
     #[test]
