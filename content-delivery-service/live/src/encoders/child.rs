@@ -34,6 +34,8 @@ const LASTING: Duration = Duration::from_secs(30);
 pub(super) trait Translation: Sized + Send {
     /// The name in logs and metrics.
     const NAME: &'static str;
+    /// Frames that the child reads at once: each time that it wakes costs as much as a frame of sound.
+    const AT_ONCE: u32;
 
     /// Begins with the format of a frame; also returns what the child reads first.
     ///
@@ -124,6 +126,7 @@ impl<T: Translation> Encoding<T> {
         };
         let mut waiting = BytesMut::from(&head[..]);
         waiting.extend_from_slice(&translation.write(&first).unwrap_or_default());
+        let mut gathered = if waiting.is_empty() { 0 } else { T::AT_ONCE };
         let begun = Instant::now();
         let mut last_input = begun;
         let mut awaits_key = false;
@@ -142,12 +145,12 @@ impl<T: Translation> Encoding<T> {
                     },
                     Err(error) => return Over::Failed(error.to_string()),
                 },
-                written = child.inlet.write(&mut waiting), if waiting.has_remaining() => {
-                    if let Err(error) = written {
-                        return Over::Failed(error.to_string());
-                    }
-                }
-                frame = frames.recv(), if !waiting.has_remaining() => {
+                written = child.inlet.write(&mut waiting), if gathered >= T::AT_ONCE => match written {
+                    Ok(_) if waiting.has_remaining() => {}
+                    Ok(_) => gathered = 0,
+                    Err(error) => return Over::Failed(error.to_string()),
+                },
+                frame = frames.recv(), if gathered < T::AT_ONCE => {
                     let Some(frame) = frame else {
                         return Over::Done;
                     };
@@ -164,7 +167,10 @@ impl<T: Translation> Encoding<T> {
                     if awaits_key {
                         continue;
                     }
-                    waiting.extend_from_slice(&translation.write(&frame).unwrap_or_default());
+                    if let Some(bytes) = translation.write(&frame) {
+                        waiting.extend_from_slice(&bytes);
+                        gathered += 1;
+                    }
                 }
             }
         }

@@ -28,6 +28,7 @@ pub(super) struct Pictures {
 
 impl Translation for Pictures {
     const NAME: &'static str = "pictures";
+    const AT_ONCE: u32 = 1;
 
     fn begin(first: &Frame) -> Option<(Self, Bytes)> {
         let Format::H264(sets) = &*first.format else {

@@ -32,6 +32,8 @@ pub(super) struct OpusToAac {
 
 impl Translation for OpusToAac {
     const NAME: &'static str = "opus-to-aac";
+    /// A tenth of a second: segments alone have this sound, and their parts are longer.
+    const AT_ONCE: u32 = 5;
 
     fn begin(first: &Frame) -> Option<(Self, Bytes)> {
         let Format::Opus { channels } = *first.format else {
@@ -96,6 +98,7 @@ pub(super) struct AacToOpus {
 
 impl Translation for AacToOpus {
     const NAME: &'static str = "aac-to-opus";
+    const AT_ONCE: u32 = 1;
 
     fn begin(first: &Frame) -> Option<(Self, Bytes)> {
         let Format::Aac { config } = &*first.format else {
