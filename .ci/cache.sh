@@ -1,4 +1,4 @@
-# Sourced by ./test: keeps fetched or compiled third-party artifacts in a folder outside the clone.
+# Sourced by ./test: keeps fetched or compiled third-party artifacts, and media for tests, in a folder outside the clone.
 # An entry is a folder NAME-KEY, where KEY is the digest of everything that it depends on. Entries are written to a
 # temporary folder and renamed, so that each is complete or absent. Without a writable folder, nothing is kept.
 
