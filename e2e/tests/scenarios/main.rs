@@ -1,4 +1,5 @@
-//! The promises of MoocFlix, one file for each, tested on the real binary as its users use it.
+//! The promises of MoocFlix, one file for each, tested on the real binary as its users use it. They begin in the order of
+//! their names, two at a time: what mostly waits is best beside what encodes.
 
 mod changed_tokens;
 mod clients;
@@ -14,7 +15,6 @@ mod frames;
 mod full_disk;
 mod killed;
 mod lecture_rights;
-mod live_leaks;
 mod live_metrics;
 mod live_nodes;
 mod live_recording;
@@ -44,6 +44,7 @@ mod slow;
 mod strangers;
 mod terminal;
 mod topologies;
+mod traces;
 mod transcoding;
 mod version_before;
 mod watch;

@@ -1,4 +1,4 @@
-//! A live lecture whose viewers come and go keeps nothing of them.
+//! A live lecture whose viewers come and go keeps no trace of them.
 
 use anyhow::{Context, Result, ensure};
 use e2e::api::{Account, Api};
