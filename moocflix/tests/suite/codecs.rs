@@ -18,6 +18,8 @@ async fn surveyed(stage: &Stage, name: &str) -> Result<Survey, SurveyError> {
 #[tokio::test]
 async fn what_cameras_and_screen_recorders_write_is_surveyed() {
     let stage = Stage::set();
+    let encoders = std::process::Command::new("ffmpeg").arg("-encoders").output().unwrap();
+    let encoders = String::from_utf8_lossy(&encoders.stdout);
     for (codec, name, options) in [
         ("zmbv", "a.avi", ""),
         ("cinepak", "a.avi", "-pix_fmt rgb24"),
@@ -40,8 +42,7 @@ async fn what_cameras_and_screen_recorders_write_is_surveyed() {
         ("png", "a.mov", ""),
         ("libaom-av1", "a.mp4", "-cpu-used 8 -usage realtime"),
     ] {
-        let encoders = std::process::Command::new("ffmpeg").arg("-encoders").output().unwrap();
-        if !String::from_utf8_lossy(&encoders.stdout).contains(&format!(" {codec} ")) {
+        if !encoders.contains(&format!(" {codec} ")) {
             continue; // such as msrle, which only newer versions write
         }
         ffmpeg(stage.data.path(), &format!("{PICTURE} -c:v {codec} {options} {name}"));

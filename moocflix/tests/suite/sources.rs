@@ -2,6 +2,7 @@
 
 use crate::survey::ffmpeg;
 use std::path::Path;
+use std::sync::OnceLock;
 
 mod workers;
 
@@ -39,12 +40,21 @@ const SLICED: [(&str, &str); 12] = [
 
 /// Those that the short run takes; `--long` takes all. The first one has tests of its own.
 const SHORT: [&str; 4] = ["parts.mp4", "a.mkv", "a.avi", "a.ts"];
-/// One rung.
-const ONE: [u32; 1] = [180];
+/// One rung, smaller than the source: what is fetched for it is the same, and it is encoded in less time.
+const ONE: [u32; 1] = [90];
 
 /// Two minutes in a container.
 fn film(folder: &Path, name: &str, how: &str) -> Vec<u8> {
     film_of(folder, name, how, 120)
+}
+
+/// The first of those in containers, made once.
+fn first_film() -> &'static [u8] {
+    static FILM: OnceLock<Vec<u8>> = OnceLock::new();
+    FILM.get_or_init(|| {
+        let (name, how) = SLICED[0];
+        film(tempfile::tempdir().unwrap().path(), name, how)
+    })
 }
 
 fn film_of(folder: &Path, name: &str, how: &str, seconds: u32) -> Vec<u8> {
@@ -122,10 +132,7 @@ async fn a_ladder_made_from_a_remote_store_is_that_of_the_local_file_and_fetches
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_picture_is_fetched_once_for_all_rungs_although_the_lowest_comes_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let (name, how) = SLICED[0];
-    let source = film(folder.path(), name, how);
-    let faults = faults_of(name, &source, &[90, 180]).await;
+    let faults = faults_of(SLICED[0].0, first_film(), &[90, 180]).await;
     assert!(faults.is_empty(), "{faults:#?}");
 }
 
@@ -161,7 +168,7 @@ async fn a_lecture_waits_for_a_store_that_does_not_answer_and_loses_no_attempt()
     let silent = [0, 1, 4, 9, 13];
     remote.1.be_silent(silent);
     let store = std::sync::Arc::clone(&remote.1);
-    let workers = Workers::beside(remote, &source, &ONE, 1).await;
+    let workers = Workers::beside(remote, &source, &[180], 1).await;
     assert!(!workers.made().await.is_empty());
     assert!(store.readings() > 13);
     for kind in ["scan", "survey"] {
@@ -171,10 +178,8 @@ async fn a_lecture_waits_for_a_store_that_does_not_answer_and_loses_no_attempt()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_without_a_shared_folder_share_the_pieces_of_a_lecture_and_do_none_twice() {
-    let folder = tempfile::tempdir().unwrap();
-    let (name, how) = SLICED[0];
-    let source = film(folder.path(), name, how);
-    let remote = Workers::remote(&source, &ONE, 2).await;
+    let (name, source) = (SLICED[0].0, first_film());
+    let remote = Workers::remote(source, &ONE, 2).await;
     let made = remote.made().await;
     let written = remote.written();
     assert_eq!(written.len(), made.len(), "pieces were made twice: {written:?}");

@@ -60,7 +60,7 @@ fn decoded(stage: &Stage, name: &str, found: &Survey) -> Vec<u64> {
 const KINDS: [(&str, &str, &str, &str); 13] = [
     (
         "a.mkv",
-        "-c:v libx265 -x265-params log-level=none -c:a aac",
+        "-c:v libx265 -preset ultrafast -x265-params log-level=none:bframes=3 -c:a aac",
         "hevc",
         "aac",
     ),
