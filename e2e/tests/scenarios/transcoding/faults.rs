@@ -187,7 +187,7 @@ async fn a_full_disk_makes_encoding_wait_and_not_fail() -> Result<()> {
             .await?
             .expect(201)?;
         let owner = stage.api.login(email, password).await?;
-        let path = sources::long(4, "320x180", "12").await?;
+        let path = sources::long(2, "320x180", "12").await?;
         let id = stage.api.upload(std::fs::read(&path)?, &owner.token).await?;
         let foreign = format!("/proc/{}/root{folder}/foreign", stage.server.pid()?);
         // the rest of the encoding finds no space

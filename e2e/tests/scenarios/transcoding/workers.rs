@@ -43,7 +43,7 @@ async fn two_workers_share_a_lectures_pieces_and_encode_none_twice() -> Result<(
         let owner = stage.account("instructor").await?;
         let (one, at_one) = with_metrics(stage, "30").await?;
         let (other, at_other) = with_metrics(stage, "30").await?;
-        let path = sources::long(4, "320x180", "12").await?;
+        let path = sources::long(2, "320x180", "12").await?;
         let id = stage.api.upload(std::fs::read(&path)?, &owner.token).await?;
         let within = Duration::from_secs(120);
         let ready = stage.api.becomes_within(&id, &owner.token, &["ready"], within).await;
