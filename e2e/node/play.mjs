@@ -107,9 +107,9 @@ const browser = await chromium.launch({ executablePath, args })
 /** Plays one order in its own window. */
 async function watch(order) {
   const page = await browser.newPage()
-  // A page at the server's origin: it may fetch the media, and it counts as secure.
+  // A page at the server's origin: it may fetch the media, and it counts as secure. A small picture costs little to show.
   const home = new URL('/player-under-test', order.url).href
-  await page.route(home, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><video width="640"></video>' }))
+  await page.route(home, (route) => route.fulfill({ contentType: 'text/html', body: '<!doctype html><video width="160"></video>' }))
   if (order.file !== undefined) await page.route(new URL('/file-under-test', home).href, (route) => route.fulfill({ path: order.file, contentType: 'video/mp4' }))
   if (process.env.LOUD) page.on('console', (it) => console.error(it.text())).on('requestfailed', (it) => console.error(it.url(), it.failure()))
   await page.goto(home)
