@@ -133,11 +133,11 @@ async fn a_player_that_starts_at_once_never_waits() -> Result<()> {
         let (id, _) = uploaded(stage, &owner, &path).await?;
         let session = stage.api.session(&id, &owner.token).await?;
         let url = format!("{}{}", stage.api.base, session.hls_url);
-        let order = json!([{ "url": url, "until": 30, "patience": 60_000 }]);
+        let order = json!([{ "url": url, "until": 20, "patience": 60_000 }]);
         let seen = tools::output(&mut tools::node("play.mjs")?, &serde_json::to_vec(&order)?).await?;
         let seen: Vec<Value> = serde_json::from_slice(&seen)?;
         let seen = seen.first().context("nothing was played")?;
-        ensure!(seen["at"].as_f64().is_some_and(|it| it >= 30.0), "{seen}");
+        ensure!(seen["at"].as_f64().is_some_and(|it| it >= 20.0), "{seen}");
         ensure!(
             seen["stalls"] == 0 && seen["holes"] == json!([]) && seen["errors"] == json!([]),
             "{seen}"
