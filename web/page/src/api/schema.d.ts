@@ -5427,7 +5427,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `owner_stays` */
+            /** @description `owner_stays`, or `too_many`: the new owner owns as many courses as one may. */
             409: {
                 headers: {
                     [name: string]: unknown;
