@@ -15,6 +15,8 @@ type News = { kind: 'signed-in' | 'signed-out' };
 const now = () => Date.now();
 /** A token is renewed when a fifth of its life is left, so that no request has to wait for it. */
 const renewAt = 0.8;
+/** How long a sign-out waits for the last reports. */
+const longestReport = 2000;
 
 /**
  * The signed-in user and their tokens. The refresh token is a cookie that no script can read; the access token exists
@@ -88,7 +90,9 @@ export class Session {
    * it keeps the user signed in, so that it can be repeated.
    */
   async signOut(everywhere = false): Promise<void> {
-    await Promise.allSettled([...this.beforeSignOut].map((send) => send()));
+    const sent = Promise.allSettled([...this.beforeSignOut].map((send) => send()));
+    // A server that does not answer keeps nobody signed in.
+    await Promise.race([sent, new Promise((resolve) => setTimeout(resolve, longestReport))]);
     this.leaving = true;
     try {
       await body(this.#mine.POST('/api/v1/users/logout', { body: everywhere ? { everywhere } : {} }));

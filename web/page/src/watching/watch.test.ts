@@ -46,6 +46,19 @@ test('the position is reported before a sign-out ends the session', async () => 
   expect(asked).toHaveLength(2);
 });
 
+test('a report that gets no answer keeps nobody signed in', async () => {
+  const { unwatch } = playing(new Watch('v1'));
+  report = () => new Promise(() => undefined);
+  vi.useFakeTimers();
+  const signedOut = session.signOut();
+  await vi.advanceTimersByTimeAsync(2000);
+  vi.useRealTimers();
+  await signedOut;
+  expect(asked).toEqual(['/api/v1/content/v1/watch', '/api/v1/users/logout']);
+  expect(session.state).toBe('out');
+  unwatch();
+});
+
 test('a report that meets a sign-out of another tab is dropped', async () => {
   const watch = new Watch('v1');
   const lost = vi.fn();
