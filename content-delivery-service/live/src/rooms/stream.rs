@@ -409,8 +409,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_segment_that_finds_no_room_is_a_gap_before_memory_loses_it() {
-        // A segment is of some 60,000 bytes: only the first one finds room, and it is never stored.
-        let (jobs, _recorder) = Backlog::of(100_000).of_lecture(VideoId::generate());
+        // A segment is of some 60,000 bytes, and the last one of half of that: only the first finds room, and it is never stored.
+        let (jobs, _recorder) = Backlog::of(80_000).of_lecture(VideoId::generate());
         let stream = Stream::new(&Recording::default(), None, jobs);
         publish(&stream, 41);
         let segments = listed(&stream).await;
