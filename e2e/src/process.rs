@@ -1,6 +1,6 @@
 //! Information about processes from the system.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,11 +18,19 @@ fn status(pid: u32, name: &str) -> Result<u64> {
 }
 
 /// When a process was started, in the system's own units.
+///
+/// Errors: a process that has ended, with its status as `wait` returns it (a signal is its number)
 pub fn started(pid: u32) -> Result<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // PID (NAME) STATE …, where the name may contain anything; the fields are counted from 1
-    let started = stat.rsplit_once(") ").and_then(|(_, rest)| rest.split(' ').nth(19));
-    Ok(started.context("a time")?.parse()?)
+    // PID (NAME) STATE …, where the name may contain anything
+    let (_, rest) = stat.rsplit_once(") ").context("a state")?;
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    ensure!(
+        fields.first() != Some(&"Z"),
+        "process {pid} has ended: {:?}",
+        fields.last()
+    );
+    Ok(fields.get(19).context("a time")?.parse()?)
 }
 
 /// A process's anonymous memory.

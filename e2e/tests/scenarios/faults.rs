@@ -7,7 +7,7 @@ mod viewers;
 mod without;
 mod world;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use e2e::back_ends::{BackEnd, BackEnds};
 use e2e::process::{started, until};
 use e2e::settings;
@@ -20,6 +20,8 @@ use world::{World, number};
 const DRAINED: Duration = Duration::from_secs(360);
 /// How long people are left in peace before each fault.
 const PEACE: Duration = Duration::from_secs(1);
+/// How long people may still wait for an answer after the last fault.
+const LAST_ANSWERS: Duration = Duration::from_secs(60);
 const FROZEN: Duration = Duration::from_secs(30);
 const LATE: Duration = Duration::from_millis(200);
 /// How long a server is slow.
@@ -158,6 +160,22 @@ async fn everybody_is_well(world: &World, before: &[(u32, u64)]) -> Result<()> {
     Ok(())
 }
 
+/// What people have done in the end; they ask until they are answered.
+///
+/// Errors: nobody answers
+async fn done<T>(world: &World, people: impl Future<Output = T>) -> Result<T> {
+    let late = async {
+        while !world.is_over() {
+            tokio::time::sleep(PEACE).await;
+        }
+        tokio::time::sleep(LAST_ANSWERS).await;
+    };
+    tokio::select! {
+        done = people => Ok(done),
+        () = late => bail!("people are not answered after the last fault"),
+    }
+}
+
 async fn told(world: &World, fault: Fault, rounds: usize) -> Result<()> {
     let before = processes(world)?;
     let segments = viewers::hot(world).await?;
@@ -166,15 +184,19 @@ async fn told(world: &World, fault: Fault, rounds: usize) -> Result<()> {
         world.end();
         struck
     };
-    let (struck, uploads, learners, watched) = tokio::join!(
-        faults,
-        uploads::run(world),
-        enrolments::run(world),
-        viewers::run(world, segments)
-    );
+    let people = async {
+        tokio::join!(
+            uploads::run(world),
+            enrolments::run(world),
+            viewers::run(world, segments)
+        )
+    };
+    let (struck, people) = tokio::join!(faults, done(world, people));
+    ensure!(processes(world)? == before, "a process was started again");
+    struck?;
+    let (uploads, learners, watched) = people?;
     let (uploads, learners) = (uploads.context("uploads")?, learners.context("enrolments")?);
     watched.context("playback")?;
-    struck?;
     report(format!(
         "{} uploads in {} parts, {} enrolments begun or ended",
         uploads.len(),
