@@ -104,7 +104,7 @@ export async function watchWhileItIsEncoded({ stage, instructor, files }) {
   await stage.expectAccessible(page, 'a lecture being encoded');
   await page.getByRole('button', { name: 'Play', exact: true }).click();
   await expectMoving(page, 1);
-  // Where a rendition is added just now, the player opens the stream again and has no picture for a moment.
+  // The player may open the stream again meanwhile, and has no picture for a moment.
   await until('a picture', () => page.evaluate(() => document.querySelector('video').videoHeight > 0));
   await page.evaluate(() => {
     const video = document.querySelector('video');
