@@ -77,7 +77,7 @@ const HEARTBEAT: &str = "/p/{token}/{video_id}/heartbeat";
 const END: &str = "/p/{token}/{video_id}/end";
 
 /// Streams and the media plane: every path below `/p/` is checked before anything else, also one that names nothing. The
-/// check has read the path, so no router reads it again. What can be answered at once is, by the same check.
+/// check has read the path, so no router reads it again. What needs no router is answered before it, by the same check.
 #[rustfmt::skip]
 pub(crate) fn playback(courses: CourseService, streams: &StreamService, authenticator: &Authenticator) -> Routes {
     let plane = Table::unguarded("")
@@ -96,8 +96,8 @@ pub(crate) fn playback(courses: CourseService, streams: &StreamService, authenti
             };
             Router::new().route_service("/p/{*path}", service_fn(checked))
         });
-    let at_once = streams.clone();
-    let plane = plane.with_fast_path("/p/", move |head| media_reply::send_at_once(&at_once, head, row));
+    let fast = streams.clone();
+    let plane = plane.with_fast_path("/p/", move |head| media_reply::send_fast(&fast, head, row));
     Table::new(PREFIX, authenticator)
         .row(Method::GET, "/{video_id}/stream", MAY_WATCH, routes!(stream_video::stream_video))
         .with_state(courses)

@@ -1,10 +1,10 @@
-//! Files of live lectures: which of them a path names, and what their answers say of them.
+//! Files of live lectures: which of them a path names, what a query waits for, and what their answers say of them.
 
 use crate::media_bytes::{MediaBytes, MediaKind};
 use crate::media_path::MediaResource;
 use broadcasts::models::recording::GENERATION;
 use bytes::Bytes;
-use contracts::questions::live::{LiveFile, LiveMedia};
+use contracts::questions::live::{LiveFile, LiveMedia, Reload};
 use contracts::{RenditionName, VideoId};
 
 /// The file of a live lecture that a path may name. A multivariant playlist has the same path whatever its lecture is.
@@ -18,6 +18,24 @@ pub fn named_by(resource: &MediaResource) -> Option<LiveFile> {
         MediaResource::Part(GENERATION, name, n, part) => LiveFile::Part(name.clone(), *n, *part),
         _ => return None,
     })
+}
+
+/// What a player adds to a live playlist's address, if it makes sense; other parameters have no meaning here.
+///
+/// Source: draft-pantos-hls-rfc8216bis, 6.2.5.2
+#[must_use]
+pub fn reload(query: &str) -> Option<Reload> {
+    let mut reload = Reload::default();
+    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        match name {
+            "_HLS_msn" => reload.sequence = Some(value.parse().ok()?),
+            "_HLS_part" => reload.part = Some(value.parse().ok()?),
+            "_HLS_skip" => reload.skip = matches!(value, "YES" | "v2"),
+            _ => {}
+        }
+    }
+    let part_alone = reload.part.is_some() && reload.sequence.is_none();
+    (!part_alone).then_some(reload)
 }
 
 /// The file that a path names, if it is media that this node has in memory.
@@ -63,4 +81,20 @@ fn tag(file: &LiveFile, length: usize) -> Bytes {
         LiveFile::Part(name, n, part) => format!("\"{GENERATION}-{name}-{n}.{part}-{length:x}\""),
     };
     Bytes::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_player_waits_for_a_segment_or_a_part_of_it() {
+        let read = |query| reload(query).map(|it| (it.sequence, it.part, it.skip));
+        assert_eq!(read(""), Some((None, None, false)));
+        assert_eq!(read("_HLS_msn=7&_HLS_part=0"), Some((Some(7), Some(0), false)));
+        assert_eq!(read("x=1&_HLS_msn=7&_HLS_skip=YES"), Some((Some(7), None, true)));
+        for wrong in ["_HLS_part=1", "_HLS_msn=-1", "_HLS_msn=", "_HLS_msn=1&_HLS_part=x"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
 }

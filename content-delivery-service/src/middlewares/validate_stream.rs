@@ -46,7 +46,11 @@ where
     F: FnOnce(StreamService, Request, MediaResource) -> A,
     A: Future<Output = Response>,
 {
-    let mut response = admit(streams, request, controller).await;
+    completed(admit(streams, request, controller).await)
+}
+
+/// A reply of the plane with the headers that all have.
+pub(crate) fn completed(mut response: Response) -> Response {
     complete(response.headers_mut());
     response.extensions_mut().insert(Quiet);
     response

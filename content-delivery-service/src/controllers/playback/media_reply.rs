@@ -1,6 +1,7 @@
 //! Replies with bytes of the media plane: all of them, a range, or nothing that the client already has.
 //!
-//! `send` waits for media that must be loaded first; `send_at_once` only replies with what is in memory.
+//! `send` waits for media that must be loaded first. `send_fast` replies before the router is asked: with what is in
+//! memory, or with a playlist that its player waits for, as players of live lectures do for each part.
 //! The headers that every reply of the plane has come from `middlewares::validate_stream`.
 //!
 //! Source: RFC 9110 §13 (conditional requests), §14 (ranges); RFC 9213 (`CDN-Cache-Control`)
@@ -13,18 +14,21 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use backing::objects::ObjectError;
 use bytes::Bytes;
-use contracts::questions::live::Reload;
 use http::header::{
     ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, RETRY_AFTER,
     VARY,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use media_store::live_file;
 use media_store::media_bytes::{MediaBytes, MediaKind};
 use media_store::media_path::MediaResource;
 use media_store::store::MediaError;
 use runtime::conditional::range::Wanted;
 use runtime::conditional::{IfMatch, IfNoneMatch, range_applies};
 use runtime::{FastAnswer, Problem, RequestHead, accept};
+
+/// The method, the query and the headers of a request.
+type Head<'a> = (&'a Method, &'a str, &'a HeaderMap);
 
 /// How many headers a reply has at least room for.
 const HEADERS: usize = 16;
@@ -37,61 +41,58 @@ pub(crate) async fn send(streams: &StreamService, request: Request, kind: &'stat
     let Some(grant) = parts.extensions.get::<Grant>() else {
         return StatusCode::FORBIDDEN.into_response();
     };
+    let query = parts.uri.query().unwrap_or_default();
+    send_granted(streams, grant, (&parts.method, query, &parts.headers), kind).await
+}
+
+async fn send_granted(streams: &StreamService, grant: &Grant, head: Head<'_>, kind: &'static str) -> Response {
+    let (method, query, headers) = head;
     streams.counters().request(kind);
-    let Ok(reload) = reload(parts.uri.query().unwrap_or_default()) else {
+    let Some(reload) = live_file::reload(query) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
-    let asked = Asked {
-        reload,
-        unpacks: accept::names(&parts.headers, &ACCEPT_ENCODING, "gzip"),
-    };
+    let unpacks = accept::names(headers, &ACCEPT_ENCODING, "gzip");
+    let asked = Asked { reload, unpacks };
     match streams.media(&grant.open, &grant.resource, asked).await {
         Ok(media) => {
-            let response = reply(&parts.method, &parts.headers, &media);
-            count_sent(streams, &parts.method, &response);
+            let response = reply(method, headers, &media);
+            count_sent(streams, method, &response);
             response.map(Body::from)
         }
         Err(error) => failure(grant, &error),
     }
 }
 
-/// Replies to a request without waiting, as the check of the token and [`send`] would; `None` if they have to.
-pub(crate) fn send_at_once(
+/// Replies to a request before the router is asked, as the check of the token and [`send`] would; `None` if they have to.
+pub(crate) fn send_fast(
     streams: &StreamService,
     head: RequestHead<'_>,
     row: impl FnOnce(&MediaResource) -> &'static str,
 ) -> Option<FastAnswer> {
-    let Grant { open, resource } = validate_stream::grant_at_once(streams, head)?;
-    let kind = match resource {
+    let grant = validate_stream::grant_at_once(streams, head)?;
+    let kind = match grant.resource {
         MediaResource::Playlist(..) => "playlist",
         MediaResource::Init(..) | MediaResource::NumberedInit(..) => "init",
         MediaResource::Segment(..) | MediaResource::Part(..) => "segment",
         MediaResource::Index | MediaResource::Heartbeat | MediaResource::End => return None,
     };
-    let route = row(&resource);
-    let media = streams.media_at_once(&open, resource)?;
+    let route = row(&grant.resource);
+    if matches!(grant.resource, MediaResource::Playlist(..)) && !head.query.is_empty() && head.method == Method::GET {
+        let asked = (head.query.to_owned(), head.headers.clone());
+        return Some(FastAnswer::later(route, send_reload(streams.clone(), grant, asked)));
+    }
+    let media = streams.media_at_once(&grant.open, grant.resource)?;
     streams.counters().request(kind);
     let mut response = reply(head.method, head.headers, &media);
     count_sent(streams, head.method, &response);
     validate_stream::complete(response.headers_mut());
-    Some(FastAnswer { route, response })
+    Some(FastAnswer::now(route, response))
 }
 
-/// What a player adds to a live playlist's address; other parameters have no meaning here.
-///
-/// Source: draft-pantos-hls-rfc8216bis, 6.2.5.2
-fn reload(query: &str) -> Result<Reload, ()> {
-    let mut reload = Reload::default();
-    for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-        match name {
-            "_HLS_msn" => reload.sequence = Some(value.parse().map_err(|_| ())?),
-            "_HLS_part" => reload.part = Some(value.parse().map_err(|_| ())?),
-            "_HLS_skip" => reload.skip = matches!(value, "YES" | "v2"),
-            _ => {}
-        }
-    }
-    let part_alone = reload.part.is_some() && reload.sequence.is_none();
-    if part_alone { Err(()) } else { Ok(reload) }
+/// Waits for a playlist, and replies to its player.
+async fn send_reload(streams: StreamService, grant: Grant, (query, headers): (String, HeaderMap)) -> Response {
+    let head = (&Method::GET, &*query, &headers);
+    validate_stream::completed(send_granted(&streams, &grant, head, "playlist").await)
 }
 
 fn count_sent(streams: &StreamService, method: &Method, response: &Response<Bytes>) {
@@ -224,17 +225,6 @@ mod tests {
             .get(CONTENT_RANGE)
             .map(|value| value.to_str().unwrap().to_owned());
         (response.status().as_u16(), content_range)
-    }
-
-    #[test]
-    fn a_player_waits_for_a_segment_or_a_part_of_it() {
-        let read = |query| reload(query).ok().map(|it| (it.sequence, it.part, it.skip));
-        assert_eq!(read(""), Some((None, None, false)));
-        assert_eq!(read("_HLS_msn=7&_HLS_part=0"), Some((Some(7), Some(0), false)));
-        assert_eq!(read("x=1&_HLS_msn=7&_HLS_skip=YES"), Some((Some(7), None, true)));
-        for wrong in ["_HLS_part=1", "_HLS_msn=-1", "_HLS_msn=", "_HLS_msn=1&_HLS_part=x"] {
-            assert_eq!(read(wrong), None, "{wrong}");
-        }
     }
 
     #[test]

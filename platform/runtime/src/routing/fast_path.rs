@@ -1,9 +1,11 @@
 //! Answers that are given before the router is asked.
 //!
 //! A fast path answers what is in memory, without waiting for anything: a future, a router and what they need would cost
-//! more than the answer. It leaves all other requests to the router, which serves the same paths.
+//! more than the answer. Where all that is missing is something that many wait for, it answers once that has come, without
+//! the router. It leaves all other requests to the router, which serves the same paths.
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use http::{HeaderMap, Method, Response};
 use std::fmt;
 use std::sync::Arc;
@@ -15,17 +17,43 @@ pub struct RequestHead<'a> {
     pub method: &'a Method,
     /// The path as it came over the wire.
     pub path: &'a str,
+    /// The query as it came over the wire, empty if there is none.
+    pub query: &'a str,
     /// The headers.
     pub headers: &'a HeaderMap,
 }
 
 /// What a fast path answers.
-#[derive(Debug)]
 pub struct FastAnswer {
-    /// The pattern of the row that would have answered otherwise.
-    pub route: &'static str,
-    /// The same response that the row would have given; it is logged at debug level.
-    pub response: Response<Bytes>,
+    pub(crate) route: &'static str,
+    pub(crate) response: FastResponse,
+}
+
+/// When a fast path answers.
+pub(crate) enum FastResponse {
+    /// At once.
+    Now(Response<Bytes>),
+    /// After waiting for something.
+    Later(BoxFuture<'static, axum::response::Response>),
+}
+
+impl FastAnswer {
+    /// The same response that the row with the pattern `route` would have given; it is logged at debug level.
+    #[must_use]
+    pub fn now(route: &'static str, response: Response<Bytes>) -> Self {
+        let response = FastResponse::Now(response);
+        Self { route, response }
+    }
+
+    /// The same response that the row would have given, once something has come.
+    #[must_use]
+    pub fn later<F>(route: &'static str, response: F) -> Self
+    where
+        F: Future<Output = axum::response::Response> + Send + 'static,
+    {
+        let response = FastResponse::Later(Box::pin(response));
+        Self { route, response }
+    }
 }
 
 type Answers = dyn Fn(RequestHead<'_>) -> Option<FastAnswer> + Send + Sync;

@@ -121,7 +121,7 @@ impl Routes {
         self
     }
 
-    /// Answers requests below a prefix before the router does, if it can at once.
+    /// Answers requests below a prefix before the router does, if it can at once or only has to wait for something.
     ///
     /// What [`Routes::around`] puts around the router does not stand around these answers.
     pub fn with_fast_path<F>(mut self, prefix: &'static str, answers: F) -> Self

@@ -1,11 +1,12 @@
 //! What every request passes on its way in, and every answer on its way out.
 
 use super::answer_body::AnswerBody;
+use super::fast::{self, Fast, Later};
 use super::finish::{self, Quiet};
 use super::host::PublicHost;
 use super::seats::Seat;
 use super::watch::Running;
-use super::{ServerLimits, fast, head};
+use super::{ServerLimits, head};
 use crate::messages::body::{TimedBody, UnreadBody};
 use crate::messages::client_address::{self, ClientAddress};
 use crate::messages::held_bytes::{HeldBytes, MadeForOne, MessageMemory};
@@ -29,6 +30,7 @@ use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::Instant;
 use tower::ServiceExt;
 
@@ -80,12 +82,16 @@ pub(super) fn answer(
     (peer, seat): (Peer, &Arc<Seat>),
     request: http::Request<Incoming>,
 ) -> Either<Ready<Answered>, BoxFuture<'static, Answered>> {
+    let multiplexed = request.version() == Version::HTTP_2;
     match fast::answer(&edge.fast_paths, &edge.limits, peer.is_trusted_proxy, &request) {
-        Some(response) => {
+        Some(Fast::Now(response)) => {
             note_playback(seat, &response);
-            let multiplexed = request.version() == Version::HTTP_2;
             let response = response.map(|bytes| AnswerBody::whole(bytes, running, multiplexed));
             Either::Left(ready(Ok(response)))
+        }
+        Some(Fast::Later(later)) => {
+            let (edge, seat) = (Arc::clone(edge), Arc::clone(seat));
+            Either::Right(Box::pin(answer_later(edge, running, (seat, multiplexed), later)))
         }
         None => Either::Right(Box::pin(answer_by_route(
             Arc::clone(edge),
@@ -94,6 +100,31 @@ pub(super) fn answer(
             request,
         ))),
     }
+}
+
+/// Answers a request without the routes, once what its fast path waits for has come; a panic is a 500.
+async fn answer_later(
+    edge: Arc<Edge>,
+    running: Running,
+    (seat, multiplexed): (Arc<Seat>, bool),
+    later: Later,
+) -> Answered {
+    let Later {
+        current,
+        started,
+        route,
+        response,
+    } = later;
+    let (id, method) = (current.id, current.method.clone());
+    let answered = pin!(async {
+        let answered = AssertUnwindSafe(response).catch_unwind().await;
+        let mut response = answered.unwrap_or_else(|_| panicked());
+        complete(&edge, (&id, &method, route), &mut response, started.elapsed());
+        response
+    });
+    let response = current.around(answered).await;
+    note_playback(&seat, &response);
+    Ok(response.map(|body| AnswerBody::routed(body, running, multiplexed, None)))
 }
 
 async fn answer_by_route(
@@ -155,16 +186,19 @@ async fn answer_as(
     }
     let held = hold_answer(edge, address, &mut response);
     let pattern = route.pattern();
-    let route = pattern.as_str();
-    let quiet = response.extensions().get::<Quiet>().is_some();
-    finish::explain(&mut response, &id);
-    let is_secure = edge.limits.public_host.as_ref().is_some_and(PublicHost::is_secure);
-    finish::complete(response.headers_mut(), &id, route, is_secure);
-    let elapsed = started.elapsed();
-    crate::metric::request(&method, route, response.status(), elapsed);
-    finish::log(response.status(), route, quiet, elapsed.as_secs_f64() * 1_000.0);
+    complete(edge, (&id, &method, pattern.as_str()), &mut response, started.elapsed());
     let response = response.map(|body| AnswerBody::routed(body, running, multiplexed, held));
     end_streams_at_shutdown(response, &edge.shutdown)
+}
+
+/// Completes an answer, counts it and logs it.
+fn complete(edge: &Edge, (id, method, route): (&RequestId, &Method, &str), response: &mut Response, elapsed: Duration) {
+    let quiet = response.extensions().get::<Quiet>().is_some();
+    finish::explain(response, id);
+    let is_secure = edge.limits.public_host.as_ref().is_some_and(PublicHost::is_secure);
+    finish::complete(response.headers_mut(), id, route, is_secure);
+    crate::metric::request(method, route, response.status(), elapsed);
+    finish::log(response.status(), route, quiet, elapsed.as_secs_f64() * 1_000.0);
 }
 
 /// Counts an answer that was made for this request alone; it becomes a refusal if there is no room for it.
@@ -204,11 +238,13 @@ async fn route_safely(edge: &Edge, mut parts: http::request::Parts, body: Body, 
     match AssertUnwindSafe(routed).catch_unwind().await {
         Ok(Ok(response)) => response,
         Ok(Err(never)) => match never {},
-        Err(_) => {
-            tracing::error!("a handler panicked");
-            Problem::internal().into_response()
-        }
+        Err(_) => panicked(),
     }
+}
+
+fn panicked() -> Response {
+    tracing::error!("a handler panicked");
+    Problem::internal().into_response()
 }
 
 /// A stream of events has no end of its own: it ends when the process is asked to end.

@@ -1,7 +1,8 @@
 //! A fast path answers before the router, and nothing that protects the router is left out.
 
+use axum::response::IntoResponse;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::{HeaderMap, Method, Response, StatusCode};
 use reqwest::Client;
 use runtime::server::ServerLimits;
 use runtime::{Access, FastAnswer, Questions, RequestHead, Routes, Service, Table, routes};
@@ -21,7 +22,17 @@ async fn post_by_route(body: String) -> String {
     format!("by route, {} bytes", body.len())
 }
 
-/// A site whose fast path knows `/fast/known`, panics at `/fast/broken` and counts how often it is asked.
+async fn later(query: String) -> axum::response::Response {
+    tokio::task::yield_now().await;
+    assert_ne!(query, "broken", "a secret that no client may see");
+    if query == "missing" {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    format!("later: {query}").into_response()
+}
+
+/// A site whose fast path knows `/fast/known`, waits at `/fast/later`, panics at `/fast/broken` and counts how often it is
+/// asked.
 async fn site(limits: ServerLimits) -> (Site, Arc<AtomicUsize>) {
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
@@ -33,8 +44,11 @@ async fn site(limits: ServerLimits) -> (Site, Arc<AtomicUsize>) {
         .with_fast_path("/fast/", move |head: RequestHead<'_>| {
             counter.fetch_add(1, Ordering::SeqCst);
             assert_ne!(head.path, "/fast/broken", "a secret that no client may see");
-            let response = Response::new(Bytes::from_static(b"at once"));
-            (head.path == "/fast/known").then_some(FastAnswer { route: ROW, response })
+            match head.path {
+                "/fast/known" => Some(FastAnswer::now(ROW, Response::new(Bytes::from_static(b"at once")))),
+                "/fast/later" => Some(FastAnswer::later(ROW, later(head.query.to_owned()))),
+                _ => None,
+            }
         });
     let service = Service {
         questions: Questions::none(),
@@ -87,6 +101,22 @@ async fn both_answers_have_the_headers_that_every_answer_has() {
         known.header("x-request-id"),
         site.get("/fast/known").await.header("x-request-id")
     );
+}
+
+#[tokio::test]
+async fn what_has_to_wait_is_answered_like_what_a_route_answers() {
+    let (site, asked) = site(ServerLimits::default()).await;
+    let (later, other) = (site.get("/fast/later?a=1").await, site.get("/fast/other").await);
+    assert_eq!((later.status, &*later.text), (200, "later: a=1"));
+    assert_eq!(names(&later.headers), names(&other.headers));
+    assert_ne!(later.header("x-request-id"), other.header("x-request-id"));
+    site.get("/fast/later?missing").await.is_problem(404, "not_found");
+    site.get("/fast/later?broken").await.is_problem(500, "internal_error");
+    assert_eq!(site.get("/fast/later").await.text, "later: ");
+    assert_eq!(asked.load(Ordering::SeqCst), 5);
+    let client = Client::builder().http2_prior_knowledge().build().unwrap();
+    let answer = client.get(site.url("/fast/later?b")).send().await.unwrap();
+    assert_eq!(answer.text().await.unwrap(), "later: b");
 }
 
 #[tokio::test]
