@@ -136,10 +136,12 @@ impl Stream {
             return Vec::new();
         }
         let (changed, asked) = state.take(made);
-        for rendition in changed {
-            state.news(rendition).send_modify(|count| *count += 1);
+        let news: Vec<_> = changed.into_iter().map(|it| state.news(it).clone()).collect();
+        // Whoever wakes looks at the state first.
+        drop(state);
+        for news in news.iter().chain([&self.news]) {
+            news.send_modify(|count| *count += 1);
         }
-        self.news.send_modify(|count| *count += 1);
         asked
     }
 
