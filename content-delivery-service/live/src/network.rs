@@ -83,7 +83,7 @@ impl Network {
         let is_tcp = |packet: &Departure| packet.transport == Transport::Tcp;
         if packets.iter().any(is_tcp) {
             for packet in packets.extract_if(.., |packet| is_tcp(packet)) {
-                full |= !self.tcp.send(packet);
+                full |= !self.tcp.send(&packet);
             }
         }
         self.udp.send(packets).await;

@@ -8,10 +8,12 @@ mod access_unit;
 mod clock;
 mod connector;
 mod key_frames;
+mod keys;
 mod layers;
 mod link;
 mod packetiser;
 mod publisher;
+mod srtp;
 mod viewer;
 
 pub use connector::{Connector, NoCertificate, OfferError};

@@ -79,17 +79,21 @@ impl TcpPort {
         }
     }
 
-    /// Queues a packet; returns false if the connection is too full, which a packet for none is not.
-    pub(super) fn send(&self, packet: Departure) -> bool {
-        let stream = streams(&self.streams).get(&packet.destination).cloned();
+    /// Queues packets; returns false if the connection is too full, which packets for none are not.
+    pub(super) fn send(&self, departure: &Departure) -> bool {
+        let stream = streams(&self.streams).get(&departure.destination).cloned();
         let Some(stream) = stream else { return true };
-        match stream.try_send(packet.contents) {
-            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => true,
-            Err(mpsc::error::TrySendError::Full(_)) => {
-                metrics::counter!(metric::DROPPED, "where" => "tcp").increment(1);
-                false
+        for packet in departure.packets() {
+            match stream.try_send(packet.to_vec()) {
+                Ok(()) => {}
+                Err(mpsc::error::TrySendError::Closed(_)) => return true,
+                Err(mpsc::error::TrySendError::Full(_)) => {
+                    metrics::counter!(metric::DROPPED, "where" => "tcp").increment(1);
+                    return false;
+                }
             }
         }
+        true
     }
 }
 

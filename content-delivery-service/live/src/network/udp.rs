@@ -114,46 +114,59 @@ impl UdpPort {
     }
 
     /// Sends packets: those that follow each other to one address, of equal length but for the last, in one call.
-    pub(super) async fn send(&self, packets: &[Departure]) {
-        let mut rest = packets;
+    pub(super) async fn send(&self, departures: &[Departure]) {
+        let mut rest = departures;
         let mut buffer = Vec::new();
         while let Some(first) = rest.first() {
             let count = self.together(rest);
             let (now, later) = rest.split_at(count);
             rest = later;
-            let bytes: usize = now.iter().map(|packet| packet.contents.len()).sum();
-            self.counters.packets_out.increment(count as u64);
+            let packets: usize = now.iter().map(|departure| departure.packets().len()).sum();
+            let bytes: usize = now.iter().map(|departure| departure.contents.len()).sum();
+            self.counters.packets_out.increment(packets as u64);
             self.counters.bytes_out.increment(bytes as u64);
             if count == 1 {
-                self.transmit(first.destination, &first.contents, None).await;
+                self.transmit_all(first.destination, &first.contents, first.length)
+                    .await;
                 continue;
             }
             buffer.clear();
             buffer.reserve(bytes);
-            for packet in now {
-                buffer.extend_from_slice(&packet.contents);
+            for departure in now {
+                buffer.extend_from_slice(&departure.contents);
             }
-            self.transmit(first.destination, &buffer, Some(first.contents.len()))
-                .await;
+            self.transmit_all(first.destination, &buffer, first.length).await;
         }
     }
 
-    /// How many of the first packets one call can send.
-    fn together(&self, packets: &[Departure]) -> usize {
-        let Some(first) = packets.first() else { return 0 };
-        let length = first.contents.len();
-        let most = self.state.max_gso_segments().min(MOST_BYTES / length.max(1)).max(1);
+    /// How many of the first departures one call can send: single packets, or one that holds several already.
+    fn together(&self, departures: &[Departure]) -> usize {
+        let Some(first) = departures.first() else { return 0 };
         let mut count = 0;
-        for packet in packets.iter().take(most) {
-            if packet.destination != first.destination || packet.contents.len() > length {
+        for departure in departures.iter().take(self.most(first.length)) {
+            let length = departure.contents.len();
+            if departure.destination != first.destination || length > first.length {
                 break;
             }
             count += 1;
-            if packet.contents.len() < length {
+            if length < first.length {
                 break;
             }
         }
-        count
+        count.max(1)
+    }
+
+    /// How many packets of a length one call can send.
+    fn most(&self, length: usize) -> usize {
+        self.state.max_gso_segments().min(MOST_BYTES / length.max(1)).max(1)
+    }
+
+    async fn transmit_all(&self, destination: SocketAddr, contents: &[u8], length: usize) {
+        let length = length.max(1);
+        for contents in contents.chunks(length * self.most(length)) {
+            let segments = (contents.len() > length).then_some(length);
+            self.transmit(destination, contents, segments).await;
+        }
     }
 
     async fn transmit(&self, destination: SocketAddr, contents: &[u8], segment_size: Option<usize>) {

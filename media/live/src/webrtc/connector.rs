@@ -1,5 +1,6 @@
 //! What all sessions share: one certificate, the codecs, and the addresses that peers may connect to.
 
+use super::keys::{self, Keys};
 use super::link::Transport;
 use core::net::SocketAddr;
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use str0m::change::SdpOffer;
 use str0m::config::{CryptoProvider, DtlsCert};
 use str0m::net::TcpType;
-use str0m::{Candidate, Rtc, RtcConfig, crypto};
+use str0m::{Candidate, Rtc, RtcConfig};
 
 /// The H.264 profiles that are spoken, with the payload types that an answer of ours would choose: baseline, constrained
 /// baseline, main, high. Level 5.1 lets a publisher send what it can; levels are not compared.
@@ -46,6 +47,7 @@ pub(super) struct Accepted {
     pub(super) rtc: Rtc,
     pub(super) answer: String,
     pub(super) ufrag: String,
+    pub(super) keys: Keys,
 }
 
 impl Connector {
@@ -53,7 +55,7 @@ impl Connector {
     ///
     /// Errors: no certificate could be made
     pub fn new(addresses: Vec<(Transport, SocketAddr)>) -> Result<Self, NoCertificate> {
-        let crypto = crypto::from_feature_flags();
+        let crypto = keys::provider();
         let certificate = crypto.dtls_provider.generate_certificate().ok_or(NoCertificate)?;
         Ok(Self {
             crypto: Arc::new(crypto),
@@ -88,7 +90,7 @@ impl Connector {
         let config = config
             .set_crypto_provider(Arc::clone(&self.crypto))
             .set_dtls_cert(self.certificate.clone());
-        let mut rtc = config.build(now);
+        let (mut rtc, keys) = keys::of(|| config.build(now));
         for (transport, address) in &self.addresses {
             if let Some(candidate) = candidate(*transport, *address) {
                 rtc.add_local_candidate(candidate);
@@ -105,7 +107,12 @@ impl Connector {
             return Err(OfferError::Unacceptable(why.to_owned()));
         }
         let ufrag = rtc.direct_api().local_ice_credentials().ufrag;
-        Ok(Accepted { rtc, answer, ufrag })
+        Ok(Accepted {
+            rtc,
+            answer,
+            ufrag,
+            keys,
+        })
     }
 
     /// The address to name as the destination of a packet that came by a transport to this address: a candidate, even if a

@@ -11,6 +11,11 @@ const CONNECTS_WITHIN: Duration = Duration::from_secs(30);
 /// A peer that has sent nothing for so long has gone. Browsers send something at least every five seconds.
 const SILENT_FOR: Duration = Duration::from_secs(30);
 
+/// The largest first byte of a packet of STUN.
+///
+/// Source: RFC 7983 §7
+const LAST_OF_STUN: u8 = 3;
+
 /// How packets travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Transport {
@@ -44,15 +49,35 @@ pub struct Arrival<'a> {
     pub contents: &'a [u8],
 }
 
-/// A packet to send.
+/// Packets to send to one place, one or several.
 #[derive(Debug)]
 pub struct Departure {
-    /// How it goes.
+    /// How they go.
     pub transport: Transport,
-    /// Where it goes.
+    /// Where they go.
     pub destination: SocketAddr,
-    /// The packet.
+    /// The packets, one behind the other.
     pub contents: Vec<u8>,
+    /// The length of each packet but the last one, which may be shorter.
+    pub length: usize,
+}
+
+impl Departure {
+    /// One packet.
+    #[must_use]
+    pub fn one(transport: Transport, destination: SocketAddr, contents: Vec<u8>) -> Self {
+        Self {
+            transport,
+            destination,
+            length: contents.len(),
+            contents,
+        }
+    }
+
+    /// Each packet.
+    pub fn packets(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.contents.chunks(self.length.max(1))
+    }
 }
 
 /// The server's part of the user name in a STUN request, by which a new address finds its session.
@@ -82,6 +107,8 @@ pub(super) struct Link {
     ticked: Instant,
     heard: Option<Instant>,
     connected: bool,
+    /// Where the connection leads, by what was last sent on it.
+    leads: Option<(Transport, SocketAddr)>,
 }
 
 impl Link {
@@ -92,7 +119,28 @@ impl Link {
             ticked: now,
             heard: None,
             connected: false,
+            leads: None,
         }
+    }
+
+    /// Where the connection leads.
+    pub(super) fn leads(&self) -> Option<(Transport, SocketAddr)> {
+        self.leads
+    }
+
+    /// When it was offered.
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// The moment that was last told.
+    pub(super) fn now(&self) -> Instant {
+        self.ticked
+    }
+
+    /// The peer has sent something, which is read elsewhere.
+    pub(super) fn hear(&mut self, now: Instant) {
+        self.heard = Some(now);
     }
 
     pub(super) fn receive(&mut self, now: Instant, arrival: Arrival<'_>) {
@@ -141,14 +189,17 @@ impl Link {
 
     pub(super) fn step(&mut self) -> Step {
         match self.rtc.poll_output() {
-            Ok(Output::Transmit(packet)) => Step::Send(Departure {
-                transport: match packet.proto {
+            Ok(Output::Transmit(packet)) => {
+                let transport = match packet.proto {
                     Protocol::Udp => Transport::Udp,
                     Protocol::Tcp | Protocol::SslTcp | Protocol::Tls => Transport::Tcp,
-                },
-                destination: packet.destination,
-                contents: packet.contents.into(),
-            }),
+                };
+                // Answers to STUN go back to where the question came from.
+                if packet.contents.first().is_some_and(|first| *first > LAST_OF_STUN) {
+                    self.leads = Some((transport, packet.destination));
+                }
+                Step::Send(Departure::one(transport, packet.destination, packet.contents.into()))
+            }
             Ok(Output::Event(event)) => {
                 if matches!(event, Event::Connected) {
                     self.connected = true;

@@ -1,15 +1,20 @@
 //! The session of a viewer: packets of frames in, WebRTC out.
 
 mod burst;
+mod feedback;
 mod line;
+mod sender;
 
 use super::connector::{Connector, OfferError};
+use super::keys::Keys;
 use super::layers::Layers;
 use super::link::{Arrival, Departure, Link, Step};
 use super::packetiser::Packets;
 use crate::frame::Track;
 use burst::Burst;
-use line::Line;
+use feedback::Asked;
+use line::{Line, Way};
+use sender::Sender;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use str0m::Event;
@@ -46,6 +51,13 @@ pub enum Shown {
 /// A viewer's session.
 pub struct Viewer {
     link: Link,
+    /// The keys of the connection, until it is there.
+    keys: Keys,
+    /// Sends packets directly where the connection is not measured.
+    sender: Option<Sender>,
+    /// The name that the answer gives to both tracks together.
+    name: String,
+    is_closing: bool,
     picture: Option<Line>,
     sound: Option<Line>,
     layers: Layers,
@@ -91,6 +103,10 @@ impl Viewer {
         let accepted = connector.accept(config, offer, now)?;
         let viewer = Self {
             link: Link::new(accepted.rtc, now),
+            keys: accepted.keys,
+            sender: None,
+            name: name_of(&accepted.answer),
+            is_closing: false,
             picture: None,
             sound: None,
             layers: Layers::default(),
@@ -111,7 +127,19 @@ impl Viewer {
 
     /// Takes a packet from the viewer.
     pub fn receive(&mut self, now: Instant, arrival: Arrival<'_>) {
-        self.link.receive(now, arrival);
+        let Some(sender) = self.sender.as_mut().filter(|_| feedback::is_report(arrival.contents)) else {
+            return self.link.receive(now, arrival);
+        };
+        let Some(reports) = sender.open(arrival.contents) else {
+            return;
+        };
+        self.link.hear(now);
+        let Some(picture) = &mut self.picture else { return };
+        feedback::read(&reports, |asked| match asked {
+            Asked::Packet(source, number) if source == picture.source() => picture.repair(now, number, sender),
+            Asked::KeyFrame(source) if source == picture.source() => self.asks = self.current,
+            Asked::Packet(..) | Asked::KeyFrame(_) => {}
+        });
     }
 
     /// Lets time pass.
@@ -149,16 +177,20 @@ impl Viewer {
         self.tick(now);
     }
 
-    /// Takes the packets of a new frame. Returns whether any are to be sent: they leave when time passes next, those of several
-    /// frames together.
+    /// Takes the packets of a new frame. Returns whether time has to pass for them to leave, those of several frames together.
     pub fn show(&mut self, now: Instant, packets: &Arc<Packets>) -> bool {
         self.set_origin(now, packets.time);
         let Track::Picture(layer) = packets.track else {
             let Some(line) = &mut self.sound else {
                 return false;
             };
-            line.write(&mut self.link.rtc, packets, packets.time, self.origin);
-            return true;
+            line.write(
+                way(&mut self.sender, &mut self.link),
+                packets,
+                packets.time,
+                self.origin,
+            );
+            return self.sender.is_none();
         };
         self.layers.note(now, layer, packets.bit_rate);
         if self.chosen.is_none_or(|chosen| now.duration_since(chosen) >= CHOOSES) {
@@ -169,7 +201,7 @@ impl Viewer {
         }
         self.send_picture(packets, packets.time);
         self.owe(now, packets.bytes);
-        true
+        self.sender.is_none()
     }
 
     /// Frames were lost on their way here, or the connection is full: pictures go on at a key frame.
@@ -181,6 +213,7 @@ impl Viewer {
 
     /// Says good-bye; what [`Viewer::next_step`] returns until it has ended is to be sent.
     pub fn close(&mut self) {
+        self.is_closing = true;
         self.link.close();
     }
 
@@ -190,7 +223,13 @@ impl Viewer {
             if let Some(layer) = self.asks.take() {
                 return Shown::AskKeyFrame(layer);
             }
+            if let Some(departure) = self.sender.as_mut().and_then(Sender::next) {
+                return Shown::Send(departure);
+            }
             match self.link.step() {
+                Step::Send(departure) if self.sender.is_some() && feedback::is_report(&departure.contents) => {
+                    self.report()
+                }
                 Step::Send(departure) => return Shown::Send(departure),
                 Step::Event(event) => self.note(&event),
                 Step::Wait(_) if !self.link.is_alive() => return Shown::Ended,
@@ -202,7 +241,10 @@ impl Viewer {
 
     fn note(&mut self, event: &Event) {
         match event {
-            Event::Connected => self.connected = true,
+            Event::Connected => {
+                self.connected = true;
+                self.send_directly();
+            }
             Event::MediaAdded(added) => self.add(added),
             Event::KeyframeRequest(_) => self.asks = self.current,
             Event::EgressBitrateEstimate(BweKind::Twcc { estimate, .. }) if estimate.as_u64() != FIRST_ESTIMATE => {
@@ -210,6 +252,27 @@ impl Viewer {
             }
             Event::EgressBitrateEstimate(BweKind::Remb { estimate, .. }) => self.layers.estimated(estimate.as_u64()),
             _ => {}
+        }
+    }
+
+    /// From now on packets leave directly, unless the connection is to be measured.
+    fn send_directly(&mut self) {
+        let srtp = if self.is_measured { None } else { self.keys.take() };
+        self.sender = srtp.map(|srtp| Sender::new(srtp, std::mem::take(&mut self.name), self.link.begun()));
+        if let Some(sender) = &mut self.sender {
+            sender.lead(self.link.leads());
+        }
+    }
+
+    /// Tells the viewer what was sent, when str0m would.
+    fn report(&mut self) {
+        let (now, leads) = (self.link.now(), self.link.leads());
+        let Some(sender) = &mut self.sender else { return };
+        sender.lead(leads);
+        for line in [&self.picture, &self.sound].into_iter().flatten() {
+            if let Some(report) = line.report(now, self.origin) {
+                sender.report(now, &report, self.is_closing);
+            }
         }
     }
 
@@ -276,7 +339,7 @@ impl Viewer {
 
     fn send_picture(&mut self, packets: &Packets, time: i64) {
         if let Some(line) = &mut self.picture {
-            line.write(&mut self.link.rtc, packets, time, self.origin);
+            line.write(way(&mut self.sender, &mut self.link), packets, time, self.origin);
         }
     }
 
@@ -289,4 +352,17 @@ impl Viewer {
             .map_or(f64::MAX, |estimate| estimate as f64 / 8.0 * CAUTION * passed);
         self.debt = ((debt - borne).max(0.0) + bytes as f64, Some(now));
     }
+}
+
+fn way<'a>(sender: &'a mut Option<Sender>, link: &'a mut Link) -> Way<'a> {
+    match sender {
+        Some(sender) => Way::Direct(sender),
+        None => Way::Measured(&mut link.rtc),
+    }
+}
+
+/// The name that an answer gives to a viewer's tracks, so that a player keeps them in time with each other.
+fn name_of(answer: &str) -> String {
+    let named = answer.lines().find_map(|line| line.split_once(" cname:"));
+    named.map_or("moocflix", |(_, name)| name.trim()).to_owned()
 }

@@ -89,12 +89,8 @@ impl Client {
             match self.rtc.poll_output().unwrap() {
                 Output::Transmit(packet) => {
                     assert_eq!(packet.destination, server());
-                    let departure = Departure {
-                        transport: Transport::Udp,
-                        destination: packet.destination,
-                        contents: packet.contents.into(),
-                    };
-                    world.send(self.address, departure);
+                    let departure = Departure::one(Transport::Udp, packet.destination, packet.contents.into());
+                    world.send(self.address, &departure);
                 }
                 Output::Event(event) => match event {
                     Event::Connected => self.connected = true,

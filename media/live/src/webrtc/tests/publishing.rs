@@ -85,7 +85,7 @@ impl Both {
     pub(super) fn drain(&mut self) {
         loop {
             match self.publisher.next(self.world.now) {
-                Published::Send(departure) => self.world.send(server(), departure),
+                Published::Send(departure) => self.world.send(server(), &departure),
                 Published::Frame(frame) => self.frames.push(frame),
                 Published::Connected => {}
                 Published::Wait(at) => {

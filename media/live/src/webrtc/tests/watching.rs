@@ -132,7 +132,7 @@ impl Both {
     fn drain(&mut self) {
         loop {
             match self.viewer.next_step() {
-                Shown::Send(departure) => self.world.send(server(), departure),
+                Shown::Send(departure) => self.world.send(server(), &departure),
                 Shown::Connected => {
                     self.begun = true;
                     self.viewer.begin(self.world.now, &self.lecture.packetiser.kept());

@@ -98,9 +98,14 @@ impl World {
         }
     }
 
-    /// Sends a packet; what happens to it is decided by the way to where it goes.
-    pub(super) fn send(&mut self, from: SocketAddr, departure: Departure) {
-        let to = departure.destination;
+    /// Sends packets; what happens to each is decided by the way to where it goes.
+    pub(super) fn send(&mut self, from: SocketAddr, departure: &Departure) {
+        for packet in departure.packets() {
+            self.send_one(from, departure.destination, packet);
+        }
+    }
+
+    fn send_one(&mut self, from: SocketAddr, to: SocketAddr, contents: &[u8]) {
         let way = self.ways.get(&to).copied().unwrap_or_default();
         if way.cut || self.random.below(1_000) < way.lost {
             return;
@@ -110,7 +115,7 @@ impl World {
             let most = usize::try_from(way.jitter.as_micros()).unwrap();
             at += Duration::from_micros(u64::try_from(self.random.below(most)).unwrap());
         }
-        let length = u64::try_from(departure.contents.len() + 28).unwrap();
+        let length = u64::try_from(contents.len() + 28).unwrap();
         if let Some(takes) = (length * 8_000_000).checked_div(way.narrow) {
             let takes = Duration::from_micros(takes);
             let free = self.free.entry(to).or_insert(self.now);
@@ -127,7 +132,7 @@ impl World {
             number: self.number,
             to,
             from,
-            contents: departure.contents,
+            contents: contents.to_vec(),
         }));
     }
 
