@@ -30,15 +30,14 @@ export function openPages(origin) {
 }
 
 /**
- * Runs in the publisher's page. `rids` are the layers of the picture and `rates` their bits a second; `noise` makes them
- * take as much; `port` is the only one that packets go to. The names of the sent pictures are in `globalThis.sent`, if
- * `named`.
+ * Runs in the publisher's page. `rids` are the layers of the picture; `port` is the only one that packets go to. The names of
+ * the sent pictures are in `globalThis.sent`, if `named`.
  */
-export async function publish({ url, bearer, port, rids, rates, noise, named }) {
+export async function publish({ url, bearer, port, rids, named }) {
   const canvas = document.createElement('canvas')
   ;[canvas.width, canvas.height] = [640, 360]
   const pen = canvas.getContext('2d')
-  const dots = noise || named ? new ImageData(640, noise ? 240 : 16) : null
+  const dots = named ? new ImageData(640, 16) : null
   const words = dots && new Uint32Array(dots.data.buffer)
   const draw = () => {
     pen.fillStyle = `hsl(${(Date.now() / 50) % 360} 60% 50%)`
@@ -59,7 +58,6 @@ export async function publish({ url, bearer, port, rids, rates, noise, named }) 
   const encodings = (rids ?? []).map((rid, place) => ({
     rid,
     scaleResolutionDownBy: 2 ** (rids.length - 1 - place),
-    ...(rates ? { maxBitrate: rates[place] } : {}),
   }))
   const video = peer.addTransceiver(track, { direction: 'sendonly', ...(encodings.length ? { sendEncodings: encodings } : {}) })
   const h264 = RTCRtpSender.getCapabilities('video').codecs.filter((it) => /H264|rtx/.test(it.mimeType))
@@ -87,8 +85,6 @@ export async function publish({ url, bearer, port, rids, rates, noise, named }) 
   const reply = await fetch(url, { method: 'POST', headers, body: peer.localDescription.sdp })
   if (reply.status !== 201) throw new Error(`WHIP: ${reply.status} ${await reply.text()}`)
   let answer = await reply.text()
-  // What is noise takes all the bits that it may from the start.
-  if (noise) answer = answer.replace(/^(a=fmtp:\d+ [^\r\n]*profile-level-id[^\r\n]*)/gm, '$1;x-google-start-bitrate=2500')
   if (port) answer = answer.replace(/^a=candidate:\S+ \d+ \S+ \d+ \S+ (\d+) .*\r\n/gm, (line, at) => (Number(at) === port ? line : ''))
   await peer.setRemoteDescription({ type: 'answer', sdp: answer })
   await new Promise((resolve, reject) => {
@@ -97,7 +93,5 @@ export async function publish({ url, bearer, port, rids, rates, noise, named }) 
     peer.addEventListener('connectionstatechange', look)
     look()
   })
-  globalThis.publisher = peer
-  globalThis.picture = video.sender
 }
 

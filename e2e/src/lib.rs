@@ -34,4 +34,5 @@ pub mod topology;
 pub mod turn;
 pub mod tus;
 pub mod viewers;
+pub mod weather;
 pub mod webrtc;

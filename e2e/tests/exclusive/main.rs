@@ -1,6 +1,7 @@
 //! Scenarios with a player or a clock, which would fail on a busy machine: `./test` runs this program after all others,
 //! and its scenarios run one at a time.
 
+mod bad_network;
 mod every_kind;
 mod field;
 mod live_nodes;

@@ -3,6 +3,7 @@ import { t } from '../i18n/text';
 import type { Source } from '../player/stream';
 import { session } from '../session/session.svelte';
 import { connected, hangUp, lost, negotiate, type Negotiated } from '../webrtc/negotiate';
+import { Cushion } from './cushion';
 
 /** How long WebRTC may take before segments are faster. Units: milliseconds */
 const patience = 3000;
@@ -11,6 +12,7 @@ const patience = 3000;
 export class Whep {
   /** Resolves when it has been lost, or the server has ended it. */
   readonly lost: Promise<void>;
+  readonly #cushion = new Cushion();
 
   private constructor(
     private readonly peer: RTCPeerConnection,
@@ -40,10 +42,13 @@ export class Whep {
     }
   }
 
-  /** Counts what has arrived, so that silence is noticed. */
+  /** Counts what has arrived, so that silence is noticed, and gives what was lost the time to come again. */
   async received(): Promise<number> {
+    const report = await this.peer.getStats();
+    const wait = this.#cushion.look(report, performance.now());
+    for (const receiver of this.peer.getReceivers()) receiver.jitterBufferTarget = wait;
     let bytes = 0;
-    (await this.peer.getStats()).forEach((each: { type: string; bytesReceived?: number }) => {
+    report.forEach((each: { type: string; bytesReceived?: number }) => {
       if (each.type === 'inbound-rtp') bytes += each.bytesReceived ?? 0;
     });
     return bytes;
