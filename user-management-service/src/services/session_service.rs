@@ -120,9 +120,9 @@ impl SessionService {
             None if given.remember => Some(DeviceToken::generate()?),
             known => known,
         };
-        let signed_in = self.open(user, device, None).await?;
+        // Counted before the database is asked: while it is busy, many would pass the check.
         self.limiter.succeeded(&attempt).await;
-        Ok(signed_in)
+        self.open(user, device, None).await
     }
 
     /// The attempt on an account from an address, and the token of the device if the account knows it.

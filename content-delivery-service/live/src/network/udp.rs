@@ -118,7 +118,7 @@ impl UdpPort {
         let mut rest = departures;
         let mut buffer = Vec::new();
         while let Some(first) = rest.first() {
-            let count = self.together(rest);
+            let count = together(rest, |length| self.most(length));
             let (now, later) = rest.split_at(count);
             rest = later;
             let packets: usize = now.iter().map(|departure| departure.packets().len()).sum();
@@ -137,23 +137,6 @@ impl UdpPort {
             }
             self.transmit_all(first.destination, &buffer, first.length).await;
         }
-    }
-
-    /// How many of the first departures one call can send: single packets, or one that holds several already.
-    fn together(&self, departures: &[Departure]) -> usize {
-        let Some(first) = departures.first() else { return 0 };
-        let mut count = 0;
-        for departure in departures.iter().take(self.most(first.length)) {
-            let length = departure.contents.len();
-            if departure.destination != first.destination || length > first.length {
-                break;
-            }
-            count += 1;
-            if length < first.length {
-                break;
-            }
-        }
-        count.max(1)
     }
 
     /// How many packets of a length one call can send.
@@ -201,7 +184,65 @@ impl UdpPort {
     }
 }
 
+/// How many of the first departures one call can send: single packets, or one departure that holds several already. `most` is
+/// how many packets of a length a call can send.
+fn together(departures: &[Departure], most: impl Fn(usize) -> usize) -> usize {
+    let Some(first) = departures.first() else { return 0 };
+    let mut count = 0;
+    for departure in departures.iter().take(most(first.length)) {
+        let length = departure.contents.len();
+        let is_single = departure.packets().len() == 1;
+        if departure.destination != first.destination || !is_single || length > first.length {
+            break;
+        }
+        count += 1;
+        if length < first.length {
+            break;
+        }
+    }
+    count.max(1)
+}
+
 /// IPv4 where a socket of IPv6 shows it mapped.
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Packets of these lengths in one departure.
+    fn departure(port: u16, lengths: &[usize]) -> Departure {
+        Departure {
+            transport: Transport::Udp,
+            destination: SocketAddr::from(([192, 0, 2, 1], port)),
+            contents: vec![0; lengths.iter().sum()],
+            length: lengths[0],
+        }
+    }
+
+    #[test]
+    fn one_call_sends_single_packets_of_equal_length_or_what_is_together_already() {
+        let count = |all: &[(u16, &[usize])]| {
+            let all: Vec<_> = all.iter().map(|(port, lengths)| departure(*port, lengths)).collect();
+            together(&all, |_| 4)
+        };
+        assert_eq!(count(&[]), 0);
+        assert_eq!(
+            count(&[(1, &[9]), (1, &[9]), (1, &[5]), (1, &[5])]),
+            3,
+            "the last may be shorter"
+        );
+        assert_eq!(count(&[(1, &[5]), (1, &[9])]), 1, "a longer one goes by itself");
+        assert_eq!(count(&[(1, &[9]), (2, &[9])]), 1, "to somebody else");
+        let one: (u16, &[usize]) = (1, &[9]);
+        assert_eq!(count(&[one; 6]), 4, "no more than a call can send");
+        assert_eq!(
+            count(&[(1, &[9]), (1, &[3, 3])]),
+            1,
+            "two packets are not one of their length"
+        );
+        assert_eq!(count(&[(1, &[3, 3, 2]), (1, &[2])]), 1);
+    }
 }

@@ -2,6 +2,7 @@
 //!
 //! Source: RFC 3711, RFC 7714 (AES-GCM), RFC 5764 §4.2 (keys from DTLS)
 
+use std::collections::BTreeMap;
 use str0m::config::CryptoProvider;
 use str0m::crypto;
 use str0m::crypto::dtls::SrtpProfile;
@@ -18,6 +19,8 @@ const INDEX: usize = 4;
 const ENCRYPTED: u32 = 1 << 31;
 /// Reports that may come behind a newer one.
 const LATE: u32 = 64;
+/// Sources of reports that a peer may have.
+const MOST_SOURCES: usize = 16;
 
 /// Both directions of one session.
 pub(super) struct Srtp {
@@ -26,7 +29,8 @@ pub(super) struct Srtp {
     /// The number of the next report.
     next: u32,
     received: Cipher,
-    seen: Seen,
+    /// The numbers that have come, by who counts them: browsers report pictures and sound from two sources.
+    seen: BTreeMap<u32, Seen>,
 }
 
 impl std::fmt::Debug for Srtp {
@@ -57,7 +61,7 @@ impl Srtp {
             reports: ours.cipher(profile, [3, 4, 5], true)?,
             next: 0,
             received: theirs.cipher(profile, [3, 4, 5], false)?,
-            seen: Seen::default(),
+            seen: BTreeMap::new(),
         })
     }
 
@@ -93,7 +97,12 @@ impl Srtp {
     /// Decrypts a report; none if it is not the peer's, or has come before.
     pub(super) fn unprotect_report(&mut self, packet: &[u8]) -> Option<Vec<u8>> {
         let (report, number) = self.received.open_report(packet)?;
-        self.seen.is_new(number).then_some(report)
+        let source = report.first_chunk().map(source_of)?;
+        if !self.seen.contains_key(&source) && self.seen.len() >= MOST_SOURCES {
+            return None;
+        }
+        let seen = self.seen.entry(source).or_default();
+        seen.is_new(number).then_some(report)
     }
 }
 
@@ -467,6 +476,22 @@ mod tests {
             for length in 0..sealed[0].len() {
                 assert_eq!(other.unprotect_report(&sealed[0][..length]), None);
             }
+        }
+    }
+
+    #[test]
+    fn each_of_a_few_sources_counts_its_reports_by_itself() {
+        let key = "00".repeat(16);
+        let salt = "00".repeat(12);
+        let (mut one, mut other) = both(SrtpProfile::AEAD_AES_128_GCM, &key, &salt);
+        for source in 0..20_u8 {
+            one.next = 1;
+            let mut report = bytes(REPORT);
+            report[7] = source;
+            let sealed = one.protect_report(&report).unwrap();
+            let expected = (source < 16).then_some(report);
+            assert_eq!(other.unprotect_report(&sealed), expected, "{source}");
+            assert_eq!(other.unprotect_report(&sealed), None);
         }
     }
 

@@ -30,6 +30,8 @@ const REPAIRABLE: usize = 512;
 /// A connection bears so much more than its estimate, which also falls when packets are lost or late for other reasons than a
 /// narrow line: a viewer for whom there is no smaller layer would miss pictures that get through.
 const CAUTION: f64 = 2.5;
+/// How often a viewer of sound alone is told what was sent, as str0m tells one of pictures.
+const REPORTS: Duration = Duration::from_secs(1);
 /// How often the layer is chosen anew.
 const CHOOSES: Duration = Duration::from_millis(250);
 
@@ -97,8 +99,9 @@ impl Viewer {
         let config = if has_layers {
             config.enable_bwe(Some(Bitrate::bps(FIRST_ESTIMATE)))
         } else {
-            // Packets need no extensions then: the answer names their streams.
-            config.clear_extension_map()
+            // Packets need no extensions then: the answer names their streams. With each report it shows where the connection
+            // leads now.
+            config.clear_extension_map().set_rtcp_report_interval_audio(REPORTS)
         };
         let accepted = connector.accept(config, offer, now)?;
         let viewer = Self {
@@ -136,7 +139,9 @@ impl Viewer {
         self.link.hear(now);
         let Some(picture) = &mut self.picture else { return };
         feedback::read(&reports, |asked| match asked {
-            Asked::Packet(source, number) if source == picture.source() => picture.repair(now, number, sender),
+            Asked::Packet(source, number) if source == picture.source() && !sender.is_lossless() => {
+                picture.repair(now, number, sender);
+            }
             Asked::KeyFrame(source) if source == picture.source() => self.asks = self.current,
             Asked::Packet(..) | Asked::KeyFrame(_) => {}
         });
@@ -228,7 +233,7 @@ impl Viewer {
             }
             match self.link.step() {
                 Step::Send(departure) if self.sender.is_some() && feedback::is_report(&departure.contents) => {
-                    self.report()
+                    self.report();
                 }
                 Step::Send(departure) => return Shown::Send(departure),
                 Step::Event(event) => self.note(&event),

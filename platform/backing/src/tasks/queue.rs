@@ -25,8 +25,8 @@ pub(super) const CLAIM: Sql = Sql::both(
 pub(super) const ANYTHING: Sql = Sql::both(
     "SELECT 1 WHERE EXISTS (SELECT 1 FROM tasks WHERE state = 'scheduled' AND run_after <= $1) \
      OR EXISTS (SELECT 1 FROM tasks WHERE state = 'running' AND lease_until <= $1) \
-     OR EXISTS (SELECT 1 FROM json_each($2) AS wanted \
-     WHERE EXISTS (SELECT 1 FROM tasks WHERE kind = wanted.value AND state = 'waiting'))",
+     OR EXISTS (SELECT 1 FROM json_each($2) \
+     WHERE EXISTS (SELECT 1 FROM tasks WHERE kind = json_each.value AND state = 'waiting'))",
     "SELECT 1 WHERE EXISTS (SELECT 1 FROM tasks WHERE state = 'scheduled' AND run_after <= $1) \
      OR EXISTS (SELECT 1 FROM tasks WHERE state = 'running' AND lease_until <= $1) \
      OR EXISTS (SELECT 1 FROM json_array_elements_text($2::json) AS wanted (value) \

@@ -45,7 +45,8 @@ impl FastAnswer {
         Self { route, response }
     }
 
-    /// The same response that the row would have given, once something has come.
+    /// The same response that the row would have given, once something has come. Its bytes don't count as made for one client,
+    /// and it is no stream of events.
     #[must_use]
     pub fn later<F>(route: &'static str, response: F) -> Self
     where

@@ -14,9 +14,9 @@ use str0m::rtp::RtpWrite;
 
 /// A packet is not sent again sooner: more than one request for it was on the way.
 const AGAIN: Duration = Duration::from_millis(10);
-/// Bytes that can be sent again at once. Later it is half of what was sent meanwhile: who asks for everything again and again
-/// gets no more than that.
-const MOST_AGAIN: usize = 1_500_000;
+/// Bytes that can be sent again at once. Later it is a quarter of what was sent meanwhile: a line that is too narrow would only
+/// lose more by more, and who asks for everything again and again gets no more than that.
+const MOST_AGAIN: usize = 300_000;
 
 /// A track with sequence numbers of its own.
 pub(super) struct Line {
@@ -139,7 +139,7 @@ impl Line {
         let counter = low(ticks).wrapping_add(self.offset);
         match way {
             Way::Measured(rtc) => {
-                self.write_measured(rtc, packets, (chosen, counter), origin.and_then(|it| moment(it, time)))
+                self.write_measured(rtc, packets, (chosen, counter), origin.and_then(|it| moment(it, time)));
             }
             Way::Direct(sender) => self.write_directly(sender, packets, (chosen, counter)),
         }
@@ -244,7 +244,7 @@ impl Repairs {
             payload: Arc::clone(payload),
             again: None,
         });
-        self.allowance = (self.allowance + payload.len() / 2).min(MOST_AGAIN);
+        self.allowance = (self.allowance + payload.len() / 4).min(MOST_AGAIN);
     }
 
     /// Source: RFC 4588 §4; without a stream for repairs the same packet goes out again.
@@ -336,9 +336,9 @@ mod tests {
     }
 
     #[test]
-    fn who_asks_for_everything_again_and_again_gets_half_of_what_was_sent_besides() {
-        assert_eq!(sent_again(0, 100, AGAIN), 5);
-        assert_eq!(sent_again(20_000, 100, AGAIN), 25);
+    fn who_asks_for_everything_again_and_again_gets_a_quarter_of_what_was_sent_besides() {
+        assert_eq!(sent_again(0, 100, AGAIN), 2);
+        assert_eq!(sent_again(20_500, 100, AGAIN), 23);
     }
 
     #[test]

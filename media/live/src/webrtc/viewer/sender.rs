@@ -63,6 +63,11 @@ impl Sender {
         self.to = to;
     }
 
+    /// Whether the way loses nothing: what is missing there was dropped because there was too much of it.
+    pub(super) fn is_lossless(&self) -> bool {
+        self.to.is_some_and(|(transport, _)| transport == Transport::Tcp)
+    }
+
     /// The next packets to send.
     pub(super) fn next(&mut self) -> Option<Departure> {
         self.out.pop_front()
