@@ -41,6 +41,7 @@ class Learner:
         self.last = None
         self.session = None
         self.is_over = False
+        self.is_leaving = False
         self.readers = []
 
     async def come(self, url: str, bearer: str) -> None:
@@ -81,7 +82,8 @@ class Learner:
                 size = seen
                 say(self.name, "size", width=size[0], height=size[1])
         if track.kind == "video":
-            await self.end("ended")
+            # The server's own goodbye may come before its answer to ours.
+            await self.end("left" if self.is_leaving else "ended")
 
     async def end(self, event: str) -> None:
         if not self.is_over:
@@ -91,6 +93,7 @@ class Learner:
 
     async def leave(self) -> None:
         if self.session is not None and not self.is_over:
+            self.is_leaving = True
             goodbye = urllib.request.Request(self.session, method="DELETE")
             with await asyncio.to_thread(urllib.request.urlopen, goodbye):
                 pass

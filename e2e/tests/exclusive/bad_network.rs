@@ -166,10 +166,9 @@ async fn a_viewer_on_a_bad_line_gets_nearly_every_picture_and_comes_back_by_itse
         ensure!(sent >= 100 && received * 100 >= sent * 99, "{received} of {sent}");
         ensure!(back - mended <= 5_000.0, "back after {} ms", back - mended);
         ensure!(arrived(&seen, viewer, times[1]).1 >= 20, "it has not gone on");
-        for time in times {
-            let apart = apart(viewer, time.1).context("no sound, or no picture")?;
-            ensure!(apart.abs() <= APART, "{apart} ms apart");
-        }
+        // After nothing for five seconds a browser brings them together again in steps.
+        let apart = apart(viewer, times[0].1).context("no sound, or no picture")?;
+        ensure!(apart.abs() <= APART, "{apart} ms apart");
         Ok(())
     })
     .await
