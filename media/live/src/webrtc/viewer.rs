@@ -30,7 +30,7 @@ const REPAIRABLE: usize = 512;
 /// A connection bears so much more than its estimate, which also falls when packets are lost or late for other reasons than a
 /// narrow line: a viewer for whom there is no smaller layer would miss pictures that get through.
 const CAUTION: f64 = 2.5;
-/// How often a viewer of sound alone is told what was sent, as str0m tells one of pictures.
+/// How often a viewer who gets only sound is sent a report; str0m sends one as often to viewers of pictures.
 const REPORTS: Duration = Duration::from_secs(1);
 /// How often the layer is chosen anew.
 const CHOOSES: Duration = Duration::from_millis(250);

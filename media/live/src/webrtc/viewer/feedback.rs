@@ -2,7 +2,7 @@
 //!
 //! Source: RFC 3550 §6, RFC 4585 §6, RFC 5104 §4.3.1
 
-/// RTP's reports are told from its media by the second byte.
+/// Whether a packet is a report (RTCP) and not media (RTP): the second byte tells.
 ///
 /// Source: RFC 5761 §4
 pub(super) fn is_report(packet: &[u8]) -> bool {

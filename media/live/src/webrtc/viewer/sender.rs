@@ -38,7 +38,7 @@ pub(super) struct Media<'a> {
     pub(super) payload: &'a [&'a [u8]],
 }
 
-/// What is told of a stream.
+/// What a sender report says of a stream.
 pub(super) struct Report {
     pub(super) source: u32,
     /// The time in the stream at the moment of the report.
