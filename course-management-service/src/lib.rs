@@ -33,8 +33,8 @@ use runtime::config::Faults;
 use runtime::receipts::Receipts;
 use runtime::{Authenticator, Face, Service};
 use secrecy::{ExposeSecret, SecretSlice};
-use services::code_tries::CodeTries;
 use services::course_service::CourseService;
+use services::enrolment_limits::EnrolmentLimits;
 use services::enrolment_service::EnrolmentService;
 use services::lecture_states::LectureStates;
 use services::member_service::MemberService;
@@ -86,7 +86,7 @@ pub const FACE: Face = Face {
 pub struct Deps {
     /// The service's own schema, opened with [`MIGRATIONS`].
     pub db: Db,
-    /// The shared back ends; the cache counts wrong codes.
+    /// The shared back ends; the cache counts wrong codes, and how often people join and leave.
     pub backing: Backing,
     /// Checks the callers of this service's routes.
     pub authenticator: Authenticator,
@@ -165,12 +165,13 @@ fn api(deps: Deps, clock: &Clock) -> Api {
         (config.owned_courses.into(), completed_share),
     );
     let enrolments = EnrolmentRepository::new(db.clone());
-    let tries = CodeTries::new(backing.cache, clock.clone());
+    let limits = EnrolmentLimits::new(backing.cache, clock.clone());
     let items = ItemRepository::new(db.clone());
     let members = MemberService::new(
         courses.clone(),
         (enrolments.clone(), MemberRepository::new(db)),
         Arc::clone(&directory),
+        limits.clone(),
     );
     Api {
         progress: ProgressService::new(
@@ -183,7 +184,7 @@ fn api(deps: Deps, clock: &Clock) -> Api {
             courses.clone(),
             enrolments,
             directory,
-            (tries, Receipts::new(secret.expose_secret())),
+            (limits, Receipts::new(secret.expose_secret())),
             config.enrolments_per_day.into(),
         ),
         members,

@@ -13,6 +13,6 @@ pub(crate) const METRICS: &[Metric] = &[
     },
     Metric {
         name: REFUSED,
-        help: "enrolments refused by a limit: codes, lines",
+        help: "requests to begin or end enrolments that a limit refused: codes, lines, changes",
     },
 ];

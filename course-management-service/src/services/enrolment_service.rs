@@ -1,8 +1,8 @@
 //! Memberships that begin: people enrol themselves, and teachers enrol others.
 
 use super::access_service::{Act, Asker, Granted, granted, seen};
-use super::code_tries::CodeTries;
 use super::course_service::CourseService;
+use super::enrolment_limits::EnrolmentLimits;
 use super::error::{Denied, EnrolmentError};
 use crate::metric;
 use crate::models::courses::code;
@@ -47,7 +47,7 @@ pub(crate) struct EnrolmentService {
     courses: CourseService,
     enrolments: EnrolmentRepository,
     directory: Arc<dyn Directory>,
-    tries: CodeTries,
+    limits: EnrolmentLimits,
     receipts: Receipts,
     /// How many people a teacher may enrol in a day.
     per_day: i64,
@@ -58,14 +58,14 @@ impl EnrolmentService {
         courses: CourseService,
         enrolments: EnrolmentRepository,
         directory: Arc<dyn Directory>,
-        (tries, receipts): (CodeTries, Receipts),
+        (limits, receipts): (EnrolmentLimits, Receipts),
         per_day: i64,
     ) -> Self {
         Self {
             courses,
             enrolments,
             directory,
-            tries,
+            limits,
             receipts,
             per_day,
         }
@@ -81,6 +81,8 @@ impl EnrolmentService {
             }
             self.admit(&found.course, asker, code).await?;
         }
+        let counted = self.limits.change(asker.user).await;
+        counted.map_err(EnrolmentError::TooManyChanges)?;
         let joined = self.enrolments.join(id, asker.user, now).await?;
         count(std::slice::from_ref(&joined));
         self.admission(joined)
@@ -92,12 +94,12 @@ impl EnrolmentService {
             (Joining::Oneself, _) => Ok(()),
             (Joining::Code, Some(code)) => {
                 let typed = typed.ok_or(EnrolmentError::CodeRequired)?;
-                let counted = self.tries.count(course.id, asker.user).await;
+                let counted = self.limits.try_code(course.id, asker.user).await;
                 counted.map_err(EnrolmentError::TooManyTries)?;
                 if !code::is_code(typed, code) {
                     return Err(EnrolmentError::WrongCode);
                 }
-                self.tries.forgive(course.id, asker.user).await;
+                self.limits.forgive(course.id, asker.user).await;
                 Ok(())
             }
             (Joining::Code, None) | (Joining::Closed, _) => Err(EnrolmentError::Closed),

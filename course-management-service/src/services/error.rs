@@ -70,6 +70,9 @@ pub(crate) enum EnrolmentError {
     /// The limit ends after this time.
     #[error("too many attempts; try again later")]
     TooManyTries(Duration),
+    /// The limit ends after this time.
+    #[error("you have joined and left courses too often; try again later")]
+    TooManyChanges(Duration),
     /// How many people a teacher may enrol in a day, and when the next day begins.
     #[error("you may enrol {0} people in a day, and fewer are left today")]
     TooManyLines(i64, Duration),

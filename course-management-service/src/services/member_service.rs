@@ -2,6 +2,7 @@
 
 use super::access_service::{Act, Granted, belonging, granted};
 use super::course_service::{CourseService, version};
+use super::enrolment_limits::EnrolmentLimits;
 use super::error::EnrolmentError;
 use crate::models::enrolments::enrolment::Enrolment;
 use crate::repositories::enrolments::enrolment_repository::EnrolmentRepository;
@@ -29,6 +30,7 @@ pub(crate) struct MemberService {
     enrolments: EnrolmentRepository,
     members: MemberRepository,
     directory: Arc<dyn Directory>,
+    limits: EnrolmentLimits,
 }
 
 impl MemberService {
@@ -36,12 +38,14 @@ impl MemberService {
         courses: CourseService,
         (enrolments, members): (EnrolmentRepository, MemberRepository),
         directory: Arc<dyn Directory>,
+        limits: EnrolmentLimits,
     ) -> Self {
         Self {
             courses,
             enrolments,
             members,
             directory,
+            limits,
         }
     }
 
@@ -78,6 +82,10 @@ impl MemberService {
         } else {
             (CourseRole::Editor, self.granted((id, asker), CourseRole::Owner).await?)
         };
+        if is_self {
+            let counted = self.limits.change(user).await;
+            counted.map_err(EnrolmentError::TooManyChanges)?;
+        }
         let audit = granted.audited(asker, "remove_member", json!({"user_id": user}));
         let now = self.courses.clock.now();
         let ended = self.enrolments.end(id, user, (asker.user, most), audit.as_ref(), now);

@@ -201,3 +201,38 @@ async fn one_person_enrolling_many_times_at_once_becomes_a_member_once() {
         assert_eq!(column(members.is(200), "role"), ["owner", "learner"]);
     }
 }
+
+#[tokio::test]
+async fn a_person_joins_and_leaves_courses_120_times_in_a_minute() {
+    for server in Server::on_each_engine().await {
+        let (owner, learner) = (server.instructor(), server.learner());
+        let (course, _) = server.published(&owner, json!({})).await;
+        let (second, _) = server.published(&owner, json!({})).await;
+        let (enrolments, others) = (format!("{course}/enrolments"), format!("{second}/enrolments"));
+        let leave = format!("{enrolments}/me");
+        for _ in 0..59 {
+            server.post(&learner, &enrolments, json!({})).await.is(201);
+            server.delete(&learner, &leave).await.is(204);
+        }
+        server.post(&learner, &enrolments, json!({})).await.is(201);
+        server.post(&learner, &enrolments, json!({})).await.is(200);
+        let limited = server.delete(&learner, &leave).await;
+        limited.is_problem(429, "rate_limited");
+        assert_eq!(limited.header("retry-after"), "60");
+        assert_eq!(server.read(&learner, &course).await.json["my_role"], "learner");
+        let limited = server.post(&learner, &others, json!({})).await;
+        limited.is_problem(429, "rate_limited");
+        assert_eq!(limited.header("retry-after"), "60");
+        assert_eq!(server.read(&learner, &second).await.json["my_role"], json!(null));
+        // Other people are not limited, and neither is a teacher who enrols and removes this one.
+        server.post(&server.learner(), &enrolments, json!({})).await.is(201);
+        server
+            .post(&owner, &others, json!({"user_id": learner.id}))
+            .await
+            .is(201);
+        server.delete(&owner, &format!("{others}/{}", learner.id)).await.is(204);
+        server.clock.advance(Duration::from_secs(60));
+        server.delete(&learner, &leave).await.is(204);
+        server.post(&learner, &enrolments, json!({})).await.is(201);
+    }
+}

@@ -22,6 +22,7 @@ use runtime::{PathId, Problem, ProblemDocument};
         (status = 403, description = "`assistant_required` or `owner_required`", body = ProblemDocument),
         (status = 404, description = "`course_not_found` or `user_not_found`", body = ProblemDocument),
         (status = 409, description = "`owner_stays`", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: the caller has joined and left courses too often.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn end_enrolment(

@@ -37,7 +37,7 @@ pub(crate) struct Body {
         (status = 404, description = "`course_not_found`, or `no_account`", body = ProblemDocument),
         (status = 409, description = "`course_ended`", body = ProblemDocument),
         (status = 422, description = "`invalid_request`", body = ProblemDocument),
-        (status = 429, description = "`rate_limited`: too many wrong codes; `too_many_enrolments`: the caller has enrolled as many people today as one may.", body = ProblemDocument),
+        (status = 429, description = "`rate_limited`: too many wrong codes, or the caller has joined and left courses too often; `too_many_enrolments`: the caller has enrolled as many people today as one may.", body = ProblemDocument),
     )
 )]
 pub(crate) async fn enrol(

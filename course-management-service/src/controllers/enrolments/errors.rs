@@ -21,7 +21,7 @@ impl From<E> for Problem {
             E::Stale => Self::new(S::PRECONDITION_FAILED, "stale", detail),
             E::OwnerStays => Self::new(S::CONFLICT, "owner_stays", detail),
             E::TooManyOwned(_) => Self::new(S::CONFLICT, "too_many", detail),
-            E::TooManyTries(wait) => {
+            E::TooManyTries(wait) | E::TooManyChanges(wait) => {
                 Self::new(S::TOO_MANY_REQUESTS, "rate_limited", detail).retry_after(whole_seconds(wait))
             }
             E::TooManyLines(_, wait) => {

@@ -10,9 +10,8 @@ use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-const PAUSE: Duration = Duration::from_millis(250);
-/// The pause after a request that was refused.
-const REST: Duration = Duration::from_millis(200);
+/// The pause after each request: a learner may join and leave 120 times in a minute.
+const PAUSE: Duration = Duration::from_millis(550);
 /// Three times the promise of five seconds.
 const SOON: Duration = Duration::from_secs(15);
 
@@ -61,7 +60,7 @@ async fn change(world: &World, who: &Account, joins: bool) -> Result<()> {
             _ => is_away(answer.as_ref())?,
         }
         is_unsure = true;
-        tokio::time::sleep(REST).await;
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -5102,7 +5102,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `rate_limited`: too many wrong codes; `too_many_enrolments`: the caller has enrolled as many people today as one may. */
+            /** @description `rate_limited`: too many wrong codes, or the caller has joined and left courses too often; `too_many_enrolments`: the caller has enrolled as many people today as one may. */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -5233,6 +5233,15 @@ export interface operations {
             };
             /** @description `owner_stays` */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `rate_limited`: the caller has joined and left courses too often. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
