@@ -3,7 +3,16 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 /// What no title may be.
-const TITLES: [&str; 7] = ["", "  ", "\u{200b}", "a\u{202e}b", "a\0b", "a\nb", "\u{3164}"];
+const TITLES: [&str; 8] = [
+    "",
+    "  ",
+    "\u{200b}",
+    "a\u{202e}b",
+    "a\0b",
+    "a\nb",
+    "\u{3164}",
+    "\u{301}\u{20dd}",
+];
 
 #[tokio::test]
 async fn hostile_texts_are_refused_in_every_field_that_others_read() {

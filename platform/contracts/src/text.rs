@@ -1,9 +1,11 @@
 //! Rules for names, titles and descriptions that other people read.
 
+use unicode_normalization::char::{is_combining_mark, is_public_assigned};
+
 /// The longest title, in characters.
 pub const MAX_TITLE: usize = 200;
 
-/// Returns a title or a name as it is kept: trimmed, on one line, with visible characters.
+/// Returns a title or a name as it is kept: trimmed, on one line, with a character that is visible by itself.
 ///
 /// Errors: the problem, to be shown after the field's name
 pub fn title(text: &str) -> Result<String, &'static str> {
@@ -11,8 +13,11 @@ pub fn title(text: &str) -> Result<String, &'static str> {
     if trimmed.chars().any(|c| is_deceptive(c) || is_direction_mark(c)) {
         return Err("must not contain control characters or marks of direction");
     }
-    if !trimmed.chars().any(is_visible) {
+    if trimmed.is_empty() {
         return Err("must not be empty");
+    }
+    if !trimmed.chars().any(is_visible) {
+        return Err("must have a letter, a number, a punctuation mark or a symbol");
     }
     if trimmed.chars().count() > MAX_TITLE {
         return Err("must have at most 200 characters");
@@ -53,18 +58,23 @@ pub fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}')
 }
 
-/// Whether a character leaves ink.
+/// Whether a character is a letter, a number, a punctuation mark or a symbol that leaves ink. Combining marks need another
+/// character to stand on: alone, they are drawn on what is beside the title, or not at all.
 ///
-/// Source: Unicode, property `Default_Ignorable_Code_Point`; U+2800 is a Braille cell without dots
+/// Source: Unicode 18, `General_Category`: all of `L`, `N`, `P` and `S` without the four fillers of Hangul and U+2800, a
+/// Braille cell without dots; the list is that of `Cf`
 fn is_visible(c: char) -> bool {
-    let ignorable = matches!(
+    let is_format = matches!(
         c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
-            | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}' | '\u{891}' | '\u{8e2}'
+            | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}'
+            | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}'
+            | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0001}'
+            | '\u{e0020}'..='\u{e007f}'
     );
-    !c.is_whitespace() && !c.is_control() && !ignorable && c != '\u{2800}'
+    let is_blank = matches!(c, '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}');
+    let is_ink = is_public_assigned(c) && !is_combining_mark(c) && !c.is_whitespace() && !c.is_control();
+    is_ink && !is_format && !is_blank
 }
 
 #[cfg(test)]
@@ -90,6 +100,49 @@ mod tests {
             assert!(title(bad).is_err(), "{bad:?}");
         }
         assert!(title(&"ü".repeat(200)).is_ok());
+    }
+
+    #[test]
+    fn a_title_has_a_letter_a_number_a_punctuation_mark_or_a_symbol() {
+        let blank = [
+            "\u{301}",
+            "\u{301}\u{308} \u{34f}",
+            "\u{20dd}",
+            "\u{93e}",
+            "\u{fe0f}\u{200d}",
+            "\u{e0101}",
+            "\u{ad}",
+            "\u{600}\u{13430}",
+            "\u{115f}\u{1160}",
+            "\u{ffa0}\u{301}",
+            "\u{2800}\u{301}",
+            "\u{e000}",
+            "\u{378}",
+        ];
+        for bad in blank {
+            assert!(title(bad).is_err(), "{bad:?}");
+        }
+        for good in [
+            "a",
+            "7",
+            "?",
+            "+",
+            "№",
+            "ⅷ",
+            "Å",
+            "e\u{301}",
+            "\u{915}\u{93e}",
+            "தமிழ்",
+            "한국어",
+            "漢",
+            "\u{627}\u{644}",
+            "🎓",
+            "👩\u{200d}🏫",
+            "❤\u{fe0f}",
+            "1\u{fe0f}\u{20e3}",
+        ] {
+            assert_eq!(title(good), Ok(good.to_owned()));
+        }
     }
 
     #[test]
