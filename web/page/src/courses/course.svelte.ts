@@ -27,13 +27,15 @@ export class CourseState {
   async load(): Promise<void> {
     this.problem = null;
     try {
-      const course = await body(api.GET('/api/v1/courses/{course_id}', this.#at));
-      this.progress = course.my_role ? await this.#fetchProgress() : null;
-      this.now = Date.now();
-      this.course = course;
+      await this.#load();
     } catch (thrown) {
       this.problem = Problem.of(thrown);
     }
+  }
+
+  /** Loads the course again behind what is on screen, which stays if that fails. */
+  refresh(): Promise<void> {
+    return this.#load().catch(() => undefined);
   }
 
   async loadProgress(): Promise<void> {
@@ -54,6 +56,13 @@ export class CourseState {
   async leave(): Promise<void> {
     const params = { path: { course_id: this.id, user_id: 'me' } };
     await body(api.DELETE('/api/v1/courses/{course_id}/enrolments/{user_id}', { params }));
+  }
+
+  async #load(): Promise<void> {
+    const course = await body(api.GET('/api/v1/courses/{course_id}', this.#at));
+    this.progress = course.my_role ? await this.#fetchProgress() : null;
+    this.now = Date.now();
+    this.course = course;
   }
 
   get #at() {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CourseDetails, CourseProgress } from '../api/wire';
-import { neighbour, opening, opens, places, share, startWith } from './outline';
+import { isBegun, neighbour, opening, opens, places, share, startWith } from './outline';
 
 const now = Date.parse('2026-11-30T12:00:00Z');
 const later = '2026-12-07T08:00:00Z';
@@ -56,6 +56,16 @@ test('a course continues with what was begun, then with what follows, then from 
   expect(at(of(['a', 0, false], ['d', 100, true]), all), 'what was left out comes at the end').toBe('a');
   expect(at(of(['a', 1, true], ['b', 1, true], ['c', 1, true], ['d', 1, true]), all)).toBe('a');
   expect(at(null, [])).toBeNull();
+});
+
+test('who was at the end of an item, or hardly at its beginning, is not in its middle', () => {
+  const [one] = of(['a', 40, false]).items;
+  const begun = [{}, { completed: true }, { position: 97 }, { position: 2 }, { seconds: 0 }].map((other) => isBegun({ ...one!, ...other }));
+  expect(begun).toEqual([true, false, false, false, false]);
+  expect(isBegun(undefined)).toBe(false);
+  const all = places(course([{ id: 'm', items: ['a', 'b', 'c'].map((id) => item(id)) }]), true, now);
+  const progress = of(['a', 100, true], ['c', 97, false]);
+  expect(at(progress, all)).toBe('b');
 });
 
 test('the next and the previous lecture are those that can be watched', () => {

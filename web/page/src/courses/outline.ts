@@ -1,4 +1,5 @@
 import type { CourseDetails, CourseItem, CourseModule, CourseProgress, ItemProgress } from '../api/wire';
+import { resumeAt } from '../watching/played';
 
 /** An item where it stands in the course. */
 export interface Place {
@@ -48,7 +49,7 @@ export function startWith(all: Place[], progress: CourseProgress | null): Place 
   const open = all.filter((place) => place.look === 'ready');
   const of = new Map(progress?.items.map((each) => [each.item_id, each]));
   const state = (place: Place) => of.get(place.item.id);
-  const begun = open.findLast((place) => (state(place)?.seconds ?? 0) > 0 && !state(place)?.completed);
+  const begun = open.findLast((place) => isBegun(state(place)));
   if (begun !== undefined) return begun;
   const last = open.findLastIndex((place) => state(place)?.completed);
   return open.slice(last + 1).find((place) => !state(place)?.completed) ?? open.find((place) => !state(place)?.completed) ?? open[0] ?? all.find((place) => place.look === 'scheduled') ?? null;
@@ -60,6 +61,11 @@ export function neighbour(all: Place[], id: string, where: 'next' | 'previous'):
   if (at < 0) return null;
   const rest = where === 'next' ? all.slice(at + 1) : all.slice(0, at).reverse();
   return rest.find((place) => place.look === 'ready' || place.look === 'live') ?? null;
+}
+
+/** Whether somebody is in the middle of an item, so that it goes on there. Who was at its end starts anew. */
+export function isBegun(item: ItemProgress | undefined): boolean {
+  return item !== undefined && !item.completed && item.seconds > 0 && resumeAt(item.position, item.duration ?? 0) > 0;
 }
 
 /** The watched share of an item, 0 to 1. */

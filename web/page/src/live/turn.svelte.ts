@@ -1,5 +1,7 @@
 import type { Video } from '../api/wire';
-import { isLive, isScheduled } from '../lectures/state';
+import { t } from '../i18n/text';
+import { canPlay, isLive, isScheduled } from '../lectures/state';
+import { announcer } from '../shell/announcer.svelte';
 
 /** Where somebody was in a lecture when they last saw it live. */
 export interface Left {
@@ -15,7 +17,17 @@ export class Turn {
   left: Left | null = null;
   #wasLive = $state(false);
 
-  constructor(private readonly video: () => Video | null) {}
+  /** To be made while a component is made; tells its viewers when the lecture has ended. */
+  constructor(private readonly video: () => Video | null) {
+    let live = false;
+    // The stage can't tell: the player of the recording may take its place at the same moment.
+    $effect(() => {
+      const now = this.video();
+      if (now === null) return;
+      if (live && (canPlay(now) || now.status === 'processing')) announcer.done(t('live.ended'));
+      live = isLive(now);
+    });
+  }
 
   /** Whether the lecture is shown as a live one. */
   get isNow(): boolean {

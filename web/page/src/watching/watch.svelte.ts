@@ -35,33 +35,37 @@ export class Watch {
     return known === null ? 0 : resumeAt(known.position, duration);
   }
 
-  /** Reports what is played, every few seconds and when the page is left; returns a function that stops it. */
-  follow(video: HTMLVideoElement): () => void {
+  /**
+   * Reports what is played, every few seconds and when the page is left; returns a function that stops it.
+   * Of a live stream, the time that the element shows is not the position in the lecture.
+   */
+  follow(video: HTMLVideoElement, position = () => video.currentTime): () => void {
     const gone = new AbortController();
     const { signal } = gone;
+    const send = () => this.#send(video, position());
     const on = (name: string, act: () => void) => video.addEventListener(name, act, { signal });
     on('canplay', () => (this.#opened = true));
     on('playing', () => {
       this.#playing = true;
-      this.#note(video);
+      this.#note(video, position);
     });
-    on('timeupdate', () => this.#note(video));
+    on('timeupdate', () => this.#note(video, position));
     on('seeking', () => this.#played.cut());
     on('seeked', () => {
       this.#moved ||= this.#opened;
-      if (video.paused) this.#send(video);
+      if (video.paused) send();
     });
     on('pause', () => {
-      this.#note(video);
+      this.#note(video, position);
       this.#playing = false;
       this.#played.cut();
-      this.#send(video);
+      send();
     });
-    const timer = setInterval(() => this.#send(video), sendEvery);
-    document.addEventListener('visibilitychange', () => document.hidden && this.#send(video), { signal });
-    window.addEventListener('pagehide', () => this.#send(video), { signal });
+    const timer = setInterval(send, sendEvery);
+    document.addEventListener('visibilitychange', () => document.hidden && send(), { signal });
+    window.addEventListener('pagehide', send, { signal });
     const last = () => {
-      this.#send(video);
+      send();
       return this.#delivery;
     };
     session.beforeSignOut.add(last);
@@ -69,7 +73,7 @@ export class Watch {
       gone.abort();
       session.beforeSignOut.delete(last);
       clearInterval(timer);
-      this.#send(video);
+      send();
     };
   }
 
@@ -77,19 +81,19 @@ export class Watch {
     return { path: { video_id: this.videoId }, query: this.key === null ? {} : { s: this.key } };
   }
 
-  #note(video: HTMLVideoElement): void {
+  #note(video: HTMLVideoElement, position: () => number): void {
     // Without media there is no position, and during a seek it is the next one.
     if (!this.#playing || video.readyState === 0 || video.seeking) return;
-    this.#played.reach(video.currentTime, video.playbackRate);
+    this.#played.reach(position(), video.playbackRate);
     this.#moved = true;
   }
 
-  #send(video: HTMLVideoElement): void {
+  #send(video: HTMLVideoElement, position: number): void {
     if (session.state !== 'in' || session.leaving || !this.#moved || video.readyState === 0) return;
     this.#moved = false;
     const intervals = this.#played.take();
     this.#played.giveBack(intervals.splice(mostIntervals));
-    this.#delivery = this.#deliver(video.currentTime, intervals);
+    this.#delivery = this.#deliver(position, intervals);
   }
 
   async #deliver(position: number, intervals: Interval[]): Promise<void> {

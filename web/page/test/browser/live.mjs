@@ -43,6 +43,21 @@ async function open(base, instructor, id) {
   assert.equal((await fetch(`${base}/api/v1/content/${id}`, { method: 'PATCH', headers, body })).status, 200);
 }
 
+/** Puts a lecture into a course that everybody may watch; returns the course's address. */
+async function courseOf(base, instructor, id) {
+  const headers = await bearer(base, instructor);
+  const post = async (path, fields) => {
+    const answer = await fetch(`${base}/api/v1/courses${path}`, { method: 'POST', headers, body: JSON.stringify(fields) });
+    assert.ok(answer.ok, `${path}: ${answer.status} ${await answer.clone().text()}`);
+    return answer.json();
+  };
+  const course = await post('', { title: 'Primes for all', access: 'open' });
+  const module = await post(`/${course.id}/modules`, { title: 'Part two' });
+  await post(`/${course.id}/modules/${module.id}/items`, { kind: 'video', content_id: id });
+  await post(`/${course.id}/publish`, {});
+  return `/courses/${course.id}`;
+}
+
 async function learnerPage(stage, name) {
   const learner = { email: `${name.toLowerCase()}-${Date.now().toString(36)}@example.org`, password: 'a class that is there', name };
   const headers = { 'content-type': 'application/json' };
@@ -245,6 +260,7 @@ export async function endTheLecture(world) {
   await studio.getByRole('button', { name: 'End the lecture' }).click();
   await studio.getByRole('dialog').getByRole('button', { name: 'End the lecture' }).click();
   await studio.getByRole('link', { name: 'Watch the recording' }).waitFor();
+  await page.locator('.toast').getByText('The lecture has ended.').waitFor({ timeout: 10_000 });
   await page.locator('section.player:not([data-path])').waitFor({ timeout: 10_000 });
   await until('the recording goes on at the same place', async () => (await time(page)) > before, 15);
   assert.ok((await time(page)) < before + 20, `it was at ${before}, and is at ${await time(page)}`);
@@ -277,10 +293,10 @@ export async function beginAScheduledLecture(world) {
   await row.getByRole('link', { name: 'Primes, the second part' }).click();
   await page.getByRole('link', { name: 'Open the studio' }).waitFor();
   const id = new URL(page.url()).pathname.split('/')[2];
-  await open(stage.base, instructor, id);
+  const course = await courseOf(stage.base, instructor, id);
 
   const learner = await learnerPage(stage, 'Sam');
-  await goTo(learner, `/lectures/${id}`);
+  await goTo(learner, course);
   await learner.getByRole('timer').waitFor();
   await learner.evaluate(() => (window.kept = true));
   await stage.expectAccessible(learner, 'a scheduled lecture');
@@ -291,10 +307,17 @@ export async function beginAScheduledLecture(world) {
   await page.locator('.state').getByText('You are live.').waitFor();
   await until('it plays', async () => ['webrtc', 'segments'].includes(await path(learner).catch(() => null)), 15);
   await expectPictures(learner, 20);
-  assert.equal(await learner.evaluate(() => window.kept), true, 'without a reload');
+  const reported = learner.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith(`/content/${id}/watch`));
+  const badge = learner.locator('.outline').getByText('Live', { exact: true });
+  await badge.waitFor();
   await page.getByRole('button', { name: 'End the lecture' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'End the lecture' }).click();
   await page.getByRole('link', { name: 'Watch the recording' }).waitFor();
+  await learner.locator('.toast').getByText('The lecture has ended.').waitFor({ timeout: 10_000 });
+  await badge.waitFor({ state: 'detached' });
+  const { intervals } = (await reported).postDataJSON();
+  assert.ok(intervals.some(([from, to]) => to - from > 0.5), `what was watched live counts for the recording: ${JSON.stringify(intervals)}`);
+  assert.equal(await learner.evaluate(() => window.kept), true, 'without a reload');
   await learner.context().close();
   await page.context().close();
 }
