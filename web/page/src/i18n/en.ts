@@ -156,6 +156,7 @@ export const en = {
   'lecture.stereo': 'stereo',
   'lecture.channels': '{count} channels',
   'lecture.uploadedAt': 'Uploaded',
+  'lecture.createdAt': 'Created',
   'lecture.processingTitle': 'Processing',
   'lecture.processingText': 'The file has arrived and is being checked. This takes a moment; the player then appears automatically.',
   'lecture.convertingTitle': 'Converting',
@@ -200,7 +201,7 @@ export const en = {
   'rung.percent': '{percent} %',
 
   'upload.title': 'Upload',
-  'upload.lead': 'Choose one or more recordings, or drop them here. The uploads start at once; you can keep using MoocFlix in the meantime.',
+  'upload.lead': 'Choose one or more recordings. The uploads start at once; you can keep using MoocFlix in the meantime.',
   'upload.choose': 'Choose files',
   'upload.dropHere': 'or drop them here',
   'upload.dropNow': 'Drop to upload',

@@ -76,7 +76,8 @@ test('codecs have the names that people know, and rates those of cameras', () =>
 });
 
 test('rendition states are shown in words', () => {
-  expect(['source', 'audio', 'audio-2', '720p'].map(rungName)).toEqual(['Original', 'Audio', 'Audio 2', '720p']);
+  const rungs = ['source', 'audio', 'audio-2', '720p', 'video-0'].map((name) => rungName({ name, height: 480 }));
+  expect(rungs).toEqual(['Original', 'Audio', 'Audio 2', '720p', '480p']);
   const shown = (state: string, progress: number) => rungState({ state, progress } as Video['renditions'][number]);
   expect([shown('waiting', 0), shown('encoding', 0.999), shown('ready', 1), shown('failed', 0.2)]).toEqual(['Waiting', '99 %', 'Ready', 'Failed']);
 });

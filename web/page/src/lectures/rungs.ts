@@ -3,8 +3,9 @@ import type { Video } from '../api/wire';
 
 export type Rendition = Video['renditions'][number];
 
-/** A rendition's name on the page: 720p, Original, Audio. */
-export function rungName(name: string): string {
+/** A rendition's name on the page: 720p, Original, Audio. What a live lecture was sent in is named by its height. */
+export function rungName({ name, height }: Pick<Rendition, 'name' | 'height'>): string {
+  if (/^video-\d+$/.test(name) && height) return `${height}p`;
   if (name === 'source') return t('rung.source');
   const [, , number] = /^audio(-(\d+))?$/.exec(name) ?? [];
   if (number !== undefined) return t('rung.soundNumber', { number });
@@ -33,9 +34,9 @@ export function hasFailed(video: Video): boolean {
 /** Why renditions failed: each reason once, with the names of the renditions that it stopped. */
 export function whyFailed(video: Video): { names: string; message: string }[] {
   const stopped = new Map<string, string[]>();
-  for (const { name, state, reason } of video.renditions) {
+  for (const { name, height, state, reason } of video.renditions) {
     if (state !== 'failed' || !reason) continue;
-    stopped.set(reason.message, [...(stopped.get(reason.message) ?? []), rungName(name)]);
+    stopped.set(reason.message, [...(stopped.get(reason.message) ?? []), rungName({ name, height })]);
   }
   return [...stopped].map(([message, names]) => ({ names: names.join(', '), message }));
 }

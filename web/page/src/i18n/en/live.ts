@@ -122,6 +122,7 @@ export const live = {
 
   'attendance.title': 'Attendance',
   'attendance.none': 'Nobody has watched it live.',
+  'attendance.noneYet': 'Nobody has watched it live yet.',
   'attendance.name': 'Name',
   'attendance.from': 'From',
   'attendance.to': 'To',
