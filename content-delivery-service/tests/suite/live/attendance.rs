@@ -133,6 +133,39 @@ async fn whoever_goes_on_with_the_recording_attended_until_the_lecture_ended() {
 }
 
 #[tokio::test]
+async fn what_somebody_watches_live_counts_as_watched_of_the_recording() {
+    for server in Server::on_each_engine().await {
+        let viewer = Person::learner();
+        let (owner, id, mut publisher) = server.lecture_for_all().await;
+        let path = format!("/api/v1/content/{id}/watch");
+        let reports = async |from: f64, to: f64| {
+            let report = json!({"position": to, "intervals": [[from, to]]});
+            let request = server.request_by(&viewer, Method::POST, &path).json(&report);
+            server.send(request).await.is(204);
+            let progress = server.ask(&viewer, Method::GET, &path).await;
+            let number = |name: &str| progress.json[name].as_f64().unwrap();
+            let completed = progress.json["completed"].as_bool().unwrap();
+            (number("position"), number("seconds"), completed)
+        };
+        assert_eq!(reports(2.0, 4.0).await, (4.0, 2.0, false));
+        // What is still to come, nobody has seen.
+        let (position, seconds, completed) = reports(4.0, 9_999.0).await;
+        assert!((4.5..6.0).contains(&position) && !completed, "{position}");
+        assert!((seconds - (position - 2.0)).abs() < 0.01, "{seconds}");
+        publisher.send(5).await;
+        server
+            .live(&owner, Method::POST, &format!("/{id}/end"), &Value::Null)
+            .await
+            .is(200);
+        let video = server.ask(&owner, Method::GET, &format!("/api/v1/content/{id}")).await;
+        let length = video.is(200).json["duration"].as_f64().unwrap();
+        let (_, seconds, completed) = reports(4.0, 9_999.0).await;
+        assert!((seconds - (length - 2.0)).abs() < 0.01 && !completed, "{seconds}");
+        assert_eq!(reports(0.0, 2.0).await, (2.0, length, true));
+    }
+}
+
+#[tokio::test]
 async fn whoever_goes_without_a_word_attended_until_they_were_last_seen() {
     for server in Server::on_each_engine().await {
         let viewer = Person::learner();

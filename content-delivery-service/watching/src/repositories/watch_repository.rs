@@ -1,7 +1,7 @@
 //! How far users have watched lectures.
 
 use crate::models::progress::{Progress, Report};
-use crate::models::seen::{Interval, merged, total};
+use crate::models::seen::{Interval, clamped, merged, total};
 use backing::db::{Db, DbError, Sql, Tx};
 use backing::{args, record};
 use contracts::questions::Watched;
@@ -9,11 +9,17 @@ use contracts::{Timestamp, UserId, VideoId, is_enough};
 use serde_json::Value;
 use std::time::Duration;
 
+macro_rules! length {
+    ($lock:literal) => {
+        concat!(
+            "SELECT v.duration_us, l.started_at FROM videos v LEFT JOIN live_lectures l ON l.video_id = v.id \
+             WHERE v.id = $1 AND v.status <> 'deleted'",
+            $lock
+        )
+    };
+}
 /// A deletion waits until the row that it has to remove is there. SQLite needs no lock: it has one writer at a time.
-const LENGTH: Sql = Sql::both(
-    "SELECT duration_us FROM videos WHERE id = $1 AND status <> 'deleted'",
-    "SELECT duration_us FROM videos WHERE id = $1 AND status <> 'deleted' FOR SHARE",
-);
+const LENGTH: Sql = Sql::both(length!(""), length!(" FOR SHARE OF v"));
 /// Inserts the row or locks it, so that reports of several players come one after the other.
 const HOLD: &str = "INSERT INTO watches (user_id, video_id, position_us, seen, seen_us, watched_at) \
     VALUES ($1, $2, $3, '[]', 0, $4) \
@@ -111,16 +117,24 @@ impl WatchRepository {
         now: Timestamp,
     ) -> Result<bool, DbError> {
         let mut tx = self.db.write().await?;
-        let Some((duration_us,)) = tx.one::<(Option<i64>,)>(LENGTH, args![video]).await? else {
+        let found = tx.one::<(Option<i64>, Option<Timestamp>)>(LENGTH, args![video]).await?;
+        let Some((duration_us, started_at)) = found else {
             return Ok(false);
         };
-        let report = report.within(duration_us);
+        // What is live has no length yet, and nobody has seen more of it than there was.
+        let so_far = started_at.and_then(|started| i64::try_from(now.since(started).as_micros()).ok());
+        let report = report.within(duration_us.or(so_far));
         let values = args![user, video, report.position_us, now];
         let Some(held) = tx.one::<HeldRow>(HOLD, values).await? else {
             return Ok(false);
         };
         let before: Vec<Interval> = serde_json::from_value(held.seen).unwrap_or_default();
-        let seen = merged(&before, &report.intervals);
+        let all = merged(&before, &report.intervals);
+        // A recording is shorter than the lecture was by the clock if nobody published for a while.
+        let seen = match duration_us {
+            Some(end) => clamped(&all, end),
+            None => all,
+        };
         let seen_us = total(&seen);
         let is_completed = duration_us.is_some_and(|length| is_enough(time(seen_us), time(length), share));
         let completed_at = held.completed_at.or(is_completed.then_some(now));
