@@ -69,6 +69,8 @@ export class LivePlayback {
   #betterAt = Infinity;
   #betterWait = 15_000;
   #heard = { bytes: 0, at: 0 };
+  /** How much longer the lecture is by the clock than its recording, as far as segments have told. Units: seconds */
+  #unrecorded = 0;
   readonly #tabs: Tabs;
   readonly #gone = new AbortController();
   readonly #looking = setInterval(() => void this.#look(), lookEvery);
@@ -99,6 +101,22 @@ export class LivePlayback {
   get position(): number {
     // Segments take a moment to open, and who goes back again meanwhile goes on from there.
     return Math.max(0, this.length - (this.path === 'segments' || !this.#wantsLive ? this.behind : 0));
+  }
+
+  /** The position of the picture in the recording; null while nobody knows it. Units: seconds */
+  get inRecording(): number | null {
+    // The browser's own player needs no placing.
+    if (this.path === 'segments') return this.#segments?.isPlaced === false ? null : this.video.currentTime;
+    const age = this.#age;
+    // While the past is opened, what was live is still on screen.
+    if (this.path !== 'webrtc' || !this.#wantsLive || age === null) return null;
+    return Math.max(0, age - this.#unrecorded);
+  }
+
+  /** How long ago the lecture began, by the clock of this machine; null if nobody knows. Units: seconds */
+  get #age(): number | null {
+    const started = this.startedAt();
+    return started === null ? null : (Date.now() - started) / 1000;
   }
 
   /** Opens the lecture where it is now. */
@@ -326,15 +344,17 @@ export class LivePlayback {
 
   async #look(): Promise<void> {
     const place = this.#segments?.place ?? null;
-    const started = this.startedAt();
+    const age = this.#age;
     if (place !== null && this.#segments?.isPlaced) {
       this.length = place.end;
+      // The time in which nobody published is not recorded, and the clock here may be wrong.
+      if (age !== null) this.#unrecorded = age - place.end;
       this.behind = place.behind;
       const isStalled = !this.video.paused && this.video.readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
       this.away = this.#segments?.isFresh === false && !this.reconnecting && isStalled;
       this.#segments?.follow(this.isLive);
       this.#tryBetter();
-    } else if (this.path === 'webrtc' && started !== null) this.length = Math.max(0, (Date.now() - started) / 1000);
+    } else if (this.path === 'webrtc' && age !== null) this.length = Math.max(0, age - this.#unrecorded);
     const whep = this.#whep;
     if (whep === null) return;
     const bytes = await whep.received().catch(() => this.#heard.bytes);

@@ -1,11 +1,23 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Problem } from '../api/problem';
+import type { PlaybackSession } from '../api/wire';
 import { openStream } from '../player/stream';
 import { LivePlayback } from './playback.svelte';
 import { Whep } from './whep';
 
 vi.mock('./whep', () => ({ Whep: { open: vi.fn() } }));
 vi.mock('../player/stream', () => ({ openStream: vi.fn(), keepAlive: () => () => undefined, placesOf: () => null }));
+vi.mock('../player/own', () => ({ own: { leave: () => undefined, end: () => undefined } }));
+/** Segments of 150 seconds, of which the first ones are shown. */
+vi.mock('./segments', () => ({
+  Segments: class {
+    isPlaced = true;
+    isFresh = true;
+    place = { end: 150, behind: 140 };
+    follow = () => undefined;
+    close = () => undefined;
+  },
+}));
 vi.mock('hls.js', () => ({ default: { isSupported: () => true } }));
 
 /** A connection that a test loses. */
@@ -103,4 +115,26 @@ test('whoever goes back while the server does not answer gets there as soon as i
   await vi.advanceTimersByTimeAsync(1000);
   expect([connect.mock.calls.length, stream.mock.calls.length]).toEqual([1, 2]);
   expect(Math.round(playback.behind)).toBe(141);
+});
+
+test('the position in the recording is known as soon as it is live, and not while the past is being opened', () => {
+  expect(Math.round(playback.inRecording ?? 0)).toBe(201);
+  playback.seek(60);
+  expect(playback.inRecording).toBeNull();
+});
+
+test('the time in which nobody published is not in the recording, as segments tell', async () => {
+  stream.mockReset().mockResolvedValue({ hls_url: '/p' } as PlaybackSession);
+  playback.seek(10);
+  await vi.waitFor(() => expect(playback.path).toBe('segments'));
+  video.currentTime = 10;
+  expect(playback.inRecording).toBe(10);
+  await vi.advanceTimersByTimeAsync(500);
+  playback.toLive();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(playback.path).toBe('webrtc');
+  // More than 200 seconds have passed since the beginning.
+  expect(playback.inRecording).toBeGreaterThan(150);
+  expect(playback.inRecording).toBeLessThan(153);
+  expect(playback.length).toBeLessThan(153);
 });

@@ -37,9 +37,10 @@ export class Watch {
 
   /**
    * Reports what is played, every few seconds and when the page is left; returns a function that stops it.
-   * Of a live stream, the time that the element shows is not the position in the lecture.
+   * Of a live stream, the time that the element shows is not the position in the lecture; `position` returns null while nobody
+   * knows it.
    */
-  follow(video: HTMLVideoElement, position = () => video.currentTime): () => void {
+  follow(video: HTMLVideoElement, position: () => number | null = () => video.currentTime): () => void {
     const gone = new AbortController();
     const { signal } = gone;
     const send = () => this.#send(video, position());
@@ -74,6 +75,10 @@ export class Watch {
       session.beforeSignOut.delete(last);
       clearInterval(timer);
       send();
+      // The player of the recording follows that of the live lecture, and begins elsewhere.
+      this.#played.cut();
+      this.#playing = false;
+      this.#opened = false;
     };
   }
 
@@ -81,15 +86,17 @@ export class Watch {
     return { path: { video_id: this.videoId }, query: this.key === null ? {} : { s: this.key } };
   }
 
-  #note(video: HTMLVideoElement, position: () => number): void {
+  #note(video: HTMLVideoElement, position: () => number | null): void {
     // Without media there is no position, and during a seek it is the next one.
     if (!this.#playing || video.readyState === 0 || video.seeking) return;
-    this.#played.reach(position(), video.playbackRate);
+    const at = position();
+    if (at === null) return this.#played.cut();
+    this.#played.reach(at, video.playbackRate);
     this.#moved = true;
   }
 
-  #send(video: HTMLVideoElement, position: number): void {
-    if (session.state !== 'in' || session.leaving || !this.#moved || video.readyState === 0) return;
+  #send(video: HTMLVideoElement, position: number | null): void {
+    if (position === null || session.state !== 'in' || session.leaving || !this.#moved || video.readyState === 0) return;
     this.#moved = false;
     const intervals = this.#played.take();
     this.#played.giveBack(intervals.splice(mostIntervals));

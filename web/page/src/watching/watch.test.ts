@@ -6,15 +6,21 @@ const user = { id: 'u1', email: 'ada@example.org', name: 'Ada', roles: ['learner
 const json = (status: number, body: unknown) => new Response(JSON.stringify(body), { status });
 const tokens = () => json(200, { access_token: 'first', token_type: 'Bearer', expires_in: 300, user });
 let asked: string[];
+/** The reports. */
+let sent: unknown[];
 let report: () => Promise<Response>;
 
 beforeEach(async () => {
   asked = [];
+  sent = [];
   report = async () => new Response(null, { status: 204 });
   vi.stubGlobal('fetch', async (request: Request) => {
     const path = new URL(request.url).pathname;
     asked.push(path);
-    if (path.endsWith('/watch')) return report();
+    if (path.endsWith('/watch')) {
+      void request.clone().json().then((body) => sent.push(body));
+      return report();
+    }
     if (path.endsWith('/login')) return tokens();
     return path.endsWith('/logout') ? new Response(null, { status: 204 }) : json(400, { error: 'invalid_grant' });
   });
@@ -25,7 +31,7 @@ beforeEach(async () => {
 afterEach(() => session.end(null));
 
 /** A player at some place of a lecture. */
-function playing(watch: Watch): { video: HTMLVideoElement; unwatch: () => void } {
+function playing(watch: Watch, position?: () => number | null): { video: HTMLVideoElement; unwatch: () => void } {
   const video = document.createElement('video');
   Object.defineProperties(video, {
     readyState: { value: 4 },
@@ -33,7 +39,7 @@ function playing(watch: Watch): { video: HTMLVideoElement; unwatch: () => void }
     paused: { value: false },
     seeking: { value: false },
   });
-  const unwatch = watch.follow(video);
+  const unwatch = watch.follow(video, position);
   video.dispatchEvent(new Event('playing'));
   return { video, unwatch };
 }
@@ -73,4 +79,31 @@ test('a report that meets a sign-out of another tab is dropped', async () => {
   unwatch();
   await new Promise((resolve) => setTimeout(resolve));
   expect(lost).not.toHaveBeenCalled();
+});
+
+test('what was seen live is reported by its place in the recording, also by the player that follows', async () => {
+  const watch = new Watch('v1');
+  let at: number | null = 100;
+  const live = playing(watch, () => at);
+  at = 101;
+  live.video.dispatchEvent(new Event('timeupdate'));
+  at = null;
+  live.video.dispatchEvent(new Event('timeupdate'));
+  live.unwatch();
+  expect(asked, 'nobody knows where it is').toEqual([]);
+  const recording = playing(watch);
+  recording.unwatch();
+  await vi.waitFor(() => expect(sent).toEqual([{ position: 12, intervals: [[100, 101]] }]));
+});
+
+test('a player that opens where the one before it was has played nothing yet', async () => {
+  const watch = new Watch('v1');
+  playing(watch).unwatch();
+  await vi.waitFor(() => expect(sent).toHaveLength(1));
+  const video = document.createElement('video');
+  Object.defineProperties(video, { readyState: { value: 4 }, currentTime: { value: 14 }, seeking: { value: false } });
+  const unwatch = watch.follow(video);
+  for (const name of ['timeupdate', 'seeked', 'canplay']) video.dispatchEvent(new Event(name));
+  unwatch();
+  expect(asked).toHaveLength(1);
 });

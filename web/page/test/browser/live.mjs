@@ -121,6 +121,11 @@ export async function watchLive(world) {
   await page.locator('.controls').getByText('Live', { exact: true }).waitFor({ state: 'attached' });
   await stage.expectAccessible(page, 'a live lecture');
   await stage.picture(page, 'live-lecture');
+  // What she sees counts as watched of the recording.
+  const report = await page.waitForRequest((one) => one.method() === 'POST' && one.url().endsWith('/watch'), { timeout: 20_000 });
+  const { authorization } = await report.allHeaders();
+  const watched = () => fetch(report.url(), { headers: { authorization } }).then((answer) => answer.json());
+  await until('the server keeps what she has seen', async () => (await watched()).seconds > 1);
   world.watching = page;
 }
 
