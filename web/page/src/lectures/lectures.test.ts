@@ -4,8 +4,8 @@ import { EventReader } from './events';
 import { adviceFor, mayMend } from './failures';
 import { codecName, frameRate } from './formats';
 import { merge } from './list.svelte';
-import { isEncoding, isStuck, quarterReached, rungName, rungState, tallest, whyFailed } from './rungs';
-import { summary, unsettled } from './state';
+import { isEncoding, isStuck, qualities, quarterReached, rungName, rungState, tallest, whyFailed } from './rungs';
+import { summary, unsettled, wasLive } from './state';
 
 const ids = (...names: string[]) => names.map((id) => ({ id }) as Video);
 const names = (videos: Video[]) => videos.map((video) => video.id).join('');
@@ -76,10 +76,29 @@ test('codecs have the names that people know, and rates those of cameras', () =>
 });
 
 test('rendition states are shown in words', () => {
-  const rungs = ['source', 'audio', 'audio-2', '720p', 'video-0'].map((name) => rungName({ name, height: 480 }));
-  expect(rungs).toEqual(['Original', 'Audio', 'Audio 2', '720p', '480p']);
+  const named = ['source', 'audio', 'audio-2', 'audio-opus', '720p'].map((name) => rungName({ name }));
+  expect(named).toEqual(['Original', 'Audio', 'Audio 2', 'Audio, Opus', '720p']);
   const shown = (state: string, progress: number) => rungState({ state, progress } as Video['renditions'][number]);
   expect([shown('waiting', 0), shown('encoding', 0.999), shown('ready', 1), shown('failed', 0.2)]).toEqual(['Waiting', '99 %', 'Ready', 'Failed']);
+});
+
+test('the qualities of a recording are sizes, the largest first and each once', () => {
+  const rendition = (name: string, width: number | null, height: number | null, state = 'ready') => ({ name, width, height, state });
+  const renditions = [
+    rendition('video-0', 1280, 720), rendition('video-1', 640, 360), rendition('video-2', 640, 360), rendition('540p', 960, 540),
+    rendition('240p', 426, 240, 'encoding'), rendition('audio', null, null),
+  ];
+  expect(qualities({ renditions } as Video)).toEqual(['720p', '540p', '360p']);
+  expect(rungName({ name: 'video-0', width: 720, height: 1280 })).toBe('720p');
+  expect(rungName({ name: 'video-0', width: null, height: null })).toBe('video-0');
+});
+
+test('a recording is known by its container, or by the layers that were published', () => {
+  const video = (rung: string, container: string | null, status = 'ready') =>
+    ({ status, source: { container, bytes: 9 }, renditions: [{ name: rung }] }) as Video;
+  expect([wasLive(video('video-0', null)), wasLive(video('audio', 'live'))]).toEqual([true, true]);
+  expect([wasLive(video('720p', 'mp4')), wasLive(video('720p', null)), wasLive(video('audio', null))]).toEqual([false, false, false]);
+  expect(wasLive(video('video-0', 'live', 'live'))).toBe(false);
 });
 
 test('each reason for which renditions failed is shown once', () => {

@@ -3,13 +3,31 @@ import type { Video } from '../api/wire';
 
 export type Rendition = Video['renditions'][number];
 
-/** A rendition's name on the page: 720p, Original, Audio. What a live lecture was sent in is named by its height. */
-export function rungName({ name, height }: Pick<Rendition, 'name' | 'height'>): string {
-  if (/^video-\d+$/.test(name) && height) return `${height}p`;
+/** Whether a rendition is one of the pictures that a live lecture was published in; their names have no size. */
+export function isLayer({ name }: Pick<Rendition, 'name'>): boolean {
+  return /^video-\d+$/.test(name);
+}
+
+/** The size that names a picture, in landscape its height; 0 for a rendition without one. */
+function shortSide({ width, height }: Pick<Rendition, 'width' | 'height'>): number {
+  return Math.min(width ?? 0, height ?? 0);
+}
+
+/** A rendition's name on the page: 720p, Original, Audio. */
+export function rungName(rung: Pick<Rendition, 'name' | 'width' | 'height'>): string {
+  const { name } = rung;
   if (name === 'source') return t('rung.source');
+  if (name === 'audio-opus') return t('rung.soundOpus');
+  if (isLayer(rung) && shortSide(rung) > 0) return `${shortSide(rung)}p`;
   const [, , number] = /^audio(-(\d+))?$/.exec(name) ?? [];
   if (number !== undefined) return t('rung.soundNumber', { number });
   return name === 'audio' ? t('rung.sound') : name;
+}
+
+/** The names of the pictures that can be watched, the largest first and each once. */
+export function qualities(video: Video): string[] {
+  const rungs = video.renditions.filter((one) => one.state === 'ready' && shortSide(one) > 0);
+  return [...new Set(rungs.sort((one, other) => shortSide(other) - shortSide(one)).map((one) => rungName(one)))];
 }
 
 /** A rendition's state in words. */
@@ -34,9 +52,10 @@ export function hasFailed(video: Video): boolean {
 /** Why renditions failed: each reason once, with the names of the renditions that it stopped. */
 export function whyFailed(video: Video): { names: string; message: string }[] {
   const stopped = new Map<string, string[]>();
-  for (const { name, height, state, reason } of video.renditions) {
+  for (const rung of video.renditions) {
+    const { state, reason } = rung;
     if (state !== 'failed' || !reason) continue;
-    stopped.set(reason.message, [...(stopped.get(reason.message) ?? []), rungName({ name, height })]);
+    stopped.set(reason.message, [...(stopped.get(reason.message) ?? []), rungName(rung)]);
   }
   return [...stopped].map(([message, names]) => ({ names: names.join(', '), message }));
 }

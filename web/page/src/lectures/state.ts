@@ -1,6 +1,6 @@
 import type { Key } from '../i18n/text';
 import type { Video } from '../api/wire';
-import { isStuck } from './rungs';
+import { isLayer, isStuck } from './rungs';
 
 /** How a state looks: work in progress, all well, attention needed, failed, or live. */
 export type Tone = 'busy' | 'good' | 'warn' | 'bad' | 'live';
@@ -51,6 +51,12 @@ export function wasLive(video: Video): boolean {
 
 export function canPlay(video: Video): boolean {
   return video.status === 'playable' || video.status === 'ready';
+}
+
+/** Whether a lecture that can be played was live. */
+export function wasLive(video: Video): boolean {
+  // Only those who may edit it are shown the container; one without a picture has no layers.
+  return canPlay(video) && (video.source.container === 'live' || video.renditions.some(isLayer));
 }
 
 /** Whether the server may still change this lecture on its own. */
