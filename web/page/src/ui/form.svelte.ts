@@ -22,11 +22,15 @@ export class Form<V extends Values> {
   restored = $state(false);
   #saved = $state({} as V);
 
-  /** A form; with the key of a draft, what is typed survives until it is saved or discarded. */
+  /**
+   * A form; with the key of a draft, what is typed survives until it is saved or discarded. `picked` are the values that are
+   * chosen with one click: nobody misses them, so they alone are no change.
+   */
   constructor(
     values: V,
     private readonly rules: Partial<Record<keyof V, Rule>> = {},
     private readonly draft: string | null = null,
+    private readonly picked: readonly string[] = [],
   ) {
     this.#saved = { ...values };
     const kept = draft === null ? null : drafts.read(draft);
@@ -36,10 +40,10 @@ export class Form<V extends Values> {
 
   /** Whether somebody has typed something that is not saved. */
   get changed(): boolean {
-    return Object.keys(this.changes).length > 0;
+    return Object.keys(this.changes).some((name) => !this.picked.includes(name));
   }
 
-  /** The values that somebody has typed and that are not saved. */
+  /** The values that somebody has typed or picked and that are not saved. */
   get changes(): Record<string, string> {
     return Object.fromEntries(Object.entries(this.values).filter(([name, value]) => value !== this.#saved[name]));
   }

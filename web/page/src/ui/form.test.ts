@@ -55,6 +55,17 @@ test('only what was typed is changed', async () => {
   expect(form.changes).toEqual({ title: 'Matrices' });
 });
 
+test('what was only picked is no change, but is kept with what was typed', () => {
+  const announce = () => new Form({ title: '', when: 'now' }, {}, 'u1.live.new', ['when']);
+  const form = announce();
+  form.values.when = 'later';
+  form.keep();
+  expect([form.changed, announce().restored, announce().values.when]).toEqual([false, false, 'now']);
+  form.values.title = 'Primes';
+  form.keep();
+  expect([form.changed, announce().restored, announce().values.when]).toEqual([true, true, 'later']);
+});
+
 test('a declined question is no problem that the form shows', async () => {
   const form = edit();
   await form.send(element(), () => Promise.reject(new Problem(401, 'reauthentication_required', 'old')));
