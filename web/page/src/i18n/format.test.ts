@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { bytes, clock, roughly, spokenTime } from './format';
+import { bytes, calendarDays, clock, roughly, spokenTime } from './format';
 import { plural, t } from './text';
 
 test('sizes are shown in decimal units with three figures at most', () => {
@@ -19,6 +19,14 @@ test('the remaining time is shown as roughly as it is estimated', () => {
   expect(roughly(130)).toBe('about 2 minutes');
   expect(roughly(2 * 3600 + 58.5 * 60)).toBe('about 3 hours');
   expect(roughly(3600 + 20 * 60)).toBe('about 1 hour 20 minutes');
+});
+
+test('days are counted by the calendar, whatever the hours', () => {
+  const at = (month: number, date: number, hours: number) => new Date(2026, month - 1, date, hours).getTime();
+  expect([calendarDays(at(12, 2, 15), at(12, 9, 10)), calendarDays(at(12, 2, 8), at(12, 9, 10))]).toEqual([7, 7]);
+  expect(calendarDays(at(12, 2, 8), at(12, 2, 23))).toBe(0);
+  // The nights in which clocks change in many places.
+  expect([calendarDays(at(3, 28, 12), at(3, 30, 1)), calendarDays(at(10, 24, 12), at(10, 26, 1))]).toEqual([2, 2]);
 });
 
 test('sentences take their values and their number', () => {

@@ -64,6 +64,16 @@ export function ago(time: string): string {
   return hours < 24 ? distance.format(-hours, 'hour') : distance.format(-Math.round(hours / 24), 'day');
 }
 
+/** The days from one time to another as people count them: from any hour to any hour of the next day, it is one. */
+export function calendarDays(from: number, to: number): number {
+  const midnight = (time: number) => {
+    const local = new Date(time);
+    // Each day has 24 hours in UTC, also those on which the clock changes here.
+    return Date.UTC(local.getFullYear(), local.getMonth(), local.getDate());
+  };
+  return (midnight(to) - midnight(from)) / 86_400_000;
+}
+
 const day = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
 const moment = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
 
