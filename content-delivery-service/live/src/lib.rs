@@ -44,7 +44,7 @@ pub const FACE: Face = Face {
     defaults: include_str!("../config/default.toml"),
     migrations: &[],
     metrics: metric::METRICS,
-    does: "takes live lectures by WebRTC and RTMP, streams and records them",
+    does: "takes live lectures, streams and records them",
     needs: &["content"],
     asks: &["users", "content"],
 };
