@@ -44,11 +44,6 @@ export function isLive({ status }: { status: string }): boolean {
   return status === 'live';
 }
 
-/** Whether the lecture is a recording: what was neither uploaded nor is being uploaded was live. */
-export function wasLive(video: Video): boolean {
-  return canPlay(video) && !video.upload && !video.source.bytes;
-}
-
 export function canPlay(video: Video): boolean {
   return video.status === 'playable' || video.status === 'ready';
 }

@@ -43,8 +43,8 @@ async function open(base, instructor, id) {
   assert.equal((await fetch(`${base}/api/v1/content/${id}`, { method: 'PATCH', headers, body })).status, 200);
 }
 
-/** Puts a lecture into a course that everybody may watch; returns the course's address. */
-async function courseOf(base, instructor, id) {
+/** Puts lectures into a course that everybody may watch; returns the address of the last one there. */
+async function courseOf(base, instructor, lectures) {
   const headers = await bearer(base, instructor);
   const post = async (path, fields) => {
     const answer = await fetch(`${base}/api/v1/courses${path}`, { method: 'POST', headers, body: JSON.stringify(fields) });
@@ -53,9 +53,10 @@ async function courseOf(base, instructor, id) {
   };
   const course = await post('', { title: 'Primes for all', access: 'open' });
   const module = await post(`/${course.id}/modules`, { title: 'Part two' });
-  await post(`/${course.id}/modules/${module.id}/items`, { kind: 'video', content_id: id });
+  let item;
+  for (const content_id of lectures) item = await post(`/${course.id}/modules/${module.id}/items`, { kind: 'video', content_id });
   await post(`/${course.id}/publish`, {});
-  return `/courses/${course.id}`;
+  return `/courses/${course.id}/items/${item.id}`;
 }
 
 async function learnerPage(stage, name) {
@@ -298,10 +299,10 @@ export async function beginAScheduledLecture(world) {
   await row.getByRole('link', { name: 'Primes, the second part' }).click();
   await page.getByRole('link', { name: 'Open the studio' }).waitFor();
   const id = new URL(page.url()).pathname.split('/')[2];
-  const course = await courseOf(stage.base, instructor, id);
+  const lesson = await courseOf(stage.base, instructor, [world.live, id]);
 
   const learner = await learnerPage(stage, 'Sam');
-  await goTo(learner, course);
+  await goTo(learner, lesson);
   await learner.getByRole('timer').waitFor();
   await learner.evaluate(() => (window.kept = true));
   await stage.expectAccessible(learner, 'a scheduled lecture');
