@@ -82,14 +82,20 @@ impl UserRepository {
     ///
     /// Errors: what the database reports
     pub async fn list(&self, prefix: &str, after: &str, limit: i64) -> Result<Vec<User>, DbError> {
-        let sql =
-            select_users!("WHERE email_key >= $1 AND email_key < $2 AND email_key > $3 ORDER BY email_key LIMIT $4");
+        // One lower bound: SQLite would begin at the prefix and read all that was listed before.
+        let (from, sql) = if after < prefix {
+            (
+                prefix,
+                select_users!("WHERE email_key >= $1 AND email_key < $2 ORDER BY email_key LIMIT $3"),
+            )
+        } else {
+            (
+                after,
+                select_users!("WHERE email_key > $1 AND email_key < $2 ORDER BY email_key LIMIT $3"),
+            )
+        };
         let beyond = format!("{prefix}\u{10ffff}");
-        let rows = self
-            .db
-            .read()
-            .all::<UserRow>(sql, args![prefix, beyond, after, limit])
-            .await?;
+        let rows = self.db.read().all::<UserRow>(sql, args![from, beyond, limit]).await?;
         Ok(rows.into_iter().map(User::from).collect())
     }
 
