@@ -313,7 +313,6 @@ export async function beginAScheduledLecture(world) {
   await page.locator('.state').getByText('You are live.').waitFor();
   await until('it plays', async () => ['webrtc', 'segments'].includes(await path(learner).catch(() => null)), 15);
   await expectPictures(learner, 20);
-  const reported = learner.waitForRequest((request) => request.method() === 'POST' && request.url().endsWith(`/content/${id}/watch`));
   const badge = learner.locator('.outline').getByText('Live', { exact: true });
   await badge.waitFor();
   await page.getByRole('button', { name: 'End the lecture' }).click();
@@ -321,8 +320,6 @@ export async function beginAScheduledLecture(world) {
   await page.getByRole('link', { name: 'Watch the recording' }).waitFor();
   await learner.locator('.toast').getByText('The lecture has ended.').waitFor({ timeout: 10_000 });
   await badge.waitFor({ state: 'detached' });
-  const { intervals } = (await reported).postDataJSON();
-  assert.ok(intervals.some(([from, to]) => to - from > 0.5), `what was watched live counts for the recording: ${JSON.stringify(intervals)}`);
   assert.equal(await learner.evaluate(() => window.kept), true, 'without a reload');
   await learner.context().close();
   await page.context().close();
