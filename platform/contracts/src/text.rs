@@ -5,7 +5,7 @@ use unicode_normalization::char::{is_combining_mark, is_public_assigned};
 /// The longest title, in characters.
 pub const MAX_TITLE: usize = 200;
 
-/// Returns a title or a name as it is kept: trimmed, on one line, with a character that is visible by itself.
+/// The stored form of a title or a name: trimmed, on one line, with a character that is visible by itself.
 ///
 /// Errors: the problem, to be shown after the field's name
 pub fn title(text: &str) -> Result<String, &'static str> {

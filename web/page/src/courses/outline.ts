@@ -63,7 +63,7 @@ export function neighbour(all: Place[], id: string, where: 'next' | 'previous'):
   return rest.find((place) => place.look === 'ready' || place.look === 'live') ?? null;
 }
 
-/** Whether somebody is in the middle of an item, so that it goes on there. Who was at its end starts anew. */
+/** Whether playback of an item continues in its middle; at its end, it starts from the beginning. */
 export function isBegun(item: ItemProgress | undefined): boolean {
   return item !== undefined && !item.completed && item.seconds > 0 && resumeAt(item.position, item.duration ?? 0) > 0;
 }
