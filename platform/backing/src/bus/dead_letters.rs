@@ -43,7 +43,7 @@ pub(super) async fn add(
     (code, reason): (&str, &str),
     now: Timestamp,
 ) -> Result<(), DbError> {
-    if deliveries::end(tx, &[delivery.id]).await? == 0 || !inbox::first_time(tx, group, delivery.event_id).await? {
+    if deliveries::end(tx, &[delivery.id]).await? == 0 || !inbox::first_time(tx, group, delivery.event_id, now).await? {
         return Ok(());
     }
     let sql = "INSERT INTO dead_letters (consumer, event_id, subject, event, code, reason, attempts, died_at) \

@@ -191,7 +191,7 @@ impl Group {
     }
 
     async fn effect(&self, tx: &mut Tx, delivery: &Delivery) -> Result<After, Refused> {
-        if !inbox::first_time(tx, self.name, delivery.event_id).await? {
+        if !inbox::first_time(tx, self.name, delivery.event_id, self.clock.now()).await? {
             return Ok(After::nothing());
         }
         let event = match Event::read(&delivery.event) {

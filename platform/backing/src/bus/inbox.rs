@@ -5,15 +5,15 @@ use crate::{Db, args};
 use contracts::{EventId, Timestamp};
 use std::time::Duration;
 
-/// How long an event may be delivered a second time.
+/// How long after an event was handled it may be delivered once more.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Marks an event as handled by a consumer; false if it was handled before.
 ///
 /// Use it in the transaction of the event's effect: if that is rolled back, both may happen again.
-pub async fn first_time(tx: &mut Tx, consumer: &str, event: EventId) -> Result<bool, DbError> {
+pub async fn first_time(tx: &mut Tx, consumer: &str, event: EventId, now: Timestamp) -> Result<bool, DbError> {
     let mark = "INSERT INTO inbox (consumer, event_id, seen_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-    Ok(tx.run(mark, args![consumer, event, made_at(event)]).await? == 1)
+    Ok(tx.run(mark, args![consumer, event, now]).await? == 1)
 }
 
 /// Removes a mark, so that the event can be handled again.
@@ -23,16 +23,7 @@ pub(super) async fn unmark(tx: &mut Tx, consumer: &str, event: EventId) -> Resul
     Ok(())
 }
 
-/// When an event was made, according to its id; marks of ids without a time are kept.
-fn made_at(event: EventId) -> Timestamp {
-    event.0.get_timestamp().map_or(Timestamp(i64::MAX), |moment| {
-        let (seconds, nanos) = moment.to_unix();
-        let seconds = Timestamp::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX));
-        seconds + Duration::from_nanos(nanos.into())
-    })
-}
-
-/// Deletes the marks of events that are too old to be delivered again.
+/// Deletes the marks of events that were handled too long ago to be delivered once more.
 pub(super) async fn forget(db: &Db, now: Timestamp) -> Result<(), DbError> {
     let old = "SELECT 1 FROM inbox WHERE seen_at < $1 LIMIT 1";
     if db.read().one::<(i64,)>(old, args![now - KEPT]).await?.is_some() {

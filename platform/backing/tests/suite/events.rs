@@ -5,13 +5,13 @@ use backing::bus::{Broadcast, Bus, BusError, Consumer, Lag, Outgoing, Relay, Sub
 use backing::outbox;
 use backing::{Clock, Db, DbError, args, inbox};
 use contracts::events::{CONTENT_TOPIC, Received, VideoDeleted, VideoReady};
-use contracts::{Event, NewEvent, Timestamp, UserId, VideoId};
+use contracts::{Event, EventId, NewEvent, Timestamp, UserId, VideoId};
 use futures::future::join_all;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use testing::{TestDatabase, databases};
+use testing::{TestDatabase, databases, until};
 use tokio::sync::{oneshot, watch};
 use uuid::Uuid;
 
@@ -326,10 +326,10 @@ async fn an_effect_that_is_rolled_back_may_happen_again() {
         let clock = fixed();
         let event = push(&test.db, &clock, VideoId::generate()).await;
         let mark = |consumer: &'static str, commit: bool| {
-            let db = test.db.clone();
+            let (db, clock) = (test.db.clone(), clock.clone());
             async move {
                 let mut tx = db.write().await?;
-                let first = inbox::first_time(&mut tx, consumer, event.id).await?;
+                let first = inbox::first_time(&mut tx, consumer, event.id, clock.now()).await?;
                 if commit {
                     tx.commit().await?;
                 } else {
@@ -346,6 +346,36 @@ async fn an_effect_that_is_rolled_back_may_happen_again() {
             "{}: consumers share an inbox",
             test.name
         );
+    }
+}
+
+/// A publisher that was away for months, or whose clock is wrong, makes events whose ids look old.
+#[tokio::test]
+async fn an_event_is_remembered_from_when_it_was_handled_however_old_its_id_is() {
+    const DAY: Duration = Duration::from_secs(24 * 3_600);
+    for test in each().await {
+        let clock = fixed();
+        let old = EventId::from(Uuid::new_v7(uuid::Timestamp::from_unix(
+            uuid::NoContext,
+            1_000_000_000,
+            0,
+        )));
+        let first_time = async |consumer: &str| {
+            let mut tx = test.db.write().await.unwrap();
+            let first = inbox::first_time(&mut tx, consumer, old, clock.now()).await.unwrap();
+            tx.commit().await.unwrap();
+            first
+        };
+        assert!(first_time("long ago").await);
+        clock.advance(20 * DAY);
+        assert!(first_time("lately").await);
+        clock.advance(11 * DAY);
+        let relay = Relay::new(test.db.clone(), Shelf::new(), clock.clone());
+        tokio::select! {
+            () = relay.run(std::future::pending()) => panic!("{}: the relay ended", test.name),
+            () = until("marks are removed", || first_time("long ago")) => {}
+        }
+        assert!(!first_time("lately").await, "{}", test.name);
     }
 }
 
