@@ -8,17 +8,25 @@ use std::io;
 use std::path::Path;
 use uuid::Uuid;
 
-/// Fails if an attack gets through the cage.
+/// Fails if an attack gets through the cage, or if it lacks a layer without which no encoder would run.
 pub(crate) async fn require(sandbox: &Sandbox, staging: &Staging) -> io::Result<()> {
-    let report = selftest(sandbox, staging).await.map_err(io::Error::other)?;
+    // Where a layer is missing, the guard refuses what is required, and nothing could be said of the attacks.
+    let tried = selftest(&sandbox.clone().required(false), staging).await;
+    let report = tried.map_err(io::Error::other)?;
     log(&report);
-    if report.open.is_empty() {
+    let mut reasons = Vec::new();
+    if !report.lacking().is_empty() {
+        reasons.push(format!("this machine lacks {}", names(&report.lacking())));
+    }
+    if !report.open.is_empty() {
+        reasons.push(format!("an encoder that a file has taken over {}", attacks(&report)));
+    }
+    if reasons.is_empty() {
         return Ok(());
     }
     let message = format!(
-        "content.transcode.sandbox is \"required\", but on this machine nothing keeps an encoder that a file has taken over \
-         from this: {}",
-        attacks(&report)
+        "content.transcode.sandbox is \"required\", but {}; docs/sandbox.md lists what each layer needs",
+        reasons.join(", and ")
     );
     Err(io::Error::other(message))
 }

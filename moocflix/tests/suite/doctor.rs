@@ -287,3 +287,38 @@ fn the_doctor_tells_another_user_to_run_it_as_the_owner_and_claims_nothing_about
         assert!(!text.contains(wrong), "{wrong} in {text}");
     }
 }
+
+/// A kernel before 5.13 has no Landlock; strace answers in its place.
+#[test]
+fn a_required_cage_without_landlock_keeps_the_server_from_starting_and_both_commands_say_why() {
+    const WITHOUT: &str = "landlock_create_ruleset:error=ENOSYS";
+    let folder = tempfile::tempdir().unwrap();
+    let trace = [
+        "-f",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        "trace=landlock_create_ruleset",
+        "-e",
+    ];
+    for (command, mode, code) in [
+        ("serve", "required", 1),
+        ("doctor", "required", 1),
+        ("doctor", "best", 0),
+    ] {
+        let mut traced = Command::new("strace");
+        traced.args(trace).arg(format!("inject={WITHOUT}"));
+        traced.arg(moocflix().get_program()).arg(command);
+        traced
+            .args(["--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(folder.path());
+        traced.env("MOOCFLIX_CONTENT__TRANSCODE__SANDBOX", mode);
+        let (ended, text) = result(traced);
+        assert_eq!(ended, Some(code), "{command} {mode}: {text}");
+        assert!(text.contains("lacks landlock"), "{command} {mode}: {text}");
+        if command == "serve" {
+            assert!(text.contains("content.transcode.sandbox is \"required\""), "{text}");
+        }
+    }
+}

@@ -43,11 +43,14 @@ async fn cage(required: bool) -> Finding {
     if !root.is_empty() {
         text = format!("{text}; {} needs root", names(&root));
     }
-    if report.open.is_empty() {
+    let is_refused = required && !report.lacking().is_empty();
+    if report.open.is_empty() && !is_refused {
         return Good(text);
     }
     let open: Vec<&str> = report.open.iter().map(|attack| attack.describe()).collect();
-    let text = format!("{text}; an encoder that a file has taken over {}", open.join(", "));
+    if !open.is_empty() {
+        text = format!("{text}; an encoder that a file has taken over {}", open.join(", "));
+    }
     if required {
         let remedy = "docs/sandbox.md lists what each layer needs; or set content.transcode.sandbox to best";
         return Missing(text, remedy.to_owned());

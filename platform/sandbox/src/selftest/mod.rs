@@ -48,6 +48,14 @@ impl Report {
         let missing = Layer::ALL.into_iter().filter(|layer| !self.layers.contains(layer));
         missing.collect()
     }
+
+    /// The missing layers without which no tool runs in a sandbox that is [required](Sandbox::required).
+    #[must_use]
+    pub fn lacking(&self) -> Vec<Layer> {
+        let needed = [Layer::Landlock, Layer::Calls];
+        let lacking = self.missing().into_iter().filter(|layer| needed.contains(layer));
+        lacking.collect()
+    }
 }
 
 /// Tests the cage with the sandbox's own program in the tool's place.
