@@ -22,6 +22,12 @@ const PAUSE: Duration = Duration::from_secs(5);
 /// The outcome of a task whose encoder failed; `doing` is a verb for what the encoder was to do with the file.
 pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done, JobError> {
     tracing::warn!(task = %task.key, attempt = task.attempt, %error, "an encoder failed");
+    // Attempts that ended because the worker died don't count.
+    outcome(error, task.attempt - task.losses, doing)
+}
+
+/// The outcome when an encoder has failed for the `failures`th time.
+fn outcome(error: &RunError, failures: i64, doing: &str) -> Result<Done, JobError> {
     let (bearable, words) = match error {
         RunError::DiskFull | RunError::Missing(_) => return Ok(Done::Again(PAUSE)),
         RunError::Io(error) => return Err(of_pipe(error)),
@@ -37,7 +43,7 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
         RunError::Stalled => (STALLS, "made no progress"),
         RunError::Killed(_) if error.is_crash() => {
             let message = format!("the decoder crashed when it was to {doing} the file; the file is damaged");
-            if task.attempt - task.losses < CRASHES {
+            if failures < CRASHES {
                 return Err(JobError::Retry(message));
             }
             return Err(JobError::Permanent("media_undecodable".to_owned(), message));
@@ -47,7 +53,7 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
     };
     if let RunError::Failed { message, .. } = error
         && Refusal::read(message) == Some(Refusal::Memory)
-        && task.attempt - task.losses >= FAILURES
+        && failures >= FAILURES
     {
         let message = format!(
             "it takes too much memory to {doing} the file; convert it with another program, and upload it again"
@@ -56,8 +62,7 @@ pub(crate) fn encoder(error: &RunError, task: &Task, doing: &str) -> Result<Done
     }
     // The encoder's own message may contain paths of this machine; it is logged only.
     let message = format!("the encoder that was to {doing} the file {words}; the file may be damaged");
-    // Attempts that ended because the worker died don't count.
-    if task.attempt - task.losses < bearable {
+    if failures < bearable {
         return Err(JobError::Retry(message));
     }
     Err(JobError::Permanent(code(error).to_owned(), message))
@@ -110,5 +115,56 @@ fn of_source(error: &SourceError) -> JobError {
 impl From<SourceError> for JobError {
     fn from(error: SourceError) -> Self {
         of_source(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What follows each of the first failures, up to the last.
+    fn outcomes(error: &RunError) -> Vec<String> {
+        let mut all = Vec::new();
+        for failures in 1..=10 {
+            match outcome(error, failures, "encode") {
+                Err(JobError::Retry(_)) => all.push("again".to_owned()),
+                Err(JobError::Permanent(code, _)) => {
+                    all.push(code);
+                    return all;
+                }
+                other => return vec![format!("{other:?}")],
+            }
+        }
+        all
+    }
+
+    fn failed(message: &str) -> RunError {
+        let message = message.to_owned();
+        RunError::Failed { code: 1, message }
+    }
+
+    #[test]
+    fn each_failure_of_an_encoder_is_tried_as_often_as_it_may_help() {
+        assert_eq!(outcomes(&RunError::OverTime), ["media_too_slow"]);
+        assert_eq!(outcomes(&RunError::Unlisted("secret".into())), ["encoder_unusable"]);
+        // an invalid access and an abort
+        for signal in [11, 6] {
+            assert_eq!(
+                outcomes(&RunError::Killed(signal)),
+                ["again", "media_undecodable"],
+                "{signal}"
+            );
+        }
+        assert_eq!(outcomes(&failed("damaged")), ["again", "encoder_failed"]);
+        assert_eq!(outcomes(&RunError::Stalled), ["again", "again", "encoder_stalled"]);
+        let killed = outcomes(&RunError::Killed(9));
+        assert_eq!((killed.len(), killed.last().unwrap().as_str()), (6, "encoder_killed"));
+    }
+
+    #[test]
+    fn what_the_machine_lacks_is_waited_for() {
+        for error in [RunError::DiskFull, RunError::Missing("ffmpeg".into())] {
+            assert_eq!(outcome(&error, 100, "encode"), Ok(Done::Again(PAUSE)), "{error}");
+        }
     }
 }
