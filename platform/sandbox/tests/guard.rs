@@ -1,5 +1,6 @@
 //! A program that is only the guard, like the command `moocflix encoder-child`; as `worker`, it attacks the cage; and by the
-//! name of ffprobe, it is one that its file has taken over: the file's lines are its orders.
+//! name of ffprobe or ffmpeg, it is one that its file has taken over: the file's last lines are its orders. By the name of
+//! ffmpeg, it is the real one for files without orders.
 
 use clap::Parser;
 use rustix::fs::Mode;
@@ -7,8 +8,9 @@ use rustix::process::{DumpableBehavior, set_dumpable_behavior, umask};
 use sandbox::staging::Staging;
 use sandbox::{Attack, Layer, Sandbox, attack};
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 const PROGRAM: &str = "program";
@@ -37,17 +39,25 @@ struct WorkerArgs {
 
 fn main() -> ExitCode {
     let mut words: Vec<String> = std::env::args().collect();
-    if words.first().is_some_and(|name| name.ends_with("ffprobe")) {
-        let Some(orders) = words.last().and_then(|source| orders(source)) else {
-            return ExitCode::FAILURE;
+    let name = words.first().cloned().unwrap_or_default();
+    let is_tool = name.ends_with("ffprobe") || name.ends_with("ffmpeg");
+    if is_tool {
+        let input = words.iter().skip_while(|word| *word != "-i").nth(1);
+        words = match input.and_then(|source| orders(source)) {
+            Some(orders) => orders,
+            None if name.ends_with("ffmpeg") => {
+                let error = Command::new("/usr/bin/ffmpeg").args(&words[1..]).exec();
+                let _ = writeln!(io::stderr(), "the real ffmpeg: {error}");
+                return ExitCode::FAILURE;
+            }
+            None => return ExitCode::FAILURE,
         };
-        words = orders;
     }
     match Program::parse_from(words) {
         Program::EncoderChild(args) => sandbox::stand_guard(&args),
         Program::SandboxAttempts(args) => match sandbox::attempt(&args) {
             // A tool that was taken over does not end well.
-            _ if std::env::args().next().is_some_and(|name| name.ends_with("ffprobe")) => ExitCode::FAILURE,
+            _ if is_tool => ExitCode::FAILURE,
             code => code,
         },
         Program::Worker(args) => work(&args),
@@ -57,9 +67,11 @@ fn main() -> ExitCode {
 
 /// The command line that a source holds; what it prints goes where a tool's complaints go.
 fn orders(source: &str) -> Option<Vec<String>> {
-    let text = std::fs::read(source.strip_prefix("file:")?).ok()?;
+    let path = Path::new(source.strip_prefix("file:")?);
+    // The bytes of a pipe are for the real tool.
+    let text = path.is_file().then(|| std::fs::read(path))?.ok()?;
     let text = String::from_utf8_lossy(&text).into_owned();
-    let (_, lines) = text.split_once("\n--\n")?;
+    let (_, lines) = text.rsplit_once("\n--\n")?;
     let mut words = vec![PROGRAM.to_owned()];
     let lines: Vec<&str> = lines.lines().filter(|line| !line.is_empty()).collect();
     if lines.iter().all(|line| line.starts_with("--")) {
