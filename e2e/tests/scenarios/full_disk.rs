@@ -11,7 +11,7 @@ use reqwest::Method;
 use serde_json::json;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const MIB: u64 = 1 << 20;
 
@@ -195,6 +195,51 @@ async fn a_disk_filled_from_outside_stops_neither_playback_nor_deletion_and_lose
             .becomes(&upload.id, &owner.token, &["playable", "ready"])
             .await?;
         plays(stage, &owner, &upload.id).await
+    })
+    .await
+}
+
+/// The lecture's upload fits, and ffmpeg is installed once too little space is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn encoders_leave_the_reserve_alone_and_go_on_once_there_is_room() -> Result<()> {
+    let (disk, tools) = (tempfile::tempdir()?, tempfile::tempdir()?);
+    let install = |tool: &str| {
+        let copied = tools.path().join("copied");
+        std::fs::copy(Path::new("/usr/bin").join(tool), &copied)?;
+        std::fs::rename(copied, tools.path().join(tool))
+    };
+    install("ffprobe")?;
+    let mut start = small_disk(disk.path(), 64, 8 * MIB).set("CONTENT__TRANSCODE__RUNGS", "48");
+    let path = format!("PATH={} exec", tools.path().display());
+    start.wrap = start.wrap.iter().map(|word| word.replace("exec", &path)).collect();
+    scenario(start, async |stage| {
+        let owner = sign_up(stage, "owner@example.org").await?;
+        let bytes = std::fs::read(media::sources::tiny(4).await?)?;
+        let id = stage.api.upload(bytes, &owner.token).await?;
+        let waits = process::until("a wait for ffmpeg", Duration::from_secs(30), async || {
+            let video = stage.api.video(&id, &owner.token).await?;
+            let is_surveyed = video["renditions"].as_array().is_some_and(|it| !it.is_empty());
+            Ok((is_surveyed && video["reason"]["code"] == "encoder_missing").then_some(()))
+        });
+        waits.await?;
+        fill(stage, 4 * MIB)?;
+        install("ffmpeg")?;
+        let found = process::until("ffmpeg is found", Duration::from_secs(30), async || {
+            Ok(stage.server.log().contains("encoding continues").then_some(()))
+        });
+        found.await?;
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_secs(8) {
+            let video = stage.api.video(&id, &owner.token).await?;
+            ensure!(video["status"] == "processing", "{video}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        std::fs::remove_file(foreign(stage)?)?;
+        let ready = stage
+            .api
+            .becomes_within(&id, &owner.token, &["ready"], Duration::from_secs(60));
+        ready.await?;
+        plays(stage, &owner, &id).await
     })
     .await
 }
