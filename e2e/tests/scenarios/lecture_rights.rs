@@ -3,12 +3,14 @@
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
 use e2e::api::{Account, Answer, Api};
-use e2e::media;
+use e2e::process::until;
 use e2e::server::Start;
 use e2e::stage::{Stage, scenario};
+use e2e::{media, tus};
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
 
@@ -276,6 +278,74 @@ async fn every_route_of_a_lecture_keeps_to_the_rights_to_it() -> Result<()> {
         }
         ensure!(faults.is_empty(), "{}", faults.join("\n"));
         ensure!(calls >= 350, "only {calls} calls");
+        Ok(())
+    })
+    .await
+}
+
+/// Bytes that come slowly, and never all of them.
+fn endless() -> reqwest::Body {
+    let parts = futures::stream::unfold((), |()| async {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        Some((Ok::<_, std::io::Error>(Bytes::from_static(&[0; 64])), ()))
+    });
+    reqwest::Body::wrap_stream(parts)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_that_an_admin_takes_away_stops_an_upload_until_it_is_given_back() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let (admin, teacher) = (stage.account("admin").await?, stage.account("instructor").await?);
+        let bytes = Bytes::from(std::fs::read(media::short().await?)?);
+        let half = bytes.len() / 2;
+        let upload = tus::create(&stage.api, &teacher.token, bytes.len() as u64).await?;
+        let sent = tus::send(&stage.api, &upload.url, 0, bytes.slice(..half)).await?;
+        sent.expect(204)?;
+        let roles = async |role: &str| -> Result<Account> {
+            let path = format!("/api/v1/users/{}/roles", teacher.id);
+            let body = json!({ "roles": [role] });
+            let changed = stage.api.json(Method::PUT, &path, &admin.token, &body).await?;
+            changed.expect(200)?;
+            stage.api.login(&teacher.email, &teacher.password).await
+        };
+
+        let other = tus::create(&stage.api, &teacher.token, bytes.len() as u64).await?;
+        let going = tus::send(&stage.api, &other.url, 0, endless());
+        let taken = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            roles("learner").await
+        };
+        let (ended, learner) = tokio::join!(tokio::time::timeout(Duration::from_secs(15), going), taken);
+        let learner = learner?;
+        if let Ok(answer) = ended.context("a PATCH goes on without the role")? {
+            ensure!(
+                answer.status == 423 || answer.status == 401,
+                "{} {}",
+                answer.status,
+                answer.text()
+            );
+        }
+        for upload in [&upload, &other] {
+            let refused = until("the key is refused", Duration::from_secs(15), async || {
+                Ok((tus::head(&stage.api, &upload.url).await?.status == 401).then_some(()))
+            });
+            refused.await?;
+        }
+        let path = upload.url.split('?').next().context("a path")?;
+        let rest = |offset: u64| bytes.slice(usize::try_from(offset).unwrap_or(0)..);
+        let resumed = tus::patch(&stage.api, path, half as u64, rest(half as u64)).bearer_auth(&learner.token);
+        let refused = stage.api.send(resumed).await?;
+        refused.problem(403, "instructor_required")?;
+
+        let again = roles("instructor").await?;
+        let video = stage.api.video(&upload.id, &again.token).await?;
+        let url = video["upload"]["url"].as_str().context("the upload's new address")?;
+        stage.api.secret(url.rsplit_once("?k=").context("a key")?.1);
+        ensure!(tus::offset(&stage.api, url).await? == half as u64, "bytes are lost");
+        let sent = tus::send(&stage.api, url, half as u64, rest(half as u64)).await?;
+        sent.expect(204)?;
+        let states = ["playable", "ready"];
+        stage.api.becomes(&upload.id, &again.token, &states).await?;
         Ok(())
     })
     .await
