@@ -3,8 +3,10 @@
 use anyhow::{Result, ensure};
 use e2e::api::Api;
 use e2e::server::Start;
+use e2e::siege::memory::of_tree;
 use e2e::siege::sign_ins::SignIns;
 use e2e::stage::scenario;
+use e2e::tools::report;
 use reqwest::Method;
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -12,6 +14,8 @@ use std::time::{Duration, Instant};
 const PASSWORD: &str = "a long enough password";
 /// The attack's connections.
 const CONNECTIONS: usize = 90;
+/// The most memory of the server meanwhile, most of it for password hashes.
+const MEMORY: u64 = 512 << 20;
 /// How many other people sign in; each stays far below the limit of one account.
 const OTHERS: usize = 10;
 const LENGTH: Duration = Duration::from_secs(6);
@@ -35,7 +39,8 @@ async fn ninety_connections_of_one_learner_leave_others_their_sign_ins() -> Resu
             sign_up(&stage.api, email).await?;
         }
         let attack = SignIns::begin(&stage.api, "learner@example.org", PASSWORD, CONNECTIONS);
-        let (begun, mut tried, mut refused) = (Instant::now(), 0, Vec::new());
+        let pid = stage.server.pid()?;
+        let (begun, mut tried, mut refused, mut peak) = (Instant::now(), 0, Vec::new(), 0);
         for email in others.iter().cycle() {
             if begun.elapsed() > LENGTH {
                 break;
@@ -49,8 +54,11 @@ async fn ninety_connections_of_one_learner_leave_others_their_sign_ins() -> Resu
             if answer.status != 200 {
                 refused.push(answer.text());
             }
+            peak = peak.max(of_tree(pid)?);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        report(format!("{tried} sign-ins of others, {} MiB", peak >> 20));
+        ensure!(peak <= MEMORY, "{} MiB", peak >> 20);
         let answers = attack.answers();
         ensure!(attack.connections() == CONNECTIONS, "the attack ended");
         ensure!(
