@@ -1,5 +1,7 @@
 use crate::server::{Server, moocflix, run};
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 #[test]
@@ -21,6 +23,39 @@ fn a_data_directory_refuses_a_second_server_and_admits_a_worker() {
     assert_eq!(second.stdout, b"");
     let worker = Server::start_in(data.parent().unwrap(), &["--roles", "transcode"]);
     assert_ne!(worker.base, server.base);
+}
+
+#[test]
+fn a_removed_lock_file_lets_no_second_server_in() {
+    let server = Server::start();
+    std::fs::remove_file(server.data_dir().join("moocflix.lock")).unwrap();
+    let mut second = moocflix();
+    second.args(["serve", "--listen", "127.0.0.1:0", "--data-dir"]);
+    let second = run(second.arg(server.data_dir()), "");
+    let error = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(error.contains("another MoocFlix server"), "{error}");
+}
+
+#[test]
+fn a_folder_that_was_open_to_everybody_is_closed_with_all_that_is_made_in_it() {
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::set_permissions(&data, Permissions::from_mode(0o755)).unwrap();
+    let _server = Server::start_in(folder.path(), &[]);
+    assert_eq!(mode(&data), 0o700);
+    let mut folders = vec![data];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(mode(&path) & 0o077, 0, "{}", path.display());
+            if path.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
 }
 
 #[test]
