@@ -15,7 +15,7 @@ const PASSWORD: &str = "a long enough password";
 /// The attack's connections.
 const CONNECTIONS: usize = 90;
 /// The most memory of the server meanwhile, most of it for password hashes.
-const MEMORY: u64 = 512 << 20;
+const MEMORY: u64 = 1 << 30;
 /// How many other people sign in; each stays far below the limit of one account.
 const OTHERS: usize = 10;
 const LENGTH: Duration = Duration::from_secs(6);
