@@ -37,6 +37,26 @@ async fn publishing_lists_what_is_missing_until_nothing_is() {
     }
 }
 
+/// Learners enrol before the first lecture begins.
+#[tokio::test]
+async fn a_course_of_a_live_lecture_that_is_scheduled_can_be_published_and_joined() {
+    for server in Server::on_each_engine().await {
+        let (owner, learner) = (server.instructor(), server.learner());
+        let course = server.course(&owner, json!({})).await;
+        let module = server.module(&owner, &course, "One").await;
+        let video = server.world.film(&owner, "a", "scheduled");
+        server.item(&owner, &module, video).await;
+        server
+            .post(&owner, &format!("{course}/publish"), json!({}))
+            .await
+            .is(200);
+        server
+            .post(&learner, &format!("{course}/enrolments"), json!({}))
+            .await
+            .is(201);
+    }
+}
+
 #[tokio::test]
 async fn a_course_goes_from_each_status_to_each_other() {
     for server in Server::on_each_engine().await {

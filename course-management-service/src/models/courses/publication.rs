@@ -30,8 +30,11 @@ pub(crate) fn missing(course: &Course, modules: &[Module], now: Timestamp) -> Ve
         }
     }
     let mut items = modules.iter().flat_map(|module| &module.items);
-    if missing.is_empty() && !items.any(|item| item.state.is_playable()) {
-        missing.push(("modules".to_owned(), "must have a lecture that can be watched"));
+    // Learners join a course of live lectures before the first of them begins.
+    let counts = |state: &State| state.is_playable() || state.is_scheduled();
+    if missing.is_empty() && !items.any(|item| counts(&item.state)) {
+        let why = "must have a lecture that can be watched or that is scheduled";
+        missing.push(("modules".to_owned(), why));
     }
     missing
 }
@@ -95,9 +98,10 @@ mod tests {
     }
 
     #[test]
-    fn a_course_needs_modules_with_lectures_of_which_one_can_be_watched() {
+    fn a_course_needs_modules_with_lectures_of_which_one_can_be_watched_or_is_scheduled() {
         let whole = [known("ready"), known("processing")];
         assert!(fields(&course(None), &[module(&whole)]).is_empty());
+        assert!(fields(&course(None), &[module(&[known("scheduled")])]).is_empty());
         assert_eq!(fields(&course(None), &[]), ["modules"]);
         assert_eq!(
             fields(&course(None), &[module(&whole), module(&[])]),

@@ -72,6 +72,12 @@ impl State {
         self.as_str() == "live"
     }
 
+    /// Whether the lecture is a live one that has not begun.
+    #[must_use]
+    pub fn is_scheduled(&self) -> bool {
+        self.as_str() == "scheduled"
+    }
+
     /// Whether the lecture can be watched.
     #[must_use]
     pub const fn is_playable(&self) -> bool {

@@ -20,8 +20,8 @@ export function todos(course: CourseDetails, now: number): Todo[] {
     if (item.state === 'deleted') must(t('check.deleted', { title: item.title }));
     if (item.state === 'failed') must(t('check.failed', { title: item.title }));
   }
-  const isPlayable = (state: string | null | undefined) => state === 'playable' || state === 'ready' || state === 'live';
-  if (items.length > 0 && !items.some((item) => isPlayable(item.state))) must(t('check.nonePlayable'));
+  const counts = (state: string | null | undefined) => ['playable', 'ready', 'live', 'scheduled'].includes(state ?? '');
+  if (items.length > 0 && !items.some((item) => counts(item.state))) must(t('check.nonePlayable'));
   const waiting = items.filter((item) => item.state === 'uploading' || item.state === 'processing');
   if (waiting.length > 0 && found.length === 0) found.push({ text: plural('check.waiting', waiting.length), kind: 'should' });
   if (course.description.trim() === '') found.push({ text: t('check.noDescription'), kind: 'should' });

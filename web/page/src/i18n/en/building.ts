@@ -97,7 +97,7 @@ export const building = {
   'check.emptyModule': '“{title}” has no lecture.',
   'check.deleted': '“{title}” was deleted.',
   'check.failed': '“{title}” can’t be played.',
-  'check.nonePlayable': 'No lecture can be watched yet.',
+  'check.nonePlayable': 'No lecture can be watched yet, and no live lecture is scheduled.',
   'check.waiting.one': '{count} lecture is not ready yet; learners see it as “Soon”.',
   'check.waiting.other': '{count} lectures are not ready yet; learners see them as “Soon”.',
   'check.noDescription': 'Add a description: it helps learners to find the course.',
