@@ -3,7 +3,7 @@
 use super::{DbError, Pools};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Connection as _, Sqlite, SqlitePool, Transaction};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,9 @@ const READERS: u32 = 4;
 const LEAST_CONNECTIONS: u32 = 2;
 /// How long a request waits for a connection before it fails; otherwise requests would pile up.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(2);
+/// A connection to PostgreSQL that nobody has used for so long is tried before it is used; each use of one that has just
+/// answered would otherwise cost a second round trip.
+const RESTED: Duration = Duration::from_millis(100);
 /// SQLite's single writer is a queue, so its waiters get more time.
 const WAIT_FOR_WRITER: Duration = Duration::from_secs(10);
 /// The longest pause between two statements of a transaction, after which its process counts as frozen.
@@ -173,11 +176,19 @@ async fn postgres(url: &str, service: &str, connections: u32) -> Result<PgPool, 
         ("lock_timeout", LONGEST_LOCK),
         ("statement_timeout", LONGEST_STATEMENT),
     ]);
-    // a ping before each use finds dead connections, which are replaced without an error
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(WAIT_FOR_CONNECTION)
-        .test_before_acquire(true)
+        .test_before_acquire(false)
+        .before_acquire(|connection, facts| {
+            Box::pin(async move {
+                // a connection that does not answer is replaced without an error
+                if facts.idle_for >= RESTED {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_with(options)
         .await?;
     Ok(pool)
