@@ -8,9 +8,9 @@ use std::io;
 use std::path::Path;
 use uuid::Uuid;
 
-/// Fails if an attack gets through the cage, or if it lacks a layer without which no encoder would run.
+/// Fails if an attack gets through the cage, or if this machine lacks a layer without which no encoder would run.
 pub(crate) async fn require(sandbox: &Sandbox, staging: &Staging) -> io::Result<()> {
-    // Where a layer is missing, the guard refuses what is required, and nothing could be said of the attacks.
+    // Where a layer is missing, a required cage would refuse the attempts themselves.
     let tried = selftest(&sandbox.clone().required(false), staging).await;
     let report = tried.map_err(io::Error::other)?;
     log(&report);

@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn each_failure_of_an_encoder_is_tried_as_often_as_it_may_help() {
+    fn work_whose_encoder_fails_is_tried_again_as_often_as_it_may_help() {
         assert_eq!(outcomes(&RunError::OverTime), ["media_too_slow"]);
         assert_eq!(outcomes(&RunError::Unlisted("secret".into())), ["encoder_unusable"]);
         // an invalid access and an abort

@@ -210,8 +210,8 @@ async fn encoders_leave_the_reserve_alone_and_go_on_once_there_is_room() -> Resu
     };
     install("ffprobe")?;
     let mut start = small_disk(disk.path(), 64, 8 * MIB).set("CONTENT__TRANSCODE__RUNGS", "48");
-    let path = format!("PATH={} exec", tools.path().display());
-    start.wrap = start.wrap.iter().map(|word| word.replace("exec", &path)).collect();
+    let path = format!("&& PATH='{}' exec", tools.path().display());
+    start.wrap = start.wrap.iter().map(|word| word.replace("&& exec", &path)).collect();
     scenario(start, async |stage| {
         let owner = sign_up(stage, "owner@example.org").await?;
         let bytes = std::fs::read(media::sources::tiny(4).await?)?;

@@ -10,6 +10,8 @@ use e2e::{media, tus};
 use reqwest::Method;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
@@ -283,11 +285,12 @@ async fn every_route_of_a_lecture_keeps_to_the_rights_to_it() -> Result<()> {
     .await
 }
 
-/// Bytes that come slowly, and never all of them.
-fn endless() -> reqwest::Body {
-    let parts = futures::stream::unfold((), |()| async {
+/// Bytes that come slowly, and never all of them; `sent` counts their parts.
+fn endless(sent: &Arc<AtomicUsize>) -> reqwest::Body {
+    let parts = futures::stream::unfold(Arc::clone(sent), |sent| async {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        Some((Ok::<_, std::io::Error>(Bytes::from_static(&[0; 64])), ()))
+        sent.fetch_add(1, Ordering::Relaxed);
+        Some((Ok::<_, std::io::Error>(Bytes::from_static(&[0; 64])), sent))
     });
     reqwest::Body::wrap_stream(parts)
 }
@@ -310,12 +313,16 @@ async fn a_role_that_an_admin_takes_away_stops_an_upload_until_it_is_given_back(
         };
 
         let other = tus::create(&stage.api, &teacher.token, bytes.len() as u64).await?;
-        let going = tus::send(&stage.api, &other.url, 0, endless());
+        let parts = Arc::new(AtomicUsize::new(0));
+        let going = tus::send(&stage.api, &other.url, 0, endless(&parts));
         let taken = async {
-            tokio::time::sleep(Duration::from_millis(500)).await;
+            let under_way = until("a PATCH under way", Duration::from_secs(15), async || {
+                Ok((parts.load(Ordering::Relaxed) > 10).then_some(()))
+            });
+            under_way.await?;
             roles("learner").await
         };
-        let (ended, learner) = tokio::join!(tokio::time::timeout(Duration::from_secs(15), going), taken);
+        let (ended, learner) = tokio::join!(tokio::time::timeout(Duration::from_secs(30), going), taken);
         let learner = learner?;
         if let Ok(answer) = ended.context("a PATCH goes on without the role")? {
             ensure!(

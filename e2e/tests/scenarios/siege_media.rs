@@ -63,6 +63,7 @@ async fn hours_of_nothing_take_no_memory() -> Result<()> {
     .await
 }
 
+/// In thirty seconds no file settles, so that only memory and survival are checked then.
 #[tokio::test(flavor = "multi_thread")]
 async fn millions_of_tiny_packets_take_little_memory() -> Result<()> {
     scenario(Attack::target(), async |stage| {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const PASSWORD: &str = "a long enough password";
 /// The attack's connections.
 const CONNECTIONS: usize = 90;
-/// The most memory of the server meanwhile, most of it for password hashes.
+/// The most memory of the server meanwhile; a hash for each connection at once would take four times as much.
 const MEMORY: u64 = 1 << 30;
 /// How many other people sign in; each stays far below the limit of one account.
 const OTHERS: usize = 10;

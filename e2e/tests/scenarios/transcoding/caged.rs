@@ -226,18 +226,19 @@ async fn a_program_in_ffmpeg_s_place_reaches_nothing() -> Result<()> {
                 .api
                 .upload(fs::read(sources::tiny(4).await?)?, &owner.token)
                 .await?;
-            for secret in place.secrets(&other).await? {
+            let secrets = place.secrets(&other).await?;
+            // The same program leaves other people's lectures alone. While one is encoded, its file is lent to the encoder.
+            let ready = stage
+                .api
+                .becomes_within(&other, &owner.token, &["ready"], Duration::from_secs(60));
+            ready.await?;
+            for secret in secrets {
                 let mode = fs::metadata(&secret)?.permissions();
                 let file = lecture(&attempts(stage, &secret, &place.socket, &place.tool)?).await?;
                 attack(stage, &owner.token, (file, &secret), "an encoder failed").await?;
                 ensure!(fs::metadata(&secret)?.permissions() == mode, "{}", secret.display());
             }
             crash(stage, &owner.token, lecture(&["crash".to_owned()]).await?, ":1:48p-0").await?;
-            // The same program leaves other people's lectures alone.
-            let ready = stage
-                .api
-                .becomes_within(&other, &owner.token, &["ready"], Duration::from_secs(60));
-            ready.await?;
             report(format!("user {user}: everything was held; a crash was tried twice"));
             Ok(())
         })

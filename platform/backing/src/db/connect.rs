@@ -14,8 +14,8 @@ const READERS: u32 = 4;
 const LEAST_CONNECTIONS: u32 = 2;
 /// How long a request waits for a connection before it fails; otherwise requests would pile up.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(2);
-/// A connection to PostgreSQL that nobody has used for so long is tried before it is used; each use of one that has just
-/// answered would otherwise cost a second round trip.
+/// A connection to PostgreSQL that nobody has used for so long is tried before it is used. Each use of one that has just
+/// answered would otherwise cost another round trip; one that was lost since then fails its next statement.
 const RESTED: Duration = Duration::from_millis(100);
 /// SQLite's single writer is a queue, so its waiters get more time.
 const WAIT_FOR_WRITER: Duration = Duration::from_secs(10);
@@ -179,6 +179,8 @@ async fn postgres(url: &str, service: &str, connections: u32) -> Result<PgPool, 
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(WAIT_FOR_CONNECTION)
+        // the pool's look for idle connections would count as a use of all others
+        .idle_timeout(None)
         .test_before_acquire(false)
         .before_acquire(|connection, facts| {
             Box::pin(async move {

@@ -488,7 +488,7 @@ async fn a_lost_postgres_connection_that_has_rested_is_replaced_without_an_error
             other.run("SELECT pg_stat_clear_snapshot()", args![]).await.unwrap();
         }
         drop(other);
-        // a server that ends connections is not back within a tenth of a second
+        // one that has just answered is not tried
         tokio::time::sleep(std::time::Duration::from_millis(150)).await;
         insert(&test.db, &lecture(&UserId::generate().to_string()))
             .await
