@@ -320,6 +320,30 @@ async fn a_password_is_asked_for_before_the_upload_or_not_at_all() -> Result<()>
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_is_shared_by_a_link_prints_the_link_that_opens_it() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let owner = stage.account("instructor").await?;
+        let cache = tempfile::tempdir()?;
+        let path = media::short().await?.to_string_lossy().into_owned();
+        let mut words = vec![path.as_str(), "--email", &owner.email, "--password-stdin"];
+        words.extend(["--visibility", "link", "--wait"]);
+        let (well, output) = ended(with_password(upload(stage, cache.path(), &words)?, &owner.password).await?).await?;
+        ensure!(well, "{output}");
+        let list = lectures(stage, &owner.token).await?;
+        let id = list[0]["id"].as_str().context("a lecture")?;
+        let page = format!("{}/lectures/{id}?s=", stage.server.url());
+        let (_, after) = output.split_once(&page).with_context(|| output.clone())?;
+        let key = after.split_whitespace().next().context("the link's key")?;
+        let details = format!("/api/v1/content/{id}");
+        let opened = stage.api.fetch(&format!("{details}?s={key}")).await?;
+        ensure!(opened.expect(200)?.json()["status"] == "ready");
+        stage.api.fetch(&details).await?.expect(401)?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_upload_survives_a_kill_of_the_server() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let owner = stage.account("instructor").await?;
