@@ -1,19 +1,49 @@
-// A newcomer in Debian's Chromium: signs in with a sample account, opens the sample lecture, presses play.
-// MOOCFLIX_URL, MOOCFLIX_INSTRUCTOR=address:password. Fails unless the picture moves for five seconds; switching
-// renditions may make it wait once.
+// Newcomers in Debian's Chromium. The sample instructor opens the sample lecture and presses play; fails unless the picture
+// moves for five seconds (switching renditions may make it wait once). The sample learner finds the sample course, enrols,
+// watches, and goes on where they stopped; the instructor sees who is enrolled.
+// MOOCFLIX_URL, MOOCFLIX_INSTRUCTOR=address:password, MOOCFLIX_LEARNER=address:password
 import { chromium } from 'playwright-core'
 
 const url = process.env.MOOCFLIX_URL
-const [email, password] = process.env.MOOCFLIX_INSTRUCTOR.split(':')
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic'] })
-try {
+
+/** A page in a browser of their own, signed in. */
+async function signIn(account) {
+  const [email, password] = account.split(':')
   const page = await browser.newPage()
   page.setDefaultTimeout(60_000)
   await page.goto(url)
   await page.getByLabel('E-mail address').fill(email)
   await page.getByLabel('Password', { exact: true }).fill(password)
   await page.getByRole('button', { name: 'Sign in' }).click()
+  return page
+}
+
+/** Enrols in the sample course and watches; on coming back, the lecture goes on where it stopped. */
+async function learn(page) {
+  await page.getByRole('link', { name: 'A first look at MoocFlix' }).click()
+  await page.getByRole('button', { name: 'Enrol' }).click()
+  await page.getByRole('button', { name: 'Play', exact: true }).click()
+  await page.waitForFunction(() => document.querySelector('video').currentTime > 12)
+  await page.keyboard.press('k')
+  await page.waitForFunction(() => document.querySelector('video').paused)
+  // What was watched is reported when the picture stops.
+  await page.waitForTimeout(1_000)
+  await page.goto(url)
+  await page.getByRole('link', { name: 'A first look at MoocFlix' }).click()
+  await page.getByText(/Resumed at 0:1/).waitFor()
+}
+
+/** The instructor reads the learner's name among the members. */
+async function lookAtMembers(page) {
+  await page.goto(url)
+  await page.getByRole('link', { name: /^Members.*A first look at MoocFlix/ }).click()
+  await page.getByText('Sample Learner').first().waitFor()
+}
+
+try {
+  const page = await signIn(process.env.MOOCFLIX_INSTRUCTOR)
   await page.getByRole('link', { name: 'Lectures', exact: true }).click()
   await page.getByRole('link', { name: 'Welcome to MoocFlix' }).click()
   const play = page.getByRole('button', { name: 'Play', exact: true })
@@ -38,6 +68,8 @@ try {
   // While the smaller renditions are being encoded, the player may choose one of them.
   const shown = [426, 640, 960, 1280].includes(after.width)
   if (after.at - before.at < 4 || after.stalls > 1 || !shown || after.frames <= before.frames) process.exitCode = 1
+  await learn(await signIn(process.env.MOOCFLIX_LEARNER))
+  await lookAtMembers(page)
 } finally {
   await browser.close()
 }

@@ -121,6 +121,7 @@ async fn run_prints_an_address_and_the_sample_lecture_plays_there() -> Result<()
     };
     let accounts = [
         ("MOOCFLIX_INSTRUCTOR", account("instructor")?),
+        ("MOOCFLIX_LEARNER", account("learner")?),
         ("MOOCFLIX_ADMIN", account("admin")?),
     ];
     let mut tour = Command::new("node");

@@ -5,8 +5,10 @@ import { until } from './stage.mjs';
 export async function readWhatAdminsDid({ stage, admin, lecture, learner, course }) {
   const page = await stage.person();
   await stage.signIn(page, admin);
-  // Watching somebody's lecture is an act, too.
+  // Watching somebody's lecture is an act, too, once the server has opened the stream.
+  const opened = page.waitForResponse((answer) => /\/stream(\?|$)/.test(answer.url()) && answer.ok());
   await page.goto(`${stage.base}${lecture}`);
+  await opened;
   await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
   // So is a change of somebody's course.
   await page.goto(`${stage.base}/courses/${course}/edit`);
