@@ -46,7 +46,7 @@ pub(crate) const METRICS: &[Metric] = &[
     },
     Metric {
         name: COURSE_CHANGES_REPAIRED,
-        help: "changes of courses and memberships that asking has brought before an event did",
+        help: "courses whose changes asking has brought before their events did",
     },
     Metric {
         name: SWEEPS,

@@ -69,6 +69,13 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0003_completed_share.sql"),
         postgres: include_str!("../migrations/postgres/0003_completed_share.sql"),
     },
+    Migration {
+        number: 4,
+        name: "one history of a course and its members",
+        fill: None,
+        sqlite: include_str!("../migrations/sqlite/0004_histories.sql"),
+        postgres: include_str!("../migrations/postgres/0004_histories.sql"),
+    },
 ];
 
 /// What the service states about itself.

@@ -117,4 +117,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0016_live.sql"),
         postgres: include_str!("../../migrations/postgres/0016_live.sql"),
     },
+    Migration {
+        number: 17,
+        name: "one history of a course and its members",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0017_histories.sql"),
+        postgres: include_str!("../../migrations/postgres/0017_histories.sql"),
+    },
 ];

@@ -9,10 +9,10 @@ use super::stream_service::opening::{Opened, Opening};
 use crate::metric;
 use backing::bus::After;
 use backing::{Clock, Db, DbError, Tx};
-use contracts::questions::{ChangePosition, Courses, LastEvent, Unanswered};
-use contracts::{CourseId, Event, UserId};
+use contracts::questions::{ChangePosition, Courses, Unanswered};
+use contracts::{CourseId, Event};
 use entitlements::repositories::change_repository::ChangeRepository;
-use entitlements::repositories::course_repository::take_in;
+use entitlements::repositories::course_repository::{behind, take_in, take_in_history};
 use runtime::receipts::Receipts;
 use runtime::{Caller, RequestId};
 use std::sync::Arc;
@@ -88,15 +88,12 @@ impl CourseService {
         let inner = &*self.0;
         // What is committed before this moment is in the answers, but for the overlap of the next time.
         let now = inner.clock.now();
-        let begin = ChangePosition {
-            at: inner.changes.read_until().await? - OVERLAP,
-            id: Uuid::nil(),
-        };
-        let mut position = Some(begin);
+        let (at, id) = (inner.changes.read_until().await? - OVERLAP, Uuid::nil());
+        let mut position = Some(ChangePosition { at, id });
         while let Some(next) = position {
             let changes = inner.courses.changed_after(next).await?;
             position = changes.next;
-            self.repair(changes.events).await?;
+            self.repair(&changes.courses).await?;
             // A failure of a later page does not begin at the first one again.
             if let Some(reached) = &position {
                 inner.changes.note(reached.at.min(now)).await?;
@@ -105,15 +102,23 @@ impl CourseService {
         Ok(inner.changes.note(now).await?)
     }
 
-    /// Takes in those of these events that are news, each in a transaction of its own.
-    async fn repair(&self, events: Vec<LastEvent>) -> Result<(), OutOfDate> {
+    /// Asks what those of these courses have become that have later events than are known here, and takes that in.
+    async fn repair(&self, courses: &[(CourseId, i64)]) -> Result<(), OutOfDate> {
         let inner = &*self.0;
-        for event in inner.changes.news(events).await? {
+        'courses: for (course, mut after) in behind(&inner.db, courses).await? {
+            let (mut events, mut is_last) = (Vec::new(), false);
+            while !is_last {
+                let Some(part) = inner.courses.history(course, after).await? else {
+                    continue 'courses;
+                };
+                events.extend(part.events);
+                (after, is_last) = (part.sequence, part.is_last);
+            }
             let mut tx = inner.db.write().await?;
-            let change = take_in(&mut tx, event.subject, event.sequence, &event.data).await?;
-            let after = inner.streams.end_unentitled(&mut tx, &change.affected).await?;
+            let change = take_in_history(&mut tx, course, after, &events).await?;
+            let ended = inner.streams.end_unentitled(&mut tx, &change.affected).await?;
             tx.commit().await?;
-            after.run();
+            ended.run();
             metrics::counter!(metric::COURSE_CHANGES_REPAIRED).increment(1);
         }
         Ok(())
@@ -142,16 +147,10 @@ impl CourseService {
         };
         let course = inner.receipts.read(receipt, caller.user_id, inner.clock.now());
         let Some(course) = course else { return opened };
-        if let Err(error) = self.ask(course, caller.user_id).await {
+        if let Err(error) = self.repair(&[(course, i64::MAX)]).await {
             tracing::warn!(%course, %error, "an enrolment with a receipt could not be asked about");
             return opened;
         }
         inner.streams.open(Some(caller), request, opening).await
-    }
-
-    /// Asks about one course and one member.
-    async fn ask(&self, course: CourseId, user: UserId) -> Result<(), OutOfDate> {
-        let events = self.0.courses.last_events(course, user).await?;
-        self.repair(events).await
     }
 }

@@ -6,22 +6,6 @@ use contracts::events::{CourseChanged, CourseItem, CourseModule, EnrolmentChange
 use contracts::{CourseAccess, CourseId, CourseRole, CourseStatus, EventData, ItemId, ModuleId, Timestamp, UserId};
 use uuid::Uuid;
 
-/// A course with its outline, in one statement, so that all of it is from one moment.
-macro_rules! outline {
-    ($more:literal, $where:literal) => {
-        concat!(
-            "SELECT c.id, c.owner_id, c.status, c.access, c.opens_at, c.ends_at, m.id AS module_id, \
-             m.opens_at AS module_opens_at, i.id AS item_id, i.kind, i.content_id",
-            $more,
-            " FROM courses c LEFT JOIN modules m ON m.course_id = c.id \
-             LEFT JOIN items i ON i.module_id = m.id AND i.deleted_at IS NULL ",
-            $where,
-            " ORDER BY c.id, m.place, m.id, i.place, i.id"
-        )
-    };
-}
-pub(crate) use outline;
-
 /// The columns of a membership.
 macro_rules! membership_columns {
     () => {
@@ -30,12 +14,15 @@ macro_rules! membership_columns {
 }
 pub(crate) use membership_columns;
 
-/// One course.
-pub(crate) const COURSE: &str = outline!("", "WHERE c.id = $1");
+/// A course with its outline, in one statement, so that all of it is from one moment.
+pub(crate) const COURSE: &str = "SELECT c.owner_id, c.status, c.access, c.opens_at, c.ends_at, m.id AS module_id, \
+     m.opens_at AS module_opens_at, i.id AS item_id, i.kind, i.content_id \
+     FROM courses c LEFT JOIN modules m ON m.course_id = c.id \
+     LEFT JOIN items i ON i.module_id = m.id AND i.deleted_at IS NULL \
+     WHERE c.id = $1 ORDER BY m.place, m.id, i.place, i.id";
 
 /// A course, one of its modules and one of the module's items.
 pub(crate) struct OutlineRow {
-    pub(crate) id: CourseId,
     course: CourseChanged,
     module: Option<(ModuleId, Option<Timestamp>)>,
     item: Option<CourseItem>,
@@ -54,7 +41,6 @@ impl Record for OutlineRow {
         let opens_at = row.named("module_opens_at")?;
         let (status, access) = (row.named::<String>("status")?, row.named::<String>("access")?);
         Ok(Self {
-            id: row.named("id")?,
             // A name that only a newer version knows is read as the most restrictive one.
             course: CourseChanged {
                 owner_id: row.named("owner_id")?,
@@ -70,16 +56,12 @@ impl Record for OutlineRow {
     }
 }
 
-/// The courses of rows in the order of their outlines.
-pub(crate) fn courses(rows: Vec<OutlineRow>) -> Vec<(CourseId, CourseChanged)> {
-    let mut all: Vec<(CourseId, CourseChanged)> = Vec::new();
+/// The course of these rows; none if there is no row.
+pub(crate) fn course(rows: Vec<OutlineRow>) -> Option<CourseChanged> {
+    let mut whole: Option<CourseChanged> = None;
     for row in rows {
-        if all.last().is_none_or(|(id, _)| *id != row.id) {
-            all.push((row.id, row.course));
-        }
-        let (Some((_, course)), Some((id, opens_at))) = (all.last_mut(), row.module) else {
-            continue;
-        };
+        let course = whole.get_or_insert(row.course);
+        let Some((id, opens_at)) = row.module else { continue };
         if course.modules.last().is_none_or(|module| module.id != id) {
             let items = Vec::new();
             course.modules.push(CourseModule { id, opens_at, items });
@@ -88,12 +70,12 @@ pub(crate) fn courses(rows: Vec<OutlineRow>) -> Vec<(CourseId, CourseChanged)> {
             module.items.extend(row.item);
         }
     }
-    all
+    whole
 }
 
 record! {
     pub(crate) struct Membership {
-        course_id: CourseId,
+        pub(crate) course_id: CourseId,
         user_id: UserId,
         role: String,
         is_over: bool,

@@ -1,7 +1,7 @@
 //! Rows that transactions of several subjects read or write; each function takes the caller's transaction.
 
 use crate::models::courses::course::{Course, Joining};
-use crate::repositories::published::{COURSE, Membership, OutlineRow, courses, membership_columns};
+use crate::repositories::published::{COURSE, Membership, OutlineRow, course, membership_columns};
 use backing::audit::{self, NewEntry};
 use backing::db::{DbError, Tx};
 use backing::once::{self, Once, Request};
@@ -158,12 +158,13 @@ pub(crate) async fn demand_room(tx: &mut Tx, owner: UserId, most: i64) -> Result
 /// Writes the event with everything that decides who may watch what of a course.
 pub(crate) async fn publish_course(tx: &mut Tx, id: CourseId, now: Timestamp) -> Result<(), NotDone> {
     let rows = tx.all::<OutlineRow>(COURSE, args![id]).await?;
-    let (_, event) = courses(rows).into_iter().next().ok_or(NotDone::Missing("course"))?;
+    let event = course(rows).ok_or(NotDone::Missing("course"))?;
     outbox::push(tx, &NewEvent::of_course(id, event.into()), now).await?;
     Ok(())
 }
 
-/// Writes the event of what an enrolment is now.
+/// Writes the event of what an enrolment is now. It holds the course's history until the commit: a transaction changes all
+/// enrolments that it changes before it publishes the first, and publishes courses in the order of their ids.
 pub(crate) async fn publish_enrolment(tx: &mut Tx, id: EnrolmentId, now: Timestamp) -> Result<(), DbError> {
     let sql = concat!(
         "UPDATE enrolments SET changed_at = $2 WHERE id = $1 RETURNING ",
@@ -172,6 +173,9 @@ pub(crate) async fn publish_enrolment(tx: &mut Tx, id: EnrolmentId, now: Timesta
     let Some(row) = tx.one::<Membership>(sql, args![id, now]).await? else {
         return Ok(());
     };
-    outbox::push(tx, &NewEvent::of_enrolment(id, row.into()), now).await?;
+    let event = NewEvent::of_course(row.course_id, row.into());
+    let event = outbox::push(tx, &event, now).await?;
+    let sql = "UPDATE enrolments SET sequence = $2 WHERE id = $1";
+    tx.run(sql, args![id, event.sequence]).await?;
     Ok(())
 }

@@ -3,14 +3,13 @@
 use crate::repositories::courses::change_repository::ChangeRepository;
 use async_trait::async_trait;
 use backing::{Db, DbError};
-use contracts::questions::{ChangePosition, Changes, Courses, LastEvent, Unanswered};
-use contracts::{CourseId, UserId};
+use contracts::CourseId;
+use contracts::questions::{ChangePosition, Changes, CourseHistory, Courses, Unanswered};
 
-/// How many aggregates one answer has at most.
-const MOST: i64 = 200;
-/// How many modules and items the courses of one answer have at most, unless one alone has more: whoever asks waits for two
-/// seconds, and an answer is held in memory.
-const MOST_PARTS: i64 = 5_000;
+/// How many changes one answer has at most.
+const MOST: usize = 500;
+/// How many members one part of a history has at most: whoever asks waits for two seconds, and an answer is held in memory.
+const MOST_MEMBERS: usize = 2_000;
 
 /// The answers of this service's own database.
 #[derive(Clone)]
@@ -31,14 +30,14 @@ impl CourseAnswers {
 #[async_trait]
 impl Courses for CourseAnswers {
     async fn changed_after(&self, position: ChangePosition) -> Result<Changes, Unanswered> {
-        let changed = self.changes.changed_after(position, MOST, MOST_PARTS).await;
-        let (events, next) = changed.map_err(|error| unanswered(&error))?;
-        Ok(Changes { events, next })
+        let changed = self.changes.changed_after(position, MOST).await;
+        let (courses, next) = changed.map_err(|error| unanswered(&error))?;
+        Ok(Changes { courses, next })
     }
 
-    async fn last_events(&self, course: CourseId, user: UserId) -> Result<Vec<LastEvent>, Unanswered> {
-        let last = self.changes.last_events(course, user).await;
-        last.map_err(|error| unanswered(&error))
+    async fn history(&self, course: CourseId, after: i64) -> Result<Option<CourseHistory>, Unanswered> {
+        let history = self.changes.history(course, after, MOST_MEMBERS).await;
+        history.map_err(|error| unanswered(&error))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::server::{Server, id};
 use contracts::events::{UserDeactivated, UserReactivated};
-use contracts::questions::{ChangePosition, Courses as _, LastEvent};
+use contracts::questions::{ChangePosition, Courses as _};
 use contracts::{CourseId, Event, EventData, Timestamp, UserId};
 use course_management_service::CourseAnswers;
 use serde_json::json;
@@ -12,22 +12,50 @@ use testing::{Person, until};
 use tokio::sync::broadcast::Receiver;
 use uuid::Uuid;
 
-type Last = BTreeMap<Uuid, LastEvent>;
+/// The last word on a course or on a member of it: the course, the member if it is one, and what was said.
+type Last = BTreeMap<(CourseId, Option<UserId>), EventData>;
 
-/// Everything that has changed since a moment, by aggregate.
-async fn changed(answers: &CourseAnswers, at: Timestamp) -> Last {
+fn said(last: &mut Last, course: CourseId, data: EventData) {
+    let member = match &data {
+        EventData::EnrolmentChanged(now) => Some(now.user_id),
+        EventData::EnrolmentEnded(ended) => Some(ended.user_id),
+        // The members of a deleted course go with it.
+        EventData::CourseDeleted(_) => {
+            last.retain(|(of, _), _| *of != course);
+            None
+        }
+        _ => None,
+    };
+    last.insert((course, member), data);
+}
+
+/// The courses that have changed since a moment, each with its last event's number.
+async fn changed(answers: &CourseAnswers, at: Timestamp) -> BTreeMap<CourseId, i64> {
     let mut position = Some(ChangePosition { at, id: Uuid::nil() });
     let mut all = BTreeMap::new();
     while let Some(next) = position {
         let changes = answers.changed_after(next).await.unwrap();
-        all.extend(changes.events.into_iter().map(|it| (it.subject, it)));
+        all.extend(changes.courses);
         position = changes.next;
     }
     all
 }
 
+/// What the answers say of all courses, each since the event of this number.
+async fn answered(answers: &CourseAnswers, after: i64) -> Last {
+    let mut last = Last::new();
+    for (course, sequence) in changed(answers, Timestamp(0)).await {
+        let history = answers.history(course, after).await.unwrap().unwrap();
+        assert!(history.is_last && history.sequence == sequence, "{history:?}");
+        for data in history.events {
+            said(&mut last, course, data);
+        }
+    }
+    last
+}
+
 /// A published course of two lectures in three modules, with an editor and somebody who has left.
-async fn busy_course(server: &Server, owner: &Person) -> (String, Person, Person) {
+async fn busy_course(server: &Server, owner: &Person) -> String {
     let (course, video) = server.published(owner, json!({"access": "open"})).await;
     let module = server.module(owner, &course, "Two").await;
     server
@@ -39,10 +67,10 @@ async fn busy_course(server: &Server, owner: &Person) -> (String, Person, Person
         .await
         .is(200);
     server.module(owner, &course, "Empty").await;
-    let editor = server.member(owner, &course, "editor").await;
+    server.member(owner, &course, "editor").await;
     let leaver = server.member(owner, &course, "learner").await;
     server.delete(&leaver, &format!("{course}/enrolments/me")).await.is(204);
-    (course, editor, leaver)
+    course
 }
 
 /// A course that was deleted with its members.
@@ -57,35 +85,23 @@ async fn deleted_course(server: &Server, owner: &Person) -> Uuid {
     id(&course).parse().unwrap()
 }
 
-/// Waits until the answer is the last event of each aggregate, without memberships of a deleted course.
-async fn agree(answers: &CourseAnswers, events: &mut Receiver<Event>, deleted: Uuid) -> usize {
-    let mut heard = Last::new();
+/// Waits until the answers are the last events of all courses and members; returns the events that were heard.
+async fn agree(answers: &CourseAnswers, events: &mut Receiver<Event>) -> Vec<Event> {
+    let (mut heard, mut last) = (Vec::new(), Last::new());
     until("the answer is what was heard", || {
         while let Ok(event) = events.try_recv() {
-            let (subject, sequence, data) = (event.subject, event.sequence, event.data);
-            heard.insert(
-                subject,
-                LastEvent {
-                    subject,
-                    sequence,
-                    data,
-                },
-            );
+            said(&mut last, event.subject.into(), event.data.clone());
+            heard.push(event);
         }
-        let mut expected = heard.clone();
-        expected.retain(|_, it| match &it.data {
-            EventData::EnrolmentChanged(now) => now.course_id.0 != deleted,
-            EventData::EnrolmentEnded(ended) => ended.course_id.0 != deleted,
-            _ => true,
-        });
-        async move { changed(answers, Timestamp(0)).await == expected }
+        let expected = last.clone();
+        async move { answered(answers, i64::MIN).await == expected }
     })
     .await;
-    heard.len()
+    heard
 }
 
 #[tokio::test]
-async fn the_answer_is_the_last_event_of_each_aggregate() {
+async fn the_answers_are_the_last_events_of_courses_and_their_members() {
     for server in Server::on_each_engine().await {
         let (owner, mut events) = (server.instructor(), server.events().await);
         busy_course(&server, &owner).await;
@@ -94,38 +110,55 @@ async fn the_answer_is_the_last_event_of_each_aggregate() {
         server.tell_of(suspended.id, 1, UserDeactivated { version: 2 }).await;
         let deleted = deleted_course(&server, &owner).await;
         let answers = CourseAnswers::new(server.db.clone());
-        let heard = agree(&answers, &mut events, deleted).await;
-        assert!(heard >= 8, "{heard}");
+        let heard = agree(&answers, &mut events).await;
+        assert!(heard.len() >= 20, "{heard:?}");
+        let all = changed(&answers, Timestamp(0)).await;
+        assert_eq!(all.len(), 3);
+        assert!(all.contains_key(&deleted.into()));
+        for (course, last) in all {
+            let numbers = heard.iter().filter(|event| event.subject == course.0);
+            let numbers: Vec<_> = numbers.map(|event| event.sequence).collect();
+            assert_eq!(
+                numbers,
+                (1..=last).collect::<Vec<_>>(),
+                "one history of a course and its members"
+            );
+        }
 
         let later = server.clock.now() + Duration::from_secs(1);
-        assert_eq!(changed(&answers, later).await, Last::new());
+        assert_eq!(changed(&answers, later).await, BTreeMap::new());
         server.clock.advance(Duration::from_secs(2));
         server.tell_of(suspended.id, 2, UserReactivated { version: 3 }).await;
-        server.patch(&owner, &second, json!({"title": "Trees"})).await.is(200);
-        assert_eq!(changed(&answers, later).await.len(), 2);
+        let changed = changed(&answers, later).await;
+        assert_eq!(
+            changed.keys().map(ToString::to_string).collect::<Vec<_>>(),
+            [id(&second)]
+        );
     }
 }
 
 #[tokio::test]
-async fn a_course_and_a_member_are_answered_with_their_last_events() {
+async fn a_history_begins_after_any_event_of_the_course() {
     for server in Server::on_each_engine().await {
         let owner = server.instructor();
-        let (course, editor, leaver) = busy_course(&server, &owner).await;
+        let course = busy_course(&server, &owner).await;
         let deleted = deleted_course(&server, &owner).await;
         let answers = CourseAnswers::new(server.db.clone());
-        let of = async |course: CourseId, user: UserId| {
-            let events = answers.last_events(course, user).await.unwrap();
-            events.into_iter().map(|it| it.data.kind()).collect::<Vec<_>>()
+        let of = async |course: CourseId, after: i64| {
+            let history = answers.history(course, after).await.unwrap().unwrap();
+            let kinds = history
+                .events
+                .iter()
+                .map(|it| it.kind().rsplit_once("courses.").unwrap().1);
+            (history.sequence, kinds.map(str::to_owned).collect::<Vec<_>>())
         };
         let course: CourseId = id(&course).parse().unwrap();
-        let (changed, enrolled, ended) = (
-            "moocflix.courses.course.changed",
-            "moocflix.courses.enrolment.changed",
-            "moocflix.courses.enrolment.ended",
-        );
-        assert_eq!(of(course, editor.id).await, [changed, enrolled]);
-        assert_eq!(of(course, leaver.id).await, [changed, ended]);
-        assert_eq!(of(course, UserId::generate()).await, [changed]);
-        assert_eq!(of(deleted.into(), owner.id).await, ["moocflix.courses.course.deleted"]);
+        let (last, whole) = of(course, i64::MIN).await;
+        let [joined, ended, changed] = ["enrolment.changed", "enrolment.ended", "course.changed"];
+        assert_eq!(whole, [joined, joined, ended, changed]);
+        assert_eq!(of(course, last).await, (last, vec![changed.to_owned()]));
+        assert_eq!(of(course, last - 1).await.1, [ended, changed], "the last one left");
+        assert_eq!(of(deleted.into(), 3).await.1, ["course.deleted"]);
+        assert_eq!(answers.history(CourseId::generate(), 0).await.unwrap(), None);
     }
 }

@@ -283,7 +283,9 @@ async fn a_lost_event_is_repaired_within_a_minute() -> Result<()> {
         end(api, &course, &room.learner, "removed").await?;
         open(404, SOON).await?;
         // As if the event of the removal had been lost.
-        let before = "UPDATE content.course_members SET role = 'learner', sequence = 1 WHERE sequence = 2";
+        let before = "WITH back AS (UPDATE content.course_members SET role = 'learner' WHERE role IS NULL \
+                      RETURNING course_id) \
+                      UPDATE content.courses SET sequence = sequence - 1 WHERE id IN (SELECT course_id FROM back)";
         tools::output(Command::new("psql").args([&url, "-qc", before]), b"").await?;
         open(200, SOON).await?;
         let segment = segment(api, lecture, &room.learner.token).await?;

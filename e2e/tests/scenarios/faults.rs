@@ -123,13 +123,18 @@ async fn events_are_whole(world: &World) -> Result<()> {
         ),
         (
             "enrolments whose last event had no effect",
-            "SELECT count(*) FROM courses.enrolments e JOIN courses.outbox_aggregates a ON a.subject = e.id \
-             LEFT JOIN content.course_members m ON m.id = e.id WHERE m.sequence IS DISTINCT FROM a.sequence",
+            "SELECT count(*) FROM courses.enrolments e LEFT JOIN content.course_members m \
+             ON m.course_id = e.course_id AND m.user_id = e.user_id WHERE m.sequence IS NULL OR m.sequence < e.sequence",
+        ),
+        (
+            "courses whose last event had no effect",
+            "SELECT count(*) FROM courses.courses c JOIN courses.outbox_aggregates a ON a.subject = c.id \
+             LEFT JOIN content.courses k ON k.id = c.id WHERE k.sequence IS DISTINCT FROM a.sequence",
         ),
         (
             "members of courses that content does not know as such",
-            "SELECT count(*) FROM courses.enrolments e LEFT JOIN content.course_members m ON m.id = e.id \
-             WHERE (e.ended_at IS NULL) <> (m.role IS NOT NULL)",
+            "SELECT count(*) FROM courses.enrolments e LEFT JOIN content.course_members m \
+             ON m.course_id = e.course_id AND m.user_id = e.user_id WHERE (e.ended_at IS NULL) <> (m.role IS NOT NULL)",
         ),
     ] {
         let count = number(world, sql).await?;

@@ -6,7 +6,8 @@
 
 use crate::questions::live::{LiveFile, PublishAsked, PublishGrant, Refused, Reload, Watch, WatchAsked, WatchGrant};
 use crate::questions::{
-    Addressee, ChangePosition, Changes, ExternalIdentity, LastEvent, Lecture, LocalAccount, Person, Refusal, Watched,
+    Addressee, ChangePosition, Changes, CourseHistory, ExternalIdentity, Lecture, LocalAccount, Person, Refusal,
+    Watched,
 };
 use crate::timestamp::micros;
 use crate::{CourseId, Timestamp, UserId, VideoId};
@@ -100,13 +101,13 @@ questions! {
         position: ChangePosition,
     } -> Changes;
 
-    /// `Courses::last_events`
-    LastEventsAsked at "/internal/v1/courses/last-events" by CONTENT {
+    /// `Courses::history`
+    HistoryAsked at "/internal/v1/courses/history" by CONTENT {
         /// The course.
         course: CourseId,
-        /// Whose membership.
-        user: UserId,
-    } -> Vec<LastEvent>;
+        /// The number of the event after which it begins.
+        after: i64,
+    } -> Option<CourseHistory>;
 
     /// `LiveMedia::read`, asked of the node that holds the lecture; the answer is the file as it is, or a status without one.
     LiveFileAsked at "/internal/v1/live/file" by CONTENT {
@@ -177,13 +178,18 @@ mod tests {
             since: Timestamp(i64::MIN),
         });
         travels(&Changes {
-            events: vec![LastEvent {
-                subject: Uuid::from_u128(7),
-                sequence: 3,
-                data: EnrolmentEnded { course_id, user_id }.into(),
-            }],
+            courses: vec![(course_id, 3)],
             next: Some(position),
         });
+        travels(&HistoryAsked {
+            course: course_id,
+            after: i64::MIN,
+        });
+        travels(&Some(CourseHistory {
+            events: vec![EnrolmentEnded { course_id, user_id }.into()],
+            sequence: 3,
+            is_last: true,
+        }));
         travels(&vec![
             Addressee::Person(user_id),
             Addressee::NoAccount,

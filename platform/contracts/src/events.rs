@@ -7,8 +7,8 @@
 //! Source: CloudEvents 1.0.2, JSON event format
 
 use crate::{
-    ClientId, CourseAccess, CourseId, CourseRole, CourseStatus, EnrolmentId, EventId, ItemId, ModuleId, Roles,
-    SessionId, Timestamp, UserId, VideoId,
+    ClientId, CourseAccess, CourseId, CourseRole, CourseStatus, EventId, ItemId, ModuleId, Roles, SessionId, Timestamp,
+    UserId, VideoId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub struct Event {
     /// The kind of event with its data.
     #[serde(flatten)]
     pub data: EventData,
-    /// The id of its aggregate (user, client, video, course, enrolment), which is also the key that keeps events in order.
+    /// The id of its aggregate (user, client, video, course), which is also the key that keeps events in order.
     pub subject: Uuid,
     /// When the change was made.
     pub time: Timestamp,
@@ -125,20 +125,11 @@ impl NewEvent {
         Self { subject: video.0, data }
     }
 
-    /// An event about a course.
+    /// An event about a course or one of its members, who are a part of it.
     #[must_use]
     pub fn of_course(course: CourseId, data: EventData) -> Self {
         Self {
             subject: course.0,
-            data,
-        }
-    }
-
-    /// An event about an enrolment.
-    #[must_use]
-    pub fn of_enrolment(enrolment: EnrolmentId, data: EventData) -> Self {
-        Self {
-            subject: enrolment.0,
             data,
         }
     }

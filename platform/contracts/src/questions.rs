@@ -155,18 +155,6 @@ pub trait Lectures: Send + Sync {
     async fn live(&self) -> Result<Vec<VideoId>, Unanswered>;
 }
 
-/// The last event of an aggregate of course-management, as it says what the aggregate is now.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LastEvent {
-    /// The course or the enrolment.
-    pub subject: Uuid,
-    /// The number of the event in the history of its aggregate.
-    pub sequence: i64,
-    /// The kind of event with its data.
-    #[serde(flatten)]
-    pub data: EventData,
-}
-
 /// A place in the order in which courses and memberships have changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangePosition {
@@ -177,25 +165,37 @@ pub struct ChangePosition {
     pub id: Uuid,
 }
 
-/// A part of what has changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// A part of the courses that have changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changes {
-    /// The last events of aggregates that have changed.
-    pub events: Vec<LastEvent>,
+    /// The courses, each with the number of its last event.
+    pub courses: Vec<(CourseId, i64)>,
     /// Where the next part begins; none if nothing more has changed.
     pub next: Option<ChangePosition>,
+}
+
+/// What a course has become since one of its events, in parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CourseHistory {
+    /// The last events of members who have changed, in any order; in the last part also the course's own, at the end.
+    pub events: Vec<EventData>,
+    /// The number of the event up to which this part goes.
+    pub sequence: i64,
+    /// Whether it is the last part. All parts together are the course as it was at the event of the last part's number.
+    pub is_last: bool,
 }
 
 /// Answers questions about courses and their members; course-management does.
 #[async_trait]
 pub trait Courses: Send + Sync {
-    /// The last events of the courses and memberships that have changed after this position.
+    /// The courses that have changed after this position, themselves or by a member.
     ///
     /// A change may appear with a time that is some seconds older than its commit.
     async fn changed_after(&self, position: ChangePosition) -> Result<Changes, Unanswered>;
 
-    /// The last events of a course and of a user's membership in it, as far as there are any.
-    async fn last_events(&self, course: CourseId, user: UserId) -> Result<Vec<LastEvent>, Unanswered>;
+    /// What has become of a course since the event of this number; since ever, with a number below zero. None if the course
+    /// never was.
+    async fn history(&self, course: CourseId, after: i64) -> Result<Option<CourseHistory>, Unanswered>;
 }
 
 /// How far somebody has watched a lecture.

@@ -4,10 +4,9 @@ use crate::server::{Server, id};
 use backing::args;
 use contracts::events::{CourseChanged, CourseDeleted, CourseItem, CourseModule, EnrolmentChanged, EnrolmentEnded};
 use contracts::{
-    CourseAccess, CourseId, CourseRole, CourseStatus, EnrolmentId, EventId, ItemId, ModuleId, NewEvent, UserId, VideoId,
+    CourseAccess, CourseId, CourseRole, CourseStatus, EventData, EventId, ItemId, ModuleId, NewEvent, UserId, VideoId,
 };
 use reqwest::Method;
-use std::collections::HashMap;
 use testing::{Person, Reply};
 
 impl Server {
@@ -59,7 +58,6 @@ pub(crate) struct Classroom<'a> {
     pub(crate) id: CourseId,
     pub(crate) state: CourseChanged,
     sequence: i64,
-    members: HashMap<UserId, (EnrolmentId, i64)>,
 }
 
 impl<'a> Classroom<'a> {
@@ -86,7 +84,6 @@ impl<'a> Classroom<'a> {
                 modules: videos.iter().map(module).collect(),
             },
             sequence: 0,
-            members: HashMap::new(),
         };
         classroom.change(|_| ()).await;
         classroom
@@ -95,16 +92,14 @@ impl<'a> Classroom<'a> {
     /// Changes the course.
     pub(crate) async fn change(&mut self, change: impl FnOnce(&mut CourseChanged)) {
         change(&mut self.state);
-        self.sequence += 1;
-        let event = NewEvent::of_course(self.id, self.state.clone().into());
-        self.server.tell_of(event, self.sequence).await;
+        let (event, sequence) = self.next(self.state.clone().into());
+        self.server.tell_of(event, sequence).await;
     }
 
     pub(crate) async fn delete(&mut self) {
-        self.sequence += 1;
         let owner_id = self.state.owner_id;
-        let event = NewEvent::of_course(self.id, CourseDeleted { owner_id }.into());
-        self.server.tell_of(event, self.sequence).await;
+        let (event, sequence) = self.next(CourseDeleted { owner_id }.into());
+        self.server.tell_of(event, sequence).await;
     }
 
     /// Gives somebody a role.
@@ -120,24 +115,19 @@ impl<'a> Classroom<'a> {
 
     /// The event of an enrolment, which is still to be delivered.
     pub(crate) fn enrolling(&mut self, person: &Person, role: CourseRole) -> (NewEvent, i64) {
-        let (id, sequence) = self.next(person);
         let (course_id, user_id) = (self.id, person.id);
         let data = EnrolmentChanged {
             course_id,
             user_id,
             role,
         };
-        (NewEvent::of_enrolment(id, data.into()), sequence)
+        self.next(data.into())
     }
 
     /// The event of a membership's end, which is still to be delivered.
     pub(crate) fn removing(&mut self, person: &Person) -> (NewEvent, i64) {
-        let (id, sequence) = self.next(person);
         let (course_id, user_id) = (self.id, person.id);
-        (
-            NewEvent::of_enrolment(id, EnrolmentEnded { course_id, user_id }.into()),
-            sequence,
-        )
+        self.next(EnrolmentEnded { course_id, user_id }.into())
     }
 
     /// A new learner.
@@ -147,10 +137,9 @@ impl<'a> Classroom<'a> {
         person
     }
 
-    fn next(&mut self, person: &Person) -> (EnrolmentId, i64) {
-        let member = self.members.entry(person.id);
-        let (id, sequence) = member.or_insert_with(|| (EnrolmentId::generate(), 0));
-        *sequence += 1;
-        (*id, *sequence)
+    /// The next event of the course and its members, with its number.
+    fn next(&mut self, data: EventData) -> (NewEvent, i64) {
+        self.sequence += 1;
+        (NewEvent::of_course(self.id, data), self.sequence)
     }
 }

@@ -62,6 +62,7 @@ impl EnrolmentRepository {
     pub async fn join(&self, course: CourseId, user: UserId, now: Timestamp) -> Result<Enrolled, DbError> {
         let mut tx = self.db.write().await?;
         let enrolled = enrol(&mut tx, course, (user, true), now).await?;
+        publish_new(&mut tx, std::slice::from_ref(&enrolled), now).await?;
         tx.commit().await?;
         Ok(enrolled)
     }
@@ -79,6 +80,7 @@ impl EnrolmentRepository {
         for user in users {
             all.push(enrol(&mut tx, course, (*user, false), now).await?);
         }
+        publish_new(&mut tx, &all, now).await?;
         audit::record(&mut tx, &audit(&all), now).await?;
         tx.commit().await?;
         Ok(all)
@@ -163,6 +165,15 @@ async fn enrol(
     if !is_new {
         return Ok(Enrolled::Already(enrolment));
     }
-    publish_enrolment(tx, enrolment.id, now).await?;
     Ok(Enrolled::New(enrolment))
+}
+
+/// Publishes the enrolments that are new among these.
+async fn publish_new(tx: &mut Tx, enrolled: &[Enrolled], now: Timestamp) -> Result<(), DbError> {
+    for it in enrolled {
+        if let Enrolled::New(enrolment) = it {
+            publish_enrolment(tx, enrolment.id, now).await?;
+        }
+    }
+    Ok(())
 }

@@ -104,8 +104,6 @@ impl MemberRepository {
             let (id,) = member.ok_or(NotDone::Missing("user"))?;
             changed.push(id);
         }
-        // The relay locks rows of the outbox in this order, too: a course is older than its members.
-        changed.sort_unstable();
         publish_course(&mut tx, course, now).await?;
         for id in changed {
             publish_enrolment(&mut tx, id, now).await?;
@@ -129,11 +127,9 @@ pub(crate) async fn suspend(tx: &mut Tx, user: UserId, sequence: i64, now: Times
     if !is_newer(tx, user, sequence).await? {
         return Ok(());
     }
-    let sql = "UPDATE enrolments SET suspended_at = $2 WHERE user_id = $1 AND suspended_at IS NULL RETURNING id, \
-               ended_at";
-    let changed = tx
-        .all::<(EnrolmentId, Option<Timestamp>)>(sql, args![user, now])
-        .await?;
+    let sql = "UPDATE enrolments SET suspended_at = $2 WHERE user_id = $1 AND suspended_at IS NULL \
+               RETURNING course_id, id, ended_at";
+    let changed = tx.all::<Resumed>(sql, args![user, now]).await?;
     publish_living(tx, changed, now).await
 }
 
@@ -142,20 +138,19 @@ pub(crate) async fn restore(tx: &mut Tx, user: UserId, sequence: i64, now: Times
     if !is_newer(tx, user, sequence).await? {
         return Ok(());
     }
-    let sql = "UPDATE enrolments SET suspended_at = NULL WHERE user_id = $1 AND suspended_at IS NOT NULL RETURNING id, \
-               ended_at";
-    let changed = tx.all::<(EnrolmentId, Option<Timestamp>)>(sql, args![user]).await?;
+    let sql = "UPDATE enrolments SET suspended_at = NULL WHERE user_id = $1 AND suspended_at IS NOT NULL \
+               RETURNING course_id, id, ended_at";
+    let changed = tx.all::<Resumed>(sql, args![user]).await?;
     publish_living(tx, changed, now).await
 }
 
-async fn publish_living(
-    tx: &mut Tx,
-    mut changed: Vec<(EnrolmentId, Option<Timestamp>)>,
-    now: Timestamp,
-) -> Result<(), DbError> {
+/// The course and the id of a membership that is suspended or goes on, and when it ended, if it did.
+type Resumed = (CourseId, EnrolmentId, Option<Timestamp>);
+
+async fn publish_living(tx: &mut Tx, mut changed: Vec<Resumed>, now: Timestamp) -> Result<(), DbError> {
     // The relay locks rows of the outbox in this order, too.
-    changed.sort_unstable_by_key(|(id, _)| *id);
-    for (id, ended_at) in changed {
+    changed.sort_unstable();
+    for (_, id, ended_at) in changed {
         if ended_at.is_none() {
             publish_enrolment(tx, id, now).await?;
         }

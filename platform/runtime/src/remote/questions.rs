@@ -3,13 +3,13 @@
 use super::peer::Peer;
 use async_trait::async_trait;
 use contracts::asked::{
-    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LeaveAsked, LecturesAsked, LiveAsked, LivingAsked,
+    AccountAsked, AddressesAsked, ChangesAsked, HistoryAsked, LeaveAsked, LecturesAsked, LiveAsked, LivingAsked,
     MayPublishAsked, MayWatchAsked, PeopleAsked, RefusalsAsked, WatchedAsked, WithdrawnAsked,
 };
 use contracts::questions::live::{LiveDoor, PublishAsked, PublishGrant, Refused, Watch, WatchAsked, WatchGrant};
 use contracts::questions::{
-    Addressee, ChangePosition, Changes, Courses, Directory, ExternalIdentity, Identities, LastEvent, Lecture, Lectures,
-    LocalAccount, Person, Refusal, Refusals, Unanswered, Watched, Watching,
+    Addressee, ChangePosition, Changes, CourseHistory, Courses, Directory, ExternalIdentity, Identities, Lecture,
+    Lectures, LocalAccount, Person, Refusal, Refusals, Unanswered, Watched, Watching,
 };
 use contracts::{CourseId, Timestamp, UserId, VideoId};
 
@@ -66,8 +66,8 @@ impl Courses for Peer {
         self.ask(&ChangesAsked { position }).await
     }
 
-    async fn last_events(&self, course: CourseId, user: UserId) -> Result<Vec<LastEvent>, Unanswered> {
-        self.ask(&LastEventsAsked { course, user }).await
+    async fn history(&self, course: CourseId, after: i64) -> Result<Option<CourseHistory>, Unanswered> {
+        self.ask(&HistoryAsked { course, after }).await
     }
 }
 

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use bytes::Bytes;
 use contracts::asked::{
-    AccountAsked, AddressesAsked, ChangesAsked, LastEventsAsked, LeaveAsked, LecturesAsked, LiveAsked, LiveFileAsked,
+    AccountAsked, AddressesAsked, ChangesAsked, HistoryAsked, LeaveAsked, LecturesAsked, LiveAsked, LiveFileAsked,
     LivingAsked, MayPublishAsked, MayWatchAsked, PeopleAsked, Question, RefusalsAsked, WatchedAsked, WithdrawnAsked,
 };
 use contracts::questions::live::{LiveDoor, LiveMedia};
@@ -101,14 +101,14 @@ impl Questions {
 
     /// Adds the questions about courses.
     pub fn courses(self, answers: Arc<dyn Courses>) -> Self {
-        let last = Arc::clone(&answers);
+        let history = Arc::clone(&answers);
         self.line(move |ChangesAsked { position }| {
             let answers = Arc::clone(&answers);
             async move { answers.changed_after(position).await }
         })
-        .line(move |LastEventsAsked { course, user }| {
-            let answers = Arc::clone(&last);
-            async move { answers.last_events(course, user).await }
+        .line(move |HistoryAsked { course, after }| {
+            let answers = Arc::clone(&history);
+            async move { answers.history(course, after).await }
         })
     }
 
