@@ -31,6 +31,11 @@ pub(crate) fn subscription(db: Db, clock: Clock) -> Subscription {
 
 #[async_trait]
 impl Handler for FollowedEvents {
+    /// Two events of different people would hold the histories of their courses in any order.
+    fn is_alone(&self) -> bool {
+        true
+    }
+
     async fn apply(&self, tx: &mut Tx, event: &Event) -> Result<After, Refused> {
         let now = self.clock.now();
         match &event.data {

@@ -90,20 +90,21 @@ pub async fn behind(db: &Db, courses: &[(CourseId, i64)]) -> Result<Vec<(CourseI
 /// Takes in an event of a course or of a membership; in the caller's transaction.
 pub async fn take_in(tx: &mut Tx, subject: Uuid, sequence: i64, data: &EventData) -> Result<Change, DbError> {
     let course = CourseId::from(subject);
-    // Events of memberships once had histories of their own. Whoever still gets one has asked for everything since.
-    if member(data).is_some_and(|(of, ..)| of != course) {
-        return Ok(Change::KNOWN);
+    if let Some((of, ..)) = member(data)
+        && of != course
+    {
+        return forget(tx, of).await;
     }
     let Some(held) = lock(tx, course).await?.filter(|held| held.sequence < sequence) else {
         return Ok(Change::KNOWN);
     };
-    if sequence > held.sequence + 1 && !matches!(data, EventData::CourseDeleted(_)) {
+    // After an early event, the course is no longer what it was at one event: its history alone goes on from there.
+    let is_early = sequence > held.sequence + 1 || held.state > held.sequence;
+    if is_early && !matches!(data, EventData::CourseDeleted(_)) {
         return end_early(tx, (course, sequence), &held, data).await;
     }
     let affected = match data {
-        EventData::CourseChanged(changed) if held.state < sequence => {
-            Affected::Viewers(change_course(tx, course, sequence, changed).await?)
-        }
+        EventData::CourseChanged(changed) => Affected::Viewers(change_course(tx, course, sequence, changed).await?),
         EventData::CourseDeleted(_) => Affected::Viewers(delete_course(tx, course).await?),
         other => change_member(tx, (course, sequence), other).await?,
     };
@@ -120,9 +121,12 @@ pub async fn take_in_history(
     sequence: i64,
     events: &[EventData],
 ) -> Result<Change, DbError> {
-    let Some(held) = lock(tx, course).await?.filter(|held| held.sequence < sequence) else {
+    let is_gone = events.iter().any(|event| matches!(event, EventData::CourseDeleted(_)));
+    // An early event may be later than the answer; it has asked for another one.
+    let is_news = |held: &Held| held.sequence < sequence && (held.state <= sequence || is_gone);
+    if !lock(tx, course).await?.as_ref().is_some_and(is_news) {
         return Ok(Change::KNOWN);
-    };
+    }
     // The last word on each member counts, so that one statement writes no row twice.
     let members: BTreeMap<UserId, Option<CourseRole>> = events
         .iter()
@@ -138,15 +142,23 @@ pub async fn take_in_history(
     let mut videos = Vec::new();
     for event in events {
         match event {
-            EventData::CourseChanged(changed) if held.state <= sequence => {
-                videos = change_course(tx, course, sequence, changed).await?;
-            }
+            EventData::CourseChanged(changed) => videos = change_course(tx, course, sequence, changed).await?,
             EventData::CourseDeleted(_) => videos = delete_course(tx, course).await?,
             _ => {}
         }
     }
     reach(tx, course, sequence).await?;
     let (affected, is_gap) = (Affected::Viewers(videos), false);
+    Ok(Change { affected, is_gap })
+}
+
+/// Asks for everything of a course again, and for every course that is behind: memberships once had histories of their own,
+/// and an event of one is still on its way from then.
+async fn forget(tx: &mut Tx, course: CourseId) -> Result<Change, DbError> {
+    let sql = "UPDATE courses SET sequence = 0 WHERE id = $1 AND status <> $2";
+    tx.run(sql, args![course, DELETED]).await?;
+    tx.run("DELETE FROM course_changes_read", args![]).await?;
+    let (affected, is_gap) = (Affected::Nobody, true);
     Ok(Change { affected, is_gap })
 }
 
@@ -171,8 +183,8 @@ fn member(data: &EventData) -> Option<(CourseId, UserId, Option<CourseRole>)> {
     }
 }
 
-/// Takes of an event that comes before others what it ends, so that nobody watches on until the others are here. Less than
-/// what was true at an earlier event is no right that never was.
+/// Takes of an event that comes before others what it ends: a membership, what a teacher may, the course's publication.
+/// Less than what was true at an earlier event is no right that never was.
 async fn end_early(
     tx: &mut Tx,
     (course, sequence): (CourseId, i64),
@@ -181,6 +193,17 @@ async fn end_early(
 ) -> Result<Change, DbError> {
     let affected = match data {
         EventData::EnrolmentEnded(_) => change_member(tx, (course, sequence), data).await?,
+        EventData::EnrolmentChanged(now) if now.role == CourseRole::Learner => {
+            let sql = "UPDATE course_members SET role = $3, sequence = $4 WHERE user_id = $1 AND course_id = $2 \
+                       AND role <> $3 AND sequence < $4";
+            let values = args![now.user_id, course, now.role.as_str(), sequence];
+            let set = tx.run(sql, values).await?;
+            if set == 0 {
+                Affected::Nobody
+            } else {
+                Affected::Member(course, now.user_id)
+            }
+        }
         EventData::CourseChanged(changed)
             if held.state < sequence
                 && held.status == CourseStatus::Published.as_str()
@@ -216,7 +239,7 @@ async fn change_course(
         changed.ends_at
     ];
     tx.run(sql, values).await?;
-    let mut videos = replace_items(tx, course, sequence).await?;
+    let mut videos = replace_items(tx, course).await?;
     let modules = changed.modules.iter();
     let lectures = modules.flat_map(|module| {
         let lectures = module.items.iter().filter(|item| item.kind == VIDEO);
@@ -248,14 +271,19 @@ async fn delete_course(tx: &mut Tx, course: CourseId) -> Result<Vec<VideoId>, Db
 
 /// Removes the items of a course before it gets those of an event, and returns their lectures. Deleted lectures stay, before
 /// the others: who could watch one learns that it was deleted.
-async fn replace_items(tx: &mut Tx, course: CourseId, sequence: i64) -> Result<BTreeSet<VideoId>, DbError> {
+async fn replace_items(tx: &mut Tx, course: CourseId) -> Result<BTreeSet<VideoId>, DbError> {
     let sql = "DELETE FROM course_items WHERE course_id = $1 AND NOT EXISTS (SELECT 1 FROM videos \
                WHERE videos.id = course_items.video_id AND videos.status = 'deleted') RETURNING video_id";
     let removed = tx.all::<(VideoId,)>(sql, args![course]).await?;
-    // Places before all others, in which no earlier event has put anything.
+    // Places before all others.
+    let sql = "SELECT MIN(place) FROM course_items WHERE course_id = $1";
+    let first = tx
+        .one::<(Option<i64>,)>(sql, args![course])
+        .await?
+        .and_then(|(first,)| first);
     let sql = "UPDATE course_items SET place = place - $2 WHERE course_id = $1 AND place > 0";
-    let most = sequence.saturating_mul(MOST_ITEMS);
-    tx.run(sql, args![course, most]).await?;
+    tx.run(sql, args![course, MOST_ITEMS - first.unwrap_or(0).min(0)])
+        .await?;
     Ok(removed.into_iter().map(|(video,)| video).collect())
 }
 

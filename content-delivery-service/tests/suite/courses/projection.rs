@@ -157,12 +157,13 @@ fn membership(random: &mut Random, course_id: CourseId, users: &[UserId], begins
 }
 
 /// Whether a ground gives nothing that the other one, which was true at a moment, did not give: it is the same, or an event
-/// that came early has ended the membership or the course.
+/// that came early has ended the membership, a teacher's role or the course's publication.
 fn is_within(ground: &CourseGround, had: &CourseGround) -> bool {
     let with = |role, status| CourseGround { role, status, ..*had };
     let has_ended = had.status == CourseStatus::Published && ground.status != CourseStatus::Published;
     let status = if has_ended { ground.status } else { had.status };
-    *ground == with(had.role, status) || *ground == with(None, status)
+    let less = had.role.map(|_| CourseRole::Learner);
+    [had.role, less, None].iter().any(|role| *ground == with(*role, status))
 }
 
 fn grounds(state: &CourseChanged, video: VideoId, role: Option<CourseRole>) -> Vec<CourseGround> {

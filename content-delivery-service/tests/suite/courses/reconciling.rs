@@ -2,7 +2,7 @@
 
 use super::classroom::{Classroom, code};
 use crate::server::Server;
-use contracts::{CourseRole, NewEvent, VideoId};
+use contracts::{CourseRole, CourseStatus, NewEvent, VideoId};
 use reqwest::Method;
 use runtime::receipts::Receipts;
 use std::time::Duration;
@@ -33,6 +33,44 @@ async fn a_missing_event_makes_the_service_ask_at_once_for_all_that_it_missed() 
             server.streams(&new, video).await.0 == 200
         })
         .await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_event_ends_is_over_at_once_also_when_others_are_missing_and_nobody_answers() {
+    for server in Server::on_each_engine().await {
+        let video = server.lecture(&Person::instructor()).await;
+        let mut classroom = Classroom::open(&server, &[video]).await;
+        let (removed, stays, teacher) = (classroom.learner().await, classroom.learner().await, Person::learner());
+        classroom.enrol(&teacher, CourseRole::Assistant).await;
+        let hearts = [
+            server.heart(&removed, video).await,
+            server.heart(&stays, video).await,
+            server.heart(&teacher, video).await,
+        ];
+        server.courses().be_silent(true);
+        lost(&server, classroom.enrolling(&Person::learner(), CourseRole::Learner));
+        classroom.remove(&removed).await;
+        let goes_on = async |which: [bool; 3]| {
+            for (heart, expected) in hearts.iter().zip(which) {
+                assert_eq!(server.beats(heart).await, expected, "{which:?}");
+            }
+        };
+        goes_on([false, true, true]).await;
+        classroom.change(|state| state.status = CourseStatus::Archived).await;
+        goes_on([false, false, true]).await;
+        classroom.enrol(&teacher, CourseRole::Learner).await;
+        goes_on([false, false, false]).await;
+        // What gives a right waits for the answer.
+        classroom.change(|state| state.status = CourseStatus::Published).await;
+        assert_ne!(server.streams(&stays, video).await.0, 200);
+        server.courses().be_silent(false);
+        classroom.learner().await;
+        until("the course is known again", || async {
+            server.streams(&stays, video).await.0 == 200
+        })
+        .await;
+        assert_ne!(server.streams(&removed, video).await.0, 200);
     }
 }
 

@@ -237,10 +237,10 @@ mod tests {
                 ("a deletion", DELETED.into(), args![id]),
             ] {
                 let plan = test.plan(sql, values).await;
+                // The parts of the union are read from their beginnings.
                 let is_scan = |line: &&str| {
-                    let scans = ["SCAN c", "SCAN d", "SCAN e"];
-                    let derived = scans.iter().any(|it| line.contains(it)) && !line.contains("courses");
-                    line.contains("Seq Scan") || line.contains("SCAN ") && !derived
+                    let table = line.split("SCAN ").nth(1).and_then(|it| it.split(' ').next());
+                    line.contains("Seq Scan") || table.is_some_and(|table| !["c", "d", "e"].contains(&table))
                 };
                 assert_eq!(plan.lines().find(is_scan), None, "{} of {what}: {plan}", test.name);
             }

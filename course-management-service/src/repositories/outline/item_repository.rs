@@ -101,14 +101,18 @@ impl ItemRepository {
 pub(crate) async fn mark_deleted(tx: &mut Tx, video: VideoId, now: Timestamp) -> Result<(), NotDone> {
     // In one order everywhere: two events at the same time must not wait for each other's courses.
     let sql = "SELECT DISTINCT course_id FROM items WHERE content_id = $1 AND deleted_at IS NULL ORDER BY course_id";
+    let mut changed = Vec::new();
     for (course,) in tx.all::<(CourseId,)>(sql, args![video]).await? {
         // Locks the course, whose event must have what is committed; this is no edit.
         let sql = "UPDATE courses SET updated_at = $2 WHERE id = $1";
         tx.run(sql, args![course, now]).await?;
         let sql = "UPDATE items SET deleted_at = $3 WHERE course_id = $1 AND content_id = $2 AND deleted_at IS NULL";
         if tx.run(sql, args![course, video, now]).await? > 0 {
-            publish_course(tx, course, now).await?;
+            changed.push(course);
         }
+    }
+    for course in changed {
+        publish_course(tx, course, now).await?;
     }
     Ok(())
 }

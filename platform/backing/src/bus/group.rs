@@ -136,10 +136,10 @@ impl Group {
     /// Handles the first events of some aggregates; true if there may be more.
     async fn handle_due(&self, stop: impl Future<Output = ()> + Send) -> Result<bool, DbError> {
         // other processes would wait too long for SQLite's only writer
-        let (lanes, size) = if self.db.is_postgres() {
-            (LANES, TOGETHER)
-        } else {
-            (1, 1)
+        let (lanes, size) = match (self.db.is_postgres(), self.handler.is_alone()) {
+            (true, false) => (LANES, TOGETHER),
+            (true, true) => (LANES, 1),
+            (false, _) => (1, 1),
         };
         let heads = deliveries::due(&self.db, self.name, self.clock.now()).await?;
         let mut work = pin!(

@@ -69,4 +69,9 @@ pub trait Handler: Send + Sync {
     /// The caller commits, or rolls back if the event is refused. An event that was handled before does not come
     /// again, and events of unknown kinds are skipped.
     async fn apply(&self, tx: &mut Tx, event: &Event) -> Result<After, Refused>;
+
+    /// Whether each event needs a transaction of its own, because effects of several together would hold rows in any order.
+    fn is_alone(&self) -> bool {
+        false
+    }
 }
