@@ -34,6 +34,9 @@ const ENDS: [&str; 10] = [
     "access narrowed",
 ];
 
+/// What ends the sign-in by which somebody watches, or their role.
+const SIGN_INS: [&str; 4] = ["signed out", "deactivated", "password changed", "role taken away"];
+
 /// A segment of a new session.
 async fn segment(api: &Api, lecture: &str, token: &str) -> Result<String> {
     let session = api.session(lecture, token).await?;
@@ -155,6 +158,71 @@ async fn whatever_takes_the_right_away_ends_playback_within_a_second_and_spares_
             }
         }
         ensure!(longest <= SOON, "{longest:?}");
+        Ok(())
+    })
+    .await
+}
+
+/// Ends a sign-in, or the role of an admin, while it watches; returns how long the next segment was still served.
+async fn sign_in_trial(stage: &mut Stage, room: &Room, how: &str) -> Result<Duration> {
+    let admin = stage.account("admin").await?;
+    let who = stage
+        .account(if how == "role taken away" { "admin" } else { "learner" })
+        .await?;
+    let api = &stage.api;
+    let watches = api.login(&who.email, &who.password).await?;
+    let one = segment(api, &room.lecture, &watches.token).await?;
+    let other = segment(api, &room.lecture, &who.token).await?;
+    let send = async |method: Method, path: &str, token: &str, body: Value| {
+        let answer = api.json(method, path, token, &body).await?;
+        ensure!(
+            answer.status.is_success(),
+            "{path}: {} {}",
+            answer.status,
+            answer.text()
+        );
+        Ok(())
+    };
+    match how {
+        "signed out" => send(Method::POST, "/api/v1/users/logout", &watches.token, json!({})).await?,
+        "deactivated" => send(Method::DELETE, "/api/v1/users/deactivate", &who.token, json!({})).await?,
+        "password changed" => {
+            let new = "a password that nobody had before";
+            let body = json!({"current_password": who.password, "new_password": new});
+            send(Method::POST, "/api/v1/users/password/change", &who.token, body).await?;
+        }
+        _ => {
+            let path = format!("/api/v1/users/{}/roles", who.id);
+            send(Method::PUT, &path, &admin.token, json!({"roles": ["learner"]})).await?;
+        }
+    }
+    let begun = Instant::now();
+    until("the next segment is refused", SOON, async || {
+        Ok((api.fetch(&one).await?.status == 403).then_some(()))
+    })
+    .await?;
+    let lasted = begun.elapsed();
+    let bearer = format!("Bearer {}", watches.token);
+    let again = stream(api, &room.lecture, &[("authorization", &bearer)]).await?;
+    ensure!(again.status == 401, "{} {}", again.status, again.text());
+    // A new password has the sign-in that changed it open its sessions again.
+    let status = if how == "signed out" { 200 } else { 403 };
+    api.fetch(&other).await?.expect(status)?;
+    Ok(lasted)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_ends_a_sign_in_or_a_role_ends_its_playback() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let room = Room::new(stage).await?;
+        let open = json!({"access": "open"});
+        Course::publish(&stage.api, &room.owner, &[&room.lecture], &open).await?;
+        for how in SIGN_INS {
+            for _ in 0..TRIALS {
+                let lasted = sign_in_trial(stage, &room, how).await.context(how)?;
+                ensure!(lasted <= SOON, "{how}: {lasted:?}");
+            }
+        }
         Ok(())
     })
     .await

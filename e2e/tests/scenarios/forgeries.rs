@@ -268,16 +268,28 @@ async fn of_mixed_requests_without_a_right_none_gets_a_byte_of_warm_media() -> R
     .await
 }
 
-/// Tries to sign in, and returns the answer without the request's id, and how long it took.
+/// An answer byte by byte as it was sent: its headers but the date, and its body; the request's id is blanked in both.
+fn as_sent(answer: &Answer) -> Result<String> {
+    let document = answer.json();
+    let id = document["request_id"].as_str().unwrap_or_default();
+    ensure!(!id.is_empty(), "{document}");
+    let blanked = |bytes: &[u8]| bytes.escape_ascii().to_string().replace(id, "ID");
+    let mut sent = String::new();
+    for (name, value) in answer.headers.iter().filter(|(name, _)| name.as_str() != "date") {
+        sent += &format!("{name}: {}\n", blanked(value.as_bytes()));
+    }
+    let body = blanked(&answer.body);
+    ensure!(body.contains("ID"), "the id is not in the body as it is: {body}");
+    Ok(sent + &body)
+}
+
+/// Tries to sign in, and returns the answer and how long it took.
 async fn tried(stage: &Stage, email: &str) -> Result<(String, f64)> {
     let body = json!({"email": email, "password": "not the password at all"});
     let begun = Instant::now();
     let answer = stage.api.json(Method::POST, "/api/v1/users/login", "", &body).await?;
     let took = begun.elapsed().as_secs_f64() * 1_000.0;
-    let mut document = answer.expect(401)?.json();
-    let id = document.as_object_mut().and_then(|it| it.remove("request_id"));
-    ensure!(id.is_some(), "{document}");
-    Ok((document.to_string(), took))
+    Ok((as_sent(&answer.expect(401)?)?, took))
 }
 
 /// Mean and variance of the mean.

@@ -1,4 +1,5 @@
-//! Every route of a lecture admits only those who have its right: route × person × lecture, from `openapi.json`.
+//! Every route of a lecture, live or not, and of an upload admits only those who have its right: route × person ×
+//! lecture, from `openapi.json`.
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
@@ -6,15 +7,19 @@ use e2e::api::{Account, Answer, Api};
 use e2e::process::until;
 use e2e::server::Start;
 use e2e::stage::{Stage, scenario};
-use e2e::{media, tus};
-use reqwest::Method;
-use reqwest::header::ACCEPT;
+use e2e::{live, media, tus};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
+/// Where the routes of lectures, of live lectures and of uploads begin.
+const LECTURES: &str = "/api/v1/content/{video_id}";
+const LIVE: &str = "/api/v1/content/live/{video_id}";
+const UPLOADS: &str = "/api/v1/content/upload/{video_id}";
 
 /// What somebody may do with a lecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,36 +89,62 @@ fn right(who: Who, kind: Kind) -> Right {
     if watches { Right::Watch } else { Right::Nothing }
 }
 
+/// What a route asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Demand {
+    /// Nothing: it only says what can be sent.
+    Nothing,
+    /// At least this right to the lecture.
+    Right(Right),
+    /// The address of a session, which nobody here knows.
+    Address,
+    /// The upload's key, or its owner's sign-in.
+    UploadKey,
+}
+
 /// An operation on a lecture.
 struct Operation {
     method: Method,
     path: String,
     name: String,
-    least: Right,
+    demand: Demand,
     /// Whether it is for everybody whom the right admits, also without a sign-in.
     without_sign_in: bool,
 }
 
-fn operations(document: &Value) -> Result<Vec<Operation>> {
+impl Operation {
+    /// Whether it ends the lecture, for those who ask next, too.
+    fn ends_lecture(&self) -> bool {
+        matches!(self.name.as_str(), "deleteVideo" | "endLive")
+    }
+}
+
+/// The operations whose paths begin so.
+fn operations(document: &Value, prefix: &str) -> Result<Vec<Operation>> {
     let mut all = Vec::new();
     for (path, item) in document["paths"].as_object().context("paths")? {
-        if !path.starts_with("/api/v1/content/{video_id}") {
+        if !path.starts_with(prefix) {
             continue;
         }
         for (method, operation) in item.as_object().context("operations")? {
             let name = operation["operationId"].as_str().context("a name")?;
             let access = operation["x-access"].as_str().unwrap_or_default();
-            let least = match access.split_once(':') {
-                Some((_, right)) if right.starts_with("lecture_watch") => Right::Watch,
-                Some((_, "lecture_administer")) => Right::Administer,
+            let demand = match access.split_once(':') {
+                Some((_, right)) if right.starts_with("lecture_watch") => Demand::Right(Right::Watch),
+                Some((_, "lecture_administer" | "lecture_administer_or_stream_key")) => {
+                    Demand::Right(Right::Administer)
+                }
                 Some(("admin", "client_access")) => continue,
+                None if access == "public" => Demand::Nothing,
+                None if access == "live_session" => Demand::Address,
+                None if access == "upload_key" => Demand::UploadKey,
                 _ => anyhow::bail!("{name} has the unknown policy {access}"),
             };
             all.push(Operation {
                 method: Method::from_bytes(method.to_uppercase().as_bytes())?,
                 path: path.clone(),
                 name: name.to_owned(),
-                least,
+                demand,
                 without_sign_in: access.starts_with("lecture_access:"),
             });
         }
@@ -156,13 +187,18 @@ impl People {
         Some(&account.token)
     }
 
-    /// A lecture of a kind.
-    async fn lecture(&self, api: &Api, kind: Kind) -> Result<String> {
+    /// A lecture of a kind. With a film it is a live one that has not begun; a course has the film, too, because it is
+    /// published with something that can be watched.
+    async fn lecture(&self, api: &Api, kind: Kind, film: Option<&str>) -> Result<String> {
         let token = &self.owner.token;
         if kind == Kind::Missing {
             return Ok(UNKNOWN.to_owned());
         }
-        let id = api.playable(&media::short().await?, token).await?;
+        let id = if film.is_some() {
+            live::announce(api, &self.owner).await?.0
+        } else {
+            api.playable(&media::short().await?, token).await?
+        };
         let access = match kind {
             Kind::InCourse | Kind::InDraft => "enrolled",
             Kind::InOpenCourse => "open",
@@ -176,18 +212,21 @@ impl People {
             }
             Kind::Missing | Kind::Private => return Ok(id),
         };
-        self.course(api, &id, access, kind != Kind::InDraft).await?;
+        let lectures: Vec<&str> = film.into_iter().chain([id.as_str()]).collect();
+        self.course(api, &lectures, access, kind != Kind::InDraft).await?;
         Ok(id)
     }
 
-    /// A course of one lecture with a learner and an assistant, which nobody else can join.
-    async fn course(&self, api: &Api, lecture: &str, access: &str, published: bool) -> Result<()> {
+    /// A course of lectures with a learner and an assistant, which nobody else can join.
+    async fn course(&self, api: &Api, lectures: &[&str], access: &str, published: bool) -> Result<()> {
         let token = &self.owner.token;
         let course = json!({"title": "Graphs", "access": access, "join": "closed"});
         let id = post(api, "", token, &course).await?;
         let module = post(api, &format!("/{id}/modules"), token, &json!({"title": "One"})).await?;
-        let item = json!({"kind": "video", "content_id": lecture});
-        post(api, &format!("/{id}/modules/{module}/items"), token, &item).await?;
+        for lecture in lectures {
+            let item = json!({"kind": "video", "content_id": lecture});
+            post(api, &format!("/{id}/modules/{module}/items"), token, &item).await?;
+        }
         for (account, role) in [(&self.learner, "learner"), (&self.assistant, "assistant")] {
             post(
                 api,
@@ -216,12 +255,13 @@ async fn post(api: &Api, path: &str, token: &str, body: &Value) -> Result<String
 
 async fn ask(api: &Api, operation: &Operation, lecture: &str, token: Option<&str>) -> Result<Answer> {
     let path = operation.path.replace("{video_id}", lecture);
+    let path = path.replace("{session}", UNKNOWN);
     let mut request = api.request(operation.method.clone(), &path);
     if let Some(token) = token {
         request = request.bearer_auth(token);
     }
     request = match operation.name.as_str() {
-        "updateVideo" => request.json(&json!({})),
+        "updateVideo" | "updateLive" => request.json(&json!({})),
         "recordWatch" => request.json(&json!({"position": 0, "intervals": []})),
         "streamVideo" => request.header(ACCEPT, "application/json"),
         _ => request,
@@ -237,13 +277,44 @@ async fn ask(api: &Api, operation: &Operation, lecture: &str, token: Option<&str
 /// Whether an answer is what somebody with a right should get.
 fn is_right(operation: &Operation, (who, right): (Who, Right), answer: &Answer) -> bool {
     let (status, code) = (answer.status.as_u16(), answer.code());
-    if who == Who::Nobody && !(operation.without_sign_in && right >= operation.least) {
+    let least = match operation.demand {
+        Demand::Nothing => return answer.status.is_success(),
+        Demand::Address => return status == 404,
+        Demand::Right(least) => least,
+        Demand::UploadKey => return false,
+    };
+    if who == Who::Nobody && !(operation.without_sign_in && right >= least) {
         return status == 401 && code == "unauthenticated";
     }
-    if right >= operation.least {
+    if right >= least {
         return status < 500 && !matches!(status, 401 | 403 | 404);
     }
+    // Who may watch a live lecture knows of it.
+    if operation.name == "startPublishing" && right == Right::Watch {
+        return status == 403 && code == "not_entitled";
+    }
     status == 404 && code == "video_not_found"
+}
+
+/// What is wrong with the answer to somebody who asks for something of a lecture.
+async fn fault(
+    api: &Api,
+    (people, film): (&People, Option<&str>),
+    operation: &Operation,
+    (kind, lecture): (Kind, &str),
+    who: Who,
+) -> Result<Option<String>> {
+    let right = right(who, kind);
+    let answer = if operation.ends_lecture() && right >= Right::Administer {
+        let lecture = Box::pin(people.lecture(api, kind, film)).await?;
+        ask(api, operation, &lecture, people.token(who)).await?
+    } else {
+        ask(api, operation, lecture, people.token(who)).await?
+    };
+    Ok((!is_right(operation, (who, right), &answer)).then(|| {
+        let (name, status, code) = (&operation.name, answer.status, answer.code());
+        format!("{name} of {kind:?} answered {who:?} with {status} {code}")
+    }))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -252,34 +323,124 @@ async fn every_route_of_a_lecture_keeps_to_the_rights_to_it() -> Result<()> {
         let people = People::meet(stage).await?;
         let api = &stage.api;
         let document = api.send(api.request(Method::GET, "/openapi.json")).await?.json();
-        let operations = operations(&document)?;
-        let mut lectures = Vec::new();
-        for kind in KINDS {
-            lectures.push((kind, people.lecture(api, kind).await?));
+        let film = api.playable(&media::short().await?, &people.owner.token).await?;
+        let mut walks = Vec::new();
+        // The uploads take a moment, in which all that opens a live lecture is known everywhere.
+        for (prefix, film) in [(LIVE, Some(film.as_str())), (LECTURES, None)] {
+            let mut lectures = Vec::new();
+            for kind in KINDS {
+                lectures.push((kind, people.lecture(api, kind, film).await?));
+            }
+            walks.push((operations(&document, prefix)?, film, lectures));
         }
         let (mut faults, mut calls) = (Vec::new(), 0);
-        for operation in &operations {
-            for (kind, lecture) in &lectures {
-                for who in ALL {
-                    // What is deleted is gone for the next; owners and admins delete in other scenarios.
-                    let right = right(who, *kind);
-                    if operation.name == "deleteVideo" && right >= Right::Administer {
-                        continue;
+        for (operations, film, lectures) in &walks {
+            for operation in operations {
+                for (kind, lecture) in lectures {
+                    for who in ALL {
+                        let asked = fault(api, (&people, *film), operation, (*kind, lecture), who);
+                        faults.extend(asked.await?);
+                        calls += 1;
                     }
-                    let answer = ask(api, operation, lecture, people.token(who)).await?;
-                    if !is_right(operation, (who, right), &answer) {
-                        let (name, code) = (&operation.name, answer.code());
-                        faults.push(format!(
-                            "{name} of {kind:?} answered {who:?} with {} {code}",
-                            answer.status
-                        ));
-                    }
-                    calls += 1;
                 }
             }
         }
         ensure!(faults.is_empty(), "{}", faults.join("\n"));
-        ensure!(calls >= 350, "only {calls} calls");
+        ensure!(calls >= 1_000, "only {calls} calls");
+        Ok(())
+    })
+    .await
+}
+
+/// How an upload is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Named {
+    Missing,
+    WithoutKey,
+    WithAnothersKey,
+    WithItsKey,
+}
+
+/// A request for an upload. Bytes are sent for an offset where it is not, so that they change nothing.
+fn of_upload(api: &Api, operation: &Operation, url: &str) -> Result<RequestBuilder> {
+    let request = tus::request(api, operation.method.clone(), url);
+    Ok(match operation.name.as_str() {
+        "showUpload" | "cancelUpload" => request,
+        "resumeUpload" => tus::patch(api, url, 1, ""),
+        "overrideUploadMethod" => request
+            .header("X-HTTP-Method-Override", "PATCH")
+            .header("Upload-Offset", "1")
+            .header(CONTENT_TYPE, "application/offset+octet-stream")
+            .body(""),
+        name => anyhow::bail!("nobody asks for {name}"),
+    })
+}
+
+/// What is wrong with the answer to somebody who asks for something of an upload that the owner began.
+async fn upload_fault(
+    api: &Api,
+    (people, other): (&People, &tus::Upload),
+    operation: &Operation,
+    (named, who): (Named, Who),
+) -> Result<Option<String>> {
+    let upload = tus::create(api, &people.owner.token, 1_000).await?;
+    let (path, _) = upload.url.split_once("?k=").context("a key")?;
+    let (_, key) = other.url.split_once("?k=").context("a key")?;
+    let url = match named {
+        Named::Missing => UPLOADS.replace("{video_id}", UNKNOWN),
+        Named::WithoutKey => path.to_owned(),
+        Named::WithAnothersKey => format!("{path}?k={key}"),
+        Named::WithItsKey => upload.url.clone(),
+    };
+    let mut request = of_upload(api, operation, &url)?;
+    if let Some(token) = people.token(who) {
+        request = request.bearer_auth(token);
+    }
+    let answer = api.send(request).await?;
+    // Those who may cancel it have done so.
+    tus::request(api, Method::DELETE, &upload.url).send().await?;
+    let let_in = named == Named::WithItsKey || who == Who::Owner && named != Named::Missing;
+    let (status, code) = (answer.status.as_u16(), answer.code());
+    let (expected, meant) = match operation.name.as_str() {
+        _ if !let_in && who == Who::Nobody => (401, "unauthenticated"),
+        _ if !let_in => (404, "video_not_found"),
+        "showUpload" => (200, ""),
+        "cancelUpload" => (204, ""),
+        _ => (409, ""),
+    };
+    // An answer to HEAD has no body.
+    let says = meant.is_empty() || operation.method == Method::HEAD || code == meant;
+    Ok((status != expected || !says).then(|| {
+        let name = &operation.name;
+        format!("{name} {named:?} answered {who:?} with {status} {code} instead of {expected}")
+    }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_route_of_an_upload_is_for_its_owner_and_for_whoever_has_its_key() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let people = People::meet(stage).await?;
+        let api = &stage.api;
+        let other = tus::create(api, &people.owner.token, 1_000).await?;
+        let document = api.send(api.request(Method::GET, "/openapi.json")).await?.json();
+        let operations = operations(&document, UPLOADS)?;
+        ensure!(operations.len() >= 4, "only {} operations", operations.len());
+        let mut faults = Vec::new();
+        for operation in &operations {
+            ensure!(operation.demand == Demand::UploadKey, "{}", operation.name);
+            for named in [
+                Named::Missing,
+                Named::WithoutKey,
+                Named::WithAnothersKey,
+                Named::WithItsKey,
+            ] {
+                for who in ALL {
+                    let asked = upload_fault(api, (&people, &other), operation, (named, who));
+                    faults.extend(asked.await?);
+                }
+            }
+        }
+        ensure!(faults.is_empty(), "{}", faults.join("\n"));
         Ok(())
     })
     .await
