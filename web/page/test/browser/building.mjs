@@ -64,6 +64,7 @@ export async function buildACourse(world) {
   await (await chooser).setFiles([files.other, files.third]);
   await expectOutline(page, 'Linear algebra 1, Other lecture, Third lecture', '');
   await until('all three can be watched', async () => (await module(page, 'Basics').getByText('Ready', { exact: true }).count()) === 3);
+  await stage.expectAccessibleEverywhere(page, 'a course of three lectures');
   world.course = new URL(page.url()).pathname.split('/')[2];
   world.teacherPage = page;
 }

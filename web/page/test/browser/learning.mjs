@@ -34,6 +34,8 @@ export async function joinByInvitation(world) {
   await press(page, 'Enrol');
   await h1(page, 'Linear algebra 1').waitFor();
   await expectFocus(page, 'the lecture', heading);
+  await page.getByRole('button', { name: 'Play', exact: true }).waitFor();
+  await stage.expectAccessibleEverywhere(page, 'a lecture of a course that was joined');
   Object.assign(world, { pupil, pupilPage: page });
 }
 
@@ -87,6 +89,7 @@ export async function resumeInAnotherBrowser(world) {
   await until('the picture is there', () => later.evaluate(() => document.querySelector('video').readyState >= 2));
   assert.ok(Math.abs((await time(later)) - stopped) <= 2, `resumed at ${await time(later)}, stopped at ${stopped}`);
   await stage.picture(later, 'course');
+  await stage.expectAccessibleEverywhere(later, 'a lecture that was resumed');
   await page.context().close();
   world.pupilPage = later;
   assert.ok(later.url().includes(`/courses/${course}/items/`));

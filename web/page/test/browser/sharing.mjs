@@ -30,7 +30,7 @@ export async function watchByALink({ stage, instructor, lecture }) {
   await tabTo(stranger, called('Play'));
   await stranger.keyboard.press('Space');
   await until('it plays', async () => (await time(stranger)) > 1);
-  await stage.expectAccessible(stranger, 'a lecture for a stranger');
+  await stage.expectAccessibleEverywhere(stranger, 'a lecture for a stranger');
   await stage.picture(stranger, 'shared-lecture');
 
   // What is refused from now on is logged by the browser.
@@ -40,6 +40,7 @@ export async function watchByALink({ stage, instructor, lecture }) {
   await page.locator('.toast').getByText(/Only you can watch/).waitFor();
   await stranger.reload();
   await stranger.getByRole('heading', { name: 'This link doesn’t work' }).waitFor();
+  await stage.expectAccessibleEverywhere(stranger, 'a link that was taken back');
   await stranger.context().close();
   await page.context().close();
 }
@@ -84,12 +85,13 @@ export async function playInTooManyPlaces(world) {
   stage.withoutMouse(page);
   await signIn(page, `${stage.base}${lecture}`, viewer);
   await page.getByRole('heading', { name: 'You are already watching in 3 other places' }).waitFor();
-  await stage.expectAccessible(page, 'too many places');
+  await stage.expectAccessibleEverywhere(page, 'too many places');
   await stage.picture(page, 'too-many-places');
   await press(page, 'Play here instead of on Firefox on Windows');
   await until('it plays here', async () => (await time(page)) > 1);
   const refused = async () => (await Promise.all(places.map(async (each) => (await fetch(each)).status))).filter((status) => status === 403).length;
   await until('one of the other places has stopped', async () => (await refused()) === 1);
+  await stage.expectAccessibleEverywhere(page, 'a lecture that goes on here');
   Object.assign(world, { viewer, viewerPage: page });
 }
 

@@ -123,6 +123,30 @@ class Stage {
     assert.deepEqual(found, [], `axe on ${what}`);
   }
 
+  /** The same at three widths, in light and in dark, where nothing may be wider than the window; leaves it as it was. */
+  async expectAccessibleEverywhere(page, what) {
+    const size = page.viewportSize();
+    const before = await page.evaluate(() => ({
+      colorScheme: window.matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light',
+      reducedMotion: window.matchMedia('(prefers-reduced-motion: reduce)').matches ? 'reduce' : 'no-preference',
+    }));
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    // What was moving or changing its colour comes to its end, and changes at once from now on.
+    await page.waitForTimeout(1000);
+    for (const [width, height] of [[360, 740], [768, 1024], [1440, 900]]) {
+      await page.setViewportSize({ width, height });
+      for (const colorScheme of ['light', 'dark']) {
+        await page.emulateMedia({ colorScheme });
+        await page.waitForTimeout(200);
+        await this.expectAccessible(page, `${what}, ${width} px, ${colorScheme}`);
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+        assert.ok(wide <= 0, `${what}, ${width} px: ${wide} px too wide`);
+      }
+    }
+    await page.emulateMedia(before);
+    await page.setViewportSize(size);
+  }
+
   /** Takes a screenshot if there is a folder for it: as many as the scenes have take half a minute. */
   async picture(page, name) {
     if (this.shots === undefined) return;
