@@ -193,7 +193,7 @@ pub trait Courses: Send + Sync {
     /// A change may appear with a time that is some seconds older than its commit.
     async fn changed_after(&self, position: ChangePosition) -> Result<Changes, Unanswered>;
 
-    /// What has become of a course since the event of this number; since ever, with a number below zero. None if the course
+    /// What has become of a course since the event of this number; from its beginning with the least number. None if the course
     /// never was.
     async fn history(&self, course: CourseId, after: i64) -> Result<Option<CourseHistory>, Unanswered>;
 }

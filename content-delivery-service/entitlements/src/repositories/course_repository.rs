@@ -98,7 +98,7 @@ pub async fn take_in(tx: &mut Tx, subject: Uuid, sequence: i64, data: &EventData
     let Some(held) = lock(tx, course).await?.filter(|held| held.sequence < sequence) else {
         return Ok(Change::KNOWN);
     };
-    // After an early event, the course is no longer what it was at one event: its history alone goes on from there.
+    // After an early event of the course itself, it is no longer what it was at one event: only its history goes on.
     let is_early = sequence > held.sequence + 1 || held.state > held.sequence;
     if is_early && !matches!(data, EventData::CourseDeleted(_)) {
         return end_early(tx, (course, sequence), &held, data).await;
@@ -194,7 +194,8 @@ async fn end_early(
     let affected = match data {
         EventData::EnrolmentEnded(_) => change_member(tx, (course, sequence), data).await?,
         EventData::EnrolmentChanged(now) if now.role == CourseRole::Learner => {
-            let sql = "UPDATE course_members SET role = $3, sequence = $4 WHERE user_id = $1 AND course_id = $2 \
+            // The number stays: an end of the membership before this event is still to come, and counts.
+            let sql = "UPDATE course_members SET role = $3 WHERE user_id = $1 AND course_id = $2 \
                        AND role <> $3 AND sequence < $4";
             let values = args![now.user_id, course, now.role.as_str(), sequence];
             let set = tx.run(sql, values).await?;
