@@ -98,7 +98,7 @@ pub async fn take_in(tx: &mut Tx, subject: Uuid, sequence: i64, data: &EventData
     let Some(held) = lock(tx, course).await?.filter(|held| held.sequence < sequence) else {
         return Ok(Change::KNOWN);
     };
-    // After an early event of the course itself, it is no longer what it was at one event: only its history goes on.
+    // After an early event of the course, its row mixes two moments: only the course's history can bring it up to date.
     let is_early = sequence > held.sequence + 1 || held.state > held.sequence;
     if is_early && !matches!(data, EventData::CourseDeleted(_)) {
         return end_early(tx, (course, sequence), &held, data).await;
