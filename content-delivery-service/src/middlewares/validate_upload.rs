@@ -2,10 +2,10 @@
 
 use crate::models::uploads::upload::Upload;
 use crate::models::videos::video::Video;
-use crate::services::access_service::Asker;
 use crate::services::upload_service::UploadService;
 use axum::extract::{FromRef, FromRequestParts, OptionalFromRequestParts};
 use contracts::VideoId;
+use entitlements::models::rights::Asker;
 use http::request::Parts;
 use runtime::{Caller, PathId, Problem, RequestId};
 

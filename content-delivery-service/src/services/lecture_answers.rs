@@ -1,11 +1,11 @@
 //! Answers what other services ask about lectures.
 
-use super::access_service::{Asker, Right};
 use crate::repositories::videos::lecture_repository::{LectureRepository, LectureRow};
 use async_trait::async_trait;
 use backing::Db;
 use contracts::questions::{Lecture, Lectures, Unanswered};
 use contracts::{UserId, VideoId};
+use entitlements::models::rights::{Asker, Right};
 use renditions::models::lecture::Status;
 use std::time::Duration;
 

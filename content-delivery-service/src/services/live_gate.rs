@@ -1,6 +1,6 @@
 //! What live lectures need of the rest of this service: rights, and playback sessions.
 
-use super::access_service::{AccessService, Asker, Visit};
+use super::access_service::AccessService;
 use super::course_service::CourseService;
 use super::error::{Denied, Failure, PlaybackError, UploadError};
 use super::lecture_answers::unanswered;
@@ -13,6 +13,7 @@ use contracts::questions::Unanswered;
 use contracts::questions::live::{Bearer, Refused, Watch, WatchAsked, WatchGrant};
 use contracts::{UserId, VideoId};
 use entitlements::models::device::device;
+use entitlements::models::rights::{Asker, Visit};
 use live_lectures::services::gate::Gate;
 use renditions::models::lecture::Status;
 use runtime::{Caller, RequestId};

@@ -1,11 +1,11 @@
 //! A lecture's renditions for those who handle it: shows how far they are, and requests them.
 
-use super::access_service::Asker;
 use super::error::{Denied, Failure, VideoError};
 use crate::models::videos::overview::{Encoding, Overview};
 use crate::models::videos::video::Video;
 use backing::Clock;
 use contracts::{Timestamp, VideoId};
+use entitlements::models::rights::Asker;
 use renditions::models::lecture::Status;
 use renditions::repositories::plan_repository::PlanRepository;
 use renditions::repositories::plan_repository::progress::PlanProgress;

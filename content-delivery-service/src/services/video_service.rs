@@ -1,6 +1,6 @@
 //! Lectures as their owners handle them: looking, renaming, deleting.
 
-use super::access_service::{AccessService, Answer, Asker, Right, Visit, granted, must_see_all};
+use super::access_service::{AccessService, Answer, granted, must_see_all};
 use super::error::{Denied, Failure, VideoError};
 use super::stream_service::{StreamService, goes_on};
 use super::transcode_service::TranscodeService;
@@ -19,6 +19,7 @@ use backing::space::Space;
 use backing::{Clock, DbError};
 use contracts::{CourseId, ObjectKey, ObjectPrefix, UserId, VideoId};
 use entitlements::models::grounds::Viewing;
+use entitlements::models::rights::{Asker, Right, Visit};
 use entitlements::models::sharing::{NewVisibility, Visibility};
 use renditions::models::lecture::Status;
 use runtime::page::{Page, PageRequest};

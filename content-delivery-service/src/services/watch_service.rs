@@ -1,10 +1,10 @@
 //! How far people have watched lectures: what players report, and what is known of it.
 
-use super::access_service::{Asker, Visit};
 use super::error::{Denied, VideoError};
 use super::video_service::VideoService;
 use backing::{Clock, Db};
 use contracts::VideoId;
+use entitlements::models::rights::{Asker, Visit};
 use watching::models::progress::{Progress, Report};
 use watching::repositories::watch_repository::WatchRepository;
 

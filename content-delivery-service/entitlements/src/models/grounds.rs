@@ -1,7 +1,7 @@
 //! What the right of one viewer to one lecture rests on.
 
 use super::sharing::{ShareKey, Visibility};
-use contracts::{CourseAccess, CourseRole, CourseStatus, PlaybackId, Timestamp, UserId};
+use contracts::{CourseAccess, CourseId, CourseRole, CourseStatus, PlaybackId, Timestamp, UserId};
 
 /// Everything that decides what a viewer may do with a lecture, but for who the viewer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct Grounds {
 /// A course that has the lecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CourseGround {
+    /// The course.
+    pub course: CourseId,
     /// The course's status.
     pub status: CourseStatus,
     /// Who may watch while it is published.

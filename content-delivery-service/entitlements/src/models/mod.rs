@@ -5,4 +5,5 @@ pub mod device;
 pub mod grounds;
 pub mod places;
 pub mod playback_token;
+pub mod rights;
 pub mod sharing;

@@ -2,11 +2,11 @@
 
 use super::documents::Deletion;
 use crate::controllers::state::Api;
-use crate::services::access_service::Asker;
 use crate::services::error::VideoError;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
+use entitlements::models::rights::Asker;
 use http::StatusCode;
 use runtime::conditional::IfMatch;
 use runtime::{Caller, Json, PathId, Problem, ProblemDocument, RequestId};

@@ -3,10 +3,10 @@
 use super::documents::{VideoDocument, tag, tag_for};
 use crate::controllers::state::Api;
 use crate::controllers::visitor::{Link, Named, Read, Visitor};
-use crate::services::access_service::{Asker, Visit};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
+use entitlements::models::rights::{Asker, Visit};
 use http::StatusCode;
 use runtime::conditional::IfNoneMatch;
 use runtime::{Json, Problem, ProblemDocument, Query};

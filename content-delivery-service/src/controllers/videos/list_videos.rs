@@ -3,11 +3,11 @@
 use super::documents::VideoDocument;
 use crate::controllers::state::Api;
 use crate::models::videos::overview::Audience;
-use crate::services::access_service::Asker;
 use crate::services::video_service::Selection;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
+use entitlements::models::rights::Asker;
 use http::header::CACHE_CONTROL;
 use renditions::models::lecture::Status;
 use runtime::page::{PageParameters, PageRequest};

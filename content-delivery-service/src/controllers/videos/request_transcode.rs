@@ -2,10 +2,10 @@
 
 use super::documents::TranscodeDocument;
 use crate::controllers::state::Api;
-use crate::services::access_service::Asker;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
+use entitlements::models::rights::Asker;
 use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use runtime::{Caller, Json, PathId, Problem, ProblemDocument, RequestId};

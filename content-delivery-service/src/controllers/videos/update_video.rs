@@ -3,12 +3,12 @@
 use super::documents::{VideoDocument, tag};
 use crate::controllers::state::Api;
 use crate::models::videos::video_edit::VideoEdit;
-use crate::services::access_service::Asker;
 use crate::services::error::VideoError;
 use crate::services::video_service::new_visibility;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::VideoId;
+use entitlements::models::rights::Asker;
 use entitlements::models::sharing::Visibility;
 use runtime::conditional::{IfMatch, edits_tag};
 use runtime::{Caller, Json, PathId, Problem, ProblemDocument, RequestId};

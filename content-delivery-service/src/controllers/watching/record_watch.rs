@@ -2,9 +2,9 @@
 
 use crate::controllers::state::Api;
 use crate::controllers::visitor::Link;
-use crate::services::access_service::Asker;
 use axum::extract::State;
 use contracts::VideoId;
+use entitlements::models::rights::Asker;
 use http::StatusCode;
 use runtime::{Caller, Json, PathId, Problem, ProblemDocument, Query};
 use serde::Deserialize;

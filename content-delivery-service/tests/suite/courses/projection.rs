@@ -120,7 +120,7 @@ impl History {
                 _ => {}
             }
         }
-        state.map_or_else(Vec::new, |state| grounds(state, video, role))
+        state.map_or_else(Vec::new, |state| grounds((course, state), video, role))
     }
 
     /// Every ground that somebody has had at a lecture at any moment.
@@ -166,11 +166,12 @@ fn is_within(ground: &CourseGround, had: &CourseGround) -> bool {
     [had.role, less, None].iter().any(|role| *ground == with(*role, status))
 }
 
-fn grounds(state: &CourseChanged, video: VideoId, role: Option<CourseRole>) -> Vec<CourseGround> {
+fn grounds((course, state): (CourseId, &CourseChanged), video: VideoId, role: Option<CourseRole>) -> Vec<CourseGround> {
     let mut grounds = Vec::new();
     for module in &state.modules {
         for _ in module.items.iter().filter(|item| item.content_id == video.0) {
             grounds.push(CourseGround {
+                course,
                 status: state.status,
                 access: state.access,
                 opens_at: state.opens_at,
