@@ -23,6 +23,7 @@ pub use error::DbError;
 pub use inspect::Inspected;
 pub use migrate::{Fill, Migration};
 pub use record::{Column, Record, Row, parse};
+pub use signals::Edition;
 pub(crate) use signals::Signals;
 use transaction::TxInner;
 pub use transaction::{Snapshot, Tx};
@@ -183,6 +184,12 @@ impl Db {
             Pools::Postgres(pool) => TxInner::writing_postgres(pool).await?,
         };
         Ok(Tx::new(inner, Arc::clone(&self.counts), Arc::clone(&self.signals)))
+    }
+
+    /// Counts the commits in this process that may change these tables.
+    #[must_use]
+    pub fn watch(&self, tables: &'static [&'static str]) -> Edition {
+        self.signals.watch(tables)
     }
 
     /// Whether the engine is PostgreSQL.

@@ -1,7 +1,7 @@
 //! Transactions: those that write, and those in which several reads see the database at one moment.
 
 use super::record::{self, Record, Row};
-use super::signals::{Brought, Signals};
+use super::signals::{Brought, Committing, Signals};
 use super::{Counts, DbError, Sql, Value, connect, many_rows, value};
 use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
@@ -155,8 +155,9 @@ impl Tx {
 
     /// All rows of a statement, `RETURNING` included.
     pub async fn all<T: Record>(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<Vec<T>, DbError> {
-        self.begin_statement()?;
-        let rows = self.inner.all(sql.into(), args).await;
+        let sql = sql.into();
+        self.begin_statement(sql.sqlite)?;
+        let rows = self.inner.all(sql, args).await;
         self.watched(rows)
     }
 
@@ -167,8 +168,9 @@ impl Tx {
 
     /// Runs a statement and returns how many rows it changed.
     pub async fn run(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<u64, DbError> {
-        self.begin_statement()?;
-        let changed = self.inner.execute(sql.into(), args).await;
+        let sql = sql.into();
+        self.begin_statement(sql.sqlite)?;
+        let changed = self.inner.execute(sql, args).await;
         self.watched(changed)
     }
 
@@ -190,19 +192,20 @@ impl Tx {
         while rows.peek().is_some() {
             let some: Vec<Vec<Value>> = rows.by_ref().take(template.rows_within(limit)).collect();
             template.check(&some)?;
-            let text = template.repeated(some.len());
-            self.begin_statement()?;
+            let repeated = template.repeated(some.len());
+            self.begin_statement(text)?;
             let result = self
                 .inner
-                .execute_once(text, some.into_iter().flatten().collect())
+                .execute_once(repeated, some.into_iter().flatten().collect())
                 .await;
             changed += self.watched(result)?;
         }
         Ok(changed)
     }
 
-    fn begin_statement(&self) -> Result<(), DbError> {
+    fn begin_statement(&mut self, text: &str) -> Result<(), DbError> {
         self.counts.writes.fetch_add(1, Ordering::Relaxed);
+        self.signals.note(text, &mut self.brought);
         self.whole()
     }
 
@@ -216,13 +219,15 @@ impl Tx {
     }
 
     /// Makes the changes durable, then wakes the loops that wait for them.
-    pub async fn commit(self) -> Result<(), DbError> {
+    pub async fn commit(mut self) -> Result<(), DbError> {
         self.whole()?;
+        let committing = Committing::begin(&mut self.brought);
         match self.inner {
             TxInner::Sqlite(tx) => tx.commit().await?,
             TxInner::Postgres(tx) => tx.commit().await?,
         }
-        self.signals.committed(self.brought);
+        committing.end();
+        self.signals.committed(&self.brought);
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::str::FromStr;
 use testing::{TestDatabase, databases, places};
 
+mod editions;
 mod many_statements;
 mod older_programs;
 mod server;
