@@ -97,7 +97,7 @@ pub(crate) fn playback(courses: CourseService, streams: &StreamService, authenti
             Router::new().route_service("/p/{*path}", service_fn(checked))
         });
     let fast = streams.clone();
-    let plane = plane.with_fast_path("/p/", move |head| media_reply::send_fast(&fast, head, row));
+    let plane = plane.with_fast_media("/p/", move |head| media_reply::send_fast(&fast, head, row));
     Table::new(PREFIX, authenticator)
         .row(Method::GET, "/{video_id}/stream", MAY_WATCH, routes!(stream_video::stream_video))
         .with_state(courses)

@@ -88,9 +88,7 @@ impl Authenticator {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(AuthError::Invalid);
         }
-        // The sum grows with each change of any issuer's keys.
-        let edition = self.inner.issuers.iter().map(|issuer| issuer.keys.edition()).sum();
-        let hash: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let (edition, hash) = (self.edition(), hash(token));
         let known = self.memory().find(edition, &hash);
         let known = match known {
             Some(known) => known,
@@ -107,14 +105,39 @@ impl Authenticator {
             Bearer::Own(principal) => principal,
             Bearer::External(identity) => Principal::User(self.caller(hash, &identity).await?),
         };
-        let is_revoked = match &principal {
-            Principal::User(caller) => self.refuses(caller),
-            Principal::Client { id, token, .. } => self.refuses_client(*id, *token),
-        };
-        if is_revoked {
+        if self.is_revoked(&principal) {
             Err(AuthError::Revoked)
         } else {
             Ok(principal)
+        }
+    }
+
+    /// Whom a token of our own issuer speaks for, if it was checked before and is still good; `None` says nothing about it.
+    #[must_use]
+    pub fn recognize(&self, token: &str) -> Option<Principal> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return None;
+        }
+        let known = self.memory().find(self.edition(), &hash(token))?;
+        match known.bearer {
+            Bearer::Own(principal)
+                if self.inner.clock.now().seconds() < known.refused_from && !self.is_revoked(&principal) =>
+            {
+                Some(principal)
+            }
+            Bearer::Own(_) | Bearer::External(_) => None,
+        }
+    }
+
+    /// A number that grows with each change of any issuer's keys.
+    fn edition(&self) -> u64 {
+        self.inner.issuers.iter().map(|issuer| issuer.keys.edition()).sum()
+    }
+
+    fn is_revoked(&self, principal: &Principal) -> bool {
+        match principal {
+            Principal::User(caller) => self.refuses(caller),
+            Principal::Client { id, token, .. } => self.refuses_client(*id, *token),
         }
     }
 
@@ -193,6 +216,10 @@ impl Authenticator {
             refused_from,
         })
     }
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    Sha256::digest(token.as_bytes()).into()
 }
 
 /// A token that was checked.

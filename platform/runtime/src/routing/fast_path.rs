@@ -63,22 +63,32 @@ type Answers = dyn Fn(RequestHead<'_>) -> Option<FastAnswer> + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct FastPath {
     prefix: &'static str,
+    is_media: bool,
     answers: Arc<Answers>,
 }
 
 impl FastPath {
-    /// Below this prefix, requests are answered like this, or left to the router.
-    pub(crate) fn new<F>(prefix: &'static str, answers: F) -> Self
+    /// Below this prefix, requests are answered like this, or left to the router. With `is_media`, everything there is media.
+    pub(crate) fn new<F>(prefix: &'static str, is_media: bool, answers: F) -> Self
     where
         F: Fn(RequestHead<'_>) -> Option<FastAnswer> + Send + Sync + 'static,
     {
         let answers = Arc::new(answers);
-        Self { prefix, answers }
+        Self {
+            prefix,
+            is_media,
+            answers,
+        }
     }
 
     /// Whether it may know the answer to requests of this path.
     pub(crate) fn is_for(&self, path: &str) -> bool {
         path.starts_with(self.prefix)
+    }
+
+    /// Whether whoever gets something at this path plays a lecture.
+    pub(crate) fn is_media_for(&self, path: &str) -> bool {
+        self.is_media && self.is_for(path)
     }
 
     /// The answer; `None` leaves the request to the router.

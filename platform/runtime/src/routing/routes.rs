@@ -128,7 +128,17 @@ impl Routes {
     where
         F: Fn(RequestHead<'_>) -> Option<FastAnswer> + Send + Sync + 'static,
     {
-        self.fast_paths.push(FastPath::new(prefix, answers));
+        self.fast_paths.push(FastPath::new(prefix, false, answers));
+        self
+    }
+
+    /// The same for media: below the prefix, only those who may watch a lecture get anything, by this path or by the router.
+    /// Their connections count as connections that play a lecture.
+    pub fn with_fast_media<F>(mut self, prefix: &'static str, answers: F) -> Self
+    where
+        F: Fn(RequestHead<'_>) -> Option<FastAnswer> + Send + Sync + 'static,
+    {
+        self.fast_paths.push(FastPath::new(prefix, true, answers));
         self
     }
 

@@ -64,6 +64,12 @@ impl Edge {
     pub(super) fn shutdown(&self) -> &Shutdown {
         &self.shutdown
     }
+
+    /// Whether whoever gets something for this request plays a lecture.
+    fn sends_media<B>(&self, request: &http::Request<B>) -> bool {
+        let path = request.uri().path();
+        request.method() != Method::OPTIONS && self.fast_paths.iter().any(|fast| fast.is_media_for(path))
+    }
 }
 
 /// Who is at the other end of a connection.
@@ -83,6 +89,7 @@ pub(super) fn answer(
     request: http::Request<Incoming>,
 ) -> Either<Ready<Answered>, BoxFuture<'static, Answered>> {
     let multiplexed = request.version() == Version::HTTP_2;
+    let seat = Some(seat).filter(|_| edge.sends_media(&request));
     match fast::answer(&edge.fast_paths, &edge.limits, peer.is_trusted_proxy, &request) {
         Some(Fast::Now(response)) => {
             note_playback(seat, &response);
@@ -90,13 +97,13 @@ pub(super) fn answer(
             Either::Left(ready(Ok(response)))
         }
         Some(Fast::Later(later)) => {
-            let (edge, seat) = (Arc::clone(edge), Arc::clone(seat));
+            let (edge, seat) = (Arc::clone(edge), seat.cloned());
             Either::Right(Box::pin(answer_later(edge, running, (seat, multiplexed), later)))
         }
         None => Either::Right(Box::pin(answer_by_route(
             Arc::clone(edge),
             running,
-            (peer, Arc::clone(seat)),
+            (peer, seat.cloned()),
             request,
         ))),
     }
@@ -106,7 +113,7 @@ pub(super) fn answer(
 async fn answer_later(
     edge: Arc<Edge>,
     running: Running,
-    (seat, multiplexed): (Arc<Seat>, bool),
+    (seat, multiplexed): (Option<Arc<Seat>>, bool),
     later: Later,
 ) -> Answered {
     let Later {
@@ -123,30 +130,27 @@ async fn answer_later(
         response
     });
     let response = current.around(answered).await;
-    note_playback(&seat, &response);
+    note_playback(seat.as_ref(), &response);
     Ok(response.map(|body| AnswerBody::routed(body, running, multiplexed, None)))
 }
 
 async fn answer_by_route(
     edge: Arc<Edge>,
     running: Running,
-    (peer, seat): (Peer, Arc<Seat>),
+    (peer, seat): (Peer, Option<Arc<Seat>>),
     request: http::Request<Incoming>,
 ) -> Answered {
     let id = RequestId::generate();
     let method = request.method().clone();
-    let is_media = method != Method::OPTIONS && edge.fast_paths.iter().any(|fast| fast.is_for(request.uri().path()));
     let answered = pin!(answer_as(id, &edge, running, peer, request));
     let response = Current { id, method }.around(answered).await;
-    if is_media {
-        note_playback(&seat, &response);
-    }
+    note_playback(seat.as_ref(), &response);
     Ok(response)
 }
 
-/// Media goes out only to those who may watch it.
-fn note_playback<B>(seat: &Seat, response: &Response<B>) {
-    if response.status().is_success() {
+/// Media goes out only to those who may watch it: the seat of a connection that asked for media plays if it gets some.
+fn note_playback<B>(seat: Option<&Arc<Seat>>, response: &Response<B>) {
+    if let Some(seat) = seat.filter(|_| response.status().is_success()) {
         seat.plays();
     }
 }

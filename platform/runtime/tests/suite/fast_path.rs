@@ -17,6 +17,11 @@ async fn by_route() -> &'static str {
     "by route"
 }
 
+#[utoipa::path(get, path = "/media/{name}", operation_id = "media", responses((status = 200)))]
+async fn media_by_route() -> &'static str {
+    "by route"
+}
+
 #[utoipa::path(post, path = "/fast/{name}", operation_id = "post", responses((status = 200)))]
 async fn post_by_route(body: String) -> String {
     format!("by route, {} bytes", body.len())
@@ -40,6 +45,7 @@ async fn site(limits: ServerLimits) -> (Site, Arc<AtomicUsize>) {
     let routes: Routes = Table::new("", &identity.authenticator())
         .row(Method::GET, "/fast/{name}", Access::Public, routes!(by_route))
         .row(Method::POST, "/fast/{name}", Access::Public, routes!(post_by_route))
+        .row(Method::GET, "/media/{name}", Access::Public, routes!(media_by_route))
         .with_state(())
         .with_fast_path("/fast/", move |head: RequestHead<'_>| {
             counter.fetch_add(1, Ordering::SeqCst);
@@ -49,6 +55,10 @@ async fn site(limits: ServerLimits) -> (Site, Arc<AtomicUsize>) {
                 "/fast/later" => Some(FastAnswer::later(ROW, later(head.query.to_owned()))),
                 _ => None,
             }
+        })
+        .with_fast_media("/media/", |head: RequestHead<'_>| {
+            let known = || FastAnswer::now("/media/{name}", Response::new(Bytes::from_static(b"at once")));
+            (head.path == "/media/known").then(known)
         });
     let service = Service {
         questions: Questions::none(),
@@ -166,6 +176,35 @@ async fn it_answers_http_2_and_request_after_request() {
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
     site.stop().await;
+}
+
+#[tokio::test]
+async fn of_all_that_is_answered_at_once_only_media_lets_an_address_have_more_connections() {
+    let limits = ServerLimits {
+        connections_per_address: 1,
+        ..ServerLimits::default()
+    };
+    let (site, _) = site(limits).await;
+    let mut wire = site.connect().await;
+    for (path, answer, may_have_more) in [
+        ("/fast/known", "at once", false),
+        ("/fast/other", "by route", false),
+        ("/fast/later?answer", "later: answer", false),
+        ("/media/known", "at once", true),
+    ] {
+        wire.send(&format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n")).await;
+        wire.until(answer).await;
+        let mut second = site.connect().await;
+        second
+            .send("GET /fast/known HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .await;
+        let status = if may_have_more { "200" } else { "503" };
+        let given = second.rest().await;
+        assert!(
+            given.starts_with(&format!("HTTP/1.1 {status}")),
+            "after {path}: {given}"
+        );
+    }
 }
 
 #[utoipa::path(get, path = "/fast/{name}/first", operation_id = "first", responses((status = 200)))]
