@@ -39,6 +39,7 @@ use controllers::state::Api;
 use entitlements::models::places::Places;
 use entitlements::repositories::grounds_repository::GroundsRepository;
 use entitlements::repositories::playback_key_repository::PlaybackKeyRepository;
+use entitlements::services::kept_lectures::KeptLectures;
 use entitlements::services::playback_keys::PlaybackKeys;
 use entitlements::services::user_places::UserPlaces;
 use jobs::sweep_job::SweepJob;
@@ -154,8 +155,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         config,
     } = deps;
     config.validate()?;
-    let (clock, objects, space) = (backing.clock, backing.objects, backing.space);
-    let directory = answers.directory;
+    let (clock, objects, space, directory) = (backing.clock, backing.objects, backing.space, answers.directory);
     let stores = (objects.clone(), space.clone(), clock.clone());
     let uploads = uploads(&db, stores, (config.upload, config.quota.clone()), &secret);
     let (keys, media) = playback(&db, (&objects, &clock), &secret, config.playback.hot_bytes).await?;
@@ -185,6 +185,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let api = Api {
         uploads: uploads.clone(),
         videos: videos.clone(),
+        kept: KeptLectures::new(&db, clock.clone()),
         transcodes,
         watches: WatchService::new(&db, videos.clone(), config.playback.completed_share, clock),
         audit: AuditService::new(db.clone()),

@@ -28,6 +28,8 @@ use tower::service_fn;
 use utoipa_axum::routes;
 
 const PREFIX: &str = "/api/v1/content";
+/// What stands before a lecture's id.
+const LECTURES: &str = "/api/v1/content/";
 /// The bearer of an upload's owner, or the upload's own key `?k=`.
 const UPLOAD_KEY: Access = Access::ByService("upload_key");
 /// Everybody for a lecture that everybody may watch, otherwise the bearer of somebody who may, or of a client that reads.
@@ -46,6 +48,7 @@ const PLAYBACK_TOKEN: Access = Access::ByService("playback_token");
 /// Uploads and lectures.
 #[rustfmt::skip]
 pub(crate) fn videos(api: Api, authenticator: &Authenticator) -> Routes {
+    let fast = api.clone();
     Table::new(PREFIX, authenticator)
         .row(Method::POST, "/upload", Access::Instructor, routes!(upload_video::upload_video))
         .row(Method::OPTIONS, "/upload", Access::Public, routes!(describe_uploads::describe_uploads))
@@ -67,6 +70,11 @@ pub(crate) fn videos(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::DELETE, "/{video_id}/delete", ADMINISTER, routes!(delete_video::delete_video))
         .with_state(api)
         .around(|router| router.layer(from_fn(speak_tus)))
+        .with_fast_path(LECTURES, move |head| {
+            // A client of tus reads headers that only the router adds.
+            let speaks_tus = head.headers.contains_key(TUS_RESUMABLE);
+            (!speaks_tus).then(|| fetch_video::send_kept(&fast, head)).flatten()
+        })
 }
 
 const INDEX: &str = "/p/{token}/{video_id}/index.m3u8";

@@ -7,6 +7,7 @@ use crate::services::video_service::VideoService;
 use crate::services::watch_service::WatchService;
 use axum::extract::FromRef;
 use backing::bus::Broadcast;
+use entitlements::services::kept_lectures::KeptLectures;
 use entitlements::services::user_places::UserPlaces;
 use runtime::{Authenticator, Spawner};
 
@@ -15,6 +16,7 @@ use runtime::{Authenticator, Spawner};
 pub(crate) struct Api {
     pub(crate) uploads: UploadService,
     pub(crate) videos: VideoService,
+    pub(crate) kept: KeptLectures,
     pub(crate) transcodes: TranscodeService,
     pub(crate) watches: WatchService,
     pub(crate) audit: AuditService,

@@ -18,7 +18,7 @@ use backing::objects::Objects;
 use backing::space::Space;
 use backing::{Clock, DbError};
 use contracts::{CourseId, ObjectKey, ObjectPrefix, UserId, VideoId};
-use entitlements::models::grounds::Viewing;
+use entitlements::models::grounds::{Grounds, Viewing};
 use entitlements::models::rights::{Asker, Right, Visit};
 use entitlements::models::sharing::{NewVisibility, Visibility};
 use renditions::models::lecture::Status;
@@ -87,13 +87,23 @@ impl VideoService {
 
     /// A lecture for those who may watch it; nobody has to sign in for one that is public.
     pub(crate) async fn watched(&self, id: VideoId, visit: Visit<'_>) -> Result<(Video, Audience), VideoError> {
+        let (video, audience, _) = self.watched_by(id, visit).await?;
+        Ok((video, audience))
+    }
+
+    /// The same with what the right rests on.
+    pub(crate) async fn watched_by(
+        &self,
+        id: VideoId,
+        visit: Visit<'_>,
+    ) -> Result<(Video, Audience, Grounds), VideoError> {
         let (grounds, right, version) = self.access.may_watch::<VideoError>(id, visit).await?;
         let video = self.videos.at(id, version, &grounds, self.cache.as_ref()).await?;
         let video = video.ok_or(Denied::NotFound)?;
         if video.status == Status::Deleted {
             return Err(Denied::Deleted.into());
         }
-        Ok((video, audience(right, visit.asker)))
+        Ok((video, audience(right, visit.asker), grounds))
     }
 
     /// Whether somebody may watch a lecture; without an id, one that does not exist.

@@ -1,8 +1,8 @@
 //! Asks a server for paths in turn, on connections that stay open, and lets the kernel drop the bodies.
 //!
 //! `load ADDRESS CONNECTIONS SECONDS [--headers FILE] PATH...` prints one line of JSON: `requests`, `bytes` of bodies, `p50`
-//! and `p99` in milliseconds from a request to its last byte. Each line of FILE is a bearer's `Authorization`; connections
-//! take turns with them, and ask for JSON.
+//! and `p99` in milliseconds from a request to its last byte. Each line of FILE is a bearer's `Authorization`, after
+//! which tabs separate further headers; connections take turns with them, and ask for JSON.
 //!
 //! A thread drives a connection with blocking calls. `MSG_TRUNC` makes TCP discard bytes instead of copying them, so that
 //! the client leaves the processors to the server.
@@ -111,7 +111,7 @@ fn main() -> Result<()> {
     };
     let headers: Vec<String> = headers
         .lines()
-        .map(|line| format!("Accept: application/json\r\n{line}\r\n"))
+        .map(|line| format!("Accept: application/json\r\n{}\r\n", line.replace('\t', "\r\n")))
         .collect();
     ensure!(!paths.is_empty(), "no PATH");
     let (host, paths) = (Arc::new(host.clone()), Arc::new(paths.to_vec()));

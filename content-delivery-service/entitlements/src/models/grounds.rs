@@ -21,6 +21,8 @@ pub struct Grounds {
 pub struct CourseGround {
     /// The course.
     pub course: CourseId,
+    /// The last event that has been taken in of the course and its members; 0 if that is not known.
+    pub sequence: i64,
     /// The course's status.
     pub status: CourseStatus,
     /// Who may watch while it is published.

@@ -259,6 +259,7 @@ mod tests {
     fn course(status: CourseStatus, access: CourseAccess, role: Option<CourseRole>) -> CourseGround {
         CourseGround {
             course: CourseId::from(Uuid::nil()),
+            sequence: 1,
             status,
             access,
             opens_at: None,

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 macro_rules! columns {
     () => {
-        "v.owner_id, v.visibility, v.share_key, c.id AS course_id, c.status, c.access, c.opens_at, c.ends_at, i.opens_at AS module_opens_at, m.role"
+        "v.owner_id, v.visibility, v.share_key, c.id AS course_id, c.sequence, c.status, c.access, c.opens_at, c.ends_at, i.opens_at AS module_opens_at, m.role"
     };
 }
 
@@ -129,18 +129,22 @@ impl Record for Ground {
         let (opens_at, ends_at) = (row.named("opens_at")?, row.named("ends_at")?);
         let module_opens_at = row.named("module_opens_at")?;
         // A status, an access or a role that only a newer version knows lets nobody watch.
-        let course_id = row.named::<Option<CourseId>>("course_id")?;
+        let course = row.named::<Option<CourseId>>("course_id")?;
+        let course = course.zip(row.named::<Option<i64>>("sequence")?);
         let known: Option<(CourseStatus, CourseAccess)> =
             status.and_then(|status| Some((status.parse().ok()?, access?.parse().ok()?)));
-        let course = known.zip(course_id).map(|((status, access), course)| CourseGround {
-            course,
-            status,
-            access,
-            opens_at,
-            ends_at,
-            module_opens_at,
-            role: role.and_then(|role| role.parse().ok()),
-        });
+        let course = known
+            .zip(course)
+            .map(|((status, access), (course, sequence))| CourseGround {
+                course,
+                sequence,
+                status,
+                access,
+                opens_at,
+                ends_at,
+                module_opens_at,
+                role: role.and_then(|role| role.parse().ok()),
+            });
         // A visibility that only a newer version knows shares the lecture with nobody.
         let visibility = row.named::<String>("visibility")?.parse().unwrap_or_default();
         Ok(Self {

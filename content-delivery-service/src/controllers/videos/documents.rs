@@ -1,11 +1,10 @@
 //! How lectures look on the wire.
 
 use crate::models::videos::overview::{Audience, Encoding, Overview};
-use crate::models::videos::video::Video;
-use axum::response::Response;
 use contracts::{Timestamp, UserId, VideoId};
 use entitlements::models::sharing::{ShareKey, Visibility};
 use http::HeaderValue;
+use http::Response;
 use http::header::{CACHE_CONTROL, ETAG};
 use renditions::models::lecture::{AudioTrack, Note, Reason, Rendition, Status, VideoTrack};
 use runtime::conditional::edits_tag;
@@ -123,6 +122,11 @@ impl VideoDocument {
         }
     }
 
+    /// Whether nothing but its row and its viewer's right decides how it looks.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.status == Status::Ready
+    }
+
     /// Whether it changes without a new tag: bytes are coming, or encoders are at work.
     pub(crate) fn is_moving(&self) -> bool {
         match self.status {
@@ -196,8 +200,7 @@ impl Deletion {
 }
 
 /// A lecture's `ETag`, another one for each audience: what a browser has kept for one must not be shown to another.
-pub(crate) fn tag_for(audience: Audience, video: &Video) -> HeaderValue {
-    let (version, changes) = (video.version, video.changes);
+pub(crate) fn tag_for(audience: Audience, (version, changes): (i64, i64)) -> HeaderValue {
     let seen = match audience {
         Audience::Handlers => return edits_tag(version, changes),
         Audience::Watchers => format!("\"{version}.{changes}.watch\""),
@@ -208,7 +211,7 @@ pub(crate) fn tag_for(audience: Audience, video: &Video) -> HeaderValue {
 }
 
 /// Adds a lecture's `ETag` to a reply, for caches that ask again each time.
-pub(crate) fn tag(response: &mut Response, etag: HeaderValue) {
+pub(crate) fn tag<B>(response: &mut Response<B>, etag: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(ETAG, etag);

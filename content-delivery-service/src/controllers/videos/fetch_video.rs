@@ -3,13 +3,18 @@
 use super::documents::{VideoDocument, tag, tag_for};
 use crate::controllers::state::Api;
 use crate::controllers::visitor::{Link, Named, Read, Visitor};
+use crate::models::videos::overview::Audience;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use contracts::VideoId;
 use entitlements::models::rights::{Asker, Visit};
-use http::StatusCode;
+use entitlements::services::kept_lectures::Shown;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
 use runtime::conditional::IfNoneMatch;
-use runtime::{Json, Problem, ProblemDocument, Query};
+use runtime::{FastAnswer, Json, Principal, Problem, ProblemDocument, Query, RequestHead, bearer};
 
 /// Shows a lecture to those who may watch it; only its owner and admins see its upload and its file. Nobody has to sign in
 /// for a lecture of a public course or by its link, and then sees no owner. A client with the scope `content:read` sees every
@@ -40,9 +45,21 @@ pub(crate) async fn fetch_video(
         Visitor::Client { .. } => Some(Asker::of_client()),
     };
     let key = link.s.as_deref();
-    let (video, audience) = api.videos.watched(id, Visit { asker, key }).await?;
-    let etag = tag_for(audience, &video);
+    let reading = api.kept.begin();
+    let (video, audience, grounds) = api.videos.watched_by(id, Visit { asker, key }).await?;
+    let version = (video.version, video.changes);
+    let etag = tag_for(audience, version);
     let document = VideoDocument::shown(api.videos.seen(video, asker).await?, audience);
+    if audience != Audience::Handlers
+        && document.is_ready()
+        && let Some(reading) = reading
+        && let Ok(bytes) = serde_json::to_vec(&document)
+    {
+        let document = Bytes::from(bytes);
+        let shown = Shown { document, version };
+        api.kept.keep(reading, (id, asker), grounds, shown.clone());
+        return Ok(reply(shown, etag, &if_none_match).map(Body::from));
+    }
     // Incoming bytes and encoders at work show, although no row of the lecture changes.
     let mut response = if if_none_match.has(&etag) && !document.is_moving() {
         StatusCode::NOT_MODIFIED.into_response()
@@ -51,4 +68,49 @@ pub(crate) async fn fetch_video(
     };
     tag(&mut response, etag);
     Ok(response)
+}
+
+/// The row of [`fetch_video`].
+const ROW: &str = "/api/v1/content/{video_id}";
+
+/// Replies to somebody who may watch a lecture that was shown to them a moment ago, before the router is asked. It is left to
+/// the router if it has a query or `Cache-Control`, or asks for what is not kept.
+pub(crate) fn send_kept(api: &Api, head: RequestHead<'_>) -> Option<FastAnswer> {
+    let headers = head.headers;
+    let is_plain = head.method == Method::GET && head.query.is_empty();
+    if !is_plain || headers.contains_key(CACHE_CONTROL) {
+        return None;
+    }
+    let id = head.path.strip_prefix(ROW.strip_suffix("{video_id}")?)?;
+    let id: VideoId = id.parse().ok()?;
+    let asker = if headers.contains_key(AUTHORIZATION) {
+        match api.authenticator.recognize(bearer(headers).ok()?)? {
+            Principal::User(caller) => Some(Asker::from(&caller)),
+            Principal::Client { .. } => return None,
+        }
+    } else {
+        None
+    };
+    let shown = api.kept.find(id, asker)?;
+    let audience = if asker.is_some() {
+        Audience::Watchers
+    } else {
+        Audience::Everybody
+    };
+    let etag = tag_for(audience, shown.version);
+    Some(FastAnswer::now(ROW, reply(shown, etag, &IfNoneMatch::of(headers))))
+}
+
+/// The reply with a ready lecture, which has another tag whenever it looks different.
+fn reply(shown: Shown, etag: HeaderValue, if_none_match: &IfNoneMatch) -> http::Response<Bytes> {
+    let mut response = http::Response::new(Bytes::new());
+    if if_none_match.has(&etag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        let kind = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        *response.body_mut() = shown.document;
+    }
+    tag(&mut response, etag);
+    response
 }

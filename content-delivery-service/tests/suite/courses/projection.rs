@@ -172,6 +172,7 @@ fn grounds((course, state): (CourseId, &CourseChanged), video: VideoId, role: Op
         for _ in module.items.iter().filter(|item| item.content_id == video.0) {
             grounds.push(CourseGround {
                 course,
+                sequence: 0,
                 status: state.status,
                 access: state.access,
                 opens_at: state.opens_at,
@@ -245,7 +246,9 @@ async fn reconcile(db: &Db, history: &History, happened: usize) {
 
 async fn found(db: &Db, video: VideoId, user: UserId) -> Vec<CourseGround> {
     let found = GroundsRepository::new(db.clone()).of(video, Some(user)).await.unwrap();
-    sorted(found.unwrap().courses)
+    let courses = found.unwrap().courses.into_iter();
+    // What is compared are rights; after which events they are held is another matter.
+    sorted(courses.map(|it| CourseGround { sequence: 0, ..it }).collect())
 }
 
 fn sorted(mut grounds: Vec<CourseGround>) -> Vec<CourseGround> {
