@@ -144,6 +144,34 @@ export async function hideTheControls({ stage, pupilPage: page }) {
   await until('the controls are back', async () => (await opacity()) === '1', 10);
 }
 
+/** Among their courses, learners read how many lectures they have completed. */
+export async function readHowFar({ stage, course, pupil }) {
+  const { email, password } = pupil;
+  const headers = { 'content-type': 'application/json' };
+  const ask = async (path, body) => {
+    const method = body === undefined ? 'GET' : 'POST';
+    const reply = await fetch(`${stage.base}/api/v1${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) });
+    assert.ok(reply.ok, `${path}: ${reply.status}`);
+    return reply.status === 204 ? null : reply.json();
+  };
+  headers.authorization = `Bearer ${(await ask('/users/login', { email, password })).access_token}`;
+  const { items, completed, of } = await ask(`/courses/${course}/progress`);
+  assert.ok(completed < of, `${completed} of ${of} are completed already`);
+
+  const page = await stage.person();
+  await signIn(page, `${stage.base}/`, pupil);
+  const card = page.getByRole('listitem').filter({ has: page.getByRole('link', { name: 'Graph theory' }) }).first();
+  const reads = (done) => card.getByText(done === of ? 'All lectures completed' : `${done} of ${of} lectures completed`).waitFor();
+  await reads(completed);
+  const { content_id: lecture } = items.find((item) => !item.completed);
+  const { duration } = await ask(`/content/${lecture}`);
+  await ask(`/content/${lecture}/watch`, { position: duration, intervals: [[0, duration]] });
+  await page.reload();
+  await reads(completed + 1);
+  await stage.expectAccessible(page, 'courses with progress');
+  await page.context().close();
+}
+
 /** With the keyboard alone, a teacher removes a learner, who stops watching, and no longer finds the course. */
 export async function removeALearner({ stage, course, pupil, pupilPage, teacherPage: page }) {
   // The next report and the next segments are refused, and so is reopening.

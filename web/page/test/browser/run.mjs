@@ -86,6 +86,7 @@ const scenes = [
   learning.resumeInAnotherBrowser,
   learning.goOnWithTheNextLecture,
   learning.hideTheControls,
+  learning.readHowFar,
   learning.removeALearner,
   learning.addPeople,
   looks.lookAtCourses,
