@@ -73,7 +73,7 @@ pub(crate) async fn fetch_video(
 /// The row of [`fetch_video`].
 const ROW: &str = "/api/v1/content/{video_id}";
 
-/// Replies to somebody who may watch a lecture that was shown to them a moment ago, before the router is asked. It is left to
+/// Replies to somebody who may watch a lecture that was shown a moment ago, before the router is asked. A request is left to
 /// the router if it has a query or `Cache-Control`, or asks for what is not kept.
 pub(crate) fn send_kept(api: &Api, head: RequestHead<'_>) -> Option<FastAnswer> {
     let headers = head.headers;
