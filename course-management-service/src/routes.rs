@@ -5,7 +5,7 @@ use crate::controllers::courses::{
     change_status, create_course, delete_course, fetch_course, list_courses, renew_code, update_course,
 };
 use crate::controllers::enrolments::{end_enrolment, enrol, enrol_list, list_members, set_role};
-use crate::controllers::outline::{add_item, add_module, change_item, change_module, order_outline};
+use crate::controllers::outline::{add_item, add_module, change_item, change_module, lecture_courses, order_outline};
 use crate::controllers::progress::{list_member_progress, show_progress};
 use crate::controllers::state::Api;
 use crate::services::course_answers::CourseAnswers;
@@ -25,6 +25,8 @@ const ASSISTANT: Policy = Access::SignedIn.with_right("course_assistant");
 const EDITOR: Policy = Access::SignedIn.with_right("course_editor");
 /// The course's owner, and admins.
 const OWNER: Policy = Access::SignedIn.with_right("course_owner");
+/// The lecture's owner, and admins.
+const LECTURE: Policy = Access::SignedIn.with_right("lecture_administer");
 /// As long as a list of the longest addresses.
 const LIST_BYTES: usize = 192 * 1_024;
 /// As long as an order of the most items.
@@ -51,6 +53,8 @@ pub(crate) fn routes(api: Api, authenticator: &Authenticator) -> Routes {
         .row(Method::POST, "/{course_id}/modules/{module_id}/items", EDITOR, routes!(add_item::add_item))
         .row(Method::PATCH, "/{course_id}/modules/{module_id}/items/{item_id}", EDITOR, routes!(change_item::rename_item))
         .row(Method::DELETE, "/{course_id}/modules/{module_id}/items/{item_id}", EDITOR, routes!(change_item::remove_item))
+        .row(Method::GET, "/lectures/{video_id}", LECTURE, routes!(lecture_courses::list_courses_of_lecture))
+        .row(Method::DELETE, "/{course_id}/lectures/{video_id}", LECTURE, routes!(lecture_courses::take_lecture_out))
         .row(Method::POST, "/{course_id}/enrolments", SEEN, routes!(enrol::enrol))
         .row(Method::POST, "/{course_id}/enrolments/list", list, routes!(enrol_list::enrol_list))
         .row(Method::DELETE, "/{course_id}/enrolments/{user_id}", SEEN, routes!(end_enrolment::end_enrolment))

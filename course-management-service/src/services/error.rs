@@ -19,6 +19,9 @@ pub(crate) enum CourseError {
     NoModule,
     #[error("there is no such item")]
     NoItem,
+    /// There is no such lecture that the asker may administer.
+    #[error("there is no such lecture")]
+    NoLecture,
     #[error("the course has changed since it was read")]
     Stale,
     #[error("this needs the header `If-Match` with the course's `ETag`, so that no other change is lost")]

@@ -1,16 +1,19 @@
 //! The outline of a course: modules, their items, and the order of both.
 
-use super::access_service::{Act, Granted};
+use super::access_service::{Act, Asker, Granted};
 use super::course_service::{CourseService, View, version};
 use super::error::CourseError;
 use super::lecture_states::LectureStates;
+use crate::models::courses::course::CourseOf;
 use crate::models::outline::arrangement::Arranged;
 use crate::models::outline::module::ModuleChange;
 use crate::repositories::outline::item_repository::ItemRepository;
 use crate::repositories::outline::outline_repository::OutlineRepository;
 use backing::once::Request;
-use contracts::{CourseRole, ItemId, ModuleId, Timestamp, VideoId};
+use contracts::questions::Lecture;
+use contracts::{CourseId, CourseRole, ItemId, ModuleId, Timestamp, VideoId};
 use runtime::conditional::IfMatch;
+use runtime::page::{Page, PageRequest};
 use serde_json::json;
 
 /// The act of all changes in the audit; the details say which.
@@ -139,6 +142,38 @@ impl OutlineService {
         let audit = granted.audited(asker, ACT, json!({"change": "remove_item", "item_id": item}));
         let when = (self.courses.clock.now(), audit.as_ref());
         Ok(self.items.remove((id, module, item), version, when).await?)
+    }
+
+    /// The courses that have a lecture, the latest first, for who may administer the lecture.
+    ///
+    /// Errors: `NoLecture`
+    pub(crate) async fn courses_of(
+        &self,
+        (video, asker): (VideoId, &Asker),
+        page: &PageRequest<CourseId>,
+    ) -> Result<Page<CourseOf>, CourseError> {
+        self.administered(video, asker).await?;
+        let bounds = (page.after, page.one_more());
+        let found = self.courses.courses.with_lecture(video, asker.user, bounds).await?;
+        Ok(page.cut(found, |found| found.course.id))
+    }
+
+    /// Takes a lecture out of a course, for who may administer the lecture: a course must not keep a lecture against the
+    /// will of its owner, who may have left the course. The course's owner finds out by the audit who did it.
+    ///
+    /// Errors: `NoLecture`; `NoItem` for a course without the lecture, and for no course
+    pub(crate) async fn take_out(&self, (id, asker): Act<'_>, video: VideoId) -> Result<(), CourseError> {
+        self.administered(video, asker).await?;
+        let found = self.courses.find(id, asker.user).await?.ok_or(CourseError::NoItem)?;
+        let edits = found.role >= Some(CourseRole::Editor);
+        let audit = (!edits).then(|| asker.entry("take_lecture_out", &found.course, json!({"content_id": video})));
+        let when = (self.courses.clock.now(), audit.as_ref());
+        Ok(self.items.take_out((id, video), when).await?)
+    }
+
+    async fn administered(&self, video: VideoId, asker: &Asker) -> Result<Lecture, CourseError> {
+        let lecture = self.lectures.administered(video, asker).await?;
+        lecture.ok_or(CourseError::NoLecture)
     }
 
     /// Puts modules and items into an order, which must be based on the course as it is.

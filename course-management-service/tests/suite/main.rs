@@ -11,6 +11,8 @@ mod events;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod lectures;
+#[cfg(test)]
 mod lists;
 #[cfg(test)]
 mod live;

@@ -21,7 +21,7 @@ const PAST: &str = "2020-01-01T00:00:00Z";
 const FUTURE: &str = "2090-01-01T00:00:00Z";
 
 /// What takes the right of a learner away.
-const ENDS: [&str; 10] = [
+const ENDS: [&str; 11] = [
     "left",
     "removed",
     "unpublished",
@@ -31,6 +31,7 @@ const ENDS: [&str; 10] = [
     "opened later",
     "module opened later",
     "item removed",
+    "lecture taken out",
     "access narrowed",
 ];
 
@@ -55,7 +56,8 @@ async fn stream(api: &Api, lecture: &str, headers: &[(&str, &str)]) -> Result<An
     api.send(request.header("accept", "application/json")).await
 }
 
-async fn end(api: &Api, course: &Course, learner: &Account, how: &str) -> Result<()> {
+async fn end(api: &Api, course: &Course, room: &Room, how: &str) -> Result<()> {
+    let Room { learner, lecture, .. } = room;
     let module = format!("/modules/{}", course.module);
     let null = Value::Null;
     let (method, path, body) = match how {
@@ -75,6 +77,7 @@ async fn end(api: &Api, course: &Course, learner: &Account, how: &str) -> Result
         "opened later" => (Method::PATCH, String::new(), json!({"opens_at": FUTURE})),
         "module opened later" => (Method::PATCH, module, json!({"opens_at": FUTURE})),
         "item removed" => (Method::DELETE, format!("{module}/items/{}", course.items[0]), null),
+        "lecture taken out" => (Method::DELETE, format!("/lectures/{lecture}"), null),
         _ => (Method::PATCH, String::new(), json!({"access": "enrolled"})),
     };
     course.act(api, method, &path, &body).await?;
@@ -127,7 +130,7 @@ async fn trial(api: &Api, room: &Room, how: &str) -> Result<Duration> {
     };
     let (one, other) = (watching(&room.learner).await?, watching(&room.both).await?);
     let own = segment(api, &room.lecture, &room.owner.token).await?;
-    end(api, &course, &room.learner, how).await?;
+    end(api, &course, room, how).await?;
     let begun = Instant::now();
     until("the next segment is refused", SOON, async || {
         Ok((api.fetch(&one).await?.status == 403).then_some(()))
@@ -229,6 +232,52 @@ async fn whatever_ends_a_sign_in_or_a_role_ends_its_playback() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_brought_a_lecture_into_another_s_course_takes_it_back_after_leaving() -> Result<()> {
+    scenario(Start::default(), async |stage| {
+        let room = Room::new(stage).await?;
+        let guest = stage.account("instructor").await?;
+        let api = &stage.api;
+        let fields = json!({"access": "public"});
+        let course = Course::publish(api, &room.owner, &[room.lecture.as_str()], &fields).await?;
+        course.enrol(api, &guest).await?;
+        let member = format!("/members/{}", guest.id);
+        let editor = json!({"role": "editor"});
+        course.act(api, Method::PUT, &member, &editor).await?;
+        let lent = api.playable(&media::short().await?, &guest.token).await?;
+        let items = course.path(&format!("/modules/{}/items", course.module));
+        let item = json!({"kind": "video", "content_id": lent});
+        api.json(Method::POST, &items, &guest.token, &item).await?.expect(201)?;
+        let removed = format!("/enrolments/{}", guest.id);
+        course.act(api, Method::DELETE, &removed, &Value::Null).await?;
+        let anybody = until("the course opens the lecture to everybody", SOON, async || {
+            let answer = stream(api, &lent, &[]).await?;
+            Ok((answer.status == 200).then(|| answer.json()))
+        });
+        let hls = anybody.await?["hls_url"].as_str().context("an address")?.to_owned();
+        let renditions = playlist::open(api, &hls).await?;
+        let segment = renditions[0].segments.first().context("a segment")?.clone();
+        api.fetch(&segment).await?.expect(200)?;
+
+        let shown = format!("/api/v1/courses/lectures/{lent}");
+        let listed = api.get(&shown, &guest.token).await?.expect(200)?.json();
+        ensure!(listed["items"][0]["id"] == json!(course.id), "{listed}");
+        let taken = course.path(&format!("/lectures/{lent}"));
+        api.delete(&taken, &room.owner.token)
+            .await?
+            .problem(404, "video_not_found")?;
+        api.delete(&taken, &guest.token).await?.expect(204)?;
+        until("the next segment is refused", SOON, async || {
+            Ok((api.fetch(&segment).await?.status == 403).then_some(()))
+        })
+        .await?;
+        stream(api, &lent, &[]).await?.problem(401, "unauthenticated")?;
+        api.session(&lent, &guest.token).await?;
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_learner_who_enrols_watches_with_the_receipt_at_once() -> Result<()> {
     scenario(Start::default(), async |stage| {
         let room = Room::new(stage).await?;
@@ -272,7 +321,7 @@ async fn a_course_that_is_not_open_is_known_to_its_members_alone() -> Result<()>
         let (api, lecture) = (&stage.api, room.lecture.as_str());
         let course = Course::publish(api, &room.owner, &[lecture], &json!({})).await?;
         course.enrol(api, &room.learner).await?;
-        end(api, &course, &room.learner, "module opened later").await?;
+        end(api, &course, &room, "module opened later").await?;
         let bearers = [&room.learner, &room.both].map(|who| format!("Bearer {}", who.token));
         until("the lecture is known and closed", SOON, async || {
             let answer = stream(api, lecture, &[("authorization", &bearers[0])]).await?;
@@ -348,7 +397,7 @@ async fn a_lost_event_is_repaired_within_a_minute() -> Result<()> {
         };
         course.enrol(api, &room.learner).await?;
         open(200, SOON).await?;
-        end(api, &course, &room.learner, "removed").await?;
+        end(api, &course, &room, "removed").await?;
         open(404, SOON).await?;
         // As if the event of the removal had been lost.
         let before = "WITH back AS (UPDATE content.course_members SET role = 'learner' WHERE role IS NULL \

@@ -16,10 +16,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const UNKNOWN: &str = "01900000-0000-7000-8000-000000000000";
-/// Where the routes of lectures, of live lectures and of uploads begin.
+/// Where the routes of lectures, of live lectures and of uploads begin, and those of lectures in courses.
 const LECTURES: &str = "/api/v1/content/{video_id}";
 const LIVE: &str = "/api/v1/content/live/{video_id}";
 const UPLOADS: &str = "/api/v1/content/upload/{video_id}";
+const IN_COURSES: [&str; 2] = [
+    "/api/v1/courses/lectures/{video_id}",
+    "/api/v1/courses/{course_id}/lectures/{video_id}",
+];
 
 /// What somebody may do with a lecture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -255,7 +259,7 @@ async fn post(api: &Api, path: &str, token: &str, body: &Value) -> Result<String
 
 async fn ask(api: &Api, operation: &Operation, lecture: &str, token: Option<&str>) -> Result<Answer> {
     let path = operation.path.replace("{video_id}", lecture);
-    let path = path.replace("{session}", UNKNOWN);
+    let path = path.replace("{session}", UNKNOWN).replace("{course_id}", UNKNOWN);
     let mut request = api.request(operation.method.clone(), &path);
     if let Some(token) = token {
         request = request.bearer_auth(token);
@@ -285,6 +289,10 @@ fn is_right(operation: &Operation, (who, right): (Who, Right), answer: &Answer) 
     };
     if who == Who::Nobody && !(operation.without_sign_in && right >= least) {
         return status == 401 && code == "unauthenticated";
+    }
+    if right >= least && operation.name == "takeLectureOut" {
+        // It is in no such course.
+        return status == 404 && code == "item_not_found";
     }
     if right >= least {
         return status < 500 && !matches!(status, 401 | 403 | 404);
@@ -331,7 +339,11 @@ async fn every_route_of_a_lecture_keeps_to_the_rights_to_it() -> Result<()> {
             for kind in KINDS {
                 lectures.push((kind, people.lecture(api, kind, film).await?));
             }
-            walks.push((operations(&document, prefix)?, film, lectures));
+            let mut walked = operations(&document, prefix)?;
+            for prefix in IN_COURSES {
+                walked.extend(operations(&document, prefix)?);
+            }
+            walks.push((walked, film, lectures));
         }
         let (mut faults, mut calls) = (Vec::new(), 0);
         for (operations, film, lectures) in &walks {

@@ -9,9 +9,10 @@ use runtime::audit::AuditPage;
 use runtime::page::{PageParameters, PageRequest};
 use runtime::{Json, Problem, ProblemDocument};
 
-/// Lists whom teachers enrolled, and what admins did in other people's courses.
+/// Lists whom teachers enrolled, what admins did in other people's courses, and which lectures their owners took out of
+/// courses that they don't edit.
 ///
-/// The acts are `enrol_users`, `remove_member`, `set_course_role`, `update_course`, `update_outline`,
+/// The acts are `enrol_users`, `remove_member`, `set_course_role`, `update_course`, `update_outline`, `take_lecture_out`,
 /// `set_course_status`, `renew_code` and `delete_course`.
 #[utoipa::path(
     get, path = "/audit", operation_id = "listCourseAudit", tag = "courses", params(PageParameters),

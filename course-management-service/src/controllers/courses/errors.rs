@@ -14,6 +14,7 @@ impl From<E> for Problem {
                 .fold(Self::invalid(), |problem, (field, why)| problem.field(field, why)),
             E::NoModule => Self::new(S::NOT_FOUND, "module_not_found", detail),
             E::NoItem => Self::new(S::NOT_FOUND, "item_not_found", detail),
+            E::NoLecture => Self::new(S::NOT_FOUND, "video_not_found", detail),
             E::Stale => Self::new(S::PRECONDITION_FAILED, "stale", detail),
             E::NoPrecondition => Self::new(S::PRECONDITION_REQUIRED, "precondition_required", detail),
             E::Incomplete(missing) => {

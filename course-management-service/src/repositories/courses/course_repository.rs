@@ -8,7 +8,7 @@ use backing::db::{ColumnError, Db, DbError, Record, Row, Sql, before};
 use backing::once::Request;
 use backing::{args, outbox};
 use contracts::events::CourseDeleted;
-use contracts::{CourseId, CourseRole, CourseStatus, EnrolmentId, NewEvent, Timestamp, UserId};
+use contracts::{CourseId, CourseRole, CourseStatus, EnrolmentId, NewEvent, Timestamp, UserId, VideoId};
 
 macro_rules! with_role {
     () => {
@@ -48,6 +48,12 @@ macro_rules! catalogue {
     };
 }
 
+/// The lecture's items lead to the courses.
+const WITH_LECTURE: &str = concat!(
+    with_role!(),
+    "WHERE c.id IN (SELECT i.course_id FROM items i WHERE i.content_id = $2 AND i.deleted_at IS NULL) \
+     AND c.id < $3 ORDER BY c.id DESC LIMIT $4"
+);
 const FIND: &str = concat!(with_role!(), "WHERE c.id = $2");
 const MINE: Sql = Sql::both(
     mine!("instr(c.search_text, $3) > 0"),
@@ -107,6 +113,18 @@ impl CourseRepository {
         let sql = if wanted.mine { MINE } else { CATALOGUE };
         let values = args![wanted.user, before(wanted.before), wanted.text.as_str(), wanted.limit];
         self.db.read().all::<CourseOf>(sql, values).await
+    }
+
+    /// The courses that have a lecture, with the role that a user has in each, the latest first: at most `limit`, only those
+    /// before the last of the page before.
+    pub async fn with_lecture(
+        &self,
+        video: VideoId,
+        user: UserId,
+        (last, limit): (Option<CourseId>, i64),
+    ) -> Result<Vec<CourseOf>, DbError> {
+        let values = args![user, video, before(last), limit];
+        self.db.read().all::<CourseOf>(WITH_LECTURE, values).await
     }
 
     /// Stores a course and makes its owner its first member; returns the id of the course that this request, if it is
@@ -289,6 +307,8 @@ mod tests {
             }
             let of_one = args![UserId::generate(), CourseId::generate()];
             test.reads_by_index("a course", FIND, of_one).await;
+            let with = args![UserId::generate(), VideoId::generate(), CourseId::generate(), 20_i64];
+            test.reads_by_index("courses with a lecture", WITH_LECTURE, with).await;
         }
     }
 }

@@ -95,6 +95,23 @@ impl ItemRepository {
         }
         commit_edit(tx, course, audit, now).await
     }
+
+    /// Removes every item with a lecture, which stays.
+    ///
+    /// Errors: `Missing`, or what the database reports
+    pub async fn take_out(
+        &self,
+        (course, video): (CourseId, VideoId),
+        (now, audit): (Timestamp, Option<&NewEntry>),
+    ) -> Result<(), NotDone> {
+        let mut tx = self.db.write().await?;
+        begin_edit(&mut tx, course, None, now).await?;
+        let sql = "DELETE FROM items WHERE course_id = $1 AND content_id = $2";
+        if tx.run(sql, args![course, video]).await? == 0 {
+            return Err(NotDone::Missing("item"));
+        }
+        commit_edit(tx, course, audit, now).await
+    }
 }
 
 /// Notes in all courses that a video was deleted, in the caller's transaction.
