@@ -14,19 +14,27 @@ pub(super) fn line(cells: &[&str]) -> String {
     cells.join(",") + "\r\n"
 }
 
-/// A cell. Spreadsheets run what begins like a formula; an apostrophe before it makes it a text.
+/// What separates cells or lines for some spreadsheet or other: which of them it is depends on the country.
+const SEPARATORS: [char; 5] = [',', ';', '\t', '\r', '\n'];
+
+/// A cell. Spreadsheets run what begins like a formula; an apostrophe before it makes it a text. The same goes for what
+/// follows a separator, because a spreadsheet that separates cells by semicolons heeds no quotes within its cells.
 fn safe(text: &str) -> String {
-    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
-    let text = if is_formula {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    };
-    if text.contains([',', '"', '\r', '\n', ';', '\t']) {
+    let parts = text.split_inclusive(SEPARATORS);
+    let text: String = parts
+        .flat_map(|part| [if is_formula(part) { "'" } else { "" }, part])
+        .collect();
+    if text.contains('"') || text.contains(SEPARATORS) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
         text
     }
+}
+
+/// Whether a spreadsheet runs this, perhaps without the spaces and the quotes before it.
+fn is_formula(text: &str) -> bool {
+    let text = text.trim_start_matches([' ', '\u{a0}', '"']);
+    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
 }
 
 #[cfg(test)]
@@ -60,5 +68,9 @@ mod tests {
             assert!(cell.starts_with('\''), "{text:?} became {cell:?}");
         }
         assert_eq!(line(&["a=1"]), "a=1\r\n");
+        for separator in SEPARATORS {
+            let cells = line(&["Ada", &format!("a{separator} \"=1+1")]);
+            assert!(cells.contains(&format!("{separator}' \"\"=1+1")), "{cells:?}");
+        }
     }
 }
