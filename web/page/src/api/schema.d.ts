@@ -470,11 +470,29 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Lists whom teachers enrolled, and what admins did in other people's courses.
-         * @description The acts are `enrol_users`, `remove_member`, `set_course_role`, `update_course`, `update_outline`,
+         * Lists whom teachers enrolled, what admins did in other people's courses, and which lectures their owners took out of
+         *     courses that they don't edit.
+         * @description The acts are `enrol_users`, `remove_member`, `set_course_role`, `update_course`, `update_outline`, `take_lecture_out`,
          *     `set_course_status`, `renew_code` and `delete_course`.
          */
         get: operations["listCourseAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/courses/lectures/{video_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the courses that have a lecture, drafts too, for the lecture's owner: also those in which the owner has no role. */
+        get: operations["listCoursesOfLecture"];
         put?: never;
         post?: never;
         delete?: never;
@@ -589,6 +607,26 @@ export interface paths {
          *     remove learners, and its owner removes everybody else. The owner stays.
          */
         delete: operations["endEnrolment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/courses/{course_id}/lectures/{video_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Takes a lecture out of a course, for the lecture's owner, who needs no role in the course: all its items with this
+         *     lecture are removed. Those who watch it by the course are cut off; the lecture stays.
+         */
+        delete: operations["takeLectureOut"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1765,6 +1803,22 @@ export interface components {
              */
             reason: string;
             until?: components["schemas"]["Timestamp"] | null;
+        };
+        /** @description A course that has a lecture, as the lecture's owner sees it. */
+        LectureCourse: {
+            access: components["schemas"]["CourseAccess"];
+            id: components["schemas"]["CourseId"];
+            my_role?: components["schemas"]["CourseRole"] | null;
+            owner_id: components["schemas"]["UserId"];
+            status: components["schemas"]["CourseStatus"];
+            /** @description One line. */
+            title: string;
+        };
+        /** @description A page of the courses that have a lecture, newest first. */
+        LectureCoursePage: {
+            items: components["schemas"]["LectureCourse"][];
+            /** @description The cursor of the next page; null on the last page. */
+            next_cursor?: string | null;
         };
         /** @description Who has watched a lecture while it was live, in the order in which they came. */
         LiveAttendance: {
@@ -4702,6 +4756,60 @@ export interface operations {
             };
         };
     };
+    listCoursesOfLecture: {
+        parameters: {
+            query?: {
+                /** @description The most entries to return; 20 by default. */
+                limit?: number;
+                /** @description `next_cursor` of the previous page. */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page, newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LectureCoursePage"];
+                };
+            };
+            /** @description `video_not_found` */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_request` */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     fetchCourse: {
         parameters: {
             query?: never;
@@ -5242,6 +5350,45 @@ export interface operations {
             };
             /** @description `rate_limited`: the caller has joined and left courses too often. */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A problem document; its `code` says what was wrong. */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    takeLectureOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                course_id: components["schemas"]["CourseId"];
+                video_id: components["schemas"]["VideoId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken out. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `video_not_found`, or `item_not_found` for a course without the lecture */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

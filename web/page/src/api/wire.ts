@@ -33,6 +33,8 @@ export type CourseAccess = Schemas['CourseAccess'];
 export type CourseJoin = Schemas['CourseJoin'];
 export type CourseRole = Schemas['CourseRole'];
 export type CourseMember = Schemas['CourseMember'];
+/** A course that has a lecture, as the lecture's owner sees it. */
+export type LectureCourse = Schemas['LectureCourse'];
 /** What became of a line of a pasted list. */
 export type EnrolmentLine = Schemas['EnrolmentListLine'];
 /** Another service with credentials of its own; with its secret once, when it has just got one. */
