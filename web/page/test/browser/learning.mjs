@@ -207,4 +207,5 @@ export async function addPeople({ stage, course, learner, teacherPage: page }) {
   assert.equal(await page.getByLabel('E-mail addresses').inputValue(), 'nobody@example.org\nnot an address', 'what went wrong stays');
   await page.getByLabel(`Role of ${learner.name}`).selectOption('Assistant');
   await page.locator('.toast').getByText(`${learner.name} is now: Assistant.`).waitFor();
+  await page.context().close();
 }

@@ -92,6 +92,7 @@ const scenes = [
   looks.lookAtCourses,
   playing.rename,
   sharing.watchByALink,
+  sharing.takeOutOfAnothersCourse,
   sharing.playInTooManyPlaces,
   sharing.freeThePlaceOfAClosedPage,
   live.goLiveByKeyboard,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { choose, press, signIn, tabTo, called } from './keyboard.mjs';
+import { client } from './client.mjs';
+import { called, choose, expectFocus, press, signIn, tabTo } from './keyboard.mjs';
 import { until } from './stage.mjs';
 
 const time = (page) => page.evaluate(() => document.querySelector('video')?.currentTime ?? 0);
@@ -43,6 +44,50 @@ export async function watchByALink({ stage, instructor, lecture }) {
   await stage.expectAccessibleEverywhere(stranger, 'a link that was taken back');
   await stranger.context().close();
   await page.context().close();
+}
+
+/** A published course of an admin's with a lecture of an instructor's, who brought it along as an editor and was removed. */
+async function lend(instructor, admin, content_id) {
+  const { id: guest } = await instructor('GET', '/users/profile', 200);
+  const { id: course } = await admin('POST', '/courses', 201, { title: 'Borrowed', access: 'enrolled', join: 'closed' });
+  const { id: module } = await admin('POST', `/courses/${course}/modules`, 201, { title: 'From elsewhere' });
+  await admin('POST', `/courses/${course}/enrolments`, 201, { user_id: guest });
+  await admin('PUT', `/courses/${course}/members/${guest}`, 200, { role: 'editor' });
+  await instructor('POST', `/courses/${course}/modules/${module}/items`, 201, { kind: 'video', content_id });
+  await admin('POST', `/courses/${course}/publish`, 200);
+  await admin('DELETE', `/courses/${course}/enrolments/${guest}`, 204);
+  return course;
+}
+
+/** With the keyboard alone, the owner of a lecture takes it out of another's course, whose page is closed to them. */
+export async function takeOutOfAnothersCourse({ stage, instructor, admin, lecture }) {
+  const ask = await client(stage.base, admin);
+  const course = await lend(await client(stage.base, instructor), ask, lecture.split('/').at(-1));
+  const page = await stage.person();
+  stage.withoutMouse(page);
+  await signIn(page, `${stage.base}${lecture}`, instructor);
+  const courses = page.getByRole('region', { name: 'In courses' });
+  await courses.getByRole('link', { name: 'Graph theory', exact: true }).waitFor();
+  const row = courses.getByRole('listitem').filter({ hasText: 'Borrowed' });
+  await row.getByText('Published · enrolled people may watch', { exact: true }).waitFor();
+  assert.equal(await row.getByRole('link').count(), 0, 'no link leads to a closed course');
+  await stage.expectAccessibleEverywhere(page, 'a lecture with its courses');
+  await stage.picture(page, 'in-courses');
+
+  await press(page, 'Take out of “Borrowed”');
+  await page.getByRole('dialog', { name: 'Take the lecture out of “Borrowed”?' }).waitFor();
+  await expectFocus(page, 'what changes nothing', called('Cancel'));
+  await stage.expectAccessible(page, 'taking a lecture out of a course');
+  await stage.picture(page, 'take-out');
+  await press(page, 'Take out');
+  await page.locator('.toast').getByText('The lecture was taken out of “Borrowed”.').waitFor();
+  await expectFocus(page, 'the next course', "(element) => element.tagName === 'LI' && element.textContent.includes('Graph theory')");
+  assert.equal(await row.count(), 0, 'it is no longer in that course');
+  const { modules } = await ask('GET', `/courses/${course}`, 200);
+  assert.deepEqual(modules.map((each) => each.items), [[]]);
+  await page.context().close();
+  // It stays as a draft, which only admins see: the audit log asks for its title.
+  await ask('POST', `/courses/${course}/unpublish`, 200);
 }
 
 /** Signs in as a program does; returns the headers of its requests. */

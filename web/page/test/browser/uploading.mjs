@@ -70,7 +70,7 @@ export async function uploadThroughReloadAndLostConnection(world) {
   await page.getByText(/Uploaded\. All/).waitFor();
   await page.getByRole('link', { name: 'Open the lecture' }).click();
   await page.getByRole('heading', { name: 'Linear algebra 1', level: 1 }).waitFor();
-  await page.getByText('Ready to watch').waitFor();
+  await page.getByText('Ready to watch', { exact: true }).waitFor();
   world.lecture = new URL(page.url()).pathname;
 }
 
