@@ -129,6 +129,18 @@ fn statements(log: &str) -> BTreeSet<String> {
     lines.filter_map(of_line).collect()
 }
 
+/// Whether SQLite reads a whole table here. Lists of values and of subqueries are no tables; the rows of a subquery that is named
+/// have been read by other lines of the plan.
+fn is_scan(line: &str, plan: &[String]) -> bool {
+    let table = line.strip_prefix("SCAN ").unwrap_or_default();
+    let is_subquery = |made: &String| {
+        let name = made.strip_prefix("MATERIALIZE ").or(made.strip_prefix("CO-ROUTINE "));
+        name == Some(table)
+    };
+    let is_table = table.starts_with(|first: char| first.is_ascii_lowercase()) && !plan.iter().any(is_subquery);
+    is_table && !table.contains("VIRTUAL TABLE") && !table.contains("USING") && !is_small(line)
+}
+
 fn is_small(line: &str) -> bool {
     SMALL
         .iter()
@@ -141,8 +153,10 @@ async fn no_statement_on_sqlite_reads_a_whole_table() -> Result<()> {
         .set("LOG_FILTER", "info,sqlx=debug")
         .set("LOG_FORMAT", "json");
     scenario(start, async |stage| {
-        // migrations may read whole tables
+        // migrations may read whole tables; what a server asks when it starts may not
+        stage.server.kill()?;
         let begun = stage.server.log().len();
+        stage.server.restart().await?;
         live(stage).await?;
         let statements = statements(stage.server.log().get(begun..).unwrap_or_default());
         ensure!(
@@ -156,13 +170,9 @@ async fn no_statement_on_sqlite_reads_a_whole_table() -> Result<()> {
         }
         let plans = tools::output(&mut explain, &serde_json::to_vec(&statements)?).await?;
         let plans: Vec<(String, Vec<String>)> = serde_json::from_slice(&plans)?;
-        // lists of values and of subqueries are no tables
-        let is_scan = |line: &&String| {
-            let table = line.strip_prefix("SCAN ").unwrap_or_default();
-            let is_table = table.starts_with(|first: char| first.is_ascii_lowercase());
-            is_table && !table.contains("json_each") && !table.contains("USING") && !is_small(line)
-        };
-        let scans = plans.iter().filter(|(_, plan)| plan.iter().any(|line| is_scan(&line)));
+        let scans = plans
+            .iter()
+            .filter(|(_, plan)| plan.iter().any(|line| is_scan(line, plan)));
         let scans: Vec<_> = scans.collect();
         ensure!(scans.is_empty(), "{scans:#?}");
         Ok(())
