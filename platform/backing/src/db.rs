@@ -11,6 +11,7 @@
 
 mod connect;
 mod error;
+mod gather;
 mod inspect;
 mod many_rows;
 mod migrate;
@@ -20,6 +21,7 @@ mod transaction;
 mod value;
 
 pub use error::DbError;
+pub use gather::Gather;
 pub use inspect::Inspected;
 pub use migrate::{Fill, Migration};
 pub use record::{Column, Record, Row, parse};

@@ -20,6 +20,19 @@ pub enum DbError {
     Other(#[source] sqlx::Error),
 }
 
+impl DbError {
+    /// The same error for another one who asked.
+    pub(super) fn retold(&self) -> Self {
+        match self {
+            Self::Unique(what) => Self::Unique(what.clone()),
+            Self::Full => Self::Full,
+            Self::Unavailable(why) => Self::Unavailable(why.clone()),
+            Self::Migration(why) => Self::Migration(why.clone()),
+            Self::Other(error) => Self::Other(sqlx::Error::Protocol(error.to_string())),
+        }
+    }
+}
+
 impl From<sqlx::Error> for DbError {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;

@@ -58,7 +58,8 @@ impl Template {
 
     /// How many rows fit into a statement with at most `limit` values.
     pub(super) fn rows_within(&self, limit: usize) -> usize {
-        (limit / self.values).clamp(1, MOST_ROWS)
+        let placeholders = self.group.iter().filter(|part| matches!(part, Part::Value(_)));
+        (limit / placeholders.count().max(1)).clamp(1, MOST_ROWS)
     }
 
     /// Errors: a row that lacks values or has too many
@@ -73,8 +74,31 @@ impl Template {
         }
     }
 
-    /// The statement for this many rows.
+    /// The statement for this many rows, with numbered placeholders.
     pub(super) fn repeated(&self, rows: usize) -> String {
+        self.text(rows, |text, row, number| {
+            // writing to a String can't fail
+            let _ = write!(text, "${}", row * self.values + number);
+        })
+    }
+
+    /// The statement and its values for SQLite, which would look for each name of a placeholder among all others: they have none.
+    pub(super) fn unnamed(&self, rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
+        let text = self.text(rows.len(), |text, _, _| text.push('?'));
+        let numbers = || {
+            let group = self.group.iter();
+            group.filter_map(|part| match part {
+                Part::Value(number) => Some(number - 1),
+                Part::Text(_) => None,
+            })
+        };
+        let values = rows
+            .iter()
+            .flat_map(|row| numbers().filter_map(|number| row.get(number).cloned()));
+        (text, values.collect())
+    }
+
+    fn text(&self, rows: usize, placeholder: impl Fn(&mut String, usize, usize)) -> String {
         let mut text = self.head.to_owned();
         for row in 0..rows {
             if row > 0 {
@@ -83,10 +107,7 @@ impl Template {
             for part in &self.group {
                 match part {
                     Part::Text(words) => text.push_str(words),
-                    Part::Value(number) => {
-                        // writing to a String can't fail
-                        let _ = write!(text, "${}", row * self.values + number);
-                    }
+                    Part::Value(number) => placeholder(&mut text, row, *number),
                 }
             }
         }
@@ -133,6 +154,7 @@ fn parts(group: &'static str) -> Option<Vec<Part>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args;
 
     #[test]
     fn the_group_is_repeated_with_placeholders_of_its_own() {
@@ -144,6 +166,13 @@ mod tests {
              ON CONFLICT (a) DO NOTHING"
         );
         assert_eq!(template.repeated(1), text);
+        let rows = [("a", 1_i64), ("b", 2)].map(|(one, other)| args![one, other]);
+        let (text, values) = template.unnamed(rows.to_vec());
+        assert_eq!(
+            text,
+            "INSERT INTO t (a, b, c) VALUES (?, ?, lower(?) || ')'), (?, ?, lower(?) || ')') ON CONFLICT (a) DO NOTHING"
+        );
+        assert_eq!(values, args!["a", "a", 1_i64, "b", "b", 2_i64]);
     }
 
     #[test]

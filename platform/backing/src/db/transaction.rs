@@ -166,6 +166,14 @@ impl Tx {
         Ok(self.all(sql, args).await?.into_iter().next())
     }
 
+    /// Locks rows of PostgreSQL by a statement that finds them. SQLite needs none of it: it has one writer at a time.
+    pub async fn lock(&mut self, sql: &'static str, args: Vec<Value>) -> Result<(), DbError> {
+        if self.inner.is_postgres() {
+            self.run(sql, args).await?;
+        }
+        Ok(())
+    }
+
     /// Runs a statement and returns how many rows it changed.
     pub async fn run(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<u64, DbError> {
         let sql = sql.into();
@@ -192,12 +200,13 @@ impl Tx {
         while rows.peek().is_some() {
             let some: Vec<Vec<Value>> = rows.by_ref().take(template.rows_within(limit)).collect();
             template.check(&some)?;
-            let repeated = template.repeated(some.len());
+            let (repeated, values) = if self.inner.is_postgres() {
+                (template.repeated(some.len()), some.into_iter().flatten().collect())
+            } else {
+                template.unnamed(some)
+            };
             self.begin_statement(text)?;
-            let result = self
-                .inner
-                .execute_once(repeated, some.into_iter().flatten().collect())
-                .await;
+            let result = self.inner.execute_once(repeated, values).await;
             changed += self.watched(result)?;
         }
         Ok(changed)
