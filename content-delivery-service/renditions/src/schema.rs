@@ -124,4 +124,11 @@ pub const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../../migrations/sqlite/0017_histories.sql"),
         postgres: include_str!("../../migrations/postgres/0017_histories.sql"),
     },
+    Migration {
+        number: 18,
+        name: "sessions by user and beginning",
+        fill: None,
+        sqlite: include_str!("../../migrations/sqlite/0018_sessions_by_user.sql"),
+        postgres: include_str!("../../migrations/postgres/0018_sessions_by_user.sql"),
+    },
 ];
