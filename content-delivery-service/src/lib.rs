@@ -161,9 +161,14 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let (keys, media) = playback(&db, (&objects, &clock), &secret, config.playback.hot_bytes).await?;
     let media = media.with_disk(config.playback.disk_bytes, &space);
     let access = AccessService::new(GroundsRepository::new(db.clone()), directory.clone(), clock.clone());
-    let viewers = (access.clone(), authenticator.clone(), places(&config.playback));
+    let kept = KeptLectures::new(&db, clock.clone());
+    let (rights, viewers) = (
+        (access.clone(), kept.clone()),
+        (authenticator.clone(), places(&config.playback)),
+    );
     let media = (media, answers.live.media.clone());
-    let streams = StreamService::new(&db, keys, media, viewers, (space.clone(), clock.clone()));
+    let stores = (space.clone(), backing.cache.clone(), clock.clone());
+    let streams = StreamService::new(&db, keys, media, rights, viewers, stores);
     let transcodes = TranscodeService::new(PlanRepository::new(db.clone()), clock.clone());
     let videos = VideoService::new(
         access.clone(),
@@ -185,7 +190,7 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
     let api = Api {
         uploads: uploads.clone(),
         videos: videos.clone(),
-        kept: KeptLectures::new(&db, clock.clone()),
+        kept,
         transcodes,
         watches: WatchService::new(&db, videos.clone(), config.playback.completed_share, clock),
         audit: AuditService::new(db.clone()),

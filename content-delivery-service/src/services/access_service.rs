@@ -5,9 +5,8 @@ use crate::models::videos::video::Video;
 use backing::{Clock, DbError};
 use contracts::questions::Directory;
 use contracts::{CourseId, Role, Timestamp, UserId, VideoId};
-use entitlements::models::grounds::Grounds;
 use entitlements::models::rights::{Asker, Basis, Entitlement, Right, Visit, by_course, entitlement, handling};
-use entitlements::repositories::grounds_repository::GroundsRepository;
+use entitlements::repositories::grounds_repository::{GroundsRepository, Situation};
 use std::sync::Arc;
 
 /// The lecture, if it exists and the asker has at least this right by owning it or as an admin.
@@ -107,8 +106,8 @@ impl AccessService {
         if handling.right >= Right::Administer {
             return Ok(handling);
         }
-        let grounds = self.grounds.of(video, visit.asker.map(|asker| asker.user)).await?;
-        Ok(grounds.map_or(handling, |grounds| entitlement(&grounds, visit, self.clock.now())))
+        let situation = self.grounds.of(video, visit.asker.map(|asker| asker.user)).await?;
+        Ok(situation.map_or(handling, |it| entitlement(&it.grounds, visit, self.clock.now())))
     }
 
     /// The lectures of a course that somebody may watch, in the order of its outline, each with its status and the right;
@@ -132,37 +131,21 @@ impl AccessService {
         Ok(watched.collect())
     }
 
-    /// A lecture, if it exists and somebody may watch it.
-    ///
-    /// Errors: those of [`may_watch`], or the database's
-    pub(crate) async fn watched<E: From<Denied> + From<DbError>>(
-        &self,
-        video: Option<Video>,
-        visit: Visit<'_>,
-    ) -> Result<(Video, Entitlement), E> {
-        let Some(video) = video else {
-            return Err(unseen(visit.asker).into());
-        };
-        let entitlement = self.entitlement((video.id, video.owner_id), visit).await?;
-        may_watch(entitlement.right, visit.asker)?;
-        Ok((video, entitlement))
-    }
-
-    /// The grounds of somebody who may watch a lecture, their right, and the lecture's version at that moment.
+    /// How somebody stands to a lecture that they may watch, and what they may do with it.
     ///
     /// Errors: those of [`may_watch`], or the database's
     pub(crate) async fn may_watch<E: From<Denied> + From<DbError>>(
         &self,
         video: VideoId,
         visit: Visit<'_>,
-    ) -> Result<(Grounds, Right, (i64, i64)), E> {
+    ) -> Result<(Situation, Entitlement), E> {
         let viewer = visit.asker.map(|asker| asker.user);
-        let Some((grounds, version)) = self.grounds.with_version(video, viewer).await? else {
+        let Some(situation) = self.grounds.of(video, viewer).await? else {
             return Err(unseen(visit.asker).into());
         };
-        let right = entitlement(&grounds, visit, self.clock.now()).right;
-        may_watch(right, visit.asker)?;
-        Ok((grounds, right, version))
+        let entitlement = entitlement(&situation.grounds, visit, self.clock.now());
+        may_watch(entitlement.right, visit.asker)?;
+        Ok((situation, entitlement))
     }
 }
 

@@ -14,6 +14,7 @@ pub(crate) mod opening;
 use crate::metric::{self, MediaCounters};
 use crate::models::playback::session::RENEWAL;
 use crate::repositories::playback::lease_repository::Begun;
+use crate::repositories::playback::playback_repository::openings::Openings;
 use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, Standing, end_all, end_by};
 use crate::repositories::videos::video_repository::VideoRepository;
 use crate::services::access_service::AccessService;
@@ -21,17 +22,18 @@ use crate::services::stream_service::leases::Leases;
 use crate::services::stream_service::live_streams::Asked;
 use crate::services::stream_service::open_playbacks::{OpenPlayback, OpenPlaybacks};
 use backing::bus::After;
+use backing::cache::Cache;
 use backing::space::Space;
 use backing::{Clock, Db, DbError, Tx};
 use contracts::questions::RefusedTokens;
 use contracts::questions::live::LiveMedia;
 use contracts::{PlaybackId, Timestamp, VideoId};
 use entitlements::models::change::Affected;
-use entitlements::models::grounds::Viewing;
 use entitlements::models::places::Places;
 use entitlements::models::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
-use entitlements::models::rights::{Asker, Entitlement, Right, Visit, entitlement};
+use entitlements::models::rights::goes_on;
 use entitlements::repositories::grounds_repository::viewings;
+use entitlements::services::kept_lectures::KeptLectures;
 use entitlements::services::playback_keys::PlaybackKeys;
 use media_store::live_file;
 use media_store::media_bytes::MediaBytes;
@@ -60,7 +62,9 @@ struct Inner {
     access: AccessService,
     videos: VideoRepository,
     playbacks: PlaybackRepository,
+    openings: Openings,
     keys: PlaybackKeys,
+    kept: KeptLectures,
     open: OpenPlaybacks,
     leases: Leases,
     media: MediaStore,
@@ -68,6 +72,7 @@ struct Inner {
     counters: MediaCounters,
     authenticator: Authenticator,
     space: Space,
+    cache: Arc<dyn Cache>,
     clock: Clock,
     keys_read_at: AtomicI64,
 }
@@ -78,14 +83,17 @@ impl StreamService {
         db: &Db,
         keys: PlaybackKeys,
         (media, live): (MediaStore, Arc<dyn LiveMedia>),
-        (access, authenticator, places): (AccessService, Authenticator, Places),
-        (space, clock): (Space, Clock),
+        (access, kept): (AccessService, KeptLectures),
+        (authenticator, places): (Authenticator, Places),
+        (space, cache, clock): (Space, Arc<dyn Cache>, Clock),
     ) -> Self {
         Self(Arc::new(Inner {
             access,
             videos: VideoRepository::new(db.clone()),
             playbacks: PlaybackRepository::new(db.clone()),
+            openings: Openings::new(db.clone(), places.of_user),
             keys,
+            kept,
             open: OpenPlaybacks::default(),
             leases: Leases::new(db, places, space.clone()),
             media,
@@ -93,6 +101,7 @@ impl StreamService {
             counters: MediaCounters::new(),
             authenticator,
             space,
+            cache,
             keys_read_at: AtomicI64::new(clock.now().0),
             clock,
         }))
@@ -344,22 +353,6 @@ impl StreamService {
         }
         Ok(())
     }
-}
-
-/// Whether a session's viewer may watch until it runs out.
-pub(crate) fn goes_on(viewing: &Viewing, now: Timestamp) -> bool {
-    let asker = Some(viewing.user).filter(|user| !user.0.is_nil());
-    let asker = asker.map(|user| Asker::of_question(user, false));
-    let key = viewing.key.as_deref();
-    lasts(
-        &entitlement(&viewing.grounds, Visit { asker, key }, now),
-        viewing.expires_at,
-    )
-}
-
-/// Whether a right to watch lasts until then.
-fn lasts(entitlement: &Entitlement, then: Timestamp) -> bool {
-    entitlement.right >= Right::Watch && entitlement.until.is_none_or(|until| until >= then)
 }
 
 /// A policy version as tokens carry it.

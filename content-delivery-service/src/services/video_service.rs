@@ -2,7 +2,7 @@
 
 use super::access_service::{AccessService, Answer, granted, must_see_all};
 use super::error::{Denied, Failure, VideoError};
-use super::stream_service::{StreamService, goes_on};
+use super::stream_service::StreamService;
 use super::transcode_service::TranscodeService;
 use super::upload_service::UploadService;
 use crate::metric;
@@ -18,9 +18,10 @@ use backing::objects::Objects;
 use backing::space::Space;
 use backing::{Clock, DbError};
 use contracts::{CourseId, ObjectKey, ObjectPrefix, UserId, VideoId};
-use entitlements::models::grounds::{Grounds, Viewing};
-use entitlements::models::rights::{Asker, Right, Visit};
+use entitlements::models::grounds::Viewing;
+use entitlements::models::rights::{Asker, Right, Visit, goes_on};
 use entitlements::models::sharing::{NewVisibility, Visibility};
+use entitlements::repositories::grounds_repository::Situation;
 use renditions::models::lecture::Status;
 use runtime::page::{Page, PageRequest};
 use serde_json::json;
@@ -87,23 +88,24 @@ impl VideoService {
 
     /// A lecture for those who may watch it; nobody has to sign in for one that is public.
     pub(crate) async fn watched(&self, id: VideoId, visit: Visit<'_>) -> Result<(Video, Audience), VideoError> {
-        let (video, audience, _) = self.watched_by(id, visit).await?;
-        Ok((video, audience))
+        let (situation, audience) = self.may_watch(id, visit).await?;
+        Ok((self.at(id, &situation).await?, audience))
     }
 
-    /// The same with what the right rests on.
-    pub(crate) async fn watched_by(
-        &self,
-        id: VideoId,
-        visit: Visit<'_>,
-    ) -> Result<(Video, Audience, Grounds), VideoError> {
-        let (grounds, right, version) = self.access.may_watch::<VideoError>(id, visit).await?;
-        let video = self.videos.at(id, version, &grounds, self.cache.as_ref()).await?;
+    /// How somebody who may watch a lecture stands to it, and as whom they see it.
+    pub(crate) async fn may_watch(&self, id: VideoId, visit: Visit<'_>) -> Result<(Situation, Audience), VideoError> {
+        let (situation, entitlement) = self.access.may_watch::<VideoError>(id, visit).await?;
+        Ok((situation, audience(entitlement.right, visit.asker)))
+    }
+
+    /// A lecture as it was when a right to watch it was found, or later.
+    pub(crate) async fn at(&self, id: VideoId, situation: &Situation) -> Result<Video, VideoError> {
+        let video = self.videos.at(id, situation, self.cache.as_ref()).await?;
         let video = video.ok_or(Denied::NotFound)?;
         if video.status == Status::Deleted {
             return Err(Denied::Deleted.into());
         }
-        Ok((video, audience(right, visit.asker), grounds))
+        Ok(video)
     }
 
     /// Whether somebody may watch a lecture; without an id, one that does not exist.

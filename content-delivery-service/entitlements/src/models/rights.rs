@@ -1,6 +1,6 @@
 //! The rule: who may do what with a lecture.
 
-use super::grounds::{CourseGround, Grounds};
+use super::grounds::{CourseGround, Grounds, Viewing};
 use super::sharing::Visibility;
 use backing::audit::NewEntry;
 use contracts::{CourseAccess, CourseRole, CourseStatus, Timestamp, UserId, VideoId};
@@ -229,6 +229,16 @@ pub fn by_course(course: &CourseGround, is_signed_in: bool, now: Timestamp) -> E
         until,
         basis: Basis::Course,
     }
+}
+
+/// Whether a session's viewer may watch until it runs out.
+#[must_use]
+pub fn goes_on(viewing: &Viewing, now: Timestamp) -> bool {
+    let asker = Some(viewing.user).filter(|user| !user.0.is_nil());
+    let asker = asker.map(|user| Asker::of_question(user, false));
+    let key = viewing.key.as_deref();
+    let found = entitlement(&viewing.grounds, Visit { asker, key }, now);
+    found.right >= Right::Watch && found.until.is_none_or(|until| until >= viewing.expires_at)
 }
 
 #[cfg(test)]

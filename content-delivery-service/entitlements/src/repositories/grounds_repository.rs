@@ -1,4 +1,4 @@
-//! What rights rest on: one statement by indexes for a viewer and a lecture, for a course, or for many open sessions.
+//! What rights rest on: one statement by indexes for viewers and lectures, for a course, or for many open sessions.
 //!
 //! None of them grows with the number of members: each looks up the membership of the viewer alone.
 
@@ -6,7 +6,7 @@ use crate::models::change::Affected;
 use crate::models::grounds::{CourseGround, Grounds, Viewing};
 use crate::models::sharing::{ShareKey, Visibility};
 use backing::args;
-use backing::db::{ColumnError, Db, DbError, Record, Row, Sql, Tx};
+use backing::db::{ColumnError, Db, DbError, Gather, Record, Row, Sql, Tx};
 use contracts::{CourseAccess, CourseId, CourseStatus, PlaybackId, Timestamp, UserId, VideoId};
 use serde_json::Value;
 
@@ -28,12 +28,37 @@ macro_rules! by_courses {
     };
 }
 
-const OF_LECTURE: &str = concat!(
-    "SELECT v.version, v.changes, ",
-    columns!(),
-    " FROM videos v",
-    by_courses!("$2"),
-    " WHERE v.id = $1"
+macro_rules! of_lectures {
+    ($place:literal, $pairs:literal, $video:literal, $viewer:literal) => {
+        concat!(
+            "SELECT ",
+            $place,
+            " AS place, v.version, v.changes, v.policy_version, v.deleted_at, ",
+            columns!(),
+            " FROM ",
+            $pairs,
+            " videos v ON v.id = ",
+            $video,
+            by_courses!($viewer)
+        )
+    };
+}
+
+/// Of pairs of a lecture and a viewer: the list is JSON, a text of each, the lecture's id in hexadecimal and then the viewer's,
+/// who is nobody without one. SQLite is told to begin with the list.
+const OF_LECTURES: Sql = Sql::both(
+    of_lectures!(
+        "json_each.key + 1",
+        "json_each($1) CROSS JOIN",
+        "unhex(substr(json_each.value, 1, 32))",
+        "unhex(substr(json_each.value, 33))"
+    ),
+    of_lectures!(
+        "asked.place",
+        "unnest(ARRAY(SELECT json_array_elements_text($1::json))) WITH ORDINALITY AS asked (pair, place) JOIN",
+        "substr(asked.pair, 1, 32)::uuid",
+        "nullif(substr(asked.pair, 33), '')::uuid"
+    ),
 );
 
 const OF_COURSE: &str = concat!(
@@ -91,15 +116,11 @@ const LOCK_OF_MEMBER: Sql = Sql::both(
         " FOR UPDATE"
     ),
 );
-const LOCK_COURSES: Sql = Sql::both(
-    "SELECT id FROM courses WHERE id IN (SELECT course_id FROM course_items WHERE video_id = $1) ORDER BY id",
-    "SELECT id FROM courses WHERE id IN (SELECT course_id FROM course_items WHERE video_id = $1) ORDER BY id FOR SHARE",
-);
+const LOCK_COURSES: &str = "SELECT id FROM courses WHERE id = ANY (ARRAY(SELECT course_id FROM course_items \
+    WHERE video_id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)))) ORDER BY id FOR SHARE";
 
-const LOCK_LECTURE: Sql = Sql::both(
-    "SELECT id FROM videos WHERE id = $1",
-    "SELECT id FROM videos WHERE id = $1 FOR SHARE",
-);
+const LOCK_LECTURES: &str = "SELECT id FROM videos \
+    WHERE id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)) ORDER BY id FOR SHARE";
 
 /// A row of the join: the owner, with whom it is shared, and one course if the lecture is in any.
 struct Ground {
@@ -156,15 +177,22 @@ impl Record for Ground {
     }
 }
 
-struct VersionedRow {
+/// A row of a pair.
+struct PairRow {
+    place: i64,
     version: (i64, i64),
+    policy: Option<i64>,
     ground: Ground,
 }
 
-impl Record for VersionedRow {
+impl Record for PairRow {
     fn read(row: &Row<'_>) -> Result<Self, ColumnError> {
+        let is_deleted = row.named::<Option<Timestamp>>("deleted_at")?.is_some();
+        let policy = row.named("policy_version")?;
         Ok(Self {
+            place: row.named("place")?,
             version: (row.named("version")?, row.named("changes")?),
+            policy: Some(policy).filter(|_| !is_deleted),
             ground: Ground::read(row)?,
         })
     }
@@ -217,36 +245,45 @@ pub struct Listed {
     pub grounds: Grounds,
 }
 
+/// A lecture and a viewer of it, or nobody.
+pub type Pair = (VideoId, Option<UserId>);
+
+/// What a viewer's right rests on, and the lecture at that moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Situation {
+    /// What the right rests on.
+    pub grounds: Grounds,
+    /// The lecture's numbers of edits and of changes.
+    pub version: (i64, i64),
+    /// The version of the lecture's policy; none of a lecture that is deleted.
+    pub policy: Option<i64>,
+}
+
 /// Reads what rights rest on.
 #[derive(Clone)]
 pub struct GroundsRepository {
     db: Db,
+    pairs: Gather<Pair, Option<Situation>>,
 }
 
 impl GroundsRepository {
     /// A repository on content's schema.
     #[must_use]
-    pub const fn new(db: Db) -> Self {
-        Self { db }
+    pub fn new(db: Db) -> Self {
+        let read = db.clone();
+        let pairs = Gather::new(move |pairs: Vec<Pair>| {
+            let db = read.clone();
+            Box::pin(async move {
+                let rows = db.read().all::<PairRow>(OF_LECTURES, args![texts(&pairs)]).await?;
+                Ok(situations(rows, pairs.len()))
+            })
+        });
+        Self { db, pairs }
     }
 
-    /// The grounds of a viewer, or of nobody, at a lecture, deleted or not.
-    pub async fn of(&self, video: VideoId, viewer: Option<UserId>) -> Result<Option<Grounds>, DbError> {
-        let rows = self.db.read().all::<Ground>(OF_LECTURE, args![video, viewer]).await?;
-        Ok(joined(rows))
-    }
-
-    /// The same with the lecture's version at that moment: its numbers of edits and of changes.
-    pub async fn with_version(
-        &self,
-        video: VideoId,
-        viewer: Option<UserId>,
-    ) -> Result<Option<(Grounds, (i64, i64))>, DbError> {
-        let rows = self.db.read().all::<VersionedRow>(OF_LECTURE, args![video, viewer]);
-        let rows = rows.await?;
-        let version = rows.first().map(|row| row.version);
-        let grounds = joined(rows.into_iter().map(|row| row.ground).collect());
-        Ok(grounds.zip(version))
+    /// How a viewer stands to a lecture, deleted or not; those who ask at the same time share a statement.
+    pub async fn of(&self, video: VideoId, viewer: Option<UserId>) -> Result<Option<Situation>, DbError> {
+        self.pairs.ask((video, viewer)).await
     }
 
     /// The lectures of a course in the order of its outline, each with a viewer's grounds.
@@ -261,12 +298,43 @@ impl GroundsRepository {
     }
 }
 
-/// The grounds of a viewer at a lecture; nothing that they rest on changes until the caller's transaction ends.
-pub async fn held(tx: &mut Tx, video: VideoId, viewer: Option<UserId>) -> Result<Option<Grounds>, DbError> {
-    // A statement of its own: the next one sees what those who held the courses before have committed.
-    tx.all::<(CourseId,)>(LOCK_COURSES, args![video]).await?;
-    tx.all::<(VideoId,)>(LOCK_LECTURE, args![video]).await?;
-    Ok(joined(tx.all::<Ground>(OF_LECTURE, args![video, viewer]).await?))
+/// How viewers stand to lectures; nothing that this rests on changes until the caller's transaction ends.
+///
+/// Shape: one for each pair, in their order; none where there is no such lecture
+pub async fn held(tx: &mut Tx, pairs: &[Pair]) -> Result<Vec<Option<Situation>>, DbError> {
+    let videos: Value = pairs.iter().map(|(video, _)| video.0.as_simple().to_string()).collect();
+    // Statements of their own: the next one sees what those who held these before have committed.
+    tx.lock(LOCK_COURSES, args![videos.clone()]).await?;
+    tx.lock(LOCK_LECTURES, args![videos]).await?;
+    let rows = tx.all::<PairRow>(OF_LECTURES, args![texts(pairs)]).await?;
+    Ok(situations(rows, pairs.len()))
+}
+
+fn texts(pairs: &[Pair]) -> Value {
+    let text = |(video, viewer): &Pair| {
+        let viewer = viewer.map(|user| user.0.as_simple().to_string());
+        format!("{}{}", video.0.as_simple(), viewer.unwrap_or_default())
+    };
+    pairs.iter().map(text).collect()
+}
+
+fn situations(rows: Vec<PairRow>, pairs: usize) -> Vec<Option<Situation>> {
+    let mut all: Vec<Option<Situation>> = vec![None; pairs];
+    for row in rows {
+        let place = usize::try_from(row.place - 1).ok();
+        match place.and_then(|place| all.get_mut(place)) {
+            None => {}
+            Some(Some(situation)) => situation.grounds.courses.extend(row.ground.course),
+            Some(empty) => {
+                *empty = Some(Situation {
+                    grounds: row.ground.begin(),
+                    version: row.version,
+                    policy: row.policy,
+                });
+            }
+        }
+    }
+    all
 }
 
 /// The open sessions that a change may end, each with its grounds after the change; in the transaction that makes it.
@@ -296,13 +364,6 @@ pub async fn viewings(tx: &mut Tx, affected: &Affected, now: Timestamp) -> Resul
         }
     }
     Ok(all)
-}
-
-fn joined(rows: Vec<Ground>) -> Option<Grounds> {
-    let mut rows = rows.into_iter();
-    let mut grounds = rows.next()?.begin();
-    grounds.courses.extend(rows.filter_map(|row| row.course));
-    Some(grounds)
 }
 
 #[cfg(test)]

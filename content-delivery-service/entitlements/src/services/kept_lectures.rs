@@ -1,13 +1,14 @@
-//! Lectures as they were shown a moment ago.
+//! Lectures as they were a moment ago to those who only watch them.
 //!
-//! A lecture is kept for all who are signed in and only watch it, and for all who are not, with the grounds that one
+//! A lecture is kept for all who are signed in, and for all who are not, with the grounds that one
 //! statement has read; a viewer's role is kept by course. A course and a role only meet if they were read at the same event
 //! of the course (ADR 25), so that no right is composed of two moments. Whether the grounds suffice is decided for each
-//! request. Nothing is kept for longer than a second, in which other processes may have changed it, and nothing beyond a
-//! change by this process.
+//! request. No grounds are used for longer than a second, in which other processes may have changed them, and none beyond a
+//! change by this process. A document is kept for a minute, for those whose grounds were read anew and who see the lecture at
+//! the version that it shows.
 
 use crate::models::grounds::{CourseGround, Grounds};
-use crate::models::rights::{Asker, Right, Visit, entitlement};
+use crate::models::rights::{Asker, Entitlement, Right, Visit, entitlement};
 use backing::Clock;
 use backing::db::{Db, Edition};
 use bytes::Bytes;
@@ -21,18 +22,24 @@ use std::time::{Duration, Instant};
 /// The tables that a lecture's document and the rights to it rest on.
 const TABLES: &[&str] = &["videos", "courses", "course_items", "course_members"];
 const KEPT: Duration = Duration::from_secs(1);
+/// How long a document is kept.
+const KEPT_DOCUMENT: Duration = Duration::from_secs(60);
 /// How many bytes of lectures are kept.
 const KEPT_BYTES: u64 = 16 << 20;
 /// How many viewers' roles are kept.
 const KEPT_ROLES: u64 = 64 << 10;
 
-/// A lecture as it was shown.
+/// A ready lecture as those see it who only watch it.
 #[derive(Debug, Clone)]
 pub struct Shown {
-    /// Its document in JSON.
-    pub document: Bytes,
+    /// Its document in JSON; none if nobody has asked for it.
+    pub document: Option<Bytes>,
     /// Its numbers of edits and of changes.
     pub version: (i64, i64),
+    /// The version of its policy.
+    pub policy: i64,
+    /// How long it is.
+    pub duration: Duration,
 }
 
 /// The moment before a lecture is read.
@@ -51,7 +58,8 @@ struct Kept {
 impl Kept {
     fn bytes(&self) -> u32 {
         let courses = self.grounds.courses.len() * size_of::<CourseGround>();
-        let bytes = size_of::<Self>() + courses + self.shown.document.len();
+        let document = self.shown.document.as_ref().map_or(0, Bytes::len);
+        let bytes = size_of::<Self>() + courses + document;
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 }
@@ -79,7 +87,7 @@ impl KeptLectures {
     /// Keeps nothing yet.
     #[must_use]
     pub fn new(db: &Db, clock: Clock) -> Self {
-        let lectures = Cache::builder().max_capacity(KEPT_BYTES).time_to_live(KEPT);
+        let lectures = Cache::builder().max_capacity(KEPT_BYTES).time_to_live(KEPT_DOCUMENT);
         let roles = Cache::builder().max_capacity(KEPT_ROLES).time_to_live(KEPT);
         Self {
             edition: db.watch(TABLES),
@@ -96,8 +104,12 @@ impl KeptLectures {
         self.edition.now().map(|edition| Reading { edition, at })
     }
 
-    /// Keeps a lecture as it was shown to somebody who only watches it. What is kept from a later moment stays.
-    pub fn keep(&self, reading: Reading, (video, asker): (VideoId, Option<Asker>), grounds: Grounds, shown: Shown) {
+    /// Keeps a lecture as somebody sees it who only watches it, and the document that is kept of the same version. What is kept
+    /// from a later moment stays.
+    pub fn keep(&self, reading: Reading, (video, asker): (VideoId, Option<Asker>), grounds: Grounds, mut shown: Shown) {
+        if shown.document.is_none() {
+            shown.document = self.document(shown.version, (video, asker)).map(|it| it.1);
+        }
         if let Some(asker) = asker {
             for course in &grounds.courses {
                 let kept = KeptRole {
@@ -118,9 +130,10 @@ impl KeptLectures {
         });
     }
 
-    /// A lecture for somebody who may watch it and is neither its owner nor an admin; `None` says nothing about it.
+    /// A lecture for somebody who may watch it and is neither its owner nor an admin, with their right; `None` says nothing about
+    /// it.
     #[must_use]
-    pub fn find(&self, video: VideoId, asker: Option<Asker>) -> Option<Shown> {
+    pub fn find(&self, video: VideoId, asker: Option<Asker>) -> Option<(Entitlement, Shown)> {
         let edition = self.edition.now()?;
         let kept = self.lectures.get(&(video, asker.is_some()))?;
         if !kept.reading.is_good(edition) {
@@ -141,9 +154,17 @@ impl KeptLectures {
         self.shown_to(Some(asker), &grounds, &kept)
     }
 
-    fn shown_to(&self, asker: Option<Asker>, grounds: &Grounds, kept: &Kept) -> Option<Shown> {
-        let right = entitlement(grounds, Visit::from(asker), self.clock.now()).right;
-        (right == Right::Watch).then(|| kept.shown.clone())
+    /// A lecture and its document for those who only watch it, if it is kept at this version.
+    #[must_use]
+    pub fn document(&self, version: (i64, i64), (video, asker): (VideoId, Option<Asker>)) -> Option<(Shown, Bytes)> {
+        let kept = self.lectures.get(&(video, asker.is_some()))?;
+        let document = kept.shown.document.clone()?;
+        (kept.shown.version == version).then(|| (kept.shown.clone(), document))
+    }
+
+    fn shown_to(&self, asker: Option<Asker>, grounds: &Grounds, kept: &Kept) -> Option<(Entitlement, Shown)> {
+        let found = entitlement(grounds, Visit::from(asker), self.clock.now());
+        (found.right == Right::Watch).then(|| (found, kept.shown.clone()))
     }
 }
 

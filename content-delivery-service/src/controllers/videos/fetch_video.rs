@@ -46,9 +46,20 @@ pub(crate) async fn fetch_video(
     };
     let key = link.s.as_deref();
     let reading = api.kept.begin();
-    let (video, audience, grounds) = api.videos.watched_by(id, Visit { asker, key }).await?;
+    let (situation, audience) = api.videos.may_watch(id, Visit { asker, key }).await?;
+    if audience != Audience::Handlers
+        && let Some((shown, document)) = api.kept.document(situation.version, (id, asker))
+    {
+        let etag = tag_for(audience, shown.version);
+        if let Some(reading) = reading {
+            api.kept.keep(reading, (id, asker), situation.grounds, shown);
+        }
+        return Ok(reply(document, etag, &if_none_match).map(Body::from));
+    }
+    let video = api.videos.at(id, &situation).await?;
     let version = (video.version, video.changes);
     let etag = tag_for(audience, version);
+    let (policy, duration) = (video.policy_version, video.duration());
     let document = VideoDocument::shown(api.videos.seen(video, asker).await?, audience);
     if audience != Audience::Handlers
         && document.is_ready()
@@ -56,9 +67,14 @@ pub(crate) async fn fetch_video(
         && let Ok(bytes) = serde_json::to_vec(&document)
     {
         let document = Bytes::from(bytes);
-        let shown = Shown { document, version };
-        api.kept.keep(reading, (id, asker), grounds, shown.clone());
-        return Ok(reply(shown, etag, &if_none_match).map(Body::from));
+        let shown = Shown {
+            document: Some(document.clone()),
+            version,
+            policy,
+            duration,
+        };
+        api.kept.keep(reading, (id, asker), situation.grounds, shown);
+        return Ok(reply(document, etag, &if_none_match).map(Body::from));
     }
     // Incoming bytes and encoders at work show, although no row of the lecture changes.
     let mut response = if if_none_match.has(&etag) && !document.is_moving() {
@@ -91,25 +107,26 @@ pub(crate) fn send_kept(api: &Api, head: RequestHead<'_>) -> Option<FastAnswer> 
     } else {
         None
     };
-    let shown = api.kept.find(id, asker)?;
+    let (_, shown) = api.kept.find(id, asker)?;
+    let document = shown.document?;
     let audience = if asker.is_some() {
         Audience::Watchers
     } else {
         Audience::Everybody
     };
     let etag = tag_for(audience, shown.version);
-    Some(FastAnswer::now(ROW, reply(shown, etag, &IfNoneMatch::of(headers))))
+    Some(FastAnswer::now(ROW, reply(document, etag, &IfNoneMatch::of(headers))))
 }
 
 /// The reply with a ready lecture, which has another tag whenever it looks different.
-fn reply(shown: Shown, etag: HeaderValue, if_none_match: &IfNoneMatch) -> http::Response<Bytes> {
+fn reply(document: Bytes, etag: HeaderValue, if_none_match: &IfNoneMatch) -> http::Response<Bytes> {
     let mut response = http::Response::new(Bytes::new());
     if if_none_match.has(&etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         let kind = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, kind);
-        *response.body_mut() = shown.document;
+        *response.body_mut() = document;
     }
     tag(&mut response, etag);
     response

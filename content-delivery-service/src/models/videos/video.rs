@@ -3,6 +3,7 @@
 use contracts::{Timestamp, UserId, VideoId};
 use entitlements::models::sharing::{ShareKey, Visibility};
 use renditions::models::lecture::{Media, Reason, Status};
+use std::time::Duration;
 
 /// A lecture.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,6 +59,12 @@ impl Video {
     #[must_use]
     pub fn is_recording(&self) -> bool {
         self.container.as_deref() == Some("live")
+    }
+
+    /// How long it is, as far as that is known.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        Duration::from_micros(self.duration_us.unwrap_or(0).unsigned_abs())
     }
 
     /// The encoded share of all planned renditions, 0 to 1.

@@ -3,10 +3,11 @@
 use crate::metric;
 use crate::models::playback::session::{LEASE, LiveSession};
 use crate::repositories::rows;
-use backing::db::Sql;
+use backing::db::{ColumnError, Record, Row, Sql};
 use backing::{Db, DbError, Tx, args, record};
 use contracts::{ClientId, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 use entitlements::models::places::{Admission, Places, admission};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// The sessions of one sign-in and video, in one order everywhere: a change that ends sessions locks them by their ids.
@@ -22,11 +23,18 @@ const REPLACE: &str = "UPDATE playbacks SET ended_at = $5 WHERE user_id = $1 AND
 /// How many other sessions of a user hold a place.
 const COUNT: &str = "SELECT COUNT(*) FROM playbacks WHERE user_id = $1 AND ended_at IS NULL AND started_at IS NOT NULL \
     AND last_seen_at > $2 AND expires_at > $3 AND id <> $4";
-/// A user's sessions that hold a place.
-const LIVE: &str = "SELECT p.id, p.client_id, p.video_id, v.title, p.device, p.last_seen_at \
-    FROM playbacks p JOIN videos v ON v.id = p.video_id \
-    WHERE p.user_id = $1 AND p.ended_at IS NULL AND p.started_at IS NOT NULL AND p.last_seen_at > $2 \
-    AND p.expires_at > $3 AND NOT (p.session_id = $4 AND p.video_id = $5) ORDER BY p.last_seen_at DESC, p.id DESC";
+/// The sessions of some users that hold a place. SQLite is told to begin with the list.
+const LIVE: Sql = Sql::both(
+    "SELECT p.user_id, p.session_id, p.id, p.client_id, p.video_id, v.title, p.device, p.last_seen_at \
+     FROM json_each($1) CROSS JOIN playbacks p INDEXED BY playbacks_by_user ON p.user_id = unhex(json_each.value) \
+     AND p.ended_at IS NULL AND p.started_at > 0 AND p.last_seen_at > $2 AND p.expires_at > $3 \
+     CROSS JOIN videos v ON v.id = p.video_id ORDER BY p.last_seen_at DESC, p.id DESC",
+    "SELECT p.user_id, p.session_id, p.id, p.client_id, p.video_id, v.title, p.device, p.last_seen_at \
+     FROM playbacks p JOIN videos v ON v.id = p.video_id \
+     WHERE p.user_id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)) \
+     AND p.ended_at IS NULL AND p.started_at > 0 AND p.last_seen_at > $2 AND p.expires_at > $3 \
+     ORDER BY p.last_seen_at DESC, p.id DESC",
+);
 /// How many places of a lecture the viewers of each network hold who are not signed in.
 const CROWD: &str = "SELECT network, COUNT(*) AS held FROM playbacks \
     WHERE video_id = $1 AND network IS NOT NULL AND started_at IS NOT NULL AND last_seen_at > $2 \
@@ -62,27 +70,27 @@ record! {
     }
 }
 
-record! {
-    struct LiveRow {
-        id: PlaybackId,
-        client_id: Option<ClientId>,
-        video_id: VideoId,
-        title: String,
-        device: String,
-        last_seen_at: Timestamp,
-    }
+/// A session that holds one of its user's places.
+pub(crate) struct Live {
+    pub(crate) user: UserId,
+    pub(crate) sign_in: SessionId,
+    pub(crate) session: LiveSession,
 }
 
-impl From<LiveRow> for LiveSession {
-    fn from(row: LiveRow) -> Self {
-        Self {
-            id: row.id,
-            client: row.client_id,
-            video_id: row.video_id,
-            title: row.title,
-            device: row.device,
-            seen_at: row.last_seen_at,
-        }
+impl Record for Live {
+    fn read(row: &Row<'_>) -> Result<Self, ColumnError> {
+        Ok(Self {
+            user: row.named("user_id")?,
+            sign_in: row.named("session_id")?,
+            session: LiveSession {
+                id: row.named("id")?,
+                client: row.named("client_id")?,
+                video_id: row.named("video_id")?,
+                title: row.named("title")?,
+                device: row.named("device")?,
+                seen_at: row.named("last_seen_at")?,
+            },
+        })
     }
 }
 
@@ -131,19 +139,6 @@ impl LeaseRepository {
         Ok(Begun::Live(replaced))
     }
 
-    /// The sessions of a user that hold a place, the last seen first, without those whose place a session of this sign-in
-    /// and video would take.
-    pub(crate) async fn live(
-        &self,
-        user: UserId,
-        (session, video): (SessionId, VideoId),
-        now: Timestamp,
-    ) -> Result<Vec<LiveSession>, DbError> {
-        let values = args![user, now - LEASE, now, session, video];
-        let rows = self.db.read().all::<LiveRow>(LIVE, values).await?;
-        Ok(rows.into_iter().map(LiveSession::from).collect())
-    }
-
     /// How many places of a lecture each network holds, of viewers without a sign-in.
     pub(crate) async fn crowd(&self, video: VideoId, now: Timestamp) -> Result<Vec<(i64, i64)>, DbError> {
         let nobody = PlaybackId::from(Uuid::nil());
@@ -167,6 +162,11 @@ impl LeaseRepository {
         metrics::counter!(metric::PLAYBACKS_ENDED).increment(ended);
         Ok(ended > 0)
     }
+}
+
+/// The sessions of some users that hold a place, the last seen first.
+pub(crate) async fn live(tx: &mut Tx, users: Value, now: Timestamp) -> Result<Vec<Live>, DbError> {
+    tx.all(LIVE, args![users, now - LEASE, now]).await
 }
 
 /// Finds a place for a session of somebody who is signed in, and returns the sessions that leave theirs to it; `None` if

@@ -1,23 +1,12 @@
-//! Playback sessions: opens them, looks them up on first sight, and ends them with their sign-in, account or video.
+//! Playback sessions: opens them (in [`openings`]), looks them up on first sight, and ends them with their sign-in, account or
+//! video.
 
 use crate::metric;
-use crate::models::playback::session::NewPlayback;
-use backing::audit::{self, NewEntry};
 use backing::db::Sql;
-use backing::{Db, DbError, Tx, args, outbox, record};
-use contracts::{ClientId, NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
-use entitlements::models::grounds::Grounds;
-use entitlements::repositories::grounds_repository::held;
+use backing::{Db, DbError, Tx, args, record};
+use contracts::{ClientId, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// How many sessions of a user live at once.
-const MAX_OF_USER: i64 = 100;
-/// How many sessions of a lecture that viewers from one network opened without a sign-in wait for their first media request.
-const MAX_OPENED: i64 = 250;
-/// How long an ended session of a user is kept who opens others; nodes learn of an end within seconds.
-const KEEP_ENDED: Duration = Duration::from_secs(60);
 
 const STANDING: &str = "SELECT p.video_id, p.started_at, p.last_seen_at, p.ended_at, v.policy_version, v.deleted_at \
     FROM playbacks p JOIN videos v ON v.id = p.video_id WHERE p.id = $1";
@@ -31,30 +20,27 @@ macro_rules! is_attendance {
          AND v.deleted_at IS NULL AND (l.ended_at IS NULL OR playbacks.started_at < l.ended_at)))"
     };
 }
-/// A statement that forgets sessions. On PostgreSQL, it skips those that another change has locked: it locks in no order, and
+/// A statement that forgets sessions on PostgreSQL. It skips those that another change has locked: it locks in no order, and
 /// so it must not wait. The next time forgets them.
-macro_rules! delete {
+macro_rules! delete_on_postgres {
     ($($which:expr),+) => {
-        Sql::both(
-            concat!("DELETE FROM playbacks WHERE ", $($which),+),
-            concat!(
-                "DELETE FROM playbacks WHERE id = ANY (ARRAY(SELECT id FROM playbacks WHERE ",
-                $($which),+,
-                " FOR UPDATE SKIP LOCKED))"
-            ),
+        concat!(
+            "DELETE FROM playbacks WHERE id = ANY (ARRAY(SELECT id FROM playbacks WHERE ",
+            $($which),+,
+            " FOR UPDATE SKIP LOCKED))"
         )
     };
 }
+/// The same on both.
+macro_rules! delete {
+    ($($which:expr),+) => {
+        Sql::both(concat!("DELETE FROM playbacks WHERE ", $($which),+), delete_on_postgres!($($which),+))
+    };
+}
 const FORGET_BEFORE: Sql = delete!("expires_at < $1 AND NOT ", is_attendance!());
-const FORGET_ENDED: Sql = delete!("user_id = $1 AND ended_at < $2 AND NOT ", is_attendance!());
-/// Those of them that are too many. No process has served one of these, so nothing else has to know of their end.
-const FORGET_OPENED: Sql = delete!(
-    "started_at IS NULL AND id IN (SELECT id FROM playbacks \
-     WHERE video_id = $1 AND network IS NOT NULL AND started_at IS NULL AND network = $2 \
-     ORDER BY created_at DESC, id DESC LIMIT 1000 OFFSET $3)"
-);
-const OLDEST: &str = "SELECT id FROM playbacks \
-    WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $2";
+
+pub(crate) mod openings;
+
 const OF_VIDEO: &str = "SELECT id FROM playbacks WHERE video_id = $1 AND ended_at IS NULL";
 const OF_CLIENT: &str = "SELECT id FROM playbacks WHERE client_id = $1 AND ended_at IS NULL";
 const OF_SIGN_IN: &str = "SELECT id FROM playbacks WHERE session_id = $1 AND ended_at IS NULL";
@@ -167,34 +153,6 @@ impl PlaybackRepository {
         Ok(ended)
     }
 
-    /// Opens a session, unless the video's policy has changed since it was looked at; then `None`. Of a user's sessions,
-    /// those that were not seen for the longest time end if there are too many; their ids are returned.
-    pub(crate) async fn open(
-        &self,
-        playback: &NewPlayback,
-        audit: Option<&(Option<NewEvent>, NewEntry)>,
-    ) -> Result<Option<Vec<PlaybackId>>, DbError> {
-        let tx = self.db.write().await?;
-        open_in(tx, playback, audit).await
-    }
-
-    /// Opens a session for somebody whose right has other grounds than owning or administering the video; also `None` if
-    /// these do not suffice any more.
-    pub(crate) async fn open_if(
-        &self,
-        playback: &NewPlayback,
-        viewer: Option<UserId>,
-        suffice: &(dyn Fn(&Grounds) -> bool + Sync),
-    ) -> Result<Option<Vec<PlaybackId>>, DbError> {
-        let mut tx = self.db.write().await?;
-        // A change that takes the right away waits for this session and ends it, or is seen here.
-        let grounds = held(&mut tx, playback.video_id, viewer).await?;
-        if !grounds.is_some_and(|grounds| suffice(&grounds)) {
-            return Ok(None);
-        }
-        open_in(tx, playback, None).await
-    }
-
     /// How a session and its video stand.
     pub(crate) async fn standing(&self, playback: PlaybackId) -> Result<Option<Standing>, DbError> {
         self.db.read().one(STANDING, args![playback]).await
@@ -251,67 +209,6 @@ impl PlaybackRepository {
         tx.commit().await?;
         Ok(gone)
     }
-}
-
-/// Opens a session, and commits.
-async fn open_in(
-    mut tx: Tx,
-    playback: &NewPlayback,
-    audit: Option<&(Option<NewEvent>, NewEntry)>,
-) -> Result<Option<Vec<PlaybackId>>, DbError> {
-    let sql = "SELECT id, policy_version FROM videos WHERE id = $1 AND policy_version = $2 AND deleted_at IS NULL";
-    let policy = tx
-        .one::<Policy>(sql, args![playback.video_id, playback.policy_version])
-        .await?;
-    if policy.is_none() {
-        return Ok(None);
-    }
-    let sql = "INSERT INTO playbacks (id, video_id, user_id, session_id, user_version, policy_version, \
-               created_at, expires_at, last_seen_at, as_admin, share_key, device, network, client_id) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9, $10, $11, $12, $13)";
-    let values = args![
-        playback.id,
-        playback.video_id,
-        playback.user_id,
-        playback.session_id,
-        playback.user_version,
-        playback.policy_version,
-        playback.created_at,
-        playback.expires_at,
-        playback.regardless,
-        playback.share_key.clone(),
-        playback.device.as_str(),
-        playback.network,
-        playback.client_id
-    ];
-    tx.run(sql, values).await?;
-    if let Some((event, entry)) = audit {
-        if let Some(event) = event {
-            outbox::push(&mut tx, event, playback.created_at).await?;
-        }
-        audit::record(&mut tx, entry, playback.created_at).await?;
-    }
-    let too_many = make_room(&mut tx, playback).await?;
-    tx.commit().await?;
-    Ok(Some(too_many))
-}
-
-/// Ends the sessions of a user that are too many, and forgets those that ended before the other nodes looked last, but for
-/// attendance. Of viewers without a sign-in, it forgets those that have asked for no media and are too many of their lecture
-/// and network.
-async fn make_room(tx: &mut Tx, opened: &NewPlayback) -> Result<Vec<PlaybackId>, DbError> {
-    if let Some(network) = opened.network {
-        tx.run(FORGET_OPENED, args![opened.video_id, network, MAX_OPENED])
-            .await?;
-        return Ok(Vec::new());
-    }
-    // A transaction locks once in the order of ids; what locks in no order comes last, because it waits for nobody.
-    let values = args![opened.user_id, MAX_OF_USER];
-    let ended = end_found(tx, OLDEST, values, opened.created_at).await?;
-    metrics::counter!(metric::PLAYBACKS_ENDED).increment(u64::try_from(ended.len()).unwrap_or(0));
-    tx.run(FORGET_ENDED, args![opened.user_id, opened.created_at - KEEP_ENDED])
-        .await?;
-    Ok(ended)
 }
 
 /// Ends those of these sessions that have not ended, and returns their ids.

@@ -15,9 +15,9 @@ use bytes::Bytes;
 use contracts::events::{VideoCreated, VideoUpdated};
 use contracts::{NewEvent, PlaybackId, Timestamp, UserId, VideoId};
 use entitlements::models::change::Affected;
-use entitlements::models::grounds::{Grounds, Viewing};
+use entitlements::models::grounds::Viewing;
 use entitlements::models::sharing::{ShareKey, Visibility};
-use entitlements::repositories::grounds_repository::viewings;
+use entitlements::repositories::grounds_repository::{Situation, viewings};
 use renditions::models::lecture::{Media, Reason, Status};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -221,13 +221,8 @@ impl VideoRepository {
     /// there. Whoever may not know of it must not get here.
     ///
     /// The cache holds nothing that rights rest on, nor the key of its link: those come from the grounds.
-    pub async fn at(
-        &self,
-        id: VideoId,
-        (version, changes): (i64, i64),
-        grounds: &Grounds,
-        cache: &dyn Cache,
-    ) -> Result<Option<Video>, DbError> {
+    pub async fn at(&self, id: VideoId, situation: &Situation, cache: &dyn Cache) -> Result<Option<Video>, DbError> {
+        let (grounds, (version, changes)) = (&situation.grounds, situation.version);
         let key = format!("video:{id}:{version}.{changes}");
         let mut read = None;
         let kept = load(cache, &key, KEPT, async {

@@ -1,7 +1,7 @@
 //! How many sessions one user may have at once, and one lecture without a sign-in.
 
 use crate::metric;
-use crate::models::playback::session::{LiveSession, NewPlayback};
+use crate::models::playback::session::NewPlayback;
 use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
 use crate::services::error::PlaybackError;
 use backing::space::Space;
@@ -40,26 +40,15 @@ impl Leases {
         ended
     }
 
-    /// Fails if no place is left for a session that is about to be opened.
+    /// Fails if no place of a lecture is left for a viewer from a network who is not signed in.
     ///
-    /// Errors: `TooManySessions` with those of the same user that hold the places, to a client its own; `Crowded` without a
-    /// sign-in
-    pub(crate) async fn demand_place(&self, opening: &NewPlayback) -> Result<(), PlaybackError> {
-        let (now, Places { of_user, of_lecture }) = (opening.created_at, self.places);
-        let refusal = if let Some(network) = opening.network {
-            let crowd = self.rows.crowd(opening.video_id, now).await?;
-            (admission(&crowd, network, of_lecture) == Admission::Full).then_some(PlaybackError::Crowded)
-        } else {
-            let slot = (opening.session_id, opening.video_id);
-            let mut live: Vec<LiveSession> = self.rows.live(opening.user_id, slot, now).await?;
-            let held = u32::try_from(live.len()).unwrap_or(u32::MAX);
-            live.retain(|it| opening.client_id.is_none() || it.client == opening.client_id);
-            (of_user > 0 && held >= of_user).then_some(PlaybackError::TooManySessions(live))
-        };
-        refusal.map_or(Ok(()), |error| {
-            metrics::counter!(metric::SESSIONS_REFUSED, "at" => "opening").increment(1);
-            Err(error)
-        })
+    /// Errors: `Crowded`
+    pub(crate) async fn demand_place(&self, network: i64, opening: &NewPlayback) -> Result<(), PlaybackError> {
+        let crowd = self.rows.crowd(opening.video_id, opening.created_at).await?;
+        if admission(&crowd, network, self.places.of_lecture) == Admission::Full {
+            return Err(refused(PlaybackError::Crowded));
+        }
+        Ok(())
     }
 
     /// Gives a session a place at its first media request, and again after a long silence, also on a full disk.
@@ -73,4 +62,10 @@ impl Leases {
         }
         begun
     }
+}
+
+/// Counts that no place was left for a session that was about to be opened.
+pub(crate) fn refused(error: PlaybackError) -> PlaybackError {
+    metrics::counter!(metric::SESSIONS_REFUSED, "at" => "opening").increment(1);
+    error
 }

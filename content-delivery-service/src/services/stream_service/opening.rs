@@ -1,18 +1,20 @@
 //! Opens playback sessions: for people who may watch, for nobody where nobody has to sign in, and for whom a client names.
 
-use super::{StreamService, lasts, version};
+use super::leases::refused;
+use super::{StreamService, version};
 use crate::metric;
 use crate::models::playback::session::{LONGEST, NewPlayback, lifetime};
 use crate::models::videos::video::Video;
+use crate::repositories::playback::playback_repository::openings::{Order, Outcome};
 use crate::services::error::{Denied, PlaybackError};
 use backing::DbError;
 use backing::audit::NewEntry;
 use contracts::events::VideoStreamedByAdmin;
 use contracts::{ClientId, NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
-use entitlements::models::grounds::Grounds;
 use entitlements::models::playback_token::{Claims, USE_MEDIA};
-use entitlements::models::rights::{Asker, Basis, Entitlement, Right, Visit, entitlement};
+use entitlements::models::rights::{Asker, Basis, Entitlement, Right, Visit};
 use entitlements::models::sharing::Visibility;
+use entitlements::services::kept_lectures::Shown;
 use renditions::models::lecture::Status;
 use runtime::{Caller, RequestId};
 use serde_json::json;
@@ -57,8 +59,51 @@ pub(crate) struct Opened {
     pub(crate) expires_at: Timestamp,
 }
 
+/// What a session has to know of a lecture.
+#[derive(Debug, Clone, Copy)]
+struct Film {
+    /// The version of its policy.
+    policy: i64,
+    /// How long a session lasts.
+    lasts: Duration,
+}
+
+impl From<&Video> for Film {
+    fn from(video: &Video) -> Self {
+        let lasts = match video.status {
+            Status::Live => LONGEST,
+            _ => lifetime(video.duration()),
+        };
+        Self {
+            policy: video.policy_version,
+            lasts,
+        }
+    }
+}
+
+impl From<&Shown> for Film {
+    fn from(shown: &Shown) -> Self {
+        Self {
+            policy: shown.policy,
+            lasts: lifetime(shown.duration),
+        }
+    }
+}
+
+/// By what right a session is opened.
+struct By<'a> {
+    film: Film,
+    entitlement: Entitlement,
+    /// The key of the link that gives the right.
+    share_key: Option<&'a str>,
+    /// Whoever owns or administers the lecture, and its owner.
+    handler: Option<(Asker, UserId)>,
+}
+
 impl StreamService {
     /// Opens a session for the caller, or for somebody who is not signed in.
+    ///
+    /// Whether they may watch is known from a moment ago or read, and in either case checked again where the session is written.
     pub(crate) async fn open(
         &self,
         caller: Option<&Caller>,
@@ -68,38 +113,89 @@ impl StreamService {
         let inner = &*self.0;
         let asker = caller.map(|caller| Asker::by(caller, request));
         let key = opening.key.as_deref();
-        let found = inner.videos.find(opening.video).await?;
+        let kept = if key.is_none() {
+            inner.kept.find(opening.video, asker)
+        } else {
+            None
+        };
+        if let Some((entitlement, shown)) = kept {
+            let by = By {
+                film: Film::from(&shown),
+                entitlement,
+                share_key: None,
+                handler: None,
+            };
+            if let Some(opened) = self.open_by(caller, opening, by).await? {
+                return Ok(opened);
+            }
+            // Another node has changed something within the last second.
+        }
+        let reading = inner.kept.begin();
         let visit = Visit { asker, key };
-        let (video, entitlement) = inner.access.watched::<PlaybackError>(found, visit).await?;
-        let video = watchable(video)?;
-        let now = inner.clock.now();
+        let (situation, entitlement) = inner.access.may_watch::<PlaybackError>(opening.video, visit).await?;
+        let video = inner.videos.at(opening.video, &situation, inner.cache.as_ref());
+        let video = watchable(video.await?.ok_or(Denied::NotFound)?)?;
+        if let Some(reading) = reading
+            && entitlement.right == Right::Watch
+            && video.status == Status::Ready
+        {
+            let shown = Shown {
+                document: None,
+                version: (video.version, video.changes),
+                policy: video.policy_version,
+                duration: video.duration(),
+            };
+            inner.kept.keep(reading, (video.id, asker), situation.grounds, shown);
+        }
         // Only a key that was compared is kept.
         let by_link = entitlement.basis == Basis::Sharing && video.visibility == Visibility::Link;
+        let handler = asker.filter(|asker| asker.right(video.owner_id) >= Right::Administer);
+        let by = By {
+            film: Film::from(&video),
+            entitlement,
+            share_key: key.filter(|_| by_link),
+            handler: handler.map(|handler| (handler, video.owner_id)),
+        };
+        let opened = self.open_by(caller, opening, by).await?;
+        opened.ok_or_else(|| asker.map_or(Denied::Unauthenticated, |_| Denied::NotFound).into())
+    }
+
+    /// Opens a session for somebody who had the right a moment ago; `None` if they have it no more.
+    async fn open_by(
+        &self,
+        caller: Option<&Caller>,
+        opening: &Opening,
+        by: By<'_>,
+    ) -> Result<Option<Opened>, PlaybackError> {
+        let (inner, video) = (&*self.0, opening.video);
+        let now = inner.clock.now();
         // Viewers from a network who are not signed in count as one.
         let viewer = match caller {
             Some(caller) => inner.keys.viewer(caller.user_id),
             None => inner.keys.viewer_from(opening.network),
         };
         let playback = NewPlayback {
-            share_key: key.filter(|_| by_link).map(str::to_owned),
+            share_key: by.share_key.map(str::to_owned),
             network: caller.is_none().then(|| i64::from_be_bytes(viewer)),
-            ..new_playback((&video, &opening.device), caller, &entitlement, now)
+            ..new_playback((video, by.film, &opening.device), caller, &by.entitlement, now)
         };
         self.find_place(opening, &playback).await?;
-        let mut opened = self.write(&playback, &video, asker).await;
-        if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
-            opened = self.write(&playback, &video, asker).await;
-        }
-        let Some(too_many) = opened? else {
-            return Err(asker.map_or(Denied::Unauthenticated, |_| Denied::NotFound).into());
+        let audit = by
+            .handler
+            .and_then(|(handler, owner)| audited(handler, playback.id, (video, owner)));
+        let order = Order {
+            playback: playback.clone(),
+            audit,
         };
-        inner.open.end(&too_many, now);
+        if !self.written(order).await? {
+            return Ok(None);
+        }
         // A sign-in that ended meanwhile may have ended its sessions just before this one was written.
         if caller.is_some_and(|caller| inner.authenticator.refuses(caller)) {
             inner.playbacks.end(playback.id, now).await?;
             return Err(Denied::Unauthenticated.into());
         }
-        Ok(self.handed_out(&playback, viewer))
+        Ok(Some(self.handed_out(&playback, viewer)))
     }
 
     /// Opens a session for the user whom a client names. The client's word suffices, whatever the rights of that user here;
@@ -127,7 +223,7 @@ impl StreamService {
             session_id: SessionId::generate(),
             client_id: Some(of.client),
             regardless: true,
-            ..new_playback((&video, &opening.device), None, &word, now)
+            ..new_playback((video.id, Film::from(&video), &opening.device), None, &word, now)
         };
         self.find_place(opening, &playback).await?;
         let entry = NewEntry {
@@ -139,12 +235,13 @@ impl StreamService {
             details: json!({"client_id": of.client, "user_id": of.user, "playback_id": playback.id}),
             request: Some(request.as_str().to_owned()),
         };
-        let audit = (None, entry);
-        let mut opened = inner.playbacks.open(&playback, Some(&audit)).await;
-        if matches!(opened, Err(DbError::Full)) && inner.space.release_ballast().await {
-            opened = inner.playbacks.open(&playback, Some(&audit)).await;
+        let order = Order {
+            playback: playback.clone(),
+            audit: Some((None, entry)),
+        };
+        if !self.written(order).await? {
+            return Err(Denied::NotFound.into());
         }
-        inner.open.end(&opened?.ok_or(Denied::NotFound)?, now);
         // A client that was deleted meanwhile, or an account that was deactivated, may have lost its sessions just before this
         // one was written.
         let denied = if inner.authenticator.refuses_client(of.client, of.token) {
@@ -163,7 +260,7 @@ impl StreamService {
         Ok(self.handed_out(&playback, inner.keys.viewer(of.user)))
     }
 
-    /// Ends the session that is taken over, and fails if there is no place for the new one.
+    /// Ends the session that is taken over; fails if there is no place for one without a sign-in.
     async fn find_place(&self, opening: &Opening, playback: &NewPlayback) -> Result<(), PlaybackError> {
         let (inner, now) = (&*self.0, playback.created_at);
         if let Some(other) = opening.take_over
@@ -171,34 +268,32 @@ impl StreamService {
         {
             inner.open.end(&[other], now);
         }
-        inner.leases.demand_place(playback).await
+        match playback.network {
+            Some(network) => inner.leases.demand_place(network, playback).await,
+            None => Ok(()),
+        }
     }
 
-    /// Writes a session; `None` if its viewer's right has ended meanwhile.
-    async fn write(
-        &self,
-        playback: &NewPlayback,
-        video: &Video,
-        asker: Option<Asker>,
-    ) -> Result<Option<Vec<PlaybackId>>, DbError> {
-        let inner = &*self.0;
-        let Some(handler) = asker.filter(|asker| asker.right(video.owner_id) >= Right::Administer) else {
-            let key = playback.share_key.as_deref();
-            let visit = Visit { asker, key };
-            let (now, until) = (playback.created_at, playback.expires_at);
-            let suffice = |grounds: &Grounds| lasts(&entitlement(grounds, visit, now), until);
-            let viewer = asker.map(|asker| asker.user);
-            return inner.playbacks.open_if(playback, viewer, &suffice).await;
-        };
-        let details = json!({ "playback_id": playback.id });
-        let audit = handler.audited("stream_video", (video.id, video.owner_id), details);
-        let audit = audit.map(|entry| {
-            let (owner_id, admin_id) = (video.owner_id, handler.user);
-            tracing::info!(video = %video.id, owner = %owner_id, admin = %admin_id, "an admin opens a stream");
-            let data = VideoStreamedByAdmin { owner_id, admin_id };
-            (Some(NewEvent::of_video(video.id, data.into())), entry)
-        });
-        inner.playbacks.open(playback, audit.as_ref()).await
+    /// Writes a session; whether its viewer still has the right.
+    ///
+    /// Errors: `TooManySessions` with those of the same user that hold the places, to a client its own
+    async fn written(&self, order: Order) -> Result<bool, PlaybackError> {
+        let (inner, now, client) = (&*self.0, order.playback.created_at, order.playback.client_id);
+        let mut outcome = inner.openings.open(order.clone()).await;
+        if matches!(outcome, Err(DbError::Full)) && inner.space.release_ballast().await {
+            outcome = inner.openings.open(order).await;
+        }
+        match outcome? {
+            Outcome::Open(too_many) => {
+                inner.open.end(&too_many, now);
+                Ok(true)
+            }
+            Outcome::NoRight => Ok(false),
+            Outcome::NoPlace(mut live) => {
+                live.retain(|it| client.is_none() || it.client == client);
+                Err(refused(PlaybackError::TooManySessions(live)))
+            }
+        }
     }
 
     /// The session with its token.
@@ -222,27 +317,37 @@ impl StreamService {
     }
 }
 
+/// What is told of a session that is opened by somebody who administers another's lecture.
+fn audited(
+    handler: Asker,
+    playback: PlaybackId,
+    (video, owner): (VideoId, UserId),
+) -> Option<(Option<NewEvent>, NewEntry)> {
+    let details = json!({ "playback_id": playback });
+    let entry = handler.audited("stream_video", (video, owner), details)?;
+    let (owner_id, admin_id) = (owner, handler.user);
+    tracing::info!(%video, owner = %owner_id, admin = %admin_id, "an admin opens a stream");
+    let data = VideoStreamedByAdmin { owner_id, admin_id };
+    Some((Some(NewEvent::of_video(video, data.into())), entry))
+}
+
 /// A session that begins now and does not outlive its viewer's right.
 fn new_playback(
-    (video, device): (&Video, &str),
+    (video, film, device): (VideoId, Film, &str),
     caller: Option<&Caller>,
     entitlement: &Entitlement,
     now: Timestamp,
 ) -> NewPlayback {
-    let duration = Duration::from_micros(video.duration_us.unwrap_or(0).unsigned_abs());
-    let longest = match video.status {
-        Status::Live => now + LONGEST,
-        _ => now + lifetime(duration),
-    };
+    let longest = now + film.lasts;
     let ends = entitlement.until.map_or(longest, |until| until.min(longest));
     NewPlayback {
         id: PlaybackId::generate(),
-        video_id: video.id,
+        video_id: video,
         user_id: caller.map_or(UserId::from(Uuid::nil()), |caller| caller.user_id),
         session_id: caller.map_or(SessionId::from(Uuid::nil()), |caller| caller.session_id),
         client_id: None,
         user_version: caller.map_or(0, |caller| caller.version),
-        policy_version: video.policy_version,
+        policy_version: film.policy,
         device: device.to_owned(),
         regardless: entitlement.right == Right::Administer,
         share_key: None,

@@ -246,7 +246,7 @@ async fn reconcile(db: &Db, history: &History, happened: usize) {
 
 async fn found(db: &Db, video: VideoId, user: UserId) -> Vec<CourseGround> {
     let found = GroundsRepository::new(db.clone()).of(video, Some(user)).await.unwrap();
-    let courses = found.unwrap().courses.into_iter();
+    let courses = found.unwrap().grounds.courses.into_iter();
     // What is compared are rights; after which events they are held is another matter.
     sorted(courses.map(|it| CourseGround { sequence: 0, ..it }).collect())
 }

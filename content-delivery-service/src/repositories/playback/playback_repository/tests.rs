@@ -1,9 +1,16 @@
+use super::openings::*;
 use super::*;
 use crate::MIGRATIONS;
+use crate::models::playback::session::NewPlayback;
 use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
+use backing::audit::{self, NewEntry};
+use backing::outbox;
+use contracts::NewEvent;
 use contracts::events::VideoStreamedByAdmin;
 use entitlements::models::places::Places;
 use entitlements::repositories::playback_key_repository::{PlaybackKeyRepository, SealedKey};
+use futures::future::join_all;
+use std::time::Duration;
 use testing::{TestDatabase, databases, until};
 
 const NOW: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -31,13 +38,22 @@ fn session(video_id: VideoId, user_id: UserId) -> NewPlayback {
         user_version: 1,
         policy_version: 1,
         client_id: None,
-        regardless: false,
+        regardless: true,
         share_key: None,
         network: None,
         device: "Firefox on Linux".to_owned(),
         created_at: NOW,
         expires_at: NOW + Duration::from_secs(900),
     }
+}
+
+/// Opens a session of somebody who may have any number of places.
+async fn open(db: &Db, playback: &NewPlayback) -> Outcome {
+    let order = Order {
+        playback: playback.clone(),
+        audit: None,
+    };
+    Openings::new(db.clone(), 0).open(order).await.unwrap()
 }
 
 async fn end_now(db: &Db, ending: Ending) -> Vec<PlaybackId> {
@@ -53,7 +69,7 @@ async fn a_session_stands_until_it_is_ended() {
         let (playbacks, owner) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
         let new = session(video(&engine.db, owner).await, owner);
         assert!(playbacks.standing(new.id).await.unwrap().is_none(), "{}", engine.name);
-        assert_eq!(playbacks.open(&new, None).await.unwrap(), Some(Vec::new()));
+        assert_eq!(open(&engine.db, &new).await, Outcome::Open(Vec::new()));
         let standing = playbacks.standing(new.id).await.unwrap().unwrap();
         assert_eq!((standing.video_id, standing.policy_version), (new.video_id, 1));
         assert_eq!((standing.ended_at, standing.deleted_at), (None, None));
@@ -85,17 +101,79 @@ async fn no_session_is_opened_under_a_policy_that_is_over() {
             details: serde_json::json!({}),
             request: None,
         };
-        let audit = Some((Some(event), entry));
-        assert_eq!(
-            playbacks.open(&old, audit.as_ref()).await.unwrap(),
-            None,
-            "{}",
-            engine.name
-        );
+        let order = Order {
+            playback: old.clone(),
+            audit: Some((Some(event), entry)),
+        };
+        let outcome = Openings::new(engine.db.clone(), 3).open(order).await.unwrap();
+        assert_eq!(outcome, Outcome::NoRight, "{}", engine.name);
         let recorded = audit::entries(engine.db.read(), None, 1).await.unwrap();
         assert_eq!(recorded, []);
         assert!(playbacks.standing(old.id).await.unwrap().is_none());
         assert_eq!(outbox::waiting(&engine.db).await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn sessions_that_are_opened_together_have_each_their_own_right_and_place() {
+    for engine in each_engine().await {
+        let db = &engine.db;
+        let (owner, stranger, busy) = (UserId::generate(), UserId::generate(), UserId::generate());
+        let (shared, private) = (video(db, owner).await, video(db, owner).await);
+        let sql = "UPDATE videos SET visibility = 'signed_in' WHERE id = $1";
+        write(db, sql, args![shared]).await;
+        let by_right = |video, user| NewPlayback {
+            regardless: false,
+            ..session(video, user)
+        };
+        let mut held = Vec::new();
+        for n in 0..3 {
+            let new = by_right(shared, busy);
+            assert_eq!(open(db, &new).await, Outcome::Open(Vec::new()), "{}", engine.name);
+            let sql = "UPDATE playbacks SET started_at = $2, last_seen_at = $2 WHERE id = $1";
+            write(db, sql, args![new.id, NOW + Duration::from_secs(n)]).await;
+            held.insert(0, new);
+        }
+        let crowd: Vec<_> = (0..40).map(|_| by_right(shared, UserId::generate())).collect();
+        let (own, not_theirs) = (by_right(private, owner), by_right(private, stranger));
+        let (one_too_many, another_video) = (by_right(shared, busy), by_right(private, busy));
+        let in_place = NewPlayback {
+            session_id: held[0].session_id,
+            ..by_right(shared, busy)
+        };
+        let outdated = NewPlayback {
+            policy_version: 0,
+            ..by_right(shared, stranger)
+        };
+        let all = [&not_theirs, &one_too_many, &another_video, &outdated, &own, &in_place];
+        let all: Vec<&NewPlayback> = all.into_iter().chain(&crowd).collect();
+        let (openings, before) = (Openings::new(db.clone(), 3), db.writes());
+        let outcomes = join_all(all.iter().map(|&playback| {
+            let (playback, audit) = (playback.clone(), None);
+            openings.open(Order { playback, audit })
+        }));
+        let outcomes: Vec<Outcome> = outcomes.await.into_iter().map(Result::unwrap).collect();
+        let [refused, full, unseen, late, rest @ ..] = outcomes.as_slice() else {
+            panic!()
+        };
+        assert_eq!([refused, unseen, late], [&Outcome::NoRight; 3], "{}", engine.name);
+        let Outcome::NoPlace(live) = full else {
+            panic!("{full:?}")
+        };
+        assert!(live.iter().map(|it| it.id).eq(held.iter().map(|it| it.id)), "{live:?}");
+        assert!(rest.iter().all(|it| *it == Outcome::Open(Vec::new())), "{rest:?}");
+        let playbacks = PlaybackRepository::new(db.clone());
+        for (playback, outcome) in all.iter().zip(&outcomes) {
+            let is_there = playbacks.standing(playback.id).await.unwrap().is_some();
+            assert_eq!(
+                is_there,
+                matches!(outcome, Outcome::Open(_)),
+                "{}: {outcome:?}",
+                engine.name
+            );
+        }
+        let statements = db.writes() - before;
+        assert!(statements < 40, "{}: {statements} for 46 sessions", engine.name);
     }
 }
 
@@ -106,7 +184,7 @@ async fn the_end_of_a_sign_in_ends_its_open_sessions() {
         let video = video(&engine.db, owner).await;
         let (one, two) = (session(video, owner), session(video, owner));
         for new in [&one, &two] {
-            playbacks.open(new, None).await.unwrap();
+            open(&engine.db, new).await;
         }
         let ending = Ending::SignIn(one.session_id);
         assert_eq!(end_now(&engine.db, ending).await, [one.id], "{}", engine.name);
@@ -119,7 +197,7 @@ async fn the_end_of_a_sign_in_ends_its_open_sessions() {
 #[tokio::test]
 async fn a_newer_version_of_a_user_ends_what_older_ones_opened() {
     for engine in each_engine().await {
-        let (playbacks, user) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
+        let user = UserId::generate();
         let (own, other) = (
             video(&engine.db, user).await,
             video(&engine.db, UserId::generate()).await,
@@ -132,7 +210,7 @@ async fn a_newer_version_of_a_user_ends_what_older_ones_opened() {
         };
         let somebodys = session(own, UserId::generate());
         for new in [&mine, &theirs, &later, &somebodys] {
-            playbacks.open(new, None).await.unwrap();
+            open(&engine.db, new).await;
         }
         let ended = end_now(&engine.db, Ending::OthersBelow(user, 2)).await;
         assert_eq!(ended, [theirs.id], "{}", engine.name);
@@ -165,7 +243,7 @@ async fn many_sessions_are_ended_in_the_order_in_which_other_changes_lock_them()
         let [low, high] = opened;
         // The table has the higher id first.
         for new in [&high, &low] {
-            playbacks.open(new, None).await.unwrap();
+            open(&engine.db, new).await;
         }
         let mut other = engine.db.write().await.unwrap();
         let touch = "UPDATE playbacks SET last_seen_at = last_seen_at WHERE id = $1";
@@ -205,14 +283,14 @@ async fn the_session_that_was_not_seen_for_the_longest_time_ends_for_one_too_man
                 ..session(video, user)
             };
             assert_eq!(
-                playbacks.open(&new, None).await.unwrap(),
-                Some(Vec::new()),
+                open(&engine.db, &new).await,
+                Outcome::Open(Vec::new()),
                 "{}",
                 engine.name
             );
             opened.push(new.id);
         }
-        playbacks.open(&session(video, UserId::generate()), None).await.unwrap();
+        open(&engine.db, &session(video, UserId::generate())).await;
         let later = NOW + Duration::from_secs(300);
         playbacks.saw(&[(opened[0], later)]).await.unwrap();
         for (n, ended) in [(0, opened[1]), (61, opened[2])] {
@@ -221,8 +299,8 @@ async fn the_session_that_was_not_seen_for_the_longest_time_ends_for_one_too_man
                 ..session(video, user)
             };
             assert_eq!(
-                playbacks.open(&new, None).await.unwrap(),
-                Some(vec![ended]),
+                open(&engine.db, &new).await,
+                Outcome::Open(vec![ended]),
                 "{}",
                 engine.name
             );
@@ -243,7 +321,7 @@ async fn changed_policies_are_found_and_old_sessions_forgotten() {
     for engine in each_engine().await {
         let (playbacks, owner) = (PlaybackRepository::new(engine.db.clone()), UserId::generate());
         let new = session(video(&engine.db, owner).await, owner);
-        playbacks.open(&new, None).await.unwrap();
+        open(&engine.db, &new).await;
         let policies = playbacks.policies_since(NOW).await.unwrap();
         let policies: Vec<_> = policies
             .iter()
@@ -279,7 +357,7 @@ async fn sessions_that_have_ended_or_are_forgotten_are_told_to_whoever_saw_them(
         let video = video(&engine.db, user).await;
         let sessions = [session(video, user), session(video, user)];
         for new in &sessions {
-            playbacks.open(new, None).await.unwrap();
+            open(&engine.db, new).await;
         }
         let [living, ended] = sessions.map(|new| new.id);
         let sql = "UPDATE playbacks SET ended_at = $2 WHERE id = $1";
@@ -319,7 +397,7 @@ async fn the_attendance_of_a_live_lecture_is_kept_as_long_as_the_lecture() {
         };
         let (present, late) = (session(live, user), session(live, user));
         for (new, begun) in [(&stranger, 0), (&present, 0), (&late, 20)] {
-            playbacks.open(new, None).await.unwrap();
+            open(&engine.db, new).await;
             let places = Places {
                 of_user: 3,
                 of_lecture: 0,
@@ -339,7 +417,7 @@ async fn the_attendance_of_a_live_lecture_is_kept_as_long_as_the_lecture() {
             created_at: at(200),
             ..session(live, user)
         };
-        playbacks.open(&another, None).await.unwrap();
+        open(&engine.db, &another).await;
         assert_eq!(kept().await, [true, true, false], "{}", engine.name);
         playbacks.forget_before(at(901)).await.unwrap();
         assert_eq!(kept().await, [false, true, false], "{}", engine.name);
@@ -375,7 +453,7 @@ async fn who_opens_sessions_without_a_sign_in_and_asks_for_nothing_pushes_out_on
         let (elsewhere, beside, begun) = (from(1, shared), from(2, other), from(2, shared));
         let oldest = from(2, shared);
         for new in [&elsewhere, &beside, &begun, &oldest] {
-            playbacks.open(new, None).await.unwrap();
+            open(&engine.db, new).await;
         }
         let leases = LeaseRepository::new(engine.db.clone());
         let any = Places {
@@ -394,7 +472,7 @@ async fn who_opens_sessions_without_a_sign_in_and_asks_for_nothing_pushes_out_on
                 created_at,
                 ..from(2, shared)
             };
-            assert_eq!(playbacks.open(&new, None).await.unwrap(), Some(Vec::new()));
+            assert_eq!(open(&engine.db, &new).await, Outcome::Open(Vec::new()));
         }
         assert!(
             playbacks.standing(oldest.id).await.unwrap().is_none(),
@@ -414,7 +492,8 @@ async fn no_statement_of_sessions_reads_a_whole_table() {
     for test in each_engine().await {
         for (what, sql, values) in [
             ("a session", STANDING.into(), args![playback]),
-            ("a user's old ends", FORGET_ENDED, args![user, NOW]),
+            ("users' old ends", FORGET_ENDED, args!["[]", NOW]),
+            ("users with too many", CROWDED, args!["[]", MAX_OF_USER]),
             ("a user's oldest", OLDEST.into(), args![user, MAX_OF_USER]),
             ("a network's oldest", FORGET_OPENED, args![video, 7_i64, MAX_OPENED]),
             ("ends", ENDED_SINCE.into(), args![NOW]),
