@@ -2,7 +2,7 @@
 //!
 //! `load ADDRESS CONNECTIONS SECONDS [--headers FILE] PATH...` prints one line of JSON: `requests`, `bytes` of bodies, `p50`
 //! and `p99` in milliseconds from a request to its last byte. Each line of FILE is a bearer's `Authorization`, after
-//! which tabs separate further headers; connections take turns with them, and ask for JSON.
+//! which tabs separate further headers; requests take turns with them, and ask for JSON.
 //!
 //! A thread drives a connection with blocking calls. `MSG_TRUNC` makes TCP discard bytes instead of copying them, so that
 //! the client leaves the processors to the server.
@@ -23,8 +23,6 @@ const DROPPED: usize = 1_024 * 1_024;
 struct Wire {
     stream: TcpStream,
     host: String,
-    /// Further headers with their line ends, or nothing.
-    header: String,
     scratch: Vec<u8>,
 }
 
@@ -35,20 +33,19 @@ struct Tally {
 }
 
 impl Wire {
-    fn open(host: &str, header: &str) -> Result<Self> {
+    fn open(host: &str) -> Result<Self> {
         let stream = TcpStream::connect(host).with_context(|| host.to_owned())?;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream,
             host: host.to_owned(),
-            header: header.to_owned(),
             scratch: vec![0; DROPPED],
         })
     }
 
-    /// Sends a GET request and receives the whole response; returns the body's length.
-    fn get(&mut self, path: &str) -> Result<u64> {
-        let (host, header) = (&self.host, &self.header);
+    /// Sends a GET request with further headers and their line ends, and receives the whole response; returns the body's length.
+    fn get(&mut self, path: &str, header: &str) -> Result<u64> {
+        let host = &self.host;
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{header}\r\n");
         self.stream.write_all(request.as_bytes())?;
         let (head, received) = self.head()?;
@@ -86,15 +83,27 @@ fn content_length(head: &str) -> Option<u64> {
     lengths.next()?.1.trim().parse().ok()
 }
 
-fn drive(host: &str, header: &str, first: usize, paths: &[String], until: Instant) -> Result<Tally> {
-    let mut wire = Wire::open(host, header)?;
+/// Asks on one connection; its number and the connections' say with which headers.
+fn drive(
+    host: &str,
+    (first, connections): (usize, usize),
+    (headers, paths): (&[String], &[String]),
+    until: Instant,
+) -> Result<Tally> {
+    let mut wire = Wire::open(host)?;
     let mut tally = Tally::default();
+    let headers = headers
+        .iter()
+        .map(String::as_str)
+        .chain(headers.is_empty().then_some(""));
+    let headers: Vec<&str> = headers.collect();
+    let mut headers = headers.iter().cycle().skip(first % headers.len()).step_by(connections);
     for path in paths.iter().cycle().skip(first % paths.len()) {
         let begun = Instant::now();
         if begun >= until {
             break;
         }
-        tally.bytes += wire.get(path)?;
+        tally.bytes += wire.get(path, headers.next().copied().unwrap_or_default())?;
         tally.times.push(begun.elapsed());
     }
     Ok(tally)
@@ -114,13 +123,13 @@ fn main() -> Result<()> {
         .map(|line| format!("Accept: application/json\r\n{}\r\n", line.replace('\t', "\r\n")))
         .collect();
     ensure!(!paths.is_empty(), "no PATH");
-    let (host, paths) = (Arc::new(host.clone()), Arc::new(paths.to_vec()));
+    let (host, headers, paths) = (Arc::new(host.clone()), Arc::new(headers), Arc::new(paths.to_vec()));
     let until = Instant::now() + Duration::try_from_secs_f64(seconds.parse()?)?;
-    let threads: Vec<_> = (0..connections.parse()?)
+    let connections: usize = connections.parse()?;
+    let threads: Vec<_> = (0..connections)
         .map(|first| {
-            let (host, paths) = (Arc::clone(&host), Arc::clone(&paths));
-            let header = headers.get(first % headers.len().max(1)).cloned().unwrap_or_default();
-            std::thread::spawn(move || drive(&host, &header, first, &paths, until))
+            let (host, headers, paths) = (Arc::clone(&host), Arc::clone(&headers), Arc::clone(&paths));
+            std::thread::spawn(move || drive(&host, (first, connections), (&headers, &paths), until))
         })
         .collect();
     let mut all = Tally::default();
