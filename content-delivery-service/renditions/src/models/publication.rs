@@ -63,6 +63,8 @@ pub enum Published {
 pub struct Tally {
     /// The number of published pieces.
     pub pieces: i64,
+    /// The lowest number of them: pieces are encoded side by side, and only what begins with the first can be watched.
+    pub first: Option<i64>,
     /// The number of the last piece, once it is published.
     pub last: Option<i64>,
     /// Units: 90 kHz
@@ -206,7 +208,7 @@ pub fn done_share(made: &[Description], tally: impl Fn(&RenditionName) -> Tally)
 
 /// Whether a lecture can be watched: at least one of its rungs, if it has any, and each of its sounds have begun.
 pub fn is_playable(plan: &Plan, of: impl Fn(&RenditionName) -> Tally) -> bool {
-    let begun = |name: &RenditionName| of(name).pieces > 0;
+    let begun = |name: &RenditionName| of(name).first == Some(0);
     let picture = plan.rungs.iter().any(|rung| begun(&rung.name));
     let mut sounds = plan.sounds.iter();
     if plan.rungs.is_empty() {

@@ -46,10 +46,10 @@ static RENDITIONS: LazyLock<PerVideos> = LazyLock::new(|| {
 /// Published and running work.
 static WORK: LazyLock<PerVideos> = LazyLock::new(|| {
     PerVideos::new(
-        "SELECT video_id, generation, rendition, COUNT(*) AS pieces, MAX(CASE WHEN is_last THEN piece END) AS last, \
+        "SELECT video_id, generation, rendition, COUNT(*) AS pieces, MIN(piece) AS first, MAX(CASE WHEN is_last THEN piece END) AS last, \
          CAST(SUM(ticks) AS BIGINT) AS ticks, CAST(SUM(bytes) AS BIGINT) AS bytes, NULL AS work, NULL AS reported_at \
          FROM pieces WHERE video_id IN ({videos}) GROUP BY video_id, generation, rendition \
-         UNION ALL SELECT video_id, generation, '', 0, NULL, ticks, 0, work, updated_at \
+         UNION ALL SELECT video_id, generation, '', 0, NULL, NULL, ticks, 0, work, updated_at \
          FROM encodings WHERE video_id IN ({videos}) AND updated_at >= $1",
         2,
     )
@@ -76,6 +76,7 @@ record! {
         generation: i64,
         rendition: String,
         pieces: i64,
+        first: Option<i64>,
         last: Option<i64>,
         ticks: i64,
         bytes: i64,
@@ -213,7 +214,8 @@ fn progress_of(plan: &PlanRow, read: &Read) -> PlanProgress {
         match &row.work {
             None => {
                 if let Some(tally) = tallies.get_mut(row.rendition.as_str()) {
-                    (tally.pieces, tally.last, tally.ticks, tally.bytes) = (row.pieces, row.last, row.ticks, row.bytes);
+                    (tally.pieces, tally.first, tally.last) = (row.pieces, row.first, row.last);
+                    (tally.ticks, tally.bytes) = (row.ticks, row.bytes);
                 }
             }
             Some(work) => {

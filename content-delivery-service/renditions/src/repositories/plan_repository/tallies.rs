@@ -11,6 +11,7 @@ record! {
     struct TallyRow {
         rendition: RenditionName,
         pieces: i64,
+        first: Option<i64>,
         last: Option<i64>,
         ticks: i64,
         bytes: i64,
@@ -26,7 +27,7 @@ record! {
     }
 }
 
-const TALLIES: &str = "SELECT rendition, COUNT(*) AS pieces, MAX(CASE WHEN is_last THEN piece END) AS last, \
+const TALLIES: &str = "SELECT rendition, COUNT(*) AS pieces, MIN(piece) AS first, MAX(CASE WHEN is_last THEN piece END) AS last, \
     CAST(SUM(ticks) AS BIGINT) AS ticks, CAST(SUM(bytes) AS BIGINT) AS bytes FROM pieces \
     WHERE video_id = $1 AND generation = $2 GROUP BY rendition";
 const RENDITIONS: &str = "SELECT name, codecs, failure_code, failure_message FROM renditions \
@@ -53,7 +54,8 @@ pub(super) async fn tallies(
     let mut tallies: HashMap<RenditionName, Tally> = made.collect();
     for row in tx.all::<TallyRow>(TALLIES, args![video, generation]).await? {
         let tally = tallies.entry(row.rendition).or_default();
-        (tally.pieces, tally.last, tally.ticks, tally.bytes) = (row.pieces, row.last, row.ticks, row.bytes);
+        (tally.pieces, tally.first, tally.last) = (row.pieces, row.first, row.last);
+        (tally.ticks, tally.bytes) = (row.ticks, row.bytes);
     }
     Ok(tallies)
 }

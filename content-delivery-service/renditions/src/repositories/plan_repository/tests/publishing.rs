@@ -33,6 +33,26 @@ async fn a_worker_that_lost_its_task_publishes_nothing() {
 }
 
 #[tokio::test]
+async fn a_lecture_whose_second_piece_comes_first_can_be_watched_once_its_first_one_is_there() {
+    for house in House::on_each_engine().await {
+        let mut claimed = Vec::new();
+        while let Some(one) = house.try_claim().await {
+            claimed.push(one);
+        }
+        let mut published = Vec::new();
+        for key in ["audio-0", "240p-1", "240p-0"] {
+            let (task, work) = claimed.iter().find(|(_, work)| work.key() == key).unwrap();
+            assert_eq!(house.publish(&house.publication(work), task).await, Published::Done);
+            let video = house.video().await;
+            published.push((video.status, video.playable_at.is_some()));
+        }
+        let not_yet = (Status::Processing, false);
+        let expected = [not_yet, not_yet, (Status::Playable, true)];
+        assert_eq!(published, expected, "{}", house.database.name);
+    }
+}
+
+#[tokio::test]
 async fn a_piece_that_needs_another_init_segment_is_not_published_nor_is_what_comes_with_it() {
     for house in House::on_each_engine().await {
         let (task, work) = house.claim_work("240p-0").await;

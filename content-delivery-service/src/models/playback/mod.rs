@@ -1,3 +1,0 @@
-//! Playback sessions, and what the media plane serves to them.
-
-pub(crate) mod session;
