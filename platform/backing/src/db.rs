@@ -11,7 +11,6 @@
 
 mod connect;
 mod error;
-mod gather;
 mod inspect;
 mod many_rows;
 mod migrate;
@@ -21,7 +20,6 @@ mod transaction;
 mod value;
 
 pub use error::DbError;
-pub use gather::Gather;
 pub use inspect::Inspected;
 pub use migrate::{Fill, Migration};
 pub use record::{Column, Record, Row, parse};

@@ -56,5 +56,6 @@ pub use running::Running;
 pub use server::Quiet;
 pub use service::{Background, Service, Shutdown};
 pub use signals::signals;
+pub use spawner::gather::Gather;
 pub use spawner::{Spawner, TaskSet, WorkLost};
 pub use utoipa_axum::routes;

@@ -1,5 +1,7 @@
 //! Work that continues after its starter is gone, such as a request whose client disconnected.
 
+pub(crate) mod gather;
+
 use std::future::Future;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::task::TaskTracker;

@@ -22,7 +22,8 @@ pub enum DbError {
 
 impl DbError {
     /// The same error for another one who asked.
-    pub(super) fn retold(&self) -> Self {
+    #[must_use]
+    pub fn retold(&self) -> Self {
         match self {
             Self::Unique(what) => Self::Unique(what.clone()),
             Self::Full => Self::Full,

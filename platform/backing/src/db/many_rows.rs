@@ -83,7 +83,7 @@ impl Template {
     }
 
     /// The statement and its values for SQLite, which would look for each name of a placeholder among all others: they have none.
-    pub(super) fn unnamed(&self, rows: Vec<Vec<Value>>) -> (String, Vec<Value>) {
+    pub(super) fn unnamed(&self, rows: &[Vec<Value>]) -> (String, Vec<Value>) {
         let text = self.text(rows.len(), |text, _, _| text.push('?'));
         let numbers = || {
             let group = self.group.iter();
@@ -167,7 +167,7 @@ mod tests {
         );
         assert_eq!(template.repeated(1), text);
         let rows = [("a", 1_i64), ("b", 2)].map(|(one, other)| args![one, other]);
-        let (text, values) = template.unnamed(rows.to_vec());
+        let (text, values) = template.unnamed(&rows);
         assert_eq!(
             text,
             "INSERT INTO t (a, b, c) VALUES (?, ?, lower(?) || ')'), (?, ?, lower(?) || ')') ON CONFLICT (a) DO NOTHING"

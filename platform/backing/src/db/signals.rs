@@ -46,10 +46,20 @@ impl Watched {
         self.doubtful_until.fetch_max(until, Ordering::SeqCst);
     }
 
-    /// Whether a statement may change one of the tables. It is enough that it names one, and does more than read.
+    /// Whether a statement that does more than read may change one of the tables: the one that it names first, and of a statement
+    /// of another form any that it names.
     fn is_touched_by(&self, statement: &str) -> bool {
         let mut words = statement.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-        words.any(|word| self.tables.contains(&word))
+        let mut rest = words.clone();
+        let table = match (rest.next(), rest.next(), rest.next()) {
+            (Some("INSERT"), Some("INTO"), table) | (Some("DELETE"), Some("FROM"), table) => table,
+            (Some("UPDATE"), table, _) => table,
+            _ => None,
+        };
+        match table {
+            Some(table) => self.tables.contains(&table),
+            None => words.any(|word| self.tables.contains(&word)),
+        }
     }
 }
 
@@ -174,5 +184,30 @@ impl Signals {
 
     pub(crate) fn tasks(&self) -> watch::Receiver<u64> {
         self.tasks.subscribe()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_touches_the_table_that_it_changes_and_not_those_that_it_only_reads() {
+        let watched = Watched::new(&["videos", "courses"]);
+        for (is_touched, statement) in [
+            (true, "INSERT INTO videos (id) SELECT id FROM uploads"),
+            (true, "UPDATE videos SET title = $1"),
+            (true, "DELETE FROM courses WHERE id = $1"),
+            (true, "WITH old AS (SELECT 1) UPDATE courses SET title = $1"),
+            (true, "INSERT OR REPLACE INTO videos (id) VALUES ($1)"),
+            (false, "DELETE FROM playbacks WHERE id IN (SELECT id FROM videos)"),
+            (
+                false,
+                "UPDATE uploads SET length = $1 WHERE EXISTS (SELECT 1 FROM videos)",
+            ),
+            (false, "INSERT INTO watches (id) SELECT id FROM courses"),
+        ] {
+            assert_eq!(watched.is_touched_by(statement), is_touched, "{statement}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use uuid::Uuid;
 
 /// Everything that a snapshot reads, it reads as of its first statement.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
@@ -174,6 +175,13 @@ impl Tx {
         Ok(())
     }
 
+    /// Lets the transaction wait for others that count what the same user or lecture has, and later ones wait for its end.
+    pub async fn one_by_one(&mut self, counted: Uuid) -> Result<(), DbError> {
+        let (_, low) = counted.as_u64_pair();
+        self.lock("SELECT pg_advisory_xact_lock($1)", crate::args![low.cast_signed()])
+            .await
+    }
+
     /// Runs a statement and returns how many rows it changed.
     pub async fn run(&mut self, sql: impl Into<Sql>, args: Vec<Value>) -> Result<u64, DbError> {
         let sql = sql.into();
@@ -203,7 +211,7 @@ impl Tx {
             let (repeated, values) = if self.inner.is_postgres() {
                 (template.repeated(some.len()), some.into_iter().flatten().collect())
             } else {
-                template.unnamed(some)
+                template.unnamed(&some)
             };
             self.begin_statement(text)?;
             let result = self.inner.execute_once(repeated, values).await;

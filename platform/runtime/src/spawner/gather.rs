@@ -1,6 +1,7 @@
 //! Questions that come at the same time, asked as one.
 
-use super::DbError;
+use crate::Spawner;
+use backing::DbError;
 use futures::future::BoxFuture;
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -23,6 +24,7 @@ type Ask<Q, A> = dyn Fn(Vec<Q>) -> BoxFuture<'static, Answer<Vec<A>>> + Send + S
 ///
 /// The question goes on when somebody who asked has gone.
 pub struct Gather<Q, A> {
+    spawner: Spawner,
     ask: Arc<Ask<Q, A>>,
     waiting: Arc<Mutex<Waiting<Q, A>>>,
 }
@@ -39,6 +41,7 @@ struct Turn<Q: Send + 'static, A: Send + 'static>(Gather<Q, A>);
 impl<Q, A> Clone for Gather<Q, A> {
     fn clone(&self) -> Self {
         Self {
+            spawner: self.spawner.clone(),
             ask: Arc::clone(&self.ask),
             waiting: Arc::clone(&self.waiting),
         }
@@ -53,12 +56,17 @@ impl<Q, A> std::fmt::Debug for Gather<Q, A> {
 
 impl<Q: Send + 'static, A: Send + 'static> Gather<Q, A> {
     /// `ask` answers some questions: with one answer each, in their order, or with one error for all of them.
-    pub fn new(ask: impl Fn(Vec<Q>) -> BoxFuture<'static, Result<Vec<A>, DbError>> + Send + Sync + 'static) -> Self {
+    #[must_use]
+    pub fn new(
+        spawner: Spawner,
+        ask: impl Fn(Vec<Q>) -> BoxFuture<'static, Result<Vec<A>, DbError>> + Send + Sync + 'static,
+    ) -> Self {
         let waiting = Waiting {
             questions: VecDeque::new(),
             is_taken_care_of: false,
         };
         Self {
+            spawner,
             ask: Arc::new(ask),
             waiting: Arc::new(Mutex::new(waiting)),
         }
@@ -85,12 +93,12 @@ impl<Q: Send + 'static, A: Send + 'static> Gather<Q, A> {
         waiting.questions.retain(|(_, asker)| !asker.is_closed());
         let most = waiting.questions.len().min(MOST);
         let next: Vec<_> = waiting.questions.drain(..most).collect();
-        let runtime = Handle::try_current();
-        waiting.is_taken_care_of = !next.is_empty() && runtime.is_ok();
+        // While the runtime goes down nothing can be started, and nobody waits.
+        let can_ask = !next.is_empty() && Handle::try_current().is_ok();
+        waiting.is_taken_care_of = can_ask;
         drop(waiting);
-        if let (false, Ok(runtime)) = (next.is_empty(), runtime) {
-            let turn = Turn(self.clone());
-            runtime.spawn(turn.answer(next));
+        if can_ask {
+            drop(self.spawner.run(Turn(self.clone()).answer(next)));
         }
     }
 
@@ -139,11 +147,14 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use tokio::sync::Semaphore;
 
-    /// Doubles numbers, each time after a permit; notes how many it got at once.
-    fn doubling() -> (Gather<u32, u32>, Arc<Semaphore>, Arc<Mutex<Vec<usize>>>) {
-        let (permits, asked) = (Arc::new(Semaphore::new(0)), Arc::new(Mutex::new(Vec::new())));
+    /// How many questions came at once, each time.
+    type Asked = Arc<Mutex<Vec<usize>>>;
+
+    /// Doubles numbers, each time after a permit.
+    fn doubling() -> (Gather<u32, u32>, Arc<Semaphore>, Asked) {
+        let (permits, asked) = (Arc::new(Semaphore::new(0)), Asked::default());
         let of = (Arc::clone(&permits), Arc::clone(&asked));
-        let gather = Gather::new(move |numbers: Vec<u32>| {
+        let gather = Gather::new(Spawner::new(), move |numbers: Vec<u32>| {
             let (permits, asked) = (Arc::clone(&of.0), Arc::clone(&of.1));
             async move {
                 asked.lock().unwrap().push(numbers.len());
@@ -158,16 +169,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn those_who_come_meanwhile_are_asked_together_and_each_gets_its_answer() {
         let (gather, permits, asked) = doubling();
-        let first = tokio::spawn({
-            let gather = gather.clone();
-            async move { gather.ask(1).await }
-        });
-        tokio::task::yield_now().await;
-        tokio::task::yield_now().await;
-        let others = join_all((2..=100).map(|number| gather.ask(number)));
-        permits.add_permits(3);
-        let others = others.await;
-        assert_eq!(first.await.unwrap().unwrap(), 2);
+        let others = async {
+            tokio::time::sleep(SLOW / 2).await;
+            permits.add_permits(3);
+            join_all((2..=100).map(|number| gather.ask(number))).await
+        };
+        let (first, others) = tokio::join!(gather.ask(1), others);
+        assert_eq!(first.unwrap(), 2);
         let others: Vec<u32> = others.into_iter().map(Result::unwrap).collect();
         assert_eq!(others, (2..=100).map(|number| number * 2).collect::<Vec<u32>>());
         assert_eq!(*asked.lock().unwrap(), [1, 64, 35]);
@@ -176,19 +184,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_slow_question_holds_up_only_those_it_was_asked_for() {
         let (gather, permits, asked) = doubling();
-        let slow = tokio::spawn({
-            let gather = gather.clone();
-            async move { gather.ask(1).await }
-        });
-        tokio::time::sleep(SLOW / 2).await;
-        let next = tokio::spawn({
-            let gather = gather.clone();
-            async move { gather.ask(2).await }
-        });
-        tokio::time::sleep(SLOW * 2).await;
-        assert_eq!(*asked.lock().unwrap(), [1, 1]);
-        permits.add_permits(2);
-        assert_eq!((slow.await.unwrap().unwrap(), next.await.unwrap().unwrap()), (2, 4));
+        let next = async {
+            tokio::time::sleep(SLOW / 2).await;
+            gather.ask(2).await
+        };
+        let both_are_asked = async {
+            tokio::time::sleep(SLOW * 2).await;
+            assert_eq!(*asked.lock().unwrap(), [1, 1]);
+            permits.add_permits(2);
+        };
+        let (slow, next, ()) = tokio::join!(gather.ask(1), next, both_are_asked);
+        assert_eq!((slow.unwrap(), next.unwrap()), (2, 4));
     }
 
     #[tokio::test]
@@ -206,7 +212,7 @@ mod tests {
     #[tokio::test]
     async fn an_error_is_told_to_all_and_the_next_are_asked_again() {
         let tries = Arc::new(AtomicUsize::new(0));
-        let gather = Gather::new(move |numbers: Vec<u32>| {
+        let gather = Gather::new(Spawner::new(), move |numbers: Vec<u32>| {
             let is_first = tries.fetch_add(1, Ordering::SeqCst) == 0;
             async move { if is_first { Err(DbError::Full) } else { Ok(numbers) } }.boxed()
         });
@@ -217,7 +223,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_error_for_its_askers_alone() {
-        let gather = Gather::new(|numbers: Vec<u32>| {
+        let gather = Gather::new(Spawner::new(), |numbers: Vec<u32>| {
             async move {
                 assert!(!numbers.contains(&0), "zero");
                 Ok(numbers)
