@@ -26,6 +26,7 @@ pub use services::lecture_answers::LectureAnswers;
 pub use services::watch_answers::WatchAnswers;
 
 use backing::bus::{Broadcast, Bus, BusError};
+use backing::cache::Cache;
 use backing::db::Db;
 use backing::objects::Objects;
 use backing::space::Space;
@@ -155,37 +156,28 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         config,
     } = deps;
     config.validate()?;
+    let spawner = Spawner::new();
     let (clock, objects, space, directory) = (backing.clock, backing.objects, backing.space, answers.directory);
     let stores = (objects.clone(), space.clone(), clock.clone());
     let uploads = uploads(&db, stores, (config.upload, config.quota.clone()), &secret);
-    let (keys, media) = playback(&db, (&objects, &clock), &secret, config.playback.hot_bytes).await?;
-    let media = media.with_disk(config.playback.disk_bytes, &space);
-    let access = AccessService::new(GroundsRepository::new(db.clone()), directory.clone(), clock.clone());
-    let kept = KeptLectures::new(&db, clock.clone());
-    let (rights, viewers) = (
-        (access.clone(), kept.clone()),
-        (authenticator.clone(), places(&config.playback)),
-    );
+    let (keys, media) = playback(&db, (&objects, &space, &clock), &secret, &config.playback).await?;
+    let (access, kept) = rights(&db, directory.clone(), (&clock, &spawner));
+    let rights = (access.clone(), kept.clone());
+    let viewers = (authenticator.clone(), places(&config.playback));
     let media = (media, answers.live.media.clone());
-    let stores = (space.clone(), backing.cache.clone(), clock.clone());
+    let stores = (space.clone(), backing.cache.clone(), clock.clone(), spawner.clone());
     let streams = StreamService::new(&db, keys, media, rights, viewers, stores);
     let transcodes = TranscodeService::new(PlanRepository::new(db.clone()), clock.clone());
-    let videos = VideoService::new(
-        access.clone(),
-        (VideoRepository::new(db.clone()), DeletionRepository::new(db.clone())),
-        transcodes.clone(),
-        (uploads.clone(), streams.clone()),
-        (objects, space, backing.cache),
-        clock.clone(),
-    );
+    let stores = (objects, space, backing.cache);
+    let handled = (transcodes.clone(), uploads.clone(), streams.clone());
+    let videos = videos(&db, access.clone(), handled, stores, &clock);
     let receipts = Receipts::new(secret.expose_secret());
     let courses = CourseService::new(db.clone(), answers.courses, streams.clone(), receipts, clock.clone());
     let gate = LiveGate::new(&db, access, courses.clone(), uploads.clone());
-    let door = (authenticator.clone(), clock.clone());
+    let door = (&authenticator, &clock);
     let (live, door) = open_door((&db, &secret), gate, (answers.live, directory), door);
     let followed = (&streams, &courses, &uploads);
     let (changes, followers) = follow(followed, backing.bus.as_ref(), (db.clone(), clock.clone())).await?;
-    let spawner = Spawner::new();
     let questions = routes::questions(LectureAnswers::new(db.clone()), WatchAnswers::new(db.clone())).live_door(door);
     let api = Api {
         uploads: uploads.clone(),
@@ -199,14 +191,16 @@ pub async fn service(deps: Deps) -> Result<Service, StartError> {
         changes,
         watchers: UserPlaces::new(config.quota.event_streams),
     };
-    let tasks = background((queue, videos), uploads, spawner);
+    let tasks = background((queue, videos), uploads, spawner)
+        .into_iter()
+        .chain(followers);
     Ok(Service {
         name: NAME,
         routes: routes::videos(api, &authenticator)
             .merge(routes::playback(courses, &streams, &authenticator))
             .merge(live),
         questions,
-        tasks: tasks.into_iter().chain(followers).collect(),
+        tasks: tasks.collect(),
     })
 }
 
@@ -215,14 +209,37 @@ fn open_door(
     (db, secret): (&Db, &SecretSlice<u8>),
     gate: LiveGate,
     (live, directory): (Live, Arc<dyn Directory>),
-    (authenticator, clock): (Authenticator, Clock),
+    (authenticator, clock): (&Authenticator, &Clock),
 ) -> (Routes, Arc<dyn LiveDoor>) {
     let asked = (Arc::new(gate) as Arc<dyn Gate>, live.media, directory);
-    let by = (authenticator.clone(), clock);
+    let by = (authenticator.clone(), clock.clone());
     let lectures = LiveService::new(db, secret.expose_secret(), asked, by, live.rtmp_port);
     let door: Arc<dyn LiveDoor> = Arc::new(lectures.clone());
     (live.take_door)(Arc::clone(&door));
-    (live_lectures::routes(lectures, &authenticator), door)
+    (live_lectures::routes(lectures, authenticator), door)
+}
+
+/// Lectures, with what else ends when one is deleted.
+fn videos(
+    db: &Db,
+    access: AccessService,
+    (transcodes, uploads, streams): (TranscodeService, UploadService, StreamService),
+    stores: (Objects, Space, Arc<dyn Cache>),
+    clock: &Clock,
+) -> VideoService {
+    let rows = (VideoRepository::new(db.clone()), DeletionRepository::new(db.clone()));
+    VideoService::new(access, rows, transcodes, (uploads, streams), stores, clock.clone())
+}
+
+/// What decides who may watch, and what is kept of it.
+fn rights(
+    db: &Db,
+    directory: Arc<dyn Directory>,
+    (clock, spawner): (&Clock, &Spawner),
+) -> (AccessService, KeptLectures) {
+    let grounds = GroundsRepository::new(db.clone(), spawner.clone());
+    let kept = KeptLectures::new(db, clock.clone());
+    (AccessService::new(grounds, directory, clock.clone()), kept)
 }
 
 fn places(config: &PlaybackConfig) -> Places {
@@ -235,14 +252,14 @@ fn places(config: &PlaybackConfig) -> Places {
 /// The keys of playback tokens, and the media that they open.
 async fn playback(
     db: &Db,
-    (objects, clock): (&Objects, &Clock),
+    (objects, space, clock): (&Objects, &Space, &Clock),
     secret: &SecretSlice<u8>,
-    hot_bytes: u64,
+    config: &PlaybackConfig,
 ) -> Result<(PlaybackKeys, MediaStore), KeyError> {
     let sealed = PlaybackKeyRepository::new(db.clone());
     let keys = PlaybackKeys::open(sealed, secret.expose_secret(), clock.now()).await?;
     let stored = (LadderRepository::new(db.clone()), RecordingRepository::new(db.clone()));
-    let media = MediaStore::new(objects.clone(), stored, hot_bytes);
+    let media = MediaStore::new(objects.clone(), stored, config.hot_bytes).with_disk(config.disk_bytes, space);
     Ok((keys, media))
 }
 

@@ -1,6 +1,7 @@
 //! The names of this service's metrics, each written once.
 
 use backing::Metric;
+pub(crate) use entitlements::metric::PLAYBACKS_ENDED;
 use metrics::{Counter, counter};
 
 pub(crate) const UPLOAD_BYTES: &str = "moocflix_upload_bytes_total";
@@ -10,7 +11,6 @@ pub(crate) const EVENT_STREAMS: &str = "moocflix_event_streams";
 pub(crate) const EVENT_STREAMS_REFUSED: &str = "moocflix_event_streams_refused_total";
 pub(crate) const VIDEOS_DELETED: &str = "moocflix_videos_deleted_total";
 pub(crate) const PLAYBACKS_OPENED: &str = "moocflix_playbacks_opened_total";
-pub(crate) const PLAYBACKS_ENDED: &str = "moocflix_playbacks_ended_total";
 pub(crate) const PLAYBACKS_REFUSED: &str = "moocflix_playbacks_refused_total";
 pub(crate) const SESSIONS_REFUSED: &str = "moocflix_playback_sessions_refused_total";
 pub(crate) const MEDIA_REQUESTS: &str = "moocflix_media_requests_total";

@@ -6,6 +6,7 @@
 //!
 //! `services` → `repositories` → `models`.
 
+pub mod metric;
 pub mod models;
 pub mod repositories;
 pub mod services;

@@ -1,5 +1,7 @@
--- The sessions of a user that hold a place are found by their beginning, too; few sessions have ended.
+-- compatible-from: 17
+-- The sessions of a user that hold a place are found by their beginning, too; few sessions have ended. The old indexes go last,
+-- because nobody can read the table from then on until the migration ends.
+CREATE INDEX playbacks_of_user ON playbacks (user_id, ended_at, started_at);
+CREATE INDEX playbacks_ended ON playbacks (ended_at) WHERE ended_at IS NOT NULL;
 DROP INDEX playbacks_by_user;
-CREATE INDEX playbacks_by_user ON playbacks (user_id, ended_at, started_at);
 DROP INDEX playbacks_by_end;
-CREATE INDEX playbacks_by_end ON playbacks (ended_at) WHERE ended_at IS NOT NULL;

@@ -1,5 +1,4 @@
 //! Plain data and its rules, by subject; nothing here reads, writes or waits.
 
-pub(crate) mod playback;
 pub mod uploads;
 pub mod videos;

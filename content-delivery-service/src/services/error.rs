@@ -1,9 +1,9 @@
 //! Why requests are refused or fail, in domain words: an enum for each subject, and what the subjects share.
 
-use crate::models::playback::session::LiveSession;
 use backing::db::DbError;
 use backing::objects::ObjectError;
 use contracts::questions::Unanswered;
+use entitlements::models::session::LiveSession;
 use runtime::WorkLost;
 use std::error::Error;
 

@@ -12,8 +12,6 @@ pub(crate) mod open_playbacks;
 pub(crate) mod opening;
 
 use crate::metric::{self, MediaCounters};
-use crate::models::playback::session::RENEWAL;
-use crate::repositories::playback::lease_repository::Begun;
 use crate::repositories::playback::playback_repository::openings::Openings;
 use crate::repositories::playback::playback_repository::{Ending, PlaybackRepository, Standing, end_all, end_by};
 use crate::repositories::videos::video_repository::VideoRepository;
@@ -32,14 +30,16 @@ use entitlements::models::change::Affected;
 use entitlements::models::places::Places;
 use entitlements::models::playback_token::{Claims, Reading, TOKEN_LENGTH, USE_MEDIA};
 use entitlements::models::rights::goes_on;
+use entitlements::models::session::RENEWAL;
 use entitlements::repositories::grounds_repository::viewings;
+use entitlements::repositories::lease_repository::Begun;
 use entitlements::services::kept_lectures::KeptLectures;
 use entitlements::services::playback_keys::PlaybackKeys;
 use media_store::live_file;
 use media_store::media_bytes::MediaBytes;
 use media_store::media_path::MediaResource;
 use media_store::store::{MediaError, MediaStore};
-use runtime::{Authenticator, Shutdown};
+use runtime::{Authenticator, Shutdown, Spawner};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -85,13 +85,13 @@ impl StreamService {
         (media, live): (MediaStore, Arc<dyn LiveMedia>),
         (access, kept): (AccessService, KeptLectures),
         (authenticator, places): (Authenticator, Places),
-        (space, cache, clock): (Space, Arc<dyn Cache>, Clock),
+        (space, cache, clock, spawner): (Space, Arc<dyn Cache>, Clock, Spawner),
     ) -> Self {
         Self(Arc::new(Inner {
             access,
             videos: VideoRepository::new(db.clone()),
             playbacks: PlaybackRepository::new(db.clone()),
-            openings: Openings::new(db.clone(), places.of_user),
+            openings: Openings::new(db.clone(), places.of_user, (space.clone(), spawner)),
             keys,
             kept,
             open: OpenPlaybacks::default(),

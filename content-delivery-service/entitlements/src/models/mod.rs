@@ -6,4 +6,5 @@ pub mod grounds;
 pub mod places;
 pub mod playback_token;
 pub mod rights;
+pub mod session;
 pub mod sharing;

@@ -4,68 +4,69 @@ use contracts::{ClientId, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 use std::time::Duration;
 
 /// How often a player should report that it is still there.
-pub(crate) const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How long a session keeps its place without a sign of life.
-pub(crate) const LEASE: Duration = Duration::from_secs(90);
+pub const LEASE: Duration = Duration::from_secs(90);
 /// After how long a sign of life is written down before the session is served on; a lease that others count in the
 /// database is then never older than they believe. While a player loads media, they are written every 30 s anyway.
-pub(crate) const RENEWAL: Duration = Duration::from_secs(45);
+pub const RENEWAL: Duration = Duration::from_secs(45);
 
 const SLACK: Duration = Duration::from_secs(15 * 60);
 /// The longest time that a session lasts, and how long one of a lecture that is live does.
-pub(crate) const LONGEST: Duration = Duration::from_secs(6 * 3_600);
+pub const LONGEST: Duration = Duration::from_secs(6 * 3_600);
 
 /// A session as it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NewPlayback {
+pub struct NewPlayback {
     /// The session's own id.
-    pub(crate) id: PlaybackId,
+    pub id: PlaybackId,
     /// What is watched.
-    pub(crate) video_id: VideoId,
+    pub video_id: VideoId,
     /// Who watches; nil without a sign-in.
-    pub(crate) user_id: UserId,
+    pub user_id: UserId,
     /// The sign-in that opened it, with which the session ends; nil without one, and unique for a client's.
-    pub(crate) session_id: SessionId,
+    pub session_id: SessionId,
     /// The client that opened it for the user, if one did.
-    pub(crate) client_id: Option<ClientId>,
+    pub client_id: Option<ClientId>,
     /// The version of the user's access that opened it; the session ends when a later one is asked for.
-    pub(crate) user_version: i64,
+    pub user_version: i64,
     /// The video's policy at that moment; the session ends when it changes.
-    pub(crate) policy_version: i64,
+    pub policy_version: i64,
     /// Whether courses and sharing don't matter to it: it takes an admin's right, or a client's word.
-    pub(crate) regardless: bool,
+    pub regardless: bool,
     /// The key of the link that its viewer came by.
-    pub(crate) share_key: Option<String>,
+    pub share_key: Option<String>,
     /// The name of the player that opened it.
-    pub(crate) device: String,
+    pub device: String,
     /// Where a viewer without a sign-in comes from: a keyed hash of the network.
-    pub(crate) network: Option<i64>,
+    pub network: Option<i64>,
     /// When it was opened.
-    pub(crate) created_at: Timestamp,
+    pub created_at: Timestamp,
     /// When it runs out.
-    pub(crate) expires_at: Timestamp,
+    pub expires_at: Timestamp,
 }
 
 /// A session that holds one of its user's places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LiveSession {
+pub struct LiveSession {
     /// The session's own id.
-    pub(crate) id: PlaybackId,
+    pub id: PlaybackId,
     /// The client that opened it, if one did.
-    pub(crate) client: Option<ClientId>,
+    pub client: Option<ClientId>,
     /// What is watched.
-    pub(crate) video_id: VideoId,
+    pub video_id: VideoId,
     /// Its title.
-    pub(crate) title: String,
+    pub title: String,
     /// The name of the player that opened it.
-    pub(crate) device: String,
+    pub device: String,
     /// Its last sign of life that was written down.
-    pub(crate) seen_at: Timestamp,
+    pub seen_at: Timestamp,
 }
 
 /// How long a session lasts: one and a half times the lecture and a quarter of an hour, at most six hours.
-pub(crate) fn lifetime(duration: Duration) -> Duration {
+#[must_use]
+pub fn lifetime(duration: Duration) -> Duration {
     duration.saturating_add(duration / 2).saturating_add(SLACK).min(LONGEST)
 }
 

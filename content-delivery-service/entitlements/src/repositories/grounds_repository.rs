@@ -6,8 +6,9 @@ use crate::models::change::Affected;
 use crate::models::grounds::{CourseGround, Grounds, Viewing};
 use crate::models::sharing::{ShareKey, Visibility};
 use backing::args;
-use backing::db::{ColumnError, Db, DbError, Gather, Record, Row, Sql, Tx};
+use backing::db::{ColumnError, Db, DbError, Record, Row, Sql, Tx};
 use contracts::{CourseAccess, CourseId, CourseStatus, PlaybackId, Timestamp, UserId, VideoId};
+use runtime::{Gather, Spawner};
 use serde_json::Value;
 
 macro_rules! columns {
@@ -39,13 +40,15 @@ macro_rules! of_lectures {
             $pairs,
             " videos v ON v.id = ",
             $video,
-            by_courses!($viewer)
+            by_courses!($viewer),
+            " ORDER BY place"
         )
     };
 }
 
 /// Of pairs of a lecture and a viewer: the list is JSON, a text of each, the lecture's id in hexadecimal and then the viewer's,
-/// who is nobody without one. SQLite is told to begin with the list.
+/// who is nobody without one. SQLite is told to begin with the list. In order, rows come out at once, and whoever waits for them
+/// is woken once.
 const OF_LECTURES: Sql = Sql::both(
     of_lectures!(
         "json_each.key + 1",
@@ -269,9 +272,9 @@ pub struct GroundsRepository {
 impl GroundsRepository {
     /// A repository on content's schema.
     #[must_use]
-    pub fn new(db: Db) -> Self {
+    pub fn new(db: Db, spawner: Spawner) -> Self {
         let read = db.clone();
-        let pairs = Gather::new(move |pairs: Vec<Pair>| {
+        let pairs = Gather::new(spawner, move |pairs: Vec<Pair>| {
             let db = read.clone();
             Box::pin(async move {
                 let rows = db.read().all::<PairRow>(OF_LECTURES, args![texts(&pairs)]).await?;

@@ -1,12 +1,11 @@
 //! The places of a user's playback sessions: which sessions hold one, and who gets the next one.
 
 use crate::metric;
-use crate::models::playback::session::{LEASE, LiveSession};
-use crate::repositories::rows;
+use crate::models::places::{Admission, Places, admission};
+use crate::models::session::{LEASE, LiveSession};
 use backing::db::{ColumnError, Record, Row, Sql};
 use backing::{Db, DbError, Tx, args, record};
 use contracts::{ClientId, PlaybackId, SessionId, Timestamp, UserId, VideoId};
-use entitlements::models::places::{Admission, Places, admission};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -26,7 +25,7 @@ const COUNT: &str = "SELECT COUNT(*) FROM playbacks WHERE user_id = $1 AND ended
 /// The sessions of some users that hold a place. SQLite is told to begin with the list.
 const LIVE: Sql = Sql::both(
     "SELECT p.user_id, p.session_id, p.id, p.client_id, p.video_id, v.title, p.device, p.last_seen_at \
-     FROM json_each($1) CROSS JOIN playbacks p INDEXED BY playbacks_by_user ON p.user_id = unhex(json_each.value) \
+     FROM json_each($1) CROSS JOIN playbacks p INDEXED BY playbacks_of_user ON p.user_id = unhex(json_each.value) \
      AND p.ended_at IS NULL AND p.started_at > 0 AND p.last_seen_at > $2 AND p.expires_at > $3 \
      CROSS JOIN videos v ON v.id = p.video_id ORDER BY p.last_seen_at DESC, p.id DESC",
     "SELECT p.user_id, p.session_id, p.id, p.client_id, p.video_id, v.title, p.device, p.last_seen_at \
@@ -46,13 +45,13 @@ const GIVES_WAY: &str = "UPDATE playbacks SET ended_at = $5 WHERE id = (SELECT i
 
 /// Sessions that hold a place, in the content database.
 #[derive(Clone)]
-pub(crate) struct LeaseRepository {
+pub struct LeaseRepository {
     db: Db,
 }
 
 /// How the first media request of a session ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Begun {
+pub enum Begun {
     /// The session holds a place; these sessions have left theirs to it.
     Live(Vec<PlaybackId>),
     /// No place is left; the session has ended.
@@ -71,10 +70,13 @@ record! {
 }
 
 /// A session that holds one of its user's places.
-pub(crate) struct Live {
-    pub(crate) user: UserId,
-    pub(crate) sign_in: SessionId,
-    pub(crate) session: LiveSession,
+pub struct Live {
+    /// Whose place it is.
+    pub user: UserId,
+    /// The sign-in that opened the session.
+    pub sign_in: SessionId,
+    /// The session.
+    pub session: LiveSession,
 }
 
 impl Record for Live {
@@ -96,14 +98,15 @@ impl Record for Live {
 
 impl LeaseRepository {
     /// Works on the content database.
-    pub(crate) fn new(db: Db) -> Self {
+    #[must_use]
+    pub const fn new(db: Db) -> Self {
         Self { db }
     }
 
     /// Gives a session a place, or the place again that it lost by silence. A session takes the place of an earlier one of
     /// the same sign-in and video. Beginnings of one user, and those of a lecture without a sign-in, come one after the
     /// other, on all nodes.
-    pub(crate) async fn begin(&self, playback: PlaybackId, places: Places, now: Timestamp) -> Result<Begun, DbError> {
+    pub async fn begin(&self, playback: PlaybackId, places: Places, now: Timestamp) -> Result<Begun, DbError> {
         let mut tx = self.db.write().await?;
         let sql = "SELECT user_id, session_id, video_id, network FROM playbacks WHERE id = $1 AND ended_at IS NULL";
         let Some(beginning) = tx.one::<Beginning>(sql, args![playback]).await? else {
@@ -140,7 +143,7 @@ impl LeaseRepository {
     }
 
     /// How many places of a lecture each network holds, of viewers without a sign-in.
-    pub(crate) async fn crowd(&self, video: VideoId, now: Timestamp) -> Result<Vec<(i64, i64)>, DbError> {
+    pub async fn crowd(&self, video: VideoId, now: Timestamp) -> Result<Vec<(i64, i64)>, DbError> {
         let nobody = PlaybackId::from(Uuid::nil());
         self.db.read().all(CROWD, args![video, now - LEASE, now, nobody]).await
     }
@@ -148,7 +151,7 @@ impl LeaseRepository {
     /// Ends a session of this user, and of this client if one is named.
     ///
     /// Shape: `false` if it is no open session of theirs
-    pub(crate) async fn end_own(
+    pub async fn end_own(
         &self,
         playback: PlaybackId,
         (user, client): (UserId, Option<ClientId>),
@@ -165,7 +168,7 @@ impl LeaseRepository {
 }
 
 /// The sessions of some users that hold a place, the last seen first.
-pub(crate) async fn live(tx: &mut Tx, users: Value, now: Timestamp) -> Result<Vec<Live>, DbError> {
+pub async fn live(tx: &mut Tx, users: Value, now: Timestamp) -> Result<Vec<Live>, DbError> {
     tx.all(LIVE, args![users, now - LEASE, now]).await
 }
 
@@ -178,7 +181,7 @@ async fn begin_of_user(
     most: u32,
     now: Timestamp,
 ) -> Result<Option<Vec<PlaybackId>>, DbError> {
-    rows::one_by_one(tx, beginning.user_id.0).await?;
+    tx.one_by_one(beginning.user_id.0).await?;
     let replaced = replace(tx, playback, beginning, now).await?;
     let others = count(tx, playback, beginning.user_id, now).await?;
     Ok((most == 0 || others < i64::from(most)).then_some(replaced))
@@ -192,7 +195,7 @@ async fn begin_in_crowd(
     most: u32,
     now: Timestamp,
 ) -> Result<Option<Vec<PlaybackId>>, DbError> {
-    rows::one_by_one(tx, video.0).await?;
+    tx.one_by_one(video.0).await?;
     let crowd: Vec<(i64, i64)> = tx.all(CROWD, args![video, now - LEASE, now, playback]).await?;
     match admission(&crowd, network, most) {
         Admission::Free => Ok(Some(Vec::new())),

@@ -4,8 +4,8 @@
 //! statement has read; a viewer's role is kept by course. A course and a role only meet if they were read at the same event
 //! of the course (ADR 25), so that no right is composed of two moments. Whether the grounds suffice is decided for each
 //! request. No grounds are used for longer than a second, in which other processes may have changed them, and none beyond a
-//! change by this process. A document is kept for a minute, for those whose grounds were read anew and who see the lecture at
-//! the version that it shows.
+//! change by this process. A document stays until nobody has watched the lecture for a minute, for those whose grounds were read
+//! anew and who see the lecture at the version that it shows.
 
 use crate::models::grounds::{CourseGround, Grounds};
 use crate::models::rights::{Asker, Entitlement, Right, Visit, entitlement};
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// The tables that a lecture's document and the rights to it rest on.
 const TABLES: &[&str] = &["videos", "courses", "course_items", "course_members"];
 const KEPT: Duration = Duration::from_secs(1);
-/// How long a document is kept.
+/// How long a document is kept that nobody asks for.
 const KEPT_DOCUMENT: Duration = Duration::from_secs(60);
 /// How many bytes of lectures are kept.
 const KEPT_BYTES: u64 = 16 << 20;

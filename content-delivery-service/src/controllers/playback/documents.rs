@@ -1,7 +1,7 @@
 //! How playback sessions look on the wire, and how the media plane's replies are documented.
 
-use crate::models::playback::session::LiveSession;
 use contracts::{PlaybackId, Timestamp, VideoId};
+use entitlements::models::session::LiveSession;
 use runtime::ProblemDocument;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -2,7 +2,6 @@
 
 use super::documents::{PlaybackDocument, TooManySessions};
 use crate::controllers::visitor::{Link, Named, Stream, Visitor};
-use crate::models::playback::session::HEARTBEAT_INTERVAL;
 use crate::services::course_service::CourseService;
 use crate::services::error::Denied;
 use crate::services::stream_service::opening::{OnBehalf, Opened, Opening};
@@ -10,6 +9,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use contracts::{PlaybackId, UserId, VideoId};
 use entitlements::models::device::device;
+use entitlements::models::session::HEARTBEAT_INTERVAL;
 use http::header::{ACCEPT, CACHE_CONTROL, LOCATION, REFERRER_POLICY, USER_AGENT, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use runtime::{ClientAddress, Json, Problem, ProblemDocument, Query, RequestId, accept};

@@ -1,4 +1,3 @@
-//! Playback sessions in the database, and the keys of their tokens.
+//! Playback sessions in the database.
 
-pub(crate) mod lease_repository;
 pub(crate) mod playback_repository;

@@ -2,7 +2,6 @@
 
 use crate::models::uploads::creation::NewUpload;
 use crate::models::uploads::usage::{Allowance, Excess, Usage};
-use crate::repositories::rows;
 use backing::db::{DbError, Reader, Tx};
 use backing::{args, record};
 use contracts::{Timestamp, UserId};
@@ -67,7 +66,7 @@ pub(crate) async fn check(
     if *allowance == Allowance::BOUNDLESS {
         return Ok(None);
     }
-    rows::one_by_one(tx, new.owner.0).await?;
+    tx.one_by_one(new.owner.0).await?;
     let owner = tx.one::<UsageRow>(OF_OWNER, args![new.owner]).await?;
     let all = tx.one::<Missing>(MISSING, args![now - HELD, now - RESTS]).await?;
     let owner = owner.map(Usage::from).unwrap_or_default();

@@ -1,13 +1,13 @@
 //! How many sessions one user may have at once, and one lecture without a sign-in.
 
 use crate::metric;
-use crate::models::playback::session::NewPlayback;
-use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
 use crate::services::error::PlaybackError;
 use backing::space::Space;
 use backing::{Db, DbError};
 use contracts::{PlaybackId, Timestamp};
 use entitlements::models::places::{Admission, Places, admission};
+use entitlements::models::session::NewPlayback;
+use entitlements::repositories::lease_repository::{Begun, LeaseRepository};
 
 /// The places of sessions.
 pub(crate) struct Leases {

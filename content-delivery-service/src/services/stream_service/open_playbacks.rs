@@ -5,9 +5,9 @@
 //! An end that arrives while a token's session is still being looked up in the database is kept
 //! for a while, so that the older answer cannot bring the session back.
 
-use crate::models::playback::session::RENEWAL;
 use contracts::{PlaybackId, Timestamp, VideoId};
 use entitlements::models::playback_token::Claims;
+use entitlements::models::session::RENEWAL;
 use media_store::unread_media::{MOST, MOST_OF_NETWORK, UnreadMedia};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

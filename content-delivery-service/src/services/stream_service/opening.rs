@@ -3,16 +3,15 @@
 use super::leases::refused;
 use super::{StreamService, version};
 use crate::metric;
-use crate::models::playback::session::{LONGEST, NewPlayback, lifetime};
 use crate::models::videos::video::Video;
 use crate::repositories::playback::playback_repository::openings::{Order, Outcome};
 use crate::services::error::{Denied, PlaybackError};
-use backing::DbError;
 use backing::audit::NewEntry;
 use contracts::events::VideoStreamedByAdmin;
 use contracts::{ClientId, NewEvent, PlaybackId, SessionId, Timestamp, UserId, VideoId};
 use entitlements::models::playback_token::{Claims, USE_MEDIA};
 use entitlements::models::rights::{Asker, Basis, Entitlement, Right, Visit};
+use entitlements::models::session::{LONGEST, NewPlayback, lifetime};
 use entitlements::models::sharing::Visibility;
 use entitlements::services::kept_lectures::Shown;
 use renditions::models::lecture::Status;
@@ -113,11 +112,9 @@ impl StreamService {
         let inner = &*self.0;
         let asker = caller.map(|caller| Asker::by(caller, request));
         let key = opening.key.as_deref();
-        let kept = if key.is_none() {
-            inner.kept.find(opening.video, asker)
-        } else {
-            None
-        };
+        // Whoever takes a session over must not lose it for a right that they have no more.
+        let asks_anew = key.is_some() || opening.take_over.is_some();
+        let kept = (!asks_anew).then(|| inner.kept.find(opening.video, asker)).flatten();
         if let Some((entitlement, shown)) = kept {
             let by = By {
                 film: Film::from(&shown),
@@ -128,7 +125,7 @@ impl StreamService {
             if let Some(opened) = self.open_by(caller, opening, by).await? {
                 return Ok(opened);
             }
-            // Another node has changed something within the last second.
+            // Something has changed within the last second.
         }
         let reading = inner.kept.begin();
         let visit = Visit { asker, key };
@@ -187,8 +184,12 @@ impl StreamService {
             playback: playback.clone(),
             audit,
         };
+        let is_audited = order.audit.is_some();
         if !self.written(order).await? {
             return Ok(None);
+        }
+        if let Some((handler, owner)) = by.handler.filter(|_| is_audited) {
+            tracing::info!(%video, %owner, admin = %handler.user, "an admin has opened a stream");
         }
         // A sign-in that ended meanwhile may have ended its sessions just before this one was written.
         if caller.is_some_and(|caller| inner.authenticator.refuses(caller)) {
@@ -279,11 +280,7 @@ impl StreamService {
     /// Errors: `TooManySessions` with those of the same user that hold the places, to a client its own
     async fn written(&self, order: Order) -> Result<bool, PlaybackError> {
         let (inner, now, client) = (&*self.0, order.playback.created_at, order.playback.client_id);
-        let mut outcome = inner.openings.open(order.clone()).await;
-        if matches!(outcome, Err(DbError::Full)) && inner.space.release_ballast().await {
-            outcome = inner.openings.open(order).await;
-        }
-        match outcome? {
+        match inner.openings.open(order).await? {
             Outcome::Open(too_many) => {
                 inner.open.end(&too_many, now);
                 Ok(true)
@@ -326,7 +323,6 @@ fn audited(
     let details = json!({ "playback_id": playback });
     let entry = handler.audited("stream_video", (video, owner), details)?;
     let (owner_id, admin_id) = (owner, handler.user);
-    tracing::info!(%video, owner = %owner_id, admin = %admin_id, "an admin opens a stream");
     let data = VideoStreamedByAdmin { owner_id, admin_id };
     Some((Some(NewEvent::of_video(video, data.into())), entry))
 }

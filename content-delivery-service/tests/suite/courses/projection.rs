@@ -10,6 +10,7 @@ use contracts::{
 use entitlements::models::grounds::CourseGround;
 use entitlements::repositories::course_repository::{behind, take_in, take_in_history};
 use entitlements::repositories::grounds_repository::GroundsRepository;
+use runtime::Spawner;
 use std::collections::{BTreeSet, HashMap};
 use testing::Person;
 use uuid::Uuid;
@@ -245,7 +246,10 @@ async fn reconcile(db: &Db, history: &History, happened: usize) {
 }
 
 async fn found(db: &Db, video: VideoId, user: UserId) -> Vec<CourseGround> {
-    let found = GroundsRepository::new(db.clone()).of(video, Some(user)).await.unwrap();
+    let found = GroundsRepository::new(db.clone(), Spawner::new())
+        .of(video, Some(user))
+        .await
+        .unwrap();
     let courses = found.unwrap().grounds.courses.into_iter();
     // What is compared are rights; after which events they are held is another matter.
     sorted(courses.map(|it| CourseGround { sequence: 0, ..it }).collect())

@@ -1,8 +1,5 @@
 use super::*;
-use crate::MIGRATIONS;
-use crate::models::playback::session::NewPlayback;
-use crate::repositories::playback::playback_repository::PlaybackRepository;
-use crate::repositories::playback::playback_repository::openings::{Openings, Order, Outcome};
+use renditions::schema::MIGRATIONS;
 use std::time::Duration;
 use testing::{TestDatabase, databases};
 
@@ -24,29 +21,17 @@ async fn video(db: &Db) -> VideoId {
 
 /// Opens a session without a sign-in and asks for its first media.
 async fn begin(test: &TestDatabase, video_id: VideoId, network: i64, now: Timestamp) -> (PlaybackId, Begun) {
-    let opened = NewPlayback {
-        id: PlaybackId::generate(),
-        video_id,
-        user_id: UserId::from(Uuid::nil()),
-        session_id: SessionId::from(Uuid::nil()),
-        user_version: 0,
-        policy_version: 1,
-        client_id: None,
-        regardless: true,
-        share_key: None,
-        device: "Firefox on Linux".to_owned(),
-        network: Some(network),
-        created_at: now,
-        expires_at: now + Duration::from_secs(900),
-    };
-    let order = Order {
-        playback: opened.clone(),
-        audit: None,
-    };
-    let outcome = Openings::new(test.db.clone(), 0).open(order).await.unwrap();
-    assert_eq!(outcome, Outcome::Open(Vec::new()));
+    let id = PlaybackId::generate();
+    let mut tx = test.db.write().await.unwrap();
+    let sql = "INSERT INTO playbacks (id, video_id, user_id, session_id, user_version, policy_version, created_at, expires_at, \
+               last_seen_at, network) VALUES ($1, $2, $3, $4, 0, 1, $5, $6, $5, $7)";
+    let (nobody, no_sign_in) = (UserId::from(Uuid::nil()), SessionId::from(Uuid::nil()));
+    let expires_at = now + Duration::from_secs(900);
+    let values = args![id, video_id, nobody, no_sign_in, now, expires_at, network];
+    tx.run(sql, values).await.unwrap();
+    tx.commit().await.unwrap();
     let leases = LeaseRepository::new(test.db.clone());
-    (opened.id, leases.begin(opened.id, PLACES, now).await.unwrap())
+    (id, leases.begin(id, PLACES, now).await.unwrap())
 }
 
 #[tokio::test]
@@ -108,13 +93,13 @@ async fn a_session_that_has_begun_is_kept_when_its_place_is_gone() {
         }
         let (refused, begun) = begin(&test, shared, 1, later).await;
         assert_eq!(begun, Begun::NoPlace, "{}", test.name);
-        let playbacks = PlaybackRepository::new(test.db.clone());
-        assert!(playbacks.standing(refused).await.unwrap().is_none(), "{}", test.name);
+        let sql = "SELECT started_at, last_seen_at, ended_at FROM playbacks WHERE id = $1";
+        type Kept = (Option<Timestamp>, Timestamp, Option<Timestamp>);
+        let kept = async |id: PlaybackId| test.db.read().one::<Kept>(sql, args![id]).await.unwrap();
+        assert_eq!(kept(refused).await, None, "{}", test.name);
         let leases = LeaseRepository::new(test.db.clone());
         assert_eq!(leases.begin(silent, PLACES, later).await.unwrap(), Begun::NoPlace);
-        let kept = playbacks.standing(silent).await.unwrap().unwrap();
-        assert_eq!((kept.started_at, kept.last_seen_at), (Some(NOW), NOW), "{}", test.name);
-        assert_eq!(kept.ended_at, Some(later), "{}", test.name);
+        assert_eq!(kept(silent).await, Some((Some(NOW), NOW, Some(later))), "{}", test.name);
         assert_eq!(leases.begin(silent, PLACES, later).await.unwrap(), Begun::Ended);
     }
 }

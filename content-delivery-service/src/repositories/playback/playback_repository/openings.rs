@@ -2,15 +2,17 @@
 
 use super::{PlaybackRow, end_open};
 use crate::metric;
-use crate::models::playback::session::{LiveSession, NewPlayback};
-use crate::repositories::playback::lease_repository::{Live, live};
 use backing::audit::{self, NewEntry};
-use backing::db::{Gather, Sql, Value};
+use backing::db::{Sql, Value};
+use backing::space::Space;
 use backing::{Db, DbError, Tx, args, outbox};
 use contracts::{NewEvent, PlaybackId, Timestamp, UserId};
 use entitlements::models::grounds::Viewing;
 use entitlements::models::rights::goes_on;
+use entitlements::models::session::{LiveSession, NewPlayback};
 use entitlements::repositories::grounds_repository::{Situation, held};
+use entitlements::repositories::lease_repository::{Live, live};
+use runtime::{Gather, Spawner};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ const INSERT: &str = "INSERT INTO playbacks (id, video_id, user_id, session_id, 
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $7, $9, $10, $11, $12, $13)";
 /// Of some users, those who have more open sessions than these.
 pub(super) const CROWDED: Sql = Sql::both(
-    "SELECT p.user_id FROM json_each($1) CROSS JOIN playbacks p INDEXED BY playbacks_by_user \
+    "SELECT p.user_id FROM json_each($1) CROSS JOIN playbacks p INDEXED BY playbacks_of_user \
      ON p.user_id = unhex(json_each.value) AND p.ended_at IS NULL GROUP BY p.user_id HAVING COUNT(*) > $2",
     "SELECT user_id FROM playbacks WHERE user_id = ANY (ARRAY(SELECT json_array_elements_text($1::json)::uuid)) \
      AND ended_at IS NULL GROUP BY user_id HAVING COUNT(*) > $2",
@@ -35,7 +37,7 @@ pub(super) const OLDEST: &str = "SELECT id FROM playbacks \
     WHERE user_id = $1 AND ended_at IS NULL ORDER BY last_seen_at DESC, id DESC LIMIT 1000 OFFSET $2";
 pub(super) const FORGET_ENDED: Sql = Sql::both(
     concat!(
-        "DELETE FROM playbacks INDEXED BY playbacks_by_user \
+        "DELETE FROM playbacks INDEXED BY playbacks_of_user \
          WHERE user_id IN (SELECT unhex(value) FROM json_each($1)) AND ended_at < $2 AND NOT ",
         is_attendance!()
     ),
@@ -76,11 +78,18 @@ pub(crate) enum Outcome {
 pub(crate) struct Openings(Gather<Order, Outcome>);
 
 impl Openings {
-    /// At most `of_user` sessions of a user hold a place; 0 is no limit.
-    pub(crate) fn new(db: Db, of_user: u32) -> Self {
-        Self(Gather::new(move |orders| {
-            let db = db.clone();
-            Box::pin(async move { open_all(db.write().await?, &orders, of_user).await })
+    /// At most `of_user` sessions of a user hold a place; 0 is no limit. Sessions are opened on a full disk, too, as long as
+    /// there is ballast.
+    pub(crate) fn new(db: Db, of_user: u32, (space, spawner): (Space, Spawner)) -> Self {
+        Self(Gather::new(spawner, move |orders| {
+            let (db, space) = (db.clone(), space.clone());
+            Box::pin(async move {
+                let mut opened = open_all(&db, &orders, of_user).await;
+                if matches!(opened, Err(DbError::Full)) && space.release_ballast().await {
+                    opened = open_all(&db, &orders, of_user).await;
+                }
+                opened
+            })
         }))
     }
 
@@ -91,7 +100,8 @@ impl Openings {
 }
 
 /// Opens those sessions whose viewers have a right and a place, and commits.
-async fn open_all(mut tx: Tx, orders: &[Order], of_user: u32) -> Result<Vec<Outcome>, DbError> {
+async fn open_all(db: &Db, orders: &[Order], of_user: u32) -> Result<Vec<Outcome>, DbError> {
+    let mut tx = db.write().await?;
     let viewers = orders.iter().map(|order| &order.playback);
     let pairs: Vec<_> = viewers.map(|it| (it.video_id, viewer(it))).collect();
     // A change that takes a right away waits for these sessions and ends them, or is seen here.
@@ -110,7 +120,9 @@ async fn open_all(mut tx: Tx, orders: &[Order], of_user: u32) -> Result<Vec<Outc
         .collect();
     let opened = orders.iter().zip(&outcomes);
     let opened = opened.filter_map(|(order, outcome)| matches!(outcome, Outcome::Open(_)).then_some(order));
-    let opened: Vec<&Order> = opened.collect();
+    let mut opened: Vec<&Order> = opened.collect();
+    // In one order everywhere: the event of a lecture locks the lecture's sequence.
+    opened.sort_by_key(|order| order.playback.video_id);
     if opened.is_empty() {
         return Ok(outcomes);
     }

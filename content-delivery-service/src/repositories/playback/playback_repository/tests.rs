@@ -1,15 +1,17 @@
 use super::openings::*;
 use super::*;
 use crate::MIGRATIONS;
-use crate::models::playback::session::NewPlayback;
-use crate::repositories::playback::lease_repository::{Begun, LeaseRepository};
 use backing::audit::{self, NewEntry};
 use backing::outbox;
+use backing::space::Space;
 use contracts::NewEvent;
 use contracts::events::VideoStreamedByAdmin;
 use entitlements::models::places::Places;
+use entitlements::models::session::NewPlayback;
+use entitlements::repositories::lease_repository::{Begun, LeaseRepository};
 use entitlements::repositories::playback_key_repository::{PlaybackKeyRepository, SealedKey};
 use futures::future::join_all;
+use runtime::Spawner;
 use std::time::Duration;
 use testing::{TestDatabase, databases, until};
 
@@ -47,13 +49,18 @@ fn session(video_id: VideoId, user_id: UserId) -> NewPlayback {
     }
 }
 
+/// No ballast, and tasks that nobody waits for.
+fn beside() -> (Space, Spawner) {
+    (Space::boundless(), Spawner::new())
+}
+
 /// Opens a session of somebody who may have any number of places.
 async fn open(db: &Db, playback: &NewPlayback) -> Outcome {
     let order = Order {
         playback: playback.clone(),
         audit: None,
     };
-    Openings::new(db.clone(), 0).open(order).await.unwrap()
+    Openings::new(db.clone(), 0, beside()).open(order).await.unwrap()
 }
 
 async fn end_now(db: &Db, ending: Ending) -> Vec<PlaybackId> {
@@ -105,7 +112,7 @@ async fn no_session_is_opened_under_a_policy_that_is_over() {
             playback: old.clone(),
             audit: Some((Some(event), entry)),
         };
-        let outcome = Openings::new(engine.db.clone(), 3).open(order).await.unwrap();
+        let outcome = Openings::new(engine.db.clone(), 3, beside()).open(order).await.unwrap();
         assert_eq!(outcome, Outcome::NoRight, "{}", engine.name);
         let recorded = audit::entries(engine.db.read(), None, 1).await.unwrap();
         assert_eq!(recorded, []);
@@ -147,7 +154,7 @@ async fn sessions_that_are_opened_together_have_each_their_own_right_and_place()
         };
         let all = [&not_theirs, &one_too_many, &another_video, &outdated, &own, &in_place];
         let all: Vec<&NewPlayback> = all.into_iter().chain(&crowd).collect();
-        let (openings, before) = (Openings::new(db.clone(), 3), db.writes());
+        let (openings, before) = (Openings::new(db.clone(), 3, beside()), db.writes());
         let outcomes = join_all(all.iter().map(|&playback| {
             let (playback, audit) = (playback.clone(), None);
             openings.open(Order { playback, audit })
