@@ -2,7 +2,7 @@
 
 use super::access_service::{Act, Asker, Granted};
 use super::course_service::{CourseService, View, version};
-use super::error::CourseError;
+use super::error::{CourseError, Denied};
 use super::lecture_states::LectureStates;
 use crate::models::courses::course::CourseOf;
 use crate::models::outline::arrangement::Arranged;
@@ -159,7 +159,7 @@ impl OutlineService {
     }
 
     /// Takes a lecture out of a course, for who may administer the lecture: a course must not keep a lecture against the
-    /// will of its owner, who may have left the course. The course's owner finds out by the audit who did it.
+    /// will of its owner, who may have left the course. Admins find in the audit who did it.
     ///
     /// Errors: `NoLecture`; `NoItem` for a course without the lecture, and for no course
     pub(crate) async fn take_out(&self, (id, asker): Act<'_>, video: VideoId) -> Result<(), CourseError> {
@@ -168,7 +168,12 @@ impl OutlineService {
         let edits = found.role >= Some(CourseRole::Editor);
         let audit = (!edits).then(|| asker.entry("take_lecture_out", &found.course, json!({"content_id": video})));
         let when = (self.courses.clock.now(), audit.as_ref());
-        Ok(self.items.take_out((id, video), when).await?)
+        let taken = self.items.take_out((id, video), when).await;
+        taken.map_err(|error| match error.into() {
+            // It was deleted meanwhile.
+            CourseError::Denied(Denied::NotFound) => CourseError::NoItem,
+            other => other,
+        })
     }
 
     async fn administered(&self, video: VideoId, asker: &Asker) -> Result<Lecture, CourseError> {

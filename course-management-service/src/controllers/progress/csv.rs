@@ -31,10 +31,11 @@ fn safe(text: &str) -> String {
     }
 }
 
-/// Whether a spreadsheet runs this, perhaps without the spaces and the quotes before it.
+/// Whether a spreadsheet runs this, perhaps without the spaces, the quotes and what is invisible before it.
 fn is_formula(text: &str) -> bool {
-    let text = text.trim_start_matches([' ', '\u{a0}', '"']);
-    text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'])
+    let visible = text.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\u{200b}' | '\u{feff}'));
+    let shown = text.trim_start_matches([' ', '\u{a0}', '"']);
+    shown.starts_with(['\t', '\r', '\n']) || visible.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
 }
 
 #[cfg(test)]
@@ -62,6 +63,9 @@ mod tests {
             "\t=1",
             "\r=1",
             "＝1",
+            "\u{3000}=1",
+            "\u{200b}+1",
+            "\u{feff}@1",
         ] {
             let cell = line(&[text]);
             let cell = cell.trim_start_matches('"');
