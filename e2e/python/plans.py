@@ -15,7 +15,8 @@ for database in databases:
     database.create_function("unhex", 1, bytes.fromhex, deterministic=True)
 plans = []
 for statement in json.load(sys.stdin):
-    values = {number: None for number in re.findall(r"\$(\d+)", statement)}
+    # Placeholders are numbered, but in statements for many rows.
+    values = {number: None for number in re.findall(r"\$(\d+)", statement)} or (None,) * statement.count("?")
     for database in databases:
         try:
             plan = database.execute("EXPLAIN QUERY PLAN " + statement, values).fetchall()
